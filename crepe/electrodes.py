@@ -1,0 +1,40 @@
+"""The electrode array's geometry: which channel is which electrode, and where it lies."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+MCS_60_LABELS: tuple[str, ...] = tuple(
+    """
+    47 48 46 45 38 37 28 36 27 17 26 16 35 25 15 14 24 34 13 23
+    12 22 33 21 32 31 44 43 41 42 52 51 53 54 61 62 71 63 72 82
+    73 83 64 74 84 85 75 65 86 76 87 77 66 78 67 68 55 56 58 57
+    """.split()
+)
+"""Labels of the 60MEA (8x8 without corners) in the channel order of MEAME and of MCS HDF5 files.
+
+A label is column digit, row digit, both from 1, origin top left.
+"""
+
+MCS_REFERENCE = "15"
+"""The internal reference electrode of the 60MEA: channel 14, never stimulated."""
+
+MCS_SPACING_UM = 200.0
+"""Distance of neighbouring electrodes of a 60MEA200 (MCS MEA manual)."""
+
+
+def grid_labels(n_channels: int) -> tuple[str, ...]:
+    """Labels for `n_channels` electrodes: the MCS order for 60, else plain numbers from 0."""
+    return MCS_60_LABELS if n_channels == 60 else tuple(str(i) for i in range(n_channels))
+
+
+def positions_um(labels: tuple[str, ...], spacing_um: float = MCS_SPACING_UM) -> NDArray[np.float64]:
+    """Where the electrodes lie: (n, 2) array of x and y in micrometres.
+
+    The MCS layout if all labels belong to it, else a square grid filled row by row.
+    """
+    if set(labels) <= set(MCS_60_LABELS):
+        cells = [(int(label[0]) - 1, int(label[1]) - 1) for label in labels]
+    else:
+        side = int(np.ceil(np.sqrt(len(labels))))
+        cells = [(i % side, i // side) for i in range(len(labels))]
+    return np.asarray(cells, dtype=np.float64).reshape(-1, 2) * spacing_um

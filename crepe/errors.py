@@ -1,0 +1,41 @@
+"""One error class for each person who must act; the text says place, found, allowed."""
+
+from collections.abc import Sequence
+
+
+class CrepeError(Exception):
+    """Anything CREPE refuses to do; the text says where, what was found and what is allowed."""
+
+
+class ConfigError(CrepeError):
+    """For who wrote the experiment file."""
+
+
+class DeviceError(CrepeError):
+    """For who stands at the bench: an instrument or a recording does not answer as it should."""
+
+
+class StimulusError(CrepeError):
+    """An unsafe stimulus was asked for; nothing was delivered."""
+
+
+class StoreError(CrepeError):
+    """For who runs the Redis server: it cannot be found, reached or used."""
+
+
+class OrderError(CrepeError):
+    """A second writer, or a writer of an earlier session, tried to append to a stream."""
+
+
+class GapError(CrepeError):
+    """Samples that were asked for are missing.
+
+    Attributes
+    ----------
+    gaps : tuple of (start, stop)
+        The missing windows, half open, in sample indices.
+    """
+
+    def __init__(self, text: str, gaps: Sequence[tuple[int, int]] = ()) -> None:
+        super().__init__(text)
+        self.gaps = tuple(gaps)

@@ -1,0 +1,164 @@
+"""What CREPE asks of an instrument. An implementation is chosen by the scheme of its URL.
+
+An instrument has two halves which two processes use: `Recorder` gives samples to `acquire`,
+`Stimulator` takes pulse trains from `stimulate`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from crepe.errors import ConfigError, DeviceError
+from crepe.messages import Segment, Spikes, Stimulus, StreamInfo
+
+
+class EndOfData(Exception):
+    """The instrument has no more samples and will have none: the end of a recording."""
+
+
+class Recorder(ABC):
+    """Gives segments in order, with no overlap. `open` first, `close` last."""
+
+    @abstractmethod
+    def open(self, position: int) -> StreamInfo:
+        """Begin. A recording goes on at sample `position`; a live instrument counts its first
+        segment from there, and who calls shifts it by what was missed.
+
+        Raises DeviceError if the instrument is not there or is not what it should be.
+        """
+
+    @abstractmethod
+    def read(self, timeout_s: float) -> Segment | None:
+        """The next segment, or None if there is none within `timeout_s`.
+
+        Raises EndOfData at the end of a recording and DeviceError when the instrument is lost.
+        Paced instruments wait here.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the instrument back; harmless to repeat."""
+
+    def truth(self, start: int, stop: int) -> Spikes | None:
+        """The spikes that a generator put into [start, stop); None where nobody knows them."""
+        del start, stop
+        return None
+
+
+class Stimulator(ABC):
+    """Takes one finite train of pulses at a time. `open` first, `close` last."""
+
+    @abstractmethod
+    def open(self) -> None:
+        """Connect, and stop whatever still runs. Raises DeviceError if that cannot be done."""
+
+    @abstractmethod
+    def refusal(self, stimulus: Stimulus) -> str | None:
+        """Why this instrument cannot or must not deliver the train, or None."""
+
+    @abstractmethod
+    def start(self, stimulus: Stimulus) -> None:
+        """Begin the train; it goes on until `stop`. Raises DeviceError if not acknowledged."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Stop all stimulation; harmless to repeat. Raises DeviceError if not acknowledged."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop all stimulation and disconnect; harmless to repeat, never raises."""
+
+
+class Settings(BaseModel):
+    """What a device URL can set; subclasses add fields. `location` is all before the `?`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    location: str = ""
+
+
+_RECORDERS = {
+    "generator": "crepe.hw.generator:Generator",
+    "hdf5": "crepe.hw.mcs_hdf5:McsRecording",
+    "meame": "crepe.hw.meame:MeameRecorder",
+}
+_STIMULATORS = {
+    "meame": "crepe.hw.meame:MeameStimulator",
+    "none": "crepe.hw.instrument:NoStimulator",
+}
+
+
+def open_recorder(url: str, **settings: Any) -> Recorder:
+    """The recorder for a URL such as `generator://?seed=1` or `hdf5:///data/a.h5?speed=0`.
+
+    `settings` come on top of those in the URL's query. Raises ConfigError.
+    """
+    recorder = _make(url, _RECORDERS, settings)
+    assert isinstance(recorder, Recorder)
+    return recorder
+
+
+def open_stimulator(url: str, **settings: Any) -> Stimulator:
+    """The stimulator for a URL such as `meame://simulator`. Raises ConfigError."""
+    stimulator = _make(url, _STIMULATORS, settings)
+    assert isinstance(stimulator, Stimulator)
+    return stimulator
+
+
+def check_url(url: str, settings: Mapping[str, Any]) -> None:
+    """Raise ConfigError if no instrument can be made of the URL; opens nothing."""
+    known = _STIMULATORS if urlsplit(url).scheme in _STIMULATORS else _RECORDERS
+    _make(url, known, dict(settings))
+
+
+def _make(url: str, known: Mapping[str, str], settings: dict[str, Any]) -> Any:
+    parts = urlsplit(url)
+    path = known.get(parts.scheme)
+    if path is None:
+        allowed = ", ".join(f"{scheme}://" for scheme in known)
+        raise ConfigError(f"device {url!r}: scheme {parts.scheme!r}, known are {allowed}")
+    module, _, name = path.partition(":")
+    device = getattr(import_module(module), name)
+    values = {
+        "location": unquote(parts.netloc + parts.path),
+        **dict(parse_qsl(parts.query, keep_blank_values=True)),
+        **settings,
+    }
+    try:
+        return device(device.Settings(**values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ConfigError(
+            f"device {url!r}, {place}: {first['msg']}, found {first['input']!r}; "
+            f"known are {', '.join(device.Settings.model_fields)}"
+        ) from error
+
+
+class NoStimulator(Stimulator):
+    """The stimulator of an experiment that must not stimulate: refuses everything."""
+
+    Settings = Settings
+
+    def __init__(self, settings: Settings) -> None:
+        del settings
+
+    def open(self) -> None:
+        pass
+
+    def refusal(self, stimulus: Stimulus) -> str | None:
+        del stimulus
+        return "this experiment has no stimulator"
+
+    def start(self, stimulus: Stimulus) -> None:
+        raise DeviceError(f"stimulus {stimulus.number}: this experiment has no stimulator")
+
+    def stop(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
