@@ -95,3 +95,15 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except ValueError as error:
         raise ConfigError(f"{path}: not JSON ({error}); remove it") from error
     return content if isinstance(content, dict) else None
+
+
+def announce(var: Path) -> None:
+    """Let this user's programs in any directory find what runs in `var`; see `announced`."""
+    name = hashlib.sha256(os.fsencode(var)).hexdigest()[:12]
+    write_json(private(_temporary() / "running") / f"{name}.json", {"var": str(var)})
+
+
+def announced() -> list[Path]:
+    """The `var` directories in which this user has started a server; it may have stopped."""
+    found = (read_json(path) for path in sorted(private(_temporary() / "running").glob("*.json")))
+    return [Path(content["var"]) for content in found if content and "var" in content]

@@ -31,6 +31,7 @@ class Start:
     name: str = ""  # of the actor
     session: str = ""
     seed: int = 0
+    experiment: str = ""  # text of the experiment file
     culture: Mapping[str, str] = field(default_factory=dict)  # the [culture] table, flat
     recordings: Path = field(default_factory=Path)  # directory for files that outlive the session
     open_recorder: Callable[..., Recorder] = open_recorder
@@ -86,6 +87,15 @@ class Actor(BaseModel, Generic[In, Out]):
         """Nothing has come for `elapsed_s` seconds; called about ten times a second."""
         del elapsed_s
         return None
+
+    def finish(self) -> Output:
+        """The input has ended: what was still held back. Called once, before `close`."""
+        return None
+
+    @property
+    def is_over(self) -> bool:
+        """True when it will never say anything again though its input goes on (a game's end)."""
+        return False
 
     def snapshot(self) -> Mapping[str, Any] | None:
         """State that `warmup_s` of input cannot restore, stored with each output entry."""

@@ -1,0 +1,218 @@
+"""The experiment file: one TOML table per program, checked as a whole before anything runs."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, field_validator
+
+from crepe import places
+from crepe.errors import ConfigError
+from crepe.simulator.settings import SimulatorSettings
+from crepe.store.modus import CULTURE, stream_name
+from crepe.suggest import explain, suggest
+from crepe.wiring import ActorSpec, check_wiring, load_actor
+
+DEFAULT = Path("config") / "rps.toml"
+_FIXED = {"redis": 10, "culture": 20}  # programs that are not actors, by order of start
+
+
+class Program(NamedTuple):
+    """What supervisord runs as `crepe run <name>`; started in order of priority."""
+
+    name: str
+    priority: int
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RedisTable(_Table):
+    """`[redis]`: the server that CREPE runs."""
+
+    append_only: bool = True  # off: a killed server forgets its streams; the recording has them
+    maxmemory_mb: int = Field(1024, ge=64)  # streams take half of it
+    port: int | None = Field(None, ge=1, le=65535)  # None: 6379, or the next that is free
+    keep_s: PositiveFloat = 300.0  # how much of each stream stays readable, if memory allows
+
+
+class CultureTable(_Table):
+    """`[culture]`: what is in the dish; goes into every recording."""
+
+    id: str = ""
+    species: str = ""
+    cell_type: str = ""
+    plating_date: date | None = None
+    mea_serial: str = ""
+    medium: str = ""
+    experimenter: str = ""
+    notes: str = ""
+    simulated: SimulatorSettings | None = None
+
+    def flat(self) -> dict[str, str]:
+        """What is said of the culture, as text; a simulated one has no species."""
+        said = self.model_dump(exclude={"simulated"}, exclude_none=True)
+        if self.simulated is not None:
+            said.pop("species", None)
+        return {name: str(value) for name, value in said.items() if value != ""}
+
+
+class ChainTable(_Table):
+    """`[chains.NAME]`: actors that share the process NAME and hand messages over in memory."""
+
+    actors: list[str] = Field(min_length=1)
+
+
+class _File(_Table):
+    """The whole file; `actors` are checked one by one, by their classes."""
+
+    title: str = ""
+    name: str = CULTURE
+    seed: int = Field(0, ge=0)
+    redis: RedisTable = RedisTable()
+    culture: CultureTable = CultureTable()
+    actors: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    chains: dict[str, ChainTable] = Field(default_factory=dict)
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_key(cls, name: str) -> str:
+        if not name or any(letter.isspace() or letter in "*?[]" for letter in name):
+            raise ValueError("must be a word without spaces, *, ? or []")
+        return name
+
+
+class Experiment:
+    """A checked experiment file.
+
+    Attributes
+    ----------
+    text
+        The file as it was read; goes into the recording.
+    actors
+        By name, in the order of the flow: an actor comes after those whose streams it reads.
+    """
+
+    def __init__(self, path: Path, text: str, table: Mapping[str, Any]) -> None:
+        self.path = path
+        self.text = text
+        try:
+            file = _File.model_validate(table)
+        except ValidationError as error:
+            raise ConfigError(f"{path}: {explain(error, _File)}") from error
+        self.title: str = file.title
+        self.name: str = file.name
+        self.seed: int = file.seed
+        self.redis: RedisTable = file.redis
+        self.culture: CultureTable = file.culture
+        self.actors = _actors(path, file)
+        self.chains = {name: tuple(chain.actors) for name, chain in file.chains.items()}
+        self._check_chains()
+
+    @property
+    def digest(self) -> str:
+        """Changes whenever the file's text does."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+
+    @property
+    def programs(self) -> tuple[Program, ...]:
+        """What supervisord runs, in order of start."""
+        names = ["redis", *(["culture"] if self.culture.simulated else [])]
+        programs = [Program(name, _FIXED[name]) for name in names]
+        of_chains = {name for chain in self.chains.values() for name in chain}
+        for name, actor in self.actors.items():
+            if name not in of_chains:
+                programs.append(Program(name, actor.kind.priority))
+        for name, chain in self.chains.items():
+            programs.append(Program(name, max(self.actors[a].kind.priority for a in chain)))
+        return tuple(sorted(programs, key=lambda program: program.priority))
+
+    def in_program(self, name: str) -> tuple[ActorSpec, ...]:
+        """The actors of a program. Raises ConfigError for a name that is none."""
+        known = [program.name for program in self.programs if program.name not in _FIXED]
+        if name not in known:
+            raise ConfigError(f"{self.path}: no program {name!r}{suggest(name, known)}")
+        return tuple(self.actors[actor] for actor in self.chains.get(name, (name,)))
+
+    def _check_chains(self) -> None:
+        seen: dict[str, str] = {}
+        for name, chain in self.chains.items():
+            place = f"{self.path}: [chains.{name}]"
+            if name in self.actors or name in _FIXED:
+                raise ConfigError(f"{place}: the name is taken by another program")
+            for actor in chain:
+                if actor not in self.actors:
+                    raise ConfigError(f"{place}: no actor {actor!r}{suggest(actor, self.actors)}")
+                if actor in seen:
+                    raise ConfigError(f"{place}: {actor!r} is in [chains.{seen[actor]}] already")
+                seen[actor] = name
+
+
+def _actors(path: Path, file: _File) -> dict[str, ActorSpec]:
+    actors = {}
+    for name, table in file.actors.items():
+        place = f"{path}: [actors.{name}]"
+        if name in _FIXED:
+            raise ConfigError(f"{place}: the name is taken by another program")
+        try:
+            stream_name(name)
+        except ConfigError as error:
+            raise ConfigError(f"{place}: {error}") from error
+        actors[name] = load_actor(name, table, place)
+    if not actors:
+        raise ConfigError(f"{path}: no [actors.NAME] table; there is nothing to run")
+    return check_wiring(actors, str(path))
+
+
+def load(path: Path | str | None = None, changes: Mapping[str, Any] | None = None) -> Experiment:
+    """Read and check an experiment file (.toml, or .json as written by `save`).
+
+    Parameters
+    ----------
+    path
+        Default: `config/rps.toml` of the project.
+    changes
+        Values that replace the file's, by dotted name: {"actors.game.n_trials": 5}.
+
+    Raises
+    ------
+    ConfigError
+        Names the file, the table, what was found and what is allowed.
+    """
+    path = places.project_directory() / DEFAULT if path is None else Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        near = suggest(path.name, [f.name for f in path.parent.glob("*.toml")])
+        raise ConfigError(f"{path}: no such experiment file{near}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as UTF-8 text: {error}") from error
+    try:
+        table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    if not changes:
+        return Experiment(path, text, table)
+    for name, value in changes.items():
+        _change(table, name, value, path)
+    return Experiment(path, json.dumps(table, indent=2, default=str), table)
+
+
+def save(experiment: Experiment, path: Path) -> Path:
+    """Write a changed experiment where programs can read it."""
+    path.write_text(experiment.text, encoding="utf-8")
+    return path
+
+
+def _change(table: dict[str, Any], name: str, value: Any, path: Path) -> None:
+    *parents, last = name.split(".")
+    for parent in parents:
+        if not isinstance(table.get(parent), dict):
+            raise ConfigError(f"{path}: cannot set {name}: there is no table [{parent}]")
+        table = table[parent]
+    table[last] = value

@@ -1,0 +1,272 @@
+"""What happens between streams: actors fed with windows in order, their messages gathered again.
+
+A `Station` is one opened actor with its place in the flow; a `Flow` is the stations of one process
+in order, handing messages over in memory. Neither knows of stores, processes or the wall clock:
+the runner moves windows between a Flow and Redis, the loop runs a whole experiment in one Flow.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from crepe.actors.actor import Actor, Output, Start
+from crepe.messages import Command, Message, StreamInfo
+from crepe.store.codec import type_name
+from crepe.wiring import OUTSIDE, ActorSpec
+
+_CHECKPOINT_S = 1.0  # a sparse actor says at least so often how far it is
+
+
+class Piece(NamedTuple):
+    """One entry's window and messages, on its way between actors."""
+
+    stream: str
+    start: int
+    stop: int
+    messages: Sequence[Message] = ()
+    is_end: bool = False
+    heard: str = ""  # ID of a command from outside the clock
+
+
+class Out(NamedTuple):
+    """A piece that an actor made, with what lets the actor resume from it."""
+
+    piece: Piece
+    position: int
+    snapshot: Mapping[str, Any] | None
+    heard: str
+
+
+class Resume(NamedTuple):
+    """How far an actor got before, from the last entries of its own streams."""
+
+    position: int  # input position
+    stops: Mapping[str, int]  # by output stream: where it ends
+    snapshot: Mapping[str, Any] | None = None
+    heard: str = ""
+    is_ended: bool = False
+
+
+class Station:
+    """One opened actor: merges its inputs, keeps its position, forms its output windows."""
+
+    def __init__(self, spec: ActorSpec, start: Start, resume: Resume | None) -> None:
+        self.spec = spec
+        self.actor: Actor[Any, Any] = spec.make()
+        self.actor.open(start)
+        self.is_ended = resume is not None and resume.is_ended
+        self.position = resume.position if resume else start.position
+        self.heard = resume.heard if resume else ""
+        self._infos = self._describe(start)
+        self._first_input = resume.position if resume and not self.warmup_samples else 0
+        self._resumed_at = resume.position if resume else -1
+        self._stops = dict.fromkeys(spec.writes.values(), 0)
+        self._stops.update(resume.stops if resume else {})
+        self._begun = bool(resume)
+        self._clock_inputs = [stream for stream in spec.reads if stream not in OUTSIDE]
+        self._queues: dict[str, deque[Piece]] = {stream: deque() for stream in self._clock_inputs}
+        self._reached = dict.fromkeys(self._clock_inputs, 0)
+        self._ended: set[str] = set()
+        self._pending: dict[str, list[Message]] = {stream: [] for stream in self._stops}
+
+    @property
+    def infos(self) -> Mapping[str, StreamInfo]:
+        """What its output streams carry."""
+        return self._infos
+
+    @property
+    def warmup_samples(self) -> int:
+        return int(self.actor.warmup_s * self._rate_hz)
+
+    def _describe(self, start: Start) -> dict[str, StreamInfo]:
+        infos = {}
+        self._rate_hz = start.first.sampling_rate_hz if start.inputs else 0.0
+        about = self.actor.output_info(start)
+        self._rate_hz = about.sampling_rate_hz
+        for kind, stream in self.spec.writes.items():
+            longest = about.longest_samples
+            if self.actor.is_sparse:
+                longest += int(_CHECKPOINT_S * self._rate_hz) + 1
+            values = {name: getattr(about, name) for name in StreamInfo.__slots__}
+            values |= {"message": type_name(kind), "longest_samples": longest}
+            infos[stream] = StreamInfo(**{**values, "session": start.session, "writer": ""})
+        return infos
+
+    # Feeding
+
+    def feed(self, piece: Piece) -> list[Out]:
+        """Take one window of an input; returns the windows of the outputs that follow."""
+        if self.is_ended:
+            return []
+        if piece.stream in OUTSIDE:
+            self._hear(piece)
+            return []
+        if len(self._clock_inputs) == 1 or not self.actor.merges:
+            return self._window(piece)
+        self._queues[piece.stream].append(piece)
+        self._reached[piece.stream] = piece.stop
+        if piece.is_end:
+            self._ended.add(piece.stream)
+        return [out for ready in self._ready() for out in self._window(ready)]
+
+    def _ready(self) -> Iterator[Piece]:
+        """The queued windows that no other input can still precede, by sample index."""
+        while True:
+            heads = [(q[0].stop, i, s) for i, (s, q) in enumerate(self._queues.items()) if q]
+            if not heads:
+                return
+            stop, _, stream = min(heads)
+            if any(
+                not queue and self._reached[other] < stop and other not in self._ended
+                for other, queue in self._queues.items()
+            ):
+                return
+            yield self._queues[stream].popleft()
+
+    def _window(self, piece: Piece) -> list[Out]:
+        if piece.is_end:
+            self._ended.add(piece.stream)
+            return self._finish() if self._ended.issuperset(self._clock_inputs) else []
+        if piece.stop <= self._first_input and self.actor.merges:
+            return []
+        for message in piece.messages:
+            self._gather(self.actor.take(piece.stream, message))
+        if piece.stop <= self._resumed_at and self.actor.merges:
+            self._forget()  # this window only warmed the state up
+            return []
+        self.position = max(self.position, piece.stop)
+        if not self._begun:
+            self._begin(piece.start)
+        outs = self._publish()
+        if self.actor.is_over:
+            outs += self._end()
+        return outs
+
+    def _begin(self, start: int) -> None:
+        self._begun = True
+        for stream in self._stops:
+            self._stops[stream] = max(0, start - self.actor.delay_samples)
+
+    def _hear(self, piece: Piece) -> None:
+        for message in piece.messages:
+            if isinstance(message, Command):
+                at = self.position
+                said = Command(at, at + 1, message.name, message.value, message.sender)
+                self._gather(self.actor.take(piece.stream, said))
+        self.heard = piece.heard
+
+    def read(self, timeout_s: float) -> list[Out]:
+        """For a source: its next window from the instrument. Raises EndOfData."""
+        self._gather(self.actor.read(timeout_s))  # type: ignore[attr-defined]  # a Source
+        newest = [messages[-1] for messages in self._pending.values() if messages]
+        if not newest:
+            return []
+        self._begun = True
+        self.position = max(message.stop for message in newest)
+        return self._publish()
+
+    def silent(self, elapsed_s: float) -> list[Out]:
+        """Nothing came for a while."""
+        if self.is_ended:
+            return []
+        self._gather(self.actor.silent(elapsed_s))
+        return self._publish() if any(self._pending.values()) else []
+
+    def finish(self) -> list[Out]:
+        """For a source at the end of its data."""
+        return self._finish()
+
+    # Output
+
+    def _gather(self, output: Output) -> None:
+        if output is None:
+            return
+        for message in [output] if isinstance(output, Message) else output:
+            stream = self.spec.writes.get(type(message))
+            if stream is not None:
+                self._pending[stream].append(message)
+
+    def _forget(self) -> None:
+        for messages in self._pending.values():
+            messages.clear()
+
+    def _publish(self) -> list[Out]:
+        """The output windows that are complete now."""
+        outs = []
+        snapshot = None
+        for stream, messages in self._pending.items():
+            window = self._bounds(stream, messages)
+            if window is None:
+                continue
+            start, stop = window
+            if stop <= self._stops[stream]:
+                if not self.actor.is_sparse:
+                    messages.clear()  # published before the restart
+                continue
+            snapshot = snapshot or self.actor.snapshot()
+            piece = Piece(stream, start, stop, tuple(messages))
+            outs.append(Out(piece, self.position, snapshot, self.heard))
+            self._stops[stream] = stop
+            messages.clear()
+        return outs
+
+    def _bounds(self, stream: str, messages: Sequence[Message]) -> tuple[int, int] | None:
+        """The window of an output stream that ends at the present position, if one is due."""
+        have = self._stops[stream]
+        if self.actor.is_sparse:
+            is_due = self.position - have >= _CHECKPOINT_S * self._rate_hz
+            if not messages and not is_due:
+                return None
+            return max(have, self.position - self._infos[stream].longest_samples), self.position
+        if messages:
+            return messages[0].start, messages[-1].stop
+        stop = self.position - self.actor.delay_samples
+        start = max(have, stop - self._infos[stream].longest_samples)
+        return (start, stop) if stop > start else None
+
+    def _finish(self) -> list[Out]:
+        self._gather(self.actor.finish())
+        return [*self._publish(), *self._end()]
+
+    def _end(self) -> list[Out]:
+        self.is_ended = True
+        snapshot = self.actor.snapshot()
+        return [
+            Out(Piece(stream, stop, stop, is_end=True), self.position, snapshot, self.heard)
+            for stream, stop in self._stops.items()
+        ]
+
+
+class Flow:
+    """The stations of one process, in the order of the flow."""
+
+    def __init__(self, stations: Sequence[Station]) -> None:
+        self.stations = stations
+
+    def push(self, piece: Piece) -> list[Out]:
+        """Feed a window to all who read its stream, and what they make to those who read that."""
+        return self.spread([], [piece])
+
+    def spread(self, outs: Sequence[Out], fed: Sequence[Piece] = ()) -> list[Out]:
+        """Hand `outs` (and `fed`) to the readers among the stations; returns all that was made."""
+        made = list(outs)
+        waiting = deque([*fed, *(out.piece for out in outs)])
+        while waiting:
+            piece = waiting.popleft()
+            for station in self.stations:
+                if piece.stream in station.spec.reads:
+                    new = station.feed(piece)
+                    made += new
+                    waiting.extend(out.piece for out in new)
+        return made
+
+    def close(self) -> None:
+        """Close all actors, in the reverse order, each of them."""
+        errors = []
+        for station in reversed(self.stations):
+            try:
+                station.actor.close()
+            except Exception as error:  # noqa: BLE001  # the others must be closed, too
+                errors.append(error)
+        if errors:
+            raise errors[0]

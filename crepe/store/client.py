@@ -1,0 +1,155 @@
+"""The Python client: `from crepe.store import Store, DataModus`.
+
+store = Store()                              # the running CREPE; or a URL; or a recording
+data = store[DataModus.DATA]
+data[12, 1000:2000]                          # counts of channel 12
+data.microvolts[:, -500:]                    # the newest 500 samples of all channels
+for segment in data.follow(n_samples=100):   # as they come, until the stream ends
+    ...
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from crepe.errors import ConfigError, StoreError
+from crepe.messages import Command, StreamInfo
+from crepe.store import codec
+from crepe.store.contract import Readable, StreamStore
+from crepe.store.locate import find_url
+from crepe.store.memory import MemoryStore
+from crepe.store.modus import CULTURE, DataModus, stream_name
+from crepe.store.recorded import RecordedStore
+from crepe.store.redis_store import RedisStore
+from crepe.store.stream import Stream
+
+INPUT = "input"
+"""The stream for what people and sensors say, outside the clock."""
+
+
+class Store:
+    """All streams of one culture, live or recorded. Usable as a context manager.
+
+    Parameters
+    ----------
+    url
+        redis://, rediss:// or unix:// for a server, memory:// for a new store in this process,
+        the path of a recording (.h5), or a store that is open already. Without it: the server in
+        the environment variable CREPE_REDIS, else that of the CREPE which this user runs.
+    culture
+        First word of every key in Redis.
+    patience_s
+        How long an absent server is waited for.
+
+    Raises
+    ------
+    StoreError
+        No server answers.
+    DeviceError
+        The file is not a recording.
+    """
+
+    def __init__(
+        self,
+        url: str | Path | StreamStore | None = None,
+        *,
+        culture: str = CULTURE,
+        patience_s: float = 5.0,
+    ) -> None:
+        self.culture = culture
+        self._kept: Readable
+        if url is None or (isinstance(url, str) and "://" in url):
+            url = url or find_url()
+            is_memory = url.startswith("memory://")
+            self._kept = (
+                MemoryStore()
+                if is_memory
+                else RedisStore(url, culture=culture, patience_s=patience_s)
+            )
+        elif isinstance(url, str | Path):
+            self._kept = RecordedStore(Path(url))
+        else:
+            self._kept = url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __getitem__(self, stream: DataModus | str) -> Stream:
+        """A stream by modus or name (`data`, `data:spikes`). Raises KeyError if there is none."""
+        name = stream_name(stream, self.culture)
+        found = Stream(self._kept, name)
+        if found.info is None:
+            there = ", ".join(self.streams()) or "none"
+            raise KeyError(f"no stream {name!r}; there are: {there}")
+        return found
+
+    def __contains__(self, stream: DataModus | str) -> bool:
+        return self._kept.info(stream_name(stream, self.culture)) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.streams())
+
+    def streams(self) -> list[str]:
+        """Names of the streams, without the culture's name."""
+        return self._kept.streams()
+
+    def declare(
+        self,
+        stream: DataModus | str,
+        *,
+        labels: tuple[str, ...] = (),
+        sampling_rate_hz: float = 10_000.0,
+        dtype: str = "int32",
+        scale_uv: float | tuple[float, ...] = 1.0,
+        longest_samples: int = 10_000,
+        is_resumed: bool = False,
+    ) -> Stream:
+        """Become the writer of a stream of segments, with one label for each channel.
+
+        It begins empty unless it is resumed. Raises OrderError if a living writer has it.
+        """
+        scales = tuple(scale_uv) if isinstance(scale_uv, tuple) else (scale_uv,)
+        if len(scales) not in (1, len(labels)):
+            raise ConfigError(f"scale_uv: {len(scales)} values for {len(labels)} channels")
+        name = stream_name(stream, self.culture)
+        before = self._kept.info(name) if is_resumed else None
+        info = StreamInfo(
+            sampling_rate_hz=sampling_rate_hz,
+            labels=labels,
+            dtype=np.dtype(dtype).name,
+            scale_uv=scales,
+            longest_samples=longest_samples,
+            is_live=True,
+            session=before.session if before else "",
+        )
+        self._writable().declare(name, info, is_fresh=not is_resumed)
+        return Stream(self._kept, name)
+
+    def say(self, name: str, value: str, sender: str = "") -> str:
+        """Say something to the experiment from outside its clock: ("gesture", "rock")."""
+        payload = codec.pack([Command(0, 0, name, value, sender)], 0, 0)
+        return self._writable().say(INPUT, payload)
+
+    def actors(self) -> dict[str, dict[str, str]]:
+        """The last heartbeat of every actor, by name."""
+        return self._writable().beats()
+
+    def close(self) -> None:
+        """Disconnect; harmless to repeat."""
+        self._kept.close()
+
+    def _writable(self) -> StreamStore:
+        if isinstance(self._kept, RecordedStore):
+            raise StoreError("a recording cannot be changed")
+        return self._kept  # type: ignore[return-value]  # all others are whole stores

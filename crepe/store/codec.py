@@ -1,0 +1,123 @@
+"""Messages to bytes and back: msgpack with numpy arrays, safe to decode from anybody.
+
+msgpack-numpy alone would unpickle object arrays, which runs code from the wire; here an array is
+accepted only if its dtype is a plain number and its length is what its shape says.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import cache
+from math import prod
+from typing import Any
+
+import msgpack
+import msgpack_numpy
+
+from crepe import messages
+from crepe.errors import StoreError
+from crepe.messages import Message
+
+_ITEM_BYTES = {
+    f"{order}{kind}{size}": size
+    for kind, sizes in {"i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8), "b": (1,)}.items()
+    for size in sizes
+    for order in "<>|"
+}
+_IN_ENTRY = {"t_ns", "is_estimated"}  # fields of a segment that stand in the entry itself
+
+
+def pack_value(value: Any) -> bytes:
+    """Numbers, strings, sequences, mappings and numpy arrays of numbers as bytes."""
+    packed: bytes = msgpack.packb(value, default=_encode)
+    return packed
+
+
+def unpack_value(data: bytes) -> Any:
+    """The value; sequences become tuples. Raises StoreError for what is unsafe or broken."""
+    try:
+        return msgpack.unpackb(
+            data, object_hook=_decode, use_list=False, strict_map_key=False, raw=False
+        )
+    except (ValueError, TypeError, KeyError, msgpack.UnpackException, RecursionError) as error:
+        raise StoreError(f"{len(data)} bytes from the wire: {error}") from error
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    encoded = msgpack_numpy.encode(value)
+    if isinstance(encoded, dict) and encoded.get(b"nd") and encoded[b"type"] not in _ITEM_BYTES:
+        raise TypeError(f"dtype {encoded[b'type']!r}: only plain numbers can be sent")
+    return encoded
+
+
+def _decode(found: dict[Any, Any]) -> Any:
+    if b"nd" not in found:
+        if b"complex" in found:
+            raise ValueError("a complex number; only plain numbers are accepted")
+        return found
+    kind, data = found.get(b"type"), found.get(b"data")
+    size = _ITEM_BYTES.get(kind) if isinstance(kind, str) else None
+    if size is None or found.get(b"kind") not in (None, b""):
+        raise ValueError(f"an array of dtype {kind!r}; only plain numbers are accepted")
+    shape = found.get(b"shape", ()) if found[b"nd"] is True else ()
+    is_whole = isinstance(shape, tuple) and all(isinstance(n, int) and n >= 0 for n in shape)
+    if not isinstance(data, bytes) or not is_whole or prod(shape) * size != len(data):
+        raise ValueError(f"an array of shape {shape!r} and dtype {kind} in the wrong length")
+    return msgpack_numpy.decode(found)
+
+
+@cache
+def message_type(name: str) -> type[Message]:
+    """The class for a name of `crepe.messages`, or for `module:Class` of an imported module.
+
+    A module that is not imported yet stays so: a name from the wire loads no code.
+    """
+    module_name, _, class_name = name.rpartition(":")
+    module = sys.modules.get(module_name) if module_name else messages
+    found = getattr(module, class_name, None)
+    if not (isinstance(found, type) and issubclass(found, Message)):
+        raise StoreError(f"message type {name!r}: not known here; import its module first")
+    return found
+
+
+def type_name(kind: type) -> str:
+    """The name that `message_type` turns back into the class."""
+    is_ours = kind.__module__ == messages.__name__
+    return kind.__name__ if is_ours else f"{kind.__module__}:{kind.__qualname__}"
+
+
+@cache
+def _field_names(kind: type[Message]) -> tuple[str, ...]:
+    leave_out = {"start", "stop"} | (_IN_ENTRY if issubclass(kind, messages.Segment) else set())
+    return tuple(field.name for field in fields(kind) if field.name not in leave_out)
+
+
+def pack(found: Sequence[Message], start: int, stop: int) -> bytes:
+    """The messages of the window [start, stop) as one binary field."""
+    packed = []
+    for message in found:
+        kind: Any = type(message)
+        values = {name: getattr(message, name) for name in _field_names(kind)}
+        if message.start != start or message.stop != stop:
+            values["window"] = (message.start, message.stop)
+        packed.append(values)
+    return pack_value(packed)
+
+
+def unpack(
+    kind: type[Message], payload: bytes, start: int, stop: int, **of_segment: Any
+) -> list[Message]:
+    """The messages of an entry of the window [start, stop). Raises StoreError."""
+    if not payload:
+        return []
+    extra = of_segment if issubclass(kind, messages.Segment) else {}
+    make: Any = kind
+    try:
+        return [
+            make(*found.pop("window", (start, stop)), **found, **extra)
+            for found in unpack_value(payload)
+        ]
+    except (TypeError, AttributeError) as error:
+        raise StoreError(f"an entry of {kind.__name__} at sample {stop}: {error}") from error

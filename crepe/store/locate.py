@@ -1,0 +1,55 @@
+"""Which Redis server a client means when it names none."""
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from crepe import places
+from crepe.errors import StoreError
+
+
+def find_url() -> str:
+    """CREPE_REDIS, else the socket of the CREPE server that this user runs.
+
+    Only a socket in a private run directory counts, so that a stranger's server on port 6379 is
+    never taken for ours. Raises StoreError if there is none, or more than one to choose from.
+    """
+    chosen = os.environ.get("CREPE_REDIS")
+    if chosen:
+        return chosen
+    here = places.var_directory()
+    if url := _url(here):
+        return url
+    others = {var: url for var in places.announced() if (url := _url(var))}
+    if len(others) == 1:
+        return next(iter(others.values()))
+    if others:
+        names = ", ".join(map(str, others))
+        raise StoreError(f"several CREPEs are running ({names}); choose one with CREPE_VAR")
+    raise StoreError(
+        f"no CREPE is running (looked in {here}); "
+        "start one with `crepe up`, or name a server in CREPE_REDIS or in Store(url)"
+    )
+
+
+def server(var: Path) -> dict[str, Any] | None:
+    """What the server of `var` wrote about itself: url, socket, port, pid; None if it is gone."""
+    found = places.read_json(places.run_directory(var) / "redis.json") if var.is_dir() else None
+    return found if found and _answers(str(found.get("socket", ""))) else None
+
+
+def _url(var: Path) -> str | None:
+    found = server(var)
+    return f"unix://{found['socket']}" if found else None
+
+
+def _answers(path: str) -> bool:
+    if not path or not hasattr(socket, "AF_UNIX"):
+        return False
+    try:
+        with socket.socket(socket.AF_UNIX) as trial:
+            trial.connect(path)
+        return True
+    except OSError:
+        return False

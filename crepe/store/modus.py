@@ -1,0 +1,38 @@
+"""DataModus: the three kinds of streams, and how streams are named."""
+
+import re
+from enum import Enum
+
+from crepe.errors import ConfigError
+
+CULTURE = "crepe"
+"""Default name of the culture: the first word of every key."""
+
+_NAME = re.compile(r"[a-z0-9_-]+(:[a-z0-9_-]+)*")
+
+
+class DataModus(Enum):
+    """What a stream carries; the values are those of the original CREPE."""
+
+    DATA = 1
+    RESULT = 2
+    TESTING = 3
+
+    @property
+    def stream(self) -> str:
+        """The stream's name, which follows the culture's in the key: `data`."""
+        return self.name.lower()
+
+
+def stream_name(stream: "DataModus | str", culture: str = CULTURE) -> str:
+    """The name after the culture's: `data:spikes` for `crepe:data:spikes`; DATA gives `data`.
+
+    Raises ConfigError for what cannot be a stream's name.
+    """
+    name = stream.stream if isinstance(stream, DataModus) else stream
+    name = name.removeprefix(f"{culture}:")
+    if not _NAME.fullmatch(name) or name.endswith(":info"):
+        raise ConfigError(
+            f"stream {name!r}: allowed are words of a-z, 0-9, _ and - joined by ':' (data:spikes)"
+        )
+    return name

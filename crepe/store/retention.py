@@ -1,0 +1,65 @@
+"""How much of a stream Redis keeps: so many seconds, or a share of the memory budget.
+
+All streams keep the same time: what the budget holds at the sum of their rates, 300 s at most.
+What a registered reader does not have yet stays.
+"""
+
+import time
+from collections.abc import Mapping
+
+DEFAULT_KEEP_S = 300.0
+DEFAULT_BUDGET_BYTES = 512 * 1024**2
+_REFRESH_S = 1.0
+_SHORTEST_S = 1.0
+
+
+class Retention:
+    """Says for one stream, on each append, which sample is the oldest to keep."""
+
+    def __init__(self, sampling_rate_hz: float, keep_s: float, budget_bytes: float) -> None:
+        self._rate_hz = sampling_rate_hz
+        self._keep_s = keep_s
+        self._budget_bytes = budget_bytes
+        self._appended_bytes = 0
+        self._first_start: int | None = None
+        self._next_refresh_s = 0.0
+        self.keep_samples = int(keep_s * sampling_rate_hz)
+        self.read_until: int | None = None  # least position of a registered reader
+
+    def count(self, start: int, n_bytes: int) -> None:
+        """An entry of `n_bytes` that begins at sample `start` is on its way."""
+        if self._first_start is None:
+            self._first_start = start
+        self._appended_bytes += n_bytes
+
+    def is_due(self) -> bool:
+        """True once a second: ask the server for `update`."""
+        now_s = time.monotonic()
+        if now_s < self._next_refresh_s:
+            return False
+        self._next_refresh_s = now_s + _REFRESH_S
+        return True
+
+    def bytes_per_s(self, stop: int) -> float:
+        """Bytes of this stream per second of signal so far."""
+        if self._first_start is None or stop <= self._first_start:
+            return 0.0
+        return self._appended_bytes * self._rate_hz / (stop - self._first_start)
+
+    def update(self, all_bytes_per_s: float, readers: Mapping[str, int]) -> None:
+        """Take in the sum over all streams, and where the registered readers are."""
+        fits_s = self._budget_bytes / all_bytes_per_s if all_bytes_per_s else self._keep_s
+        keep_s = max(_SHORTEST_S, min(self._keep_s, fits_s))
+        self.keep_samples = max(1, int(keep_s * self._rate_hz))
+        self.read_until = min(readers.values()) if readers else None
+
+    def oldest(self, stop: int) -> int:
+        """The oldest sample to keep once the stream reaches `stop`."""
+        oldest = stop - self.keep_samples
+        if self.read_until is not None:
+            oldest = min(oldest, self.read_until)
+        return max(0, oldest)
+
+    def is_ahead(self, stop: int) -> bool:
+        """True if keeping what its readers lack takes more than the share of this stream."""
+        return self.read_until is not None and stop - self.read_until > self.keep_samples

@@ -1,0 +1,82 @@
+"""Entries and stream descriptions as fields in Redis; readable in redis-cli."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from crepe.errors import StoreError
+from crepe.messages import StreamInfo
+from crepe.store.contract import Entry, Said
+
+
+def entry_words(entry: Entry, writer: str) -> list[str | bytes | int]:
+    words: list[str | bytes | int] = ["start", entry.start, "t_ns", entry.t_ns, "writer", writer]
+    if entry.position >= 0:
+        words += ("position", entry.position)
+    if entry.heard:
+        words += ("heard", entry.heard)
+    if entry.is_estimated:
+        words += ("gap", "estimated")
+    if entry.snapshot:
+        words += ("snapshot", entry.snapshot)
+    if entry.is_end:
+        words += ("end", 1)
+    words += ("data", entry.payload)
+    return words
+
+
+def entry_from(item: Any) -> Entry:
+    identity, words = item
+    found = dict(zip(words[::2], words[1::2], strict=True))
+    try:
+        return Entry(
+            int(found[b"start"]),
+            int(identity[: identity.index(b"-")]),
+            found[b"data"],
+            int(found.get(b"t_ns", 0)),
+            int(found.get(b"position", -1)),
+            found.get(b"snapshot", b""),
+            found.get(b"heard", b"").decode(),
+            b"gap" in found,
+            b"end" in found,
+        )
+    except (KeyError, ValueError) as error:
+        raise StoreError(f"entry {identity.decode()}: not written by CREPE ({error!r})") from error
+
+
+def said_from(item: Any) -> Said:
+    identity, words = item
+    found = dict(zip(words[::2], words[1::2], strict=True))
+    return Said(identity.decode(), found.get(b"data", b""))
+
+
+_AS_JSON = {"labels", "scale_uv"}
+_READ = {"sampling_rate_hz": float, "segment_samples": int, "longest_samples": int}
+_READ |= {"origin_t_ns": int}
+_TRUTH = {"is_live", "is_simulated"}
+
+
+def info_words(info: StreamInfo) -> list[str]:
+    words: list[str] = []
+    for field in fields(info):
+        value = getattr(info, field.name)
+        if field.name in {"session", "writer"}:
+            continue
+        text = json.dumps(value) if field.name in _AS_JSON else str(value)
+        words += (field.name, str(int(value)) if field.name in _TRUTH else text)
+    return words
+
+
+def info_from(words: Mapping[bytes, bytes]) -> StreamInfo:
+    values: dict[str, Any] = {}
+    known = {field.name for field in fields(StreamInfo)}
+    for raw_name, raw in words.items():
+        name, text = raw_name.decode(), raw.decode()
+        if name in _AS_JSON:
+            values[name] = tuple(json.loads(text))
+        elif name in _TRUTH:
+            values[name] = text == "1"
+        elif name in known:
+            values[name] = _READ.get(name, str)(text)
+    return StreamInfo(**values)

@@ -1,0 +1,128 @@
+"""Actors by name, and whether their wires fit: proved before anything runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from importlib import import_module
+from typing import Any
+
+from pydantic import ValidationError
+
+from crepe.actors.actor import Actor, Source
+from crepe.errors import ConfigError, CrepeError
+from crepe.hw.instrument import check_url
+from crepe.messages import Command, Message
+from crepe.store.modus import stream_name
+from crepe.suggest import explain, suggest
+
+OUTSIDE = {"input": Command, "control": Command}
+"""Streams outside the clock: several writers, server-given IDs."""
+
+
+@dataclass(frozen=True)
+class ActorSpec:
+    """One `[actors.NAME]` table, checked."""
+
+    name: str
+    kind: type[Actor[Any, Any]]
+    settings: Mapping[str, Any]
+    reads: tuple[str, ...]
+    writes: Mapping[type[Message], str]  # stream by message type
+
+    def make(self) -> Actor[Any, Any]:
+        """The actor itself, not opened yet."""
+        return self.kind(**self.settings)
+
+
+def load_actor(name: str, table: Mapping[str, Any], place: str) -> ActorSpec:
+    """Import the class that `run` names, and check its settings. Raises ConfigError."""
+    settings = dict(table)
+    kind = _import(settings.pop("run", None), place)
+    reads = _streams(settings.pop("reads", []), f"{place} reads")
+    writes = _streams(settings.pop("writes", []), f"{place} writes")
+    try:
+        actor = kind(**settings)
+    except ValidationError as error:
+        raise ConfigError(f"{place} {explain(error, kind)}") from error
+    except CrepeError as error:
+        raise ConfigError(f"{place} {error}") from error
+    device = getattr(actor, "device", None)
+    if isinstance(device, str):
+        try:
+            check_url(device, {})
+        except ConfigError as error:
+            raise ConfigError(f"{place} {error}") from error
+    inputs, outputs = kind.message_types()
+    if issubclass(kind, Source) and reads:
+        raise ConfigError(f"{place} reads: {kind.__name__} reads an instrument, not streams")
+    if inputs and not reads:
+        raise ConfigError(f"{place} reads: missing; {kind.__name__} reads {_names(inputs)}")
+    if len(writes) > len(outputs):
+        raise ConfigError(
+            f"{place} writes: {len(writes)} streams, {kind.__name__} writes {_names(outputs)}"
+        )
+    return ActorSpec(name, kind, settings, reads, dict(zip(outputs, writes, strict=False)))
+
+
+def check_wiring(actors: Mapping[str, ActorSpec], place: str) -> dict[str, ActorSpec]:
+    """The actors in the order of the flow. Raises ConfigError for a wire that does not fit."""
+    writers: dict[str, tuple[str, type[Message]]] = {}
+    for actor in actors.values():
+        for kind, stream in actor.writes.items():
+            where = f"{place}: [actors.{actor.name}] writes: {stream!r}"
+            if stream in OUTSIDE:
+                raise ConfigError(f"{where} is written from outside the clock")
+            if stream in writers:
+                raise ConfigError(f"{where} is written by [actors.{writers[stream][0]}] already")
+            writers[stream] = (actor.name, kind)
+    before: dict[str, set[str]] = {name: set() for name in actors}
+    for actor in actors.values():
+        inputs, _ = actor.kind.message_types()
+        for stream in actor.reads:
+            where = f"{place}: [actors.{actor.name}] reads: {stream!r}"
+            if stream not in writers and stream not in OUTSIDE:
+                raise ConfigError(f"{where} has no writer{suggest(stream, writers)}")
+            writer, kind = writers.get(stream, ("", OUTSIDE.get(stream, Command)))
+            if not issubclass(kind, inputs):
+                raise ConfigError(
+                    f"{where} carries {kind.__name__}, {actor.kind.__name__} reads {_names(inputs)}"
+                )
+            if writer:
+                before[actor.name].add(writer)
+    try:
+        order = list(TopologicalSorter(before).static_order())
+    except CycleError as error:
+        cycle = " -> ".join(reversed(error.args[1]))
+        raise ConfigError(f"{place}: actors read each other in a circle: {cycle}") from error
+    return {name: actors[name] for name in order}
+
+
+def _import(path: Any, place: str) -> type[Actor[Any, Any]]:
+    if not isinstance(path, str) or path.count(":") != 1:
+        raise ConfigError(f"{place} run: {path!r}, must be an import path 'package.module:Class'")
+    module_name, _, class_name = path.partition(":")
+    try:
+        module = import_module(module_name)
+    except ImportError as error:
+        raise ConfigError(f"{place} run: cannot import {module_name!r}: {error}") from error
+    kind = getattr(module, class_name, None)
+    if not (isinstance(kind, type) and issubclass(kind, Actor)):
+        found = [n for n, k in vars(module).items() if isinstance(k, type) and issubclass(k, Actor)]
+        raise ConfigError(
+            f"{place} run: {module_name} has no actor {class_name!r}{suggest(class_name, found)}"
+        )
+    return kind
+
+
+def _streams(found: Any, place: str) -> tuple[str, ...]:
+    names = [found] if isinstance(found, str) else found
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"{place}: {found!r}, must be a list of streams' names")
+    try:
+        return tuple(stream_name(name) for name in names)
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {error}") from error
+
+
+def _names(kinds: tuple[type, ...]) -> str:
+    return " and ".join(kind.__name__ for kind in kinds) or "nothing"

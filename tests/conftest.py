@@ -1,0 +1,113 @@
+"""Fixtures that several tests share: a real Redis server, and stores of every kind."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from crepe import redis_server
+from crepe.store.memory import Memory, MemoryStore
+from crepe.store.redis_store import RedisStore
+
+
+class Server:
+    """A real server on a unix socket in a directory of its own; can be killed and restarted."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.socket = directory / "redis.sock"
+        self.url = f"unix://{self.socket}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, **settings: str) -> None:
+        binary = redis_server.choose().binary
+        words = {
+            "port": "0",
+            "unixsocket": str(self.socket),
+            "save": "",
+            "dir": str(self.directory),
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            **settings,
+        }
+        command = [str(binary)] + [part for pair in words.items() for part in (f"--{pair[0]}", pair[1])]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        RedisStore(self.url, patience_s=20).close()
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait()
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server for tests that neither kill nor fill it."""
+    server = Server(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[Server]:
+    """A server that a test may kill; not started yet."""
+    server = Server(tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("CREPE_")]:
+        monkeypatch.delenv(name)
+
+
+StoreMaker = Callable[[str], MemoryStore | RedisStore]
+
+
+@pytest.fixture(params=["memory", "redis", "fakeredis"])
+def make_store(request: pytest.FixtureRequest) -> Iterator[StoreMaker]:
+    """Makes stores over the same streams, one for each writer's name."""
+    made: list[MemoryStore | RedisStore] = []
+    if request.param == "memory":
+        memory = Memory()
+
+        def make(writer: str) -> MemoryStore | RedisStore:
+            made.append(MemoryStore(memory, writer=writer))
+            return made[-1]
+    else:
+        url = request.getfixturevalue("redis_url" if request.param == "redis" else "fake_url")
+        culture = f"test{time.monotonic_ns()}"
+
+        def make(writer: str) -> MemoryStore | RedisStore:
+            made.append(RedisStore(url, culture=culture, writer=writer))
+            return made[-1]
+
+    yield make
+    for store in made:
+        store.close()
+
+
+@pytest.fixture(scope="session")
+def fake_url() -> Iterator[str]:
+    """The URL of a fakeredis server, which speaks the protocol over TCP."""
+    from threading import Thread
+
+    from fakeredis import TcpFakeServer
+
+    server = TcpFakeServer(("127.0.0.1", 0), server_type="redis")
+    server.daemon_threads = True
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"redis://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
