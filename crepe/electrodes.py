@@ -27,7 +27,9 @@ def grid_labels(n_channels: int) -> tuple[str, ...]:
     return MCS_60_LABELS if n_channels == 60 else tuple(str(i) for i in range(n_channels))
 
 
-def positions_um(labels: tuple[str, ...], spacing_um: float = MCS_SPACING_UM) -> NDArray[np.float64]:
+def positions_um(
+    labels: tuple[str, ...], spacing_um: float = MCS_SPACING_UM
+) -> NDArray[np.float64]:
     """Where the electrodes lie: (n, 2) array of x and y in micrometres.
 
     The MCS layout if all labels belong to it, else a square grid filled row by row.

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from crepe.actors.actor import Actor, Output, Start
-from crepe.messages import Command, Message, StreamInfo
-from crepe.store.codec import type_name
+from crepe.messages import Command, Message, Segment, StreamInfo
+from crepe.store import codec
+from crepe.store.contract import Entry
 from crepe.wiring import OUTSIDE, ActorSpec
 
 _CHECKPOINT_S = 1.0  # a sparse actor says at least so often how far it is
@@ -88,7 +89,7 @@ class Station:
             if self.actor.is_sparse:
                 longest += int(_CHECKPOINT_S * self._rate_hz) + 1
             values = {name: getattr(about, name) for name in StreamInfo.__slots__}
-            values |= {"message": type_name(kind), "longest_samples": longest}
+            values |= {"message": codec.type_name(kind), "longest_samples": longest}
             infos[stream] = StreamInfo(**{**values, "session": start.session, "writer": ""})
         return infos
 
@@ -270,3 +271,20 @@ class Flow:
                 errors.append(error)
         if errors:
             raise errors[0]
+
+
+def as_entry(out: Out, t_ns: int) -> Entry:
+    """What a store keeps of an output window that is published at wall clock `t_ns`."""
+    piece = out.piece
+    segment = next((m for m in piece.messages if isinstance(m, Segment)), None)
+    return Entry(
+        piece.start,
+        piece.stop,
+        codec.pack(piece.messages, piece.start, piece.stop),
+        segment.t_ns if segment and segment.t_ns else t_ns,
+        out.position if out.position != piece.stop else -1,
+        codec.pack_value(out.snapshot) if out.snapshot is not None else b"",
+        out.heard,
+        segment is not None and segment.is_estimated,
+        piece.is_end,
+    )

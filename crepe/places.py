@@ -13,6 +13,7 @@ directory moves to a private temporary directory whose name follows from `var`.
 import hashlib
 import json
 import os
+import shutil
 import socket
 import stat
 import tempfile
@@ -107,3 +108,23 @@ def announced() -> list[Path]:
     """The `var` directories in which this user has started a server; it may have stopped."""
     found = (read_json(path) for path in sorted(private(_temporary() / "running").glob("*.json")))
     return [Path(content["var"]) for content in found if content and "var" in content]
+
+
+def default_experiment() -> Path:
+    """The experiment that runs when nobody names one."""
+    return project_directory() / "config" / "rps.toml"
+
+
+def disk_hours(directory: Path, bytes_per_s: float) -> float:
+    """How long the free space of the file system that holds `directory` lasts at that rate."""
+    there = directory.absolute()
+    while not there.exists():
+        there = there.parent
+    free = shutil.disk_usage(there).free
+    return free / bytes_per_s / 3600 if bytes_per_s > 0 else float("inf")
+
+
+def disk_message(directory: Path, bytes_per_s: float) -> str:
+    """One line for who starts an experiment: how many hours of it the disk can hold."""
+    hours = disk_hours(directory, bytes_per_s)
+    return f"{directory}: the disk lasts {hours:.1f} h at {bytes_per_s / 1e6:.1f} MB/s"

@@ -1,0 +1,62 @@
+"""What a program says about itself once a second, and what `crepe status` makes of it."""
+
+import os
+import time
+from collections import deque
+from collections.abc import Mapping
+
+import numpy as np
+
+from crepe.store.contract import StreamStore
+
+STALE_S = 3.0
+"""A heartbeat older than this belongs to a program that hangs or is gone."""
+
+
+class Heartbeat:
+    """Collects step times and tells the store how a program does."""
+
+    def __init__(self, name: str, store: StreamStore, session: str) -> None:
+        self.name = name
+        self._store = store
+        self._session = session
+        self._state = "starting"
+        self._position = 0
+        self._steps_s: deque[float] = deque(maxlen=1000)
+        before = store.beats().get(name, {})
+        is_same = before.get("session") == session
+        self._restarts = int(before.get("restarts", -1)) + 1 if is_same else 0
+
+    def say(self, state: str) -> None:
+        """Change the state, and say so at once."""
+        self._state = state
+        self.beat()
+
+    def stepped(self, elapsed_s: float, position: int) -> None:
+        """One step is done: how long it took and how far the program is."""
+        self._steps_s.append(elapsed_s)
+        self._position = position
+
+    def beat(self, newest: int | None = None) -> None:
+        """Tell the store; `newest` is the last sample that the inputs hold."""
+        p50, p99 = np.percentile(self._steps_s, (50, 99)) * 1000 if self._steps_s else (0.0, 0.0)
+        lag = max(0, newest - self._position) if newest is not None else 0
+        self._store.beat(
+            self.name,
+            {
+                "session": self._session,
+                "pid": str(os.getpid()),
+                "state": self._state,
+                "position": str(self._position),
+                "lag_samples": str(lag),
+                "step_p50_ms": f"{p50:.3f}",
+                "step_p99_ms": f"{p99:.3f}",
+                "restarts": str(self._restarts),
+                "t_ns": str(time.time_ns()),
+            },
+        )
+
+
+def age_s(beat: Mapping[str, str]) -> float:
+    """How old a heartbeat is, by this machine's wall clock."""
+    return (time.time_ns() - int(beat.get("t_ns", 0))) / 1e9

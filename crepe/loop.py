@@ -1,0 +1,100 @@
+"""The whole experiment in one process: no Redis, no wall clock, the same messages every time.
+
+The simulated instrument runs in lock-step, so that one seed gives one course of events; the
+streams end up in a memory store and can be read like any others.
+"""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from crepe.actors.actor import Actor, Source, Start
+from crepe.config import Experiment
+from crepe.errors import ConfigError
+from crepe.flow import Flow, Out, Station, as_entry
+from crepe.hw.instrument import EndOfData, open_recorder, open_stimulator
+from crepe.messages import Message, StreamInfo
+from crepe.simulator.lockstep import Lockstep
+from crepe.store.memory import MemoryStore
+from crepe.wiring import OUTSIDE
+
+SESSION = "loop"
+
+
+class Loop:
+    """An experiment whose actors are stepped one after the other.
+
+    Parameters
+    ----------
+    recordings
+        Directory for what `record` writes; by default a temporary one that is removed.
+    """
+
+    def __init__(self, experiment: Experiment, recordings: Path | None = None) -> None:
+        self.store = MemoryStore(writer="loop")
+        self._temporary = None if recordings else tempfile.TemporaryDirectory()
+        self._recordings = recordings or Path(self._temporary.name if self._temporary else ".")
+        self._experiment = experiment
+        self._flow = Flow(self._open())
+        (self._source,) = (s for s in self._flow.stations if isinstance(s.actor, Source))
+
+    def _open(self) -> Sequence[Station]:
+        sources = [s.name for s in self._experiment.actors.values() if issubclass(s.kind, Source)]
+        if len(sources) != 1:
+            raise ConfigError(f"{self._experiment.path}: {len(sources)} sources, a loop has one")
+        simulated = self._experiment.culture.simulated
+        lockstep = Lockstep(simulated) if simulated else None
+        known: dict[str, StreamInfo] = {}
+        stations = []
+        for spec in self._experiment.actors.values():
+            start = Start(
+                inputs={stream: known[stream] for stream in spec.reads if stream not in OUTSIDE},
+                name=spec.name,
+                session=SESSION,
+                seed=self._experiment.seed,
+                experiment=self._experiment.text,
+                culture=self._experiment.culture.flat(),
+                recordings=self._recordings,
+                open_recorder=lockstep.open_recorder if lockstep else open_recorder,
+                open_stimulator=lockstep.open_stimulator if lockstep else open_stimulator,
+            )
+            station = Station(spec, start, None)
+            for stream, info in station.infos.items():
+                known[stream] = info
+                self.store.declare(stream, info)
+            stations.append(station)
+        return stations
+
+    def run(self, until: str = "") -> MemoryStore:
+        """To the end of the data, or of the stream `until`; returns the store with all streams."""
+        for _ in self.steps():
+            if until and (last := self.store.last(until)) and last.is_end:
+                break
+        self.close()
+        return self.store
+
+    def steps(self) -> Iterator[Sequence[Message]]:
+        """Step by step: the messages that each window of the source led to."""
+        while not self._source.is_ended:
+            try:
+                outs = self._source.read(1.0)
+            except EndOfData:
+                outs = self._source.finish()
+            made = self._flow.spread(outs)
+            self._keep(made)
+            yield [message for out in made for message in out.piece.messages]
+
+    def _keep(self, outs: Sequence[Out]) -> None:
+        for out in outs:
+            self.store.append([(out.piece.stream, as_entry(out, 0))])
+
+    def actor(self, name: str) -> Actor[object, object]:
+        """The opened actor of a name."""
+        return next(s.actor for s in self._flow.stations if s.spec.name == name)
+
+    def close(self) -> None:
+        """Close all actors; harmless to repeat."""
+        self._flow.close()
+        if self._temporary:
+            self._temporary.cleanup()
+            self._temporary = None

@@ -1,0 +1,109 @@
+"""The session file: which run of which experiment the streams and the recording belong to.
+
+`session.json` in the run directory says `running` until the session has ended in good order; if it
+still does when nothing runs, the session was cut off and can be resumed.
+"""
+
+import hashlib
+import secrets
+import tomllib
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from crepe import places
+from crepe.errors import ConfigError
+
+RUNNING = "running"
+ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run of an experiment, from sample 0 to its end."""
+
+    id: str  # safe in a file name, sorts by time: 20261123-171503-a1b2
+    started_at: str  # ISO 8601, UTC
+    state: str  # running or ended
+    experiment_path: str
+    experiment_digest: str  # SHA-256 of the experiment file when the session began
+    seed: int
+
+    def is_of(self, experiment: Path) -> bool:
+        """True if the experiment file still says what it said when the session began."""
+        return self.experiment_digest == _digest(_read(experiment))
+
+
+def begin(experiment: Path, seed: int | None = None, var: Path | None = None) -> Session:
+    """Write the file of a new session; `seed` comes before the one in the experiment file.
+
+    Raises ConfigError if the experiment cannot be read.
+    """
+    content = _read(experiment)
+    now = datetime.now(UTC)
+    session = Session(
+        id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        started_at=now.isoformat(timespec="milliseconds"),
+        state=RUNNING,
+        experiment_path=str(experiment.absolute()),
+        experiment_digest=_digest(content),
+        seed=_seed(experiment, content) if seed is None else seed,
+    )
+    _write(session, var)
+    return session
+
+
+def current(var: Path | None = None) -> Session | None:
+    """The last session that began in `var`, running or not; None before the first."""
+    path = _path(var)
+    content = places.read_json(path)
+    if content is None:
+        return None
+    try:
+        return Session(**content)
+    except TypeError as error:
+        raise ConfigError(f"{path}: {error}; remove it") from error
+
+
+def found_unclean(var: Path | None = None) -> Session | None:
+    """The last session if it never ended. Ask only while nothing runs in `var`."""
+    session = current(var)
+    return session if session is not None and session.state == RUNNING else None
+
+
+def end(var: Path | None = None) -> None:
+    """Mark the session as ended in good order; harmless to repeat."""
+    session = current(var)
+    if session is not None and session.state != ENDED:
+        _write(replace(session, state=ENDED), var)
+
+
+def _path(var: Path | None) -> Path:
+    return places.run_directory(var) / "session.json"
+
+
+def _write(session: Session, var: Path | None) -> None:
+    places.write_json(_path(var), asdict(session))
+
+
+def _read(experiment: Path) -> bytes:
+    try:
+        return experiment.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{experiment}: {error.strerror}, must be a readable experiment file"
+        ) from error
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _seed(experiment: Path, content: bytes) -> int:
+    try:
+        seed = tomllib.loads(content.decode()).get("seed", 0)
+    except ValueError as error:
+        raise ConfigError(f"{experiment}: not TOML ({error})") from error
+    if not isinstance(seed, int):
+        raise ConfigError(f"{experiment}, seed: {seed!r}, must be a whole number")
+    return seed
