@@ -22,7 +22,6 @@ from crepe.store.contract import Readable, StreamStore
 from crepe.store.locate import find_url
 from crepe.store.memory import MemoryStore
 from crepe.store.modus import CULTURE, DataModus, stream_name
-from crepe.store.recorded import RecordedStore
 from crepe.store.redis_store import RedisStore
 from crepe.store.stream import Stream
 
@@ -70,6 +69,8 @@ class Store:
                 else RedisStore(url, culture=culture, patience_s=patience_s)
             )
         elif isinstance(url, str | Path):
+            from crepe.store.recorded import RecordedStore  # h5py is slow to import
+
             self._kept = RecordedStore(Path(url))
         else:
             self._kept = url
@@ -150,6 +151,6 @@ class Store:
         self._kept.close()
 
     def _writable(self) -> StreamStore:
-        if isinstance(self._kept, RecordedStore):
+        if not hasattr(self._kept, "append"):
             raise StoreError("a recording cannot be changed")
         return self._kept  # type: ignore[return-value]  # all others are whole stores
