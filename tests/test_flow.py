@@ -1,0 +1,233 @@
+"""Stations and flows: windows in order, nothing twice, nothing skipped."""
+
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from pydantic import PrivateAttr
+
+from crepe.actors.actor import Actor, Start
+from crepe.flow import Flow, Out, Piece, Resume, Station
+from crepe.messages import Command, Decision, GameState, Segment, Spikes, Stimulus, StreamInfo
+from crepe.wiring import ActorSpec
+
+INFO = StreamInfo(
+    labels=("a", "b"), sampling_rate_hz=1000.0, segment_samples=10, longest_samples=10
+)
+
+
+class Mean(Actor[Segment, Decision]):
+    """The running sum of all samples, which needs its whole history."""
+
+    _sum: float = PrivateAttr(0.0)
+
+    def open(self, start):
+        self._sum = (start.snapshot or {}).get("sum", 0.0)
+
+    def step(self, segment):
+        self._sum += float(segment.samples.sum())
+        return Decision(segment.start, segment.stop, self._sum)
+
+    def snapshot(self):
+        return {"sum": self._sum}
+
+
+class Late(Actor[Segment, Segment]):
+    """Gives back its input five samples later, and needs 0.02 s of it to do so."""
+
+    delay_samples: ClassVar[int] = 5
+    _held: np.ndarray = PrivateAttr(None)
+
+    @property
+    def warmup_s(self):
+        return 0.02
+
+    def step(self, segment):
+        held = self._held if self._held is not None else np.empty((2, 0), np.int32)
+        joined = np.concatenate([held, segment.samples], axis=1)
+        out, self._held = joined[:, :-5], joined[:, -5:]
+        stop = segment.stop - 5
+        return Segment(stop - out.shape[1], stop, out)
+
+    def finish(self):
+        return None
+
+
+class Referee(Actor[Decision | Command, GameState | Stimulus]):
+    """Asks for a stimulus at every hundredth sample and counts what people say."""
+
+    is_sparse: ClassVar[bool] = True
+    _said: int = PrivateAttr(0)
+
+    def step(self, message):
+        if isinstance(message, Command):
+            self._said += 1
+            return GameState(message.start, message.stop, self._said, message.value)
+        if message.stop % 100 == 0:
+            number = message.stop // 100
+            return (
+                GameState(message.start, message.stop, number, "rest"),
+                Stimulus(
+                    message.stop - 1, message.stop, number, message.stop + 5, ("a",), (), 1, 1
+                ),
+            )
+        return None
+
+    def snapshot(self):
+        return {"said": self._said}
+
+
+class Both(Actor[Decision | Spikes, GameState]):
+    """Writes down the order in which it is given things."""
+
+    _seen: list = PrivateAttr(default_factory=list)
+
+    def step(self, message):
+        self._seen.append((type(message).__name__, message.stop))
+        return None
+
+
+def spec(kind, reads, writes, name="it"):
+    _, outputs = kind.message_types()
+    return ActorSpec(name, kind, {}, tuple(reads), dict(zip(outputs, writes, strict=False)))
+
+
+def station(kind, reads=("data",), writes=("out",), resume=None, name="it"):
+    inputs = {s: INFO for s in reads if s != "input"}
+    start = Start(inputs=inputs, snapshot=resume.snapshot if resume else None)
+    return Station(spec(kind, reads, writes, name), start, resume)
+
+
+def segment(start, stop):
+    samples = np.arange(start, stop, dtype=np.int32) * np.array([[1], [2]], dtype=np.int32)
+    return Piece("data", start, stop, (Segment(start, stop, samples),))
+
+
+def windows(outs, stream="out"):
+    return [(o.piece.start, o.piece.stop) for o in outs if o.piece.stream == stream]
+
+
+def test_a_dense_actor_publishes_every_window():
+    flow = Flow([station(Mean)])
+    outs = [out for at in range(0, 50, 10) for out in flow.push(segment(at, at + 10))]
+    assert windows(outs) == [(at, at + 10) for at in range(0, 50, 10)]
+    assert [out.position for out in outs] == [10, 20, 30, 40, 50]
+
+
+def test_an_input_window_without_messages_gives_an_empty_window():
+    it = station(Mean)
+    (out,) = it.feed(Piece("data", 0, 10))
+    assert (out.piece.start, out.piece.stop, out.piece.messages) == (0, 10, ())
+
+
+def test_a_gap_in_the_input_is_a_gap_in_the_output():
+    it = station(Mean)
+    outs = it.feed(segment(0, 10)) + it.feed(segment(40, 50))
+    assert windows(outs) == [(0, 10), (40, 50)]
+
+
+def test_a_stream_that_begins_late_is_followed_from_where_it_begins():
+    it = station(Referee, ["data"])
+    assert windows(it.feed(Piece("data", 5000, 5010))) == []
+    outs = it.feed(Piece("data", 5010, 6000, (Decision(5990, 6000, 1.0),)))
+    assert windows(outs) == [(5000, 6000)]
+
+
+def test_a_sparse_actor_publishes_when_it_speaks_and_once_a_second():
+    it = station(Referee, ["data"], ["game", "stimuli"])
+    outs = []
+    for stop in range(10, 2510, 10):
+        said = Decision(stop - 10, stop, 0.0) if stop <= 300 else Decision(stop - 10, stop - 1, 0.0)
+        outs += it.feed(Piece("data", stop - 10, stop, (said,)))
+    assert windows(outs, "game") == [(0, 100), (100, 200), (200, 300), (300, 1300), (1300, 2300)]
+    assert windows(outs, "stimuli") == windows(outs, "game")
+    assert [len(out.piece.messages) for out in outs if out.piece.stream == "game"] == [
+        1,
+        1,
+        1,
+        0,
+        0,
+    ]
+
+
+def test_what_is_heard_is_stamped_and_published_with_the_next_window():
+    it = station(Referee, ["data", "input"], ["game", "stimuli"])
+    it.feed(Piece("data", 0, 10))
+    assert it.feed(Piece("input", 0, 0, (Command(0, 0, "gesture", "rock"),), heard="7-1")) == []
+    (out,) = it.feed(Piece("data", 10, 20))
+    assert out.heard == "7-1"
+    (said,) = out.piece.messages
+    assert (said.start, said.phase) == (10, "rock")
+
+
+def test_inputs_are_merged_by_sample_index_whatever_comes_first():
+    def run(order):
+        it = station(Both, ["left", "right"])
+        pieces = {
+            "left": [Piece("left", s, s + 10, (Decision(s, s + 10, 0),)) for s in range(0, 60, 10)],
+            "right": [
+                Piece("right", s, s + 15, (Spikes.none(s, s + 15),)) for s in range(0, 60, 15)
+            ],
+        }
+        for stream in order:
+            if pieces[stream]:
+                it.feed(pieces[stream].pop(0))
+        for stream in ("left", "right"):
+            for piece in pieces[stream]:
+                it.feed(piece)
+            it.feed(Piece(stream, 60, 60, is_end=True))
+        return it.actor._seen
+
+    expected = run(["left", "right"] * 6)
+    assert len(expected) == 10
+    assert [stop for _, stop in expected] == sorted(stop for _, stop in expected)
+    assert run(["left"] * 6 + ["right"] * 4) == expected
+    assert run(["right"] * 4 + ["left"] * 6) == expected
+
+
+def test_the_end_is_passed_on_after_what_was_held_back():
+    first, second = station(Late, writes=["late"], name="a"), station(Mean, ["late"], name="b")
+    flow = Flow([first, second])
+    outs = flow.push(segment(0, 10)) + flow.push(Piece("data", 10, 10, is_end=True))
+    ends = [(o.piece.stream, o.piece.stop) for o in outs if o.piece.is_end]
+    assert ends == [("late", 5), ("out", 5)]
+    assert flow.push(segment(10, 20)) == []
+
+
+def uninterrupted(n):
+    flow = Flow([station(Late, writes=["late"], name="a"), station(Mean, ["late"], name="b")])
+    return [out for at in range(0, n, 10) for out in flow.push(segment(at, at + 10))]
+
+
+def of(outs: list[Out], stream: str):
+    return [
+        (
+            o.piece.start,
+            o.piece.stop,
+            getattr(m, "value", None),
+            getattr(m, "samples", np.empty(0)).tolist(),
+        )
+        for o in outs
+        if o.piece.stream == stream
+        for m in o.piece.messages
+    ]
+
+
+@pytest.mark.parametrize("cut", [10, 20, 50, 90])
+def test_a_restarted_chain_goes_on_without_loss_or_repetition(cut):
+    whole = uninterrupted(100)
+    before = uninterrupted(cut)
+    late = [o for o in before if o.piece.stream == "late"][-1]
+    mean = [o for o in before if o.piece.stream == "out"][-1]
+    resume_late = Resume(late.position, {"late": late.piece.stop})
+    resume_mean = Resume(mean.position, {"out": mean.piece.stop}, mean.snapshot)
+    flow = Flow(
+        [
+            station(Late, writes=["late"], name="a", resume=resume_late),
+            station(Mean, ["late"], name="b", resume=resume_mean),
+        ]
+    )
+    begin = max(0, cut - 20)
+    after = [out for at in range(begin, 100, 10) for out in flow.push(segment(at, at + 10))]
+    for stream in ("late", "out"):
+        assert of(before, stream) + of(after, stream) == of(whole, stream)
