@@ -214,31 +214,36 @@ class Runner:
             if outs:
                 self._publish(flow.spread(outs))
                 self._heartbeat.stepped(time.perf_counter() - began_s, source.position)
-        log.info("the data ended at sample %d", source.position)
-        self._heartbeat.say("ended")
-        while True:
-            self._look()
-            time.sleep(_BLOCK_S)
+        self._idle(source.position)
 
     def _run_reader(self, flow: Flow) -> None:
         heard_s = time.monotonic()
-        while True:
-            self._look()
+        while any(isinstance(cursor, int) for cursor in self._cursors.values()):
+            if not (self._is_told_to_stop and self._keepers):
+                self._look()
             found = self._store.wait(self._cursors, _BLOCK_S)
             if not found:
+                self._look()
                 self._silence(flow, time.monotonic() - heard_s)
                 continue
             if any(isinstance(item, Entry) for _, item in found):
                 heard_s = time.monotonic()
             for stream, item in found:
                 began_s = time.perf_counter()
-                outs = flow.push(self._piece(stream, item))
-                self._publish(outs)
-                self._heartbeat.stepped(
-                    time.perf_counter() - began_s, max(s.position for s in flow.stations)
-                )
-                if self._is_told_to_stop:
-                    break
+                self._publish(flow.push(self._piece(stream, item)))
+                elapsed_s = time.perf_counter() - began_s
+                self._heartbeat.stepped(elapsed_s, max(s.position for s in flow.stations))
+                if self._is_told_to_stop and not self._keepers:
+                    break  # a keeper, though, takes all that is there before it stops
+        self._idle(max(station.position for station in flow.stations))
+
+    def _idle(self, position: int) -> None:
+        """Stay up after the end of the stream: an early exit would look like a failure."""
+        log.info("the input ended at sample %d", position)
+        self._heartbeat.say("ended")
+        while True:
+            self._look()
+            time.sleep(_BLOCK_S)
 
     def _silence(self, flow: Flow, elapsed_s: float) -> None:
         for station in flow.stations:

@@ -41,7 +41,7 @@ def server(var: Path) -> dict[str, Any] | None:
 
 def _url(var: Path) -> str | None:
     found = server(var)
-    return f"unix://{found['socket']}" if found else None
+    return str(found["url"]) if found else None
 
 
 def _answers(path: str) -> bool:
