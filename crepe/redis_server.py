@@ -39,9 +39,9 @@ def run(append_only: bool, maxmemory_mb: int, port: int | None, var: Path) -> No
     """
     chosen = choose()
     run_directory = places.run_directory(var)
-    if isinstance(chosen, str):
+    if chosen.binary is None:
         (run_directory / "redis.json").unlink(missing_ok=True)
-        watch(chosen)
+        watch(str(chosen.url))
         return
     there = running(var)
     if there and _is_alive(there["parent"]):
@@ -59,7 +59,7 @@ def run(append_only: bool, maxmemory_mb: int, port: int | None, var: Path) -> No
         "port": bound,
         "pid": os.getpid(),
         "parent": os.getppid(),
-        "server": str(chosen),
+        "server": str(chosen.binary),
     }
     _end_with_parent()
     places.write_json(run_directory / "redis.json", found)
@@ -69,7 +69,7 @@ def run(append_only: bool, maxmemory_mb: int, port: int | None, var: Path) -> No
     sys.stdout.flush()
     directory = places.private(var / "redis")
     settings = server_settings(append_only, maxmemory_mb, bound, unix_socket, directory)
-    os.execv(chosen, [chosen.name, *settings])
+    os.execv(chosen.binary, [chosen.binary.name, *settings])
 
 
 def server_settings(

@@ -4,9 +4,7 @@
 still does when nothing runs, the session was cut off and can be resumed.
 """
 
-import hashlib
 import secrets
-import tomllib
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,28 +24,20 @@ class Session:
     started_at: str  # ISO 8601, UTC
     state: str  # running or ended
     experiment_path: str
-    experiment_digest: str  # SHA-256 of the experiment file when the session began
+    experiment_digest: str  # of the experiment file when the session began
     seed: int
 
-    def is_of(self, experiment: Path) -> bool:
-        """True if the experiment file still says what it said when the session began."""
-        return self.experiment_digest == _digest(_read(experiment))
 
-
-def begin(experiment: Path, seed: int | None = None, var: Path | None = None) -> Session:
-    """Write the file of a new session; `seed` comes before the one in the experiment file.
-
-    Raises ConfigError if the experiment cannot be read.
-    """
-    content = _read(experiment)
+def begin(experiment: Path, digest: str, seed: int, var: Path | None = None) -> Session:
+    """Write the file of a new session of an experiment."""
     now = datetime.now(UTC)
     session = Session(
         id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
         started_at=now.isoformat(timespec="milliseconds"),
         state=RUNNING,
         experiment_path=str(experiment.absolute()),
-        experiment_digest=_digest(content),
-        seed=_seed(experiment, content) if seed is None else seed,
+        experiment_digest=digest,
+        seed=seed,
     )
     _write(session, var)
     return session
@@ -84,26 +74,3 @@ def _path(var: Path | None) -> Path:
 
 def _write(session: Session, var: Path | None) -> None:
     places.write_json(_path(var), asdict(session))
-
-
-def _read(experiment: Path) -> bytes:
-    try:
-        return experiment.read_bytes()
-    except OSError as error:
-        raise ConfigError(
-            f"{experiment}: {error.strerror}, must be a readable experiment file"
-        ) from error
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _seed(experiment: Path, content: bytes) -> int:
-    try:
-        seed = tomllib.loads(content.decode()).get("seed", 0)
-    except ValueError as error:
-        raise ConfigError(f"{experiment}: not TOML ({error})") from error
-    if not isinstance(seed, int):
-        raise ConfigError(f"{experiment}, seed: {seed!r}, must be a whole number")
-    return seed

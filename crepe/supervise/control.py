@@ -1,0 +1,245 @@
+"""Start, look at and stop the programs of an experiment, over supervisord's socket.
+
+`supervisor.json` in the run directory names that socket, so a supervisord started by hand from any
+supervisord.conf is found as well as one started by `up`.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+from xmlrpc.client import Fault, ServerProxy
+
+from crepe import places, redis_server, session
+from crepe.errors import ConfigError, CrepeError
+from crepe.supervise.render import render
+
+_LOG_LINES = 15  # of a program that does not start
+_TRIES = 3  # starts of a program after which `up` gives up
+_POLL_S = 0.1
+
+
+class Supervisor(NamedTuple):
+    """A supervisord that answers."""
+
+    pid: int
+    socket: str
+
+
+class Status(NamedTuple):
+    """What supervisord knows of one program."""
+
+    name: str
+    state: str  # RUNNING, STARTING, BACKOFF, STOPPING, EXITED, FATAL or STOPPED
+    pid: int  # 0 when it does not run
+    uptime_s: float
+    restarts: int
+
+
+def announce(var: Path, path: str) -> None:
+    """Write where the supervisord of this process listens; called in supervisord itself."""
+    places.write_json(
+        places.run_directory(var) / "supervisor.json", {"pid": os.getpid(), "socket": path}
+    )
+
+
+def running(var: Path | None = None) -> Supervisor | None:
+    """The supervisord of `var`, or None if none answers."""
+    var = var or places.var_directory()
+    if not var.is_dir():
+        return None
+    found = places.read_json(places.run_directory(var) / "supervisor.json")
+    if found is None or not _answers(found["socket"]):
+        return None
+    return Supervisor(found["pid"], found["socket"])
+
+
+def is_running(var: Path | None = None) -> bool:
+    """True if the programs of `var` are under a supervisord that answers."""
+    return running(var) is not None
+
+
+def status(var: Path | None = None) -> list[Status]:
+    """All programs in order of start; empty if nothing runs."""
+    there = running(var)
+    if there is None:
+        return []
+    with contextlib.suppress(OSError, HTTPException), _talk(there) as server:
+        return [Status(**program) for program in server.crepe.programs()]
+    return []
+
+
+def up(
+    programs: Sequence[tuple[str, int]],
+    experiment: Path | None = None,
+    *,
+    session_is: Literal["new", "resume", ""] = "",
+    foreground: bool = False,
+    environment: Mapping[str, str] | None = None,
+    timeout_s: float = 30.0,
+) -> None:
+    """Start the programs, given as (name, priority), and wait until all of them run.
+
+    Parameters
+    ----------
+    experiment
+        Its file; None for the default one.
+    session_is
+        `new`, or `resume` for one that was cut off; empty to resume if the file is the same.
+    foreground
+        Become supervisord instead of starting one; does not return.
+    environment
+        What the programs find in their environment on top of this process's own.
+
+    Raises ConfigError if programs run already or there is nothing to resume, and CrepeError with
+    the end of its log if a program does not start; everything is stopped again then.
+    """
+    var = places.var_directory()
+    there = running(var)
+    if there is not None:
+        raise ConfigError(
+            f"{var}: programs run already (supervisord has pid {there.pid}); "
+            "stop them with `crepe down`"
+        )
+    if session_is == "resume" and session.found_unclean(var) is None:
+        raise ConfigError(f"{var}: the last session ended in good order, nothing to resume")
+    clear(var)
+    conf = places.run_directory(var) / "supervisord.conf"
+    conf.write_text(render(programs), encoding="ascii")
+    variables = {**os.environ, **(environment or {}), "CREPE_VAR": str(var)}
+    variables["CREPE_SESSION"] = session_is
+    if experiment is not None:
+        variables["CREPE_EXPERIMENT"] = str(experiment.absolute())
+    command = [sys.executable, "-P", "-m", "supervisor.supervisord", "-c", str(conf)]
+    if foreground:
+        os.execve(sys.executable, command, variables)
+    _start(command, variables, var, timeout_s)
+
+
+def down(timeout_s: float = 60.0, var: Path | None = None) -> bool:
+    """Stop all programs in order, and kill what has not ended in time; False if nothing ran."""
+    var = var or places.var_directory()
+    if not var.is_dir():
+        return False
+    there = running(var)
+    if there is not None:
+        pids = [there.pid, *(program.pid for program in status(var) if program.pid)]
+        with contextlib.suppress(OSError, HTTPException, Fault), _talk(there) as server:
+            server.supervisor.shutdown()
+        if not _wait_gone(pids, timeout_s):
+            for pid in pids:
+                _kill(pid)
+            _wait_gone(pids, 5.0)
+    was_orphan = redis_server.running(var) is not None
+    clear(var)
+    return there is not None or was_orphan
+
+
+def clear(var: Path) -> None:
+    """Remove what a supervisord that was killed left behind; nothing may run in `var`."""
+    redis_server.stop(var)
+    run = places.run_directory(var)
+    for name in ("supervisor.json", "redis.json", ".supervisord.pid", ".supervisord.sock"):
+        (run / name).unlink(missing_ok=True)
+
+
+def _start(command: list[str], variables: Mapping[str, str], var: Path, timeout_s: float) -> None:
+    said = places.private(var / "log") / "supervisord.out"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    pid = os.posix_spawn(
+        command[0],
+        [*command, "--silent"],
+        variables,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(said), flags, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,  # a Ctrl-C in this terminal is not for supervisord
+    )
+    try:
+        _wait_running(pid, said, var, timeout_s)
+    except BaseException:
+        down(var=var)
+        _kill(pid)
+        _wait_gone([pid], 5.0)
+        raise
+
+
+def _wait_running(pid: int, said: Path, var: Path, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while True:
+        programs = status(var)
+        if programs and all(program.state == "RUNNING" for program in programs):
+            return
+        is_late = time.monotonic() > deadline
+        if _is_gone(pid) or (is_late and not programs):
+            raise CrepeError(f"supervisord: does not run; it said\n{_tail(said)}")
+        for program in programs:
+            gave_up = program.state == "FATAL" or (
+                program.state == "BACKOFF" and program.restarts >= _TRIES - 1
+            )
+            if gave_up or (is_late and program.state != "RUNNING"):
+                path = var / "log" / f"{program.name}.log"
+                raise CrepeError(
+                    f"program {program.name}: {program.state} after {program.restarts + 1} "
+                    f"starts, must be RUNNING; the end of {path}:\n{_tail(path)}"
+                )
+        time.sleep(_POLL_S)
+
+
+def _tail(path: Path) -> str:
+    if not path.is_file():
+        return "    (nothing)"
+    lines = path.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+    return "\n".join(f"    {line}" for line in lines) or "    (nothing)"
+
+
+@contextlib.contextmanager
+def _talk(there: Supervisor) -> Iterator[Any]:
+    from supervisor.xmlrpc import SupervisorTransport  # not installed on Windows
+
+    transport = SupervisorTransport(serverurl=f"unix://{there.socket}")
+    try:
+        yield ServerProxy("http://localhost", transport=transport)
+    finally:
+        transport.close()
+
+
+def _answers(path: str) -> bool:
+    try:
+        with socket.socket(socket.AF_UNIX) as trial:
+            trial.connect(path)
+        return True
+    except OSError:
+        return False
+
+
+def _wait_gone(pids: Iterable[int], timeout_s: float) -> bool:
+    deadline = time.monotonic() + timeout_s
+    left = list(pids)
+    while left and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+        left = [pid for pid in left if not _is_gone(pid)]
+    return not left
+
+
+def _is_gone(pid: int) -> bool:
+    with contextlib.suppress(ChildProcessError):  # it is ours: take its status, or it stays
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)  # each leads a process group of its own

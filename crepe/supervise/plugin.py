@@ -1,0 +1,113 @@
+"""supervisord's extension: what must be there before the first program starts.
+
+supervisord calls `make` once it has read its file and opened its socket, and offers the public
+methods of what it returns over XML-RPC as `crepe.<method>`. The file itself can then do without
+any path: supervisord would refuse directories that do not exist yet.
+"""
+
+import os
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from supervisor import events, loggers
+from supervisor.states import getProcessStateDescription
+
+from crepe import config, places, redis_server, session
+from crepe.errors import ConfigError
+from crepe.supervise import control
+
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s\n"
+_LOG_BYTES = 10_000_000
+_LOG_BACKUPS = 4
+
+
+def make(supervisord: Any) -> "Extension":
+    """The factory that supervisord.conf names. Raises CrepeError, which ends supervisord."""
+    here = Path(supervisord.options.here)
+    chosen = os.environ.get("CREPE_VAR")
+    var = Path(chosen).expanduser().absolute() if chosen else here / "var"
+    other = control.running(var)
+    if other is not None and other.pid != os.getpid():
+        raise ConfigError(
+            f"{var}: its programs run already (supervisord has pid {other.pid}); "
+            "stop them with `crepe down`, or set CREPE_VAR to another directory"
+        )
+    _open_log(supervisord.options, places.private(var))
+    os.environ["CREPE_VAR"] = str(var)
+    os.environ["PATH"] = os.pathsep.join(
+        [os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]
+    )
+    _open_session(supervisord.options.logger, var)
+    control.announce(var, supervisord.options.serverurl.removeprefix("unix://"))
+    return Extension(supervisord, var)
+
+
+class Extension:
+    """Follows supervisord's events; its public methods are the XML-RPC interface `crepe`."""
+
+    def __init__(self, supervisord: Any, var: Path) -> None:
+        self._supervisord = supervisord
+        self._log = places.private(var / "log")
+        self._starts: Counter[str] = Counter()
+        for group in supervisord.process_groups.values():
+            self._keep_logs(group)
+        events.subscribe(
+            events.ProcessGroupAddedEvent,
+            lambda event: self._keep_logs(supervisord.process_groups[event.group]),
+        )
+        events.subscribe(events.ProcessStateStartingEvent, self._count)
+        events.subscribe(events.SupervisorStoppingEvent, lambda _: session.end(var))
+
+    def programs(self) -> list[dict[str, Any]]:
+        """The fields of `control.Status` for each program, also while they are being stopped."""
+        now = time.time()
+        return [
+            {
+                "name": process.config.name,
+                "state": getProcessStateDescription(process.get_state()),
+                "pid": process.pid,
+                "uptime_s": now - process.laststart if process.pid else 0.0,
+                "restarts": max(self._starts[process.config.name] - 1, 0),
+            }
+            for group in sorted(self._supervisord.process_groups.values())
+            for process in group.processes.values()
+        ]
+
+    def _count(self, event: Any) -> None:
+        self._starts[event.process.config.name] += 1
+
+    def _keep_logs(self, group: Any) -> None:
+        for program in group.config.process_configs:
+            # supervisord has made an empty file of its own choice elsewhere
+            Path(program.stdout_logfile).unlink(missing_ok=True)
+            program.stdout_logfile = str(self._log / f"{program.name}.log")
+
+
+def _open_log(options: Any, var: Path) -> None:
+    path = str(places.private(var / "log") / "supervisord.log")
+    loggers.handle_file(
+        options.logger, path, _LOG_FORMAT, rotating=True, maxbytes=_LOG_BYTES, backups=_LOG_BACKUPS
+    )
+    options.logfile = path  # what `supervisorctl maintail` shows
+
+
+def _open_session(logger: Any, var: Path) -> None:
+    """Go on with the session that was cut off, or begin a new one with empty streams.
+
+    CREPE_SESSION says `new` or `resume` where a person has decided; else a session is resumed if
+    the experiment file has not changed since.
+    """
+    named = os.environ.get("CREPE_EXPERIMENT")
+    experiment = config.load(Path(named) if named else None)
+    decided = os.environ.pop("CREPE_SESSION", "")
+    unclean = session.found_unclean(var)
+    is_same = unclean is not None and unclean.experiment_digest == experiment.digest
+    if unclean and (decided == "resume" or (not decided and is_same)):
+        logger.warn(f"session {unclean.id} was cut off and goes on")
+        return
+    redis_server.forget(var)
+    begun = session.begin(experiment.path, experiment.digest, experiment.seed, var)
+    logger.info(f"session {begun.id} of {experiment.path} begins, seed {begun.seed}")
