@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationErro
 
 from crepe import places
 from crepe.errors import ConfigError
+from crepe.messages import Segment
 from crepe.simulator.settings import SimulatorSettings
 from crepe.store.modus import CULTURE, stream_name
 from crepe.suggest import explain, suggest
@@ -118,6 +119,16 @@ class Experiment:
     def digest(self) -> str:
         """Changes whenever the file's text does."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+
+    @property
+    def bytes_per_s(self) -> float:
+        """About what the disk takes per second: the recording, and the append-only file."""
+        rate_hz, n_channels, n_streams = 10_000.0, 60, 0
+        for actor in self.actors.values():
+            rate_hz = float(actor.settings.get("sampling_rate_hz", rate_hz))
+            n_channels = int(actor.settings.get("n_channels", n_channels))
+            n_streams += sum(issubclass(kind, Segment) for kind in actor.writes)
+        return rate_hz * n_channels * 4 * n_streams * (1 + self.redis.append_only)
 
     @property
     def programs(self) -> tuple[Program, ...]:

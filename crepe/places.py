@@ -37,6 +37,12 @@ def var_directory() -> Path:
     return Path(chosen).expanduser().absolute() if chosen else project_directory() / "var"
 
 
+def experiment_path() -> Path | None:
+    """The experiment file that the programs were started with; None for the default one."""
+    chosen = os.environ.get("CREPE_EXPERIMENT")
+    return Path(chosen) if chosen else None
+
+
 def private(directory: Path) -> Path:
     """The directory, made if it is missing, readable by its owner only."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)

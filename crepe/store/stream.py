@@ -59,6 +59,10 @@ class Stream:
         """The messages of all entries that overlap [start, stop), in order."""
         return [message for entry in self._entries(start, stop) for message in self._of(entry)]
 
+    def times_ns(self, start: int, stop: int) -> list[tuple[int, int]]:
+        """For each entry in [start, stop): the sample it ends at, and its wall clock in ns."""
+        return [(entry.stop, entry.t_ns) for entry in self._entries(start, stop)]
+
     def gaps(self, start: int | None = None, stop: int | None = None) -> Gaps:
         """The windows in [start, stop) that are missing; default: from `first` to the end."""
         start = self.first if start is None else start

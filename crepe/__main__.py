@@ -1,0 +1,253 @@
+"""The command `crepe`."""
+
+import json
+import logging
+import sys
+import time
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from crepe import __version__, config, places, redis_server, session
+from crepe.errors import ConfigError, CrepeError, StoreError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Closed-loop experiments with neuron cultures on multi-electrode arrays.",
+)
+console = Console()
+
+ExperimentFile = Annotated[
+    Path | None, typer.Argument(metavar="[EXPERIMENT]", help="Default: config/rps.toml.")
+]
+
+
+def main() -> None:
+    """Run a command; what CREPE refuses to do is one line and exit status 1."""
+    try:
+        app()
+    except CrepeError as error:
+        print(f"crepe: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Say the version and stop.")] = False,
+) -> None:
+    if version:
+        print(f"crepe {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def play(
+    experiment: ExperimentFile = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Number of trials.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the file's.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Analyse this MCS HDF5 recording.")] = None,
+    person: Annotated[bool, typer.Option(help="You play: type `crepe gesture rock`.")] = False,
+) -> None:
+    """Run an experiment from start to end, with a scoreboard; stop everything afterwards."""
+    from crepe.analyse import analyse
+    from crepe.play import play as play_game
+    from crepe.play import prepare
+
+    player = "person" if person else None
+    ready = prepare(experiment, rounds=rounds, seed=seed, file=file, player=player)
+    is_done = play_game(ready, console) if file is None else analyse(ready, console)
+    raise typer.Exit(0 if is_done else 1)
+
+
+@app.command()
+def up(
+    experiment: ExperimentFile = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a cut-off session.")] = False,
+    new: Annotated[bool, typer.Option("--new", help="Give a cut-off session up.")] = False,
+    foreground: Annotated[bool, typer.Option(help="Become supervisord.")] = False,
+) -> None:
+    """Start all programs of an experiment; they run until `crepe down`."""
+    from crepe.supervise import control
+
+    found = config.load(experiment)
+    if control.is_running():
+        raise ConfigError(f"{places.var_directory()}: runs already; stop it with `crepe down`")
+    left = session.found_unclean()
+    if left is not None and not (resume or new):
+        print(f"session {left.id} of {left.experiment_path} was cut off and has not ended.")
+        if not sys.stdin.isatty():
+            raise ConfigError("say --resume to go on with it, or --new to give it up")
+        resume = typer.confirm("Go on with it? (No: a new session begins, its recording stays.)")
+    console.print(places.disk_message(places.var_directory(), found.bytes_per_s), soft_wrap=True)
+    control.up(
+        found.programs,
+        found.path if experiment else None,
+        session_is="resume" if resume and left else "new",
+        foreground=foreground,
+    )
+    console.print(redis_server.redis_cli_line(places.var_directory()) + " looks into the streams")
+
+
+@app.command()
+def down() -> None:
+    """Stop all programs, in order, and leave none behind."""
+    from crepe.supervise import control
+
+    console.print("stopped" if control.down() else "nothing was running")
+
+
+@app.command()
+def run(program: Annotated[str, typer.Argument(help="As in the experiment file.")]) -> None:
+    """Be one program of the experiment in CREPE_EXPERIMENT; supervisord calls this."""
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stdout,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    experiment = config.load(places.experiment_path())
+    if program == "redis":
+        _run_redis(experiment)
+    elif program == "culture":
+        _run_culture(experiment)
+    else:
+        _run_actor(experiment, program)
+
+
+def _run_redis(experiment: config.Experiment) -> None:
+    table = experiment.redis
+    redis_server.run(table.append_only, table.maxmemory_mb, table.port, places.var_directory())
+
+
+def _run_culture(experiment: config.Experiment) -> None:
+    from crepe.simulator.server import serve
+
+    if experiment.culture.simulated is None:
+        raise ConfigError(f"{experiment.path}: no [culture.simulated] table to simulate from")
+    serve(experiment.culture.simulated, places.run_directory())
+
+
+def _run_actor(experiment: config.Experiment, program: str) -> None:
+    from crepe.runner import Runner
+    from crepe.store.redis_store import RedisStore
+
+    now = session.current()
+    if now is None:
+        raise ConfigError("no session has begun; start the programs with `crepe up`")
+    store = RedisStore(
+        _wait_for_url(),
+        culture=experiment.name,
+        writer=program,
+        patience_s=float("inf"),
+        keep_s=experiment.redis.keep_s,
+    )
+    since_ms = round(datetime.fromisoformat(now.started_at).timestamp() * 1000)
+    recordings = places.private(places.var_directory() / "recordings")
+    Runner(
+        experiment, program, store, session=now.id, recordings=recordings, since_ms=since_ms
+    ).run()
+
+
+def _wait_for_url() -> str:
+    from crepe.store.locate import find_url
+
+    while True:
+        try:
+            return find_url()
+        except StoreError:
+            time.sleep(0.1)
+
+
+@app.command()
+def check(experiment: ExperimentFile = None) -> None:
+    """Prove an experiment file: types, bounds, names and every wire. Runs nothing."""
+    found = config.load(experiment)
+    for actor in found.actors.values():
+        reads = ", ".join(actor.reads) or "the instrument"
+        writes = ", ".join(actor.writes.values()) or "a file"
+        console.print(f"{actor.name:12} {reads} -> {writes}", soft_wrap=True)
+    console.print(f"{found.path}: fits ({len(found.programs)} programs)", soft_wrap=True)
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """How every program does."""
+    from crepe.status import rows
+
+    found = rows()
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    if not found:
+        console.print("nothing runs; start it with `crepe up`")
+        raise typer.Exit(1)
+    table = Table(*found[0], box=None)
+    for row in found:
+        table.add_row(*(str(value) for value in row.values()))
+    console.print(table)
+
+
+@app.command()
+def gesture(name: Annotated[str, typer.Argument(help="rock, paper or scissors")]) -> None:
+    """Show the culture a gesture; the running game takes it when it waits for one."""
+    with _store() as store:
+        store.say("gesture", name, sender="crepe gesture")
+
+
+@app.command()
+def redis() -> None:
+    """Be the Redis server that the programs use, in the foreground."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout)
+    _run_redis(config.load(places.experiment_path()))
+
+
+@app.command(
+    name="redis-cli",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def redis_cli(context: typer.Context) -> None:
+    """Talk to the running Redis server: `crepe redis-cli XRANGE crepe:data - + COUNT 1`."""
+    from crepe.redis_cli import cli
+    from crepe.store.locate import find_url
+
+    raise typer.Exit(cli(context.args, find_url()))
+
+
+@app.command()
+def simulate(
+    experiment: ExperimentFile = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(help="HTTP port; default 8888.")] = None,
+) -> None:
+    """Be a simulated MEAME server with a simulated culture, in the foreground."""
+    from crepe.simulator.server import serve
+
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout)
+    table = config.load(experiment).culture.simulated
+    if table is None:
+        raise ConfigError("no [culture.simulated] table to simulate from")
+    changes: dict[str, Any] = {"host": host}
+    if port is not None:
+        changes |= {"http_port": port, "are_ports_fixed": True}
+    serve(table.model_copy(update=changes), places.run_directory())
+
+
+@contextmanager
+def _store() -> Any:
+    from crepe.store import Store
+
+    experiment = config.load(places.experiment_path())
+    with Store(culture=experiment.name) as store:
+        yield store
+
+
+if __name__ == "__main__":
+    main()

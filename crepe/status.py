@@ -1,0 +1,48 @@
+"""What `crepe status` shows: supervisord's view of each program beside its own heartbeat."""
+
+from collections.abc import Mapping
+
+from crepe import config, places, session
+from crepe.errors import StoreError
+from crepe.heartbeat import STALE_S, age_s
+from crepe.store import Store
+from crepe.supervise import control
+
+Row = dict[str, str | int | float]
+
+
+def rows() -> list[Row]:
+    """One row per program, in order of start; empty if nothing runs."""
+    programs = control.status()
+    if not programs:
+        return []
+    beats = _beats()
+    return [_row(program, beats.get(program.name, {})) for program in programs]
+
+
+def _beats() -> Mapping[str, Mapping[str, str]]:
+    now = session.current()
+    try:
+        with Store(culture=config.load(places.experiment_path()).name, patience_s=1.0) as store:
+            beats = store.actors()
+    except StoreError:
+        return {}
+    return {name: beat for name, beat in beats.items() if now and beat.get("session") == now.id}
+
+
+def _row(program: control.Status, beat: Mapping[str, str]) -> Row:
+    state = program.state.lower()
+    if beat:
+        is_stale = age_s(beat) > STALE_S
+        state = f"stale for {age_s(beat):.0f} s" if is_stale else beat["state"]
+    return {
+        "program": program.name,
+        "state": state,
+        "pid": program.pid,
+        "up / s": round(program.uptime_s),
+        "restarts": program.restarts,
+        "position": int(beat.get("position", 0)),
+        "lag": int(beat.get("lag_samples", 0)),
+        "step p50 / ms": float(beat.get("step_p50_ms", 0)),
+        "step p99 / ms": float(beat.get("step_p99_ms", 0)),
+    }
