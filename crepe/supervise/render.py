@@ -19,7 +19,8 @@ nodaemon=true
 identifier=crepe
 nocleanup=true
 pidfile=%(here)s/.supervisord.pid
-; the extension keeps the log in var/log/supervisord.log
+childlogdir=%(here)s
+; the extension keeps this log, and those of the programs, in var/log
 logfile=/dev/null
 logfile_maxbytes=0
 

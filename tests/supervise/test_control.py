@@ -1,0 +1,203 @@
+"""A real supervisord, in a directory with a space, a % and a non-ASCII letter, runs stand-ins."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from crepe import places, session
+from crepe.errors import ConfigError, CrepeError
+from crepe.supervise import control
+from crepe.supervise.render import render
+
+PROGRAMS = [("stimulate", 90), ("redis", 10), ("detect", 50)]
+STAND_IN = """#!/bin/sh
+echo "$* in $CREPE_VAR with $EXTRA"
+if [ "$2" = broken ]; then echo "electrode 99: not there"; exit 1; fi
+exec sleep 1000
+"""
+
+
+@pytest.fixture
+def clone(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """An environment of its own, whose command `crepe` is a stand-in; stopped at the end."""
+    root = tmp_path_factory.mktemp("c") / "100 % é"
+    (root / "bin").mkdir(parents=True)
+    base = Path(sys.executable).resolve()
+    (root / "bin" / "python").symlink_to(base)
+    (root / "lib").symlink_to(Path(sys.prefix) / "lib")
+    (root / "pyvenv.cfg").write_text(f"home = {base.parent}\n")
+    (root / "bin" / "crepe").write_text(STAND_IN)
+    (root / "bin" / "crepe").chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(root / "bin" / "python"))
+    monkeypatch.setenv("TMPDIR", str(root))
+    monkeypatch.setenv("CREPE_VAR", str(root / "var"))
+    yield root
+    control.down(timeout_s=10, var=root / "var")
+
+
+def wait_until(is_true: Callable[[], object]) -> None:
+    while not is_true():  # the test's time limit is the bound
+        time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_up_runs_every_program_and_down_leaves_nothing_behind(clone: Path) -> None:
+    control.up(PROGRAMS, environment={"EXTRA": "more"})
+    var = clone / "var"
+    programs = control.status()
+    assert [(p.name, p.state, p.restarts) for p in programs] == [
+        ("redis", "RUNNING", 0),
+        ("detect", "RUNNING", 0),
+        ("stimulate", "RUNNING", 0),
+    ]
+    assert all(is_alive(p.pid) and p.uptime_s > 0 for p in programs)
+    for name, _ in PROGRAMS:
+        log = (var / "log" / f"{name}.log").read_text()
+        assert log == f"run {name} in {var} with more\n"
+    for private in (var, var / "run", var / "log", var / "run" / ".supervisord.sock"):
+        assert private.stat().st_mode & 0o077 == 0
+    begun = session.found_unclean()
+    assert begun is not None
+    with pytest.raises(ConfigError, match=r"run already.*`crepe down`"):
+        control.up(PROGRAMS)
+
+    os.kill(programs[1].pid, signal.SIGKILL)
+    wait_until(lambda: control.status()[1].restarts == 1)
+
+    assert control.down()
+    assert not control.is_running()
+    assert control.status() == []
+    assert not any(is_alive(p.pid) for p in programs)
+    assert session.found_unclean() is None
+    assert {path.name for path in (var / "run").iterdir()} == {"session.json", "supervisord.conf"}
+    assert {path.name for path in clone.iterdir()} >= {"var"}
+    assert not control.down()  # harmless to repeat
+    said = (var / "log" / "supervisord.log").read_text()
+    assert re.findall(r"spawned: '(\w+)'", said)[:3] == ["redis", "detect", "stimulate"]
+    assert re.findall(r"stopped: (\w+)", said) == ["stimulate", "detect", "redis"]
+
+
+def test_a_program_that_does_not_start_is_named_with_the_end_of_its_log(clone: Path) -> None:
+    with pytest.raises(CrepeError, match=r"(?s)program broken: .*electrode 99: not there"):
+        control.up([*PROGRAMS, ("broken", 60)])
+    assert not control.is_running()
+
+
+def test_a_killed_supervisord_leaves_a_session_to_resume_or_give_up(clone: Path) -> None:
+    control.up(PROGRAMS)
+    first = session.current()
+    there = control.running()
+    assert first is not None
+    assert there is not None
+    orphans = [program.pid for program in control.status()]
+    os.kill(there.pid, signal.SIGKILL)
+    os.waitpid(there.pid, 0)
+    for pid in orphans:  # real programs look for their parent; these do not
+        os.kill(pid, signal.SIGKILL)
+    assert not control.is_running()
+    assert session.found_unclean() == first
+    (clone / "var" / "redis").mkdir()
+
+    control.up(PROGRAMS, session_is="resume")
+    assert session.current() == first
+    assert (clone / "var" / "redis").exists()
+    control.down()
+    with pytest.raises(ConfigError, match="nothing to resume"):
+        control.up(PROGRAMS, session_is="resume")
+
+    control.up(PROGRAMS)
+    second = session.current()
+    assert second is not None
+    assert second.id != first.id
+    assert not (clone / "var" / "redis").exists()  # a new session begins with empty streams
+
+
+def test_the_file_works_by_itself_from_any_directory(
+    clone: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("CREPE_VAR")
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    conf = clone / "supervisord.conf"
+    conf.write_text(render(PROGRAMS))
+    before = {path.name for path in clone.iterdir()}
+    var = clone / "var"
+    command = [
+        sys.executable,
+        "-m",
+        "supervisor.supervisord",
+        "-c",
+        os.path.relpath(conf, tmp_path),
+    ]
+    with (tmp_path / "said").open("w") as said:
+        by_hand = subprocess.Popen(command, cwd=tmp_path, stdout=said, stderr=said)
+    wait_until(
+        lambda: (
+            [p.state for p in control.status(var)] == ["RUNNING"] * 3 or by_hand.poll() is not None
+        )
+    )
+    assert by_hand.poll() is None, (tmp_path / "said").read_text()
+    assert {path.name for path in tmp_path.iterdir()} == {"said"}
+    assert {path.name for path in clone.iterdir()} - before == {
+        "var",
+        ".supervisord.pid",
+        ".supervisord.sock",
+    }
+    assert (clone / ".supervisord.sock").stat().st_mode & 0o777 == 0o700
+    answer = subprocess.run(
+        [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(conf), "status"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.count("RUNNING") == 3
+
+    second = clone / "second"
+    second.mkdir()
+    (second / "supervisord.conf").write_text(conf.read_text())
+    refused = subprocess.run(
+        [*command[:-1], str(second / "supervisord.conf")],
+        env={**os.environ, "CREPE_VAR": str(var)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode == 2
+    assert "run already" in refused.stdout
+
+    assert control.down(var=var)
+    by_hand.wait()
+    assert session.found_unclean(var) is None
+    assert {path.name for path in clone.iterdir()} - before == {"var", "second"}
+
+
+def test_down_kills_what_does_not_end_in_time(clone: Path) -> None:
+    (clone / "bin" / "crepe").write_text("#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n")
+    control.up([("stubborn", 50)])
+    (program,) = control.status()
+    assert control.down(timeout_s=0.5)
+    assert not is_alive(program.pid)
+    assert not control.is_running()
+
+
+def test_nothing_runs_where_nothing_was_started(clone: Path) -> None:
+    assert not control.is_running()
+    assert control.status() == []
+    assert not control.down()
+    assert not (clone / "var").exists()
+    assert places.var_directory() == clone / "var"
