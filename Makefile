@@ -1,0 +1,77 @@
+# `make` alone says what there is. Works with GNU make 3.81 (macOS) and newer, in any directory:
+# all paths are relative and quoted.
+
+.DEFAULT_GOAL := help
+.PHONY: help play test bench clean python
+
+# What a test run needs comes on top of what playing needs, in the same .venv.
+PIP_INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+	--only-binary :all: -c constraints.txt
+
+# The newest Python that has venv, found by running it: a name on the PATH may be a mere shim.
+# `make PYTHON=/a/python3.12 ...` asks for a certain one, for a .venv that is still to be made.
+define FIND_PYTHON
+found=; old=; bare=; \
+for name in $(if $(PYTHON),'$(PYTHON)',python3.14 python3.13 python3.12 python3.11 python3 python); do \
+	version=$$("$$name" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue; \
+	if ! "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then old="$$name $$version"; \
+	elif ! "$$name" -c 'import venv, ensurepip' 2>/dev/null; then bare=$${bare:-$$name}; \
+	else found=$$name; break; fi; \
+done; \
+if [ -z "$$found" ]; then \
+	if [ -n "$$bare" ]; then \
+		echo "$$bare: has no venv; on Debian or Ubuntu: apt-get install $$bare-venv" >&2; \
+	else \
+		echo "Python: found $${old:-none}, CREPE needs 3.11 or newer." >&2; \
+		echo "Debian 12, Ubuntu 24.04: apt-get install python3 python3-venv; macOS: brew install python" >&2; \
+		echo "elsewhere: python.org, or pyenv install 3.13 (then make PYTHON=that-python play)" >&2; \
+	fi; \
+	exit 1; \
+fi
+endef
+
+# Makes or completes .venv unless it holds what the two files ask for, in this very place.
+# $(1): the extras, such as [test]; $(2): the name of the stamp.
+define PREPARE
+@wanted="$$(cat pyproject.toml constraints.txt | cksum) $$PWD"; \
+if [ "$$(cat .venv/$(2) 2>/dev/null)" = "$$wanted" ] && .venv/bin/python -c '' 2>/dev/null; then exit 0; fi; \
+if ! .venv/bin/python -c 'import pip' 2>/dev/null || ! grep -qF "$$PWD/.venv" .venv/pyvenv.cfg; then \
+	$(FIND_PYTHON); \
+	echo "Making .venv with $$("$$found" --version) ..."; \
+	rm -rf .venv && "$$found" -m venv .venv || exit 1; \
+fi; \
+echo "Installing into .venv (a minute or two, the first time) ..."; \
+$(PIP_INSTALL) -e '.$(1)' && echo "$$wanted" > .venv/$(2)
+endef
+
+help:
+	@echo "make play [ROUNDS=n]  play Rock-Paper-Scissors with a simulated culture (default: 10 rounds)"
+	@echo "make test             format, lint, types, imports, tests"
+	@echo "make bench            measure speed, as ratios within one run"
+	@echo "make clean            remove .venv and what tools left behind; recordings in var/ stay"
+	@echo "make python           which Python a new .venv would be made with (PYTHON=... to choose)"
+
+play:
+	$(call PREPARE,,installed)
+	@.venv/bin/crepe play $(if $(ROUNDS),--rounds '$(ROUNDS)')
+
+test:
+	$(call PREPARE,[test],installed-test)
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/python -m pytest
+
+bench:
+	$(call PREPARE,[test],installed-test)
+	.venv/bin/python -m benchmarks
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .import_linter_cache benchmarks/results
+	find crepe tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	@if [ -d var ]; then echo "var/ (recordings, logs) is still there; remove it by hand"; fi
+
+python:
+	@$(FIND_PYTHON); "$$found" --version && command -v "$$found"
