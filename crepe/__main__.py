@@ -4,7 +4,6 @@ import json
 import logging
 import sys
 import time
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -198,7 +197,10 @@ def status(
 @app.command()
 def gesture(name: Annotated[str, typer.Argument(help="rock, paper or scissors")]) -> None:
     """Show the culture a gesture; the running game takes it when it waits for one."""
-    with _store() as store:
+    from crepe.status import running_experiment
+    from crepe.store import Store
+
+    with Store(culture=running_experiment().name) as store:
         store.say("gesture", name, sender="crepe gesture")
 
 
@@ -238,15 +240,6 @@ def simulate(
     if port is not None:
         changes |= {"http_port": port, "are_ports_fixed": True}
     serve(table.model_copy(update=changes), places.run_directory())
-
-
-@contextmanager
-def _store() -> Any:
-    from crepe.store import Store
-
-    experiment = config.load(places.experiment_path())
-    with Store(culture=experiment.name) as store:
-        yield store
 
 
 if __name__ == "__main__":

@@ -32,10 +32,11 @@ class Heartbeat:
         self._state = state
         self.beat()
 
-    def stepped(self, elapsed_s: float, position: int) -> None:
-        """One step is done: how long it took and how far the program is."""
-        self._steps_s.append(elapsed_s)
+    def reached(self, position: int, elapsed_s: float | None = None) -> None:
+        """How far the program is, and how long the step took that got it there."""
         self._position = position
+        if elapsed_s is not None:
+            self._steps_s.append(elapsed_s)
 
     def beat(self, newest: int | None = None) -> None:
         """Tell the store; `newest` is the last sample that the inputs hold."""

@@ -118,6 +118,7 @@ class Runner:
             for stream in self._published.intersection(spec.writes.values()):
                 self._store.declare(stream, station.infos[stream], takes_over=True)
         self._set_cursors(stations, resumes)
+        self._heartbeat.reached(max(station.position for station in stations))
         self._heartbeat.say("running")
         places = ", ".join(f"{s.spec.name} at {s.position}" for s in stations)
         log.info("session %s: %s", self._session, places)
@@ -213,7 +214,7 @@ class Runner:
                 outs = source.finish()
             if outs:
                 self._publish(flow.spread(outs))
-                self._heartbeat.stepped(time.perf_counter() - began_s, source.position)
+                self._heartbeat.reached(source.position, time.perf_counter() - began_s)
         self._idle(source.position)
 
     def _run_reader(self, flow: Flow) -> None:
@@ -232,7 +233,7 @@ class Runner:
                 began_s = time.perf_counter()
                 self._publish(flow.push(self._piece(stream, item)))
                 elapsed_s = time.perf_counter() - began_s
-                self._heartbeat.stepped(elapsed_s, max(s.position for s in flow.stations))
+                self._heartbeat.reached(max(s.position for s in flow.stations), elapsed_s)
                 if self._is_told_to_stop and not self._keepers:
                     break  # a keeper, though, takes all that is there before it stops
         self._idle(max(station.position for station in flow.stations))

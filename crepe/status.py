@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from crepe import config, places, session
+from crepe import config, session
 from crepe.errors import StoreError
 from crepe.heartbeat import STALE_S, age_s
 from crepe.store import Store
@@ -20,10 +20,16 @@ def rows() -> list[Row]:
     return [_row(program, beats.get(program.name, {})) for program in programs]
 
 
+def running_experiment() -> config.Experiment:
+    """The experiment whose session was the last to begin here; before the first, the default."""
+    now = session.current()
+    return config.load(now.experiment_path if now else None)
+
+
 def _beats() -> Mapping[str, Mapping[str, str]]:
     now = session.current()
     try:
-        with Store(culture=config.load(places.experiment_path()).name, patience_s=1.0) as store:
+        with Store(culture=running_experiment().name, patience_s=1.0) as store:
             beats = store.actors()
     except StoreError:
         return {}
