@@ -50,8 +50,8 @@ def prepare(
     if not changes:
         return experiment
     changed = config.load(path, changes)
-    changed.path = places.run_directory() / "experiment.json"
-    return config.save(changed)
+    changed.path = config.save(changed, places.run_directory() / "experiment.json")
+    return changed
 
 
 def _forrecording_path(file: Path) -> dict[str, Any]:

@@ -1,0 +1,148 @@
+"""An experiment file is proved before anything runs, and errors say where and what is allowed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from crepe import config
+from crepe.config import Program
+from crepe.errors import ConfigError
+from crepe.messages import Delivered, GameState, Stimulus
+
+ROOT = Path(__file__).parent.parent
+
+TOY = """
+title = "toy"
+seed = 3
+[actors.acquire]
+run = "crepe.actors.acquire:Acquire"
+device = "generator://?n_channels=4"
+writes = ["data"]
+[actors.filter]
+run = "crepe.actors.filter:BandPass"
+reads = ["data"]
+writes = ["data:filtered"]
+[actors.detect]
+run = "crepe.actors.detect:Detect"
+reads = ["data:filtered"]
+writes = ["data:spikes"]
+threshold_sd = 5.0
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text, name="toy.toml"):
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("name", ["rps.toml", "record.toml", "file.toml"])
+def test_every_experiment_that_ships_fits(name):
+    found = config.load(ROOT / "config" / name)
+    assert found.actors
+
+
+def test_the_default_experiment_has_the_programs_of_the_flow_in_order():
+    names = [program.name for program in config.load().programs]
+    assert names[:2] == ["redis", "culture"]
+    assert names[-2:] == ["acquire", "stimulate"]
+    assert set(names[2:-2]) == {"filter", "detect", "decode", "game", "record"}
+
+
+def test_nothing_in_the_recording_experiment_can_stimulate():
+    found = config.load(ROOT / "config" / "record.toml")
+    kinds = {kind for actor in found.actors.values() for kind in actor.writes}
+    assert not kinds & {Stimulus, Delivered, GameState}
+    assert "stimulate" not in {program.name for program in found.programs}
+    assert not any(hasattr(actor.make(), "limits") for actor in found.actors.values())
+
+
+def test_actors_are_ordered_by_the_flow_whatever_the_file_says(write):
+    head, *tables = TOY.split("[actors.")
+    shuffled = head + "".join(f"[actors.{table}" for table in reversed(tables))
+    assert list(config.load(write(shuffled)).actors) == ["acquire", "filter", "detect"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("threshold_sd = 5.0", "threshold_sd = -1", r"\[actors.detect\] threshold_sd: .*greater.*-1"),
+        ("threshold_sd = 5.0", "treshold_sd = 5", r"treshold_sd: not known; did you mean 'threshold_sd'"),
+        ('reads = ["data:filtered"]', 'reads = ["data:filterd"]', r"'data:filterd' has no writer; did you mean 'data:filtered'"),
+        ('reads = ["data:filtered"]', 'reads = ["input"]', r"carries Command, Detect reads Segment"),
+        ('writes = ["data:spikes"]', 'writes = ["data"]', r"'data' is written by \[actors.acquire\] already"),
+        ('writes = ["data:spikes"]', 'writes = ["a", "b"]', r"2 streams, Detect writes Spikes"),
+        ('writes = ["data:spikes"]', 'writes = ["Data Spikes"]', r"stream 'Data Spikes': allowed"),
+        (":Detect", ":Detekt", r"no actor 'Detekt'; did you mean 'Detect'"),
+        ("crepe.actors.detect:", "crepe.actors.detekt:", r"cannot import 'crepe.actors.detekt'"),
+        ("crepe.actors.detect:Detect", "Detect", r"must be an import path"),
+        ('reads = ["data"]', 'reads = ["data:spikes"]', r"carries Spikes, BandPass reads Segment"),
+        ('reads = ["data"]', "", r"\[actors.filter\] reads: missing; BandPass reads Segment"),
+        ("generator://", "generatr://", r"device 'generatr:.*known are"),
+        ("seed = 3", "seed = -3", r"seed: .*-3"),
+        ("seed = 3", "sede = 3", r"sede: not known; did you mean 'seed'"),
+        ("seed = 3", "seed = ", r"toy.toml: .*line 3"),
+        ("[actors.detect]", "[actors.redis]", r"\[actors.redis\]: the name is taken"),
+        ("seed = 3", "[redis]\nmaxmemory_mb = 1\n", r"redis.maxmemory_mb: .*64.*found 1"),
+        ("seed = 3", "[redis]\nappendonly = true\n", r"redis.appendonly: not known; did you mean 'append_only'"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_named_with_what_is_allowed(write, old, new, expected):
+    assert old in TOY
+    with pytest.raises(ConfigError, match=expected) as caught:
+        config.load(write(TOY.replace(old, new, 1)))
+    assert "toy.toml" in str(caught.value)
+
+
+def test_actors_that_read_each_other_in_a_circle_are_refused(write):
+    circle = TOY.replace('reads = ["data"]', 'reads = ["data:again"]') + (
+        '[actors.again]\nrun = "crepe.actors.filter:BandPass"\n'
+        'reads = ["data:filtered"]\nwrites = ["data:again"]\n'
+    )
+    with pytest.raises(ConfigError, match="in a circle: .*filter"):
+        config.load(write(circle))
+
+
+def test_a_chain_is_one_program_with_several_actors(write):
+    found = config.load(write(TOY + '[chains.front]\nactors = ["filter", "detect"]\n'))
+    assert Program("front", 50) in found.programs
+    assert "filter" not in {program.name for program in found.programs}
+    assert [spec.name for spec in found.in_program("front")] == ["filter", "detect"]
+    with pytest.raises(ConfigError, match="no program 'fornt'; did you mean 'front'"):
+        found.in_program("fornt")
+    with pytest.raises(ConfigError, match=r"\[chains.front\]: no actor 'detekt'"):
+        config.load(write(TOY + '[chains.front]\nactors = ["detekt"]\n'))
+
+
+def test_changes_replace_values_and_survive_saving(write, tmp_path):
+    found = config.load(write(TOY), {"seed": 9, "actors.detect.threshold_sd": 4.0})
+    saved = config.load(config.save(found, tmp_path / "saved.json"))
+    for experiment in (found, saved):
+        assert experiment.seed == 9
+        assert experiment.actors["detect"].settings["threshold_sd"] == 4.0
+    assert json.loads(saved.text)["title"] == "toy"
+    with pytest.raises(ConfigError, match=r"there is no table \[game\]"):
+        config.load(write(TOY), {"actors.game.n_trials": 9})
+
+
+def test_a_missing_or_unreadable_file_is_named(tmp_path):
+    (tmp_path / "mine.toml").write_text("")
+    with pytest.raises(ConfigError, match=r"no such experiment file; did you mean 'mine.toml'"):
+        config.load(tmp_path / "mien.toml")
+    with pytest.raises(ConfigError, match="nothing to run"):
+        config.load(tmp_path / "mine.toml")
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="cannot be read as UTF-8"):
+        config.load(tmp_path / "bytes.toml")
+
+
+def test_a_simulated_culture_has_no_species():
+    found = config.load(
+        None, {"culture.species": "Rattus norvegicus", "culture.medium": "BrainPhys"}
+    )
+    assert found.culture.flat() == {"id": "simulated", "medium": "BrainPhys"}
