@@ -1,5 +1,6 @@
 """`crepe play`: a whole experiment under supervision, with a scoreboard, cleanly ended."""
 
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,12 +84,16 @@ def running(experiment: Experiment) -> Iterator[Store]:
     left = session.found_unclean() if not control.is_running() else None
     if left is not None:
         print(f"session {left.id} was cut off; its recording stays, a new session begins")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         control.up(experiment.programs, experiment.path, session_is="new")
         with Store(culture=experiment.name) as store:
             yield store
     finally:
+        for number in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C must leave no process
+            signal.signal(number, signal.SIG_IGN)
         control.down()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def play(experiment: Experiment, console: Console) -> bool:
