@@ -75,14 +75,17 @@ def _holds_sockets(directory: Path) -> bool:
     if not hasattr(socket, "AF_UNIX"):
         return True
     probe = directory / f".probe-{os.getpid()}"
+    link = probe.with_suffix(".link")
     try:
         with socket.socket(socket.AF_UNIX) as trial:
             trial.bind(str(probe))
+        link.hardlink_to(probe)  # supervisord puts its socket in place by a hard link
         return True
     except OSError:
         return False
     finally:
         probe.unlink(missing_ok=True)
+        link.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

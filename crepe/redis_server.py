@@ -65,7 +65,8 @@ def run(append_only: bool, maxmemory_mb: int, port: int | None, var: Path) -> No
     places.write_json(run_directory / "redis.json", found)
     places.announce(var)
     if bound != USUAL_PORT:
-        print(f"port {USUAL_PORT} is not ours; look into this server with: redis-cli -p {bound}")
+        taken = f"port {USUAL_PORT} is taken by another program; " if port is None else ""
+        print(f"{taken}look into this server with: redis-cli -p {bound}")
     sys.stdout.flush()
     directory = places.private(var / "redis")
     settings = server_settings(append_only, maxmemory_mb, bound, unix_socket, directory)

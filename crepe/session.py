@@ -45,6 +45,9 @@ def begin(experiment: Path, digest: str, seed: int, var: Path | None = None) -> 
 
 def current(var: Path | None = None) -> Session | None:
     """The last session that began in `var`, running or not; None before the first."""
+    var = var or places.var_directory()
+    if not var.is_dir():
+        return None
     path = _path(var)
     content = places.read_json(path)
     if content is None:
