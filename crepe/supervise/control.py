@@ -21,7 +21,7 @@ from crepe.errors import ConfigError, CrepeError
 from crepe.supervise.render import render
 
 _LOG_LINES = 15  # of a program that does not start
-_TRIES = 3  # starts of a program after which `up` gives up
+_TRIES = 2  # starts of a program after which `up` gives up
 _POLL_S = 0.1
 
 

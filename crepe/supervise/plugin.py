@@ -16,7 +16,7 @@ from supervisor import events, loggers
 from supervisor.states import getProcessStateDescription
 
 from crepe import config, places, redis_server, session
-from crepe.errors import ConfigError
+from crepe.errors import ConfigError, CrepeError
 from crepe.supervise import control
 
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s\n"
@@ -26,23 +26,14 @@ _LOG_BACKUPS = 4
 
 def make(supervisord: Any) -> "Extension":
     """The factory that supervisord.conf names. Raises CrepeError, which ends supervisord."""
-    here = Path(supervisord.options.here)
     chosen = os.environ.get("CREPE_VAR")
+    here = Path(supervisord.options.here)
     var = Path(chosen).expanduser().absolute() if chosen else here / "var"
-    other = control.running(var)
-    if other is not None and other.pid != os.getpid():
-        raise ConfigError(
-            f"{var}: its programs run already (supervisord has pid {other.pid}); "
-            "stop them with `crepe down`, or set CREPE_VAR to another directory"
-        )
-    _open_log(supervisord.options, places.private(var))
-    os.environ["CREPE_VAR"] = str(var)
-    os.environ["PATH"] = os.pathsep.join(
-        [os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]
-    )
-    _open_session(supervisord.options.logger, var)
-    control.announce(var, supervisord.options.serverurl.removeprefix("unix://"))
-    return Extension(supervisord, var)
+    try:
+        return Extension(supervisord, var)
+    except CrepeError:
+        sys.tracebacklimit = 0  # supervisord prints a traceback, where the text says all
+        raise
 
 
 class Extension:
@@ -50,10 +41,24 @@ class Extension:
 
     def __init__(self, supervisord: Any, var: Path) -> None:
         self._supervisord = supervisord
-        self._log = places.private(var / "log")
+        self._log = var / "log"
         self._starts: Counter[str] = Counter()
         for group in supervisord.process_groups.values():
             self._keep_logs(group)
+        socket = supervisord.options.serverurl.removeprefix("unix://")
+        other = control.running(var)
+        if other is not None and other.socket != socket:
+            raise ConfigError(
+                f"{var}: its programs run already (supervisord has pid {other.pid}); "
+                "stop them with `crepe down`, or set CREPE_VAR to another directory"
+            )
+        _open_log(supervisord.options, places.private(places.private(var) / "log"))
+        os.environ["CREPE_VAR"] = str(var)
+        os.environ["PATH"] = os.pathsep.join(
+            [os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]
+        )
+        _open_session(supervisord.options.logger, var)
+        control.announce(var, socket)
         events.subscribe(
             events.ProcessGroupAddedEvent,
             lambda event: self._keep_logs(supervisord.process_groups[event.group]),
@@ -80,14 +85,18 @@ class Extension:
         self._starts[event.process.config.name] += 1
 
     def _keep_logs(self, group: Any) -> None:
+        # where the file names none, supervisord has made an empty one beside itself
+        mark = f"---{self._supervisord.options.identifier}-"
         for program in group.config.process_configs:
-            # supervisord has made an empty file of its own choice elsewhere
-            Path(program.stdout_logfile).unlink(missing_ok=True)
-            program.stdout_logfile = str(self._log / f"{program.name}.log")
+            for attribute, suffix in (("stdout_logfile", "log"), ("stderr_logfile", "err.log")):
+                path = getattr(program, attribute)
+                if path and mark in os.path.basename(path):
+                    Path(path).unlink(missing_ok=True)
+                    setattr(program, attribute, str(self._log / f"{program.name}.{suffix}"))
 
 
-def _open_log(options: Any, var: Path) -> None:
-    path = str(places.private(var / "log") / "supervisord.log")
+def _open_log(options: Any, directory: Path) -> None:
+    path = str(directory / "supervisord.log")
     loggers.handle_file(
         options.logger, path, _LOG_FORMAT, rotating=True, maxbytes=_LOG_BYTES, backups=_LOG_BACKUPS
     )

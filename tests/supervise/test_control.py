@@ -177,6 +177,20 @@ def test_the_file_works_by_itself_from_any_directory(
     )
     assert refused.returncode == 2
     assert "run already" in refused.stdout
+    assert {path.name for path in second.iterdir()} <= {"supervisord.conf", ".supervisord.sock"}
+
+    orphans = [program.pid for program in control.status(var)]
+    by_hand.kill()
+    by_hand.wait()
+    for pid in orphans:
+        os.kill(pid, signal.SIGKILL)
+    begun = session.found_unclean(var)
+    assert begun is not None
+    with (tmp_path / "said").open("w") as said:  # goes on by itself: the same experiment
+        by_hand = subprocess.Popen(command, cwd=tmp_path, stdout=said, stderr=said)
+    wait_until(lambda: len(control.status(var)) == 3 or by_hand.poll() is not None)
+    assert by_hand.poll() is None, (tmp_path / "said").read_text()
+    assert session.found_unclean(var) == begun
 
     assert control.down(var=var)
     by_hand.wait()
