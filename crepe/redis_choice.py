@@ -51,8 +51,7 @@ def choose() -> Choice:
 
 def without_password(url: str) -> str:
     """A server's URL as it may stand in a log."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+    return re.sub(r"(?<=//)[^/]*@", "", url.partition("?")[0])
 
 
 def _programs() -> Iterator[Path]:

@@ -16,7 +16,7 @@ import redis
 
 from crepe import places, redis_server
 from crepe.errors import StoreError
-from crepe.redis_choice import choose
+from crepe.redis_choice import choose, without_password
 
 RUN = """
 import sys
@@ -87,6 +87,18 @@ def test_a_url_of_another_kind_is_refused_without_its_password(
     with pytest.raises(StoreError, match=r"'http://lab:1', .* redis://") as refused:
         choose()
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("rediss://me:se@cret@lab:6380/0", "rediss://lab:6380/0"),
+        ("unix:///run/lab@home.sock?password=secret", "unix:///run/lab@home.sock"),
+        ("redis://lab", "redis://lab"),
+    ],
+)
+def test_a_log_shows_no_password(url: str, shown: str) -> None:
+    assert without_password(url) == shown
 
 
 def test_the_program_in_the_wheel_comes_before_one_on_the_path(
