@@ -193,37 +193,46 @@ class Station:
 
     def _publish(self) -> list[Out]:
         """The output windows that are complete now."""
-        outs = []
-        snapshot = None
+        pieces: list[Piece] = []
         for stream, messages in self._pending.items():
-            window = self._bounds(stream, messages)
-            if window is None:
-                continue
-            start, stop = window
-            if stop <= self._stops[stream]:
-                if not self.actor.is_sparse:
-                    messages.clear()  # published before the restart
-                continue
-            snapshot = snapshot or self.actor.snapshot()
-            piece = Piece(stream, start, stop, tuple(messages))
-            outs.append(Out(piece, self.position, snapshot, self.heard))
-            self._stops[stream] = stop
-            messages.clear()
-        return outs
+            windows = self._sparse if self.actor.is_sparse else self._dense
+            pieces += windows(stream, messages)
+        if not pieces:
+            return []
+        snapshot = self.actor.snapshot()
+        for piece in pieces:
+            self._stops[piece.stream] = piece.stop
+        return [Out(piece, self.position, snapshot, self.heard) for piece in pieces]
 
-    def _bounds(self, stream: str, messages: Sequence[Message]) -> tuple[int, int] | None:
-        """The window of an output stream that ends at the present position, if one is due."""
+    def _sparse(self, stream: str, messages: list[Message]) -> list[Piece]:
+        """One window up to the present position, if something was said or it is time."""
         have = self._stops[stream]
-        if self.actor.is_sparse:
-            is_due = self.position - have >= _CHECKPOINT_S * self._rate_hz
-            if not messages and not is_due:
-                return None
-            return max(have, self.position - self._infos[stream].longest_samples), self.position
-        if messages:
-            return messages[0].start, messages[-1].stop
-        stop = self.position - self.actor.delay_samples
-        start = max(have, stop - self._infos[stream].longest_samples)
-        return (start, stop) if stop > start else None
+        is_due = self.position - have >= _CHECKPOINT_S * self._rate_hz
+        if self.position <= have or not (messages or is_due):
+            return []  # what was said in this very window goes out with the next
+        start = max(have, self.position - self._infos[stream].longest_samples)
+        piece = Piece(stream, start, self.position, tuple(messages))
+        messages.clear()
+        return [piece]
+
+    def _dense(self, stream: str, messages: list[Message]) -> list[Piece]:
+        """The messages' own windows, or an empty one; a gap between messages stays a gap."""
+        have = self._stops[stream]
+        pieces: list[Piece] = []
+        for message in messages:
+            if pieces and pieces[-1].stop == message.start:
+                before = pieces.pop()
+                together = (*before.messages, message)
+                pieces.append(Piece(stream, before.start, message.stop, together))
+            elif message.stop > have:
+                pieces.append(Piece(stream, message.start, message.stop, (message,)))
+        if not messages:
+            stop = self.position - self.actor.delay_samples
+            start = max(have, stop - self._infos[stream].longest_samples)
+            if stop > start:
+                pieces.append(Piece(stream, start, stop))
+        messages.clear()
+        return pieces
 
     def _finish(self) -> list[Out]:
         self._gather(self.actor.finish())

@@ -1,0 +1,156 @@
+"""Spikes: threshold crossings of the filtered signal (multi-unit activity, not sorted)."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, PositiveFloat, PrivateAttr
+
+from crepe.actors.actor import Actor, Start
+from crepe.messages import Segment, Spikes
+
+_MAD_TO_SD = 0.6745  # median of the absolute value of a normal variable of SD 1
+_NOISE_WINDOW_S = 1.0
+
+
+class Detect(Actor[Segment, Spikes]):
+    """A spike where a channel falls below -threshold_sd noise levels (Quiroga et al. 2004).
+
+    The noise level is median(|x|) / 0.6745 over the last whole second of the sample index; in the
+    first second, and after a gap, over what there is after 0.1 s, and no spikes before. A spike's
+    sample is the minimum within `align_ms` after the crossing; the next may follow `refractory_ms`
+    after that. Output windows lag by `align_ms`, so that a peak never falls between two segments:
+    the same spikes come out however the signal is cut.
+    """
+
+    threshold_sd: PositiveFloat = 5.0
+    refractory_ms: float = Field(1.0, ge=0)
+    align_ms: float = Field(1.0, gt=0)
+
+    _align: int = PrivateAttr()  # samples
+    _refractory: int = PrivateAttr()  # samples
+    _window: int = PrivateAttr()  # samples
+    _first: int = PrivateAttr()  # samples of the first, shorter noise window
+    _stop: int = PrivateAttr(-1)
+    _scanned: int = PrivateAttr(0)  # crossings before this sample are dealt with
+    _said: int = PrivateAttr(0)  # spikes before this sample are published
+    _held: NDArray[np.float32] = PrivateAttr()  # from sample _scanned - 1 on
+    _noise_uv: NDArray[np.float32] | None = PrivateAttr(None)  # (n_channels,)
+    _seen: list[NDArray[np.float32]] = PrivateAttr(default_factory=list)  # of the noise window
+    _seen_start: int = PrivateAttr(0)
+    _blocked: NDArray[np.int64] = PrivateAttr()  # per channel: no spike before this sample
+    _found: list[tuple[int, int, float]] = PrivateAttr(default_factory=list)
+
+    @property
+    def warmup_s(self) -> float:
+        return 2 * _NOISE_WINDOW_S + 0.1
+
+    @property
+    def delay_samples(self) -> int:
+        return self._align
+
+    def open(self, start: Start) -> None:
+        rate_hz = start.first.sampling_rate_hz
+        self._align = max(1, round(self.align_ms * rate_hz / 1000))
+        self._refractory = round(self.refractory_ms * rate_hz / 1000)
+        self._window = max(1, round(_NOISE_WINDOW_S * rate_hz))
+        self._first = max(1, self._window // 10)
+
+    def step(self, segment: Segment) -> Iterator[Spikes]:
+        if segment.start != self._stop:
+            yield from self.finish()
+            self._begin(segment)
+        # The noise level changes at fixed samples only, so a segment is scanned in parts.
+        for start, stop in self._parts(segment.start, segment.stop):
+            part = segment.samples[:, start - segment.start : stop - segment.start]
+            self._held = np.concatenate([self._held, part], axis=1)
+            self._scan(stop - self._align)
+            self._learn(start, part)
+        self._stop = segment.stop
+        yield from self._say(segment.stop - self._align)
+
+    def finish(self) -> Iterator[Spikes]:
+        if self._stop >= 0:
+            self._scan(self._stop)
+            yield from self._say(self._stop)
+
+    def _begin(self, segment: Segment) -> None:
+        """At the first segment and after a gap: nothing is known."""
+        n_channels = len(segment.samples)
+        self._held = np.full((n_channels, 1), np.inf, np.float32)
+        self._blocked = np.full(n_channels, -1, np.int64)
+        self._scanned = self._seen_start = segment.start
+        self._said = segment.start
+        self._seen.clear()
+        self._found.clear()
+        self._noise_uv = None
+
+    def _parts(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """[start, stop) cut where a noise window ends."""
+        while start < stop:
+            end = self._window_end()
+            cut = min(stop, end) if end > start else stop
+            yield start, cut
+            start = cut
+
+    def _window_end(self) -> int:
+        if self._noise_uv is None:
+            return self._seen_start + self._first
+        return (self._seen_start // self._window + 1) * self._window
+
+    def _learn(self, start: int, part: NDArray[np.float32]) -> None:
+        """Take in a part of the noise window; at its end the noise level changes."""
+        self._seen.append(np.abs(part))
+        stop = start + part.shape[1]
+        if stop < self._window_end():
+            return
+        is_whole = self._seen_start % self._window == 0 and self._noise_uv is not None
+        is_first = self._noise_uv is None
+        if is_whole or is_first:
+            noise = np.median(np.concatenate(self._seen, axis=1), axis=1) / _MAD_TO_SD
+            self._noise_uv = noise.astype(np.float32)
+        if is_first and stop < (self._seen_start // self._window + 1) * self._window:
+            return  # the same window goes on
+        self._seen.clear()
+        self._seen_start = stop
+
+    def _scan(self, until: int) -> None:
+        """Find the crossings in [_scanned, until); `align` samples after each are at hand."""
+        if until <= self._scanned:
+            return
+        if self._noise_uv is not None:
+            n = until - self._scanned
+            limit = -np.float32(self.threshold_sd) * self._noise_uv[:, np.newaxis]
+            is_below = self._held[:, : n + 1] < limit
+            is_below &= limit < 0  # a dead channel has no spikes
+            crossings = np.argwhere((is_below[:, 1:] & ~is_below[:, :-1]).T)
+            for offset, channel in crossings.tolist():
+                self._crossed(channel, offset)
+        self._held = self._held[:, until - self._scanned :]
+        self._scanned = until
+
+    def _crossed(self, channel: int, offset: int) -> None:
+        at = self._scanned + offset
+        if at < self._blocked[channel]:
+            return
+        after = self._held[channel, offset + 1 : offset + 1 + self._align]
+        peak = int(np.argmin(after))
+        self._blocked[channel] = at + peak + max(1, self._refractory)
+        self._found.append((at + peak, channel, float(after[peak])))
+
+    def _say(self, until: int) -> Iterator[Spikes]:
+        """The spikes of the window that is complete: no peak before `until` can still come."""
+        if until <= self._said:
+            return
+        start, self._said = self._said, until
+        self._found.sort()
+        ready = [spike for spike in self._found if spike[0] < until]
+        self._found = self._found[len(ready) :]
+        sample, channel, value = zip(*ready, strict=True) if ready else ((), (), ())
+        yield Spikes(
+            start,
+            until,
+            np.array(channel, np.int32),
+            np.array(sample, np.int64),
+            np.array(value, np.float32),
+        )

@@ -1,0 +1,105 @@
+"""Spikes are found where they are, however the signal is cut and whenever the actor restarts."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crepe.actors.actor import Start
+from crepe.actors.detect import Detect
+from crepe.messages import Segment, Spikes, StreamInfo
+
+RATE_HZ = 1000.0
+INFO = StreamInfo(labels=("a", "b", "c"), sampling_rate_hz=RATE_HZ)
+N = 5000
+
+
+def signal():
+    """Noise of 5 uV with a spike of -60 uV each 97 ms on channel 0, each 61 ms on 1; 2 is dead."""
+    found = np.random.default_rng(3).normal(0, 5, (3, N)).astype(np.float32)
+    truth = [(at, 0) for at in range(150, N - 20, 97)] + [(at, 1) for at in range(140, N - 20, 61)]
+    for at, channel in truth:
+        found[channel, at - 1 : at + 2] += np.array([-25, -60, -30], np.float32)
+    found[2] = 0
+    return found, sorted(truth)
+
+
+SIGNAL, TRUTH = signal()
+
+
+def opened(**more):
+    actor = Detect(**{"threshold_sd": 5.0, "align_ms": 3.0, "refractory_ms": 3.0, **more})
+    actor.open(Start(inputs={"data:filtered": INFO}, name="detect"))
+    return actor
+
+
+def run(actor, cuts, start=0, stop=N):
+    edges = [start, *(c for c in cuts if start < c < stop), stop]
+    outs = []
+    for a, b in zip(edges, edges[1:], strict=False):
+        if b > a:
+            outs += actor.step(Segment(a, b, SIGNAL[:, a:b]))
+    return outs
+
+
+def pairs(outs):
+    return [
+        (int(t), int(c), float(v))
+        for o in outs
+        for t, c, v in zip(o.sample, o.channel, o.amplitude_uv, strict=True)
+    ]
+
+
+def test_the_spikes_that_were_put_in_are_found_and_no_others():
+    found = [(t, c) for t, c, _ in pairs(run(opened(), []))]
+    missed = set(TRUTH) - set(found)
+    wrong = set(found) - set(TRUTH)
+    assert len(missed) <= 0.02 * len(TRUTH)
+    assert len(wrong) <= 0.02 * len(TRUTH)
+
+
+def test_amplitudes_are_the_signal_at_the_peak():
+    for t, c, value in pairs(run(opened(), [])):
+        assert value == SIGNAL[c, t]
+        assert value == SIGNAL[c, max(0, t - 2) : t + 1].min()
+
+
+def test_a_dead_channel_has_no_spikes():
+    assert all(c != 2 for _, c, _ in pairs(run(opened(), [])))
+
+
+def test_no_two_spikes_of_a_channel_are_closer_than_the_refractory_period():
+    found = pairs(run(opened(refractory_ms=80.0), []))
+    for channel in (0, 1):
+        times = [t for t, c, _ in found if c == channel]
+        assert min(np.diff(times)) >= 80
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.integers(1, N - 1), max_size=40, unique=True).map(sorted))
+def test_any_split_gives_the_same_spikes(cuts):
+    whole, parts = opened(), opened()
+    expected = pairs([*run(whole, []), *whole.finish()])
+    outs = [*run(parts, cuts), *parts.finish()]
+    assert pairs(outs) == expected
+    assert outs[0].start == 0
+    assert outs[-1].stop == N
+    assert all(a.stop == b.start for a, b in zip(outs, outs[1:], strict=False))
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(2300, N - 100))
+def test_a_restarted_detector_goes_on_as_if_it_had_never_stopped(at):
+    cuts = range(0, N, 50)
+    whole = [s for s in pairs(run(opened(), cuts)) if s[0] >= at]
+    actor = opened()
+    warmed = run(actor, cuts, start=at - round(actor.warmup_s * RATE_HZ))
+    assert [s for s in pairs(warmed) if s[0] >= at] == whole
+
+
+def test_a_gap_stays_a_gap_and_what_was_held_back_is_said():
+    actor = opened()
+    before = [*actor.step(Segment(0, 1000, SIGNAL[:, :1000]))]
+    after = [*actor.step(Segment(2000, 3000, SIGNAL[:, 2000:3000]))]
+    assert [(o.start, o.stop) for o in before] == [(0, 997)]
+    assert [(o.start, o.stop) for o in after] == [(997, 1000), (2000, 2997)]
+    assert all(isinstance(o, Spikes) for o in after)
