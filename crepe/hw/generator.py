@@ -1,0 +1,145 @@
+"""Noise with spikes at known times: any number of channels, any rate, the same on every run."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from crepe.electrodes import grid_labels
+from crepe.hw import instrument
+from crepe.hw.instrument import EndOfData, Recorder
+from crepe.hw.pace import Pace
+from crepe.messages import Segment, Spikes, StreamInfo
+
+_SCALE_UV = 0.1  # microvolts per count
+_SLOT_MS = 5.0  # at most one spike per channel and slot
+_SHAPE_MS = 2.0  # length of a spike's waveform; its peak comes after a quarter of it
+_BLOCK_SLOTS = 10  # slots that share one random state
+
+
+class GeneratorSettings(instrument.Settings):
+    """`generator://?n_channels=60&seed=1`; all have defaults."""
+
+    n_channels: PositiveInt = 60
+    sampling_rate_hz: PositiveFloat = 10_000.0
+    seed: NonNegativeInt = 1
+    speed: NonNegativeFloat = 1.0
+    """1 is real time, 0 as fast as it goes."""
+    duration_s: NonNegativeFloat = 0.0
+    """0: endless."""
+    noise_uv: NonNegativeFloat = 5.0
+    """Standard deviation of the Gaussian noise."""
+    spike_rate_hz: float = Field(2.0, ge=0, le=100)
+    """Mean rate of each channel; spikes of a channel are 3 ms apart or more."""
+    spike_uv: NonNegativeFloat = 60.0
+    """Depth of the (negative) peak."""
+    segment_samples: PositiveInt = 100
+
+
+class _Block(NamedTuple):
+    trace_uv: NDArray[np.float32]  # (n_channels, n_samples)
+    channel: NDArray[np.int32]  # of each spike, in order of time
+    sample: NDArray[np.int64]  # index of each spike's peak
+
+
+class Generator(Recorder):
+    """Gaussian noise and spikes of one shape, at times drawn from the seed.
+
+    Time is cut into blocks of 10 slots of 5 ms, each with a random state of its own made of the
+    seed and the block's number: what stands at a sample index does not depend on where reading
+    began or how long the segments are.
+    """
+
+    Settings = GeneratorSettings
+
+    def __init__(self, settings: GeneratorSettings) -> None:
+        self._settings = settings
+        rate_hz = settings.sampling_rate_hz
+        shape_samples = max(1, round(_SHAPE_MS * rate_hz / 1000))
+        self._peak = shape_samples // 4
+        self._shape_uv = settings.spike_uv * _shape(shape_samples, self._peak)
+        self._slot = max(round(_SLOT_MS * rate_hz / 1000), shape_samples + 1)
+        self._jitter = self._slot - shape_samples
+        self._block_samples = _BLOCK_SLOTS * self._slot
+        is_endless = settings.duration_s == 0
+        self._length = None if is_endless else round(settings.duration_s * rate_hz)
+        self._position = 0
+        self._pace = Pace(rate_hz, settings.speed)
+        self._block = lru_cache(maxsize=4)(self._draw)
+
+    def open(self, position: int) -> StreamInfo:
+        settings = self._settings
+        self._position = position
+        self._pace = Pace(settings.sampling_rate_hz, settings.speed)
+        return StreamInfo(
+            sampling_rate_hz=settings.sampling_rate_hz,
+            labels=grid_labels(settings.n_channels),
+            scale_uv=(_SCALE_UV,),
+            segment_samples=settings.segment_samples,
+            longest_samples=settings.segment_samples,
+            is_simulated=True,
+            source=f"generator, seed {settings.seed}",
+        )
+
+    def read(self, timeout_s: float) -> Segment | None:
+        start = self._position
+        stop = start + self._settings.segment_samples
+        if self._length is not None:
+            stop = min(stop, self._length)
+        if stop <= start:
+            raise EndOfData
+        if not self._pace.wait(stop - start, timeout_s):
+            return None
+        self._position = stop
+        return Segment(start, stop, self._samples(start, stop), self._pace.t_ns)
+
+    def truth(self, start: int, stop: int) -> Spikes:
+        blocks = list(self._blocks(start, stop))
+        channel = np.concatenate([block.channel for block in blocks])
+        sample = np.concatenate([block.sample for block in blocks])
+        inside = (sample >= start) & (sample < stop)
+        amplitude_uv = np.full(inside.sum(), -self._settings.spike_uv, np.float32)
+        return Spikes(start, stop, channel[inside], sample[inside], amplitude_uv)
+
+    def close(self) -> None:
+        pass
+
+    def _blocks(self, start: int, stop: int) -> Iterator[_Block]:
+        first, last = start // self._block_samples, max(start, stop - 1) // self._block_samples
+        return (self._block(number) for number in range(first, last + 1))
+
+    def _draw(self, number: int) -> _Block:
+        settings = self._settings
+        random = np.random.default_rng([settings.seed, number])
+        n_channels, begin = settings.n_channels, number * self._block_samples
+        probability = settings.spike_rate_hz * self._slot / settings.sampling_rate_hz
+        channel, slot = np.nonzero(random.random((n_channels, _BLOCK_SLOTS)) < probability)
+        within = random.integers(self._jitter, size=slot.size)
+        sample = begin + slot * self._slot + within + self._peak
+        order = np.lexsort((channel, sample))
+        channel, sample = channel[order], sample[order]
+        trace_uv = random.standard_normal((n_channels, self._block_samples), dtype=np.float32)
+        trace_uv *= np.float32(settings.noise_uv)
+        # A slot holds the whole of its spike, so no waveform reaches into another block.
+        at = (sample - self._peak - begin)[:, None] + np.arange(self._shape_uv.size)
+        trace_uv[channel[:, None], at] += self._shape_uv
+        return _Block(trace_uv, channel.astype(np.int32), sample.astype(np.int64))
+
+    def _samples(self, start: int, stop: int) -> NDArray[np.int32]:
+        """(n_channels, stop - start), counts."""
+        first = start // self._block_samples * self._block_samples
+        traces = [block.trace_uv for block in self._blocks(start, stop)]
+        whole_uv = traces[0] if len(traces) == 1 else np.concatenate(traces, axis=1)
+        found_uv = whole_uv[:, start - first : stop - first]
+        counts: NDArray[np.int32] = np.rint(found_uv / np.float32(_SCALE_UV)).astype(np.int32)
+        return counts
+
+
+def _shape(n_samples: int, peak: int) -> NDArray[np.float32]:
+    """A spike of depth 1: a narrow trough with its lowest point at `peak`, then a low hump."""
+    t = (np.arange(n_samples) - peak) / n_samples
+    wave = 0.3 * np.exp(-(((t - 0.2) / 0.12) ** 2)) - np.exp(-((t / 0.06) ** 2))
+    return np.asarray(wave / -wave[peak], dtype=np.float32)
