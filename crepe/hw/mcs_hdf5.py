@@ -132,7 +132,7 @@ class McsRecording(Recorder):
     ) -> StreamInfo:
         channels = self._part(stream, "InfoChannel")[()]
         self._data = self._part(stream, "ChannelData")
-        if not len(channels) or not (0 <= channels["RowIndex"]).all():
+        if not len(channels) or (channels["RowIndex"] < 0).any():
             raise DeviceError(f"{self._path}: {stream.name} describes no channels")
         if channels["RowIndex"].max() >= self._data.shape[0]:
             raise DeviceError(
@@ -211,7 +211,7 @@ def open_hdf5(path: Path) -> h5py.File:
     if not path.is_file():
         raise DeviceError(f"{path}: {'is no file' if path.exists() else 'does not exist'}")
     try:
-        return h5py.File(path, "r", locking=False)
+        return _open(path)
     except OSError as error:
         if isinstance(error, PermissionError):
             raise DeviceError(f"{path}: may not be read by you") from error
@@ -223,6 +223,15 @@ def open_hdf5(path: Path) -> h5py.File:
         if not h5py.is_hdf5(path):
             raise DeviceError(f"{path}: not an HDF5 file") from error
         raise DeviceError(f"{path}: cannot be opened: {_one_line(error)}") from error
+
+
+def _open(path: Path) -> h5py.File:
+    try:
+        return h5py.File(path, "r", locking=False)  # a writer's lock must not keep readers out
+    except OSError as error:
+        if "locking flag" not in str(error):
+            raise
+        return h5py.File(path, "r")  # this very process has it open with a lock
 
 
 def _pick(groups: dict[str, Any], wanted: str) -> str | None:
