@@ -84,7 +84,6 @@ class Both(Actor[Decision | Spikes, GameState]):
 
     def step(self, message):
         self._seen.append((type(message).__name__, message.stop))
-        return None
 
 
 def spec(kind, reads, writes, name="it"):

@@ -4,6 +4,7 @@ The runner owns everything else (streams, clock, processes); it calls `open` onc
 message in order, `silent` when nothing comes, and `close` at the end.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,8 @@ class Start:
     experiment: str = ""  # text of the experiment file
     culture: Mapping[str, str] = field(default_factory=dict)  # the [culture] table, flat
     recordings: Path = field(default_factory=Path)  # directory for files that outlive the session
+    monotonic_s: Callable[[], float] = time.monotonic
+    wall_ns: Callable[[], int] = time.time_ns
     open_recorder: Callable[..., Recorder] = open_recorder
     open_stimulator: Callable[..., Stimulator] = open_stimulator
 
@@ -108,7 +111,8 @@ class Actor(BaseModel, Generic[In, Out]):
     def message_types(cls) -> tuple[tuple[type, ...], tuple[type, ...]]:
         """The message types it reads and those it writes."""
         for base in cls.__mro__:
-            arguments = getattr(base, "__pydantic_generic_metadata__", {}).get("args") or ()
+            about = getattr(base, "__pydantic_generic_metadata__", {})
+            arguments: Any = about.get("args") or ()
             if len(arguments) == 2:
                 return _flat(arguments[0]), _flat(arguments[1])
         raise TypeError(f"{cls.__name__}: says no message types; derive from Actor[In, Out]")

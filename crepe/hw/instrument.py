@@ -144,7 +144,7 @@ class NoStimulator(Stimulator):
 
     Settings = Settings
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: BaseModel) -> None:
         del settings
 
     def open(self) -> None:

@@ -1,5 +1,7 @@
 """Spikes are found where they are, however the signal is cut and whenever the actor restarts."""
 
+import itertools
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,7 +37,7 @@ def opened(**more):
 def run(actor, cuts, start=0, stop=N):
     edges = [start, *(c for c in cuts if start < c < stop), stop]
     outs = []
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in itertools.pairwise(edges):
         if b > a:
             outs += actor.step(Segment(a, b, SIGNAL[:, a:b]))
     return outs
@@ -83,7 +85,7 @@ def test_any_split_gives_the_same_spikes(cuts):
     assert pairs(outs) == expected
     assert outs[0].start == 0
     assert outs[-1].stop == N
-    assert all(a.stop == b.start for a, b in zip(outs, outs[1:], strict=False))
+    assert all(a.stop == b.start for a, b in itertools.pairwise(outs))
 
 
 @settings(deadline=None, max_examples=20)

@@ -1,5 +1,7 @@
 """The band-pass: causal, the same however the signal is cut, and true to its band."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -24,7 +26,7 @@ def opened(**more):
 
 def run(actor, cuts, start=0):
     edges = [start, *cuts, SIGNAL.shape[1]]
-    pairs = zip(edges, edges[1:], strict=False)
+    pairs = itertools.pairwise(edges)
     return [actor.step(Segment(a, b, SIGNAL[:, a:b])) for a, b in pairs if b > a]
 
 

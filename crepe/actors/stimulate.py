@@ -1,0 +1,194 @@
+"""The only way to the instrument: every pulse passes the gate here, at most once."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field, PositiveFloat, PrivateAttr
+
+from crepe.actors.actor import Actor, Start
+from crepe.errors import DeviceError
+from crepe.hw.instrument import Stimulator
+from crepe.messages import Delivered, Message, Segment, Stimulus, StreamInfo
+from crepe.stimulus import Limits
+
+
+class Stimulate(Actor[Segment | Stimulus, Delivered]):
+    """Checks a train that is asked for, fires it when it is due, and stops it when it is done.
+
+    The data stream is the clock. A train that passes the gate is answered with `intended` first;
+    it is fired one clock step later at the earliest, when that answer is on its stream, so that a
+    restarted stimulator knows what it must not fire again. One train runs at a time. When the
+    clock stands still or jumps, or this process ends, everything is stopped.
+    """
+
+    is_sparse: ClassVar[bool] = True
+    merges: ClassVar[bool] = False
+    priority: ClassVar[int] = 90
+
+    device: str
+    limits: Limits = Limits()
+    max_age_ms: PositiveFloat = 200.0  # from the sample that asked to the first pulse
+    stall_s: float = Field(0.2, gt=0, le=1.0)  # silence of the data after which a train is stopped
+
+    _stimulator: Stimulator = PrivateAttr()
+    _monotonic_s: Callable[[], float] = PrivateAttr()
+    _wall_ns: Callable[[], int] = PrivateAttr()
+    _rate_hz: float = PrivateAttr()
+    _clock: int = PrivateAttr(0)
+    _handled: int = PrivateAttr(0)  # highest number of a stimulus that was answered
+    _waiting: Stimulus | None = PrivateAttr(None)  # intended, not fired
+    _intended_at: int = PrivateAttr(0)
+    _arrived_s: float = PrivateAttr(0.0)
+    _age_at_arrival_ms: float = PrivateAttr(0.0)
+    _running: Stimulus | None = PrivateAttr(None)
+    _fired: Delivered | None = PrivateAttr(None)
+    _end: int = PrivateAttr(0)  # sample index at which the running train is done
+    _lost: int = PrivateAttr(0)  # number of a train that was open when the last process ended
+    _pulses: dict[str, deque[int]] = PrivateAttr(default_factory=dict)  # last second, by electrode
+
+    def open(self, start: Start) -> None:
+        self._rate_hz = start.first.sampling_rate_hz
+        self._clock = start.position
+        self._monotonic_s, self._wall_ns = start.monotonic_s, start.wall_ns
+        if start.snapshot:
+            self._handled = start.snapshot["handled"]
+            self._lost = start.snapshot["open"]
+        self._stimulator = start.open_stimulator(self.device)
+        self._stimulator.open()
+
+    def output_info(self, start: Start) -> StreamInfo:
+        return start.first
+
+    def snapshot(self) -> Mapping[str, Any]:
+        is_open = self._waiting or self._running
+        return {"handled": self._handled, "open": is_open.number if is_open else 0}
+
+    def close(self) -> None:
+        if hasattr(self, "_stimulator"):
+            self._stimulator.close()
+
+    def step(self, message: Segment | Stimulus) -> Iterator[Message]:
+        if self._lost:
+            yield self._answer(self._lost, "unknown", "the stimulator was restarted meanwhile")
+            self._lost = 0
+        if isinstance(message, Segment):
+            yield from self._tick(message)
+        else:
+            yield from self._asked(message)
+
+    def silent(self, elapsed_s: float) -> Iterator[Message]:
+        if self._running and elapsed_s > self.stall_s:
+            yield from self._stop("stopped", f"no data for {elapsed_s * 1000:.0f} ms")
+
+    def finish(self) -> Iterator[Message]:
+        if self._running:
+            yield from self._stop("stopped", "the data ended")
+
+    # What is asked for
+
+    def _asked(self, stimulus: Stimulus) -> Iterator[Message]:
+        if stimulus.number <= self._handled:
+            return  # answered before a restart
+        self._handled = stimulus.number
+        reason = self._refusal(stimulus)
+        if reason:
+            yield self._answer(stimulus.number, "refused", reason)
+            return
+        self._waiting = stimulus
+        self._intended_at = self._clock
+        self._arrived_s = self._monotonic_s()
+        self._age_at_arrival_ms = self._age_ms(stimulus)
+        yield self._answer(stimulus.number, "intended")
+
+    def _refusal(self, stimulus: Stimulus) -> str | None:
+        if self._waiting or self._running:
+            return "another train is under way; one runs at a time"
+        return (
+            self.limits.refusal(
+                stimulus.electrodes, stimulus.phases, stimulus.rate_hz, stimulus.n_pulses
+            )
+            or self._too_old(self._age_ms(stimulus))
+            or self._too_many(stimulus)
+            or self._stimulator.refusal(stimulus)
+        )
+
+    def _age_ms(self, stimulus: Stimulus) -> float:
+        return (self._clock - stimulus.stop) / self._rate_hz * 1000
+
+    def _too_old(self, age_ms: float) -> str | None:
+        if age_ms > self.max_age_ms:
+            return f"{age_ms:.0f} ms old, limit {self.max_age_ms:.0f} ms"
+        return None
+
+    def _too_many(self, stimulus: Stimulus) -> str | None:
+        """Whether in any second the electrodes would get more pulses than the limit."""
+        planned = self._times(stimulus, max(self._clock, stimulus.due))
+        for label in stimulus.electrodes:
+            times = np.array([*self._pulses.get(label, ()), *planned])
+            until = np.searchsorted(times, times + self._rate_hz, side="left")
+            most = int((until - np.arange(len(times))).max())
+            if most > self.limits.max_rate_hz:
+                return f"electrode {label}: {most} pulses in 1 s, limit {self.limits.max_rate_hz:g}"
+        return None
+
+    def _times(self, stimulus: Stimulus, start: int) -> list[int]:
+        """Sample indices of a train's pulses."""
+        return [
+            start + round(i * self._rate_hz / stimulus.rate_hz) for i in range(stimulus.n_pulses)
+        ]
+
+    # What the clock says
+
+    def _tick(self, segment: Segment) -> Iterator[Message]:
+        is_gap = self._clock > 0 and segment.start != self._clock
+        self._clock = segment.stop
+        if is_gap and self._running:
+            yield from self._stop("stopped", "a gap in the data")
+        if self._running and self._clock >= self._end:
+            yield from self._stop("delivered")
+        waiting = self._waiting
+        is_on_stream = self._intended_at < segment.start  # the answer went out one step ago
+        if waiting and is_on_stream and self._clock >= waiting.due:
+            self._waiting = None
+            yield from self._fire(waiting)
+
+    def _fire(self, stimulus: Stimulus) -> Iterator[Message]:
+        waited_ms = (self._monotonic_s() - self._arrived_s) * 1000
+        age_ms = self._age_ms(stimulus)
+        reason = self._too_old(max(age_ms, self._age_at_arrival_ms + waited_ms))
+        if reason:
+            yield self._answer(stimulus.number, "refused", reason)
+            return
+        try:
+            self._stimulator.start(stimulus)
+        except DeviceError as error:
+            self._stimulator.stop()  # if that fails, too, this process ends and opening stops it
+            yield self._answer(stimulus.number, "unknown", f"the instrument failed: {error}")
+            return
+        self._running = stimulus
+        self._end = self._clock + round(stimulus.n_pulses / stimulus.rate_hz * self._rate_hz)
+        self._fired = self._answer(
+            stimulus.number, "", fired=self._clock, age_ms=age_ms, t_ns=self._wall_ns()
+        )
+        self._remember(stimulus)
+
+    def _remember(self, stimulus: Stimulus) -> None:
+        for label in stimulus.electrodes:
+            times = self._pulses.setdefault(label, deque())
+            times.extend(self._times(stimulus, self._clock))
+            while times[0] < self._clock - self._rate_hz:
+                times.popleft()
+
+    def _stop(self, state: str, reason: str = "") -> Iterator[Message]:
+        self._stimulator.stop()
+        fired = self._fired
+        self._running = self._fired = None
+        if fired is not None:
+            yield self._answer(
+                fired.number, state, reason, fired=fired.fired, age_ms=fired.age_ms, t_ns=fired.t_ns
+            )
+
+    def _answer(self, number: int, state: str, reason: str = "", **more: Any) -> Delivered:
+        return Delivered(max(0, self._clock - 1), self._clock, number, state, reason, **more)

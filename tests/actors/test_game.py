@@ -1,0 +1,153 @@
+"""The game: trials in order, an answer from decisions only, and a restart that changes nothing."""
+
+import numpy as np
+import pytest
+
+from crepe.actors.actor import Start
+from crepe.actors.game import BEATS, NEXT, Game, Phase, RockPaperScissors
+from crepe.messages import Command, Decision, GameState, Stimulus, StreamInfo
+
+INFO = StreamInfo(message="Decision", sampling_rate_hz=1000.0)
+RATES_HZ = {"rock": 20.0, "scissors": 30.3, "paper": 40.0}
+SETTINGS = {
+    "n_trials": 3,
+    "rest_s": 0.1,
+    "stimulation_s": 0.2,
+    "response_s": 0.1,
+    "delay_s": 0.02,
+    "electrodes": ("48", "38"),
+    "rates_hz": RATES_HZ,
+    "phases": ((-10.0, 200.0), (10.0, 200.0)),
+}
+
+
+def opened(kind=RockPaperScissors, snapshot=None, seed=1, **more):
+    game = kind(**{**SETTINGS, **more})
+    game.open(Start(inputs={"result": INFO}, seed=seed, snapshot=snapshot, name="game"))
+    return game
+
+
+def play(game, start=0, stop=3000, answer=lambda gesture: gesture, gesture=None):
+    """Decisions every 10 samples; during a response the culture says what `answer` makes of it."""
+    said = []
+    for at in range(start, stop, 10):
+        is_asked = game._phase is Phase.RESPONSE
+        value = answer(game._gesture) if is_asked else None
+        said += game.step(Decision(at, at + 10, value))
+    return said
+
+
+def states(said, phase=None):
+    found = [m for m in said if isinstance(m, GameState)]
+    return [m for m in found if phase in (None, m.phase)]
+
+
+def test_trials_go_through_their_phases_in_order_and_end():
+    game = opened()
+    said = play(game)
+    one = ["rest", "stimulation", "response", "outcome"]
+    assert [s.phase for s in states(said)] == one * 3 + ["over"]
+    assert game.is_over
+    assert [m.number for m in said if isinstance(m, Stimulus)] == [1, 2, 3]
+    assert play(game, 3000, 4000) == []
+
+
+def test_phases_last_as_long_as_set_and_say_when_they_began():
+    said = play(opened())
+    (stimulus, *_) = [m for m in said if isinstance(m, Stimulus)]
+    began = states(said, "outcome")[0].phases
+    assert began == {"rest": 10, "stimulation": 110, "response": 330, "outcome": 430}
+    assert (stimulus.start, stimulus.stop, stimulus.due) == (100, 110, 130)
+
+
+def test_the_stimulus_encodes_the_gesture_as_a_finite_train():
+    for stimulus in (m for m in play(opened(n_trials=10), stop=9000) if isinstance(m, Stimulus)):
+        assert stimulus.rate_hz == RATES_HZ[stimulus.meaning]
+        assert stimulus.n_pulses == round(0.2 * stimulus.rate_hz)
+        assert stimulus.electrodes == ("48", "38")
+
+
+def test_a_gesture_decoded_rightly_is_beaten():
+    outcomes = states(play(opened()), "outcome")
+    assert all(o.answer == BEATS[o.gesture] and o.outcome == "won" for o in outcomes)
+    assert outcomes[-1].score == {"won": 3}
+
+
+@pytest.mark.parametrize(
+    ("decoded", "outcome"),
+    [("rock", "won"), ("scissors", "drawn"), ("paper", "lost"), (None, "none")],
+)
+def test_every_answer_to_rock_has_its_outcome(decoded, outcome):
+    answer, found = opened().observe("rock", decoded)
+    assert found == outcome
+    assert (answer is None) == (decoded is None)
+
+
+def test_nothing_readable_is_no_answer():
+    outcomes = states(play(opened(), answer=lambda _: None), "outcome")
+    assert [(o.answer, o.outcome) for o in outcomes] == [(None, "none")] * 3
+
+
+def test_only_what_is_decided_in_the_response_counts():
+    game = opened()
+    for at in range(0, 430, 10):
+        value = "paper" if game._phase is not Phase.RESPONSE else None
+        said = list(game.step(Decision(at, at + 10, value)))
+    assert states(said, "outcome")[0].outcome == "none"
+
+
+def test_gestures_follow_from_the_seed():
+    def gestures(seed):
+        said = play(opened(n_trials=12, seed=seed), stop=9000)
+        return [s.gesture for s in states(said, "outcome")]
+
+    assert gestures(1) == gestures(1)
+    assert gestures(1) != gestures(2)
+    assert set(gestures(1)) == set(RATES_HZ)
+
+
+def test_a_person_is_waited_for_and_a_wrong_word_is_answered():
+    game = opened(player="person")
+    assert not any(isinstance(m, Stimulus) for m in play(game, stop=1000))
+    (wrong,) = game.step(Command(1000, 1001, "gesture", "scisors"))
+    assert wrong.outcome == "'scisors' is no gesture; did you mean 'scissors'?"
+    assert list(game.step(Command(1000, 1001, "note", "rock"))) == []
+    said = list(game.step(Command(1000, 1001, "gesture", "scissors")))
+    assert [s.phase for s in states(said)] == ["stimulation"]
+    assert [m.meaning for m in said if isinstance(m, Stimulus)] == ["scissors"]
+    assert list(game.step(Command(1001, 1002, "gesture", "rock"))) == []
+    outcome = states(play(game, 1000, 2000), "outcome")[0]
+    assert (outcome.gesture, outcome.outcome) == ("scissors", "won")
+
+
+@pytest.mark.parametrize("cut", range(50, 1600, 50))
+def test_a_restarted_game_says_what_it_would_have_said(cut):
+    whole = play(opened())
+    first = opened()
+    before = play(first, 0, cut)
+    from crepe.store.codec import pack_value, unpack_value
+
+    again = opened(snapshot=unpack_value(pack_value(first.snapshot())))
+    assert before + play(again, cut) == whole
+
+
+def test_a_move_that_is_not_in_the_table_is_an_error():
+    game = opened()
+    play(game, stop=150)
+    with pytest.raises(RuntimeError, match="from stimulation to over"):
+        game._enter(Phase.OVER, Decision(0, 1, None), 1)
+    assert set(NEXT) == set(Phase)
+
+
+def test_a_new_game_takes_a_few_lines():
+    class Echo(Game):
+        """The culture should give back what it was shown."""
+
+        def move(self, rng: np.random.Generator) -> str:
+            return str(rng.choice(sorted(self.rates_hz)))
+
+        def observe(self, gesture, decoded):
+            return decoded, "won" if decoded == gesture else "lost"
+
+    outcomes = states(play(opened(Echo)), "outcome")
+    assert [(o.answer == o.gesture, o.outcome) for o in outcomes] == [(True, "won")] * 3

@@ -1,0 +1,315 @@
+"""The gate: nothing unsafe, nothing twice, nothing without an end reaches the instrument."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crepe.actors.actor import Start
+from crepe.actors.stimulate import Stimulate
+from crepe.errors import DeviceError
+from crepe.hw.instrument import Stimulator
+from crepe.messages import Segment, Stimulus, StreamInfo
+from crepe.store.codec import pack_value, unpack_value
+
+INFO = StreamInfo(labels=("48", "38", "15"))  # 10 kHz, segments of 100
+SAMPLES = np.zeros((3, 100), np.int32)
+
+
+class Bench(Stimulator):
+    """Writes down what it is told, against the sample index."""
+
+    def __init__(self):
+        self.clock = 0
+        self.seconds = 0.0
+        self.log = []
+        self.is_running = False
+        self.fails = False
+        self.says_no = None
+
+    def open(self):
+        self.stop()
+
+    def refusal(self, stimulus):
+        return self.says_no
+
+    def start(self, stimulus):
+        assert not self.is_running
+        self.log.append(("start", self.clock, stimulus))
+        self.is_running = True  # also if the acknowledgement is lost
+        if self.fails:
+            raise DeviceError("DSP call 9: status 500")
+
+    def stop(self):
+        self.log.append(("stop", self.clock, None))
+        self.is_running = False
+
+    def close(self):
+        self.stop()
+
+    @property
+    def started(self):
+        return [(clock, stimulus) for what, clock, stimulus in self.log if what == "start"]
+
+
+class Gate:
+    """A stimulator's life as the runner leads it."""
+
+    def __init__(self, bench=None, snapshot=None, position=0, **more):
+        self.bench = bench or Bench()
+        self.at = position
+        self.said = []
+        self.actor = Stimulate(device="none://", **more)
+        self.actor.open(
+            Start(
+                inputs={"data": INFO},
+                position=position,
+                snapshot=snapshot,
+                monotonic_s=lambda: self.bench.seconds,
+                wall_ns=lambda: 5,
+                open_stimulator=lambda url: self.bench,
+            )
+        )
+
+    def tick(self, n=1, missing=0):
+        for _ in range(n):
+            self.at += missing
+            self.bench.clock = self.at + 100
+            self.bench.seconds += 0.01
+            self._keep(self.actor.take("data", Segment(self.at, self.at + 100, SAMPLES)))
+            self.at += 100
+
+    def ask(
+        self,
+        number=1,
+        due_in=500,
+        n_pulses=4,
+        rate_hz=20.0,
+        phases=((-10.0, 200.0), (10.0, 200.0)),
+        electrodes=("48",),
+        age=0,
+    ):
+        now = self.at - age
+        self._keep(
+            self.actor.take(
+                "result:stimuli",
+                Stimulus(now - 1, now, number, now + due_in, electrodes, phases, rate_hz, n_pulses),
+            )
+        )  # fmt: skip
+
+    def silence(self, elapsed_s):
+        self.bench.seconds += elapsed_s
+        self._keep(self.actor.silent(elapsed_s))
+
+    def restart(self):
+        snapshot = unpack_value(pack_value(self.actor.snapshot()))
+        again = Gate(self.bench, snapshot, self.at)
+        again.said = self.said
+        return again
+
+    def _keep(self, output):
+        self.said += list(output or ())
+
+    @property
+    def states(self):
+        return [(one.number, one.state) for one in self.said]
+
+
+@pytest.fixture
+def gate():
+    found = Gate()
+    found.tick(10)
+    return found
+
+
+def test_a_train_is_announced_fired_when_due_and_stopped_when_done(gate):
+    gate.ask()
+    assert gate.states == [(1, "intended")]
+    assert not gate.bench.started
+    gate.tick(40)
+    assert gate.states == [(1, "intended"), (1, "delivered")]
+    ((fired, _),) = gate.bench.started
+    assert fired == 1500
+    stops = [clock for what, clock, _ in gate.bench.log if what == "stop"]
+    assert stops[-1] == 1500 + 2000
+    assert gate.said[-1].fired == 1500
+    assert gate.said[-1].age_ms == 50
+
+
+def test_an_intent_is_a_clock_step_old_before_it_is_fired(gate):
+    gate.ask(due_in=-100)
+    gate.tick()
+    assert not gate.bench.started
+    gate.tick()
+    assert len(gate.bench.started) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"phases": ((-20.0, 200.0), (20.0, 200.0))}, "phase 0: -20.0 uA x 200 us = -4.0 nC, limit 3.5 nC"),
+        ({"electrodes": ("15",)}, "electrode 15: is never stimulated"),
+        ({"n_pulses": 1000}, "train: 50.0 s, limit 5 s"),
+        ({"age": 2100}, "210 ms old, limit 200 ms"),
+    ],
+)  # fmt: skip
+def test_what_is_unsafe_is_refused_with_the_reason(gate, changes, reason):
+    gate.tick(30)
+    gate.ask(**changes)
+    gate.tick(50)
+    assert gate.states == [(1, "refused")]
+    assert gate.said[0].reason == reason
+    assert not gate.bench.started
+
+
+def test_what_the_instrument_cannot_do_is_refused(gate):
+    gate.bench.says_no = "not proven to be a simulator"
+    gate.ask()
+    assert gate.said[0].reason == "not proven to be a simulator"
+
+
+def test_one_train_runs_at_a_time(gate):
+    gate.ask(1)
+    gate.ask(2)
+    gate.tick(10)
+    gate.ask(3)
+    assert gate.states == [(1, "intended"), (2, "refused"), (3, "refused")]
+
+
+def test_pulses_per_second_count_across_trains(gate):
+    gate.ask(1, n_pulses=20, rate_hz=40.0, due_in=0)
+    gate.tick(60)
+    gate.ask(2, n_pulses=40, rate_hz=40.0, due_in=0)
+    assert gate.said[-1].reason == "electrode 48: 58 pulses in 1 s, limit 50"
+    gate.ask(3, n_pulses=40, rate_hz=40.0, due_in=0, electrodes=("38",))
+    assert gate.said[-1].state == "intended"
+
+
+def test_a_frozen_stream_does_not_make_old_stimuli_look_young(gate):
+    gate.ask()
+    gate.tick(2)
+    gate.bench.seconds += 5.0
+    gate.tick(10)
+    assert gate.states == [(1, "intended"), (1, "refused")]
+    assert gate.said[-1].reason.endswith("ms old, limit 200 ms")
+
+
+def test_silence_stops_a_running_train_and_nothing_else_starts_it_again(gate):
+    gate.ask()
+    gate.tick(8)
+    assert gate.bench.is_running
+    gate.silence(0.1)
+    assert gate.bench.is_running
+    gate.silence(0.3)
+    assert not gate.bench.is_running
+    assert gate.said[-1].state == "stopped"
+    assert gate.said[-1].reason == "no data for 300 ms"
+    gate.tick(50)
+    assert len(gate.bench.started) == 1
+
+
+def test_a_gap_in_the_data_stops_a_running_train(gate):
+    gate.ask()
+    gate.tick(8)
+    gate.tick(1, missing=1000)
+    assert not gate.bench.is_running
+    assert gate.said[-1].reason == "a gap in the data"
+
+
+def test_the_end_of_the_data_and_of_the_process_stop_everything(gate):
+    gate.ask()
+    gate.tick(8)
+    gate._keep(gate.actor.finish())
+    assert not gate.bench.is_running
+    assert gate.said[-1].state == "stopped"
+    gate.bench.is_running = True
+    gate.actor.close()
+    assert not gate.bench.is_running
+
+
+@pytest.mark.parametrize("n_ticks", [0, 3, 8, 15])
+def test_a_restarted_stimulator_never_fires_what_was_open(gate, n_ticks):
+    gate.ask()
+    gate.tick(n_ticks)
+    n_before = len(gate.bench.started)
+    again = gate.restart()
+    assert not gate.bench.is_running
+    again.tick(1)
+    again.ask(1)
+    again.tick(40)
+    assert len(gate.bench.started) == n_before
+    assert again.states[-1] == (1, "unknown")
+
+
+def test_an_instrument_that_fails_is_stopped_and_what_happened_is_unknown(gate):
+    gate.bench.fails = True
+    gate.ask()
+    gate.tick(10)
+    assert gate.states == [(1, "intended"), (1, "unknown")]
+    assert "status 500" in gate.said[-1].reason
+    assert not gate.bench.is_running
+
+
+event = st.one_of(
+    st.tuples(st.just("tick"), st.integers(1, 30)),
+    st.tuples(st.just("gap"), st.integers(1, 5000)),
+    st.tuples(
+        st.just("ask"),
+        st.integers(1, 6),
+        st.integers(-300, 900),
+        st.integers(-1, 150),
+        st.floats(0, 70),
+        st.floats(-25, 25),
+        st.sampled_from([("48",), ("38", "48"), ("15",), ()]),
+        st.integers(0, 3000),
+    ),
+    st.tuples(st.just("silence"), st.floats(0, 2)),
+    st.tuples(st.just("restart")),
+    st.tuples(st.just("fail"), st.booleans()),
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(event, max_size=30))
+def test_no_course_of_events_gets_anything_unsafe_to_the_instrument(course):
+    gate = Gate()
+    bench = gate.bench
+    gate.tick(30)
+    for name, *values in course:
+        match name:
+            case "tick":
+                gate.tick(values[0])
+            case "gap":
+                gate.tick(1, missing=values[0])
+            case "ask":
+                number, due_in, n_pulses, rate_hz, current, electrodes, age = values
+                phases = ((current, 200.0), (-current, 200.0))
+                gate.ask(number, due_in, n_pulses, rate_hz, phases, electrodes, age)
+            case "silence":
+                gate.silence(values[0])
+                assert not (values[0] > 0.2 and bench.is_running)
+            case "restart":
+                gate = gate.restart()
+            case "fail":
+                bench.fails = values[0]
+    gate.tick(700)
+    assert not bench.is_running
+    numbers = [stimulus.number for _, stimulus in bench.started]
+    assert len(numbers) == len(set(numbers))
+    for (what, begin, stimulus), (then, end, _) in pairwise(bench.log):
+        if what != "start":
+            continue
+        assert then == "stop"
+        assert (
+            gate.actor.limits.refusal(
+                stimulus.electrodes, stimulus.phases, stimulus.rate_hz, stimulus.n_pulses
+            )
+            is None
+        )
+        assert begin >= stimulus.due
+        assert begin - stimulus.stop <= 2000
+        lasts = stimulus.n_pulses / stimulus.rate_hz * 10_000
+        assert end - begin <= lasts + 100 + 5000  # a gap is noticed at its end
+        assert (stimulus.number, "intended") in gate.states
