@@ -123,10 +123,13 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         return None
 
     def _too_many(self, stimulus: Stimulus) -> str | None:
-        """Whether in any second the electrodes would get more pulses than the limit."""
+        """Whether in any second the electrodes would get more pulses than the limit.
+
+        A train that was stopped early counts as if it had gone on.
+        """
         planned = self._times(stimulus, max(self._clock, stimulus.due))
         for label in stimulus.electrodes:
-            times = np.array([*self._pulses.get(label, ()), *planned])
+            times = np.sort([*self._pulses.get(label, ()), *planned])
             until = np.searchsorted(times, times + self._rate_hz, side="left")
             most = int((until - np.arange(len(times))).max())
             if most > self.limits.max_rate_hz:

@@ -81,7 +81,7 @@ class Gate:
             self._keep(self.actor.take("data", Segment(self.at, self.at + 100, SAMPLES)))
             self.at += 100
 
-    def ask(
+    def ask(  # noqa: PLR0917
         self,
         number=1,
         due_in=500,
@@ -179,10 +179,12 @@ def test_one_train_runs_at_a_time(gate):
 
 
 def test_pulses_per_second_count_across_trains(gate):
-    gate.ask(1, n_pulses=20, rate_hz=40.0, due_in=0)
-    gate.tick(60)
+    gate.ask(1, n_pulses=40, rate_hz=40.0, due_in=0)
+    gate.tick(8)
+    gate.tick(1, missing=100)
+    assert gate.said[-1].state == "stopped"
     gate.ask(2, n_pulses=40, rate_hz=40.0, due_in=0)
-    assert gate.said[-1].reason == "electrode 48: 58 pulses in 1 s, limit 50"
+    assert gate.said[-1].reason == "electrode 48: 77 pulses in 1 s, limit 50"
     gate.ask(3, n_pulses=40, rate_hz=40.0, due_in=0, electrodes=("38",))
     assert gate.said[-1].state == "intended"
 
