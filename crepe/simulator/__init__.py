@@ -1,0 +1,1 @@
+"""A simulated MEAME server: the instrument's registers, and a culture that sees only currents."""

@@ -1,0 +1,23 @@
+"""The `[culture.simulated]` table."""
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+
+
+class SimulatorSettings(BaseModel):
+    """The simulated culture and the server in front of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int = Field(0, ge=0)
+    sampling_rate_hz: PositiveInt = 10_000  # until a client asks for another
+    cells_per_electrode: PositiveInt = 4  # chosen
+    silenced: bool = False  # no cell fires, as under TTX; noise and artefact stay
+    noise_uv: PositiveFloat = 4.0  # rms on each electrode; a 60MEA has 3 to 5
+    scale_uv: PositiveFloat = 0.059605  # per count: 2^-24 V, as MCS headstages give
+    impedance_kohm: PositiveFloat = 50.0  # turns a voltage pulse into a current; chosen
+
+    host: str = "127.0.0.1"
+    http_port: int = Field(8888, ge=0, le=65535)
+    data_port: int = Field(12340, ge=0, le=65535)
+    sawtooth_port: int = Field(12341, ge=0, le=65535)
+    are_ports_fixed: bool = False  # False: where a port is taken the next free one serves
