@@ -50,7 +50,7 @@ class Record(Sink[Message, None]):
         self._flushed = max(self._writer.positions.values())
 
     def take(self, stream: str, message: Message) -> None:
-        if stream not in self._writer.positions:
+        if not self._writer.has(stream):
             self._writer.add(stream, self._outside(message))
         is_due = message.stop - self._flushed >= _FLUSH_S * self._clock.sampling_rate_hz
         # Messages of one window stand or fall together, so a flush comes before a later one only.

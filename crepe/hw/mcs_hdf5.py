@@ -25,7 +25,7 @@ from crepe.messages import Segment, StreamInfo
 TRUE_RATE = "CrepeSamplingRateHz"
 """Attribute of an analog stream: the exact rate, which `Tick`, in whole microseconds, is not."""
 
-_EPOCH_TICKS = 621_355_968_000_000_000  # 1 January 1970 in .NET ticks of 100 ns since year 1
+EPOCH_TICKS = 621_355_968_000_000_000  # 1 January 1970 in .NET ticks of 100 ns since year 1
 _BLOCK_SAMPLES = 8192  # read from the file at once; a multiple of the usual chunk
 
 
@@ -243,7 +243,8 @@ def _pick(groups: dict[str, Any], wanted: str) -> str | None:
 
 
 def _named(groups: dict[str, Any]) -> str:
-    return ", ".join(f"{name} ({_label(groups[name])})" for name in groups) or "none"
+    labels = {name: _label(group) for name, group in groups.items()}
+    return ", ".join(f"{n} ({label})" if label else n for n, label in labels.items()) or "none"
 
 
 def _label(group: h5py.Group) -> str:
@@ -268,7 +269,7 @@ def _scale_uv(channel: Any) -> float:
 
 def _origin_t_ns(data: h5py.Group, first_us: int) -> int:
     ticks = int(data.attrs.get("DateInTicks", 0))
-    return (ticks - _EPOCH_TICKS) * 100 + first_us * 1000 if ticks > _EPOCH_TICKS else 0
+    return (ticks - EPOCH_TICKS) * 100 + first_us * 1000 if ticks > EPOCH_TICKS else 0
 
 
 def _one_line(error: BaseException) -> str:

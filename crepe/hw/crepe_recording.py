@@ -1,0 +1,151 @@
+"""Reads a session's recording back, stream by stream and message by message."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from crepe.errors import DeviceError
+from crepe.hw.crepe_layout import (
+    FORMAT,
+    ROOT,
+    STREAMS,
+    Layout,
+    from_json,
+    info_from_json,
+    message_type,
+)
+from crepe.hw.mcs_hdf5 import open_hdf5
+from crepe.messages import Message, StreamInfo
+
+
+class Recording:
+    """A recording as it was when opened: finished, being written, or left by a killed writer.
+
+    Attributes
+    ----------
+    session, seed, is_simulated
+        Of the run that was recorded.
+    has_ended
+        False if the session was cut off, or still runs.
+    experiment
+        Text of the experiment file.
+    culture
+        Its [culture] table.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self._path = Path(path)
+        self._file = open_hdf5(self._path)
+        try:
+            self._open()
+        except (OSError, KeyError, ValueError) as error:
+            self._file.close()
+            raise DeviceError(f"{path}: cannot be read: {error}") from error
+        except DeviceError:
+            self._file.close()
+            raise
+
+    def _open(self) -> None:
+        if STREAMS not in self._file:
+            has = ", ".join(self._file) or "nothing"
+            raise DeviceError(f"{self._path}: no recording of CREPE: no group /CREPE; has {has}")
+        root = self._file[ROOT]
+        if int(root.attrs["format"]) > FORMAT:
+            raise DeviceError(
+                f"{self._path}: format {root.attrs['format']}, this CREPE reads up to {FORMAT}"
+            )
+        self.session = str(root.attrs["session"])
+        self.seed = int(root.attrs["seed"])
+        self.is_simulated = bool(root.attrs["is_simulated"])
+        self.has_ended = bool(root.attrs["ended"])
+        self.experiment: str = root["experiment"][()].decode()
+        self.culture: dict[str, str] = json.loads(root["culture"][()])
+        self._streams = {name: _Stream(group) for name, group in self._file[STREAMS].items()}
+
+    def streams(self) -> dict[str, StreamInfo]:
+        """What each stream carries, by name."""
+        return {name: stream.info for name, stream in self._streams.items()}
+
+    def first(self, name: str) -> int:
+        """The first sample that is kept; 0 for a stream without messages."""
+        return int(self._streams[name].starts.min(initial=self.last(name)))
+
+    def last(self, name: str) -> int:
+        """The sample index at which the stream stops: its length in samples."""
+        return int(self._streams[name].stops.max(initial=0))
+
+    def gaps(self, name: str) -> list[tuple[int, int]]:
+        """The windows between messages that no message covers."""
+        stream = self._streams[name]
+        reached = np.maximum.accumulate(stream.stops)[:-1]
+        after = stream.starts[1:]
+        missing = after > reached
+        return list(zip(reached[missing].tolist(), after[missing].tolist(), strict=True))
+
+    def messages(self, name: str, start: int, stop: int) -> list[Message]:
+        """The messages that overlap [start, stop), in the order in which they were recorded."""
+        try:
+            return self._streams[name].overlapping(start, stop)
+        except (OSError, ValueError) as error:
+            raise DeviceError(f"{self._path}, {name}: cannot be read: {error}") from error
+
+    def close(self) -> None:
+        """Close the file; harmless to repeat."""
+        self._file.close()
+
+    def __enter__(self) -> "Recording":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Stream:
+    def __init__(self, group: h5py.Group) -> None:
+        self._group = group
+        self._table = group["messages"]
+        self._n_messages = int(group["n_messages"][0])
+        self.info = info_from_json(group["info"][()])
+        self.starts = self._column("start")
+        self.stops = self._column("stop")
+        # Windows may overlap and need not be in order: what bounds a search is the highest stop
+        # so far, and the lowest start from here on.
+        self._highest = np.maximum.accumulate(self.stops)
+        self._lowest = np.minimum.accumulate(self.starts[::-1])[::-1]
+
+    def _column(self, name: str) -> NDArray[Any]:
+        found: NDArray[Any] = self._table.fields(name)[: self._n_messages]
+        return found
+
+    def overlapping(self, start: int, stop: int) -> list[Message]:
+        low = int(np.searchsorted(self._highest, start, side="right"))
+        high = int(np.searchsorted(self._lowest, stop, side="left"))
+        if high <= low:
+            return []
+        layout = Layout(message_type(self.info.message))
+        before = self._table[low - 1 : low] if low else None
+        rows = self._table[low:high]
+        parts = {
+            name: self._parts(layout, name, before, rows)
+            for name in layout.matrices + layout.arrays
+        }
+        return [
+            layout.message(row, {name: part[at] for name, part in parts.items()})
+            for at, row in enumerate(rows)
+            if row["stop"] > start and row["start"] < stop
+        ]
+
+    def _parts(self, layout: Layout, name: str, before: Any, rows: Any) -> list[NDArray[Any]]:
+        """Each row's own part of an array."""
+        stops = rows[f"{name}.stop"]
+        begin = int(before[f"{name}.stop"][0]) if before is not None else 0
+        found = self._group[name][..., begin : int(stops[-1])]
+        parts = np.split(found, (stops[:-1] - begin).tolist(), axis=-1)
+        if name in layout.matrices:
+            return [np.ascontiguousarray(part) for part in parts]
+        shapes = (from_json(shape) for shape in rows[f"{name}.shape"])
+        return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]

@@ -1,0 +1,231 @@
+"""Writes a session's recording: every message of every stream, in one file that others can read.
+
+The MCS layout holds what its readers understand; the group /CREPE holds everything exactly (see
+docs/recording-format.md). The file can be read when its writer was killed, and be gone on with.
+"""
+
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from crepe.errors import DeviceError
+from crepe.hw import mcs_writer
+from crepe.hw.crepe_layout import FORMAT, ROOT, STREAMS, TEXT, message_type
+from crepe.hw.crepe_stream import StreamWriter, create_stream
+from crepe.hw.mcs_appenders import RawWriter, SpikeWriter, StimulusWriter
+from crepe.hw.mcs_writer import About
+from crepe.messages import Delivered, Message, Segment, Spikes, StreamInfo
+
+log = logging.getLogger(__name__)
+
+_ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowError)  # of h5py
+
+
+class RecordingWriter:
+    """One recording, new or gone on with.
+
+    Parameters
+    ----------
+    path
+        Of the file; if it is there, it is gone on with, and `about` is not used. A file that
+        cannot be read any more is set aside under another name, never removed.
+    spare_mb
+        What must stay free on the disk: a full one could leave the file unreadable.
+    """
+
+    def __init__(
+        self, path: Path, about: About, infos: Mapping[str, StreamInfo], spare_mb: float = 64
+    ) -> None:
+        self._path = path
+        self._spare_bytes = spare_mb * 1e6
+        self._streams: dict[str, StreamWriter] = {}
+        self._raw: dict[str, RawWriter] = {}
+        self._spikes: dict[str, SpikeWriter] = {}
+        self._stimuli: dict[str, StimulusWriter] = {}
+        self._is_broken = False
+        with self._writing():
+            if not path.exists() or not self._is_readable():
+                self._create(about, infos)
+            self._file = h5py.File(path, "r+")
+            for name in self._file[STREAMS]:
+                self._take_up(name)
+            for name in infos.keys() - self._streams.keys():
+                self.add(name, infos[name])
+            self._file.flush()
+            self._file[ROOT].attrs.modify("ended", np.int8(0))
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """By stream, the sample index before which everything is in the file for good."""
+        return {name: stream.position for name, stream in self._streams.items()}
+
+    def has(self, name: str) -> bool:
+        """Whether the file has the stream."""
+        return name in self._streams
+
+    def add(self, name: str, info: StreamInfo) -> None:
+        """A stream that the file does not have yet."""
+        with self._writing():
+            _add_stream(self._file, name, info)
+            self._take_up(name)
+
+    def append(self, name: str, message: Message) -> None:
+        """Take the next message of a stream."""
+        with self._writing():
+            if not self._streams[name].append(message):
+                return
+            if isinstance(message, Segment) and name in self._raw:
+                self._raw[name].append(message.start, message.stop)
+            elif isinstance(message, Spikes):
+                self._spikes[name].append(message)
+            elif isinstance(message, Delivered):
+                self._stimuli[name].append(message)
+
+    def newest(self, name: str) -> int:
+        """Where the last message of a stream that was taken stops."""
+        return self._streams[name].newest
+
+    def commit(self, *, with_rest: bool = False) -> None:
+        """Write and flush what was taken, so that it survives the end of this process.
+
+        The last chunk of samples, a quarter of a second at most, waits until it is full, unless
+        `with_rest`.
+        """
+        with self._writing():
+            self._check_disk()
+            for stream in self._streams.values():
+                stream.write(with_rest=with_rest)
+            for name, raw in self._raw.items():
+                raw.write(self._streams[name].n_samples)
+            for spikes in self._spikes.values():
+                spikes.write()
+            for stimuli in self._stimuli.values():
+                stimuli.write()
+            self._file.flush()
+            for stream in self._streams.values():
+                stream.confirm()
+            self._file.flush()
+
+    def end(self) -> None:
+        """Everything of the session is here: write it, say so, and close the file."""
+        self.commit(with_rest=True)
+        with self._writing():
+            self._file[ROOT].attrs.modify("ended", np.int8(1))
+        self.close()
+
+    def close(self) -> None:
+        """Write what was taken and close the file; harmless to repeat."""
+        if not self._file:
+            return
+        if self._is_broken:
+            with suppress(*_ERRORS):
+                self._file.close()
+            return
+        self.commit(with_rest=True)
+        with self._writing():
+            self._say_duration()
+            self._file.close()
+
+    def _is_readable(self) -> bool:
+        try:
+            with h5py.File(self._path, "r+") as file:
+                if STREAMS in file:
+                    return True
+                why = f"no group /{STREAMS}"
+        except BlockingIOError as error:
+            raise DeviceError(f"{self._path}: is open in another program") from error
+        except PermissionError:
+            raise
+        except OSError as error:
+            why = str(error)
+        aside = self._path.with_suffix(f".damaged-{time.time_ns()}.h5")
+        log.error("%s: cannot be gone on with (%s); set aside as %s", self._path, why, aside.name)
+        self._path.rename(aside)
+        return False
+
+    def _create(self, about: About, infos: Mapping[str, StreamInfo]) -> None:
+        """Make the file under another name first, so that it is never there half made."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        part = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        with h5py.File(part, "w") as file:
+            mcs_writer.create(file, about)
+            root = file.create_group(ROOT)
+            root.attrs["format"] = FORMAT
+            root.attrs["session"] = about.session
+            root.attrs["seed"] = about.seed
+            root.attrs["is_simulated"] = about.is_simulated
+            root.attrs["kind"] = "SIMULATED" if about.is_simulated else "living culture"
+            root.attrs["ended"] = np.int8(0)
+            root.create_dataset("experiment", data=about.experiment, dtype=TEXT)
+            culture = json.dumps(dict(about.culture), ensure_ascii=False)
+            root.create_dataset("culture", data=culture, dtype=TEXT)
+            file.create_group(STREAMS)
+            for name, info in infos.items():
+                _add_stream(file, name, info)
+        part.replace(self._path)
+
+    def _take_up(self, name: str) -> None:
+        group = self._file[STREAMS][name]
+        stream = self._streams[name] = StreamWriter(group)
+        rate_hz = stream.info.sampling_rate_hz
+        mcs = self._file[group.attrs["mcs"]] if "mcs" in group.attrs else None
+        if mcs is None:
+            return
+        if issubclass(stream.kind, Segment):
+            starts, stops = stream.column("start"), stream.column("stop")
+            self._raw[name] = RawWriter(mcs, rate_hz, starts, stops)
+        elif issubclass(stream.kind, Spikes):
+            channels = group["channel"][()] if "channel" in group else np.empty(0, np.int32)
+            self._spikes[name] = SpikeWriter(mcs, rate_hz, channels)
+        elif issubclass(stream.kind, Delivered):
+            states = [text.decode() for text in group["messages"].fields("state")[()]]
+            self._stimuli[name] = StimulusWriter(mcs, rate_hz, states)
+
+    def _say_duration(self) -> None:
+        raw = next(iter(self._raw), None)
+        if raw is not None:
+            stop, rate_hz = self.positions[raw], self._streams[raw].info.sampling_rate_hz
+            duration_us = np.int64(round(stop * 1e6 / rate_hz))
+            self._file[mcs_writer.RECORDING].attrs.modify("Duration", duration_us)
+
+    def _check_disk(self) -> None:
+        if (free := shutil.disk_usage(self._path.parent).free) < self._spare_bytes:
+            raise OSError(f"{free / 1e6:.0f} MB free, {self._spare_bytes / 1e6:.0f} MB must stay")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except DeviceError:
+            self._is_broken = True
+            raise
+        except _ERRORS as error:
+            self._is_broken = True
+            free_mb = shutil.disk_usage(self._path.parent).free / 1e6
+            why = " ".join(str(error).split())
+            raise DeviceError(
+                f"{self._path}: cannot be written: {why}; {free_mb:.0f} MB free on its disk"
+            ) from error
+
+
+def _add_stream(file: h5py.File, name: str, info: StreamInfo) -> None:
+    group = file[STREAMS].create_group(name)
+    create_stream(group, info)
+    kind = message_type(info.message)
+    has_raw = mcs_writer.RECORDING + "/AnalogStream" in file
+    if issubclass(kind, Segment) and np.dtype(info.dtype).kind in "iu" and not has_raw:
+        raw = mcs_writer.add_raw(file, info)
+        group["samples"] = raw["ChannelData"]
+        group.attrs["mcs"] = raw.name
+    elif issubclass(kind, Spikes):
+        group.attrs["mcs"] = mcs_writer.add_spikes(file, info, name).name
+    elif issubclass(kind, Delivered):
+        group.attrs["mcs"] = mcs_writer.add_stimuli(file, info, name).name
