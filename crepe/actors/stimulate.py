@@ -92,7 +92,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         if stimulus.number <= self._handled:
             return  # answered before a restart
         self._handled = stimulus.number
-        reason = self._refusal(stimulus)
+        reason = self._refusal(stimulus) or self._unready(stimulus)
         if reason:
             yield self._answer(stimulus.number, "refused", reason)
             return
@@ -113,6 +113,15 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             or self._too_many(stimulus)
             or self._stimulator.refusal(stimulus)
         )
+
+    def _unready(self, stimulus: Stimulus) -> str | None:
+        """Have the instrument prepare; why it could not, if so."""
+        try:
+            self._stimulator.prepare(stimulus)
+        except DeviceError as error:
+            self._stimulator.stop()
+            return f"the instrument failed: {error}"
+        return None
 
     def _age_ms(self, stimulus: Stimulus) -> float:
         return (self._clock - stimulus.stop) / self._rate_hz * 1000

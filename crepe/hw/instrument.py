@@ -61,8 +61,15 @@ class Stimulator(ABC):
         """Why this instrument cannot or must not deliver the train, or None."""
 
     @abstractmethod
+    def prepare(self, stimulus: Stimulus) -> None:
+        """Make ready for a train; no pulse leaves yet. Raises DeviceError if it cannot."""
+
+    @abstractmethod
     def start(self, stimulus: Stimulus) -> None:
-        """Begin the train; it goes on until `stop`. Raises DeviceError if not acknowledged."""
+        """Begin the train that was prepared last; it goes on until `stop`.
+
+        Raises DeviceError if that is not acknowledged.
+        """
 
     @abstractmethod
     def stop(self) -> None:
@@ -153,6 +160,9 @@ class NoStimulator(Stimulator):
     def refusal(self, stimulus: Stimulus) -> str | None:
         del stimulus
         return "this experiment has no stimulator"
+
+    def prepare(self, stimulus: Stimulus) -> None:
+        raise DeviceError(f"stimulus {stimulus.number}: this experiment has no stimulator")
 
     def start(self, stimulus: Stimulus) -> None:
         raise DeviceError(f"stimulus {stimulus.number}: this experiment has no stimulator")

@@ -35,6 +35,9 @@ class Bench(Stimulator):
     def refusal(self, stimulus):
         return self.says_no
 
+    def prepare(self, stimulus):
+        assert not self.is_running
+
     def start(self, stimulus):
         assert not self.is_running
         self.log.append(("start", self.clock, stimulus))

@@ -1,0 +1,190 @@
+"""MEAME's wire: blocks of samples, DSP registers and pattern words. No sockets here.
+
+Facts from the public sources of MEAME2 and MEAME-DSP; addresses are those of the MCS DSP.
+"""
+
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crepe.electrodes import MCS_60_LABELS
+
+N_CHANNELS = 60
+TICK_US = 20.0
+TICKS_PER_S = 50_000
+UA_PER_DIGIT = 0.05
+MV_PER_DIGIT = 0.571
+ZERO_DIGIT = 0x8000  # DAC values are offset binary
+N_GROUPS = 3
+
+SIDEBAND_STIMULATE = 0x19  # amplifier protected, stimulation switch closed, stimulus selected
+SIDEBAND_BLANK = 0x01  # amplifier protected
+MODE_AUTO = 0b11  # the switch follows the sideband; 00 is manual
+
+
+class Register(IntEnum):
+    """Addresses, as clients use them."""
+
+    TRIGGER_CTRL = 0x0200
+    SLAVE_INSTRUCTION_ID = 0x1000
+    MASTER_INSTRUCTION_ID = 0x1004
+    INSTRUCTION_TYPE = 0x1008
+    GROUP = 0x1010
+    PERIOD = 0x1014
+    ELEC0 = 0x1018
+    ELEC1 = 0x101C
+    CFG_DEBUG = 0x1020  # ten words: enable 2, mode 4, DAC select 4
+    SHOTS_FIRED = 0x1048
+    ERROR_FLAG = 0x104C
+    STEP_COUNTER = 0x1074
+    STIM_REQ = 0x1078  # three words a group: active, period, next firing
+    BLANKING_EN = 0x10AC  # two words: arguments of function 14
+    BLANK_PROT_EN = 0x10B4  # two words: arguments of function 15
+    MODE_ARG = 0x10BC  # four words: arguments of function 4
+    HW_BLANK_PROT = 0x8140  # two words
+    HW_BLANKING = 0x8150
+    DAC_MODE = 0x9100  # bits 8 to 13, DAC A to F: 1 voltage, 0 current
+    HW_MODE = 0x9120  # four words, 15 electrodes of 2 bits each
+    HW_ENABLE = 0x9158  # two words, 30 electrodes each
+    HW_DAC_SELECT = 0x9160  # four words, 15 electrodes of 2 bits each
+    MEMORY_CLEAR = 0x920C  # + 0x20 * memory; any write clears
+    MEMORY_APPEND = 0x9F20  # + 4 * memory
+    MEMORY_RESTART = 0x9F40  # + 4 * memory; clear and append
+
+
+class Function(IntEnum):
+    """Codes of /DSP/call (firmware of the lab, 2019)."""
+
+    RESET = 2
+    CONFIGURE_GROUP = 3
+    SET_MODE = 4
+    COMMIT_CONFIG = 6
+    START_QUEUE = 7
+    STOP_QUEUE = 8
+    SET_PERIOD = 9
+    ENABLE_GROUP = 10
+    DISABLE_GROUP = 11
+    COMMIT_DEBUG = 12
+    WRITE_QUEUE_DEBUG = 13
+    SET_BLANKING = 14
+    SET_BLANKING_PROTECTION = 15
+
+
+def block_bytes(segment_samples: int) -> int:
+    """Length of one block on the data port."""
+    return N_CHANNELS * segment_samples * 4
+
+
+def pack_block(samples: NDArray[np.int32]) -> bytes:
+    """(60, n) counts as little-endian int32, all samples of channel 0 first."""
+    return samples.astype("<i4", order="C", copy=False).tobytes()
+
+
+def unpack_block(data: bytes | bytearray, segment_samples: int) -> NDArray[np.int32]:
+    """The (60, segment_samples) counts of a block. Raises ValueError for a wrong length."""
+    samples = np.frombuffer(data, dtype="<i4").reshape(N_CHANNELS, segment_samples)
+    return samples.astype(np.int32, copy=False)
+
+
+def sawtooth(start: int, stop: int) -> NDArray[np.int32]:
+    """The test signal of the second port, samples [start, stop) since its first listener."""
+    n = np.arange(start, stop, dtype=np.int64)
+    channel = np.arange(N_CHANNELS)[:, np.newaxis]
+    top = (channel // 20 + 1) * 400
+    values = (n * (channel % 20 + 1)) % (2 * top) - top
+    values[14] = 0  # the reference
+    return values.astype(np.int32)
+
+
+def bitmap(labels: Iterable[str]) -> tuple[int, int]:
+    """Electrodes as two words of 30 bits. Raises KeyError for a label that is none."""
+    words = [0, 0]
+    for label in labels:
+        index = _INDEX[label]
+        words[index // 30] |= 1 << index % 30
+    return words[0], words[1]
+
+
+def from_bitmap(words: Sequence[int]) -> tuple[int, ...]:
+    """The channel indices of two words of 30 bits."""
+    return tuple(i for i in range(N_CHANNELS) if words[i // 30] >> i % 30 & 1)
+
+
+def pairs(indices: Iterable[int], code: int) -> tuple[int, int, int, int]:
+    """Four words of 15 electrodes with 2 bits each: `code` for those named, 0 for the others."""
+    words = [0, 0, 0, 0]
+    for index in indices:
+        words[index // 15] |= code << 2 * (index % 15)
+    return words[0], words[1], words[2], words[3]
+
+
+def from_pairs(words: Sequence[int]) -> tuple[int, ...]:
+    """The 2-bit code of each of the 60 electrodes."""
+    return tuple(words[i // 15] >> 2 * (i % 15) & 3 for i in range(N_CHANNELS))
+
+
+def vector(value: int, ticks: int) -> int:
+    """A pattern word that holds `value` for `ticks` of 20 us. Raises ValueError."""
+    if not 1 <= ticks <= 1024:
+        raise ValueError(f"{ticks} ticks, one pattern word holds 1 to 1024")
+    if not 0 <= value <= 0xFFFF:
+        raise ValueError(f"value {value}, a pattern word holds 0 to 65535")
+    return (ticks - 1) << 16 | value
+
+
+def play(words: Sequence[int]) -> list[tuple[int, int]]:
+    """What a pattern memory puts out: (value, ticks) in order, up to an END word.
+
+    Loops are played as often as they say; one that repeats for ever is played once.
+    """
+    out: list[tuple[int, int]] = []
+    done: dict[int, int] = {}
+    at = 0
+    while at < len(words):
+        word = words[at]
+        kind = word >> 28 & 7
+        if kind == 7:
+            break
+        if kind == 0:
+            base = 1000 if word >> 26 & 1 else 1
+            out.append((word & 0xFFFF, ((word >> 16 & 0x3FF) + 1) * base))
+        elif kind == 1 and done.get(at, 0) < (word >> 16 & 0x3FF) - 1:
+            done[at] = done.get(at, 0) + 1
+            at = max(0, at - (word & 0xFFFF))
+            continue
+        at += 1
+    return out
+
+
+def compile_pulse(phases: Sequence[tuple[float, float]]) -> tuple[list[int], list[int]]:
+    """The DAC's and the sideband's pattern words for a current pulse.
+
+    The electrodes stay switched for one tick longer than the pulse, and the amplifiers protected
+    for half a millisecond after that. Raises ValueError for what 20 us ticks cannot express.
+    """
+    dac = []
+    total = 0
+    for i, (current_ua, width_us) in enumerate(phases):
+        ticks = round(width_us / TICK_US)
+        if ticks * TICK_US != width_us:
+            raise ValueError(f"phase {i}: {width_us:g} us, must be a multiple of {TICK_US:g} us")
+        digits = round(current_ua / UA_PER_DIGIT)
+        if abs(digits * UA_PER_DIGIT - current_ua) > 1e-9:
+            raise ValueError(f"phase {i}: {current_ua:g} uA, must be a multiple of 0.05 uA")
+        dac.append(vector(ZERO_DIGIT + digits, ticks))
+        total += ticks
+    dac.append(vector(ZERO_DIGIT, 1))
+    return dac, [vector(SIDEBAND_STIMULATE, total + 1), vector(SIDEBAND_BLANK, 25)]
+
+
+def period_ticks(rate_hz: float) -> int:
+    """The stimulation period that comes nearest to a rate. Raises ValueError."""
+    ticks = round(TICKS_PER_S / rate_hz)
+    if not 500 <= ticks < 2**31:
+        raise ValueError(f"{rate_hz:g} Hz, the DSP is driven with at most 100 Hz")
+    return ticks
+
+
+_INDEX = {label: i for i, label in enumerate(MCS_60_LABELS)}

@@ -1,0 +1,81 @@
+"""The simulated instrument: DSP, culture and digitiser, moved on by samples. No sockets here."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crepe.electrodes import MCS_60_LABELS
+from crepe.hw.meame_wire import TICKS_PER_S, Register
+from crepe.messages import Spikes
+from crepe.simulator.culture import Culture
+from crepe.simulator.dsp import Dsp
+from crepe.simulator.settings import SimulatorSettings
+
+_KEPT_TRUTH = 200_000
+
+
+class SimulatedMeame:
+    """What MEAME's routes and ports stand in front of."""
+
+    def __init__(self, settings: SimulatorSettings) -> None:
+        self.settings = settings
+        self.dsp = Dsp(settings.impedance_kohm)
+        self.sampling_rate_hz = float(settings.sampling_rate_hz)
+        self._begin()
+
+    def connect(self, sampling_rate_hz: int) -> None:
+        """Set the sampling rate; samples count from here."""
+        self.sampling_rate_hz = float(sampling_rate_hz)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._culture = Culture(self.settings, MCS_60_LABELS, self.sampling_rate_hz)
+        self._made = 0  # samples
+        self._ticks = 0
+        self._buffer = np.empty((60, 0), np.int32)
+        self._truth: list[tuple[int, int]] = []
+
+    def advance(self, n_samples: int) -> NDArray[np.int32]:
+        """The next samples of all electrodes, (60, n_samples) counts."""
+        parts = [self._buffer]
+        have = self._buffer.shape[1]
+        while have < n_samples:
+            parts.append(self._block())
+            have += parts[-1].shape[1]
+        joined = np.concatenate(parts, axis=1)
+        self._buffer = joined[:, n_samples:]
+        return joined[:, :n_samples]
+
+    def _block(self) -> NDArray[np.int32]:
+        n = self._culture.block_samples
+        until = int((self._made + n) * TICKS_PER_S / self.sampling_rate_hz)
+        shots = self.dsp.advance(until - self._ticks)
+        self._ticks = until
+        voltage_uv, fired = self._culture.block(shots)
+        self._truth += [(self._made, int(cell)) for cell in fired]
+        del self._truth[:-_KEPT_TRUTH]
+        self._made += n
+        counts = np.rint(voltage_uv / self.settings.scale_uv)
+        return counts.clip(-(2**23), 2**23 - 1).astype(np.int32)
+
+    def truth(self, start: int, stop: int) -> Spikes:
+        """Which cell fired in which millisecond; for validation only, `channel` is the cell."""
+        found = [(at, cell) for at, cell in self._truth if start <= at < stop]
+        sample, cell = zip(*found, strict=True) if found else ((), ())
+        return Spikes(
+            start,
+            stop,
+            np.array(cell, np.int32),
+            np.array(sample, np.int64),
+            np.zeros(len(found), np.float32),
+        )
+
+    # The host's side of the DSP, as MEAME does it
+
+    def call(self, function: int, arguments: list[tuple[int, int]]) -> bool:
+        """Write the arguments and submit a function; True if the DSP acknowledged."""
+        before = self.dsp.read(Register.SLAVE_INSTRUCTION_ID)
+        for address, value in arguments:
+            self.dsp.write(address, value)
+        self.dsp.write(Register.INSTRUCTION_TYPE, function)
+        self.dsp.write(Register.MASTER_INSTRUCTION_ID, before + 1)
+        return self.dsp.read(Register.SLAVE_INSTRUCTION_ID) == before + 1

@@ -1,0 +1,93 @@
+"""The simulated instrument in this process: each segment that is read moves its time on."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from crepe.electrodes import MCS_60_LABELS
+from crepe.errors import DeviceError
+from crepe.hw.instrument import Recorder, Stimulator
+from crepe.hw.meame import MeameStimulator, StimulatorSettings
+from crepe.hw.meame_http import Control
+from crepe.messages import Segment, Spikes, StreamInfo
+from crepe.simulator.instrument import SimulatedMeame
+from crepe.simulator.settings import SimulatorSettings
+
+
+class Lockstep:
+    """Both halves of one simulated instrument, as fast as possible and the same every time."""
+
+    def __init__(self, settings: SimulatorSettings) -> None:
+        self.instrument = SimulatedMeame(settings)
+
+    def open_recorder(
+        self, url: str, *, sampling_rate_hz: int | None = None, segment_samples: int = 100
+    ) -> Recorder:
+        """The recorder, whatever the device's URL."""
+        del url
+        rate_hz = sampling_rate_hz or self.instrument.settings.sampling_rate_hz
+        return _Recorder(self.instrument, rate_hz, segment_samples)
+
+    def open_stimulator(self, url: str, **settings: Any) -> Stimulator:
+        """The stimulator: MEAME's, with its calls handed over directly."""
+        del url, settings
+        return MeameStimulator(StimulatorSettings(), _Direct(self.instrument))
+
+
+class _Recorder(Recorder):
+    def __init__(
+        self, instrument: SimulatedMeame, sampling_rate_hz: int, segment_samples: int
+    ) -> None:
+        self._instrument = instrument
+        self._rate_hz = sampling_rate_hz
+        self._n = segment_samples
+        self._position = 0
+
+    def open(self, position: int) -> StreamInfo:
+        self._position = position
+        self._instrument.connect(self._rate_hz)
+        return StreamInfo(
+            sampling_rate_hz=float(self._rate_hz),
+            labels=MCS_60_LABELS,
+            scale_uv=(self._instrument.settings.scale_uv,),
+            segment_samples=self._n,
+            longest_samples=self._n,
+            is_live=True,
+            is_simulated=True,
+            source="MEAME simulator in lock-step",
+        )
+
+    def read(self, timeout_s: float) -> Segment:
+        del timeout_s
+        start, self._position = self._position, self._position + self._n
+        t_ns = round(self._position / self._rate_hz * 1e9)
+        return Segment(start, self._position, self._instrument.advance(self._n), t_ns)
+
+    def truth(self, start: int, stop: int) -> Spikes:
+        return self._instrument.truth(start, stop)
+
+    def close(self) -> None:
+        pass
+
+
+class _Direct(Control):
+    """What /DSP/... does, without HTTP."""
+
+    def __init__(self, instrument: SimulatedMeame) -> None:
+        self._instrument = instrument
+
+    def is_our_simulator(self) -> bool:
+        return True
+
+    def call(self, function: int, arguments: Sequence[tuple[int, int]]) -> None:
+        if not self._instrument.call(function, list(arguments)):
+            raise DeviceError(f"DSP function {function}: not acknowledged")
+
+    def write(self, addresses: Sequence[int], values: Sequence[int]) -> None:
+        for address, value in zip(addresses, values, strict=True):
+            self._instrument.dsp.write(address, value)
+
+    def read(self, addresses: Sequence[int]) -> list[int]:
+        return [self._instrument.dsp.read(address) for address in addresses]
+
+    def close(self) -> None:
+        pass
