@@ -1,0 +1,202 @@
+"""The beginning of the flow: segments from an instrument, on the session's clock."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from pydantic import PositiveFloat, PositiveInt, PrivateAttr
+
+from crepe.actors.actor import Output, Source, Start
+from crepe.errors import ConfigError, DeviceError
+from crepe.hw.instrument import EndOfData, Recorder
+from crepe.messages import Segment, Spikes, StreamInfo
+
+log = logging.getLogger(__name__)
+
+_LEAD_SEGMENTS = 100  # the least delayed of so many segments tells when sample 0 was
+_RESUME_SEGMENTS = 5  # and after an outage of so many, for whoever waits for them waits longer
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0  # between attempts to reach a lost instrument
+
+
+class Acquire(Source[None, Segment | Spikes]):
+    """Publishes what an instrument measures, and where it is known, the true spikes.
+
+    The sample index follows real time. Where a live instrument was lost, or this program was, the
+    index jumps by the samples that are missing; how many is estimated from the clock, in whole
+    segments, and the segment after such a gap says so. A recording or a generator goes on where it
+    was, without a gap.
+    """
+
+    device: str
+    """URL: `meame://HOST:8888`, `hdf5://PATH`, `generator://`."""
+    sampling_rate_hz: PositiveFloat | None = None
+    """For an instrument that can be told; None leaves it to the device."""
+    segment_samples: PositiveInt | None = None
+    publish_truth: bool = False
+    """Put the spikes that a generator knows of on the second stream of `writes`."""
+
+    priority: ClassVar[int] = 80
+
+    _start: Start = PrivateAttr()
+    _recorder: Recorder = PrivateAttr()
+    _info: StreamInfo = PrivateAttr()
+    _position: int = PrivateAttr(0)  # where the last segment stopped
+    _shift: int = PrivateAttr(0)  # from the recorder's sample index to the session's
+    _leads_ns: deque[int] = PrivateAttr(default_factory=lambda: deque(maxlen=_LEAD_SEGMENTS))
+    _lead_before_ns: int | None = PrivateAttr(None)  # before an outage
+    _held: list[Segment] | None = PrivateAttr(None)  # after an outage, until the gap is known
+    _ready: deque[Segment] = PrivateAttr(default_factory=deque)
+    _wait_s: float = PrivateAttr(0.0)  # until the next attempt; 0 while connected
+    _attempt_s: float = PrivateAttr(0.0)  # monotonic clock at the last attempt
+
+    def open(self, start: Start) -> None:
+        self._start = start
+        self._position = start.position
+        info = self._info = self._connect()
+        if info.is_live and start.position > 0:
+            self._expect_gap((start.snapshot or {}).get("lead_ns"))
+        if self.publish_truth and self._recorder.truth(0, 1) is None:
+            raise ConfigError(f"publish_truth: nobody knows the true spikes of {self.device!r}")
+        log.info("%s: %d channels at %g Hz", info.source, info.n_channels, info.sampling_rate_hz)
+        if self.sampling_rate_hz not in (None, info.sampling_rate_hz):
+            log.warning("%s: not the %g Hz asked for", info.source, self.sampling_rate_hz)
+
+    def output_info(self, start: Start) -> StreamInfo:
+        del start
+        return self._info
+
+    def read(self, timeout_s: float) -> Output:
+        if not self._ready and (self._wait_s == 0 or self._reconnect(timeout_s)):
+            self._fetch(timeout_s)
+        if not self._ready:
+            return None
+        segment = self._ready.popleft()
+        self._position = segment.stop
+        return [segment, self._truth(segment)] if self.publish_truth else segment
+
+    def snapshot(self) -> Mapping[str, Any] | None:
+        return {"lead_ns": min(self._leads_ns)} if self._leads_ns else None
+
+    def close(self) -> None:
+        if hasattr(self, "_recorder"):
+            self._recorder.close()
+
+    def _connect(self) -> StreamInfo:
+        settings = {
+            name: value
+            for name in ("sampling_rate_hz", "segment_samples")
+            if (value := getattr(self, name)) is not None
+        }
+        self._recorder = self._start.open_recorder(self.device, **settings)
+        return self._recorder.open(self._position)
+
+    def _fetch(self, timeout_s: float) -> None:
+        """Put the instrument's next segment on `_ready`, if it gives one."""
+        try:
+            segment = self._recorder.read(timeout_s)
+        except DeviceError as error:
+            if not self._info.is_live:
+                raise
+            self._lose(error)
+            return
+        except EndOfData:
+            if not self._held:
+                raise
+            self._settle()
+            return
+        if segment is None:
+            return
+        if self._held is None:
+            self._emit(segment)
+            return
+        self._held.append(segment)
+        if len(self._held) == _RESUME_SEGMENTS:
+            self._settle()
+
+    def _emit(self, segment: Segment, *, is_estimated: bool = False) -> None:
+        if self._shift or is_estimated:
+            segment = replace(
+                segment,
+                start=segment.start + self._shift,
+                stop=segment.stop + self._shift,
+                is_estimated=is_estimated,
+            )
+        if self._info.is_live and segment.t_ns:
+            self._leads_ns.append(self._lead_ns(segment))
+        self._ready.append(segment)
+
+    def _lead_ns(self, segment: Segment) -> int:
+        """When sample 0 would have been, had the segment come without delay."""
+        return segment.t_ns - round(segment.stop * 1e9 / self._info.sampling_rate_hz)
+
+    def _truth(self, segment: Segment) -> Spikes:
+        start, stop = segment.start, segment.stop
+        known = self._recorder.truth(start - self._shift, stop - self._shift)
+        if known is None:
+            return Spikes.none(start, stop)
+        return replace(known, start=start, stop=stop, sample=known.sample + self._shift)
+
+    # When a live instrument was away
+
+    def _lose(self, error: DeviceError) -> None:
+        log.error("%s; trying again until it is back", error)
+        if self._held:
+            self._settle()
+        self._recorder.close()
+        self._wait_s, self._attempt_s = _FIRST_WAIT_S, time.monotonic()
+
+    def _reconnect(self, timeout_s: float) -> bool:
+        ahead_s = self._attempt_s + self._wait_s - time.monotonic()
+        if ahead_s > 0:
+            time.sleep(min(ahead_s, timeout_s))
+        if ahead_s > timeout_s:
+            return False
+        try:
+            info = self._connect()
+        except DeviceError:
+            self._recorder.close()
+            self._wait_s = min(2 * self._wait_s, _LONGEST_WAIT_S)
+            self._attempt_s = time.monotonic()
+            return False
+        if (info.labels, info.sampling_rate_hz) != (
+            self._info.labels,
+            self._info.sampling_rate_hz,
+        ):
+            raise DeviceError(
+                f"{info.source}: came back with {info.n_channels} channels at "
+                f"{info.sampling_rate_hz:g} Hz, before it had {self._info.n_channels} at "
+                f"{self._info.sampling_rate_hz:g} Hz"
+            )
+        log.warning("%s: is back", info.source)
+        self._wait_s = 0.0
+        self._expect_gap(min(self._leads_ns, default=self._lead_before_ns))
+        return True
+
+    def _expect_gap(self, lead_ns: int | None) -> None:
+        self._lead_before_ns = lead_ns
+        self._leads_ns.clear()
+        self._shift = 0
+        self._held = []
+
+    def _settle(self) -> None:
+        """Estimate the gap from the least delayed of the held segments, and let them go."""
+        held, self._held = self._held or [], None
+        n_missing = self._estimate(held)
+        self._shift = n_missing
+        if n_missing:
+            start = held[0].start
+            log.warning("samples %d to %d are missing (estimated)", start, start + n_missing)
+        for at, segment in enumerate(held):
+            self._emit(segment, is_estimated=at == 0 and n_missing > 0)
+
+    def _estimate(self, held: list[Segment]) -> int:
+        leads_ns = [self._lead_ns(segment) for segment in held if segment.t_ns]
+        if not leads_ns or self._lead_before_ns is None:
+            log.warning("how many samples are missing before %d is not known", held[0].start)
+            return 0
+        late_s = (min(leads_ns) - self._lead_before_ns) / 1e9
+        whole = self._info.segment_samples
+        return max(0, round(late_s * self._info.sampling_rate_hz / whole)) * whole
