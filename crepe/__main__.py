@@ -110,7 +110,7 @@ def run(program: Annotated[str, typer.Argument(help="As in the experiment file."
         stream=sys.stdout,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
-    experiment = config.load(places.experiment_path())
+    experiment = config.load(places.experiment_path(), only=program)
     if program == "redis":
         _run_redis(experiment)
     elif program == "culture":
@@ -208,7 +208,7 @@ def gesture(name: Annotated[str, typer.Argument(help="rock, paper or scissors")]
 def redis() -> None:
     """Be the Redis server that the programs use, in the foreground."""
     logging.basicConfig(level=logging.INFO, stream=sys.stdout)
-    _run_redis(config.load(places.experiment_path()))
+    _run_redis(config.load(places.experiment_path(), only="redis"))
 
 
 @app.command(

@@ -16,7 +16,7 @@ from crepe.messages import Segment
 from crepe.simulator.settings import SimulatorSettings
 from crepe.store.modus import CULTURE, stream_name
 from crepe.suggest import explain, suggest
-from crepe.wiring import ActorSpec, check_wiring, load_actor
+from crepe.wiring import ActorSpec, check_wiring, load_actor, streams
 
 DEFAULT = Path("config") / "rps.toml"
 _FIXED = {"redis": 10, "culture": 20}  # programs that are not actors, by order of start
@@ -97,9 +97,13 @@ class Experiment:
         The file as it was read; goes into the recording.
     actors
         By name, in the order of the flow: an actor comes after those whose streams it reads.
+    reads
+        The streams that each actor reads, by its name.
     """
 
-    def __init__(self, path: Path, text: str, table: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: Path, text: str, table: Mapping[str, Any], only: str | None = None
+    ) -> None:
         self.path = path
         self.text = text
         try:
@@ -111,8 +115,16 @@ class Experiment:
         self.seed: int = file.seed
         self.redis: RedisTable = file.redis
         self.culture: CultureTable = file.culture
-        self.actors = _actors(path, file)
         self.chains = {name: tuple(chain.actors) for name, chain in file.chains.items()}
+        tables = file.actors
+        self.reads = {name: streams(found.get("reads", []), name) for name, found in tables.items()}
+        if only is not None:
+            names = self.chains.get(only, (only,))
+            self.actors = _actors(path, {name: tables[name] for name in names if name in tables})
+            return
+        if not tables:
+            raise ConfigError(f"{path}: no [actors.NAME] table; there is nothing to run")
+        self.actors = check_wiring(_actors(path, tables), str(path))
         self._check_chains()
 
     @property
@@ -145,7 +157,8 @@ class Experiment:
 
     def in_program(self, name: str) -> tuple[ActorSpec, ...]:
         """The actors of a program. Raises ConfigError for a name that is none."""
-        known = [program.name for program in self.programs if program.name not in _FIXED]
+        of_chains = {actor for chain in self.chains.values() for actor in chain}
+        known = [*(actor for actor in self.reads if actor not in of_chains), *self.chains]
         if name not in known:
             raise ConfigError(f"{self.path}: no program {name!r}{suggest(name, known)}")
         return tuple(self.actors[actor] for actor in self.chains.get(name, (name,)))
@@ -164,9 +177,9 @@ class Experiment:
                 seen[actor] = name
 
 
-def _actors(path: Path, file: _File) -> dict[str, ActorSpec]:
+def _actors(path: Path, tables: Mapping[str, dict[str, Any]]) -> dict[str, ActorSpec]:
     actors = {}
-    for name, table in file.actors.items():
+    for name, table in tables.items():
         place = f"{path}: [actors.{name}]"
         if name in _FIXED:
             raise ConfigError(f"{place}: the name is taken by another program")
@@ -175,12 +188,14 @@ def _actors(path: Path, file: _File) -> dict[str, ActorSpec]:
         except ConfigError as error:
             raise ConfigError(f"{place}: {error}") from error
         actors[name] = load_actor(name, table, place)
-    if not actors:
-        raise ConfigError(f"{path}: no [actors.NAME] table; there is nothing to run")
-    return check_wiring(actors, str(path))
+    return actors
 
 
-def load(path: Path | str | None = None, changes: Mapping[str, Any] | None = None) -> Experiment:
+def load(
+    path: Path | str | None = None,
+    changes: Mapping[str, Any] | None = None,
+    only: str | None = None,
+) -> Experiment:
     """Read and check an experiment file (.toml, or .json as written by `save`).
 
     Parameters
@@ -189,6 +204,9 @@ def load(path: Path | str | None = None, changes: Mapping[str, Any] | None = Non
         Default: `config/rps.toml` of the project.
     changes
         Values that replace the file's, by dotted name: {"actors.game.n_trials": 5}.
+    only
+        Load the actors of this program only, and trust the rest of the file: for a program that
+        supervisord starts, after the whole has been checked.
 
     Raises
     ------
@@ -208,7 +226,7 @@ def load(path: Path | str | None = None, changes: Mapping[str, Any] | None = Non
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from error
     if not changes:
-        return Experiment(path, text, table)
+        return Experiment(path, text, table, only)
     for name, value in changes.items():
         _change(table, name, value, path)
     return Experiment(path, json.dumps(table, indent=2, default=str), table)

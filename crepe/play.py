@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from crepe import config, places, session
 from crepe.config import Experiment
-from crepe.errors import ConfigError, CrepeError
+from crepe.errors import ConfigError, CrepeError, StoreError
 from crepe.hw.instrument import open_recorder
 from crepe.scoreboard import GAME, Score, board, gather, points, trial_line
 from crepe.store import Store
@@ -23,6 +23,7 @@ from crepe.supervise import control
 FILE_EXPERIMENT = Path("config") / "file.toml"
 SPIKE_BAND_HZ = (300.0, 3000.0)
 DRAIN_S = 30.0
+START_S = 20.0
 
 
 def prepare(
@@ -87,13 +88,25 @@ def running(experiment: Experiment) -> Iterator[Store]:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         control.up(experiment.programs, experiment.path, session_is="new")
-        with Store(culture=experiment.name) as store:
+        with _store(experiment) as store:
             yield store
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C must leave no process
             signal.signal(number, signal.SIG_IGN)
         control.down()
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _store(experiment: Experiment) -> Store:
+    deadline = time.monotonic() + START_S
+    while True:
+        try:
+            return Store(culture=experiment.name)
+        except StoreError:
+            must_run(control.status())
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
 
 
 def play(experiment: Experiment, console: Console) -> bool:
@@ -125,7 +138,9 @@ def recording_path() -> Path | None:
 
 def _greet(experiment: Experiment, console: Console) -> None:
     console.print(experiment.title, style="bold")
-    console.print(places.disk_message(places.var_directory(), experiment.bytes_per_s), soft_wrap=True)
+    console.print(
+        places.disk_message(places.var_directory(), experiment.bytes_per_s), soft_wrap=True
+    )
 
 
 def _follow(store: Store, score: Score, console: Console, experiment: Experiment) -> None:

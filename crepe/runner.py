@@ -65,9 +65,10 @@ class Runner:
         self._is_told_to_stop = False
         self._next_look_s = 0.0
         inside = {stream for spec in self._specs for stream in spec.writes.values()}
-        readers = {stream for spec in experiment.actors.values() for stream in spec.reads}
-        others = [spec for spec in experiment.actors.values() if spec not in self._specs]
-        outside = {stream for spec in others for stream in spec.reads}
+        names = {spec.name for spec in self._specs}
+        readers = {stream for reads in experiment.reads.values() for stream in reads}
+        others = (reads for name, reads in experiment.reads.items() if name not in names)
+        outside = {stream for reads in others for stream in reads}
         self._published = {s for s in inside if s in outside or s not in readers}
         self._inputs = tuple(
             dict.fromkeys(s for spec in self._specs for s in spec.reads if s not in inside)

@@ -38,8 +38,8 @@ def load_actor(name: str, table: Mapping[str, Any], place: str) -> ActorSpec:
     """Import the class that `run` names, and check its settings. Raises ConfigError."""
     settings = dict(table)
     kind = _import(settings.pop("run", None), place)
-    reads = _streams(settings.pop("reads", []), f"{place} reads")
-    writes = _streams(settings.pop("writes", []), f"{place} writes")
+    reads = streams(settings.pop("reads", []), f"{place} reads")
+    writes = streams(settings.pop("writes", []), f"{place} writes")
     try:
         actor = kind(**settings)
     except ValidationError as error:
@@ -114,7 +114,8 @@ def _import(path: Any, place: str) -> type[Actor[Any, Any]]:
     return kind
 
 
-def _streams(found: Any, place: str) -> tuple[str, ...]:
+def streams(found: Any, place: str) -> tuple[str, ...]:
+    """The names in a `reads` or `writes`: a list, or one name. Raises ConfigError."""
     names = [found] if isinstance(found, str) else found
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ConfigError(f"{place}: {found!r}, must be a list of streams' names")

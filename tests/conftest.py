@@ -33,7 +33,9 @@ class Server:
             "appendfsync": "everysec",
             **settings,
         }
-        command = [str(binary)] + [part for pair in words.items() for part in (f"--{pair[0]}", pair[1])]
+        command = [str(binary)] + [
+            part for pair in words.items() for part in (f"--{pair[0]}", pair[1])
+        ]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         RedisStore(self.url, patience_s=20).close()
 

@@ -21,6 +21,7 @@ N_GROUPS = 3
 
 SIDEBAND_STIMULATE = 0x19  # amplifier protected, stimulation switch closed, stimulus selected
 SIDEBAND_BLANK = 0x01  # amplifier protected
+_BLANK_TICKS = 200  # 4 ms after the pulse; 2 to 10 ms are usual (Wagenaar & Potter 2002)
 MODE_AUTO = 0b11  # the switch follows the sideband; 00 is manual
 
 
@@ -162,7 +163,7 @@ def compile_pulse(phases: Sequence[tuple[float, float]]) -> tuple[list[int], lis
     """The DAC's and the sideband's pattern words for a current pulse.
 
     The electrodes stay switched for one tick longer than the pulse, and the amplifiers protected
-    for half a millisecond after that. Raises ValueError for what 20 us ticks cannot express.
+    until the artefact has decayed. Raises ValueError for what 20 us ticks cannot express.
     """
     dac = []
     total = 0
@@ -176,7 +177,10 @@ def compile_pulse(phases: Sequence[tuple[float, float]]) -> tuple[list[int], lis
         dac.append(vector(ZERO_DIGIT + digits, ticks))
         total += ticks
     dac.append(vector(ZERO_DIGIT, 1))
-    return dac, [vector(SIDEBAND_STIMULATE, total + 1), vector(SIDEBAND_BLANK, 25)]
+    return dac, [
+        vector(SIDEBAND_STIMULATE, total + 1),
+        vector(SIDEBAND_BLANK, _BLANK_TICKS),
+    ]
 
 
 def period_ticks(rate_hz: float) -> int:

@@ -164,7 +164,8 @@ class Culture:
             self._artefact *= np.exp(-1 / ARTEFACT_MS)
             self._artefact[self._artefact < 0.1] = 0
         t_ms = self._now_ms + np.arange(self.block_samples) / self.block_samples
-        found[t_ms < self._blanked_until[:, None]] = 0
+        is_held = t_ms < self._blanked_until[:, None]
+        found[is_held] = np.broadcast_to(self._drift[:, None], found.shape)[is_held]
 
 
 def _spike(t_ms: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,7 +5,6 @@ from itertools import groupby
 from pathlib import Path
 
 from crepe.hw.crepe_recording import Recording
-
 from crepe.messages import Message, Segment, StreamInfo
 from crepe.store import codec
 from crepe.store.contract import Cursor, Entry, Said

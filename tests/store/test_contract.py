@@ -152,7 +152,10 @@ def test_wait_returns_what_stands_after_each_cursor(store):
 def test_what_is_said_outside_the_clock_has_any_writer(make_store):
     first, second = make_store("first"), make_store("second")
     a, b = first.say("input", b"rock"), second.say("input", b"paper")
-    assert first.wait({"input": "0-0"}, 1.0) == [("input", Said(a, b"rock")), ("input", Said(b, b"paper"))]
+    assert first.wait({"input": "0-0"}, 1.0) == [
+        ("input", Said(a, b"rock")),
+        ("input", Said(b, b"paper")),
+    ]
     assert second.wait({"input": a}, 1.0) == [("input", Said(b, b"paper"))]
 
 
@@ -173,7 +176,9 @@ def test_heartbeats_keep_the_last_word_of_each_actor(store):
     assert beats["decode"] == {"position": "5"}
 
 
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(cuts=st.lists(st.integers(1, 99), min_size=1, max_size=12))
 def test_any_split_into_segments_reads_back_the_same(make_store, cuts):
     from crepe.store import Store
@@ -187,6 +192,8 @@ def test_any_split_into_segments_reads_back_the_same(make_store, cuts):
     data = Store(store)["data"]
     expected = np.arange(at) * np.array([[1], [-1]])
     np.testing.assert_array_equal(data[:, :], expected)
-    np.testing.assert_array_equal(data.read(at // 3, at - at // 4), expected[:, at // 3 : at - at // 4])
+    np.testing.assert_array_equal(
+        data.read(at // 3, at - at // 4), expected[:, at // 3 : at - at // 4]
+    )
     followed = list(data.follow(n_samples=1 + at // 3)) if data.is_ended else []
     assert followed == []
