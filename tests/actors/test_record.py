@@ -1,0 +1,425 @@
+"""The recording: everything comes back as it was, whatever happens to the writer."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections import namedtuple
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from crepe.actors.actor import Start
+from crepe.actors.record import Record
+from crepe.errors import DeviceError
+from crepe.hw.crepe_recording import Recording
+from crepe.hw.instrument import EndOfData, open_recorder
+from crepe.messages import (
+    Command,
+    Decision,
+    Delivered,
+    GameState,
+    Message,
+    Segment,
+    Spikes,
+    Stimulus,
+    StreamInfo,
+)
+
+LABELS = ("47", "48", "46")
+RAW = StreamInfo(labels=LABELS, scale_uv=(0.059605, 0.1, 381.47), longest_samples=1000)
+INFOS = {
+    "data": RAW,
+    "data:filtered": replace(RAW, dtype="float32", scale_uv=(1.0,)),
+    "data:spikes": replace(RAW, message="Spikes"),
+    "result": replace(RAW, message="Decision"),
+    "result:game": replace(RAW, message="GameState"),
+    "result:stimuli": replace(RAW, message="Stimulus"),
+    "result:delivered": replace(RAW, message="Delivered"),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Census(Message):
+    """What somebody else's actor publishes."""
+
+    counts: NDArray[np.int64]  # (2, n)
+    active: bool
+    name: str
+    where: tuple[float, float] | None
+    extra: Any = None
+
+
+def messages(n_windows: int, first: int = 0, gap_before: int = -1) -> Iterator[tuple[str, Message]]:
+    """Windows of 100 samples with something on every stream; deterministic in `first`."""
+    for number in range(first, first + n_windows):
+        random = np.random.default_rng(number)
+        start = number * 100 + (1000 if number >= gap_before >= 0 else 0)
+        stop = start + 100
+        counts = random.integers(-(2**20), 2**20, (3, 100), dtype=np.int32)
+        is_late = number == gap_before
+        yield "data", Segment(start, stop, counts, t_ns=number + 1, is_estimated=is_late)
+        yield "data:filtered", Segment(start, stop, counts.astype(np.float32) / 3, t_ns=7)
+        n_spikes = int(random.integers(4))
+        sample = np.sort(random.integers(start, stop, n_spikes)).astype(np.int64)
+        channel = random.integers(3, size=n_spikes).astype(np.int32)
+        yield "data:spikes", Spikes(start, stop, channel, sample, np.full(n_spikes, -9.5, "f4"))
+        answer = ("rock", 1.5, None)[number % 3]
+        yield "result", Decision(start, stop, answer, {"rock": 0.1, "paper": float(number)})
+        if number % 7 == 0:
+            yield "result:game", GameState(start, stop, number, "rest", None, "stein på 石", "won")
+            train = (("48", "38"), ((-10.0, 200.0), (10.0, 200.0)), 20.0, 4, "rock")
+            yield "result:stimuli", Stimulus(start, stop, number, stop + 50, *train)
+            state = "delivered" if number % 2 else "refused"
+            yield "result:delivered", Delivered(start, stop, number, state, "why", start, 1.25, 99)
+
+
+def opened(directory: Path, infos: dict[str, StreamInfo] | None = None, **more: Any) -> Record:
+    record = Record()
+    record.open(Start(inputs=infos or INFOS, session="s", recordings=directory, **more))
+    return record
+
+
+def take(record: Record, found: Iterator[tuple[str, Message]]) -> list[tuple[str, Message]]:
+    taken = list(found)
+    for stream, message in taken:
+        record.take(stream, message)
+    return taken
+
+
+def same(a: Message, b: Message) -> bool:
+    def equal(x: Any, y: Any) -> bool:
+        if isinstance(x, np.ndarray):
+            return x.dtype == y.dtype and x.shape == y.shape and np.array_equal(x, y)
+        return type(x) is type(y) and x == y
+
+    return type(a) is type(b) and all(
+        equal(getattr(a, field.name), getattr(b, field.name)) for field in fields(a)
+    )
+
+
+def assert_holds(path: Path, taken: list[tuple[str, Message]]) -> None:
+    """The recording has exactly these messages, on every stream, in order."""
+    with Recording(path) as recording:
+        for stream in recording.streams():
+            expected = [message for name, message in taken if name == stream]
+            found = recording.messages(stream, 0, 10**9)
+            assert len(found) == len(expected), stream
+            assert all(map(same, found, expected)), stream
+
+
+@pytest.mark.parametrize("gap_before", [-1, 40])
+def test_every_message_comes_back_as_it_was(tmp_path: Path, gap_before: int) -> None:
+    record = opened(tmp_path)
+    taken = take(record, messages(100, gap_before=gap_before))
+    record.finish()
+    record.close()
+    assert_holds(tmp_path / "s.h5", taken)
+    with Recording(tmp_path / "s.h5") as recording:
+        assert recording.streams() == INFOS
+        assert recording.has_ended
+        assert recording.first("data") == 0
+        assert recording.last("data") == (11_000 if gap_before >= 0 else 10_000)
+        assert recording.gaps("data") == ([(4000, 5000)] if gap_before >= 0 else [])
+
+
+def test_a_window_gives_the_messages_that_overlap_it(tmp_path: Path) -> None:
+    record = opened(tmp_path)
+    taken = take(record, messages(50))
+    record.close()
+    with Recording(tmp_path / "s.h5") as recording:
+        for stream in INFOS:
+            for start, stop in [
+                (0, 1),
+                (99, 101),
+                (100, 200),
+                (650, 2150),
+                (4999, 9000),
+                (700, 700),
+            ]:
+                expected = [
+                    m for name, m in taken if name == stream and m.start < stop and m.stop > start
+                ]
+                found = recording.messages(stream, start, stop)
+                assert len(found) == len(expected)
+                assert all(map(same, found, expected))
+
+
+def test_what_is_taken_is_safe_after_a_second_and_positions_say_so(tmp_path: Path) -> None:
+    record = opened(tmp_path)
+    take(record, messages(99))
+    assert set(record.positions().values()) == {0}
+    take(record, messages(2, first=99))
+    positions = record.positions()
+    assert 9_800 - 2048 < positions["data"] <= 9_900
+    assert positions["result"] == 9_900
+    record.silent(0.5)
+    assert record.positions() == positions
+    record.silent(1.0)
+    assert record.positions()["data"] == 10_100
+    with Recording(tmp_path / "s.h5") as recording:
+        assert recording.last("data") == 10_100
+        assert not recording.has_ended
+    record.close()
+
+
+@pytest.mark.parametrize("n_windows", [3, 21, 64, 130])
+def test_a_recording_that_was_closed_is_gone_on_with(tmp_path: Path, n_windows: int) -> None:
+    taken: list[tuple[str, Message]] = []
+    for part in range(3):
+        record = opened(tmp_path)
+        first = part * n_windows
+        assert record.positions()["data"] == (taken[-1][1].stop if taken else 0)
+        taken += take(record, messages(n_windows, first, gap_before=70))
+        record.close()
+    assert_holds(tmp_path / "s.h5", taken)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_record import opened, messages
+record = opened(Path(sys.argv[1]))
+first = record.positions()["data"] // 100
+for number, (stream, message) in enumerate(messages(100_000, first)):
+    record.take(stream, message)
+    if number % 100 == 0:
+        print(message.stop, flush=True)
+"""
+
+
+def test_a_killed_writer_loses_nothing_that_was_confirmed(tmp_path: Path) -> None:
+    kept = 0
+    for n_lines in (5, 11, 23, 47):
+        command = [sys.executable, "-c", WRITER, str(tmp_path), str(Path(__file__).parent)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+            assert writer.stdout is not None
+            stop = [int(writer.stdout.readline()) for _ in range(n_lines)][-1]
+            writer.send_signal(signal.SIGKILL)
+        with Recording(tmp_path / "s.h5") as recording:
+            has = recording.last("data")
+            assert has >= max(kept, stop - 10_000 - 2048)
+            kept = has
+    record = opened(tmp_path)
+    again = record.positions()
+    tail = list(messages(30, min(again.values()) // 100))
+    for stream, message in tail:
+        if message.stop > again[stream]:
+            record.take(stream, message)
+    record.finish()
+    record.close()
+    n_windows = tail[-1][1].stop // 100
+    assert_holds(tmp_path / "s.h5", list(messages(n_windows)))
+    assert_mcs_side_agrees(tmp_path / "s.h5", list(messages(n_windows)))
+
+
+def assert_mcs_side_agrees(path: Path, taken: list[tuple[str, Message]]) -> None:
+    raw = [m for name, m in taken if name == "data" and isinstance(m, Segment)]
+    spikes = [m for _, m in taken if isinstance(m, Spikes)]
+    trains = [m for _, m in taken if isinstance(m, Delivered) and m.state == "delivered"]
+    with h5py.File(path, "r") as file:
+        recording = file["Data/Recording_0"]
+        stream = recording["AnalogStream/Stream_0"]
+        assert sorted(stream) == ["ChannelData", "ChannelDataTimeStamps", "InfoChannel"]
+        assert np.array_equal(stream["ChannelData"], np.concatenate([m.samples for m in raw], 1))
+        for channel in range(3):
+            entity = recording[f"TimeStampStream/Stream_0/TimeStampEntity_{channel}"]
+            times = np.concatenate([m.sample[m.channel == channel] for m in spikes]) * 100
+            assert np.array_equal(entity[0], times)
+        events = recording["EventStream/Stream_0/EventEntity_0"]
+        assert events[0].tolist() == [m.fired * 100 for m in trains]
+        assert events[1].tolist() == [(m.stop - m.fired) * 100 for m in trains]
+
+
+def test_the_mcs_side_holds_samples_spikes_trains_and_gaps(tmp_path: Path) -> None:
+    record = opened(tmp_path)
+    taken = take(record, messages(100, gap_before=40))
+    record.finish()
+    assert_mcs_side_agrees(tmp_path / "s.h5", taken)
+    with h5py.File(tmp_path / "s.h5", "r") as file:
+        rows = file["Data/Recording_0/AnalogStream/Stream_0/ChannelDataTimeStamps"]
+        assert rows[()].tolist() == [[0, 0, 3999], [500_000, 4000, 9999]]
+        assert file["Data/Recording_0"].attrs["Duration"] == 1_100_000
+        info = file["Data/Recording_0/AnalogStream/Stream_0/InfoChannel"][()]
+        volts = [int(f) * 10.0 ** int(e) for f, e in info[["ConversionFactor", "Exponent"]]]
+        assert volts == pytest.approx([0.059605e-6, 0.1e-6, 381.47e-6])
+
+
+def test_a_recording_replays_as_it_was_acquired(tmp_path: Path) -> None:
+    info = replace(RAW, sampling_rate_hz=30_000.0)  # Tick, in whole us, cannot say that
+    record = opened(tmp_path, {"data": info})
+    for number in range(50):
+        start = number * 100 + (12_345 if number >= 20 else 0)
+        record.take("data", Segment(start, start + 100, np.full((3, 100), number, np.int32)))
+    record.finish()
+    recorder = open_recorder(f"hdf5://{tmp_path / 's.h5'}?speed=0")
+    replayed = recorder.open(0)
+    assert replayed.sampling_rate_hz == 30_000
+    assert (replayed.labels, replayed.scale_uv) == (info.labels, info.scale_uv)
+    found = []
+    with pytest.raises(EndOfData):
+        while segment := recorder.read(1.0):
+            found.append((segment.start, segment.samples[0, 0]))
+    assert found == [(n * 100 + (12_345 if n >= 20 else 0), n) for n in range(50)]
+
+
+def test_a_simulated_culture_says_so_and_has_no_species(tmp_path: Path) -> None:
+    simulated = replace(RAW, is_simulated=True)
+    culture = {"id": "well-3", "species": "rat", "experimenter": "Åse"}
+    opened(tmp_path, {"data": simulated}, culture=culture, experiment="seed = 1  # æ").close()
+    with h5py.File(tmp_path / "s.h5", "r") as file:
+        data = file["Data"].attrs
+        assert b"SIMULATED" in data["Comment"]
+        assert data["MeaName"] == b"SIMULATED"
+        assert all(isinstance(value, np.bytes_ | np.int64) for value in data.values())
+        assert file["CREPE"].attrs["kind"] == "SIMULATED"
+    with Recording(tmp_path / "s.h5") as recording:
+        assert recording.is_simulated
+        assert recording.culture == {"id": "well-3", "experimenter": "Åse"}
+        assert recording.experiment == "seed = 1  # æ"
+    assert open_recorder(f"hdf5://{tmp_path / 's.h5'}").open(0).is_simulated
+
+
+def test_a_living_culture_is_described(tmp_path: Path) -> None:
+    opened(
+        tmp_path, {"data": RAW}, culture={"id": "c7", "species": "rat", "mea_serial": "M1"}
+    ).close()
+    with h5py.File(tmp_path / "s.h5", "r") as file:
+        assert file["Data"].attrs["MeaName"] == b"c7"
+        assert file["Data"].attrs["MeaSN"] == b"M1"
+        assert b"species rat" in file["Data"].attrs["Comment"]
+        assert b"SIMULATED" not in file["Data"].attrs["Comment"]
+
+
+def test_messages_of_somebody_elses_type_come_back(tmp_path: Path) -> None:
+    sys.modules["census"] = sys.modules[Census.__module__]
+    infos = {"data": RAW, "census": replace(RAW, message="census:Census")}
+    taken = [
+        Census(0, 100, np.arange(6).reshape(2, 3), True, "a", (1.0, 2.5)),
+        Census(100, 150, np.empty((2, 0), np.int64), False, "", None, {"a": (1, (2, "b"))}),
+        Census(150, 160, np.ones((2, 1), np.int64), True, "nul \0", None, 3),
+    ]
+    record = opened(tmp_path, infos)
+    for message in taken:
+        record.take("census", message)
+    record.finish()
+    with Recording(tmp_path / "s.h5") as recording:
+        found = recording.messages("census", 0, 1000)
+    assert all(map(same, found[:2], taken[:2]))
+    assert isinstance(found[2], Census)
+    assert found[2].name == "nul \N{SYMBOL FOR NULL}"  # HDF5's text ends at a NUL
+    del sys.modules["census"]
+    with Recording(tmp_path / "s.h5") as recording:
+        assert recording.last("census") == 160
+        with pytest.raises(DeviceError, match="import its module first"):
+            recording.messages("census", 0, 1000)
+
+
+def test_a_command_without_a_stream_of_its_own_is_kept(tmp_path: Path) -> None:
+    record = opened(tmp_path)
+    note = Command(5, 6, "note", "medium changed", "Åse")
+    record.take("control", note)
+    record.finish()
+    assert record.positions()["control"] == 6
+    with Recording(tmp_path / "s.h5") as recording:
+        assert recording.messages("control", 0, 10) == [note]
+
+
+def test_messages_that_come_again_after_a_restart_are_kept_once(tmp_path: Path) -> None:
+    record = opened(tmp_path)
+    before = [GameState(90, 95, 1, "rest"), GameState(90, 95, 1, "rest"), GameState(95, 97, 1, "x")]
+    for message in before:
+        record.take("result:game", message)
+    record.close()
+    record = opened(tmp_path)
+    after = [*before, GameState(90, 95, 2, "late"), GameState(97, 99, 2, "rest")]
+    for message in after:  # the entry of [90, 100) is read again from 97
+        record.take("result:game", message)
+    record.close()
+    with Recording(tmp_path / "s.h5") as recording:
+        assert recording.messages("result:game", 0, 1000) == after
+
+
+def test_a_file_that_cannot_be_read_is_set_aside_not_removed(tmp_path: Path) -> None:
+    (tmp_path / "s.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + b"broken" * 1000)
+    record = opened(tmp_path)
+    taken = take(record, messages(10))
+    record.close()
+    assert_holds(tmp_path / "s.h5", taken)
+    (aside,) = tmp_path.glob("s.damaged-*.h5")
+    assert aside.read_bytes().endswith(b"broken")
+
+
+def test_two_writers_of_one_file_are_refused(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WRITER, str(tmp_path), str(Path(__file__).parent)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        try:
+            with pytest.raises(DeviceError, match="is open in another program"):
+                opened(tmp_path)
+        finally:
+            writer.kill()
+
+
+def test_a_disk_that_is_nearly_full_stops_the_recording_and_leaves_it_readable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = opened(tmp_path)
+    taken = take(record, messages(50))
+    record.silent(1.0)
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9, 3_000_000))
+    with pytest.raises(DeviceError, match=r"s\.h5: .* 3 MB free"):
+        take(record, messages(200, 50))
+    record.close()
+    assert_holds(tmp_path / "s.h5", taken)
+
+
+LIMITED = """
+import resource, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_record import opened, messages, take
+from crepe.errors import DeviceError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+record = opened(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
+try:
+    take(record, messages(100_000))
+except DeviceError as error:
+    print(error)
+    record.close()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits a file's size by setrlimit")
+def test_a_failing_write_is_a_device_error_that_names_the_file(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LIMITED, str(tmp_path), str(Path(__file__).parent)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert f"{tmp_path / 's.h5'}: cannot be written" in done.stdout
+    assert "MB free" in done.stdout
+
+
+def test_other_channels_than_the_recording_has_are_refused(tmp_path: Path) -> None:
+    record = opened(tmp_path)
+    with pytest.raises(DeviceError, match=r"data: 2 channels of int32, the recording has 3"):
+        record.take("data", Segment(0, 10, np.zeros((2, 10), np.int32)))
+    record.close()
+
+
+def test_what_is_no_recording_of_ours_is_said(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_group("Data")
+    with pytest.raises(DeviceError, match="no group /CREPE; has Data"):
+        Recording(tmp_path / "a.h5")
+    with pytest.raises(DeviceError, match="does not exist"):
+        Recording(tmp_path / "b.h5")
