@@ -18,7 +18,7 @@ DELIVERED = "result:delivered"
 class Score:
     """What the scoreboard shows, gathered from the streams."""
 
-    ntrial_lines: int
+    n_trials: int
     states: list[GameState] = field(default_factory=list)
     delivered: list[Delivered] = field(default_factory=list)
     decision_ms: list[float] = field(default_factory=list)
