@@ -126,12 +126,23 @@ class RecordingWriter:
         if not self._file:
             return
         if self._is_broken:
-            with suppress(*_ERRORS):
-                self._file.close()
+            self._abandon()
             return
         self.commit(with_rest=True)
         with self._writing():
             self._say_duration()
+            self._file.close()
+
+    def _abandon(self) -> None:
+        """Close the file, but leave it on the disk as it was at the last flush.
+
+        After a failed write HDF5 would still write a header that says more than is there, and
+        nobody could open the file again; what it writes now goes nowhere.
+        """
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nowhere, self._file.id.get_vfd_handle())
+        os.close(nowhere)
+        with suppress(*_ERRORS):
             self._file.close()
 
     def _is_readable(self) -> bool:
