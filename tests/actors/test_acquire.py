@@ -1,0 +1,230 @@
+"""Acquire: what comes from an instrument stands on the session's clock, gaps included."""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from crepe.actors import acquire
+from crepe.actors.acquire import Acquire
+from crepe.actors.actor import Start
+from crepe.errors import ConfigError, DeviceError
+from crepe.hw.instrument import EndOfData, Recorder
+from crepe.messages import Segment, Spikes, StreamInfo
+
+RATE_HZ = 1000.0
+WHOLE = 100  # samples of a segment: 0.1 s
+INFO = StreamInfo(
+    sampling_rate_hz=RATE_HZ, labels=("a", "b"), segment_samples=WHOLE, is_live=True, source="fake"
+)
+
+
+class World:
+    """A wall clock, and a live instrument whose segments come on it, each with its delay."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s = 1000.0
+        self.is_down = False
+        self.delays_s: Iterable[float] = iter(())
+        self.n_attempts = 0
+        self.settings: dict[str, Any] = {}
+        self.info = INFO
+        monkeypatch.setattr(acquire, "time", self)
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+    def open_recorder(self, url: str, **settings: Any) -> Recorder:
+        self.settings = settings
+        return Live(self)
+
+
+class Live(Recorder):
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._position = 0
+        self._due_s = 0.0
+
+    def open(self, position: int) -> StreamInfo:
+        self._world.n_attempts += 1
+        if self._world.is_down:
+            raise DeviceError("fake: nobody answers")
+        self._position = position
+        self._due_s = self._world.now_s
+        return self._world.info
+
+    def read(self, timeout_s: float) -> Segment | None:
+        if self._world.is_down:
+            raise DeviceError("fake: closed the connection")
+        start, self._position = self._position, self._position + WHOLE
+        self._due_s += WHOLE / RATE_HZ
+        self._world.now_s = self._due_s
+        t_ns = round((self._due_s + next(iter(self._world.delays_s), 0.0)) * 1e9)
+        return Segment(start, start + WHOLE, np.zeros((2, WHOLE), np.int32), t_ns)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(monkeypatch)
+
+
+def opened(world: World, **start: Any) -> Acquire:
+    actor = Acquire(device="fake://")
+    actor.open(Start(open_recorder=world.open_recorder, **start))
+    return actor
+
+
+def read(actor: Acquire, n: int) -> list[Segment]:
+    found: list[Segment] = []
+    while len(found) < n:
+        segment = actor.read(0.1)
+        if segment is not None:
+            assert isinstance(segment, Segment)
+            found.append(segment)
+    return found
+
+
+def test_segments_follow_each_other_on_the_session_clock(world: World) -> None:
+    assert [s.start for s in read(opened(world), 4)] == [0, 100, 200, 300]
+
+
+@pytest.mark.parametrize(
+    ("away_s", "n_missing"), [(0.0, 0), (3.0, 3000), (2.96, 3000), (7.23, 7200)]
+)
+def test_a_restart_jumps_by_what_a_live_instrument_sent_meanwhile(
+    world: World, away_s: float, n_missing: int
+) -> None:
+    first = opened(world)
+    stop = read(first, 150)[-1].stop
+    world.now_s += away_s
+    second = opened(world, position=stop, snapshot=first.snapshot())
+    found = read(second, 8)
+    assert found[0].start == stop + n_missing
+    assert [b.start - a.stop for a, b in pairwise(found)] == [0] * 7
+    assert [s.is_estimated for s in found] == [n_missing > 0] + [False] * 7
+
+
+def test_the_least_delayed_segments_tell_the_gap(world: World) -> None:
+    world.delays_s = iter([0.9, 0.02, 0.5] * 50)
+    first = opened(world)
+    stop = read(first, 150)[-1].stop
+    world.now_s += 5.0
+    world.delays_s = iter([1.7, 1.6, 0.03, 1.2, 1.1])
+    found = read(opened(world, position=stop, snapshot=first.snapshot()), 1)
+    assert found[0].start == stop + 5000
+
+
+def test_without_a_snapshot_the_gap_stays_unknown(world: World) -> None:
+    found = read(opened(world, position=700), 2)
+    assert [s.start for s in found] == [700, 800]
+    assert not found[0].is_estimated
+
+
+def test_a_lost_instrument_is_sought_until_it_is_back_and_the_gap_is_marked(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    actor = opened(world)
+    stop = read(actor, 20)[-1].stop
+    world.is_down, world.n_attempts = True, 0
+    lost_s = world.now_s
+    while world.now_s < lost_s + 60:
+        before_s = world.now_s
+        assert actor.read(0.1) is None
+        assert world.now_s - before_s < 0.11
+    assert 5 <= world.n_attempts <= 12
+    assert sum(record.levelname == "ERROR" for record in caplog.records) == 1
+    world.is_down = False
+    found = read(actor, 7)
+    away = round((world.now_s - lost_s) * RATE_HZ) - 7 * WHOLE
+    assert abs(found[0].start - stop - away) <= WHOLE
+    assert (found[0].start - stop) % WHOLE == 0
+    assert [s.is_estimated for s in found] == [True] + [False] * 6
+
+
+def test_a_second_outage_right_after_the_first_is_counted_too(world: World) -> None:
+    actor = opened(world)
+    stop = read(actor, 20)[-1].stop
+    began_s = world.now_s
+    for n_segments in (2, 0, 7):
+        world.is_down = True
+        while actor.read(0.1) is not None:
+            pass
+        world.now_s += 10
+        world.is_down = False
+        for _ in range(n_segments + 1):  # held back, until five of them are there
+            actor.read(0.1)
+    newest = read(actor, 1)[0]
+    assert abs(newest.stop - stop - (world.now_s - began_s) * RATE_HZ) <= 8 * WHOLE
+
+
+def test_an_instrument_that_comes_back_different_is_refused(world: World) -> None:
+    actor = opened(world)
+    read(actor, 20)
+    world.is_down = True
+    actor.read(0.1)
+    world.is_down = False
+    world.info = StreamInfo(labels=("a",), is_live=True, source="fake")
+    with pytest.raises(DeviceError, match="came back with 1 channels at 10000 Hz, before .* 2 at"):
+        read(actor, 1)
+
+
+def test_an_instrument_that_is_not_live_fails_at_once(world: World) -> None:
+    world.info = StreamInfo(labels=("a", "b"), source="file")
+    actor = opened(world)
+    world.is_down = True
+    with pytest.raises(DeviceError, match="closed the connection"):
+        actor.read(0.1)
+
+
+def test_only_what_is_set_is_asked_of_the_instrument(world: World) -> None:
+    opened(world)
+    assert world.settings == {}
+    actor = Acquire(device="fake://", segment_samples=10)
+    actor.open(Start(open_recorder=world.open_recorder))
+    assert world.settings == {"segment_samples": 10}
+    assert actor.output_info(Start()) is world.info
+
+
+GENERATOR = "generator://?speed=0&duration_s=0.5&n_channels=4&spike_rate_hz=40"
+
+
+def all_of(actor: Acquire, start: Start) -> list[Any]:
+    actor.open(start)
+    found: list[Any] = []
+    with pytest.raises(EndOfData):
+        while True:
+            output = actor.read(0.1)
+            found += output if isinstance(output, list) else [output]
+    actor.close()
+    return found
+
+
+def test_a_recording_goes_on_where_it_was_without_a_gap() -> None:
+    whole = all_of(Acquire(device=GENERATOR), Start())
+    rest = all_of(Acquire(device=GENERATOR), Start(position=2000, snapshot={"lead_ns": 1}))
+    assert [s.start for s in rest] == [s.start for s in whole if s.start >= 2000]
+    assert all(np.array_equal(a.samples, b.samples) for a, b in zip(rest, whole[20:], strict=True))
+    assert not any(s.is_estimated for s in rest)
+
+
+def test_the_truth_comes_in_the_same_windows_as_the_samples() -> None:
+    found = all_of(Acquire(device=GENERATOR, publish_truth=True), Start())
+    segments = [m for m in found if isinstance(m, Segment)]
+    truth = [m for m in found if isinstance(m, Spikes)]
+    assert [(s.start, s.stop) for s in segments] == [(t.start, t.stop) for t in truth]
+    assert sum(t.sample.size for t in truth) > 20
+    assert all(np.all((t.sample >= t.start) & (t.sample < t.stop)) for t in truth)
+
+
+def test_truth_that_nobody_knows_is_an_error(world: World) -> None:
+    actor = Acquire(device="fake://", publish_truth=True)
+    with pytest.raises(ConfigError, match="nobody knows the true spikes of 'fake://'"):
+        actor.open(Start(open_recorder=world.open_recorder))
