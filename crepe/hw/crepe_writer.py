@@ -57,8 +57,9 @@ class RecordingWriter:
             self._file = h5py.File(path, "r+")
             for name in self._file[STREAMS]:
                 self._take_up(name)
-            for name in infos.keys() - self._streams.keys():
-                self.add(name, infos[name])
+            for name, info in infos.items():
+                if name not in self._streams:
+                    self.add(name, info)
             self._file.flush()
             self._file[ROOT].attrs.modify("ended", np.int8(0))
 
@@ -220,7 +221,8 @@ class RecordingWriter:
             raise
         except _ERRORS as error:
             self._is_broken = True
-            free_mb = shutil.disk_usage(self._path.parent).free / 1e6
+            there = next(parent for parent in self._path.absolute().parents if parent.exists())
+            free_mb = shutil.disk_usage(there).free / 1e6
             why = " ".join(str(error).split())
             raise DeviceError(
                 f"{self._path}: cannot be written: {why}; {free_mb:.0f} MB free on its disk"

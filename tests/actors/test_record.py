@@ -323,6 +323,24 @@ def test_messages_of_somebody_elses_type_come_back(tmp_path: Path) -> None:
             recording.messages("census", 0, 1000)
 
 
+def test_a_stream_that_is_new_after_a_restart_is_kept_too(tmp_path: Path) -> None:
+    infos = {"data": RAW}
+    record = opened(tmp_path, infos)
+    taken = take(record, (found for found in messages(30) if found[0] in infos))
+    record.close()
+    record = opened(tmp_path)
+    assert record.positions()["data:spikes"] == 0
+    taken += take(record, messages(30, 30))
+    record.finish()
+    assert_holds(tmp_path / "s.h5", taken)
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DeviceError, match=r"file/sub/s\.h5: cannot be written: .* MB free"):
+        opened(tmp_path / "file" / "sub")
+
+
 def test_a_command_without_a_stream_of_its_own_is_kept(tmp_path: Path) -> None:
     record = opened(tmp_path)
     note = Command(5, 6, "note", "medium changed", "Åse")
