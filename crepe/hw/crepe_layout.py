@@ -12,6 +12,7 @@ from typing import Any, get_origin, get_type_hints
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from crepe import messages
 from crepe.errors import DeviceError
@@ -23,7 +24,7 @@ FORMAT = 1
 
 TEXT = h5py.string_dtype()
 
-_COLUMN = {bool: np.dtype(bool), int: np.dtype("<i8"), float: np.dtype("<f8"), str: TEXT}
+_COLUMN = {bool: np.dtype(bool), int: np.dtype("<i8"), float: np.dtype("<f8")}
 
 
 def message_type(name: str) -> type[Message]:
@@ -40,56 +41,62 @@ def message_type(name: str) -> type[Message]:
 
 
 class Layout:
-    """The columns of a message type.
+    """What becomes of a message type's fields.
 
-    A field that is a number or text is a column of its own; an array field has the column
-    `<field>.stop`, the end of this message's part in the dataset `<field>`, and `<field>.shape`;
-    anything else is a column of JSON.
+    Numbers and truth values are columns of a table. Of an array the table has the column
+    `<field>.stop`, the end of this message's part in the dataset of that field. All else is one
+    JSON object, whose bytes end at `json_stop` in the dataset `json`; with shapes of arrays under
+    `<field>.shape` where they are not flat. (HDF5's own text of any length is not used for
+    messages: a table with it cannot be gone on with after a crash.)
     """
 
     def __init__(self, kind: type[Message]) -> None:
         hints = get_type_hints(kind)
         names = [field.name for field in fields(kind)]
         self.kind = kind
+        self.numbers = [name for name in names if hints[name] in _COLUMN]
         self.matrices = ["samples"] if issubclass(kind, Segment) else []
         self.arrays = [
             name
             for name in names
             if (get_origin(hints[name]) or hints[name]) is np.ndarray and name not in self.matrices
         ]
-        self.json = [
-            name
-            for name in names
-            if name not in self.arrays + self.matrices and hints[name] not in _COLUMN
+        self.others = [
+            name for name in names if name not in self.numbers + self.matrices + self.arrays
         ]
-        self.plain = [n for n in names if n not in self.arrays + self.matrices + self.json]
-        columns: list[tuple[str, Any]] = [(name, _COLUMN[hints[name]]) for name in self.plain]
-        columns += [(name, TEXT) for name in self.json]
-        columns += [(f"{name}.stop", "<i8") for name in self.matrices + self.arrays]
-        columns += [(f"{name}.shape", TEXT) for name in self.arrays]
-        self.columns = tuple(name for name, _ in columns)
-        self.dtype = np.dtype(columns)
+        columns = [(name, _COLUMN[hints[name]]) for name in self.numbers]
+        stops = ["json_stop", *(f"{name}.stop" for name in self.matrices + self.arrays)]
+        self.dtype = np.dtype([*columns, *((stop, np.dtype("<i8")) for stop in stops)])
+        self.columns = tuple(name for name, _ in columns) + tuple(stops)
 
-    def values(self, message: Message) -> tuple[Any, ...]:
-        """What the row of a message says but for its arrays."""
-        plain = (getattr(message, name) for name in self.plain)
-        said = tuple(_storable(value) if isinstance(value, str) else value for value in plain)
-        return said + tuple(to_json(getattr(message, name)) for name in self.json)
+    def row(self, message: Message) -> tuple[Any, ...]:
+        """Its numbers."""
+        return tuple(getattr(message, name) for name in self.numbers)
 
-    def values_of_row(self, row: Any) -> tuple[Any, ...]:
-        """The same, from a row that was read."""
-        found = (row[name] for name in self.plain + self.json)
-        return tuple(v.decode() if isinstance(v, bytes) else v.item() for v in found)
+    def json(self, message: Message) -> bytes:
+        """What is no number and no array; nothing if there is nothing to say."""
+        said = {name: getattr(message, name) for name in self.others}
+        for name in self.arrays:
+            if np.ndim(array := getattr(message, name)) != 1:
+                said[f"{name}.shape"] = array.shape
+        return to_json(said).encode("utf-8", "surrogatepass") if said else b""
 
-    def message(self, row: Any, arrays: Mapping[str, Any]) -> Message:
-        """The message again, of its row and its own parts of the arrays."""
-        values = dict(arrays)
-        for name in self.plain:
-            value = row[name]
-            values[name] = value.decode() if isinstance(value, bytes) else value.item()
-        for name in self.json:
-            values[name] = from_json(row[name])
-        return self.kind(**values)
+    def message(self, row: Any, json: bytes, arrays: Mapping[str, Any]) -> Message:
+        """The message again, of its row, its JSON and its own parts of the arrays."""
+        said = from_json(json.decode("utf-8", "surrogatepass")) if json else {}
+        values = {name: row[name].item() for name in self.numbers}
+        for name, array in arrays.items():
+            shape = said.pop(f"{name}.shape", None)
+            values[name] = array if shape is None else array.reshape(shape)
+        return self.kind(**values, **said)
+
+
+def parts(dataset: h5py.Dataset, begin: int, stops: NDArray[Any]) -> list[NDArray[Any]]:
+    """What consecutive messages have in a dataset, along its last axis."""
+    if not len(stops):
+        return []
+    found = dataset[..., begin : int(stops[-1])]
+    return np.split(found, (stops[:-1] - begin).tolist(), axis=-1)
 
 
 def to_json(value: Any) -> str:
@@ -97,7 +104,7 @@ def to_json(value: Any) -> str:
     return json.dumps(value, default=_plain, ensure_ascii=False)
 
 
-def from_json(text: str | bytes) -> Any:
+def from_json(text: str) -> Any:
     """The value; sequences become tuples."""
     return _tuples(json.loads(text, object_hook=_array))
 
@@ -106,7 +113,7 @@ def info_to_json(info: StreamInfo) -> str:
     return json.dumps(asdict(info))
 
 
-def info_from_json(text: str | bytes) -> StreamInfo:
+def info_from_json(text: bytes) -> StreamInfo:
     """What a stream carries; fields that this version does not know are left out."""
     found = {name: _tuples(value) for name, value in json.loads(text).items()}
     return StreamInfo(**{f.name: found[f.name] for f in fields(StreamInfo) if f.name in found})
@@ -136,8 +143,3 @@ def _tuples(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _tuples(item) for name, item in value.items()}
     return value
-
-
-def _storable(text: str) -> str:
-    """HDF5's text ends at the first NUL."""
-    return text.replace("\0", "\N{SYMBOL FOR NULL}")

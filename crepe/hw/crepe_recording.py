@@ -14,9 +14,9 @@ from crepe.hw.crepe_layout import (
     ROOT,
     STREAMS,
     Layout,
-    from_json,
     info_from_json,
     message_type,
+    parts,
 )
 from crepe.hw.mcs_hdf5 import open_hdf5
 from crepe.messages import Message, StreamInfo
@@ -127,25 +127,22 @@ class _Stream:
         if high <= low:
             return []
         layout = Layout(message_type(self.info.message))
-        before = self._table[low - 1 : low] if low else None
+        before = self._table[low - 1] if low else None
         rows = self._table[low:high]
-        parts = {
-            name: self._parts(layout, name, before, rows)
+        arrays = {
+            name: self._parts(self._group["fields"], name, f"{name}.stop", before, rows)
             for name in layout.matrices + layout.arrays
         }
+        json = self._parts(self._group, "json", "json_stop", before, rows)
         return [
-            layout.message(row, {name: part[at] for name, part in parts.items()})
+            layout.message(row, json[at].tobytes(), {name: arrays[name][at] for name in arrays})
             for at, row in enumerate(rows)
             if row["stop"] > start and row["start"] < stop
         ]
 
-    def _parts(self, layout: Layout, name: str, before: Any, rows: Any) -> list[NDArray[Any]]:
+    def _parts(
+        self, group: h5py.Group, name: str, column: str, before: Any, rows: Any
+    ) -> list[NDArray[Any]]:
         """Each row's own part of an array."""
-        stops = rows[f"{name}.stop"]
-        begin = int(before[f"{name}.stop"][0]) if before is not None else 0
-        found = self._group[name][..., begin : int(stops[-1])]
-        parts = np.split(found, (stops[:-1] - begin).tolist(), axis=-1)
-        if name in layout.matrices:
-            return [np.ascontiguousarray(part) for part in parts]
-        shapes = (from_json(shape) for shape in rows[f"{name}.shape"])
-        return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+        begin = 0 if before is None else int(before[column])
+        return [np.ascontiguousarray(part) for part in parts(group[name], begin, rows[column])]

@@ -1,6 +1,7 @@
 """Writes one stream's messages into its group of a recording, so that a crash leaves them whole."""
 
 from collections import Counter, deque
+from collections.abc import Iterator
 from typing import Any
 
 import h5py
@@ -9,12 +10,13 @@ from numpy.typing import NDArray
 
 from crepe.errors import DeviceError
 from crepe.hw import crepe_samples
-from crepe.hw.crepe_layout import TEXT, Layout, info_from_json, info_to_json, message_type, to_json
+from crepe.hw.crepe_layout import TEXT, Layout, info_from_json, info_to_json, message_type, parts
 from crepe.hw.crepe_samples import SampleWriter
 from crepe.messages import Message, StreamInfo
 
 _ROWS_PER_CHUNK = 512
 _ITEMS_PER_CHUNK = 4096
+_BYTES_PER_CHUNK = 16_384
 _REMEMBERED = 256  # last messages of a file that is gone on with: they may come again
 
 
@@ -24,6 +26,8 @@ def create_stream(group: h5py.Group, info: StreamInfo) -> None:
     group.create_dataset("info", data=info_to_json(info), dtype=TEXT)
     group.create_dataset("n_messages", data=np.zeros(1, np.int64))
     group.create_dataset("messages", (0,), columns, maxshape=(None,), chunks=(_ROWS_PER_CHUNK,))
+    group.create_dataset("json", (0,), np.uint8, maxshape=(None,), chunks=(_BYTES_PER_CHUNK,))
+    group.create_group("fields")
 
 
 class StreamWriter:
@@ -43,6 +47,7 @@ class StreamWriter:
         self.info = info_from_json(group["info"][()])
         self._group = group
         self._table = group["messages"]
+        self._fields = group["fields"]
         self._layout = Layout(message_type(self.info.message))
         if self._table.dtype.names != self._layout.columns:
             raise DeviceError(
@@ -50,26 +55,25 @@ class StreamWriter:
                 f"{self.info.message}: {', '.join(self._table.dtype.names)}"
             )
         self._n_written = int(group["n_messages"][0])
-        if self._table.shape[0] > self._n_written:
-            self._table.resize(self._n_written, axis=0)
-        last = self._table[-_REMEMBERED:] if self._n_written else np.empty(0, self._table.dtype)
+        _truncate(self._table, self._n_written)
         self.position = int(self.column("stop").max(initial=0))
         self.newest = self.position  # where the last message that was taken stops
         self._written_position = self.position
         self._rows: deque[tuple[Any, ...]] = deque()
+        self._json: list[bytes] = []
+        self._json_end = self._end("json_stop")
         self._arrays: dict[str, list[NDArray[Any]]] = {n: [] for n in self._layout.arrays}
         names = self._layout.matrices + self._layout.arrays
-        self._ends = {name: int(last[f"{name}.stop"][-1]) if last.size else 0 for name in names}
-        for name in self._layout.arrays:
-            if name in group and group[name].shape[0] > self._ends[name]:
-                group[name].resize(self._ends[name], axis=0)
-        self._samples = {
-            name: SampleWriter(group[name], self._ends[name])
-            for name in self._layout.matrices
-            if name in group
-        }
+        self._ends = {name: self._end(f"{name}.stop") for name in names}
+        self._samples: dict[str, SampleWriter] = {}
+        _truncate(group["json"], self._json_end)
+        for name, dataset in self._fields.items():
+            if name in self._layout.matrices:
+                self._samples[name] = SampleWriter(dataset, self._ends[name])
+            else:
+                _truncate(dataset, self._ends[name])
         self._resumed_at = self.position
-        self._known = Counter(self._layout.values_of_row(row) for row in last)
+        self._known = Counter(self._last_messages())
 
     @property
     def kind(self) -> type[Message]:
@@ -81,28 +85,52 @@ class StreamWriter:
         return min((samples.n_written for samples in self._samples.values()), default=0)
 
     def column(self, name: str) -> NDArray[Any]:
-        """A column of the table as it is in the file; not one of text."""
+        """A column of the table as it is in the file."""
         found: NDArray[Any] = self._table.fields(name)[()]
         return found
 
+    def array(self, name: str) -> NDArray[Any]:
+        """A field of arrays as it is in the file, or nothing."""
+        found: NDArray[Any] = self._fields[name][()] if name in self._fields else np.empty(0)
+        return found
+
+    def json(self, n_last: int | None = None) -> list[bytes]:
+        """The JSON of the last messages in the file; of all if no number is given."""
+        stops = self.column("json_stop")
+        first = 0 if n_last is None else max(0, len(stops) - n_last)
+        begin = int(stops[first - 1]) if first else 0
+        return [part.tobytes() for part in parts(self._group["json"], begin, stops[first:])]
+
     def append(self, message: Message) -> bool:
         """Take a message; False if the file has it already."""
-        values = self._layout.values(message)
-        if message.stop <= self._resumed_at and self._known[values] > 0:
-            self._known[values] -= 1
+        numbers, json = self._layout.row(message), self._layout.json(message)
+        if message.stop <= self._resumed_at and self._known[numbers, json] > 0:
+            self._known[numbers, json] -= 1
             return False
         for name in self._layout.matrices:
             samples = getattr(message, name)
             self._samples_of(name, samples).append(samples)
             self._ends[name] = self._samples[name].n_samples
-        arrays = {name: np.asarray(getattr(message, name)) for name in self._layout.arrays}
-        for name, array in arrays.items():
-            self._arrays[name].append(array.ravel())
+        for name, pending in self._arrays.items():
+            array = np.asarray(getattr(message, name))
+            pending.append(array.ravel())
             self._ends[name] += array.size
-        shapes = (to_json(array.shape) for array in arrays.values())
-        self._rows.append((*values, *self._ends.values(), *shapes))
+        if json:
+            self._json.append(json)
+            self._json_end += len(json)
+        self._rows.append((*numbers, self._json_end, *self._ends.values()))
         self.newest = max(self.newest, message.stop)
         return True
+
+    def _last_messages(self) -> Iterator[tuple[tuple[Any, ...], bytes]]:
+        """The last messages in the file, but for their arrays."""
+        first = max(0, self._n_written - _REMEMBERED)
+        n_numbers = len(self._layout.numbers)
+        for row, json in zip(self._table[first:].tolist(), self.json(_REMEMBERED), strict=True):
+            yield row[:n_numbers], json
+
+    def _end(self, column: str) -> int:
+        return int(self._table[-1][column]) if self._n_written else 0
 
     def write(self, *, with_rest: bool) -> None:
         """Put what is there into the file; of samples full chunks only, unless `with_rest`."""
@@ -113,6 +141,9 @@ class StreamWriter:
             if pending:
                 _extend(self._array_of(name, pending[0].dtype), np.concatenate(pending))
                 pending.clear()
+        if self._json:
+            _extend(self._group["json"], np.frombuffer(b"".join(self._json), np.uint8))
+            self._json.clear()
         rows = self._whole_rows()
         if rows:
             written = np.array(rows, self._layout.dtype)
@@ -139,7 +170,7 @@ class StreamWriter:
     def _samples_of(self, name: str, samples: NDArray[Any]) -> SampleWriter:
         if name not in self._samples:
             chunk = crepe_samples.chunk_samples(self.info.sampling_rate_hz)
-            made = crepe_samples.create(self._group, name, len(samples), samples.dtype, chunk)
+            made = crepe_samples.create(self._fields, name, len(samples), samples.dtype, chunk)
             self._samples[name] = SampleWriter(made, 0)
         writer = self._samples[name]
         if len(samples) != writer.n_channels or not np.can_cast(samples.dtype, writer.dtype):
@@ -150,11 +181,10 @@ class StreamWriter:
         return writer
 
     def _array_of(self, name: str, dtype: np.dtype[Any]) -> h5py.Dataset:
-        if name not in self._group:
-            self._group.create_dataset(
-                name, (0,), dtype, maxshape=(None,), chunks=(_ITEMS_PER_CHUNK,)
-            )
-        found = self._group[name]
+        if name not in self._fields:
+            chunks = (_ITEMS_PER_CHUNK,)
+            self._fields.create_dataset(name, (0,), dtype, maxshape=(None,), chunks=chunks)
+        found = self._fields[name]
         if not np.can_cast(dtype, found.dtype):
             raise DeviceError(f"{self._place}, {name}: {dtype}, the recording has {found.dtype}")
         return found
@@ -162,6 +192,11 @@ class StreamWriter:
     @property
     def _place(self) -> str:
         return f"{self._group.file.filename}, {self._group.name}"
+
+
+def _truncate(dataset: h5py.Dataset, n: int) -> None:
+    if dataset.shape[0] > n:
+        dataset.resize(n, axis=0)
 
 
 def _extend(dataset: h5py.Dataset, values: NDArray[Any]) -> None:

@@ -195,10 +195,9 @@ class RecordingWriter:
             starts, stops = stream.column("start"), stream.column("stop")
             self._raw[name] = RawWriter(mcs, rate_hz, starts, stops)
         elif issubclass(stream.kind, Spikes):
-            channels = group["channel"][()] if "channel" in group else np.empty(0, np.int32)
-            self._spikes[name] = SpikeWriter(mcs, rate_hz, channels)
+            self._spikes[name] = SpikeWriter(mcs, rate_hz, stream.array("channel"))
         elif issubclass(stream.kind, Delivered):
-            states = [text.decode() for text in group["messages"].fields("state")[()]]
+            states = [json.loads(said)["state"] for said in stream.json()]
             self._stimuli[name] = StimulusWriter(mcs, rate_hz, states)
 
     def _say_duration(self) -> None:
@@ -236,7 +235,7 @@ def _add_stream(file: h5py.File, name: str, info: StreamInfo) -> None:
     has_raw = mcs_writer.RECORDING + "/AnalogStream" in file
     if issubclass(kind, Segment) and np.dtype(info.dtype).kind in "iu" and not has_raw:
         raw = mcs_writer.add_raw(file, info)
-        group["samples"] = raw["ChannelData"]
+        group["fields/samples"] = raw["ChannelData"]
         group.attrs["mcs"] = raw.name
     elif issubclass(kind, Spikes):
         group.attrs["mcs"] = mcs_writer.add_spikes(file, info, name).name

@@ -63,7 +63,7 @@ class SpikeWriter:
         self._entities = [stream[f"TimeStampEntity_{channel}"] for channel in range(n_entities)]
         self._rate_hz = rate_hz
         self._pending: list[Spikes] = []
-        counts = np.bincount(channels, minlength=n_entities)
+        counts = np.bincount(channels.astype(np.int64), minlength=n_entities)
         for entity, n in zip(self._entities, counts.tolist(), strict=False):
             if entity.shape[1] != n:
                 entity.resize(n, axis=1)

@@ -313,9 +313,7 @@ def test_messages_of_somebody_elses_type_come_back(tmp_path: Path) -> None:
     record.finish()
     with Recording(tmp_path / "s.h5") as recording:
         found = recording.messages("census", 0, 1000)
-    assert all(map(same, found[:2], taken[:2]))
-    assert isinstance(found[2], Census)
-    assert found[2].name == "nul \N{SYMBOL FOR NULL}"  # HDF5's text ends at a NUL
+    assert all(map(same, found, taken))
     del sys.modules["census"]
     with Recording(tmp_path / "s.h5") as recording:
         assert recording.last("census") == 160
