@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from crepe import redis_server
+from crepe import redis_choice
 from crepe.store.memory import Memory, MemoryStore
 from crepe.store.redis_store import RedisStore
 
@@ -23,7 +23,7 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, **settings: str) -> None:
-        binary = redis_server.choose().binary
+        binary = redis_choice.choose().binary
         words = {
             "port": "0",
             "unixsocket": str(self.socket),
@@ -54,9 +54,11 @@ class Server:
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a server for tests that neither kill nor fill it."""
     server = Server(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server.url
-    server.stop()
+    try:
+        server.start()
+        yield server.url
+    finally:
+        server.stop()
 
 
 @pytest.fixture

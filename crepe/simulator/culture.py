@@ -172,5 +172,5 @@ def _spike(t_ms: NDArray[np.float64]) -> NDArray[np.float64]:
     """An extracellular spike of peak -1: a sharp trough and a slower positive wave."""
     trough = -np.exp(-(((t_ms - 0.35) / 0.12) ** 2))
     wave = 0.35 * np.exp(-(((t_ms - 0.75) / 0.22) ** 2))
-    shape: NDArray[np.float64] = trough + wave
-    return shape / -shape.min()
+    shape: NDArray[np.float64] = (trough + wave) / -(trough + wave).min()
+    return shape

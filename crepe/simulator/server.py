@@ -13,6 +13,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ class Simulator:
         """Serve until `stop`."""
         config = uvicorn.Config(make_app(self), log_level="warning", lifespan="off", ws="none")
         self._http = uvicorn.Server(config)
-        self._http.capture_signals = nullcontext  # type: ignore[method-assign]  # ours are enough
+        self._http.capture_signals = nullcontext  # type: ignore  # our own handlers are enough
         self._sockets["http"].listen(64)
         self._announce()
         try:
@@ -131,15 +132,13 @@ class Simulator:
             return
         self.is_started = True
         for name in ("data", "sawtooth"):
-            self._servers.append(
-                await asyncio.start_server(
-                    lambda _, writer, name=name: self._join(name, writer), sock=self._sockets[name]
-                )
-            )
+            join = partial(self._join, name)
+            self._servers.append(await asyncio.start_server(join, sock=self._sockets[name]))
         self._pacing = asyncio.create_task(self._pace())
 
-    def _join(self, name: str, writer: asyncio.StreamWriter) -> None:
+    def _join(self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """A new client: it gets whole blocks, from the next on."""
+        del reader
         writer.transport.set_write_buffer_limits(high=0)
         self._listeners[name].add(writer)
 

@@ -95,8 +95,11 @@ class StreamStore(Readable, Protocol):
     def delete(self, stream: str) -> None:
         """Remove a stream with all that belongs to it."""
 
-    def say(self, stream: str, payload: bytes) -> str:
-        """Append to a stream outside the clock; returns the ID."""
+    def say(self, stream: str, payload: bytes, n_kept: int | None = 10_000) -> str:
+        """Append to a stream outside the clock that keeps about `n_kept` entries, None all."""
+
+    def forget(self, stream: str, before: str) -> None:
+        """Drop what a stream outside the clock holds from before the ID `before`."""
 
     def register(self, stream: str, reader: str, position: int) -> None:
         """A reader has everything before `position`; what is after is not trimmed away."""

@@ -41,26 +41,26 @@ class MemoryStore:
 
     def __init__(self, memory: Memory | None = None, *, writer: str = "client") -> None:
         self.writer = f"{writer}-{uuid4().hex[:12]}"
-        self._memory = memory or Memory()
-        self._memory.writers.add(self.writer)
+        self.memory = memory or Memory()
+        self.memory.writers.add(self.writer)
 
     def close(self) -> None:
-        self._memory.writers.discard(self.writer)
+        self.memory.writers.discard(self.writer)
 
     # Reading
 
     def streams(self) -> list[str]:
-        with self._memory.changed:
-            return sorted(self._memory.streams)
+        with self.memory.changed:
+            return sorted(self.memory.streams)
 
     def info(self, stream: str) -> StreamInfo | None:
-        with self._memory.changed:
-            found = self._memory.streams.get(stream)
+        with self.memory.changed:
+            found = self.memory.streams.get(stream)
             return found.info if found else None
 
     def entries(self, stream: str, after: int, until: int, count: int) -> list[Entry]:
-        with self._memory.changed:
-            found = self._memory.streams.get(stream)
+        with self.memory.changed:
+            found = self.memory.streams.get(stream)
             if found is None:
                 return []
             first = bisect_right(found.entries, after, key=_stop)
@@ -68,15 +68,15 @@ class MemoryStore:
             return found.entries[first : min(last, first + count)]
 
     def first(self, stream: str) -> Entry | None:
-        with self._memory.changed:
-            found = self._memory.streams.get(stream)
+        with self.memory.changed:
+            found = self.memory.streams.get(stream)
             if found is None:
                 return None
             return found.entries[0] if found.entries else found.end
 
     def last(self, stream: str) -> Entry | None:
-        with self._memory.changed:
-            found = self._memory.streams.get(stream)
+        with self.memory.changed:
+            found = self.memory.streams.get(stream)
             if found is None:
                 return None
             return found.end or (found.entries[-1] if found.entries else None)
@@ -85,7 +85,7 @@ class MemoryStore:
         self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = 64
     ) -> list[tuple[str, Entry | Said]]:
         deadline = time.monotonic() + timeout_s
-        with self._memory.changed:
+        with self.memory.changed:
             while True:
                 found = [
                     (stream, item)
@@ -95,13 +95,13 @@ class MemoryStore:
                 left_s = deadline - time.monotonic()
                 if found or left_s <= 0:
                     return found
-                self._memory.changed.wait(left_s)
+                self.memory.changed.wait(left_s)
 
     def _after(self, stream: str, cursor: Cursor) -> Sequence[Entry | Said]:
         if isinstance(cursor, str):
             after = _number(cursor)
-            return [said for said in self._memory.said.get(stream, []) if _number(said.id) > after]
-        found = self._memory.streams.get(stream)
+            return [said for said in self.memory.said.get(stream, []) if _number(said.id) > after]
+        found = self.memory.streams.get(stream)
         if found is None:
             return []
         entries = found.entries[bisect_right(found.entries, cursor, key=_stop) :]
@@ -113,57 +113,66 @@ class MemoryStore:
     def declare(
         self, stream: str, info: StreamInfo, *, is_fresh: bool = False, takes_over: bool = False
     ) -> Entry | None:
-        with self._memory.changed:
-            before = self._memory.streams.get(stream)
+        with self.memory.changed:
+            before = self.memory.streams.get(stream)
             is_others = before is not None and before.info.writer != self.writer
             if before and is_others and not takes_over:
                 owner = before.info.writer
-                if owner in self._memory.writers:
+                if owner in self.memory.writers:
                     raise OrderError(f"{stream}: {owner} is writing it; choose another name=")
             claimed = replace(info, writer=self.writer)
             if before is None or is_fresh or before.info.session != info.session:
-                self._memory.streams[stream] = _Stream(claimed)
+                self.memory.streams[stream] = _Stream(claimed)
                 return None
             before.info = claimed
             return before.end or (before.entries[-1] if before.entries else None)
 
     def append(self, batch: Sequence[tuple[str, Entry]]) -> None:
-        with self._memory.changed:
+        with self.memory.changed:
             for stream, entry in batch:
-                found = self._memory.streams.get(stream)
+                found = self.memory.streams.get(stream)
                 if found is None or found.info.writer != self.writer:
                     owner = found.info.writer if found else "nobody"
                     raise OrderError(f"{stream}: another writer has the stream: {owner}")
                 check_order(stream, entry, found.length, found.end is not None, found.info)
             for stream, entry in batch:
-                found = self._memory.streams[stream]
+                found = self.memory.streams[stream]
                 if entry.is_end:
                     found.end = entry
                 else:
                     found.entries.append(entry)
-            self._memory.changed.notify_all()
+            self.memory.changed.notify_all()
 
     def delete(self, stream: str) -> None:
-        with self._memory.changed:
-            self._memory.streams.pop(stream, None)
+        with self.memory.changed:
+            self.memory.streams.pop(stream, None)
+            self.memory.said.pop(stream, None)
 
-    def say(self, stream: str, payload: bytes) -> str:
-        with self._memory.changed:
-            said = Said(f"{next(self._memory.numbers)}-0", payload)
-            self._memory.said.setdefault(stream, []).append(said)
-            self._memory.changed.notify_all()
+    def say(self, stream: str, payload: bytes, n_kept: int | None = 10_000) -> str:
+        with self.memory.changed:
+            said = Said(f"{next(self.memory.numbers)}-0", payload)
+            kept = self.memory.said.setdefault(stream, [])
+            kept.append(said)
+            if n_kept is not None:
+                del kept[:-n_kept]
+            self.memory.changed.notify_all()
             return said.id
+
+    def forget(self, stream: str, before: str) -> None:
+        with self.memory.changed:
+            kept = self.memory.said.get(stream, [])
+            kept[:] = [said for said in kept if _number(said.id) >= _number(before)]
 
     def register(self, stream: str, reader: str, position: int) -> None:
         """Nothing is trimmed here, so nobody's position matters."""
 
     def beat(self, actor: str, state: Mapping[str, str]) -> None:
-        with self._memory.changed:
-            self._memory.beats.setdefault(actor, {}).update(state)
+        with self.memory.changed:
+            self.memory.beats.setdefault(actor, {}).update(state)
 
     def beats(self) -> dict[str, dict[str, str]]:
-        with self._memory.changed:
-            return {actor: dict(state) for actor, state in sorted(self._memory.beats.items())}
+        with self.memory.changed:
+            return {actor: dict(state) for actor, state in sorted(self.memory.beats.items())}
 
 
 def _stop(entry: Entry) -> int:

@@ -315,16 +315,17 @@ class RedisStore:
         self._retry("UNLINK", *parts)
         self._retry("HDEL", f"{self.culture}:rates", stream)
 
-    def say(self, stream: str, payload: bytes) -> str:
+    def say(self, stream: str, payload: bytes, n_kept: int | None = 10_000) -> str:
         self._connect()
+        kept = () if n_kept is None else ("MAXLEN", "~", n_kept)
         try:
-            key = self._key(stream)
-            said: bytes = self._connection.call(
-                "XADD", key, "MAXLEN", "~", 10_000, "*", "data", payload
-            )
+            said = self._connection.call("XADD", self._key(stream), *kept, "*", "data", payload)
         except Lost as lost:
             raise StoreError(f"{lost}; it may have been said or not") from lost
-        return said.decode()
+        return str(said, "ascii")
+
+    def forget(self, stream: str, before: str) -> None:
+        self._retry("XTRIM", self._key(stream), "MINID", before)
 
     def register(self, stream: str, reader: str, position: int) -> None:
         self._retry("HSET", self._key(stream, "readers"), reader, position)

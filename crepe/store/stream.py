@@ -140,7 +140,8 @@ class Stream:
         if scale.size > 1:
             of_rows = scale[rows]
             scale = of_rows[..., None] if of_rows.ndim < samples.ndim else of_rows
-        return np.multiply(samples, scale, dtype=np.float64)
+        scaled: NDArray[np.float64] = np.multiply(samples, scale, dtype=np.float64)
+        return scaled
 
     # Waiting
 

@@ -1,0 +1,143 @@
+"""A connection whose `root` answers the original's calls."""
+
+import inspect
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from numpy.typing import NDArray
+
+from crepe.legacy.names import takes_old_names
+from crepe.legacy.rows import ahead_of, read_row
+from crepe.store.contract import Cursor, Said, StreamStore
+from crepe.store.memory import MemoryStore
+from crepe.store.redis_store import RedisStore
+from crepe.store.stream import Stream
+
+_LOOK_S = 0.5
+
+Answer = NDArray[Any] | Literal[False]
+Callback = Callable[..., Any]
+
+
+class Reader:
+    """The calls of the original's RPC root, over one stream."""
+
+    def __init__(self, store: StreamStore, name: str) -> None:
+        self.store = store
+        self.stream = Stream(store, name)
+        self._is_closed = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    @takes_old_names
+    def get_row_segment(
+        self, row: int, n_samples: int, start: int, callback: Callback | None = None
+    ) -> Answer:
+        """1 to `n_samples` samples of a channel from sample `start` on, or False if there is none.
+
+        If there is none, `callback` is called once when some arrive, on a thread of the
+        connection, with them if it takes an argument. Raises IndexError for a row that does not
+        exist and GapError for samples that are no longer kept.
+        """
+        n = self.stream.info.n_channels
+        if not 0 <= row < n:
+            raise IndexError(f"{self.stream.name}: row {row}, there are {n}")
+
+        def get(reader: "Reader") -> NDArray[Any]:
+            return read_row(reader.store, reader.stream, row, start, n_samples)
+
+        return self._get(get, n_samples, start, callback)
+
+    @takes_old_names
+    def get_stream_segment(
+        self, n_samples: int, start: int, callback: Callback | None = None
+    ) -> Answer:
+        """1 to `n_samples` samples of all channels, cut to the shortest, or False."""
+
+        def get(reader: "Reader") -> NDArray[Any]:
+            stop = max(start, min(len(reader.stream), start + n_samples))
+            return reader.stream.read(start, stop)
+
+        return self._get(get, n_samples, start, callback)
+
+    exposed_get_row_segment = get_row_segment
+    exposed_get_stream_segment = get_stream_segment
+
+    def _get(
+        self,
+        get: Callable[["Reader"], NDArray[Any]],
+        n_samples: int,
+        start: int,
+        callback: Callback | None,
+    ) -> Answer:
+        if n_samples < 1 or start < 0:
+            raise ValueError(f"{n_samples} samples from {start}, must be at least 1 from 0 on")
+        found = get(self)
+        if found.shape[-1]:
+            return found
+        if callback is not None:
+            thread = threading.Thread(target=self._call_later, args=(get, callback), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        return False
+
+    def _call_later(self, get: Callable[["Reader"], NDArray[Any]], callback: Callback) -> None:
+        reader = Reader(_another(self.store), self.stream.name)
+        try:
+            while not self._is_closed.is_set():
+                reader.wait(_LOOK_S)
+                found = get(reader)
+                if found.shape[-1]:
+                    takes_data = len(inspect.signature(callback).parameters) > 0
+                    callback(found) if takes_data else callback()
+                    return
+                if reader.stream.is_ended:
+                    return
+        finally:
+            reader.store.close()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Block until the stream or a row of it grows; False if it has ended or time is up."""
+        name = self.stream.name
+        ahead = ahead_of(name)
+        seen = [s for _, s in self.store.wait({ahead: "0-0"}, 0.0, 100_000) if isinstance(s, Said)]
+        cursors: dict[str, Cursor] = {name: len(self.stream), ahead: seen[-1].id if seen else "0-0"}
+        return bool(self.store.wait(cursors, timeout_s, 1)) and not self.stream.is_ended
+
+    def close(self) -> None:
+        """End the threads that wait for data."""
+        self._is_closed.set()
+        for thread in self._threads:
+            thread.join(timeout=2 * _LOOK_S + 2.0)
+
+
+class Connection:
+    """What `get_connection` returns; usable as a context manager."""
+
+    def __init__(self, store: StreamStore, name: str) -> None:
+        self.root = Reader(store, name)
+
+    def close(self) -> None:
+        """Disconnect; harmless to repeat."""
+        self.root.close()
+        self.root.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _another(store: StreamStore) -> StreamStore:
+    """A second way to the same streams: a store is not for two threads."""
+    if isinstance(store, MemoryStore):
+        return MemoryStore(store.memory, writer="waiting")
+    assert isinstance(store, RedisStore)
+    return RedisStore(store.url, culture=store.culture, writer="waiting")
