@@ -18,7 +18,7 @@ from crepe.hw.crepe_layout import (
     message_type,
     parts,
 )
-from crepe.hw.mcs_hdf5 import open_hdf5
+from crepe.hw.hdf5_file import one_line, open_hdf5
 from crepe.messages import Message, StreamInfo
 
 
@@ -44,7 +44,7 @@ class Recording:
             self._open()
         except (OSError, KeyError, ValueError) as error:
             self._file.close()
-            raise DeviceError(f"{path}: cannot be read: {error}") from error
+            raise DeviceError(f"{path}: cannot be read: {one_line(error)}") from error
         except DeviceError:
             self._file.close()
             raise
@@ -91,7 +91,7 @@ class Recording:
         try:
             return self._streams[name].overlapping(start, stop)
         except (OSError, ValueError) as error:
-            raise DeviceError(f"{self._path}, {name}: cannot be read: {error}") from error
+            raise DeviceError(f"{self._path}, {name}: cannot be read: {one_line(error)}") from error
 
     def close(self) -> None:
         """Close the file; harmless to repeat."""

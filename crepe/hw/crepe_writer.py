@@ -20,6 +20,7 @@ from crepe.errors import DeviceError
 from crepe.hw import mcs_writer
 from crepe.hw.crepe_layout import FORMAT, ROOT, STREAMS, TEXT, message_type
 from crepe.hw.crepe_stream import StreamWriter, create_stream
+from crepe.hw.hdf5_file import one_line
 from crepe.hw.mcs_appenders import RawWriter, SpikeWriter, StimulusWriter
 from crepe.hw.mcs_writer import About
 from crepe.messages import Delivered, Message, Segment, Spikes, StreamInfo
@@ -222,9 +223,8 @@ class RecordingWriter:
             self._is_broken = True
             there = next(parent for parent in self._path.absolute().parents if parent.exists())
             free_mb = shutil.disk_usage(there).free / 1e6
-            why = " ".join(str(error).split())
             raise DeviceError(
-                f"{self._path}: cannot be written: {why}; {free_mb:.0f} MB free on its disk"
+                f"{self._path}: cannot be written: {one_line(error)}; {free_mb:.0f} MB free on its disk"
             ) from error
 
 

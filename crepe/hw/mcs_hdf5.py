@@ -18,6 +18,7 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
 from crepe.errors import DeviceError
 from crepe.hw import instrument
+from crepe.hw.hdf5_file import one_line, open_hdf5
 from crepe.hw.instrument import EndOfData, Recorder
 from crepe.hw.pace import Pace
 from crepe.messages import Segment, StreamInfo
@@ -203,35 +204,7 @@ class McsRecording(Recorder):
             yield
         except (OSError, KeyError, ValueError, RuntimeError) as error:
             self.close()
-            raise DeviceError(f"{self._path}: cannot be read: {_one_line(error)}") from error
-
-
-def open_hdf5(path: Path) -> h5py.File:
-    """An HDF5 file opened for reading, also while it is written. Raises DeviceError."""
-    if not path.is_file():
-        raise DeviceError(f"{path}: {'is no file' if path.exists() else 'does not exist'}")
-    try:
-        return _open(path)
-    except OSError as error:
-        if isinstance(error, PermissionError):
-            raise DeviceError(f"{path}: may not be read by you") from error
-        if "truncated" in str(error):
-            size = path.stat().st_size
-            raise DeviceError(
-                f"{path}: truncated: {size} bytes, its header says more; copy it again"
-            ) from error
-        if not h5py.is_hdf5(path):
-            raise DeviceError(f"{path}: not an HDF5 file") from error
-        raise DeviceError(f"{path}: cannot be opened: {_one_line(error)}") from error
-
-
-def _open(path: Path) -> h5py.File:
-    try:
-        return h5py.File(path, "r", locking=False)  # a writer's lock must not keep readers out
-    except OSError as error:
-        if "locking flag" not in str(error):
-            raise
-        return h5py.File(path, "r")  # this very process has it open with a lock
+            raise DeviceError(f"{self._path}: cannot be read: {one_line(error)}") from error
 
 
 def _pick(groups: dict[str, Any], wanted: str) -> str | None:
@@ -270,7 +243,3 @@ def _scale_uv(channel: Any) -> float:
 def _origin_t_ns(data: h5py.Group, first_us: int) -> int:
     ticks = int(data.attrs.get("DateInTicks", 0))
     return (ticks - EPOCH_TICKS) * 100 + first_us * 1000 if ticks > EPOCH_TICKS else 0
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
