@@ -224,7 +224,8 @@ class RecordingWriter:
             there = next(parent for parent in self._path.absolute().parents if parent.exists())
             free_mb = shutil.disk_usage(there).free / 1e6
             raise DeviceError(
-                f"{self._path}: cannot be written: {one_line(error)}; {free_mb:.0f} MB free on its disk"
+                f"{self._path}: cannot be written: {one_line(error)}; "
+                f"{free_mb:.0f} MB free on its disk"
             ) from error
 
 
