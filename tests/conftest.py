@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from fakeredis import FakeRedisConnection, FakeServer
 
 from crepe import redis_choice
+from crepe.store import connection
 from crepe.store.memory import Memory, MemoryStore
 from crepe.store.redis_store import RedisStore
 
@@ -79,39 +81,24 @@ StoreMaker = Callable[[str], MemoryStore | RedisStore]
 
 
 @pytest.fixture(params=["memory", "redis", "fakeredis"])
-def make_store(request: pytest.FixtureRequest) -> Iterator[StoreMaker]:
+def make_store(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[StoreMaker]:
     """Makes stores over the same streams, one for each writer's name."""
     made: list[MemoryStore | RedisStore] = []
-    if request.param == "memory":
-        memory = Memory()
+    memory, culture = Memory(), f"test{time.monotonic_ns()}"
+    if request.param == "fakeredis":
+        kind = {"connection_class": FakeRedisConnection, "server": FakeServer(server_type="redis")}
+        monkeypatch.setattr(connection, "parse_url", lambda url: dict(kind))
+    url = request.getfixturevalue("redis_url") if request.param == "redis" else "unix://fake"
 
-        def make(writer: str) -> MemoryStore | RedisStore:
+    def make(writer: str) -> MemoryStore | RedisStore:
+        if request.param == "memory":
             made.append(MemoryStore(memory, writer=writer))
-            return made[-1]
-    else:
-        url = request.getfixturevalue("redis_url" if request.param == "redis" else "fake_url")
-        culture = f"test{time.monotonic_ns()}"
-
-        def make(writer: str) -> MemoryStore | RedisStore:
+        else:
             made.append(RedisStore(url, culture=culture, writer=writer))
-            return made[-1]
+        return made[-1]
 
     yield make
     for store in made:
         store.close()
-
-
-@pytest.fixture(scope="session")
-def fake_url() -> Iterator[str]:
-    """The URL of a fakeredis server, which speaks the protocol over TCP."""
-    from threading import Thread
-
-    from fakeredis import TcpFakeServer
-
-    server = TcpFakeServer(("127.0.0.1", 0), server_type="redis")
-    server.daemon_threads = True
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"redis://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()

@@ -127,13 +127,19 @@ class RedisStore:
             log.warning("%s: sent %d entries again", self._key(stream), len(missing))
 
     def _retry(self, *words: str | bytes | int | float) -> Any:
-        """A command that may be repeated: goes on after a lost connection."""
+        """A command that may be repeated: goes on after a lost connection.
+
+        Raises StoreError when it is lost again and again for longer than this store is patient.
+        """
+        deadline = time.monotonic() + self._patience_s
         while True:
             self._connect()
             try:
                 return self._connection.call(*words)
             except Lost as lost:
                 log.warning("lost Redis: %s", lost)
+                if time.monotonic() > deadline:
+                    raise StoreError(f"{words[0]!s}: {lost}") from lost
 
     def close(self) -> None:
         self._connection.disconnect()
