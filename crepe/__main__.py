@@ -3,7 +3,6 @@
 import json
 import logging
 import sys
-import time
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from crepe import __version__, config, places, redis_server, session
-from crepe.errors import ConfigError, CrepeError, StoreError
+from crepe.errors import ConfigError, CrepeError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -73,6 +72,7 @@ def up(
     foreground: Annotated[bool, typer.Option(help="Become supervisord.")] = False,
 ) -> None:
     """Start all programs of an experiment; they run until `crepe down`."""
+    from crepe.play import ready_store
     from crepe.supervise import control
 
     found = config.load(experiment)
@@ -91,6 +91,8 @@ def up(
         session_is="resume" if resume and left else "new",
         foreground=foreground,
     )
+    with ready_store(found):
+        pass
     console.print(redis_server.redis_cli_line(places.var_directory()) + " looks into the streams")
 
 
@@ -134,13 +136,14 @@ def _run_culture(experiment: config.Experiment) -> None:
 
 def _run_actor(experiment: config.Experiment, program: str) -> None:
     from crepe.runner import Runner
+    from crepe.store.locate import find_url
     from crepe.store.redis_store import RedisStore
 
     now = session.current()
     if now is None:
         raise ConfigError("no session has begun; start the programs with `crepe up`")
     store = RedisStore(
-        _wait_for_url(),
+        find_url(patience_s=float("inf")),
         culture=experiment.name,
         writer=program,
         patience_s=float("inf"),
@@ -151,16 +154,6 @@ def _run_actor(experiment: config.Experiment, program: str) -> None:
     Runner(
         experiment, program, store, session=now.id, recordings=recordings, since_ms=since_ms
     ).run()
-
-
-def _wait_for_url() -> str:
-    from crepe.store.locate import find_url
-
-    while True:
-        try:
-            return find_url()
-        except StoreError:
-            time.sleep(0.1)
 
 
 @app.command()

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from crepe import config, places, session
 from crepe.config import Experiment
-from crepe.errors import ConfigError, CrepeError, StoreError
+from crepe.errors import ConfigError, CrepeError
 from crepe.hw.instrument import open_recorder
 from crepe.scoreboard import GAME, Score, board, gather, points, trial_line
 from crepe.store import Store
@@ -23,7 +23,8 @@ from crepe.supervise import control
 FILE_EXPERIMENT = Path("config") / "file.toml"
 SPIKE_BAND_HZ = (300.0, 3000.0)
 DRAIN_S = 30.0
-START_S = 20.0
+START_S = 60.0
+NO_ACTORS = ("redis", "culture")
 
 
 def prepare(
@@ -88,7 +89,7 @@ def running(experiment: Experiment) -> Iterator[Store]:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         control.up(experiment.programs, experiment.path, session_is="new")
-        with _store(experiment) as store:
+        with ready_store(experiment) as store:
             yield store
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C must leave no process
@@ -97,15 +98,26 @@ def running(experiment: Experiment) -> Iterator[Store]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _store(experiment: Experiment) -> Store:
+def ready_store(experiment: Experiment) -> Store:
+    """The store, once every actor of the session says that it runs. Raises CrepeError."""
     deadline = time.monotonic() + START_S
+    store = Store(culture=experiment.name, patience_s=START_S)
+    now = session.current()
+    names = [program.name for program in experiment.programs if program.name not in NO_ACTORS]
     while True:
-        try:
-            return Store(culture=experiment.name)
-        except StoreError:
-            must_run(control.status())
-            if time.monotonic() > deadline:
-                raise
+        beats = store.actors()
+        states = {
+            name: beats[name]["state"]
+            for name in names
+            if name in beats and now and beats[name].get("session") == now.id
+        }
+        late = [name for name in names if states.get(name) not in ("running", "ended")]
+        if not late:
+            return store
+        must_run(control.status())
+        if time.monotonic() > deadline:
+            said = ", ".join(f"{name} ({states.get(name, 'not heard of')})" for name in late)
+            raise CrepeError(f"after {START_S:.0f} s not all programs run: {said}; see var/log")
         time.sleep(0.05)
 
 

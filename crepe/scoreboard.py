@@ -59,7 +59,7 @@ def gather(store: Store, score: Score, cursors: dict[str, int]) -> None:
         cursors[name] = length
     if GAME in store:
         score.is_over = store[GAME].is_ended
-    if "result" in store and "data" in store:
+    if score.outcomes or any(state.phase == "stimulation" for state in score.states):
         score.decision_ms += latencies_ms(store, "data", "result", cursors)
     if "data" in store:
         data = store["data"]
@@ -71,7 +71,7 @@ def gather(store: Store, score: Score, cursors: dict[str, int]) -> None:
 def latencies_ms(store: Store, source: str, made: str, cursors: dict[str, int]) -> list[float]:
     """From the time of a segment to that of what was made of it, joined by sample index."""
     first, then = store[source], store[made]
-    start, stop = cursors.get(f"{made}:latency", then.first), len(then)
+    start, stop = cursors.get(f"{made}:latency", len(then)), len(then)
     cursors[f"{made}:latency"] = stop
     arrived = np.array(first.times_ns(start, stop + first.info.longest_samples))
     made_of = np.array(then.times_ns(start, stop))

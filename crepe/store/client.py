@@ -56,12 +56,12 @@ class Store:
         url: str | Path | StreamStore | None = None,
         *,
         culture: str = CULTURE,
-        patience_s: float = 5.0,
+        patience_s: float = 2.0,
     ) -> None:
         self.culture = culture
         self._kept: Readable
         if url is None or (isinstance(url, str) and "://" in url):
-            url = url or find_url()
+            url = url or find_url(patience_s)
             is_memory = url.startswith("memory://")
             self._kept = (
                 MemoryStore()

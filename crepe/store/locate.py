@@ -2,19 +2,34 @@
 
 import os
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
 from crepe import places
 from crepe.errors import StoreError
 
+_POLL_S = 0.05
 
-def find_url() -> str:
+
+def find_url(patience_s: float = 0.0) -> str:
     """CREPE_REDIS, else the socket of the CREPE server that this user runs.
 
     Only a socket in a private run directory counts, so that a stranger's server on port 6379 is
-    never taken for ours. Raises StoreError if there is none, or more than one to choose from.
+    never taken for ours. Raises StoreError if after `patience_s` there is none, or more than one
+    to choose from.
     """
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return _find()
+        except StoreError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(_POLL_S)
+
+
+def _find() -> str:
     chosen = os.environ.get("CREPE_REDIS")
     if chosen:
         return chosen
