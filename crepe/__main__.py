@@ -139,6 +139,7 @@ def _run_actor(experiment: config.Experiment, program: str) -> None:
     from crepe.store.locate import find_url
     from crepe.store.redis_store import RedisStore
 
+    experiment.in_program(program)  # a wrong name is said at once
     now = session.current()
     if now is None:
         raise ConfigError("no session has begun; start the programs with `crepe up`")

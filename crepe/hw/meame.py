@@ -1,5 +1,6 @@
 """The MEAME client: samples over TCP, stimulation over HTTP calls to the DSP."""
 
+import logging
 import socket
 import time
 from collections.abc import Sequence
@@ -10,14 +11,18 @@ from crepe.electrodes import MCS_60_LABELS, MCS_REFERENCE
 from crepe.errors import DeviceError
 from crepe.hw import meame_wire as wire
 from crepe.hw.instrument import Recorder, Settings, Stimulator
-from crepe.hw.meame_http import Control, HttpControl, Server, find_server
+from crepe.hw.meame_http import SIMULATOR, SIMULATOR_FILE, Control, HttpControl, Server, find_server
 from crepe.hw.meame_wire import Function, Register
 from crepe.messages import Segment, Stimulus, StreamInfo
+
+log = logging.getLogger(__name__)
 
 _CONNECT_S = 5.0
 _GROUP = 0  # one train runs at a time, so one group is enough
 _DAC_BITS = 0x3F00  # of register 9100: the six DACs
 _RECEIVE_BYTES = 1 << 18
+_MEASURE_S = 10.0
+_RATE_TOLERANCE = 0.15  # MEAME's rates are further apart
 
 
 class RecorderSettings(Settings):
@@ -47,15 +52,23 @@ class MeameRecorder(Recorder):
         self._socket: socket.socket | None = None
         self._block = bytearray()
         self._position = 0
+        self._measured_from: tuple[float, int] | None = None  # monotonic time, position
 
     def open(self, position: int) -> StreamInfo:
         settings = self._settings
         self.close()
         server = find_server(settings.location, settings.data_port, settings.wait_s)
         with HttpControl(server) as control:
-            control.connect(settings.sampling_rate_hz, settings.segment_samples)
-            control.start()
             is_simulated = control.is_our_simulator()
+            if settings.location == SIMULATOR and not is_simulated:
+                raise DeviceError(
+                    f"{server.name}: does not prove that it is the simulator of {SIMULATOR_FILE}; "
+                    "is it running?"
+                )
+            control.connect(settings.sampling_rate_hz, settings.segment_samples)
+            if is_simulated:
+                self._check(server, control.acquisition())
+            control.start()
         try:
             self._socket = socket.create_connection((server.host, server.data_port), _CONNECT_S)
         except OSError as error:
@@ -66,6 +79,7 @@ class MeameRecorder(Recorder):
         self._server = server
         self._position = position
         self._block.clear()
+        self._measured_from = None
         return StreamInfo(
             sampling_rate_hz=float(settings.sampling_rate_hz),
             labels=MCS_60_LABELS,
@@ -77,6 +91,15 @@ class MeameRecorder(Recorder):
             is_simulated=is_simulated,
             source=f"MEAME {server.host}:{server.http_port}",
         )
+
+    def _check(self, server: Server, found: tuple[int, int]) -> None:
+        """A server that another client has configured ignores what this one asked for."""
+        asked = (self._settings.sampling_rate_hz, self._settings.segment_samples)
+        if found != asked:
+            raise DeviceError(
+                f"{server.name}: runs at {found[0]} Hz in segments of {found[1]} samples, "
+                f"asked for {asked[0]} Hz and {asked[1]}; restart it to change that"
+            )
 
     def read(self, timeout_s: float) -> Segment | None:
         if self._socket is None or self._server is None:
@@ -101,7 +124,20 @@ class MeameRecorder(Recorder):
         samples = wire.unpack_block(self._block, n)
         self._block = bytearray()
         start, self._position = self._position, self._position + n
+        self._measure()
         return Segment(start, self._position, samples, time.time_ns())
+
+    def _measure(self) -> None:
+        """Say so if samples come at another rate: MEAME keeps the first setting until restarted."""
+        now_s = time.monotonic()
+        began_s, began = self._measured_from or (now_s, self._position)
+        if now_s - began_s >= _MEASURE_S:
+            asked_hz = self._settings.sampling_rate_hz
+            found_hz = (self._position - began) / (now_s - began_s)
+            if abs(found_hz / asked_hz - 1) > _RATE_TOLERANCE:
+                log.warning("data port: %.0f samples/s, asked for %d", found_hz, asked_hz)
+            began_s, began = now_s, self._position
+        self._measured_from = (began_s, began)
 
     def close(self) -> None:
         if self._socket is not None:
@@ -142,10 +178,14 @@ class MeameStimulator(Stimulator):
             if label not in MCS_60_LABELS or label == MCS_REFERENCE:
                 return f"electrode {label}: cannot be stimulated on a 60MEA"
         try:
-            wire.compile_pulse(stimulus.phases)
-            wire.period_ticks(stimulus.rate_hz)
+            _, sideband = wire.compile_pulse(stimulus.phases)
+            period = wire.period_ticks(stimulus.rate_hz)
         except ValueError as error:
             return str(error)
+        taken = sum(ticks for _, ticks in wire.play(sideband))
+        if taken >= period:
+            ms = wire.TICK_US / 1000
+            return f"pulse and blanking take {taken * ms:g} ms, the period is {period * ms:g} ms"
         return None
 
     def start(self, stimulus: Stimulus) -> None:
@@ -193,6 +233,8 @@ class MeameStimulator(Stimulator):
         self._prepared = stimulus.number
 
     def stop(self) -> None:
+        if not self._is_proven:  # nothing was started there, and it may be somebody's experiment
+            raise DeviceError(f"{self._settings.location}: not proven to be CREPE's own simulator")
         self._prepared = 0
         for group in range(wire.N_GROUPS):
             self._call(Function.DISABLE_GROUP, {Register.GROUP: group})

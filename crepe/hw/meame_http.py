@@ -39,14 +39,16 @@ def find_server(location: str, data_port: int, wait_s: float) -> Server:
 
     Raises DeviceError if the simulator has not said within `wait_s` where it is.
     """
+    path = places.run_directory() / SIMULATOR_FILE
     if location != SIMULATOR:
         host, _, port = location.rpartition(":")
         if not host:
             host, port = location, "8888"
         if not port.isdigit():
             raise ConfigError(f"device meame://{location}: must be meame://HOST:PORT")
-        return Server(host, int(port), data_port)
-    path = places.run_directory() / SIMULATOR_FILE
+        known = places.read_json(path) or {}
+        nonce = known["nonce"] if known.get("http_port") == int(port) else ""
+        return Server(host, int(port), data_port, nonce)
     deadline = time.monotonic() + wait_s
     while (found := places.read_json(path)) is None:
         if time.monotonic() > deadline:
@@ -112,6 +114,11 @@ class HttpControl(Control):
         """Configure acquisition; a server that is configured already ignores this silently."""
         body = {"samplerate": sampling_rate_hz, "segmentLength": segment_samples}
         self._ask("POST", "/DAQ/connect", body)
+
+    def acquisition(self) -> tuple[int, int]:
+        """Sampling rate and segment length; of our own simulator only, MEAME does not tell."""
+        found = json.loads(self._ask("GET", "/simulator/acquisition"))
+        return found["samplerate"], found["segmentLength"]
 
     def start(self) -> None:
         """Start acquisition; harmless to repeat."""

@@ -15,6 +15,7 @@ N_CHANNELS = 60
 TICK_US = 20.0
 TICKS_PER_S = 50_000
 UA_PER_DIGIT = 0.05
+LARGEST_UA = 1500.0  # of the DAC; its codes reach further
 MV_PER_DIGIT = 0.571
 ZERO_DIGIT = 0x8000  # DAC values are offset binary
 N_GROUPS = 3
@@ -22,6 +23,8 @@ N_GROUPS = 3
 SIDEBAND_STIMULATE = 0x19  # amplifier protected, stimulation switch closed, stimulus selected
 SIDEBAND_BLANK = 0x01  # amplifier protected
 _BLANK_TICKS = 200  # 4 ms after the pulse; 2 to 10 ms are usual (Wagenaar & Potter 2002)
+_RATES_HZ = (0.01, 100)  # period of 500 ticks at least, chosen
+_LONGEST_US = 1024 * TICK_US  # what one pattern word holds
 MODE_AUTO = 0b11  # the switch follows the sideband; 00 is manual
 
 
@@ -168,9 +171,14 @@ def compile_pulse(phases: Sequence[tuple[float, float]]) -> tuple[list[int], lis
     dac = []
     total = 0
     for i, (current_ua, width_us) in enumerate(phases):
+        if not TICK_US <= width_us <= _LONGEST_US or width_us % TICK_US:
+            raise ValueError(
+                f"phase {i}: {width_us:g} us, must be a multiple of {TICK_US:g} us "
+                f"up to {_LONGEST_US:g} us"
+            )
+        if not abs(current_ua) <= LARGEST_UA:
+            raise ValueError(f"phase {i}: {current_ua:g} uA, limit {LARGEST_UA:g} uA")
         ticks = round(width_us / TICK_US)
-        if ticks * TICK_US != width_us:
-            raise ValueError(f"phase {i}: {width_us:g} us, must be a multiple of {TICK_US:g} us")
         digits = round(current_ua / UA_PER_DIGIT)
         if abs(digits * UA_PER_DIGIT - current_ua) > 1e-9:
             raise ValueError(f"phase {i}: {current_ua:g} uA, must be a multiple of 0.05 uA")
@@ -185,10 +193,9 @@ def compile_pulse(phases: Sequence[tuple[float, float]]) -> tuple[list[int], lis
 
 def period_ticks(rate_hz: float) -> int:
     """The stimulation period that comes nearest to a rate. Raises ValueError."""
-    ticks = round(TICKS_PER_S / rate_hz)
-    if not 500 <= ticks < 2**31:
-        raise ValueError(f"{rate_hz:g} Hz, the DSP is driven with at most 100 Hz")
-    return ticks
+    if not _RATES_HZ[0] <= rate_hz <= _RATES_HZ[1]:
+        raise ValueError(f"{rate_hz:g} Hz, the DSP is driven with {_RATES_HZ[0]} to {_RATES_HZ[1]}")
+    return round(TICKS_PER_S / rate_hz)
 
 
 _INDEX = {label: i for i, label in enumerate(MCS_60_LABELS)}

@@ -163,6 +163,8 @@ class Culture:
             found += self._artefact[:, None] * np.exp(-t_ms / ARTEFACT_MS)
             self._artefact *= np.exp(-1 / ARTEFACT_MS)
             self._artefact[self._artefact < 0.1] = 0
+        if self._blanked_until.max() <= self._now_ms:
+            return
         t_ms = self._now_ms + np.arange(self.block_samples) / self.block_samples
         is_held = t_ms < self._blanked_until[:, None]
         found[is_held] = np.broadcast_to(self._drift[:, None], found.shape)[is_held]

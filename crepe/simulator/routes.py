@@ -77,6 +77,12 @@ def make_app(simulator: "Simulator") -> ASGIApp:
     async def prove(request: Request) -> Response:
         return PlainTextResponse(proof(simulator.nonce, request.query_params["challenge"]))
 
+    async def acquisition(request: Request) -> Response:
+        """What MEAME does not tell: how it is configured."""
+        del request
+        rate_hz = round(simulator.instrument.sampling_rate_hz)
+        return JSONResponse({"samplerate": rate_hz, "segmentLength": simulator.segment_samples})
+
     routes: list[tuple[str, str, Handler]] = [
         ("GET", "/", home),
         ("GET", "/status", status),
@@ -89,6 +95,7 @@ def make_app(simulator: "Simulator") -> ASGIApp:
         ("POST", "/dsp/write", write),
         ("POST", "/aux/logmsg", logmsg),
         ("GET", "/simulator/proof", prove),
+        ("GET", "/simulator/acquisition", acquisition),
     ]
     return _lenient(
         Starlette(

@@ -5,6 +5,7 @@ another, nor with a block of samples.
 """
 
 import asyncio
+import errno
 import logging
 import os
 import secrets
@@ -32,6 +33,7 @@ from crepe.simulator.settings import SimulatorSettings
 log = logging.getLogger(__name__)
 
 _CLIENT_S = 5.0  # a client that is so far behind is dropped
+_KEEP_ALIVE_S = 3600  # a stimulator's connection must not end between two trains
 _PORTS_TRIED = 200
 
 
@@ -56,7 +58,15 @@ class Simulator:
         self._sawtooth_at = 0
         self._servers: list[asyncio.Server] = []
         self._pacing: asyncio.Task[None] | None = None
-        self._http: uvicorn.Server | None = None
+        self._http = uvicorn.Server(
+            uvicorn.Config(
+                make_app(self),
+                log_level="warning",
+                lifespan="off",
+                ws="none",
+                timeout_keep_alive=_KEEP_ALIVE_S,
+            )
+        )
 
     @property
     def http_port(self) -> int:
@@ -72,30 +82,27 @@ class Simulator:
 
     async def run(self) -> None:
         """Serve until `stop`."""
-        config = uvicorn.Config(make_app(self), log_level="warning", lifespan="off", ws="none")
-        self._http = uvicorn.Server(config)
         self._http.capture_signals = nullcontext  # type: ignore  # our own handlers are enough
-        self._sockets["http"].listen(64)
+        self._sockets["http"].listen(64)  # there may be no listener yet on a port the system chose
         self._announce()
         try:
             await self._http.serve(sockets=[self._sockets["http"]])
         finally:
             (self._run_directory / SIMULATOR_FILE).unlink(missing_ok=True)
-            if self._pacing is not None:
-                self._pacing.cancel()
-                with suppress(asyncio.CancelledError):
-                    await self._pacing
             for server in self._servers:
                 server.close()
             for writer in (w for listeners in self._listeners.values() for w in listeners):
                 writer.transport.abort()
             for each in self._sockets.values():
                 each.close()
+            if self._pacing is not None:
+                self._pacing.cancel()
+                with suppress(asyncio.CancelledError):
+                    await self._pacing  # raises what ended it, if something did
 
     def stop(self) -> None:
         """End `run`; call it in the event loop."""
-        if self._http is not None:
-            self._http.should_exit = True
+        self._http.should_exit = True
 
     def _announce(self) -> None:
         places.write_json(
@@ -135,6 +142,7 @@ class Simulator:
             join = partial(self._join, name)
             self._servers.append(await asyncio.start_server(join, sock=self._sockets[name]))
         self._pacing = asyncio.create_task(self._pace())
+        self._pacing.add_done_callback(lambda _: self.stop())  # without samples it is no use
 
     def _join(self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """A new client: it gets whole blocks, from the next on."""
@@ -181,13 +189,13 @@ def _bound(settings: SimulatorSettings, port: int) -> socket.socket:
         try:
             found.bind((settings.host, candidate))
             if candidate:
-                found.listen(64)  # only now is another's listener on this port noticed
-                return found
+                found.listen(64)  # claims it: another that has bound it, too, is refused from now
             return found
         except OSError as error:
             found.close()
-            if n == 1:
-                raise DeviceError(f"port {candidate}: {error.strerror}; choose another") from error
+            if n == 1 or error.errno != errno.EADDRINUSE:
+                place = f"{settings.host} port {candidate}"
+                raise DeviceError(f"{place}: {error.strerror}; choose another") from error
     raise DeviceError(f"ports {port} to {port + n - 1}: all taken, one must be free")
 
 
