@@ -1,0 +1,98 @@
+"""The simulated culture: seeded, whole however it is cut, answering currents and nothing else."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crepe.electrodes import MCS_60_LABELS
+from crepe.simulator.culture import Culture
+from crepe.simulator.dsp import Shot
+from crepe.simulator.instrument import SimulatedMeame
+from crepe.simulator.settings import SimulatorSettings
+
+PULSE = ((-10.0, 200.0), (10.0, 200.0))
+BOTTOM = tuple(MCS_60_LABELS.index(label) for label in ("48", "38", "28", "78", "68", "58"))
+
+
+def shot(electrodes=BOTTOM, phases=PULSE, blanked=(), blanked_us=0.0):
+    return Shot(0, tuple(electrodes), phases, tuple(blanked), blanked_us)
+
+
+def culture(seed=1, **more):
+    return Culture(SimulatorSettings(seed=seed, **more), MCS_60_LABELS, 10_000.0)
+
+
+def run(found, n_ms, pulses=()):
+    blocks = [found.block([shot()] if ms in pulses else []) for ms in range(n_ms)]
+    return np.concatenate([b for b, _ in blocks], axis=1), [len(fired) for _, fired in blocks]
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=10))
+def test_the_same_seed_gives_the_same_samples_however_they_are_asked_for(parts):
+    whole = SimulatedMeame(SimulatorSettings(seed=4)).advance(sum(parts))
+    again = SimulatedMeame(SimulatorSettings(seed=4))
+    np.testing.assert_array_equal(np.concatenate([again.advance(n) for n in parts], axis=1), whole)
+
+
+def test_another_seed_is_another_culture():
+    assert not np.array_equal(run(culture(1), 50)[0], run(culture(2), 50)[0])
+
+
+def test_cells_fire_by_themselves_at_plausible_rates():
+    found = culture()
+    _, fired = run(found, 5000)
+    rate_hz = sum(fired) / 5 / found.n_cells
+    assert 0.2 < rate_hz < 5
+
+
+def test_a_pulse_is_answered_within_some_milliseconds_and_then_it_is_over():
+    pulses = range(100, 3000, 100)
+    _, fired = run(culture(), 3000, pulses)
+    after = np.mean([sum(fired[p + 1 : p + 20]) for p in pulses])
+    later = np.mean([sum(fired[p + 60 : p + 79]) for p in pulses])
+    assert after > 3 * later
+    assert later < 15
+
+
+@pytest.mark.parametrize("phases", [((10.0, 200.0),), ((-0.05, 20.0), (0.05, 20.0)), ()])
+def test_currents_that_reach_no_threshold_are_not_answered(phases):
+    first, second = culture(), culture()
+    for _ in range(200):
+        _, a = first.block([shot(phases=phases)])
+        _, b = second.block([])
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_silenced_culture_fires_no_cell_whatever_reaches_it():
+    _, fired = run(culture(silenced=True), 1000, range(0, 1000, 50))
+    assert sum(fired) == 0
+
+
+def test_the_artefact_is_seen_where_amplifiers_are_open_and_held_off_where_not():
+    found = culture(silenced=True)
+    run(found, 10)
+    voltage, _ = found.block([shot(blanked=range(30), blanked_us=5000.0)])
+    near = BOTTOM[-1]
+    assert near >= 30
+    assert np.abs(voltage[near]).max() > 1000
+    assert np.abs(voltage[:30]).max() < 60
+
+
+def test_the_reference_electrode_is_quiet():
+    voltage, _ = run(culture(), 2000)
+    rms = voltage.std(axis=1)
+    assert rms[MCS_60_LABELS.index("15")] < 0.3 * np.median(rms)
+
+
+def test_ground_truth_says_which_cell_fired_when():
+    instrument = SimulatedMeame(SimulatorSettings(seed=2))
+    instrument.advance(10_000)
+    truth = instrument.truth(0, 10_000)
+    assert len(truth.sample) == len(truth.channel) > 50
+    assert (np.diff(truth.sample) >= 0).all()
+    assert (
+        len(instrument.truth(2000, 3000).sample)
+        == ((truth.sample >= 2000) & (truth.sample < 3000)).sum()
+    )
