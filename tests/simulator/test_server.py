@@ -1,0 +1,184 @@
+"""The simulated MEAME on the wire: routes, ports, framing, proof, and the client against it."""
+
+import socket
+
+import numpy as np
+import pytest
+import urllib3
+
+from crepe import places
+from crepe.errors import DeviceError
+from crepe.hw import meame_wire as wire
+from crepe.hw.instrument import open_recorder, open_stimulator
+from crepe.hw.meame_http import HttpControl, Server, find_server, proof
+from crepe.messages import Stimulus
+from crepe.simulator.instrument import SimulatedMeame
+from crepe.simulator.server import running_simulator
+from crepe.simulator.settings import SimulatorSettings
+
+SETTINGS = SimulatorSettings(seed=3, http_port=0, data_port=0, sawtooth_port=0)
+TRAIN = Stimulus(9, 10, 1, 10, ("48", "38"), ((-10.0, 200.0), (10.0, 200.0)), 20.0, 5)
+
+
+@pytest.fixture
+def simulator(tmp_path, monkeypatch):
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "v"))
+    with running_simulator(SETTINGS, places.run_directory()) as found:
+        find_server("simulator", 0, 20.0)
+        yield found
+
+
+@pytest.fixture
+def ask(simulator):
+    with urllib3.PoolManager(retries=False) as pool:
+
+        def ask(verb, path, body=None):
+            url = f"http://127.0.0.1:{simulator.http_port}{path}"
+            return pool.request(verb, url, body=body, redirect=False)
+
+        yield ask
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "body", "status"),
+    [
+        ("GET", "/", None, 200),
+        ("GET", "/DAQ/stop", None, 200),
+        ("GET", "/daq//STOP/", None, 200),
+        ("POST", "/DSP/call/", b'{"FUNC": 8, "argaddrs": [], "argVals": [], "more": 1}', 200),
+        ("POST", "/DSP/call", b"", 500),
+        ("POST", "/DSP/call", b'{"func": 8}', 500),
+        ("POST", "/DSP/call", b'{"func": -1, "argAddrs": [], "argVals": []}', 500),
+        ("POST", "/DSP/write", b'{"addresses": [4096, 4100], "values": [1]}', 500),
+        ("POST", "/aux/logmsg/", b"any text", 200),
+        ("POST", "/status", b"", 405),
+        ("GET", "/DSP/call", None, 405),
+        ("GET", "/nowhere", None, 404),
+    ],
+)
+def test_routes_answer_as_meame_does(ask, verb, path, body, status):
+    answer = ask(verb, path, body)
+    assert answer.status == status
+    if status == 405:
+        assert answer.headers["Allow"]
+    if status == 200 and path != "/":
+        assert answer.data == b""
+
+
+def test_a_port_opens_with_the_start_and_not_before(simulator, ask):
+    def connects():
+        with socket.socket() as trial:
+            trial.settimeout(2)
+            return trial.connect_ex(("127.0.0.1", simulator.data_port)) == 0
+
+    assert ask("GET", "/DAQ/start").status == 200
+    assert ask("GET", "/status").json() == {"isAlive": False, "dspAlive": True}
+    assert ask("POST", "/DAQ/connect", b'{"samplerate": 10000, "segmentLength": 100}').status == 200
+    assert ask("POST", "/DAQ/connect", b'{"samplerate": 20000, "segmentLength": 50}').status == 200
+    assert ask("GET", "/DAQ/start").status == 200
+    assert connects()
+    assert ask("GET", "/status").json()["isAlive"] is True
+    assert simulator.segment_samples == 100
+
+
+def test_the_recorder_gets_the_simulators_samples_in_order(simulator):
+    recorder = open_recorder("meame://simulator", segment_samples=50)
+    info = recorder.open(700)
+    segments = [recorder.read(5.0) for _ in range(20)]
+    recorder.close()
+    assert info.is_simulated
+    assert info.labels[14] == "15"
+    assert [s.start for s in segments] == list(range(700, 1700, 50))
+    got = np.concatenate([s.samples for s in segments], axis=1)
+    truth = SimulatedMeame(SETTINGS).advance(20_000)
+    starts = [at for at in range(0, 19_000, 50) if (truth[:, at : at + 50] == got[:, :50]).all()]
+    assert len(starts) == 1
+    np.testing.assert_array_equal(got, truth[:, starts[0] : starts[0] + 1000])
+
+
+def test_two_clients_get_the_same_blocks_and_the_sawtooth_its_formula(simulator):
+    recorder = open_recorder("meame://simulator")
+    recorder.open(0)
+    with socket.create_connection(("127.0.0.1", simulator.sawtooth_port)) as saw:
+        data = b""
+        while len(data) < wire.block_bytes(100):
+            data += saw.recv(wire.block_bytes(100) - len(data))
+    recorder.close()
+    np.testing.assert_array_equal(wire.unpack_block(data, 100), wire.sawtooth(0, 100))
+
+
+def test_only_who_knows_the_nonce_is_our_simulator(simulator):
+    ours = find_server("simulator", 0, 1.0)
+    with HttpControl(ours) as control:
+        assert control.is_our_simulator()
+    with HttpControl(ours._replace(nonce="0" * 64)) as control:
+        assert not control.is_our_simulator()
+    with HttpControl(Server("127.0.0.1", ours.http_port, 0)) as control:
+        assert not control.is_our_simulator()
+    assert proof("a", "b") != proof("b", "a")
+
+
+def test_a_server_that_proves_nothing_is_not_stimulated(simulator):
+    (places.run_directory() / "simulator.json").unlink()
+    stimulator = open_stimulator(f"meame://127.0.0.1:{simulator.http_port}")
+    stimulator.open()
+    assert "not CREPE's own simulator" in stimulator.refusal(TRAIN)
+    with pytest.raises(DeviceError, match="not CREPE's own simulator"):
+        stimulator.prepare(TRAIN)
+    with pytest.raises(DeviceError, match="is not prepared"):
+        stimulator.start(TRAIN)
+    stimulator.close()
+    assert simulator.instrument.dsp.advance(100_000) == []
+
+
+def test_a_train_fires_at_its_rate_until_it_is_stopped(simulator):
+    dsp = simulator.instrument.dsp
+    stimulator = open_stimulator("meame://simulator")
+    stimulator.open()
+    assert stimulator.refusal(TRAIN) is None
+    stimulator.prepare(TRAIN)
+    assert dsp.advance(50_000) == []
+    stimulator.start(TRAIN)
+    shots = dsp.advance(50_000)
+    assert len(shots) == 20
+    assert {wire.MCS_60_LABELS[i] for i in shots[0].electrodes} == {"48", "38"}
+    stimulator.stop()
+    assert dsp.advance(50_000) == []
+    stimulator.close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"electrodes": ("15",)}, "electrode 15: cannot be stimulated"),
+        ({"electrodes": ("99",)}, "electrode 99: cannot be stimulated"),
+        ({"phases": ((-1.0, 30.0), (1.0, 30.0))}, "must be a multiple of 20 us"),
+        ({"rate_hz": 400.0}, "400 Hz, the DSP is driven with"),
+    ],
+)
+def test_what_the_instrument_cannot_do_is_named(simulator, changes, reason):
+    from dataclasses import replace
+
+    stimulator = open_stimulator("meame://simulator")
+    stimulator.open()
+    assert reason in stimulator.refusal(replace(TRAIN, **changes))
+    stimulator.close()
+
+
+def test_a_taken_port_moves_unless_it_was_asked_for(tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        moved = SETTINGS.model_copy(update={"http_port": port})
+        with running_simulator(moved, tmp_path) as found:
+            assert found.http_port != port
+        fixed = moved.model_copy(update={"are_ports_fixed": True})
+        with pytest.raises(DeviceError, match=f"port {port}: .*choose another"):
+            running_simulator(fixed, tmp_path).__enter__()
+
+
+def test_an_absent_simulator_is_named_with_what_was_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path))
+    with pytest.raises(DeviceError, match="simulator.json: the simulator has not started in 0 s"):
+        open_recorder("meame://simulator", wait_s=0.01).open(0)
