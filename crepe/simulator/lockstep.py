@@ -40,10 +40,10 @@ class _Recorder(Recorder):
         self._instrument = instrument
         self._rate_hz = sampling_rate_hz
         self._n = segment_samples
-        self._position = 0
+        self._origin = self._position = 0  # sample index of the instrument's first
 
     def open(self, position: int) -> StreamInfo:
-        self._position = position
+        self._origin = self._position = position
         self._instrument.connect(self._rate_hz)
         return StreamInfo(
             sampling_rate_hz=float(self._rate_hz),
@@ -63,7 +63,9 @@ class _Recorder(Recorder):
         return Segment(start, self._position, self._instrument.advance(self._n), t_ns)
 
     def truth(self, start: int, stop: int) -> Spikes:
-        return self._instrument.truth(start, stop)
+        found = self._instrument.truth(start - self._origin, stop - self._origin)
+        sample = found.sample + self._origin
+        return Spikes(start, stop, found.channel, sample, found.amplitude_uv)
 
     def close(self) -> None:
         pass

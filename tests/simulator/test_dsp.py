@@ -1,5 +1,7 @@
 """The simulated DSP, odd as the firmware is."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,7 +86,7 @@ def test_set_up_and_start_within_the_period_fires_at_the_period(bench):
     bench.call(Function.ENABLE_GROUP, GROUP=0)
     ticks = [shot.tick for shot in bench.shots(1000)]
     assert len(ticks) == 10
-    assert {b - a for a, b in zip(ticks, ticks[1:], strict=False)} == {5000}
+    assert {b - a for a, b in pairwise(ticks)} == {5000}
     assert bench.dsp.read(Register.SHOTS_FIRED) == 10
 
 
