@@ -86,7 +86,8 @@ def running(experiment: Experiment) -> Iterator[Store]:
     left = session.found_unclean() if not control.is_running() else None
     if left is not None:
         print(f"session {left.id} was cut off; its recording stays, a new session begins")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell had them ignored
+        signal.signal(number, signal.default_int_handler)
     try:
         control.up(experiment.programs, experiment.path, session_is="new")
         with ready_store(experiment) as store:
