@@ -52,7 +52,7 @@ class RedisConnection:
             driver_info=None,
             socket_timeout=_REPLY_S,
             socket_connect_timeout=_REPLY_S,
-            socket_read_size=1 << 20,
+            socket_read_size=1 << 16,
             retry=None,
         )
 
