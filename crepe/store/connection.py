@@ -101,8 +101,9 @@ class RedisConnection:
         """Several commands in one round trip; an error reply stands in its place in the list."""
         replies: list[Any] = []
         try:
-            packed = self._connection.pack_commands(commands)
-            self._connection.send_packed_command(packed, False)
+            pack = self._connection.pack_command
+            packed = b"".join(piece for words in commands for piece in pack(*words))
+            self._connection.send_packed_command([packed], False)
             for _ in commands:
                 try:
                     replies.append(self._connection.read_response())
