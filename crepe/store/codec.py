@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from math import prod
+from threading import local
 from typing import Any
 
 import msgpack
@@ -29,7 +30,7 @@ _IN_ENTRY = {"t_ns", "is_estimated"}  # fields of a segment that stand in the en
 
 def pack_value(value: Any) -> bytes:
     """Numbers, strings, sequences, mappings and numpy arrays of numbers as bytes."""
-    packed: bytes = msgpack.packb(value, default=_encode)
+    packed: bytes = _packers.here.pack(value)
     return packed
 
 
@@ -50,6 +51,16 @@ def _encode(value: Any) -> Any:
     if isinstance(encoded, dict) and encoded.get(b"nd") and encoded[b"type"] not in _ITEM_BYTES:
         raise TypeError(f"dtype {encoded[b'type']!r}: only plain numbers can be sent")
     return encoded
+
+
+class _Packers(local):
+    """One packer a thread: making one anew each time costs more than packing a segment."""
+
+    def __init__(self) -> None:
+        self.here = msgpack.Packer(default=_encode)
+
+
+_packers = _Packers()
 
 
 def _decode(found: dict[Any, Any]) -> Any:
