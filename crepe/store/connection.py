@@ -4,7 +4,6 @@ The high-level client's pool, option handling and hooks are half the cost of an 
 """
 
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection, parse_url
@@ -21,8 +20,6 @@ from crepe.errors import StoreError
 LONGEST_BLOCK_S = 1.0  # a blocking command waits no longer in the server
 _REPLY_S = LONGEST_BLOCK_S + 1.0  # a server that is silent for so long is taken as lost
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.02, 0.5
-
-Command = Sequence[str | bytes | int | float]
 
 
 class Lost(Exception):
@@ -96,20 +93,3 @@ class RedisConnection:
         except (RedisConnectionError, RedisTimeoutError, OSError) as error:
             self.disconnect()
             raise Lost(f"{self.url}: {error}") from error
-
-    def calls(self, commands: Sequence[Command]) -> list[Any]:
-        """Several commands in one round trip; an error reply stands in its place in the list."""
-        replies: list[Any] = []
-        try:
-            pack = self._connection.pack_command
-            packed = b"".join(piece for words in commands for piece in pack(*words))
-            self._connection.send_packed_command([packed], False)
-            for _ in commands:
-                try:
-                    replies.append(self._connection.read_response())
-                except ResponseError as error:
-                    replies.append(error)
-        except (RedisConnectionError, RedisTimeoutError, OSError) as error:
-            self.disconnect()
-            raise Lost(f"{self.url}: {error}") from error
-        return replies

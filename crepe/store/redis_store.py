@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
-from redis.exceptions import OutOfMemoryError, ResponseError
+from redis.exceptions import NoScriptError, OutOfMemoryError, ResponseError
 
 from crepe.errors import OrderError, StoreError
 from crepe.messages import StreamInfo
@@ -73,8 +73,7 @@ class RedisStore:
         self._keep_s = keep_s
         self._budget_bytes: float = DEFAULT_BUDGET_BYTES
         self._writing: dict[str, _Writing] = {}
-        self._declare_sha = ""
-        self._is_watching = False  # the server refuses a batch if a declaration has changed
+        self._shas: dict[str, str] = {}
         self._connection = RedisConnection(url, self.writer)
         self._connect()
 
@@ -97,10 +96,12 @@ class RedisStore:
 
     def _prepare(self) -> None:
         try:
-            self._declare_sha = self._connection.call("SCRIPT", "LOAD", scripts.DECLARE).decode()
+            self._shas = {
+                text: self._connection.call("SCRIPT", "LOAD", text).decode()
+                for text in (scripts.DECLARE, scripts.APPEND)
+            }
         except ResponseError as error:
-            raise StoreError(f"{self.url}: cannot load a script: {error}") from error
-        self._is_watching = False
+            raise StoreError(f"{self.url}: cannot load scripts: {error}") from error
         with suppress(ResponseError):  # a managed server may not tell; then the default stands
             maxmemory = int(self._connection.call("CONFIG", "GET", "maxmemory")[1])
             self._budget_bytes = maxmemory / 2 or DEFAULT_BUDGET_BYTES
@@ -221,13 +222,11 @@ class RedisStore:
         last = self.last(stream)
         retention = Retention(info.sampling_rate_hz, self._keep_s, self._budget_bytes)
         self._writing[stream] = _Writing(info, retention, last.stop if last else 0)
-        self._is_watching = False
         return last
 
     def _declare(self, stream: str, info: StreamInfo, *, is_fresh: bool = False) -> None:
         keys = (self._key(stream), self._key(stream, "info"), self._key(stream, "readers"))
-        self._is_watching = False
-        words = ("EVALSHA", self._declare_sha, 3, *keys)
+        words = ("EVALSHA", self._shas[scripts.DECLARE], 3, *keys)
         self._connection.call(
             *words, info.session, self.writer, "1" if is_fresh else "0", *info_words(info)
         )
@@ -261,57 +260,27 @@ class RedisStore:
             self._writing[stream].remember(entry)
 
     def _run_append(self, batch: Sequence[tuple[str, Entry]]) -> None:
-        """XADD all, unless a declaration has changed: MULTI ... EXEC under a WATCH.
-
-        The WATCH for the next batch travels with this one. (One Lua script would do the same, but
-        it copies the samples twice more: 90 us of a hop.)
-        """
-        if not self._is_watching:
-            self._watch()
-        commands: list[tuple[str | bytes | int | float, ...]] = [("MULTI",)]
+        keys: list[str] = []
+        words: list[str | bytes | int | float] = []
         for stream, entry in batch:
-            oldest = self._writing[stream].retention.oldest(entry.stop)
-            identity = f"{entry.stop}-{int(entry.is_end)}"
+            keys += (self._key(stream), self._key(stream, "info"))
             of_entry = entry_words(entry, self.writer)
-            key = self._key(stream)
-            commands.append(("XADD", key, "MINID", "~", f"{oldest}-0", identity, *of_entry))
-        replies = self._connection.calls([*commands, ("EXEC",), self._watch_words()])
-        done = replies[-2]
-        if isinstance(done, ResponseError):  # refused before it began: nothing was appended
-            self._is_watching = False
-            refused = [reply for reply in replies[1:-2] if isinstance(reply, ResponseError)]
-            raise refused[0] if refused else done
-        if done is None:
-            self._is_watching = False
-            self._watch()  # raises if another has it; else only the declaration was renewed
-            raise Lost("a declaration was renewed")
-        for (stream, entry), reply in zip(batch, done, strict=True):
-            if isinstance(reply, ResponseError):
-                self._check_repeated(stream, entry, reply)
-
-    def _watch_words(self) -> tuple[str, ...]:
-        return ("WATCH", *(self._key(stream, "info") for stream in self._writing))
-
-    def _watch(self) -> None:
-        """From now on a batch is refused if a declaration changes. Raises OrderError if one has."""
-        claims = [("HMGET", self._key(stream, "info"), "writer") for stream in self._writing]
-        watching, *found = self._connection.calls([self._watch_words(), *claims])
-        if isinstance(watching, ResponseError):
-            raise watching
-        for stream, claim in zip(self._writing, found, strict=True):
-            if claim[0] != self.writer.encode():
-                owner = claim[0].decode() if claim[0] else "nobody"
-                raise OrderError(f"{self._key(stream)}: another writer has the stream: {owner}")
-        self._is_watching = True
-
-    def _check_repeated(self, stream: str, entry: Entry, error: ResponseError) -> None:
-        """An entry that stands already is our own, sent before its reply was lost."""
-        if "equal or smaller" not in str(error):
-            raise error
-        identity = f"{entry.stop}-{int(entry.is_end)}"
-        there = self._connection.call("XRANGE", self._key(stream), identity, identity)
-        if not there or self.writer.encode() not in there[0][1]:
-            raise OrderError(f"{self._key(stream)}: another writer was faster: {error}") from error
+            words += (
+                f"{self._writing[stream].retention.oldest(entry.stop)}-0",
+                f"{entry.stop}-{int(entry.is_end)}",
+                *(len(of_entry), *of_entry),
+            )
+        session = self._writing[batch[0][0]].info.session
+        sha = self._shas[scripts.APPEND]
+        try:
+            self._connection.call("EVALSHA", sha, len(keys), *keys, self.writer, session, *words)
+        except NoScriptError as error:
+            self._connection.disconnect()
+            raise Lost("the server has forgotten the scripts") from error
+        except ResponseError as error:
+            if str(error).startswith(("REPLACED", "ORDER")):
+                raise OrderError(f"{self.url}: another writer has the stream: {error}") from error
+            raise
 
     def _refresh(self, stream: str, writing: _Writing) -> None:
         """Once a second: tell the rate, learn the sum of all and where the readers are."""
@@ -348,7 +317,6 @@ class RedisStore:
 
     def delete(self, stream: str) -> None:
         self._writing.pop(stream, None)
-        self._is_watching = False
         parts = (self._key(stream, part) for part in ("", "info", "readers", "ahead"))
         self._retry("UNLINK", *parts)
         self._retry("HDEL", f"{self.culture}:rates", stream)
