@@ -48,8 +48,9 @@ def _encode(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     encoded = msgpack_numpy.encode(value)
-    if isinstance(encoded, dict) and encoded.get(b"nd") and encoded[b"type"] not in _ITEM_BYTES:
-        raise TypeError(f"dtype {encoded[b'type']!r}: only plain numbers can be sent")
+    kind = encoded.get(b"type") if isinstance(encoded, dict) else None
+    if kind is not None and not (isinstance(kind, str) and kind in _ITEM_BYTES):
+        raise TypeError(f"dtype {kind!r}: only plain numbers can be sent")
     return encoded
 
 

@@ -1,0 +1,102 @@
+"""Bytes from anybody are decoded to numbers and words, or refused."""
+
+import contextlib
+import pickle
+
+import msgpack
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from crepe.errors import StoreError
+from crepe.messages import Command, Decision, Delivered, GameState, Segment, Spikes, Stimulus
+from crepe.store import codec
+
+DTYPES = st.sampled_from(["int8", "int16", "int32", "int64", "uint16", "float32", "float64"])
+
+
+@given(DTYPES.flatmap(lambda dtype: hnp.arrays(dtype, hnp.array_shapes(max_dims=2, min_side=0))))
+def test_arrays_of_numbers_come_back_as_they_were(array):
+    (found,) = codec.unpack_value(codec.pack_value([array]))
+    assert found.dtype == array.dtype
+    np.testing.assert_array_equal(found, array)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Decision(0, 10, "rock", {"rock": 1.5}),
+        Decision(0, 10, None),
+        GameState(0, 10, 1, "rest", score={"won": 1}, phases={"rest": 5}),
+        Stimulus(9, 10, 1, 500, ("48", "38"), ((-10.0, 200.0), (10.0, 200.0)), 20.0, 20, "rock"),
+        Delivered(9, 10, 1, "refused", "110 ms old, limit 100 ms"),
+        Command(0, 10, "gesture", "rock"),
+    ],
+)
+def test_messages_come_back_as_they_were(message):
+    (found,) = codec.unpack(type(message), codec.pack([message], 0, 10), 0, 10)
+    assert found == message
+
+
+def test_segments_take_their_time_from_the_entry_and_spikes_keep_their_arrays():
+    segment = Segment(0, 2, np.ones((3, 2), np.int32), 77, True)
+    packed = codec.pack([segment], 0, 2)
+    (found,) = codec.unpack(Segment, packed, 0, 2, t_ns=77, is_estimated=True)
+    assert (found.t_ns, found.is_estimated, found.samples.tolist()) == (77, True, [[1, 1]] * 3)
+    spikes = Spikes(0, 2, np.array([1], np.int32), np.array([1]), np.array([-9], np.float32))
+    (again,) = codec.unpack(Spikes, codec.pack([spikes], 0, 2), 0, 2)
+    assert again.amplitude_uv.tolist() == [-9]
+
+
+class Bomb:
+    def __reduce__(self):
+        return pytest.fail, ("code from the wire was run",)
+
+
+def array(**changes):
+    good = {b"nd": True, b"type": "<i4", b"kind": b"", b"shape": (2,), b"data": b"\x00" * 8}
+    return {**good, **changes}
+
+
+@pytest.mark.parametrize(
+    "crafted",
+    [
+        array(**{}) | {b"kind": b"O", b"type": "|O", b"data": pickle.dumps(Bomb())},
+        array() | {b"type": "|O"},
+        array() | {b"type": [("a", "<i4")], b"kind": b"V"},
+        array() | {b"shape": (3,)},
+        array() | {b"shape": (-2,)},
+        array() | {b"shape": (2**40, 2**40)},
+        array() | {b"data": "text"},
+        {b"nd": False, b"type": "|O", b"data": b"\x00" * 8},
+        {b"complex": True, b"data": "1j"},
+    ],
+)
+def test_what_could_run_code_or_kill_a_reader_is_refused(crafted):
+    with pytest.raises(StoreError):
+        codec.unpack_value(msgpack.packb([crafted]))
+
+
+@given(st.binary(max_size=60))
+def test_broken_bytes_are_a_store_error_or_a_value(data):
+    with contextlib.suppress(StoreError):  # no other error comes out
+        codec.unpack_value(data)
+
+
+def test_object_arrays_are_not_sent_and_the_next_message_is_whole():
+    with pytest.raises(TypeError, match="only plain numbers"):
+        codec.pack_value([1, np.array([object()])])
+    assert codec.unpack_value(codec.pack_value([1])) == (1,)
+
+
+def test_a_type_is_known_by_name_and_loads_no_code():
+    assert codec.message_type("Segment") is Segment
+    assert codec.type_name(Segment) == "Segment"
+    for name in ("os:system", "antigravity:x", "Nothing", "NDArray"):
+        with pytest.raises(StoreError, match="not known here"):
+            codec.message_type(name)
+    import sys
+
+    assert "antigravity" not in sys.modules
