@@ -12,7 +12,10 @@ Row = dict[str, str | int | float]
 
 
 def rows() -> list[Row]:
-    """One row per program, in order of start; empty if nothing runs."""
+    """One row per program, in order of start; empty if nothing runs.
+
+    Positions and lags are samples; p50 and p99 are of the time one step takes.
+    """
     programs = control.status()
     if not programs:
         return []
@@ -45,10 +48,10 @@ def _row(program: control.Status, beat: Mapping[str, str]) -> Row:
         "program": program.name,
         "state": state,
         "pid": program.pid,
-        "up / s": round(program.uptime_s),
+        "up/s": round(program.uptime_s),
         "restarts": program.restarts,
         "position": int(beat.get("position", 0)),
         "lag": int(beat.get("lag_samples", 0)),
-        "step p50 / ms": float(beat.get("step_p50_ms", 0)),
-        "step p99 / ms": float(beat.get("step_p99_ms", 0)),
+        "p50/ms": float(beat.get("step_p50_ms", 0)),
+        "p99/ms": float(beat.get("step_p99_ms", 0)),
     }

@@ -185,3 +185,65 @@ def test_a_cut_off_session_is_resumed_or_given_up_as_asked(stack):
         stack.wait(lambda: has_grown(store, "data", 0))
         assert store["data"].info.session != session
         assert store["data"].first == 0
+
+
+RECORDING = ROOT.parent / "shared" / "data" / "mcs-standard-all-500hz.h5"
+
+
+@pytest.mark.skipif(not RECORDING.is_file(), reason=f"no real recording at {RECORDING}")
+def test_a_real_recording_runs_through_the_same_actors(stack):
+    done = stack.crepe("play", "--file", str(RECORDING))
+    assert "8 channels at 500 Hz, band 50 to 225 Hz" in done.stdout
+    assert "8 channels, 19.60 s, " in done.stdout
+    kept = Path(done.stdout.split("recording: ")[1].strip())
+    with Store(kept) as found:
+        data, spikes = found["data"], found["data:spikes"]
+        assert len(data) == len(spikes)
+        n_spikes = sum(len(m.sample) for m in spikes.messages(0, len(spikes)))
+    assert f" {n_spikes} spikes" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["play", "--file", "nowhere.h5"], "nowhere.h5: does not exist"),
+        (["play", "--file", str(ROOT / "README.md")], "not an HDF5 file"),
+        (["play", "nowhere.toml"], "nowhere.toml: no such experiment file"),
+        (["run", "detekt"], "no program 'detekt'; did you mean 'detect'?"),
+        (["gesture", "rock"], "no CREPE is running"),
+        (["redis-cli", "PING"], "no CREPE is running"),
+        (["up", "--resume", "nowhere.toml"], "no such experiment file"),
+    ],
+)
+def test_bad_input_is_one_line_that_says_what_is_wrong(stack, words, said):
+    done = stack.crepe(*words, check=False)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert done.stderr.startswith("crepe: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_person_plays_and_two_actors_share_a_process(stack, tmp_path):
+    text = (ROOT / "config" / "rps.toml").read_text(encoding="utf-8")
+    text = text.replace('player = "script"', 'player = "person"').replace(
+        "n_trials = 10", "n_trials = 1"
+    )
+    path = tmp_path / "chained.toml"
+    path.write_text(text + '\n[chains.front]\nactors = ["filter", "detect"]\n', encoding="utf-8")
+    stack.crepe("up", str(path), "--new")
+    assert {"front", "decode"} <= set(stack.rows())
+    assert "filter" not in stack.rows()
+    with Store(patience_s=30) as store:
+        stack.wait(lambda: "result:game" in store)
+        game = store["result:game"]
+
+        def phases():
+            return [m.phase for m in game.messages(0, len(game)) if isinstance(m, GameState)]
+
+        stack.wait(lambda: "waiting" in phases())
+        stack.crepe("gesture", "paper")
+        stack.wait(lambda: game.is_ended)
+        states = [m for m in game.messages(0, len(game)) if isinstance(m, GameState)]
+        assert [m.gesture for m in states if m.phase == "outcome"] == ["paper"]
+        filtered, spikes = store["data:filtered"], store["data:spikes"]
+        assert filtered.gaps() == spikes.gaps() == []
