@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -132,7 +132,7 @@ def down(timeout_s: float = 60.0, var: Path | None = None) -> bool:
         pids = [there.pid, *(program.pid for program in status(var) if program.pid)]
         with contextlib.suppress(OSError, HTTPException, Fault), _talk(there) as server:
             server.supervisor.shutdown()
-        if not _wait_gone(pids, timeout_s):
+        if not _wait_gone(pids, timeout_s, lambda: status(var)):
             for pid in pids:
                 _kill(pid)
             _wait_gone(pids, 5.0)
@@ -221,11 +221,16 @@ def _answers(path: str) -> bool:
         return False
 
 
-def _wait_gone(pids: Iterable[int], timeout_s: float) -> bool:
+def _wait_gone(
+    pids: Iterable[int], timeout_s: float, meanwhile: Callable[[], object] = lambda: None
+) -> bool:
+    """Wait for processes to end. A question to supervisord `meanwhile` has it look at once what
+    has ended; by itself it takes a second for each program that it stops."""
     deadline = time.monotonic() + timeout_s
     left = list(pids)
     while left and time.monotonic() < deadline:
         time.sleep(_POLL_S)
+        meanwhile()
         left = [pid for pid in left if not _is_gone(pid)]
     return not left
 
