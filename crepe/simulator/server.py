@@ -184,7 +184,8 @@ def _bound(settings: SimulatorSettings, port: int) -> socket.socket:
     """A socket on the port, or on the next free one if that is allowed. Raises DeviceError."""
     n = 1 if settings.are_ports_fixed or port == 0 else _PORTS_TRIED
     for candidate in range(port, min(port + n, 65536)):
-        found = socket.socket()
+        # asyncio turns Nagle's delay off only where the protocol is named
+        found = socket.socket(proto=socket.IPPROTO_TCP)
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             found.bind((settings.host, candidate))
