@@ -117,6 +117,8 @@ def run(program: Annotated[str, typer.Argument(help="As in the experiment file."
         _run_redis(experiment)
     elif program == "culture":
         _run_culture(experiment)
+    elif program == "watchdog":
+        _run_watchdog(experiment)
     else:
         _run_actor(experiment, program)
 
@@ -132,6 +134,17 @@ def _run_culture(experiment: config.Experiment) -> None:
     if experiment.culture.simulated is None:
         raise ConfigError(f"{experiment.path}: no [culture.simulated] table to simulate from")
     serve(experiment.culture.simulated, places.run_directory())
+
+
+def _run_watchdog(experiment: config.Experiment) -> None:
+    from crepe.store import Store
+    from crepe.watchdog import Watchdog
+
+    def tell(text: str) -> None:
+        with Store(culture=experiment.name, patience_s=float("inf")) as store:
+            store.say("watchdog", text, stream="control", sender="watchdog")
+
+    Watchdog(places.run_directory(), tell).run()
 
 
 def _run_actor(experiment: config.Experiment, program: str) -> None:
@@ -196,6 +209,30 @@ def gesture(name: Annotated[str, typer.Argument(help="rock, paper or scissors")]
 
     with Store(culture=running_experiment().name) as store:
         store.say("gesture", name, sender="crepe gesture")
+
+
+@app.command()
+def arm(
+    minutes: Annotated[float, typer.Option(help="How long; 480 at most.")] = 60.0,
+) -> None:
+    """Let the running stimulator stimulate, for a while; takes the latch of `crepe stop` away."""
+    from crepe import arming
+
+    found = arming.arm(places.run_directory(), minutes)
+    console.print(
+        f"armed for {minutes:g} minutes: stimulator {found.stimulator} on "
+        f"{found.host}:{found.http_port}; `crepe stop` ends it"
+    )
+
+
+@app.command()
+def stop(
+    server: Annotated[str, typer.Option(help="HOST:PORT, if none was announced here.")] = "",
+) -> None:
+    """Emergency stop: no stimulation from now on, until `crepe arm`. Needs no Redis."""
+    from crepe.emergency import stop as emergency_stop
+
+    raise typer.Exit(0 if emergency_stop(places.run_directory(), server, print) else 1)
 
 
 @app.command()

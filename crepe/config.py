@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, field_validator
 
 from crepe import places
+from crepe.actors.stimulate import Stimulate
 from crepe.errors import ConfigError
 from crepe.messages import Segment
 from crepe.simulator.settings import SimulatorSettings
@@ -19,7 +20,7 @@ from crepe.suggest import explain, suggest
 from crepe.wiring import ActorSpec, check_wiring, load_actor, streams
 
 DEFAULT = Path("config") / "rps.toml"
-_FIXED = {"redis": 10, "culture": 20}  # programs that are not actors, by order of start
+_FIXED = {"redis": 10, "culture": 20, "watchdog": 85}  # no actors, by order of start
 
 
 class Program(NamedTuple):
@@ -143,9 +144,18 @@ class Experiment:
         return rate_hz * n_channels * 4 * n_streams * (1 + self.redis.append_only)
 
     @property
+    def can_stimulate(self) -> bool:
+        """Whether any actor drives a stimulator."""
+        return any(
+            issubclass(actor.kind, Stimulate) and not actor.settings["device"].startswith("none:")
+            for actor in self.actors.values()
+        )
+
+    @property
     def programs(self) -> tuple[Program, ...]:
         """What supervisord runs, in order of start."""
         names = ["redis", *(["culture"] if self.culture.simulated else [])]
+        names += ["watchdog"] if self.can_stimulate else []
         programs = [Program(name, _FIXED[name]) for name in names]
         of_chains = {name for chain in self.chains.values() for name in chain}
         for name, actor in self.actors.items():

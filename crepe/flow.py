@@ -15,7 +15,7 @@ from crepe.store import codec
 from crepe.store.contract import Entry
 from crepe.wiring import OUTSIDE, ActorSpec
 
-_CHECKPOINT_S = 1.0  # a sparse actor says at least so often how far it is
+_CHECKPOINT_S = 0.25  # a sparse actor says at least so often how far it is
 
 
 class Piece(NamedTuple):
@@ -130,6 +130,7 @@ class Station:
             return self._finish() if self._ended.issuperset(self._clock_inputs) else []
         if piece.stop <= self._first_input and self.actor.merges:
             return []
+        self.actor.reached(piece.stream, piece.stop)
         for message in piece.messages:
             self._gather(self.actor.take(piece.stream, message))
         if piece.stop <= self._resumed_at and self.actor.merges:

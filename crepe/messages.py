@@ -73,10 +73,11 @@ class Stimulus(Message):
     number: int  # counts the requests of this session, from 1
     due: int  # sample index at which the first pulse should leave
     electrodes: tuple[str, ...]  # labels
-    phases: tuple[tuple[float, float], ...]  # (current in uA, width in us), in order of time
+    phases: tuple[tuple[float, float], ...]  # (amplitude in `unit`, width in us), in order of time
     rate_hz: float
     n_pulses: int
     meaning: str = ""  # the gesture it encodes; for the recording only
+    unit: str = "uA"  # uA: current pulses; uV: voltage pulses
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ FILE_EXPERIMENT = Path("config") / "file.toml"
 SPIKE_BAND_HZ = (300.0, 3000.0)
 DRAIN_S = 30.0
 START_S = 60.0
-NO_ACTORS = ("redis", "culture")
+NO_ACTORS = ("redis", "culture", "watchdog")
 
 
 def prepare(

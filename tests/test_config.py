@@ -50,8 +50,8 @@ def test_every_experiment_that_ships_fits(name):
 def test_the_default_experiment_has_the_programs_of_the_flow_in_order():
     names = [program.name for program in config.load().programs]
     assert names[:2] == ["redis", "culture"]
-    assert names[-2:] == ["acquire", "stimulate"]
-    assert set(names[2:-2]) == {"filter", "detect", "decode", "game", "record"}
+    assert names[-3:] == ["acquire", "watchdog", "stimulate"]
+    assert set(names[2:-3]) == {"filter", "detect", "decode", "game", "record"}
 
 
 def test_nothing_in_the_recording_experiment_can_stimulate():

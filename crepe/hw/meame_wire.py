@@ -15,14 +15,15 @@ N_CHANNELS = 60
 TICK_US = 20.0
 TICKS_PER_S = 50_000
 UA_PER_DIGIT = 0.05
-LARGEST_UA = 1500.0  # of the DAC; its codes reach further
 MV_PER_DIGIT = 0.571
+LARGEST = {"uA": 1500.0, "uV": 12_000_000.0}  # of the DAC; its codes reach further
 ZERO_DIGIT = 0x8000  # DAC values are offset binary
 N_GROUPS = 3
 
 SIDEBAND_STIMULATE = 0x19  # amplifier protected, stimulation switch closed, stimulus selected
 SIDEBAND_BLANK = 0x01  # amplifier protected
 _BLANK_TICKS = 200  # 4 ms after the pulse; 2 to 10 ms are usual (Wagenaar & Potter 2002)
+_LONG_BASE = 1000  # ticks of 20 us, where bit 26 of a word is set
 _RATES_HZ = (0.01, 100)  # period of 500 ticks at least, chosen
 _LONGEST_US = 1024 * TICK_US  # what one pattern word holds
 MODE_AUTO = 0b11  # the switch follows the sideband; 00 is manual
@@ -31,7 +32,8 @@ MODE_AUTO = 0b11  # the switch follows the sideband; 00 is manual
 class Register(IntEnum):
     """Addresses, as clients use them."""
 
-    TRIGGER_CTRL = 0x0200
+    TRIGGER_CTRL = 0x0200  # 1: enabled
+    MANUAL_TRIGGER = 0x0214  # 1 << group fires that group's pattern once
     SLAVE_INSTRUCTION_ID = 0x1000
     MASTER_INSTRUCTION_ID = 0x1004
     INSTRUCTION_TYPE = 0x1008
@@ -162,33 +164,59 @@ def play(words: Sequence[int]) -> list[tuple[int, int]]:
     return out
 
 
-def compile_pulse(phases: Sequence[tuple[float, float]]) -> tuple[list[int], list[int]]:
-    """The DAC's and the sideband's pattern words for a current pulse.
+def compile_train(
+    phases: Sequence[tuple[float, float]], unit: str, rate_hz: float, n_pulses: int
+) -> tuple[list[int], list[int]]:
+    """The DAC's and the sideband's pattern words for a whole finite train.
 
-    The electrodes stay switched for one tick longer than the pulse, and the amplifiers protected
-    until the artefact has decayed. Raises ValueError for what 20 us ticks cannot express.
+    One trigger plays it once, and no word is a loop: whatever happens to who fired it, it ends.
+    The electrodes stay switched for one tick longer than each pulse, and the amplifiers protected
+    until the artefact has decayed.
+
+    Parameters
+    ----------
+    phases
+        (amplitude in `unit`, width in us) in order of time.
+    unit
+        "uA" for current pulses, "uV" for voltage pulses.
+
+    Raises ValueError for what 20 us ticks and the DAC's digits cannot express.
     """
-    dac = []
-    total = 0
-    for i, (current_ua, width_us) in enumerate(phases):
-        if not TICK_US <= width_us <= _LONGEST_US or width_us % TICK_US:
-            raise ValueError(
-                f"phase {i}: {width_us:g} us, must be a multiple of {TICK_US:g} us "
-                f"up to {_LONGEST_US:g} us"
-            )
-        if not abs(current_ua) <= LARGEST_UA:
-            raise ValueError(f"phase {i}: {current_ua:g} uA, limit {LARGEST_UA:g} uA")
-        ticks = round(width_us / TICK_US)
-        digits = round(current_ua / UA_PER_DIGIT)
-        if abs(digits * UA_PER_DIGIT - current_ua) > 1e-9:
-            raise ValueError(f"phase {i}: {current_ua:g} uA, must be a multiple of 0.05 uA")
-        dac.append(vector(ZERO_DIGIT + digits, ticks))
-        total += ticks
-    dac.append(vector(ZERO_DIGIT, 1))
-    return dac, [
-        vector(SIDEBAND_STIMULATE, total + 1),
-        vector(SIDEBAND_BLANK, _BLANK_TICKS),
+    pulse = [
+        (ZERO_DIGIT + _digits(i, value, unit), _ticks(i, width_us))
+        for i, (value, width_us) in enumerate(phases)
     ]
+    total = sum(ticks for _, ticks in pulse)
+    rest = period_ticks(rate_hz) - total - 1
+    if n_pulses > 1 and rest < _BLANK_TICKS:
+        ms = TICK_US / 1000
+        raise ValueError(
+            f"pulse and blanking take {(total + 1 + _BLANK_TICKS) * ms:g} ms, "
+            f"the period is {period_ticks(rate_hz) * ms:g} ms"
+        )
+    dac: list[int] = []
+    sideband: list[int] = []
+    for i in range(n_pulses):
+        dac += [vector(value, ticks) for value, ticks in pulse]
+        dac.append(vector(ZERO_DIGIT, 1))
+        sideband += (vector(SIDEBAND_STIMULATE, total + 1), vector(SIDEBAND_BLANK, _BLANK_TICKS))
+        if i < n_pulses - 1:
+            dac += hold(ZERO_DIGIT, rest)
+            sideband += hold(0, rest - _BLANK_TICKS)
+    return dac, sideband
+
+
+def hold(value: int, ticks: int) -> list[int]:
+    """Pattern words that put out `value` for any number of ticks."""
+    words = []
+    while ticks >= _LONG_BASE:
+        n = min(ticks // _LONG_BASE, 1024)
+        words.append(1 << 26 | vector(value, n))
+        ticks -= n * _LONG_BASE
+    while ticks > 0:
+        words.append(vector(value, min(ticks, 1024)))
+        ticks -= 1024
+    return words
 
 
 def period_ticks(rate_hz: float) -> int:
@@ -196,6 +224,26 @@ def period_ticks(rate_hz: float) -> int:
     if not _RATES_HZ[0] <= rate_hz <= _RATES_HZ[1]:
         raise ValueError(f"{rate_hz:g} Hz, the DSP is driven with {_RATES_HZ[0]} to {_RATES_HZ[1]}")
     return round(TICKS_PER_S / rate_hz)
+
+
+def _ticks(i: int, width_us: float) -> int:
+    if not TICK_US <= width_us <= _LONGEST_US or width_us % TICK_US:
+        raise ValueError(
+            f"phase {i}: {width_us:g} us, must be a multiple of {TICK_US:g} us "
+            f"up to {_LONGEST_US:g} us"
+        )
+    return round(width_us / TICK_US)
+
+
+def _digits(i: int, value: float, unit: str) -> int:
+    """The DAC's digits for a current, which must fit exactly, or the nearest for a voltage."""
+    if not abs(value) <= LARGEST[unit]:
+        raise ValueError(f"phase {i}: {value:g} {unit}, limit {LARGEST[unit]:g} {unit}")
+    per_digit = UA_PER_DIGIT if unit == "uA" else 1000 * MV_PER_DIGIT
+    digits = round(value / per_digit)
+    if unit == "uA" and abs(digits * per_digit - value) > 1e-9:
+        raise ValueError(f"phase {i}: {value:g} uA, must be a multiple of {per_digit} uA")
+    return digits
 
 
 _INDEX = {label: i for i, label in enumerate(MCS_60_LABELS)}

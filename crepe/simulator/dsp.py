@@ -4,7 +4,8 @@ As the public firmware of 2018 does it, with the functions of the lab's firmware
 is, late starts that stay silent included, since clients must cope with it.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -27,16 +28,34 @@ ERROR_ZERO_PERIOD, ERROR_NO_GROUP = 3, 4
 _N_MEMORIES = 8
 _ALL_VOLTAGE = 0x3F00
 _WORD = 0xFFFFFFFF
+_PULSE_GAP = 50  # ticks; zeros for longer than a millisecond part one pulse from the next
+_KEPT_SHOTS = 100_000
 
 
 class Shot(NamedTuple):
-    """One firing of a group: what leaves the DAC, and where it goes."""
+    """One pulse: what leaves the DAC, and where it goes."""
 
     tick: int  # of the step counter's clock, from the start of the simulation
     electrodes: tuple[int, ...]  # channel indices that are connected to it
     phases: tuple[tuple[float, float], ...]  # (current in uA, width in us)
     blanked: tuple[int, ...]  # channel indices whose amplifiers are protected
     blanked_us: float  # for how long
+
+
+class _Pulse(NamedTuple):
+    """One pulse of a pattern that is played."""
+
+    at: int  # ticks after the trigger
+    wave: tuple[tuple[int, int], ...]  # (DAC value, ticks)
+
+
+@dataclass
+class _Playing:
+    """A pattern on its way out of a memory pair."""
+
+    began: int  # tick of the trigger
+    pulses: deque[_Pulse]
+    sideband: Sequence[tuple[int, int]]  # (value, ticks)
 
 
 @dataclass
@@ -55,9 +74,12 @@ class Dsp:
         self._registers[Register.DAC_MODE] = _ALL_VOLTAGE
         self._memories: list[list[int]] = [[] for _ in range(_N_MEMORIES)]
         self._groups = [_Group() for _ in range(N_GROUPS)]
+        self._playing: dict[int, _Playing] = {}
         self._is_running = False
         self._step = 0  # ticks while the queue was running
-        self._now = 0  # ticks since the start
+        self.now = 0  # ticks since the start
+        self._fresh: list[Shot] = []
+        self.shots: deque[Shot] = deque(maxlen=_KEPT_SHOTS)  # that reached an electrode
         self._reset()
 
     def _reset(self) -> None:
@@ -90,6 +112,10 @@ class Dsp:
             self._registers[address] = value & _WORD
             if address == Register.MASTER_INSTRUCTION_ID:
                 self._serve()
+            elif address == Register.MANUAL_TRIGGER and self._registers[Register.TRIGGER_CTRL] & 1:
+                for group in range(N_GROUPS):
+                    if value >> group & 1:
+                        self._trigger(group, self.now)
 
     def _serve(self) -> None:
         """The firmware's main loop: execute once for each number the master is ahead."""
@@ -171,45 +197,115 @@ class Dsp:
     # Time
 
     def advance(self, n_ticks: int) -> list[Shot]:
-        """Let `n_ticks` of 20 us pass; returns what was fired, in order."""
-        began, self._now = self._now, self._now + n_ticks
-        if not self._is_running:
-            return []
-        first, self._step = self._step, self._step + n_ticks
-        shots: list[Shot] = []
+        """Let `n_ticks` of 20 us pass; returns the pulses that began in them, in order."""
+        self.run_until(self.now + n_ticks)
+        return self.take(self.now)
+
+    def run_until(self, tick: int) -> None:
+        """Let time pass up to `tick`; a tick that is past already changes nothing."""
+        if tick <= self.now:
+            return
+        began, self.now = self.now, tick
+        made: list[Shot] = []
+        for fired, number in self._run_queue(began) if self._is_running else ():
+            made += self._play(number, fired)
+            self._trigger(number, fired)
+        for number in list(self._playing):
+            made += self._play(number, tick)
+        self._fresh += sorted(made)
+        self.shots += (shot for shot in made if shot.electrodes)
+
+    def take(self, until: int) -> list[Shot]:
+        """The pulses before tick `until` that nobody has taken yet."""
+        taken = [shot for shot in self._fresh if shot.tick < until]
+        self._fresh = self._fresh[len(taken) :]
+        return taken
+
+    def _run_queue(self, began: int) -> list[tuple[int, int]]:
+        """The ticks at which the queue fires a group, in order."""
+        first, self._step = self._step, self._step + self.now - began
+        fired = []
         for number, group in enumerate(self._groups):
             while group.is_active and first <= group.next < self._step:
                 if group.period == 0:
                     self._registers[Register.ERROR_FLAG] = ERROR_ZERO_PERIOD
                     break
-                shots.append(self._shot(number, began + group.next - first))
+                fired.append((began + group.next - first, number))
                 group.next += group.period
-        counted = n_ticks - (_multiples(self._step) - _multiples(first))
+        counted = self._step - first - (_multiples(self._step) - _multiples(first))
         self._put(Register.STEP_COUNTER, [self._registers[Register.STEP_COUNTER] + counted])
-        self._registers[Register.SHOTS_FIRED] += len(shots)
-        return sorted(shots)
+        self._registers[Register.SHOTS_FIRED] += len(fired)
+        return sorted(fired)
 
-    def _shot(self, number: int, tick: int) -> Shot:
+    # Patterns
+
+    def _trigger(self, number: int, tick: int) -> None:
+        """Play a group's memories from their beginning; what they still played is cut off."""
+        pulses = deque(_pulses(play(self._memories[2 * number])))
+        sideband = play(self._memories[2 * number + 1])
+        if pulses:
+            self._playing[number] = _Playing(tick, pulses, sideband)
+
+    def _play(self, number: int, until: int) -> Iterator[Shot]:
+        """The pulses of a pattern before tick `until`, as the registers stand now."""
+        playing = self._playing.get(number)
+        while playing and playing.pulses and playing.began + playing.pulses[0].at < until:
+            yield self._shot(number, playing, playing.pulses.popleft())
+        if playing and not playing.pulses:
+            del self._playing[number]
+
+    def _shot(self, number: int, playing: _Playing, pulse: _Pulse) -> Shot:
         codes = from_pairs(self._words(Register.HW_DAC_SELECT, 4))
         enabled = from_bitmap(self._words(Register.HW_ENABLE, 2))
-        sideband = play(self._memories[2 * number + 1])
-        switched = sum(
-            t for value, t in sideband if value & SIDEBAND_STIMULATE == SIDEBAND_STIMULATE
-        )
-        blanked = sum(t for value, t in sideband if value & SIDEBAND_BLANK)
+        switched, blanked = _sideband_from(playing.sideband, pulse.at)
         is_voltage = self._registers[Register.DAC_MODE] >> 8 + 2 * number & 1
         per_digit_ua = MV_PER_DIGIT / self._impedance_kohm if is_voltage else UA_PER_DIGIT
         modes = from_pairs(self._words(Register.HW_MODE, 4))
         return Shot(
-            tick,
+            playing.began + pulse.at,
             tuple(i for i in enabled if codes[i] == number + 1 and (switched or modes[i] == 0)),
             tuple(
                 ((value - ZERO_DIGIT) * per_digit_ua, ticks * TICK_US)
-                for value, ticks in play(self._memories[2 * number])
+                for value, ticks in pulse.wave
             ),
             from_bitmap(self._words(Register.HW_BLANKING, 2)),
             blanked * TICK_US,
         )
+
+
+def _pulses(pattern: Sequence[tuple[int, int]]) -> list[_Pulse]:
+    """A pattern's pulses: what is not zero, with the short zeros in between."""
+    found: list[_Pulse] = []
+    at = gap = 0
+    for value, ticks in pattern:
+        if value == ZERO_DIGIT:
+            gap += ticks
+        elif found and gap <= _PULSE_GAP:
+            pause = ((ZERO_DIGIT, gap),) if gap else ()
+            found[-1] = _Pulse(found[-1].at, (*found[-1].wave, *pause, (value, ticks)))
+            gap = 0
+        else:
+            found.append(_Pulse(at, ((value, ticks),)))
+            gap = 0
+        at += ticks
+    return found
+
+
+def _sideband_from(sideband: Sequence[tuple[int, int]], since: int) -> tuple[int, int]:
+    """For how many ticks from `since` on the switch is closed, and the amplifier protected."""
+    at = switched = blanked = 0
+    is_closed = True
+    for value, ticks in sideband:
+        at += ticks
+        if at <= since:
+            continue
+        if not value & SIDEBAND_BLANK:
+            break
+        here = at - max(since, at - ticks)
+        is_closed = is_closed and value & SIDEBAND_STIMULATE == SIDEBAND_STIMULATE
+        switched += here if is_closed else 0
+        blanked += here
+    return switched, blanked
 
 
 def _memory(offset: int, step: int) -> int | None:

@@ -27,10 +27,14 @@ class SimulatedMeame:
         self.sampling_rate_hz = float(sampling_rate_hz)
         self._begin()
 
+    def start(self) -> None:
+        """Sample 0 is now, by the DSP's clock."""
+        self._began = self.dsp.now
+
     def _begin(self) -> None:
         self._culture = Culture(self.settings, MCS_60_LABELS, self.sampling_rate_hz)
         self._made = 0  # samples
-        self._ticks = 0
+        self.start()
         self._buffer = np.empty((60, 0), np.int32)
         self._truth: list[tuple[int, int]] = []
 
@@ -47,10 +51,9 @@ class SimulatedMeame:
 
     def _block(self) -> NDArray[np.int32]:
         n = self._culture.block_samples
-        until = int((self._made + n) * TICKS_PER_S / self.sampling_rate_hz)
-        shots = self.dsp.advance(until - self._ticks)
-        self._ticks = until
-        voltage_uv, fired = self._culture.block(shots)
+        until = self._began + int((self._made + n) * TICKS_PER_S / self.sampling_rate_hz)
+        self.dsp.run_until(until)
+        voltage_uv, fired = self._culture.block(self.dsp.take(until))
         self._truth += [(self._made, int(cell)) for cell in fired]
         del self._truth[:-_KEPT_TRUTH]
         self._made += n

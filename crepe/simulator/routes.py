@@ -25,7 +25,6 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 def make_app(simulator: "Simulator") -> ASGIApp:
     """The routes of a simulator as an ASGI application."""
-    dsp = simulator.instrument.dsp
 
     async def home(request: Request) -> Response:
         del request
@@ -56,16 +55,19 @@ def make_app(simulator: "Simulator") -> ASGIApp:
         values = _words(body, "argVals")
         if len(values) < len(addresses):
             raise ValueError(f"{len(values)} values for {len(addresses)} addresses")
+        simulator.catch_up()
         is_done = simulator.instrument.call(function, list(zip(addresses, values, strict=False)))
         return _done() if is_done else Response(status_code=500)
 
     async def read(request: Request) -> Response:
         addresses = _words(await _body(request), "addresses")
+        dsp = simulator.catch_up()
         return JSONResponse({"addresses": addresses, "values": [dsp.read(a) for a in addresses]})
 
     async def write(request: Request) -> Response:
         body = await _body(request)
         addresses, values = _words(body, "addresses"), _words(body, "values")
+        dsp = simulator.catch_up()
         for i, address in enumerate(addresses):
             dsp.write(address, values[i])  # those before a missing value have happened
         return _done()
@@ -76,6 +78,13 @@ def make_app(simulator: "Simulator") -> ASGIApp:
 
     async def prove(request: Request) -> Response:
         return PlainTextResponse(proof(simulator.nonce, request.query_params["challenge"]))
+
+    async def pulses(request: Request) -> Response:
+        """What reached the electrodes from tick `after` on, by the DSP's own clock of 20 us."""
+        after = int(request.query_params.get("after", 0))
+        dsp = simulator.catch_up()
+        found = [[shot.tick, *shot.electrodes] for shot in dsp.shots if shot.tick >= after]
+        return JSONResponse({"now": dsp.now, "pulses": found})
 
     async def acquisition(request: Request) -> Response:
         """What MEAME does not tell: how it is configured."""
@@ -96,6 +105,7 @@ def make_app(simulator: "Simulator") -> ASGIApp:
         ("POST", "/aux/logmsg", logmsg),
         ("GET", "/simulator/proof", prove),
         ("GET", "/simulator/acquisition", acquisition),
+        ("GET", "/simulator/pulses", pulses),
     ]
     return _lenient(
         Starlette(

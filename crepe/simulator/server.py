@@ -12,6 +12,7 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
@@ -25,7 +26,8 @@ from numpy.typing import NDArray
 from crepe import places
 from crepe.errors import DeviceError
 from crepe.hw.meame_http import SIMULATOR_FILE
-from crepe.hw.meame_wire import pack_block, sawtooth
+from crepe.hw.meame_wire import TICKS_PER_S, pack_block, sawtooth
+from crepe.simulator.dsp import Dsp
 from crepe.simulator.instrument import SimulatedMeame
 from crepe.simulator.routes import make_app
 from crepe.simulator.settings import SimulatorSettings
@@ -48,6 +50,7 @@ class Simulator:
         self.is_started = False
         self.n_sent = 0  # samples, since the start
         self._run_directory = run_directory
+        self._began_s = time.monotonic()
         self._sockets = {
             "http": _bound(settings, settings.http_port),
             "data": _bound(settings, settings.data_port),
@@ -133,11 +136,19 @@ class Simulator:
         self.instrument.connect(sampling_rate_hz)
         self.segment_samples = segment_samples
 
+    def catch_up(self) -> Dsp:
+        """The DSP, its clock at the present: it runs by itself, whatever is acquired."""
+        elapsed_s = time.monotonic() - self._began_s
+        self.instrument.dsp.run_until(int(elapsed_s * TICKS_PER_S))
+        return self.instrument.dsp
+
     async def start(self) -> None:
         """Open the data ports and let time go; without a configuration nothing happens."""
         if self.is_started or not self.segment_samples:
             return
         self.is_started = True
+        self.catch_up()
+        self.instrument.start()
         for name in ("data", "sawtooth"):
             join = partial(self._join, name)
             self._servers.append(await asyncio.start_server(join, sock=self._sockets[name]))

@@ -32,7 +32,9 @@ class Bench:
     def set_up(self, period=5000, labels=BOTTOM_ROW):
         elec0, elec1 = wire.bitmap(labels)
         self.dsp.write(Register.DAC_MODE, 0)
-        for memory, words in enumerate(wire.compile_pulse([(-10.0, 200.0), (10.0, 200.0)])):
+        for memory, words in enumerate(
+            wire.compile_train([(-10.0, 200.0), (10.0, 200.0)], "uA", 20.0, 1)
+        ):
             self.dsp.write(Register.MEMORY_CLEAR + 0x20 * memory, 0)
             for word in words:
                 self.dsp.write(Register.MEMORY_APPEND + 4 * memory, word)
@@ -183,7 +185,7 @@ def test_a_shot_says_which_current_reaches_which_electrodes(bench):
     bench.call(Function.ENABLE_GROUP, GROUP=0)
     shot = bench.shots(101)[0]
     assert shot.electrodes == wire.from_bitmap(wire.bitmap(BOTTOM_ROW))
-    assert shot.phases == ((pytest.approx(-10), 200), (pytest.approx(10), 200), (0, 20))
+    assert shot.phases == ((pytest.approx(-10), 200), (pytest.approx(10), 200))
 
 
 def test_the_mode_after_power_on_is_voltage(bench):
@@ -208,6 +210,31 @@ def test_only_electrodes_whose_blanking_is_enabled_are_protected(bench):
     shot = bench.shots(101)[0]
     assert shot.blanked == (0, 2)
     assert shot.blanked_us == (21 + 200) * 20
+
+
+def test_a_manual_trigger_plays_a_pattern_once_if_triggers_are_enabled(bench):
+    bench.set_up()
+    bench.call(Function.STOP_QUEUE)
+    bench.dsp.write(Register.MANUAL_TRIGGER, 1)
+    assert bench.shots(1000) == []
+    bench.dsp.write(Register.TRIGGER_CTRL, 1)
+    bench.dsp.write(Register.MANUAL_TRIGGER, 1)
+    assert len(bench.shots(10_000)) == 1
+
+
+def test_a_pattern_goes_on_until_the_electrodes_are_taken_off(bench):
+    bench.set_up()
+    dac, sideband = wire.compile_train([(-10.0, 200.0), (10.0, 200.0)], "uA", 20.0, 40)
+    for memory, words in enumerate((dac, sideband)):
+        bench.dsp.write(Register.MEMORY_CLEAR + 0x20 * memory, 0)
+        for word in words:
+            bench.dsp.write(Register.MEMORY_APPEND + 4 * memory, word)
+    bench.dsp.write(Register.TRIGGER_CTRL, 1)
+    bench.dsp.write(Register.MANUAL_TRIGGER, 1)
+    assert [len(shot.electrodes) for shot in bench.shots(500)] == [6] * 10
+    for function in (Function.RESET, Function.COMMIT_CONFIG):
+        bench.call(function)
+    assert [len(shot.electrodes) for shot in bench.shots(500)] == [0] * 10
 
 
 @given(st.lists(st.integers(0, 3000), max_size=12))

@@ -118,35 +118,6 @@ def test_only_who_knows_the_nonce_is_our_simulator(simulator):
     assert proof("a", "b") != proof("b", "a")
 
 
-def test_a_server_that_proves_nothing_is_not_stimulated(simulator):
-    (places.run_directory() / "simulator.json").unlink()
-    stimulator = open_stimulator(f"meame://127.0.0.1:{simulator.http_port}")
-    stimulator.open()
-    assert "not CREPE's own simulator" in stimulator.refusal(TRAIN)
-    with pytest.raises(DeviceError, match="not CREPE's own simulator"):
-        stimulator.prepare(TRAIN)
-    with pytest.raises(DeviceError, match="is not prepared"):
-        stimulator.start(TRAIN)
-    stimulator.close()
-    assert simulator.instrument.dsp.advance(100_000) == []
-
-
-def test_a_train_fires_at_its_rate_until_it_is_stopped(simulator):
-    dsp = simulator.instrument.dsp
-    stimulator = open_stimulator("meame://simulator")
-    stimulator.open()
-    assert stimulator.refusal(TRAIN) is None
-    stimulator.prepare(TRAIN)
-    assert dsp.advance(50_000) == []
-    stimulator.start(TRAIN)
-    shots = dsp.advance(50_000)
-    assert len(shots) == 20
-    assert {wire.MCS_60_LABELS[i] for i in shots[0].electrodes} == {"48", "38"}
-    stimulator.stop()
-    assert dsp.advance(50_000) == []
-    stimulator.close()
-
-
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
