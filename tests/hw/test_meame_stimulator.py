@@ -41,7 +41,7 @@ def simulator(tmp_path, monkeypatch):
 @pytest.fixture
 def watchdog(simulator):
     process = subprocess.Popen([sys.executable, "-m", "crepe", "run", "watchdog"])
-    wait(lambda: (places.run_directory() / "watchdog.sock").exists())
+    wait((places.run_directory() / "watchdog.sock").exists)
     yield process
     with suppress(ProcessLookupError):
         process.send_signal(signal.SIGCONT)
