@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +22,8 @@ app = typer.Typer(
     help="Closed-loop experiments with neuron cultures on multi-electrode arrays.",
 )
 console = Console()
+
+_SENSOR_PATIENCE_S = 2.0  # a sensor that has shown a frame is not kept waiting
 
 ExperimentFile = Annotated[
     Path | None, typer.Argument(metavar="[EXPERIMENT]", help="Default: config/rps.toml.")
@@ -117,6 +120,10 @@ def run(program: Annotated[str, typer.Argument(help="As in the experiment file."
         _run_redis(experiment)
     elif program == "culture":
         _run_culture(experiment)
+    elif program == "sensor":
+        _run_sensor(experiment)
+    elif program == "hand":
+        _run_hand(experiment)
     else:
         _run_actor(experiment, program)
 
@@ -134,15 +141,63 @@ def _run_culture(experiment: config.Experiment) -> None:
     serve(experiment.culture.simulated, places.run_directory())
 
 
+def _run_sensor(experiment: config.Experiment) -> None:
+    from crepe import door
+    from crepe.sensor.guard import TOKEN_VARIABLE, check_token
+    from crepe.store.locate import find_url
+    from crepe.store.redis_store import RedisStore
+
+    table = experiment.sensor
+    if table is None:
+        raise ConfigError(f"{experiment.path}: no [sensor] table to open a door for")
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    check_token(table.host, token)
+    session_id, since_ms = _session()
+    follows, says = (
+        RedisStore(
+            find_url(patience_s=float("inf")),
+            culture=experiment.name,
+            writer="sensor",
+            patience_s=_SENSOR_PATIENCE_S,
+        )
+        for _ in range(2)
+    )
+    door.serve(
+        door.Door(
+            table,
+            follows,
+            says,
+            session=session_id,
+            since_ms=since_ms,
+            run_directory=places.run_directory(),
+            token=token,
+        )
+    )
+
+
+def _run_hand(experiment: config.Experiment) -> None:
+    from crepe.sensor import hand
+
+    if experiment.hand is None or experiment.sensor is None:
+        raise ConfigError(f"{experiment.path}: no [hand] and [sensor] tables to show a hand by")
+    hand.run(experiment.hand, experiment.sensor, experiment.seed)
+
+
+def _session() -> tuple[str, int]:
+    """ID of the session, and the wall clock at which it began."""
+    now = session.current()
+    if now is None:
+        raise ConfigError("no session has begun; start the programs with `crepe up`")
+    return now.id, round(datetime.fromisoformat(now.started_at).timestamp() * 1000)
+
+
 def _run_actor(experiment: config.Experiment, program: str) -> None:
     from crepe.runner import Runner
     from crepe.store.locate import find_url
     from crepe.store.redis_store import RedisStore
 
     experiment.in_program(program)  # a wrong name is said at once
-    now = session.current()
-    if now is None:
-        raise ConfigError("no session has begun; start the programs with `crepe up`")
+    session_id, since_ms = _session()
     store = RedisStore(
         find_url(patience_s=float("inf")),
         culture=experiment.name,
@@ -150,10 +205,9 @@ def _run_actor(experiment: config.Experiment, program: str) -> None:
         patience_s=float("inf"),
         keep_s=experiment.redis.keep_s,
     )
-    since_ms = round(datetime.fromisoformat(now.started_at).timestamp() * 1000)
     recordings = places.private(places.var_directory() / "recordings")
     Runner(
-        experiment, program, store, session=now.id, recordings=recordings, since_ms=since_ms
+        experiment, program, store, session=session_id, recordings=recordings, since_ms=since_ms
     ).run()
 
 
@@ -196,6 +250,38 @@ def gesture(name: Annotated[str, typer.Argument(help="rock, paper or scissors")]
 
     with Store(culture=running_experiment().name) as store:
         store.say("gesture", name, sender="crepe gesture")
+
+
+@app.command()
+def sensor(
+    gestures: Annotated[
+        list[str] | None, typer.Argument(help="rock, paper, scissors or none; default: one drawn.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="Frames as JSON, one on each line.")] = None,
+    url: Annotated[str, typer.Option(help="Default: the door that runs here.")] = "",
+    seed: Annotated[int, typer.Option(min=0, help="Of the simulated hands.")] = 0,
+    pi: Annotated[
+        bool, typer.Option("--pi", help="A Raspberry Pi with button and AMG8833.")
+    ] = False,
+) -> None:
+    """Be a sensor: show hands to the sensor door, 10 frames a second, and print the answers."""
+    from crepe.sensor import pi as raspberry
+    from crepe.sensor.client import DoorClient, find_door
+    from crepe.sensor.desk import State
+    from crepe.sensor.show import line, show_gestures, show_recorded
+
+    client = DoorClient(url or find_door())
+    if pi:
+        raspberry.run(client)
+    if file is not None:
+        answers = show_recorded(client, file)
+    else:
+        answers = show_gestures(client, gestures or [], seed)
+    has_result = False
+    for answer in answers:
+        print(line(answer), flush=True)
+        has_result = has_result or answer.state is State.RESULT
+    raise typer.Exit(0 if has_result else 1)
 
 
 @app.command()

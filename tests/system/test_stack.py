@@ -225,7 +225,7 @@ def test_bad_input_is_one_line_that_says_what_is_wrong(stack, words, said):
 
 def test_a_person_plays_and_two_actors_share_a_process(stack, tmp_path):
     text = (ROOT / "config" / "rps.toml").read_text(encoding="utf-8")
-    text = text.replace('player = "script"', 'player = "person"').replace(
+    text = text.replace('player = "sensor"', 'player = "person"').replace(
         "n_trials = 10", "n_trials = 1"
     )
     path = tmp_path / "chained.toml"
