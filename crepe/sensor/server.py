@@ -21,6 +21,7 @@ SENSOR_FILE = "sensor.json"
 
 USUAL_PORT = 5000
 _PORTS_TRIED = 100
+_END_S = 2  # a sensor that is in the middle of a request then is cut off
 
 
 class DoorServer:
@@ -35,7 +36,9 @@ class DoorServer:
         self.port = int(self._socket.getsockname()[1])
         host = f"[{table.host}]" if ":" in table.host else table.host
         self.url = f"http://{host}:{self.port}"
-        settings = uvicorn.Config(app, log_level="warning", lifespan="off", ws="none")
+        settings = uvicorn.Config(
+            app, log_level="warning", lifespan="off", ws="none", timeout_graceful_shutdown=_END_S
+        )
         self._http = uvicorn.Server(settings)
 
     async def run(self) -> None:
