@@ -3,7 +3,6 @@
 import json
 import logging
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from crepe import __version__, config, places, redis_server, session
+from crepe import __version__, config, places, programs, redis_server, session
 from crepe.errors import ConfigError, CrepeError
 
 app = typer.Typer(
@@ -113,61 +112,7 @@ def run(program: Annotated[str, typer.Argument(help="As in the experiment file."
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     experiment = config.load(places.experiment_path(), only=program)
-    if program == "redis":
-        _run_redis(experiment)
-    elif program == "culture":
-        _run_culture(experiment)
-    elif program == "watchdog":
-        _run_watchdog(experiment)
-    else:
-        _run_actor(experiment, program)
-
-
-def _run_redis(experiment: config.Experiment) -> None:
-    table = experiment.redis
-    redis_server.run(table.append_only, table.maxmemory_mb, table.port, places.var_directory())
-
-
-def _run_culture(experiment: config.Experiment) -> None:
-    from crepe.simulator.server import serve
-
-    if experiment.culture.simulated is None:
-        raise ConfigError(f"{experiment.path}: no [culture.simulated] table to simulate from")
-    serve(experiment.culture.simulated, places.run_directory())
-
-
-def _run_watchdog(experiment: config.Experiment) -> None:
-    from crepe.store import Store
-    from crepe.watchdog import Watchdog
-
-    def tell(text: str) -> None:
-        with Store(culture=experiment.name, patience_s=float("inf")) as store:
-            store.say("watchdog", text, stream="control", sender="watchdog")
-
-    Watchdog(places.run_directory(), tell).run()
-
-
-def _run_actor(experiment: config.Experiment, program: str) -> None:
-    from crepe.runner import Runner
-    from crepe.store.locate import find_url
-    from crepe.store.redis_store import RedisStore
-
-    experiment.in_program(program)  # a wrong name is said at once
-    now = session.current()
-    if now is None:
-        raise ConfigError("no session has begun; start the programs with `crepe up`")
-    store = RedisStore(
-        find_url(patience_s=float("inf")),
-        culture=experiment.name,
-        writer=program,
-        patience_s=float("inf"),
-        keep_s=experiment.redis.keep_s,
-    )
-    since_ms = round(datetime.fromisoformat(now.started_at).timestamp() * 1000)
-    recordings = places.private(places.var_directory() / "recordings")
-    Runner(
-        experiment, program, store, session=now.id, recordings=recordings, since_ms=since_ms
-    ).run()
+    programs.run(experiment, program)
 
 
 @app.command()
@@ -236,10 +181,42 @@ def stop(
 
 
 @app.command()
+def sensor(
+    gestures: Annotated[
+        list[str] | None, typer.Argument(help="rock, paper, scissors or none; default: one drawn.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="Frames as JSON, one on each line.")] = None,
+    url: Annotated[str, typer.Option(help="Default: the door that runs here.")] = "",
+    seed: Annotated[int, typer.Option(min=0, help="Of the simulated hands.")] = 0,
+    pi: Annotated[
+        bool, typer.Option("--pi", help="A Raspberry Pi with button and AMG8833.")
+    ] = False,
+) -> None:
+    """Be a sensor: show hands to the sensor door, 10 frames a second, and print the answers."""
+    from crepe.sensor import pi as raspberry
+    from crepe.sensor.client import DoorClient, find_door
+    from crepe.sensor.desk import State
+    from crepe.sensor.show import line, show_gestures, show_recorded
+
+    client = DoorClient(url or find_door())
+    if pi:
+        raspberry.run(client)
+    if file is not None:
+        answers = show_recorded(client, file)
+    else:
+        answers = show_gestures(client, gestures or [], seed)
+    has_result = False
+    for answer in answers:
+        print(line(answer), flush=True)
+        has_result = has_result or answer.state is State.RESULT
+    raise typer.Exit(0 if has_result else 1)
+
+
+@app.command()
 def redis() -> None:
     """Be the Redis server that the programs use, in the foreground."""
     logging.basicConfig(level=logging.INFO, stream=sys.stdout)
-    _run_redis(config.load(places.experiment_path(), only="redis"))
+    programs.run(config.load(places.experiment_path(), only="redis"), "redis")
 
 
 @app.command(

@@ -7,6 +7,7 @@ the runner moves windows between a Flow and Redis, the loop runs a whole experim
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from crepe.actors.actor import Actor, Output, Start
@@ -153,7 +154,7 @@ class Station:
         for message in piece.messages:
             if isinstance(message, Command):
                 at = self.position
-                said = Command(at, at + 1, message.name, message.value, message.sender)
+                said = replace(message, start=at, stop=at + 1)
                 self._gather(self.actor.take(piece.stream, said))
         self.heard = piece.heard
 

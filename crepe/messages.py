@@ -64,6 +64,8 @@ class GameState(Message):
     outcome: str | None = None  # won, drawn or lost, as the culture sees it
     score: Mapping[str, int] = field(default_factory=dict)
     phases: Mapping[str, int] = field(default_factory=dict)  # phase: sample index it began at
+    decoded: str | None = None  # the gesture that was read out; None: nothing readable, or not yet
+    shown_by: str = ""  # who showed the gesture: `script`, or the sender of the command
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,10 @@ class Command(Message):
     """Something said from outside the clock (a person's gesture, stop, a note), stamped with the
     sample index at which it was heard."""
 
-    name: str  # gesture, note, stop
+    name: str  # gesture, frame (a sensor's, without a gesture in it), note, stop
     value: str
     sender: str = ""
+    frame: tuple[tuple[float, ...], ...] = ()  # what a sensor saw; infrared: degrees Celsius
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ FILE_EXPERIMENT = Path("config") / "file.toml"
 SPIKE_BAND_HZ = (300.0, 3000.0)
 DRAIN_S = 30.0
 START_S = 60.0
-NO_ACTORS = ("redis", "culture", "watchdog")
+NO_ACTORS = ("redis", "culture", "hand", "watchdog")
 
 
 def prepare(
@@ -44,6 +44,8 @@ def prepare(
             )
         path = path or places.project_directory() / FILE_EXPERIMENT
         changes |= _forrecording_path(file)
+    if player is not None:
+        changes["hand"] = None  # somebody else plays
     experiment = config.load(path, changes)
     for name, actor in experiment.actors.items():
         if rounds is not None and "n_trials" in actor.kind.model_fields:
