@@ -52,9 +52,12 @@ class Register(IntEnum):
     HW_BLANK_PROT = 0x8140  # two words
     HW_BLANKING = 0x8150
     DAC_MODE = 0x9100  # bits 8 to 13, DAC A to F: 1 voltage, 0 current
+    DAC_TRIGGER = 0x9104  # per DAC pair, 2 bits each at 0, 8, 16
+    SIDEBAND_TRIGGER = 0x9108
     HW_MODE = 0x9120  # four words, 15 electrodes of 2 bits each
     HW_ENABLE = 0x9158  # two words, 30 electrodes each
     HW_DAC_SELECT = 0x9160  # four words, 15 electrodes of 2 bits each
+    TRIGGER_REPEATS = 0x9190  # three words
     MEMORY_CLEAR = 0x920C  # + 0x20 * memory; any write clears
     MEMORY_APPEND = 0x9F20  # + 4 * memory
     MEMORY_RESTART = 0x9F40  # + 4 * memory; clear and append
@@ -66,6 +69,7 @@ class Function(IntEnum):
     RESET = 2
     CONFIGURE_GROUP = 3
     SET_MODE = 4
+    MODE_AUTO = 5  # for all electrodes, in the public firmware only
     COMMIT_CONFIG = 6
     START_QUEUE = 7
     STOP_QUEUE = 8
@@ -138,30 +142,6 @@ def vector(value: int, ticks: int) -> int:
     if not 0 <= value <= 0xFFFF:
         raise ValueError(f"value {value}, a pattern word holds 0 to 65535")
     return (ticks - 1) << 16 | value
-
-
-def play(words: Sequence[int]) -> list[tuple[int, int]]:
-    """What a pattern memory puts out: (value, ticks) in order, up to an END word.
-
-    Loops are played as often as they say; one that repeats for ever is played once.
-    """
-    out: list[tuple[int, int]] = []
-    done: dict[int, int] = {}
-    at = 0
-    while at < len(words):
-        word = words[at]
-        kind = word >> 28 & 7
-        if kind == 7:
-            break
-        if kind == 0:
-            base = 1000 if word >> 26 & 1 else 1
-            out.append((word & 0xFFFF, ((word >> 16 & 0x3FF) + 1) * base))
-        elif kind == 1 and done.get(at, 0) < (word >> 16 & 0x3FF) - 1:
-            done[at] = done.get(at, 0) + 1
-            at = max(0, at - (word & 0xFFFF))
-            continue
-        at += 1
-    return out
 
 
 def compile_train(

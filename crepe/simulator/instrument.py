@@ -18,7 +18,7 @@ class SimulatedMeame:
 
     def __init__(self, settings: SimulatorSettings) -> None:
         self.settings = settings
-        self.dsp = Dsp(settings.impedance_kohm)
+        self.dsp = Dsp(settings.impedance_kohm, settings.firmware)
         self.sampling_rate_hz = float(settings.sampling_rate_hz)
         self._begin()
 
@@ -51,9 +51,15 @@ class SimulatedMeame:
 
     def _block(self) -> NDArray[np.int32]:
         n = self._culture.block_samples
-        until = self._began + int((self._made + n) * TICKS_PER_S / self.sampling_rate_hz)
+        began, until = (
+            self._began + int(made * TICKS_PER_S / self.sampling_rate_hz)
+            for made in (self._made, self._made + n)
+        )
         self.dsp.run_until(until)
-        voltage_uv, fired = self._culture.block(self.dsp.take(until))
+        shots = [shot._replace(tick=shot.tick - began) for shot in self.dsp.take()]
+        voltage_uv, fired = self._culture.block(shots)
+        if held := self.dsp.held:
+            voltage_uv[list(held)] = 0.0
         self._truth += [(self._made, int(cell)) for cell in fired]
         del self._truth[:-_KEPT_TRUTH]
         self._made += n
