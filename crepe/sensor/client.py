@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from crepe.sensor.hands import as_json
 from crepe.sensor.server import SENSOR_FILE
 
 _POLL_S = 0.1
+_CONNECT_S = 1.0
 
 
 class Answer(NamedTuple):
@@ -57,7 +59,17 @@ def find_door(var: Path | None = None) -> str:
 
 def _url(var: Path) -> str | None:
     found = places.read_json(places.run_directory(var) / SENSOR_FILE) if var.is_dir() else None
-    return str(found["url"]) if found else None
+    return str(found["url"]) if found and _is_open(found) else None
+
+
+def _is_open(found: Mapping[str, Any]) -> bool:
+    """Whether somebody listens: a door that was killed leaves its file behind."""
+    host = str(urllib3.util.parse_url(found["url"]).host).strip("[]")
+    try:
+        socket.create_connection((host, found["port"]), _CONNECT_S).close()
+    except OSError:
+        return False
+    return True
 
 
 class DoorClient:

@@ -51,10 +51,11 @@ class Rate:
         now_s = self._monotonic_s()
         left, then_s = self._left.pop(address, (self._most, now_s))
         left = min(self._most, left + (now_s - then_s) * self._per_s)
-        self._left[address] = (max(0.0, left - 1), now_s)
+        is_allowed = left >= 1
+        self._left[address] = (left - is_allowed, now_s)  # what is refused costs nothing
         if len(self._left) > _ADDRESSES_KEPT:
             del self._left[next(iter(self._left))]  # the one that was silent longest
-        return left >= 1
+        return is_allowed
 
 
 class Guard:
