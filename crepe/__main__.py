@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -76,9 +75,12 @@ def up(
 ) -> None:
     """Start all programs of an experiment; they run until `crepe down`."""
     from crepe.play import ready_store
+    from crepe.sensor.token import check_token
     from crepe.supervise import control
 
     found = config.load(experiment)
+    if found.sensor is not None:
+        check_token(found.sensor)
     if control.is_running():
         raise ConfigError(f"{places.var_directory()}: runs already; stop it with `crepe down`")
     left = session.found_unclean()
@@ -143,15 +145,14 @@ def _run_culture(experiment: config.Experiment) -> None:
 
 def _run_sensor(experiment: config.Experiment) -> None:
     from crepe import door
-    from crepe.sensor.guard import TOKEN_VARIABLE, check_token
+    from crepe.sensor.token import check_token
     from crepe.store.locate import find_url
     from crepe.store.redis_store import RedisStore
 
     table = experiment.sensor
     if table is None:
         raise ConfigError(f"{experiment.path}: no [sensor] table to open a door for")
-    token = os.environ.get(TOKEN_VARIABLE, "")
-    check_token(table.host, token)
+    token = check_token(table)
     session_id, since_ms = _session()
     follows, says = (
         RedisStore(

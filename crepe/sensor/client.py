@@ -1,7 +1,6 @@
 """The other side of the door: what a sensor sends, and the answers it gets."""
 
 import json
-import os
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -14,9 +13,9 @@ from crepe import places
 from crepe.errors import ConfigError, DeviceError
 from crepe.sensor.desk import State
 from crepe.sensor.frames import Frame
-from crepe.sensor.guard import TOKEN_VARIABLE
 from crepe.sensor.hands import as_json
 from crepe.sensor.server import SENSOR_FILE
+from crepe.sensor.token import token as token_here
 
 _POLL_S = 0.1
 _CONNECT_S = 1.0
@@ -87,7 +86,7 @@ class DoorClient:
         if not url.startswith(("http://", "https://")):
             raise ConfigError(f"sensor door {url!r}: must be http://HOST:PORT")
         self.url = url.rstrip("/")
-        token = os.environ.get(TOKEN_VARIABLE, "") if token is None else token
+        token = token_here() if token is None else token
         headers = {"Accept": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token}"

@@ -153,7 +153,7 @@ def test_a_token_is_sent_and_a_wrong_one_is_said(meet, client, monkeypatch):
     assert client(server.url, token=TOKEN).show(next(seen("rock"))).gesture == "Rock"
     monkeypatch.setenv("CREPE_SENSOR_TOKEN", TOKEN)
     assert client(server.url).show(next(seen("rock"))).gesture == "Rock"
-    with pytest.raises(DeviceError, match=r"401 the header Authorization: Bearer TOKEN"):
+    with pytest.raises(DeviceError, match=r"401 needs the header Authorization: Bearer TOKEN"):
         client(server.url, token="wrong").show(next(seen("rock")))
 
 
