@@ -29,7 +29,7 @@ from crepe.store.contract import Entry, Said, StreamStore
 log = logging.getLogger(__name__)
 
 INPUT = "input"
-_BLOCK_S = 0.5
+_BLOCK_S = 0.2
 _PAUSE_S = 0.1
 _ONCE_A_S = 1.0
 

@@ -17,6 +17,7 @@ from crepe.config import Experiment
 from crepe.errors import ConfigError, CrepeError
 from crepe.hw.instrument import open_recorder
 from crepe.scoreboard import GAME, Score, board, gather, points, trial_line
+from crepe.sensor.token import check_token
 from crepe.store import Store
 from crepe.supervise import control
 
@@ -85,6 +86,8 @@ def band_hz(sampling_rate_hz: float) -> tuple[float, float]:
 @contextmanager
 def running(experiment: Experiment) -> Iterator[Store]:
     """The experiment's programs in a new session, while the block lasts."""
+    if experiment.sensor is not None:
+        check_token(experiment.sensor)
     left = session.found_unclean() if not control.is_running() else None
     if left is not None:
         print(f"session {left.id} was cut off; its recording stays, a new session begins")

@@ -1,6 +1,5 @@
 """What `crepe run NAME` becomes: an actor's runner, or one of the programs that are no actors."""
 
-import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -51,15 +50,14 @@ def _run_watchdog(experiment: config.Experiment) -> None:
 
 def _run_sensor(experiment: config.Experiment) -> None:
     from crepe import door
-    from crepe.sensor.guard import TOKEN_VARIABLE, check_token
+    from crepe.sensor.token import check_token
     from crepe.store.locate import find_url
     from crepe.store.redis_store import RedisStore
 
     table = experiment.sensor
     if table is None:
         raise ConfigError(f"{experiment.path}: no [sensor] table to open a door for")
-    token = os.environ.get(TOKEN_VARIABLE, "")
-    check_token(table.host, token)
+    token = check_token(table)
     session_id, since_ms = _session()
     follows, says = (
         RedisStore(

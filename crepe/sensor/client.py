@@ -1,7 +1,7 @@
 """The other side of the door: what a sensor sends, and the answers it gets."""
 
 import json
-import os
+import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,11 +13,12 @@ from crepe import places
 from crepe.errors import ConfigError, DeviceError
 from crepe.sensor.desk import State
 from crepe.sensor.frames import Frame
-from crepe.sensor.guard import TOKEN_VARIABLE
 from crepe.sensor.hands import as_json
 from crepe.sensor.server import SENSOR_FILE
+from crepe.sensor.token import token as token_here
 
 _POLL_S = 0.1
+_CONNECT_S = 1.0
 
 
 class Answer(NamedTuple):
@@ -57,7 +58,17 @@ def find_door(var: Path | None = None) -> str:
 
 def _url(var: Path) -> str | None:
     found = places.read_json(places.run_directory(var) / SENSOR_FILE) if var.is_dir() else None
-    return str(found["url"]) if found else None
+    return str(found["url"]) if found and _is_open(found) else None
+
+
+def _is_open(found: Mapping[str, Any]) -> bool:
+    """Whether somebody listens: a door that was killed leaves its file behind."""
+    host = str(urllib3.util.parse_url(found["url"]).host).strip("[]")
+    try:
+        socket.create_connection((host, found["port"]), _CONNECT_S).close()
+    except OSError:
+        return False
+    return True
 
 
 class DoorClient:
@@ -75,7 +86,7 @@ class DoorClient:
         if not url.startswith(("http://", "https://")):
             raise ConfigError(f"sensor door {url!r}: must be http://HOST:PORT")
         self.url = url.rstrip("/")
-        token = os.environ.get(TOKEN_VARIABLE, "") if token is None else token
+        token = token_here() if token is None else token
         headers = {"Accept": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token}"

@@ -1,7 +1,6 @@
 """What stands before every route: who may come in, how often, and with how much."""
 
 import hmac
-import ipaddress
 import time
 from collections.abc import Callable
 
@@ -9,33 +8,9 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from crepe.errors import ConfigError
 from crepe.sensor.settings import SensorTable
 
-TOKEN_VARIABLE = "CREPE_SENSOR_TOKEN"
-_SHORTEST_TOKEN = 16
 _ADDRESSES_KEPT = 1000
-
-
-def check_token(host: str, token: str) -> None:
-    """Raise ConfigError if a door at that address needs a token, or a better one."""
-    place = f"[sensor] host {host!r}"
-    if not token and not _is_loopback(host):
-        raise ConfigError(
-            f"{place}: others can reach it, so it needs a token in {TOKEN_VARIABLE} "
-            f"(at least {_SHORTEST_TOKEN} characters); without one only 127.0.0.1 is allowed"
-        )
-    if token and len(token) < _SHORTEST_TOKEN:
-        raise ConfigError(
-            f"{TOKEN_VARIABLE}: {len(token)} characters, must have at least {_SHORTEST_TOKEN}"
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class Rate:
@@ -51,10 +26,11 @@ class Rate:
         now_s = self._monotonic_s()
         left, then_s = self._left.pop(address, (self._most, now_s))
         left = min(self._most, left + (now_s - then_s) * self._per_s)
-        self._left[address] = (max(0.0, left - 1), now_s)
+        is_allowed = left >= 1
+        self._left[address] = (left - is_allowed, now_s)  # what is refused costs nothing
         if len(self._left) > _ADDRESSES_KEPT:
             del self._left[next(iter(self._left))]  # the one that was silent longest
-        return left >= 1
+        return is_allowed
 
 
 class Guard:
@@ -90,7 +66,7 @@ class Guard:
             return refused(429, "too many requests from this address", {"Retry-After": "1"})
         if self._token and not _has_token(headers.get("authorization", ""), self._token):
             return refused(
-                401, "the header Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"}
+                401, "needs the header Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"}
             )
         if scope["method"] == "POST" and "origin" in headers:
             return refused(403, "posted by a web page; only programs may post here")

@@ -1,7 +1,9 @@
 """A sensor and a door over real HTTP, with a game that answers at once."""
 
 import json
+import socket
 import threading
+from contextlib import contextmanager
 
 import pytest
 
@@ -151,7 +153,7 @@ def test_a_token_is_sent_and_a_wrong_one_is_said(meet, client, monkeypatch):
     assert client(server.url, token=TOKEN).show(next(seen("rock"))).gesture == "Rock"
     monkeypatch.setenv("CREPE_SENSOR_TOKEN", TOKEN)
     assert client(server.url).show(next(seen("rock"))).gesture == "Rock"
-    with pytest.raises(DeviceError, match=r"401 the header Authorization: Bearer TOKEN"):
+    with pytest.raises(DeviceError, match=r"401 needs the header Authorization: Bearer TOKEN"):
         client(server.url, token="wrong").show(next(seen("rock")))
 
 
@@ -182,16 +184,28 @@ def test_two_doors_take_different_ports_and_a_port_that_was_asked_for_is_meant(m
 def test_an_open_door_is_found_and_a_shut_one_is_not(tmp_path, monkeypatch):
     monkeypatch.setattr(places, "announced", lambda: [tmp_path / "b", tmp_path / "c"])
     here = tmp_path / "a"
+
+    def find():
+        return find_door(here)
+
     with pytest.raises(DeviceError, match="no sensor door is open"):
-        find_door(here)
-    for name in "bc":
-        run = places.run_directory(tmp_path / name)
-        (run / SENSOR_FILE).write_text(json.dumps({"url": f"http://127.0.0.1/{name}"}))
-        if name == "b":
-            assert find_door(here) == "http://127.0.0.1/b"
-    with pytest.raises(DeviceError, match=r"several sensor doors are open .*CREPE_VAR"):
-        find_door(here)
-    assert find_door(tmp_path / "c") == "http://127.0.0.1/c"
+        find()
+    with open_door(tmp_path / "b") as b:
+        assert find() == b
+        with open_door(tmp_path / "c") as c:
+            assert find_door(tmp_path / "c") == c
+            with pytest.raises(DeviceError, match=r"several sensor doors are open .*CREPE_VAR"):
+                find()
+        assert find() == b  # c was killed and left its file
+
+
+@contextmanager
+def open_door(var):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        said = {"url": f"http://127.0.0.1:{port}", "port": port, "pid": 1}
+        places.write_json(places.run_directory(var) / SENSOR_FILE, said)
+        yield said["url"]
 
 
 def test_the_file_is_there_while_the_door_is_open(meet, tmp_path):
