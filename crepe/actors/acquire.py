@@ -47,6 +47,7 @@ class Acquire(Source[None, Segment | Spikes]):
     _shift: int = PrivateAttr(0)  # from the recorder's sample index to the session's
     _leads_ns: deque[int] = PrivateAttr(default_factory=lambda: deque(maxlen=_LEAD_SEGMENTS))
     _lead_before_ns: int | None = PrivateAttr(None)  # before an outage
+    _rounded_ns: int = PrivateAttr(0)  # what was left over when gaps became whole segments
     _held: list[Segment] | None = PrivateAttr(None)  # after an outage, until the gap is known
     _ready: deque[Segment] = PrivateAttr(default_factory=deque)
     _wait_s: float = PrivateAttr(0.0)  # until the next attempt; 0 while connected
@@ -57,7 +58,9 @@ class Acquire(Source[None, Segment | Spikes]):
         self._position = start.position
         info = self._info = self._connect()
         if info.is_live and start.position > 0:
-            self._expect_gap((start.snapshot or {}).get("lead_ns"))
+            before = start.snapshot or {}
+            self._rounded_ns = before.get("rounded_ns", 0)
+            self._expect_gap(before.get("lead_ns"))
         if self.publish_truth and self._recorder.truth(0, 1) is None:
             raise ConfigError(f"publish_truth: nobody knows the true spikes of {self.device!r}")
         log.info("%s: %d channels at %g Hz", info.source, info.n_channels, info.sampling_rate_hz)
@@ -78,7 +81,9 @@ class Acquire(Source[None, Segment | Spikes]):
         return [segment, self._truth(segment)] if self.publish_truth else segment
 
     def snapshot(self) -> Mapping[str, Any] | None:
-        return {"lead_ns": min(self._leads_ns)} if self._leads_ns else None
+        if not self._leads_ns:
+            return None
+        return {"lead_ns": min(self._leads_ns), "rounded_ns": self._rounded_ns}
 
     def close(self) -> None:
         if hasattr(self, "_recorder"):
@@ -198,5 +203,8 @@ class Acquire(Source[None, Segment | Spikes]):
             log.warning("how many samples are missing before %d is not known", held[0].start)
             return 0
         late_s = (min(leads_ns) - self._lead_before_ns) / 1e9
-        whole = self._info.segment_samples
-        return max(0, round(late_s * self._info.sampling_rate_hz / whole)) * whole
+        whole, rate_hz = self._info.segment_samples, self._info.sampling_rate_hz
+        late_s += self._rounded_ns / 1e9
+        n_missing = max(0, round(late_s * rate_hz / whole)) * whole
+        self._rounded_ns = round((late_s - n_missing / rate_hz) * 1e9)
+        return n_missing

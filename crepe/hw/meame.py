@@ -4,9 +4,11 @@ import logging
 import socket
 import time
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from crepe.electrodes import MCS_60_LABELS
+from crepe.electrodes import MCS_60_LABELS, MCS_REFERENCE
 from crepe.errors import DeviceError
 from crepe.hw import meame_wire as wire
 from crepe.hw.instrument import Recorder, Settings
@@ -19,6 +21,11 @@ _CONNECT_S = 5.0
 _RECEIVE_BYTES = 1 << 18
 _MEASURE_S = 10.0
 _RATE_TOLERANCE = 0.15  # MEAME's rates are further apart
+_STALL_S = 2.0  # MEAME never closes a data socket: one that is silent for so long is given up
+_QUIET_BLOCKS = 50  # from which it is learned how quiet the reference is
+_LOUD_BLOCKS = 20  # in a row: longer than any artefact
+_LOUD_TIMES = 5.0
+_REFERENCE = MCS_60_LABELS.index(MCS_REFERENCE)
 
 
 class RecorderSettings(Settings):
@@ -41,6 +48,9 @@ class MeameRecorder(Recorder):
         self._server: Server | None = None
         self._socket: socket.socket | None = None
         self._block = bytearray()
+        self._heard_s = 0.0
+        self._quiet: list[float] = []  # of the reference, SD of the first blocks in counts
+        self._n_loud = 0  # blocks in a row
         self._position = 0
         self._measured_from: tuple[float, int] | None = None  # monotonic time, position
 
@@ -69,6 +79,9 @@ class MeameRecorder(Recorder):
         self._server = server
         self._position = position
         self._block.clear()
+        self._heard_s = time.monotonic()
+        self._quiet.clear()
+        self._n_loud = 0
         self._measured_from = None
         return StreamInfo(
             sampling_rate_hz=float(settings.sampling_rate_hz),
@@ -98,7 +111,10 @@ class MeameRecorder(Recorder):
         wanted = wire.block_bytes(n)
         deadline = time.monotonic() + timeout_s
         while len(self._block) < wanted:
-            left_s = deadline - time.monotonic()
+            now_s = time.monotonic()
+            if now_s - self._heard_s > _STALL_S:
+                raise DeviceError(f"{self._server.name} data port: silent for {_STALL_S:g} s")
+            left_s = deadline - now_s
             if left_s <= 0:
                 return None
             self._socket.settimeout(left_s)
@@ -111,11 +127,31 @@ class MeameRecorder(Recorder):
             if not received:
                 raise DeviceError(f"{self._server.name} data port: closed by the server")
             self._block += received
+            self._heard_s = time.monotonic()
         samples = wire.unpack_block(self._block, n)
         self._block = bytearray()
         start, self._position = self._position, self._position + n
         self._measure()
+        self._check_framing(samples)
         return Segment(start, self._position, samples, time.time_ns())
+
+    def _check_framing(self, samples: NDArray[np.int32]) -> None:
+        """Raise DeviceError if the quiet reference has become loud, and stays so.
+
+        Blocks carry no mark. After a short one all channels are shifted for ever, which shows
+        where an electrode's noise stands in the reference's place.
+        """
+        loudness = float(samples[_REFERENCE].std())
+        if len(self._quiet) < _QUIET_BLOCKS:
+            self._quiet.append(loudness)
+            return
+        is_loud = loudness > _LOUD_TIMES * max(1.0, float(np.median(self._quiet)))
+        self._n_loud = self._n_loud + 1 if is_loud else 0
+        if self._n_loud == _LOUD_BLOCKS:
+            raise DeviceError(
+                f"{self._settings.location} data port: the reference (electrode {MCS_REFERENCE}) "
+                f"has been loud for {_LOUD_BLOCKS} blocks: the framing is lost"
+            )
 
     def _measure(self) -> None:
         """Say so if samples come at another rate: MEAME keeps the first setting until restarted."""

@@ -8,9 +8,11 @@ from crepe.hw.meame_wire import TICKS_PER_S, Register
 from crepe.messages import Spikes
 from crepe.simulator.culture import Culture
 from crepe.simulator.dsp import Dsp
+from crepe.simulator.quirks import Quirk
 from crepe.simulator.settings import SimulatorSettings
 
 _KEPT_TRUTH = 200_000
+_ILLEGAL_MODE = 2
 
 
 class SimulatedMeame:
@@ -19,6 +21,8 @@ class SimulatedMeame:
     def __init__(self, settings: SimulatorSettings) -> None:
         self.settings = settings
         self.dsp = Dsp(settings.impedance_kohm, settings.firmware)
+        if Quirk.STICKY_ERROR in settings.quirks:
+            self.dsp.write(Register.ERROR_FLAG, _ILLEGAL_MODE)
         self.sampling_rate_hz = float(settings.sampling_rate_hz)
         self._begin()
 

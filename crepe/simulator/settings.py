@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
+from crepe.simulator.quirks import Quirk
+
 
 class Firmware(StrEnum):
     """Of the DSP: the public one of 2018, or the lab's of 2019 as its clients know it."""
@@ -25,6 +27,7 @@ class SimulatorSettings(BaseModel):
     scale_uv: PositiveFloat = 0.059605  # per count: 2^-24 V, as MCS headstages give
     impedance_kohm: PositiveFloat = 30.0  # turns a voltage pulse into a current; TiN has 30 to 50
     firmware: Firmware = Firmware.LAB
+    quirks: frozenset[Quirk] = frozenset()  # oddities of MEAME; see crepe/simulator/quirks.py
 
     host: str = "127.0.0.1"
     http_port: int = Field(8888, ge=0, le=65535)

@@ -51,6 +51,21 @@ def ask(simulator):
         ("POST", "/DSP/call", b'{"func": -1, "argAddrs": [], "argVals": []}', 500),
         ("POST", "/DSP/write", b'{"addresses": [4096, 4100], "values": [1]}', 500),
         ("POST", "/aux/logmsg/", b"any text", 200),
+        ("GET", "/DSP/flash/", None, 200),
+        ("GET", "/DSP/stim/setup", None, 200),
+        ("GET", "/DSP/stim/start/", None, 200),
+        ("GET", "/DSP/stim/stop", None, 200),
+        ("HEAD", "/DAQ/stop", None, 200),
+        ("OPTIONS", "/DSP/call", None, 200),
+        ("POST", "/DSP/call", b'{"func": 200, "argAddrs": [], "argVals": []}', 200),
+        ("POST", "/DSP/call", b'{"argAddrs": [], "argVals": []}', 200),
+        ("POST", "/DSP/call", b'{"func": 8, "argAddrs": [4112], "argVals": []}', 500),
+        ("POST", "/DSP/call", b'{"func": 4294967296, "argAddrs": [], "argVals": []}', 500),
+        ("POST", "/DSP/call", b"[]", 500),
+        ("POST", "/DSP/read", b'{"addresses": null}', 500),
+        ("POST", "/DSP/write", b'{"addresses": [4112], "values": [1, 2, 3]}', 200),
+        ("POST", "/DAQ/connect", b'{"samplerate": 1, "segmentLength": 100}', 500),
+        ("POST", "/DAQ/connect", b"", 500),
         ("POST", "/status", b"", 405),
         ("GET", "/DSP/call", None, 405),
         ("GET", "/nowhere", None, 404),
@@ -72,13 +87,14 @@ def test_a_port_opens_with_the_start_and_not_before(simulator, ask):
             return trial.connect_ex(("127.0.0.1", simulator.data_port)) == 0
 
     assert ask("GET", "/DAQ/start").status == 200
+    assert not connects()
     assert ask("GET", "/status").json() == {"isAlive": False, "dspAlive": True}
     assert ask("POST", "/DAQ/connect", b'{"samplerate": 10000, "segmentLength": 100}').status == 200
     assert ask("POST", "/DAQ/connect", b'{"samplerate": 20000, "segmentLength": 50}').status == 200
     assert ask("GET", "/DAQ/start").status == 200
     assert connects()
     assert ask("GET", "/status").json()["isAlive"] is True
-    assert simulator.segment_samples == 100
+    assert simulator.daq.segment_samples == 100
 
 
 def test_the_recorder_gets_the_simulators_samples_in_order(simulator):
