@@ -28,11 +28,12 @@ SILENT_S = 0.5  # a stimulator that is silent for longer, with a train under way
 _POLL_S = 0.05
 _CALL_S = 0.3  # for one call to the instrument
 _LOCK_S = 0.05
+_LEAVE_S = 5.0  # told to stop: so long it goes on trying to stop the instrument first
 _LARGEST = 4096
 
 
 class Watchdog:
-    """Runs until SIGTERM, or until supervisord is gone; never while a train is under way.
+    """Runs until SIGTERM, or until supervisord is gone, and stops a train that is under way first.
 
     Parameters
     ----------
@@ -48,6 +49,7 @@ class Watchdog:
         self._is_pulsing = False
         self._stopped = ""  # the stimulator that was stopped last
         self._is_told_to_stop = False
+        self._leave_s = float("inf")
         path = run_directory / WATCHDOG_SOCKET
         path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -67,10 +69,14 @@ class Watchdog:
             silent_s = time.monotonic() - self._heard_s
             if self._is_pulsing and (silent_s > SILENT_S or self._is_told_to_stop):
                 self._stop(silent_s)
+            if self._is_pulsing and time.monotonic() > self._leave_s:
+                log.error("told to stop, but the instrument is NOT VERIFIED to be stopped")
+                return
 
     def _told_to_stop(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         self._is_told_to_stop = True
+        self._leave_s = time.monotonic() + _LEAVE_S
 
     def _listen(self) -> None:
         """Take in a heartbeat, if one comes, and answer it."""

@@ -34,7 +34,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     limits: Limits = Limits()
     max_age_ms: PositiveFloat = 200.0  # from the sample that asked to the first pulse
     stall_s: float = Field(0.2, gt=0, le=1.0)  # silence of the data after which a train is stopped
-    silence_s: float = Field(1.0, gt=0, le=2.0)  # so far may who asks for stimuli be behind
+    silence_s: float = Field(0.75, gt=0, le=2.0)  # so far may who asks for stimuli be behind
     burst_s: float = Field(1.0, gt=0, le=1.0)  # what goes on by itself if everything else dies
 
     _stimulator: Stimulator = PrivateAttr()

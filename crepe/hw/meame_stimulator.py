@@ -200,6 +200,8 @@ class MeameStimulator(Stimulator):
 
     def _call(self, function: Function, arguments: dict[int, int] | None = None) -> None:
         self.control.call(function, list((arguments or {}).items()))
+        if self._guard is not None:
+            self._guard.beat()  # over a slow network a set-up takes its time
 
 
 def _compiled(stimulus: Stimulus) -> tuple[list[int], list[int]]:

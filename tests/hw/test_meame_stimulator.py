@@ -4,10 +4,12 @@ import json
 import multiprocessing
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import pytest
@@ -191,6 +193,57 @@ def test_a_train_is_prepared_without_a_pulse_and_reaches_its_electrodes_only(sim
     assert {wire.MCS_60_LABELS[i] for i in shots[0].electrodes} == {"48", "38"}
     assert shots[0].phases == ((-10.0, 200.0), (10.0, 200.0))
     stimulator.close()
+
+
+@contextmanager
+def path_to(simulator):
+    """A way to the simulator that can be cut; gives its port and what cuts it."""
+    with socket.create_server(("127.0.0.1", 0)) as gate:
+        ends = []
+
+        def carry(source, target):
+            with suppress(OSError):
+                while data := source.recv(1 << 16):
+                    target.sendall(data)
+
+        def accept():
+            with suppress(OSError):
+                while True:
+                    near, _ = gate.accept()
+                    far = socket.create_connection(("127.0.0.1", simulator.http_port))
+                    ends.extend((near, far))
+                    for end in (near, far):
+                        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    for pair in ((near, far), (far, near)):
+                        threading.Thread(target=carry, args=pair, daemon=True).start()
+
+        def cut():
+            for end in (gate, *ends):
+                with suppress(OSError):  # it is cut already
+                    end.shutdown(socket.SHUT_RDWR)
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield gate.getsockname()[1], cut
+        cut()
+        for end in ends:
+            end.close()
+
+
+def test_after_the_path_is_cut_only_the_rest_of_a_finite_train_comes(simulator, watchdog):
+    with path_to(simulator) as (port, cut):
+        stimulator = opened(f"meame://127.0.0.1:{port}")
+        train = replace(LONG, n_pulses=30)
+        stimulator.prepare(train)
+        arming.arm(places.run_directory(), 1.0)
+        stimulator.start(train)
+        wait(lambda: len(pulses(simulator)[1]) > 3)
+        cut()
+        with pytest.raises(DeviceError, match="NOT STOPPED for certain"):
+            stimulator.stop()
+        ceased(simulator, 0)
+        assert len(pulses(simulator)[1]) == 30
+        assert stimulator.refusal(train).startswith("the instrument's state is NOT VERIFIED")
+        stimulator.close()
 
 
 class Mock(Control):
