@@ -119,7 +119,12 @@ def run(program: Annotated[str, typer.Argument(help="As in the experiment file."
 
 
 @app.command()
-def check(experiment: ExperimentFile = None) -> None:
+def check(
+    experiment: ExperimentFile = None,
+    instrument: Annotated[
+        bool, typer.Option("--instrument", help="Ask its MEAME, too; stimulates nothing.")
+    ] = False,
+) -> None:
     """Prove an experiment file: types, bounds, names and every wire. Runs nothing."""
     found = config.load(experiment)
     for actor in found.actors.values():
@@ -127,6 +132,19 @@ def check(experiment: ExperimentFile = None) -> None:
         writes = ", ".join(actor.writes.values()) or "a file"
         console.print(f"{actor.name:12} {reads} -> {writes}", soft_wrap=True)
     console.print(f"{found.path}: fits ({len(found.programs)} programs)", soft_wrap=True)
+    if instrument:
+        _check_instrument(found)
+
+
+def _check_instrument(experiment: config.Experiment) -> None:
+    from crepe.instrument_check import check_instrument
+
+    is_well = True
+    for finding in check_instrument(experiment, places.run_directory()):
+        word = {True: "ok", False: "WRONG", None: "NOT VERIFIED"}[finding.is_well]
+        console.print(f"{word:12} {finding.text}", soft_wrap=True, markup=False)
+        is_well = is_well and finding.is_well is not False
+    raise typer.Exit(0 if is_well else 1)
 
 
 @app.command()
@@ -239,17 +257,23 @@ def simulate(
     experiment: ExperimentFile = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int | None, typer.Option(help="HTTP port; default 8888.")] = None,
+    data_port: Annotated[int | None, typer.Option(help="Default 12340.")] = None,
+    sawtooth_port: Annotated[int | None, typer.Option(help="Default 12341.")] = None,
 ) -> None:
-    """Be a simulated MEAME server with a simulated culture, in the foreground."""
+    """Be a simulated MEAME server with a simulated culture, in the foreground.
+
+    A port that was asked for and is taken is an error; the others move to the next that is free.
+    """
     from crepe.simulator.server import serve
 
     logging.basicConfig(level=logging.INFO, stream=sys.stdout)
     table = config.load(experiment).culture.simulated
     if table is None:
         raise ConfigError("no [culture.simulated] table to simulate from")
-    changes: dict[str, Any] = {"host": host}
-    if port is not None:
-        changes |= {"http_port": port, "are_ports_fixed": True}
+    asked = {"http": port, "data": data_port, "sawtooth": sawtooth_port}
+    chosen = {name: value for name, value in asked.items() if value is not None}
+    changes: dict[str, Any] = {"host": host, "fixed_ports": frozenset(chosen)}
+    changes |= {f"{name}_port": value for name, value in chosen.items()}
     serve(table.model_copy(update=changes), places.run_directory())
 
 

@@ -120,6 +120,15 @@ class HttpControl(Control):
         found = json.loads(self._ask("GET", "/simulator/acquisition"))
         return found["samplerate"], found["segmentLength"]
 
+    def status(self) -> dict[str, Any]:
+        """What the server says of itself: isAlive (acquisition started), dspAlive."""
+        answer = self._ask("GET", "/status")
+        try:
+            found = json.loads(answer)
+        except ValueError as error:
+            raise DeviceError(f"{self._server.name}/status: {answer[:80]!r}, no JSON") from error
+        return found if isinstance(found, dict) else {}
+
     def flash(self) -> None:
         """Have the DSP's firmware loaded, as some versions of MEAME do; harmless to repeat."""
         self._ask("GET", "/DSP/flash")

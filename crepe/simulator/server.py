@@ -49,9 +49,9 @@ class Simulator:
         self._run_directory = run_directory
         self._began_s = time.monotonic()
         self._sockets = {
-            "http": _bound(settings, settings.http_port, listens=True),
-            "data": _bound(settings, settings.data_port),
-            "sawtooth": _bound(settings, settings.sawtooth_port),
+            "http": _bound(settings, "http", settings.http_port),
+            "data": _bound(settings, "data", settings.data_port),
+            "sawtooth": _bound(settings, "sawtooth", settings.sawtooth_port),
         }
         data = {name: self._sockets[name] for name in ("data", "sawtooth")}
         self.daq = Daq(self.instrument, data, self.faults)
@@ -129,14 +129,15 @@ class Simulator:
             self.daq.pacing.add_done_callback(lambda _: self.stop())  # no use without samples
 
 
-def _bound(settings: SimulatorSettings, port: int, *, listens: bool = False) -> socket.socket:
+def _bound(settings: SimulatorSettings, name: str, port: int) -> socket.socket:
     """A socket on the port, or on the next free one if that is allowed. Raises DeviceError.
 
     A data port refuses connections until acquisition starts, and is claimed all the same: bound
     without the address being for reuse, nobody else can bind it. Only where old connections still
     hold it is it bound for reuse.
     """
-    n = 1 if settings.are_ports_fixed or port == 0 else _PORTS_TRIED
+    listens = name == "http"
+    n = 1 if name in settings.fixed_ports or port == 0 else _PORTS_TRIED
     for candidate in range(port, min(port + n, 65536)):
         for is_for_reuse in (True,) if listens else (False, True):
             # asyncio turns Nagle's delay off only where the protocol is named

@@ -1,6 +1,7 @@
 """The `[culture.simulated]` table."""
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
@@ -33,4 +34,5 @@ class SimulatorSettings(BaseModel):
     http_port: int = Field(8888, ge=0, le=65535)
     data_port: int = Field(12340, ge=0, le=65535)
     sawtooth_port: int = Field(12341, ge=0, le=65535)
-    are_ports_fixed: bool = False  # False: where a port is taken the next free one serves
+    fixed_ports: frozenset[Literal["http", "data", "sawtooth"]] = frozenset()
+    """Those that must not move; where another is taken the next free one serves."""

@@ -15,13 +15,14 @@ from dataclasses import replace
 import pytest
 import urllib3
 
-from crepe import arming, emergency, places
+from crepe import arming, config, emergency, places
 from crepe.errors import DeviceError
 from crepe.hw import meame_wire as wire
 from crepe.hw.dsp_stop import dsp_lock, stop_dsp
 from crepe.hw.instrument import open_stimulator
 from crepe.hw.meame_http import Control, HttpControl, Server, find_server
 from crepe.hw.meame_wire import Register
+from crepe.instrument_check import check_instrument
 from crepe.messages import Stimulus
 from crepe.simulator.server import running_simulator
 from crepe.simulator.settings import SimulatorSettings
@@ -244,6 +245,22 @@ def test_after_the_path_is_cut_only_the_rest_of_a_finite_train_comes(simulator, 
         assert len(pulses(simulator)[1]) == 30
         assert stimulator.refusal(train).startswith("the instrument's state is NOT VERIFIED")
         stimulator.close()
+
+
+def test_the_check_of_an_instrument_says_what_it_knows_and_what_it_cannot(simulator):
+    experiment = config.load(changes={"actors.stimulate.device": "meame://simulator"})
+    found = list(check_instrument(experiment, places.run_directory()))
+    assert not [finding for finding in found if finding.is_well is False]
+    assert any("counted 1 of 1" in finding.text for finding in found)
+    assert sum(finding.is_well is None for finding in found) == 5
+    assert pulses(simulator)[1] == []
+
+
+def test_the_check_of_an_instrument_that_is_not_there_says_so(tmp_path):
+    changes = {"actors.stimulate.device": "meame://127.0.0.1:9"}
+    (finding,) = check_instrument(config.load(changes=changes), tmp_path)
+    assert finding.is_well is False
+    assert "meame://127.0.0.1:9/status" in finding.text
 
 
 class Mock(Control):

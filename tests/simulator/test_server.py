@@ -160,7 +160,7 @@ def test_a_taken_port_moves_unless_it_was_asked_for(tmp_path):
         moved = SETTINGS.model_copy(update={"http_port": port})
         with running_simulator(moved, tmp_path) as found:
             assert found.http_port != port
-        fixed = moved.model_copy(update={"are_ports_fixed": True})
+        fixed = moved.model_copy(update={"fixed_ports": frozenset({"http"})})
         with pytest.raises(DeviceError, match=f"port {port}: .*choose another"):
             running_simulator(fixed, tmp_path).__enter__()
 
