@@ -19,6 +19,7 @@ from crepe.hw.instrument import open_recorder
 from crepe.scoreboard import GAME, Score, board, gather, points, trial_line
 from crepe.sensor.token import check_token
 from crepe.store import Store
+from crepe.store.locate import find_url
 from crepe.supervise import control
 
 FILE_EXPERIMENT = Path("config") / "file.toml"
@@ -107,7 +108,8 @@ def running(experiment: Experiment) -> Iterator[Store]:
 def ready_store(experiment: Experiment) -> Store:
     """The store, once every actor of the session says that it runs. Raises CrepeError."""
     deadline = time.monotonic() + START_S
-    store = Store(culture=experiment.name, patience_s=START_S)
+    url = find_url(START_S, is_ours=True)
+    store = Store(url, culture=experiment.name, patience_s=START_S)
     now = session.current()
     names = [program.name for program in experiment.programs if program.name not in NO_ACTORS]
     while True:

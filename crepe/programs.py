@@ -39,10 +39,12 @@ def _run_culture(experiment: config.Experiment) -> None:
 
 def _run_watchdog(experiment: config.Experiment) -> None:
     from crepe.store import Store
+    from crepe.store.locate import find_url
     from crepe.watchdog import Watchdog
 
     def tell(text: str) -> None:
-        with Store(culture=experiment.name, patience_s=float("inf")) as store:
+        url = find_url(patience_s=float("inf"), is_ours=True)
+        with Store(url, culture=experiment.name, patience_s=float("inf")) as store:
             store.say("watchdog", text, stream="control", sender="watchdog")
 
     Watchdog(places.run_directory(), tell).run()
@@ -61,7 +63,7 @@ def _run_sensor(experiment: config.Experiment) -> None:
     session_id, since_ms = _session()
     follows, says = (
         RedisStore(
-            find_url(patience_s=float("inf")),
+            find_url(patience_s=float("inf"), is_ours=True),
             culture=experiment.name,
             writer="sensor",
             patience_s=_SENSOR_PATIENCE_S,
@@ -105,7 +107,7 @@ def _run_actor(experiment: config.Experiment, program: str) -> None:
     experiment.in_program(program)  # a wrong name is said at once
     session_id, since_ms = _session()
     store = RedisStore(
-        find_url(patience_s=float("inf")),
+        find_url(patience_s=float("inf"), is_ours=True),
         culture=experiment.name,
         writer=program,
         patience_s=float("inf"),

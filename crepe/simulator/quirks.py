@@ -11,7 +11,7 @@ class Quirk(StrEnum):
     CONNECT_ALWAYS_SUCCEEDS = "connect-always-succeeds"  # 200 for what the device cannot do
     IGNORED_STOP = "ignored-stop"  # /DAQ/stop has no effect
     MOCK_EXECUTOR = "mock-executor"  # DSP calls succeed and do nothing, reads give 0
-    REAL_FLASH = "real-flash"  # /DSP/flash starts the firmware anew, as in earlier versions
+    NOOP_FLASH = "noop-flash"  # /DSP/flash does nothing, as in the last version
     SHORT_BLOCK = "short-block"  # the hundredth block is half as long: clients lose framing
     STALL = "stall"  # after a hundred blocks the device is gone; sockets stay open and silent
     LATE_PORTS = "late-ports"  # the data ports open 100 ms after /DAQ/start has answered

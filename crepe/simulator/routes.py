@@ -61,7 +61,7 @@ def _daq_routes(simulator: "Simulator") -> Routes:
 
     async def flash(request: Request) -> Response:
         del request
-        if Quirk.REAL_FLASH in simulator.settings.quirks:
+        if Quirk.NOOP_FLASH not in simulator.settings.quirks:
             simulator.catch_up().boot()
         return done()
 

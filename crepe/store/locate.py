@@ -12,31 +12,35 @@ from crepe.errors import StoreError
 _POLL_S = 0.05
 
 
-def find_url(patience_s: float = 0.0) -> str:
+def find_url(patience_s: float = 0.0, *, is_ours: bool = False) -> str:
     """CREPE_REDIS, else the socket of the CREPE server that this user runs.
 
-    Only a socket in a private run directory counts, so that a stranger's server on port 6379 is
+    A server in another directory counts only where CREPE_VAR names none, and not if it must be
+    `is_ours`: a program waits for its own server, and never goes to that of another clone. Only a
+    socket in a private run directory counts, so that a stranger's server on port 6379 is
     never taken for ours. Raises StoreError if after `patience_s` there is none, or more than one
     to choose from.
     """
     deadline = time.monotonic() + patience_s
     while True:
         try:
-            return _find()
+            return _find(is_ours=is_ours)
         except StoreError:
             if time.monotonic() >= deadline:
                 raise
         time.sleep(_POLL_S)
 
 
-def _find() -> str:
+def _find(*, is_ours: bool) -> str:
     chosen = os.environ.get("CREPE_REDIS")
     if chosen:
         return chosen
     here = places.var_directory()
     if url := _url(here):
         return url
-    others = {var: url for var in places.announced() if (url := _url(var))}
+    is_chosen = is_ours or "CREPE_VAR" in os.environ
+    elsewhere = () if is_chosen else places.announced()
+    others = {var: url for var in elsewhere if (url := _url(var))}
     if len(others) == 1:
         return next(iter(others.values()))
     if others:

@@ -3,12 +3,17 @@
 The words are those that the original client sends, its slip on group 0's sideband included.
 """
 
+import json
+import time
+
 import numpy as np
 import pytest
+import urllib3
 
 from crepe.hw import meame_wire as wire
 from crepe.hw.meame_registers import Function, Register
 from crepe.simulator.instrument import SimulatedMeame
+from crepe.simulator.server import running_simulator
 from crepe.simulator.settings import SimulatorSettings
 
 LISTENING = [0, 2, 3, 5, 7, 8, 50, 51, 54, 56, 57, 59]
@@ -19,25 +24,43 @@ MODES = (13382412, 204672195, 13068, 204668928)
 ANSWERS = {10: "None", 20: "Rock", 30: "Scissor", 40: "Paper"}
 
 
-def original_set_up(meame):
+def set_up_requests():
+    """What the original client posts to set the DSP up: (path, body), 28 of them."""
+
+    def call(function, *arguments):
+        addresses, values = [a for a, _ in arguments], [v for _, v in arguments]
+        return "/DSP/call", {"func": function, "argAddrs": addresses, "argVals": values}
+
+    def write(address, *values):
+        return "/DSP/write/", {"addresses": [address] * len(values), "values": list(values)}
+
+    blanking = [(4268, BLANKING[0]), (4272, BLANKING[1])]
     for function in (5, 8, 2):
-        meame.call(function, [])
+        yield call(function)
     for memory in range(6):
         words = DAC if memory % 2 == 0 else (SLIP if memory == 1 else SIDEBAND)
-        meame.dsp.write(37388 + 32 * memory, 0)
-        for word in words:
-            meame.dsp.write(40736 + 4 * memory, word)
+        yield write(37388 + 32 * memory, 0)
+        yield write(40736 + 4 * memory, *words)
         if memory % 2:
-            meame.call(8, [])
-    meame.call(2, [])
-    meame.call(14, [(4268, BLANKING[0]), (4272, BLANKING[1])])
-    meame.call(15, [(4268, BLANKING[0]), (4272, BLANKING[1])])  # as sent; 4276 would be right
+            yield call(8)
+    yield call(2)
+    yield call(14, *blanking)
+    yield call(15, *blanking)  # as sent; 4276 and 4280 would be right
     for group, (elec0, elec1) in enumerate(GROUPS):
-        meame.call(3, [(4112, group), (4120, elec0), (4124, elec1)])
-    meame.call(4, list(zip((4284, 4288, 4292, 4296), MODES, strict=True)))
-    meame.call(6, [])
-    meame.call(7, [])
-    meame.call(9, [(4112, 0), (4116, 5000)])
+        yield call(3, (4112, group), (4120, elec0), (4124, elec1))
+    yield call(4, *zip((4284, 4288, 4292, 4296), MODES, strict=True))
+    yield call(6)
+    yield call(7)
+    yield call(9, (4112, 0), (4116, 5000))
+
+
+def original_set_up(meame):
+    for path, body in set_up_requests():
+        if path == "/DSP/call":
+            meame.call(body["func"], list(zip(body["argAddrs"], body["argVals"], strict=True)))
+        else:
+            for address, value in zip(body["addresses"], body["values"], strict=True):
+                meame.dsp.write(address, value)
 
 
 def original_answer(second):
@@ -109,3 +132,26 @@ def test_the_original_pulse_reaches_the_bottom_row_as_shipped():
     assert meame.dsp.read(Register.SHOTS_FIRED) == 1
     meame.call(Function.WRITE_QUEUE_DEBUG, [])
     assert meame.dsp.read(Register.STIM_REQ) == 1
+
+
+def test_the_sixty_requests_of_the_original_client_make_the_bottom_row_pulse(tmp_path):
+    settings = SimulatorSettings(http_port=0, data_port=0, sawtooth_port=0)
+    set_up = [*(("POST", *each) for each in set_up_requests()), ("GET", "/DAQ/start/", None)]
+    enable = ("POST", "/DSP/call", {"func": 10, "argAddrs": [4112], "argVals": [0]})
+    requests = [("GET", "/DSP/flash/", None), *set_up, enable, *set_up]
+    assert len(requests) == 60
+    with running_simulator(settings, tmp_path) as found, urllib3.PoolManager(retries=False) as pool:
+
+        def ask(verb, path, body=None):
+            url = f"http://127.0.0.1:{found.http_port}{path}"
+            return pool.request(verb, url, body=None if body is None else json.dumps(body))
+
+        for verb, path, body in requests:
+            answer = ask(verb, path, body)
+            assert (answer.status, answer.data) == (200, b""), path
+        deadline = time.monotonic() + 20
+        while len(found_pulses := ask("GET", "/simulator/pulses").json()["pulses"]) < 5:
+            assert time.monotonic() < deadline
+        ticks = [tick for tick, *_ in found_pulses[1:]]
+        assert set(np.diff(ticks)) == {5000}
+        assert set(found_pulses[-1][1:]) == set(wire.from_bitmap(GROUPS[0]))

@@ -121,8 +121,8 @@ def test_the_executor_may_be_a_mock(tmp_path):
         assert client.read(4096) == [0]
 
 
-def test_flashing_may_start_the_firmware_anew(tmp_path):
-    for quirks, expected in (((), 1), ((Quirk.REAL_FLASH,), 0)):
+def test_flashing_starts_the_firmware_anew_or_does_nothing(tmp_path):
+    for quirks, expected in (((), 0), ((Quirk.NOOP_FLASH,), 1)):
         with meame(tmp_path / str(expected), *quirks) as client:
             client.call(2)
             client.ask("GET", "/DSP/flash")

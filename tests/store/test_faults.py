@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import redis
 
+from crepe import places
 from crepe.errors import GapError, StoreError
 from crepe.messages import Segment, StreamInfo
 from crepe.store import Store, codec
@@ -130,8 +131,6 @@ def test_old_samples_are_trimmed_but_not_what_a_reader_lacks(own_server):
 
 
 def test_a_client_finds_its_own_server_and_never_a_strangers(own_server, tmp_path, monkeypatch):
-    from crepe import places
-
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "v"))
     monkeypatch.setattr(places, "announced", list)
     with pytest.raises(StoreError, match="no CREPE is running"):
@@ -143,3 +142,20 @@ def test_a_client_finds_its_own_server_and_never_a_strangers(own_server, tmp_pat
     assert find_url() == own_server.url
     monkeypatch.setenv("CREPE_REDIS", "redis://elsewhere")
     assert find_url() == "redis://elsewhere"
+
+
+def test_a_program_never_goes_to_the_server_of_another_clone(own_server, tmp_path, monkeypatch):
+    own_server.start()
+    other = tmp_path / "other"
+    places.write_json(
+        places.run_directory(other) / "redis.json",
+        {"url": own_server.url, "socket": str(own_server.socket)},
+    )
+    monkeypatch.setattr(places, "announced", lambda: [other])
+    monkeypatch.setattr(places, "project_directory", lambda: tmp_path)
+    assert find_url() == own_server.url  # from any directory, for a person
+    with pytest.raises(StoreError, match="no CREPE is running"):
+        find_url(is_ours=True)
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "mine"))
+    with pytest.raises(StoreError, match="no CREPE is running"):
+        find_url()
