@@ -26,8 +26,9 @@ class Acquire(Source[None, Segment | Spikes]):
 
     The sample index follows real time. Where a live instrument was lost, or this program was, the
     index jumps by the samples that are missing; how many is estimated from the clock, in whole
-    segments, and the segment after such a gap says so. A recording or a generator goes on where it
-    was, without a gap.
+    segments, and the segment after such a gap says so. What the rounding adds or leaves out is
+    remembered, so that many gaps together are not further off than one. A recording or a generator
+    goes on where it was, without a gap.
     """
 
     device: str
@@ -46,7 +47,8 @@ class Acquire(Source[None, Segment | Spikes]):
     _position: int = PrivateAttr(0)  # where the last segment stopped
     _shift: int = PrivateAttr(0)  # from the recorder's sample index to the session's
     _leads_ns: deque[int] = PrivateAttr(default_factory=lambda: deque(maxlen=_LEAD_SEGMENTS))
-    _lead_before_ns: int | None = PrivateAttr(None)  # before an outage
+    _rounding_ns: int = PrivateAttr(0)  # how far the leads are off because gaps were rounded
+    _lead_before_ns: int | None = PrivateAttr(None)  # before an outage, without rounding
     _held: list[Segment] | None = PrivateAttr(None)  # after an outage, until the gap is known
     _ready: deque[Segment] = PrivateAttr(default_factory=deque)
     _wait_s: float = PrivateAttr(0.0)  # until the next attempt; 0 while connected
@@ -57,7 +59,9 @@ class Acquire(Source[None, Segment | Spikes]):
         self._position = start.position
         info = self._info = self._connect()
         if info.is_live and start.position > 0:
-            self._expect_gap((start.snapshot or {}).get("lead_ns"))
+            before = start.snapshot or {}
+            self._info = replace(info, origin_t_ns=before.get("origin_t_ns", info.origin_t_ns))
+            self._expect_gap(before.get("lead_ns"))
         if self.publish_truth and self._recorder.truth(0, 1) is None:
             raise ConfigError(f"publish_truth: nobody knows the true spikes of {self.device!r}")
         log.info("%s: %d channels at %g Hz", info.source, info.n_channels, info.sampling_rate_hz)
@@ -78,7 +82,10 @@ class Acquire(Source[None, Segment | Spikes]):
         return [segment, self._truth(segment)] if self.publish_truth else segment
 
     def snapshot(self) -> Mapping[str, Any] | None:
-        return {"lead_ns": min(self._leads_ns)} if self._leads_ns else None
+        lead_ns = self._exact_lead_ns()
+        if lead_ns is None:
+            return None
+        return {"lead_ns": lead_ns, "origin_t_ns": self._info.origin_t_ns}
 
     def close(self) -> None:
         if hasattr(self, "_recorder"):
@@ -132,6 +139,10 @@ class Acquire(Source[None, Segment | Spikes]):
         """When sample 0 would have been, had the segment come without delay."""
         return segment.t_ns - round(segment.stop * 1e9 / self._info.sampling_rate_hz)
 
+    def _exact_lead_ns(self) -> int | None:
+        """When sample 0 would have been, had no gap been rounded; None if nothing came yet."""
+        return min(self._leads_ns) - self._rounding_ns if self._leads_ns else None
+
     def _truth(self, segment: Segment) -> Spikes:
         start, stop = segment.start, segment.stop
         known = self._recorder.truth(start - self._shift, stop - self._shift)
@@ -172,7 +183,8 @@ class Acquire(Source[None, Segment | Spikes]):
             )
         log.warning("%s: is back", info.source)
         self._wait_s = 0.0
-        self._expect_gap(min(self._leads_ns, default=self._lead_before_ns))
+        lead_ns = self._exact_lead_ns()
+        self._expect_gap(self._lead_before_ns if lead_ns is None else lead_ns)
         return True
 
     def _expect_gap(self, lead_ns: int | None) -> None:
@@ -197,6 +209,9 @@ class Acquire(Source[None, Segment | Spikes]):
         if not leads_ns or self._lead_before_ns is None:
             log.warning("how many samples are missing before %d is not known", held[0].start)
             return 0
-        late_s = (min(leads_ns) - self._lead_before_ns) / 1e9
-        whole = self._info.segment_samples
-        return max(0, round(late_s * self._info.sampling_rate_hz / whole)) * whole
+        late_ns = min(leads_ns) - self._lead_before_ns
+        whole_ns = self._info.segment_samples * 1e9 / self._info.sampling_rate_hz
+        n_whole = max(0, round(late_ns / whole_ns))
+        # a clock that was set back by more than half a segment has not been rounded
+        self._rounding_ns = round(max(late_ns - n_whole * whole_ns, -whole_ns / 2))
+        return n_whole * self._info.segment_samples
