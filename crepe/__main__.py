@@ -3,7 +3,6 @@
 import json
 import logging
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from crepe import __version__, config, places, redis_server, session
+from crepe import __version__, config, places, programs, redis_server, session
 from crepe.errors import ConfigError, CrepeError
 
 app = typer.Typer(
@@ -73,9 +72,12 @@ def up(
 ) -> None:
     """Start all programs of an experiment; they run until `crepe down`."""
     from crepe.play import ready_store
+    from crepe.sensor.token import check_token
     from crepe.supervise import control
 
     found = config.load(experiment)
+    if found.sensor is not None:
+        check_token(found.sensor)
     if control.is_running():
         raise ConfigError(f"{places.var_directory()}: runs already; stop it with `crepe down`")
     left = session.found_unclean()
@@ -113,52 +115,16 @@ def run(program: Annotated[str, typer.Argument(help="As in the experiment file."
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     experiment = config.load(places.experiment_path(), only=program)
-    if program == "redis":
-        _run_redis(experiment)
-    elif program == "culture":
-        _run_culture(experiment)
-    else:
-        _run_actor(experiment, program)
-
-
-def _run_redis(experiment: config.Experiment) -> None:
-    table = experiment.redis
-    redis_server.run(table.append_only, table.maxmemory_mb, table.port, places.var_directory())
-
-
-def _run_culture(experiment: config.Experiment) -> None:
-    from crepe.simulator.server import serve
-
-    if experiment.culture.simulated is None:
-        raise ConfigError(f"{experiment.path}: no [culture.simulated] table to simulate from")
-    serve(experiment.culture.simulated, places.run_directory())
-
-
-def _run_actor(experiment: config.Experiment, program: str) -> None:
-    from crepe.runner import Runner
-    from crepe.store.locate import find_url
-    from crepe.store.redis_store import RedisStore
-
-    experiment.in_program(program)  # a wrong name is said at once
-    now = session.current()
-    if now is None:
-        raise ConfigError("no session has begun; start the programs with `crepe up`")
-    store = RedisStore(
-        find_url(patience_s=float("inf")),
-        culture=experiment.name,
-        writer=program,
-        patience_s=float("inf"),
-        keep_s=experiment.redis.keep_s,
-    )
-    since_ms = round(datetime.fromisoformat(now.started_at).timestamp() * 1000)
-    recordings = places.private(places.var_directory() / "recordings")
-    Runner(
-        experiment, program, store, session=now.id, recordings=recordings, since_ms=since_ms
-    ).run()
+    programs.run(experiment, program)
 
 
 @app.command()
-def check(experiment: ExperimentFile = None) -> None:
+def check(
+    experiment: ExperimentFile = None,
+    instrument: Annotated[
+        bool, typer.Option("--instrument", help="Ask its MEAME, too; stimulates nothing.")
+    ] = False,
+) -> None:
     """Prove an experiment file: types, bounds, names and every wire. Runs nothing."""
     found = config.load(experiment)
     for actor in found.actors.values():
@@ -166,6 +132,19 @@ def check(experiment: ExperimentFile = None) -> None:
         writes = ", ".join(actor.writes.values()) or "a file"
         console.print(f"{actor.name:12} {reads} -> {writes}", soft_wrap=True)
     console.print(f"{found.path}: fits ({len(found.programs)} programs)", soft_wrap=True)
+    if instrument:
+        _check_instrument(found)
+
+
+def _check_instrument(experiment: config.Experiment) -> None:
+    from crepe.instrument_check import check_instrument
+
+    is_well = True
+    for finding in check_instrument(experiment, places.run_directory()):
+        word = {True: "ok", False: "WRONG", None: "NOT VERIFIED"}[finding.is_well]
+        console.print(f"{word:12} {finding.text}", soft_wrap=True, markup=False)
+        is_well = is_well and finding.is_well is not False
+    raise typer.Exit(0 if is_well else 1)
 
 
 @app.command()
@@ -199,10 +178,66 @@ def gesture(name: Annotated[str, typer.Argument(help="rock, paper or scissors")]
 
 
 @app.command()
+def arm(
+    minutes: Annotated[float, typer.Option(help="How long; 480 at most.")] = 60.0,
+) -> None:
+    """Let the running stimulator stimulate, for a while; takes the latch of `crepe stop` away."""
+    from crepe import arming
+
+    found = arming.arm(places.run_directory(), minutes)
+    console.print(
+        f"armed for {minutes:g} minutes: stimulator {found.stimulator} on "
+        f"{found.host}:{found.http_port}; `crepe stop` ends it"
+    )
+
+
+@app.command()
+def stop(
+    server: Annotated[str, typer.Option(help="HOST:PORT, if none was announced here.")] = "",
+) -> None:
+    """Emergency stop: no stimulation from now on, until `crepe arm`. Needs no Redis."""
+    from crepe.emergency import stop as emergency_stop
+
+    raise typer.Exit(0 if emergency_stop(places.run_directory(), server, print) else 1)
+
+
+@app.command()
+def sensor(
+    gestures: Annotated[
+        list[str] | None, typer.Argument(help="rock, paper, scissors or none; default: one drawn.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="Frames as JSON, one on each line.")] = None,
+    url: Annotated[str, typer.Option(help="Default: the door that runs here.")] = "",
+    seed: Annotated[int, typer.Option(min=0, help="Of the simulated hands.")] = 0,
+    pi: Annotated[
+        bool, typer.Option("--pi", help="A Raspberry Pi with button and AMG8833.")
+    ] = False,
+) -> None:
+    """Be a sensor: show hands to the sensor door, 10 frames a second, and print the answers."""
+    from crepe.sensor import pi as raspberry
+    from crepe.sensor.client import DoorClient, find_door
+    from crepe.sensor.desk import State
+    from crepe.sensor.show import line, show_gestures, show_recorded
+
+    client = DoorClient(url or find_door())
+    if pi:
+        raspberry.run(client)
+    if file is not None:
+        answers = show_recorded(client, file)
+    else:
+        answers = show_gestures(client, gestures or [], seed)
+    has_result = False
+    for answer in answers:
+        print(line(answer), flush=True)
+        has_result = has_result or answer.state is State.RESULT
+    raise typer.Exit(0 if has_result else 1)
+
+
+@app.command()
 def redis() -> None:
     """Be the Redis server that the programs use, in the foreground."""
     logging.basicConfig(level=logging.INFO, stream=sys.stdout)
-    _run_redis(config.load(places.experiment_path(), only="redis"))
+    programs.run(config.load(places.experiment_path(), only="redis"), "redis")
 
 
 @app.command(
@@ -222,17 +257,23 @@ def simulate(
     experiment: ExperimentFile = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int | None, typer.Option(help="HTTP port; default 8888.")] = None,
+    data_port: Annotated[int | None, typer.Option(help="Default 12340.")] = None,
+    sawtooth_port: Annotated[int | None, typer.Option(help="Default 12341.")] = None,
 ) -> None:
-    """Be a simulated MEAME server with a simulated culture, in the foreground."""
+    """Be a simulated MEAME server with a simulated culture, in the foreground.
+
+    A port that was asked for and is taken is an error; the others move to the next that is free.
+    """
     from crepe.simulator.server import serve
 
     logging.basicConfig(level=logging.INFO, stream=sys.stdout)
     table = config.load(experiment).culture.simulated
     if table is None:
         raise ConfigError("no [culture.simulated] table to simulate from")
-    changes: dict[str, Any] = {"host": host}
-    if port is not None:
-        changes |= {"http_port": port, "are_ports_fixed": True}
+    asked = {"http": port, "data": data_port, "sawtooth": sawtooth_port}
+    chosen = {name: value for name, value in asked.items() if value is not None}
+    changes: dict[str, Any] = {"host": host, "fixed_ports": frozenset(chosen)}
+    changes |= {f"{name}_port": value for name, value in chosen.items()}
     serve(table.model_copy(update=changes), places.run_directory())
 
 

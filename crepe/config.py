@@ -11,15 +11,18 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, field_validator
 
 from crepe import places
+from crepe.actors.stimulate import Stimulate
 from crepe.errors import ConfigError
-from crepe.messages import Segment
+from crepe.messages import GameState, Segment
+from crepe.sensor.settings import HandTable, SensorTable
 from crepe.simulator.settings import SimulatorSettings
 from crepe.store.modus import CULTURE, stream_name
 from crepe.suggest import explain, suggest
 from crepe.wiring import ActorSpec, check_wiring, load_actor, streams
 
 DEFAULT = Path("config") / "rps.toml"
-_FIXED = {"redis": 10, "culture": 20}  # programs that are not actors, by order of start
+# Programs that are not actors, by order of start.
+_FIXED = {"redis": 10, "culture": 20, "sensor": 60, "hand": 70, "watchdog": 85}
 
 
 class Program(NamedTuple):
@@ -77,6 +80,8 @@ class _File(_Table):
     seed: int = Field(0, ge=0)
     redis: RedisTable = RedisTable()
     culture: CultureTable = CultureTable()
+    sensor: SensorTable | None = None
+    hand: HandTable | None = None
     actors: dict[str, dict[str, Any]] = Field(default_factory=dict)
     chains: dict[str, ChainTable] = Field(default_factory=dict)
 
@@ -115,6 +120,8 @@ class Experiment:
         self.seed: int = file.seed
         self.redis: RedisTable = file.redis
         self.culture: CultureTable = file.culture
+        self.sensor: SensorTable | None = file.sensor
+        self.hand: HandTable | None = file.hand
         self.chains = {name: tuple(chain.actors) for name, chain in file.chains.items()}
         tables = file.actors
         self.reads = {name: streams(found.get("reads", []), name) for name, found in tables.items()}
@@ -126,6 +133,7 @@ class Experiment:
             raise ConfigError(f"{path}: no [actors.NAME] table; there is nothing to run")
         self.actors = check_wiring(_actors(path, tables), str(path))
         self._check_chains()
+        self._check_sensor()
 
     @property
     def digest(self) -> str:
@@ -143,9 +151,19 @@ class Experiment:
         return rate_hz * n_channels * 4 * n_streams * (1 + self.redis.append_only)
 
     @property
+    def can_stimulate(self) -> bool:
+        """Whether any actor drives a stimulator."""
+        return any(
+            issubclass(actor.kind, Stimulate) and not actor.settings["device"].startswith("none:")
+            for actor in self.actors.values()
+        )
+
+    @property
     def programs(self) -> tuple[Program, ...]:
         """What supervisord runs, in order of start."""
-        names = ["redis", *(["culture"] if self.culture.simulated else [])]
+        tables = {"culture": self.culture.simulated, "sensor": self.sensor, "hand": self.hand}
+        names = ["redis", *(name for name, table in tables.items() if table is not None)]
+        names += ["watchdog"] if self.can_stimulate else []
         programs = [Program(name, _FIXED[name]) for name in names]
         of_chains = {name for chain in self.chains.values() for name in chain}
         for name, actor in self.actors.items():
@@ -175,6 +193,24 @@ class Experiment:
                 if actor in seen:
                     raise ConfigError(f"{place}: {actor!r} is in [chains.{seen[actor]}] already")
                 seen[actor] = name
+
+    def _check_sensor(self) -> None:
+        """Raise ConfigError for a player that nobody can hear, or a door without results."""
+        for name, actor in self.actors.items():
+            place = f"{self.path}: [actors.{name}] player: {actor.settings.get('player')!r}"
+            if actor.settings.get("player") == "sensor" and self.sensor is None:
+                raise ConfigError(f"{place}, but there is no [sensor] table")
+            if actor.settings.get("player") in ("sensor", "person") and "input" not in actor.reads:
+                raise ConfigError(f"{place}, but it does not read 'input'")
+        if self.hand is not None and self.sensor is None:
+            raise ConfigError(f"{self.path}: [hand] has no [sensor] to show its frames to")
+        if self.sensor is not None:
+            results = [a.writes[GameState] for a in self.actors.values() if GameState in a.writes]
+            if self.sensor.reads not in results:
+                near = suggest(self.sensor.reads, results)
+                raise ConfigError(
+                    f"{self.path}: [sensor] reads: {self.sensor.reads!r} is no game's stream{near}"
+                )
 
 
 def _actors(path: Path, tables: Mapping[str, dict[str, Any]]) -> dict[str, ActorSpec]:

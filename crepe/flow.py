@@ -7,6 +7,7 @@ the runner moves windows between a Flow and Redis, the loop runs a whole experim
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from crepe.actors.actor import Actor, Output, Start
@@ -15,7 +16,7 @@ from crepe.store import codec
 from crepe.store.contract import Entry
 from crepe.wiring import OUTSIDE, ActorSpec
 
-_CHECKPOINT_S = 1.0  # a sparse actor says at least so often how far it is
+_CHECKPOINT_S = 0.25  # a sparse actor says at least so often how far it is
 
 
 class Piece(NamedTuple):
@@ -130,6 +131,7 @@ class Station:
             return self._finish() if self._ended.issuperset(self._clock_inputs) else []
         if piece.stop <= self._first_input and self.actor.merges:
             return []
+        self.actor.reached(piece.stream, piece.stop)
         for message in piece.messages:
             self._gather(self.actor.take(piece.stream, message))
         if piece.stop <= self._resumed_at and self.actor.merges:
@@ -152,7 +154,7 @@ class Station:
         for message in piece.messages:
             if isinstance(message, Command):
                 at = self.position
-                said = Command(at, at + 1, message.name, message.value, message.sender)
+                said = replace(message, start=at, stop=at + 1)
                 self._gather(self.actor.take(piece.stream, said))
         self.heard = piece.heard
 

@@ -1,11 +1,13 @@
 """The whole experiment in one process: no Redis, no wall clock, the same messages every time.
 
 The simulated instrument runs in lock-step, so that one seed gives one course of events; the
-streams end up in a memory store and can be read like any others.
+streams end up in a memory store and can be read like any others. Nobody can come in from outside
+here, so a game that hears a sensor or a person is played by its script.
 """
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from crepe.actors.actor import Actor, Source, Start
@@ -16,7 +18,7 @@ from crepe.hw.instrument import EndOfData, open_recorder, open_stimulator
 from crepe.messages import Message, StreamInfo
 from crepe.simulator.lockstep import Lockstep
 from crepe.store.memory import MemoryStore
-from crepe.wiring import OUTSIDE
+from crepe.wiring import OUTSIDE, ActorSpec
 
 SESSION = "loop"
 
@@ -60,7 +62,7 @@ class Loop:
                 open_recorder=lockstep.open_recorder if lockstep else open_recorder,
                 open_stimulator=lockstep.open_stimulator if lockstep else open_stimulator,
             )
-            station = Station(spec, start, None)
+            station = Station(_played_by_script(spec), start, None)
             for stream, info in station.infos.items():
                 known[stream] = info
                 self.store.declare(stream, info)
@@ -100,3 +102,9 @@ class Loop:
         if self._temporary:
             self._temporary.cleanup()
             self._temporary = None
+
+
+def _played_by_script(spec: ActorSpec) -> ActorSpec:
+    if "player" not in spec.settings:
+        return spec
+    return replace(spec, settings={**spec.settings, "player": "script"})

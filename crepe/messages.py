@@ -64,6 +64,8 @@ class GameState(Message):
     outcome: str | None = None  # won, drawn or lost, as the culture sees it
     score: Mapping[str, int] = field(default_factory=dict)
     phases: Mapping[str, int] = field(default_factory=dict)  # phase: sample index it began at
+    decoded: str | None = None  # the gesture that was read out; None: nothing readable, or not yet
+    shown_by: str = ""  # who showed the gesture: `script`, or the sender of the command
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,11 @@ class Stimulus(Message):
     number: int  # counts the requests of this session, from 1
     due: int  # sample index at which the first pulse should leave
     electrodes: tuple[str, ...]  # labels
-    phases: tuple[tuple[float, float], ...]  # (current in uA, width in us), in order of time
+    phases: tuple[tuple[float, float], ...]  # (amplitude in `unit`, width in us), in order of time
     rate_hz: float
     n_pulses: int
     meaning: str = ""  # the gesture it encodes; for the recording only
+    unit: str = "uA"  # uA: current pulses; uV: voltage pulses
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +104,10 @@ class Command(Message):
     """Something said from outside the clock (a person's gesture, stop, a note), stamped with the
     sample index at which it was heard."""
 
-    name: str  # gesture, note, stop
+    name: str  # gesture, frame (a sensor's, without a gesture in it), note, stop
     value: str
     sender: str = ""
+    frame: tuple[tuple[float, ...], ...] = ()  # what a sensor saw; infrared: degrees Celsius
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from crepe.errors import ConfigError, CrepeError
 from crepe.heartbeat import is_from
 from crepe.hw.instrument import open_recorder
 from crepe.scoreboard import GAME, Score, board, gather, points, trial_line
+from crepe.sensor.token import check_token
 from crepe.store import Store
 from crepe.supervise import control
 
@@ -25,7 +26,7 @@ FILE_EXPERIMENT = Path("config") / "file.toml"
 SPIKE_BAND_HZ = (300.0, 3000.0)
 DRAIN_S = 30.0
 START_S = 60.0
-NO_ACTORS = ("redis", "culture")
+NO_ACTORS = ("redis", "culture", "hand", "watchdog")
 
 
 def prepare(
@@ -45,6 +46,8 @@ def prepare(
             )
         path = path or places.project_directory() / FILE_EXPERIMENT
         changes |= _forrecording_path(file)
+    if player is not None:
+        changes["hand"] = None  # somebody else plays
     experiment = config.load(path, changes)
     for name, actor in experiment.actors.items():
         if rounds is not None and "n_trials" in actor.kind.model_fields:
@@ -84,6 +87,8 @@ def band_hz(sampling_rate_hz: float) -> tuple[float, float]:
 @contextmanager
 def running(experiment: Experiment) -> Iterator[Store]:
     """The experiment's programs in a new session, while the block lasts."""
+    if experiment.sensor is not None:
+        check_token(experiment.sensor)
     left = session.found_unclean() if not control.is_running() else None
     if left is not None:
         print(f"session {left.id} was cut off; its recording stays, a new session begins")

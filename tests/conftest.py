@@ -5,9 +5,11 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakeredis import FakeRedisConnection, FakeServer
+from redis.exceptions import ResponseError
 
 from crepe import redis_choice
 from crepe.store import connection
@@ -77,6 +79,16 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
+def _exchange_with_fake(self: connection.RedisConnection, words: Any) -> Any:
+    """A command for fakeredis, which has no socket."""
+    fake = self._connection
+    fake.send_command(*words)
+    try:
+        return fake.read_response()
+    except ResponseError as error:
+        return error
+
+
 StoreMaker = Callable[[str], MemoryStore | RedisStore]
 
 
@@ -90,6 +102,8 @@ def make_store(
     if request.param == "fakeredis":
         kind = {"connection_class": FakeRedisConnection, "server": FakeServer(server_type="redis")}
         monkeypatch.setattr(connection, "parse_url", lambda url: dict(kind))
+        monkeypatch.setattr(connection.RedisConnection, "_begin", lambda self: None)
+        monkeypatch.setattr(connection.RedisConnection, "_exchange", _exchange_with_fake)
     url = request.getfixturevalue("redis_url") if request.param == "redis" else "unix://fake"
 
     def make(writer: str) -> MemoryStore | RedisStore:

@@ -50,8 +50,9 @@ def test_every_experiment_that_ships_fits(name):
 def test_the_default_experiment_has_the_programs_of_the_flow_in_order():
     names = [program.name for program in config.load().programs]
     assert names[:2] == ["redis", "culture"]
-    assert names[-2:] == ["acquire", "stimulate"]
-    assert set(names[2:-2]) == {"filter", "detect", "decode", "game", "record"}
+    assert names[-3:] == ["acquire", "watchdog", "stimulate"]
+    actors = {"filter", "detect", "decode", "game", "record"}
+    assert set(names[2:-3]) == {*actors, "sensor", "hand"}
 
 
 def test_nothing_in_the_recording_experiment_can_stimulate():
@@ -128,6 +129,28 @@ def test_changes_replace_values_and_survive_saving(write, tmp_path):
     assert json.loads(saved.text)["title"] == "toy"
     with pytest.raises(ConfigError, match=r"there is no table \[game\]"):
         config.load(write(TOY), {"actors.game.n_trials": 9})
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"sensor": None}, r"\[actors.game\] player: 'sensor', but there is no \[sensor\] table"),
+        ({"sensor": None, "actors.game.player": "script"}, r"\[hand\] has no \[sensor\]"),
+        ({"actors.game.reads": ["result"]}, r"player: 'sensor', but it does not read 'input'"),
+        ({"sensor.reads": "result"}, r"\[sensor\] reads: 'result' is no game's stream; did you mean 'result:game'"),
+        ({"sensor.prot": 5000}, r"sensor.prot: not known; did you mean 'port'"),
+        ({"sensor.infrared.rows": [4, 4]}, r"sensor.infrared: .*rows 4 to 4, must be within 0 to 8"),
+    ],
+)  # fmt: skip
+def test_a_sensor_that_nobody_could_hear_or_answer_is_refused(changes, expected):
+    with pytest.raises(ConfigError, match=expected):
+        config.load(None, changes)
+
+
+def test_a_person_plays_without_the_simulated_hand():
+    found = config.load(None, {"actors.game.player": "person", "hand": None})
+    assert "hand" not in {program.name for program in found.programs}
+    assert "sensor" in {program.name for program in found.programs}
 
 
 def test_a_missing_or_unreadable_file_is_named(tmp_path):

@@ -26,9 +26,8 @@ class Acquire(Source[None, Segment | Spikes]):
 
     The sample index follows real time. Where a live instrument was lost, or this program was, the
     index jumps by the samples that are missing; how many is estimated from the clock, in whole
-    segments, and the segment after such a gap says so. What the rounding adds or leaves out is
-    remembered, so that many gaps together are not further off than one. A recording or a generator
-    goes on where it was, without a gap.
+    segments, and the segment after such a gap says so; what the rounding left over counts in the
+    next gap. A recording or a generator goes on where it was, without a gap.
     """
 
     device: str
@@ -47,8 +46,8 @@ class Acquire(Source[None, Segment | Spikes]):
     _position: int = PrivateAttr(0)  # where the last segment stopped
     _shift: int = PrivateAttr(0)  # from the recorder's sample index to the session's
     _leads_ns: deque[int] = PrivateAttr(default_factory=lambda: deque(maxlen=_LEAD_SEGMENTS))
-    _rounding_ns: int = PrivateAttr(0)  # how far the leads are off because gaps were rounded
-    _lead_before_ns: int | None = PrivateAttr(None)  # before an outage, without rounding
+    _lead_before_ns: int | None = PrivateAttr(None)  # before an outage
+    _rounded_ns: int = PrivateAttr(0)  # what was left over when gaps became whole segments
     _held: list[Segment] | None = PrivateAttr(None)  # after an outage, until the gap is known
     _ready: deque[Segment] = PrivateAttr(default_factory=deque)
     _wait_s: float = PrivateAttr(0.0)  # until the next attempt; 0 while connected
@@ -61,6 +60,7 @@ class Acquire(Source[None, Segment | Spikes]):
         if info.is_live and start.position > 0:
             before = start.snapshot or {}
             self._info = replace(info, origin_t_ns=before.get("origin_t_ns", info.origin_t_ns))
+            self._rounded_ns = before.get("rounded_ns", 0)
             self._expect_gap(before.get("lead_ns"))
         if self.publish_truth and self._recorder.truth(0, 1) is None:
             raise ConfigError(f"publish_truth: nobody knows the true spikes of {self.device!r}")
@@ -82,10 +82,13 @@ class Acquire(Source[None, Segment | Spikes]):
         return [segment, self._truth(segment)] if self.publish_truth else segment
 
     def snapshot(self) -> Mapping[str, Any] | None:
-        lead_ns = self._exact_lead_ns()
-        if lead_ns is None:
+        if not self._leads_ns:
             return None
-        return {"lead_ns": lead_ns, "origin_t_ns": self._info.origin_t_ns}
+        return {
+            "lead_ns": min(self._leads_ns),
+            "rounded_ns": self._rounded_ns,
+            "origin_t_ns": self._info.origin_t_ns,
+        }
 
     def close(self) -> None:
         if hasattr(self, "_recorder"):
@@ -139,10 +142,6 @@ class Acquire(Source[None, Segment | Spikes]):
         """When sample 0 would have been, had the segment come without delay."""
         return segment.t_ns - round(segment.stop * 1e9 / self._info.sampling_rate_hz)
 
-    def _exact_lead_ns(self) -> int | None:
-        """When sample 0 would have been, had no gap been rounded; None if nothing came yet."""
-        return min(self._leads_ns) - self._rounding_ns if self._leads_ns else None
-
     def _truth(self, segment: Segment) -> Spikes:
         start, stop = segment.start, segment.stop
         known = self._recorder.truth(start - self._shift, stop - self._shift)
@@ -183,8 +182,7 @@ class Acquire(Source[None, Segment | Spikes]):
             )
         log.warning("%s: is back", info.source)
         self._wait_s = 0.0
-        lead_ns = self._exact_lead_ns()
-        self._expect_gap(self._lead_before_ns if lead_ns is None else lead_ns)
+        self._expect_gap(min(self._leads_ns, default=self._lead_before_ns))
         return True
 
     def _expect_gap(self, lead_ns: int | None) -> None:
@@ -209,9 +207,11 @@ class Acquire(Source[None, Segment | Spikes]):
         if not leads_ns or self._lead_before_ns is None:
             log.warning("how many samples are missing before %d is not known", held[0].start)
             return 0
-        late_ns = min(leads_ns) - self._lead_before_ns
-        whole_ns = self._info.segment_samples * 1e9 / self._info.sampling_rate_hz
-        n_whole = max(0, round(late_ns / whole_ns))
-        # a clock that was set back by more than half a segment has not been rounded
-        self._rounding_ns = round(max(late_ns - n_whole * whole_ns, -whole_ns / 2))
-        return n_whole * self._info.segment_samples
+        late_s = (min(leads_ns) - self._lead_before_ns) / 1e9
+        whole, rate_hz = self._info.segment_samples, self._info.sampling_rate_hz
+        late_s += self._rounded_ns / 1e9
+        n_missing = max(0, round(late_s * rate_hz / whole)) * whole
+        left_s = late_s - n_missing / rate_hz
+        # more than half a segment was not rounded away: the clock was set back
+        self._rounded_ns = round(max(left_s, -whole / rate_hz / 2) * 1e9)
+        return n_missing

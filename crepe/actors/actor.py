@@ -56,7 +56,7 @@ class Actor(BaseModel, Generic[In, Out]):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
-    is_sparse: ClassVar[bool] = False  # publishes when it has something, and once a second
+    is_sparse: ClassVar[bool] = False  # publishes when it has something, and four times a second
     merges: ClassVar[bool] = True  # inputs are merged by sample index; False: as they arrive
     priority: ClassVar[int] = 50  # programs start in this order and stop in the reverse
 
@@ -85,6 +85,9 @@ class Actor(BaseModel, Generic[In, Out]):
         """`step` for those who must know which stream a message came from."""
         del stream
         return self.step(message)
+
+    def reached(self, stream: str, position: int) -> None:
+        """An input stream is known up to sample index `position`; called before its messages."""
 
     def silent(self, elapsed_s: float) -> Output:
         """Nothing has come for `elapsed_s` seconds; called about ten times a second."""

@@ -12,12 +12,15 @@ from crepe.actors.actor import Actor, Start
 from crepe.messages import Command, Decision, GameState, Message, Stimulus
 from crepe.suggest import suggest
 
+SENSOR = "sensor"
+"""First word of the sender of what came through the sensor door."""
+
 
 class Phase(StrEnum):
     """Where a trial is."""
 
     REST = "rest"
-    WAITING = "waiting"  # for a person's gesture
+    WAITING = "waiting"  # for a gesture from outside
     STIMULATION = "stimulation"
     RESPONSE = "response"
     OUTCOME = "outcome"
@@ -34,7 +37,7 @@ NEXT: Mapping[Phase, frozenset[Phase]] = {
 }
 
 
-class Game(Actor[Decision | Command, GameState | Stimulus]):
+class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
     """A game of trials against a culture. A new one says how to `move` and how to `observe`:
 
         class Echo(Game):
@@ -48,12 +51,17 @@ class Game(Actor[Decision | Command, GameState | Stimulus]):
 
     In each trial a gesture is stimulated as a train of pulses at its rate. What the readout
     decides while the response lasts is counted; the most frequent answer is what was decoded.
+
+    A gesture from outside begins a trial if it comes while the game rests or waits; of several in
+    one rest the last counts. What is heard is published again, stamped with its sample index.
     """
 
     is_sparse: ClassVar[bool] = True
 
     n_trials: PositiveInt = 10
-    player: Literal["script", "person"] = "script"  # person: gestures come as commands
+    player: Literal["script", "person", "sensor"] = "script"
+    """Who shows gestures: nobody (they follow from the seed), `crepe gesture`, the sensor door."""
+
     rest_s: PositiveFloat = 1.5
     stimulation_s: PositiveFloat = 1.0
     response_s: PositiveFloat = 0.3  # after the last pulse
@@ -68,6 +76,8 @@ class Game(Actor[Decision | Command, GameState | Stimulus]):
     _until: int = PrivateAttr(-1)  # sample index at which the phase ends
     _trial: int = PrivateAttr(0)
     _gesture: str = PrivateAttr("")
+    _shown_by: str = PrivateAttr("")
+    _next: tuple[str, str] = PrivateAttr(("", ""))  # shown during the rest: gesture, by whom
     _votes: Counter[str] = PrivateAttr(default_factory=Counter)
     _score: Counter[str] = PrivateAttr(default_factory=Counter)
     _began: dict[str, int] = PrivateAttr(default_factory=dict)
@@ -104,12 +114,7 @@ class Game(Actor[Decision | Command, GameState | Stimulus]):
         elif self._phase is Phase.OVER or now < self._until:
             return
         elif self._phase is Phase.REST:
-            if self.player == "person":
-                yield self._enter(Phase.WAITING, message, now)
-                self._until = 2**62  # a person takes the time a person takes
-            else:
-                rng = np.random.default_rng([self._seed, self._trial])
-                yield from self._stimulate(message, self.move(rng))
+            yield from self._begin(message, now)
         elif self._phase is Phase.STIMULATION:
             self._votes.clear()
             yield self._enter(Phase.RESPONSE, message, now)
@@ -117,24 +122,47 @@ class Game(Actor[Decision | Command, GameState | Stimulus]):
         elif self._phase is Phase.RESPONSE:
             yield from self._judge(message)
 
-    def _hear(self, command: Command) -> Iterator[Message]:
-        if self._phase is not Phase.WAITING or command.name != "gesture":
-            return
-        if command.value in self.rates_hz:
-            yield from self._stimulate(command, command.value)
+    def _begin(self, message: Message, now: int) -> Iterator[Message]:
+        gesture, shown_by = self._next
+        if self.player == "script":
+            rng = np.random.default_rng([self._seed, self._trial])
+            yield from self._stimulate(message, self.move(rng), "script")
+        elif gesture:
+            yield from self._stimulate(message, gesture, shown_by)
         else:
-            refused = f"{command.value!r} is no gesture{suggest(command.value, self.rates_hz)}"
-            yield self._state(command, "refused", outcome=refused)
+            yield self._enter(Phase.WAITING, message, now)
+            self._until = 2**62  # a person takes the time a person takes
+
+    def _hear(self, command: Command) -> Iterator[Message]:
+        yield command
+        if command.name != "gesture" or self._phase not in (Phase.REST, Phase.WAITING):
+            return
+        if refused := self._refused(command):
+            yield self._state(command, "refused", outcome=refused, shown_by=command.sender)
+        elif self._phase is Phase.WAITING:
+            yield from self._stimulate(command, command.value, command.sender)
+        else:
+            self._next = (command.value, command.sender)
+
+    def _refused(self, command: Command) -> str:
+        """Why a gesture cannot begin a trial; empty if it can."""
+        speaker = "sensor" if command.sender.startswith(SENSOR) else "person"
+        if speaker != self.player:
+            return f"a gesture by {command.sender or 'nobody'}, the player is {self.player!r}"
+        if command.value not in self.rates_hz:
+            return f"{command.value!r} is no gesture{suggest(command.value, self.rates_hz)}"
+        return ""
 
     def _rest(self, message: Message, now: int) -> Iterator[Message]:
         self._trial += 1
-        self._gesture = ""
+        self._gesture = self._shown_by = ""
         self._began.clear()
         yield self._enter(Phase.REST, message, now)
         self._until = now + self._samples(self.rest_s)
 
-    def _stimulate(self, message: Message, gesture: str) -> Iterator[Message]:
-        self._gesture = gesture
+    def _stimulate(self, message: Message, gesture: str, shown_by: str) -> Iterator[Message]:
+        self._gesture, self._shown_by = gesture, shown_by
+        self._next = ("", "")
         now = message.stop
         yield self._enter(Phase.STIMULATION, message, now)
         due = now + self._samples(self.delay_s)
@@ -159,41 +187,30 @@ class Game(Actor[Decision | Command, GameState | Stimulus]):
         decoded = best[0][0] if best and not is_tied else None
         answer, outcome = self.observe(self._gesture, decoded)
         self._score[outcome] += 1
-        yield self._enter(Phase.OUTCOME, message, message.stop, answer, outcome)
+        said = {"answer": answer, "outcome": outcome, "decoded": decoded}
+        yield self._enter(Phase.OUTCOME, message, message.stop, **said)
         if self._trial < self.n_trials:
             yield from self._rest(message, message.stop)
         else:
             yield self._enter(Phase.OVER, message, message.stop)
 
-    def _enter(
-        self,
-        phase: Phase,
-        message: Message,
-        now: int,
-        answer: str | None = None,
-        outcome: str | None = None,
-    ) -> GameState:
+    def _enter(self, phase: Phase, message: Message, now: int, **said: Any) -> GameState:
         is_first = self._trial == 1 and phase is Phase.REST
         if not is_first and phase not in NEXT[self._phase]:
             raise RuntimeError(f"trial {self._trial}: from {self._phase} to {phase}")
         self._phase = phase
         self._began[str(phase)] = now
-        return self._state(message, str(phase), answer, outcome)
+        return self._state(message, str(phase), **said)
 
-    def _state(
-        self, message: Message, phase: str, answer: str | None = None, outcome: str | None = None
-    ) -> GameState:
-        return GameState(
-            message.start,
-            message.stop,
-            self._trial,
-            phase,
-            self._gesture or None,
-            answer,
-            outcome,
-            dict(self._score),
-            dict(self._began),
-        )
+    def _state(self, message: Message, phase: str, **said: Any) -> GameState:
+        """Where the trial is; `said` are the fields of this state alone."""
+        so_far = {
+            "gesture": self._gesture or None,
+            "score": dict(self._score),
+            "phases": dict(self._began),
+            "shown_by": self._shown_by,
+        }
+        return GameState(message.start, message.stop, self._trial, phase, **{**so_far, **said})
 
     def _samples(self, seconds: float) -> int:
         return round(seconds * self._rate_hz)
@@ -206,6 +223,8 @@ class Game(Actor[Decision | Command, GameState | Stimulus]):
             "until": self._until,
             "trial": self._trial,
             "gesture": self._gesture,
+            "shown_by": self._shown_by,
+            "next": self._next,
             "votes": dict(self._votes),
             "score": dict(self._score),
             "began": dict(self._began),
@@ -216,6 +235,8 @@ class Game(Actor[Decision | Command, GameState | Stimulus]):
         self._until = found["until"]
         self._trial = found["trial"]
         self._gesture = found["gesture"]
+        self._shown_by = found["shown_by"]
+        self._next = found["next"]
         self._votes = Counter(found["votes"])
         self._score = Counter(found["score"])
         self._began = dict(found["began"])

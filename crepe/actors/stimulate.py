@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,8 +20,10 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
 
     The data stream is the clock. A train that passes the gate is answered with `intended` first;
     it is fired one clock step later at the earliest, when that answer is on its stream, so that a
-    restarted stimulator knows what it must not fire again. One train runs at a time. When the
-    clock stands still or jumps, or this process ends, everything is stopped.
+    restarted stimulator knows what it must not fire again. One train runs at a time, so groups of
+    electrodes cannot overlap. The instrument is given at most `burst_s` of it at once, and the
+    next burst only if all is well then. When the clock stands still or jumps, when who asks for
+    stimuli falls silent (a rest is not silence), or this process ends, everything is stopped.
     """
 
     is_sparse: ClassVar[bool] = True
@@ -31,11 +34,14 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     limits: Limits = Limits()
     max_age_ms: PositiveFloat = 200.0  # from the sample that asked to the first pulse
     stall_s: float = Field(0.2, gt=0, le=1.0)  # silence of the data after which a train is stopped
+    silence_s: float = Field(0.75, gt=0, le=2.0)  # so far may who asks for stimuli be behind
+    burst_s: float = Field(1.0, gt=0, le=1.0)  # what goes on by itself if everything else dies
 
     _stimulator: Stimulator = PrivateAttr()
     _monotonic_s: Callable[[], float] = PrivateAttr()
     _wall_ns: Callable[[], int] = PrivateAttr()
     _rate_hz: float = PrivateAttr()
+    _clock_stream: str = PrivateAttr("")
     _clock: int = PrivateAttr(0)
     _handled: int = PrivateAttr(0)  # highest number of a stimulus that was answered
     _waiting: Stimulus | None = PrivateAttr(None)  # intended, not fired
@@ -45,16 +51,23 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     _running: Stimulus | None = PrivateAttr(None)
     _fired: Delivered | None = PrivateAttr(None)
     _end: int = PrivateAttr(0)  # sample index at which the running train is done
+    _burst: Stimulus = PrivateAttr()  # the part of the train that is fired at once
+    _next_burst: int = PrivateAttr(0)  # sample index
+    _asker_at: int = PrivateAttr(0)  # how far those who ask for stimuli are
+    _n_pulses: int = PrivateAttr(0)  # of all trains of the session
     _lost: int = PrivateAttr(0)  # number of a train that was open when the last process ended
     _pulses: dict[str, deque[int]] = PrivateAttr(default_factory=dict)  # last second, by electrode
 
     def open(self, start: Start) -> None:
         self._rate_hz = start.first.sampling_rate_hz
         self._clock = start.position
+        self._clock_stream = next(iter(start.inputs))
         self._monotonic_s, self._wall_ns = start.monotonic_s, start.wall_ns
         if start.snapshot:
             self._handled = start.snapshot["handled"]
             self._lost = start.snapshot["open"]
+            self._n_pulses = start.snapshot["n_pulses"]
+        self._asker_at = start.position
         self._stimulator = start.open_stimulator(self.device)
         self._stimulator.open()
 
@@ -63,7 +76,11 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
 
     def snapshot(self) -> Mapping[str, Any]:
         is_open = self._waiting or self._running
-        return {"handled": self._handled, "open": is_open.number if is_open else 0}
+        return {
+            "handled": self._handled,
+            "open": is_open.number if is_open else 0,
+            "n_pulses": self._n_pulses,
+        }
 
     def close(self) -> None:
         if hasattr(self, "_stimulator"):
@@ -78,9 +95,16 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         else:
             yield from self._asked(message)
 
+    def reached(self, stream: str, position: int) -> None:
+        if stream != self._clock_stream:
+            self._asker_at = max(self._asker_at, position)
+
     def silent(self, elapsed_s: float) -> Iterator[Message]:
+        reason = self._stimulator.watch()
         if self._running and elapsed_s > self.stall_s:
-            yield from self._stop("stopped", f"no data for {elapsed_s * 1000:.0f} ms")
+            reason = f"no data for {elapsed_s * 1000:.0f} ms"
+        if self._running and reason:
+            yield from self._stop("stopped", reason)
 
     def finish(self) -> Iterator[Message]:
         if self._running:
@@ -107,17 +131,30 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             return "another train is under way; one runs at a time"
         return (
             self.limits.refusal(
-                stimulus.electrodes, stimulus.phases, stimulus.rate_hz, stimulus.n_pulses
+                stimulus.electrodes,
+                stimulus.phases,
+                stimulus.rate_hz,
+                stimulus.n_pulses,
+                stimulus.unit,
             )
             or self._too_old(self._age_ms(stimulus))
             or self._too_many(stimulus)
-            or self._stimulator.refusal(stimulus)
+            or self._stimulator.watch()
+            or self._stimulator.refusal(self._in_bursts(stimulus))
         )
+
+    def _in_bursts(self, stimulus: Stimulus) -> Stimulus:
+        """The largest equal part of a train that is not longer than a burst."""
+        n = stimulus.n_pulses
+        most = max(1, int(self.burst_s * stimulus.rate_hz))
+        part = max(d for d in range(1, min(n, most) + 1) if n % d == 0)
+        return replace(stimulus, n_pulses=part)
 
     def _unready(self, stimulus: Stimulus) -> str | None:
         """Have the instrument prepare; why it could not, if so."""
         try:
-            self._stimulator.prepare(stimulus)
+            self._burst = self._in_bursts(stimulus)
+            self._stimulator.prepare(self._burst)
         except DeviceError as error:
             self._stimulator.stop()
             return f"the instrument failed: {error}"
@@ -132,18 +169,32 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         return None
 
     def _too_many(self, stimulus: Stimulus) -> str | None:
-        """Whether in any second the electrodes would get more pulses than the limit.
+        """Whether in any second, or in the session, there would be more pulses than the limit.
 
         A train that was stopped early counts as if it had gone on.
         """
         planned = self._times(stimulus, max(self._clock, stimulus.due))
-        for label in stimulus.electrodes:
-            times = np.sort([*self._pulses.get(label, ()), *planned])
-            until = np.searchsorted(times, times + self._rate_hz, side="left")
-            most = int((until - np.arange(len(times))).max())
-            if most > self.limits.max_rate_hz:
-                return f"electrode {label}: {most} pulses in 1 s, limit {self.limits.max_rate_hz:g}"
+        before = {label: list(self._pulses.get(label, ())) for label in stimulus.electrodes}
+        for label, times in before.items():
+            most = self._most_in_a_second([*times, *planned])
+            if most > self.limits.limit("max_rate_hz"):
+                limit = self.limits.limit("max_rate_hz")
+                return f"electrode {label}: {most} pulses in 1 s, limit {limit:g}"
+        everywhere = [t for times in self._pulses.values() for t in times]
+        most = self._most_in_a_second(everywhere + planned * len(stimulus.electrodes))
+        if most > self.limits.limit("max_total_rate_hz"):
+            limit = self.limits.limit("max_total_rate_hz")
+            return f"all electrodes: {most} pulses in 1 s, limit {limit:g}"
+        total, limit = self._n_pulses + stimulus.n_pulses, self.limits.limit("max_session_pulses")
+        if total > limit:
+            return f"session: {total} pulses, limit {limit:g}"
         return None
+
+    def _most_in_a_second(self, times: list[int]) -> int:
+        """The largest number of sample indices within any second."""
+        ordered = np.sort(times)
+        until = np.searchsorted(ordered, ordered + self._rate_hz, side="left")
+        return int((until - np.arange(len(ordered))).max())
 
     def _times(self, stimulus: Stimulus, start: int) -> list[int]:
         """Sample indices of a train's pulses."""
@@ -156,37 +207,54 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     def _tick(self, segment: Segment) -> Iterator[Message]:
         is_gap = self._clock > 0 and segment.start != self._clock
         self._clock = segment.stop
-        if is_gap and self._running:
-            yield from self._stop("stopped", "a gap in the data")
+        reason = self._stimulator.watch() or self._asker_silent()
+        if is_gap:
+            reason = "a gap in the data"
+        if self._running and reason:
+            yield from self._stop("stopped", reason)
         if self._running and self._clock >= self._end:
             yield from self._stop("delivered")
+        if self._running and self._clock >= self._next_burst:
+            yield from self._start_burst()
         waiting = self._waiting
         is_on_stream = self._intended_at < segment.start  # the answer went out one step ago
         if waiting and is_on_stream and self._clock >= waiting.due:
             self._waiting = None
-            yield from self._fire(waiting)
+            yield from self._fire(waiting, reason)
 
-    def _fire(self, stimulus: Stimulus) -> Iterator[Message]:
+    def _asker_silent(self) -> str | None:
+        behind_s = (self._clock - self._asker_at) / self._rate_hz
+        if behind_s > self.silence_s:
+            return f"who asks for stimuli is {behind_s:.1f} s behind, limit {self.silence_s:g} s"
+        return None
+
+    def _fire(self, stimulus: Stimulus, reason: str | None) -> Iterator[Message]:
         waited_ms = (self._monotonic_s() - self._arrived_s) * 1000
         age_ms = self._age_ms(stimulus)
-        reason = self._too_old(max(age_ms, self._age_at_arrival_ms + waited_ms))
+        reason = reason or self._too_old(max(age_ms, self._age_at_arrival_ms + waited_ms))
         if reason:
             yield self._answer(stimulus.number, "refused", reason)
             return
-        try:
-            self._stimulator.start(stimulus)
-        except DeviceError as error:
-            self._stimulator.stop()  # if that fails, too, this process ends and opening stops it
-            yield self._answer(stimulus.number, "unknown", f"the instrument failed: {error}")
-            return
         self._running = stimulus
         self._end = self._clock + round(stimulus.n_pulses / stimulus.rate_hz * self._rate_hz)
-        self._fired = self._answer(
-            stimulus.number, "", fired=self._clock, age_ms=age_ms, t_ns=self._wall_ns()
-        )
+        self._next_burst = self._clock
         self._remember(stimulus)
+        self._fired = self._answer(stimulus.number, "", fired=self._clock, age_ms=age_ms)
+        yield from self._start_burst()
+        if self._fired is not None:
+            self._fired = replace(self._fired, t_ns=self._wall_ns())
+
+    def _start_burst(self) -> Iterator[Message]:
+        samples = round(self._burst.n_pulses / self._burst.rate_hz * self._rate_hz)
+        self._next_burst += samples
+        try:
+            self._stimulator.start(self._burst)
+        except DeviceError as error:
+            # if stopping fails, too, this process ends, and opening stops it
+            yield from self._stop("unknown", f"the instrument failed: {error}")
 
     def _remember(self, stimulus: Stimulus) -> None:
+        self._n_pulses += stimulus.n_pulses
         for label in stimulus.electrodes:
             times = self._pulses.setdefault(label, deque())
             times.extend(self._times(stimulus, self._clock))

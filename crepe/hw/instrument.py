@@ -56,6 +56,11 @@ class Stimulator(ABC):
     def open(self) -> None:
         """Connect, and stop whatever still runs. Raises DeviceError if that cannot be done."""
 
+    def watch(self) -> str | None:
+        """Feed the watchdog; why no pulse may leave now, or None. Called with every segment, and
+        about ten times a second when none comes."""
+        return None
+
     @abstractmethod
     def refusal(self, stimulus: Stimulus) -> str | None:
         """Why this instrument cannot or must not deliver the train, or None."""
@@ -66,14 +71,14 @@ class Stimulator(ABC):
 
     @abstractmethod
     def start(self, stimulus: Stimulus) -> None:
-        """Begin the train that was prepared last; it goes on until `stop`.
+        """Play the train that was prepared last, once; it ends by itself, or at `stop`.
 
-        Raises DeviceError if that is not acknowledged.
+        Raises DeviceError if that is not acknowledged; it may have been begun all the same.
         """
 
     @abstractmethod
     def stop(self) -> None:
-        """Stop all stimulation; harmless to repeat. Raises DeviceError if not acknowledged."""
+        """Stop all stimulation; harmless to repeat. Raises DeviceError if it is not certain."""
 
     @abstractmethod
     def close(self) -> None:
@@ -94,7 +99,7 @@ _RECORDERS = {
     "meame": "crepe.hw.meame:MeameRecorder",
 }
 _STIMULATORS = {
-    "meame": "crepe.hw.meame:MeameStimulator",
+    "meame": "crepe.hw.meame_stimulator:MeameStimulator",
     "none": "crepe.hw.instrument:NoStimulator",
 }
 

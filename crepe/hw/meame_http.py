@@ -89,14 +89,14 @@ class Control(ABC):
 class HttpControl(Control):
     """MEAME over HTTP. Nothing is sent twice: repeating a DSP call is not harmless."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, timeout_s: float = _TIMEOUT_S) -> None:
         self._server = server
         self._pool = urllib3.HTTPConnectionPool(
             server.host,
             server.http_port,
             maxsize=1,
             retries=False,
-            timeout=urllib3.Timeout(connect=_TIMEOUT_S, read=_TIMEOUT_S),
+            timeout=urllib3.Timeout(connect=timeout_s, read=timeout_s),
         )
 
     def __enter__(self) -> Self:
@@ -119,6 +119,19 @@ class HttpControl(Control):
         """Sampling rate and segment length; of our own simulator only, MEAME does not tell."""
         found = json.loads(self._ask("GET", "/simulator/acquisition"))
         return found["samplerate"], found["segmentLength"]
+
+    def status(self) -> dict[str, Any]:
+        """What the server says of itself: isAlive (acquisition started), dspAlive."""
+        answer = self._ask("GET", "/status")
+        try:
+            found = json.loads(answer)
+        except ValueError as error:
+            raise DeviceError(f"{self._server.name}/status: {answer[:80]!r}, no JSON") from error
+        return found if isinstance(found, dict) else {}
+
+    def flash(self) -> None:
+        """Have the DSP's firmware loaded, as some versions of MEAME do; harmless to repeat."""
+        self._ask("GET", "/DSP/flash")
 
     def start(self) -> None:
         """Start acquisition; harmless to repeat."""

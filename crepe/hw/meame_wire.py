@@ -15,14 +15,15 @@ N_CHANNELS = 60
 TICK_US = 20.0
 TICKS_PER_S = 50_000
 UA_PER_DIGIT = 0.05
-LARGEST_UA = 1500.0  # of the DAC; its codes reach further
 MV_PER_DIGIT = 0.571
+LARGEST = {"uA": 1500.0, "uV": 12_000_000.0}  # of the DAC; its codes reach further
 ZERO_DIGIT = 0x8000  # DAC values are offset binary
 N_GROUPS = 3
 
 SIDEBAND_STIMULATE = 0x19  # amplifier protected, stimulation switch closed, stimulus selected
 SIDEBAND_BLANK = 0x01  # amplifier protected
 _BLANK_TICKS = 200  # 4 ms after the pulse; 2 to 10 ms are usual (Wagenaar & Potter 2002)
+_LONG_BASE = 1000  # ticks of 20 us, where bit 26 of a word is set
 _RATES_HZ = (0.01, 100)  # period of 500 ticks at least, chosen
 _LONGEST_US = 1024 * TICK_US  # what one pattern word holds
 MODE_AUTO = 0b11  # the switch follows the sideband; 00 is manual
@@ -31,7 +32,8 @@ MODE_AUTO = 0b11  # the switch follows the sideband; 00 is manual
 class Register(IntEnum):
     """Addresses, as clients use them."""
 
-    TRIGGER_CTRL = 0x0200
+    TRIGGER_CTRL = 0x0200  # 1: enabled
+    MANUAL_TRIGGER = 0x0214  # 1 << group fires that group's pattern once
     SLAVE_INSTRUCTION_ID = 0x1000
     MASTER_INSTRUCTION_ID = 0x1004
     INSTRUCTION_TYPE = 0x1008
@@ -50,9 +52,12 @@ class Register(IntEnum):
     HW_BLANK_PROT = 0x8140  # two words
     HW_BLANKING = 0x8150
     DAC_MODE = 0x9100  # bits 8 to 13, DAC A to F: 1 voltage, 0 current
+    DAC_TRIGGER = 0x9104  # per DAC pair, 2 bits each at 0, 8, 16
+    SIDEBAND_TRIGGER = 0x9108
     HW_MODE = 0x9120  # four words, 15 electrodes of 2 bits each
     HW_ENABLE = 0x9158  # two words, 30 electrodes each
     HW_DAC_SELECT = 0x9160  # four words, 15 electrodes of 2 bits each
+    TRIGGER_REPEATS = 0x9190  # three words
     MEMORY_CLEAR = 0x920C  # + 0x20 * memory; any write clears
     MEMORY_APPEND = 0x9F20  # + 4 * memory
     MEMORY_RESTART = 0x9F40  # + 4 * memory; clear and append
@@ -64,6 +69,7 @@ class Function(IntEnum):
     RESET = 2
     CONFIGURE_GROUP = 3
     SET_MODE = 4
+    MODE_AUTO = 5  # for all electrodes, in the public firmware only
     COMMIT_CONFIG = 6
     START_QUEUE = 7
     STOP_QUEUE = 8
@@ -138,57 +144,59 @@ def vector(value: int, ticks: int) -> int:
     return (ticks - 1) << 16 | value
 
 
-def play(words: Sequence[int]) -> list[tuple[int, int]]:
-    """What a pattern memory puts out: (value, ticks) in order, up to an END word.
+def compile_train(
+    phases: Sequence[tuple[float, float]], unit: str, rate_hz: float, n_pulses: int
+) -> tuple[list[int], list[int]]:
+    """The DAC's and the sideband's pattern words for a whole finite train.
 
-    Loops are played as often as they say; one that repeats for ever is played once.
+    One trigger plays it once, and no word is a loop: whatever happens to who fired it, it ends.
+    The electrodes stay switched for one tick longer than each pulse, and the amplifiers protected
+    until the artefact has decayed.
+
+    Parameters
+    ----------
+    phases
+        (amplitude in `unit`, width in us) in order of time.
+    unit
+        "uA" for current pulses, "uV" for voltage pulses.
+
+    Raises ValueError for what 20 us ticks and the DAC's digits cannot express.
     """
-    out: list[tuple[int, int]] = []
-    done: dict[int, int] = {}
-    at = 0
-    while at < len(words):
-        word = words[at]
-        kind = word >> 28 & 7
-        if kind == 7:
-            break
-        if kind == 0:
-            base = 1000 if word >> 26 & 1 else 1
-            out.append((word & 0xFFFF, ((word >> 16 & 0x3FF) + 1) * base))
-        elif kind == 1 and done.get(at, 0) < (word >> 16 & 0x3FF) - 1:
-            done[at] = done.get(at, 0) + 1
-            at = max(0, at - (word & 0xFFFF))
-            continue
-        at += 1
-    return out
-
-
-def compile_pulse(phases: Sequence[tuple[float, float]]) -> tuple[list[int], list[int]]:
-    """The DAC's and the sideband's pattern words for a current pulse.
-
-    The electrodes stay switched for one tick longer than the pulse, and the amplifiers protected
-    until the artefact has decayed. Raises ValueError for what 20 us ticks cannot express.
-    """
-    dac = []
-    total = 0
-    for i, (current_ua, width_us) in enumerate(phases):
-        if not TICK_US <= width_us <= _LONGEST_US or width_us % TICK_US:
-            raise ValueError(
-                f"phase {i}: {width_us:g} us, must be a multiple of {TICK_US:g} us "
-                f"up to {_LONGEST_US:g} us"
-            )
-        if not abs(current_ua) <= LARGEST_UA:
-            raise ValueError(f"phase {i}: {current_ua:g} uA, limit {LARGEST_UA:g} uA")
-        ticks = round(width_us / TICK_US)
-        digits = round(current_ua / UA_PER_DIGIT)
-        if abs(digits * UA_PER_DIGIT - current_ua) > 1e-9:
-            raise ValueError(f"phase {i}: {current_ua:g} uA, must be a multiple of 0.05 uA")
-        dac.append(vector(ZERO_DIGIT + digits, ticks))
-        total += ticks
-    dac.append(vector(ZERO_DIGIT, 1))
-    return dac, [
-        vector(SIDEBAND_STIMULATE, total + 1),
-        vector(SIDEBAND_BLANK, _BLANK_TICKS),
+    pulse = [
+        (ZERO_DIGIT + _digits(i, value, unit), _ticks(i, width_us))
+        for i, (value, width_us) in enumerate(phases)
     ]
+    total = sum(ticks for _, ticks in pulse)
+    rest = period_ticks(rate_hz) - total - 1
+    if n_pulses > 1 and rest < _BLANK_TICKS:
+        ms = TICK_US / 1000
+        raise ValueError(
+            f"pulse and blanking take {(total + 1 + _BLANK_TICKS) * ms:g} ms, "
+            f"the period is {period_ticks(rate_hz) * ms:g} ms"
+        )
+    dac: list[int] = []
+    sideband: list[int] = []
+    for i in range(n_pulses):
+        dac += [vector(value, ticks) for value, ticks in pulse]
+        dac.append(vector(ZERO_DIGIT, 1))
+        sideband += (vector(SIDEBAND_STIMULATE, total + 1), vector(SIDEBAND_BLANK, _BLANK_TICKS))
+        if i < n_pulses - 1:
+            dac += hold(ZERO_DIGIT, rest)
+            sideband += hold(0, rest - _BLANK_TICKS)
+    return dac, sideband
+
+
+def hold(value: int, ticks: int) -> list[int]:
+    """Pattern words that put out `value` for any number of ticks."""
+    words = []
+    while ticks >= _LONG_BASE:
+        n = min(ticks // _LONG_BASE, 1024)
+        words.append(1 << 26 | vector(value, n))
+        ticks -= n * _LONG_BASE
+    while ticks > 0:
+        words.append(vector(value, min(ticks, 1024)))
+        ticks -= 1024
+    return words
 
 
 def period_ticks(rate_hz: float) -> int:
@@ -196,6 +204,26 @@ def period_ticks(rate_hz: float) -> int:
     if not _RATES_HZ[0] <= rate_hz <= _RATES_HZ[1]:
         raise ValueError(f"{rate_hz:g} Hz, the DSP is driven with {_RATES_HZ[0]} to {_RATES_HZ[1]}")
     return round(TICKS_PER_S / rate_hz)
+
+
+def _ticks(i: int, width_us: float) -> int:
+    if not TICK_US <= width_us <= _LONGEST_US or width_us % TICK_US:
+        raise ValueError(
+            f"phase {i}: {width_us:g} us, must be a multiple of {TICK_US:g} us "
+            f"up to {_LONGEST_US:g} us"
+        )
+    return round(width_us / TICK_US)
+
+
+def _digits(i: int, value: float, unit: str) -> int:
+    """The DAC's digits for a current, which must fit exactly, or the nearest for a voltage."""
+    if not abs(value) <= LARGEST[unit]:
+        raise ValueError(f"phase {i}: {value:g} {unit}, limit {LARGEST[unit]:g} {unit}")
+    per_digit = UA_PER_DIGIT if unit == "uA" else 1000 * MV_PER_DIGIT
+    digits = round(value / per_digit)
+    if unit == "uA" and abs(digits * per_digit - value) > 1e-9:
+        raise ValueError(f"phase {i}: {value:g} uA, must be a multiple of {per_digit} uA")
+    return digits
 
 
 _INDEX = {label: i for i, label in enumerate(MCS_60_LABELS)}

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crepe.electrodes import positions_um
-from crepe.simulator.dsp import Shot
+from crepe.hw.meame_wire import TICK_US
+from crepe.simulator.patterns import Shot
 from crepe.simulator.settings import SimulatorSettings
 
 # All values are chosen to give firing rates, amplitudes and latencies as are seen in dissociated
@@ -23,12 +24,18 @@ SPONTANEOUS_HZ, SPONTANEOUS_SPREAD = 0.4, 0.7  # median rate of a cell, SD of it
 REFRACTORY_MS = 4
 CURRENT_REACH_UM = 120.0  # a current's effect falls to 1/e at this distance
 THRESHOLD_NC = (0.4, 1.2)  # charge of the negative phase that makes a cell fire
+POSITIVE_PART = 0.3  # as much as this does positive charge excite (Ranck 1975, Brain Res 98:417)
+# Field potential of the many cells that are not modelled one by one: what a pulse excites answers
+# with a fast and a slow slope of equal areas, so that it leaves no offset.
+EVOKED_UV, EVOKED_NC, EVOKED_REACH_UM = 600.0, 1.0, 2000.0  # peak at saturation, half of it, reach
+EVOKED_MS = (8.0, 40.0)
 DIRECT_MS = (2, 5)  # latency of what current makes fire
 SYNAPSE_REACH_UM, N_SYNAPSES = 500.0, 12
 SYNAPSE_MS = (4, 12)  # latency of what another cell makes fire
 SYNAPSE_P = 0.055  # that a spike makes one target fire: 0.66 spikes follow from one on average
-DRIFT_UV, DRIFT_MS = 8.0, 500.0  # slow potential of each electrode: SD and time constant
-ARTEFACT_UV_PER_UA, ARTEFACT_REACH_UM, ARTEFACT_MS = 400.0, 250.0, 0.5
+DRIFT_UV, DRIFT_MS = 5.0, 500.0  # slow potential of each electrode: SD and time constant
+# The artefact, too, leaves no offset: amplifiers are coupled by capacitors.
+ARTEFACT_UV_PER_UA, ARTEFACT_REACH_UM, ARTEFACT_MS = 400.0, 250.0, (0.25, 0.45)
 
 
 class Culture:
@@ -58,7 +65,8 @@ class Culture:
         self._last_ms = np.full(self.n_cells, -REFRACTORY_MS)
         self._due: defaultdict[int, list[NDArray[np.int64]]] = defaultdict(list)
         self._blanked_until = np.zeros(n)
-        self._artefact = np.zeros(n)
+        self._artefact = _Slopes(n, ARTEFACT_MS, self.block_samples)
+        self._evoked = _Slopes(n, EVOKED_MS, self.block_samples)
         self._now_ms = 0
 
     def _place_cells(self) -> None:
@@ -92,7 +100,8 @@ class Culture:
     def block(self, shots: Sequence[Shot]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """The next millisecond: microvolts (n_electrodes, block_samples), and who fired in it.
 
-        `shots` are what the stimulator fired in this millisecond.
+        `shots` are what the stimulator gave in this millisecond, their ticks counted from its
+        beginning.
         """
         for shot in shots:
             self._stimulated(shot)
@@ -112,6 +121,10 @@ class Culture:
     def _stimulated(self, shot: Shot) -> None:
         """What a pulse does to cells and to amplifiers."""
         negative_nc = sum(-ua * us / 1000 for ua, us in shot.phases if ua < 0)
+        excited_nc = negative_nc + POSITIVE_PART * sum(
+            ua * us / 1000 for ua, us in shot.phases if ua > 0
+        )
+        answer_uv = EVOKED_UV * excited_nc / (excited_nc + EVOKED_NC)
         for electrode in shot.electrodes:
             distance_um = self._distance_um[:, electrode]
             charge_nc = negative_nc * np.exp(-distance_um / CURRENT_REACH_UM)
@@ -119,10 +132,15 @@ class Culture:
             latency_ms = self._rng.integers(*DIRECT_MS, len(reached))
             self._later(reached, latency_ms)
             away_um = np.linalg.norm(self._electrodes_um - self._electrodes_um[electrode], axis=1)
+            near = np.exp(-away_um / EVOKED_REACH_UM) * self._is_recording
+            self._evoked.add(-answer_uv / len(shot.electrodes) * near)
             largest_ua = max((abs(ua) for ua, _ in shot.phases), default=0.0)
-            self._artefact += ARTEFACT_UV_PER_UA * largest_ua * np.exp(-away_um / ARTEFACT_REACH_UM)
-        blanked = list(shot.blanked)
-        self._blanked_until[blanked] = self._now_ms + shot.blanked_us / 1000
+            reach = np.exp(-away_um / ARTEFACT_REACH_UM)
+            self._artefact.add(ARTEFACT_UV_PER_UA * largest_ua * reach)
+        if shot.blanked:
+            until_ms = self._now_ms + (shot.tick * TICK_US + shot.blanked_us) / 1000
+            blanked = list(shot.blanked)
+            self._blanked_until[blanked] = np.maximum(self._blanked_until[blanked], until_ms)
 
     def _later(self, cells: NDArray[np.int64], delay_ms: NDArray[np.int64]) -> None:
         for delay in np.unique(delay_ms):
@@ -158,16 +176,35 @@ class Culture:
 
     def _disturb(self, found: NDArray[np.float64]) -> None:
         """Artefact where the amplifiers are open; the baseline where they are protected."""
-        if self._artefact.any():
-            t_ms = np.arange(self.block_samples) / self.block_samples
-            found += self._artefact[:, None] * np.exp(-t_ms / ARTEFACT_MS)
-            self._artefact *= np.exp(-1 / ARTEFACT_MS)
-            self._artefact[self._artefact < 0.1] = 0
+        self._artefact.add_to(found)
+        if not self._settings.silenced:
+            self._evoked.add_to(found)
         if self._blanked_until.max() <= self._now_ms:
             return
         t_ms = self._now_ms + np.arange(self.block_samples) / self.block_samples
         is_held = t_ms < self._blanked_until[:, None]
         found[is_held] = np.broadcast_to(self._drift[:, None], found.shape)[is_held]
+
+
+class _Slopes:
+    """What decays on each electrode in two slopes, fast and slow, of equal and opposite areas."""
+
+    def __init__(self, n_electrodes: int, decay_ms: tuple[float, float], n_samples: int) -> None:
+        t_ms = np.arange(n_samples) / n_samples
+        fast, slow = (np.exp(-t_ms / ms) for ms in decay_ms)
+        self._slopes = np.stack([fast, -slow * decay_ms[0] / decay_ms[1]])
+        self._keep = np.exp(-1 / np.array(decay_ms))  # over one block of a millisecond
+        self._left_uv = np.zeros((n_electrodes, 2))
+
+    def add(self, peaks_uv: NDArray[np.float64]) -> None:
+        self._left_uv += peaks_uv[:, None]
+
+    def add_to(self, found: NDArray[np.float64]) -> None:
+        """Add this millisecond's course to (n_electrodes, n_samples) microvolts."""
+        if self._left_uv.any():
+            found += self._left_uv @ self._slopes
+            self._left_uv *= self._keep
+            self._left_uv[np.abs(self._left_uv) < 0.1] = 0
 
 
 def _spike(t_ms: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,63 +1,62 @@
-"""The simulated DSP: a register file, a mailbox, and the queue that fires stimulation groups.
+"""The simulated DSP: a register file, a mailbox, and what its firmware does with them.
 
-As the public firmware of 2018 does it, with the functions of the lab's firmware of 2019: odd as it
-is, late starts that stay silent included, since clients must cope with it.
+Two firmwares: the public one of 2018, and the one of the lab in 2019, whose functions are known
+from its clients. What the electrodes receive follows from the registers and nothing else.
 """
 
-from collections import defaultdict
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from functools import partial
 
 from crepe.hw.meame_wire import (
+    MODE_AUTO,
     MV_PER_DIGIT,
+    N_CHANNELS,
     N_GROUPS,
     SIDEBAND_BLANK,
     SIDEBAND_STIMULATE,
-    TICK_US,
     UA_PER_DIGIT,
     ZERO_DIGIT,
     Function,
     Register,
     from_bitmap,
     from_pairs,
-    play,
+    pairs,
 )
+from crepe.simulator.patterns import Playing, Shot
+from crepe.simulator.settings import Firmware
+from crepe.simulator.stim_queue import StimQueue
 
-ERROR_ZERO_PERIOD, ERROR_NO_GROUP = 3, 4
 _N_MEMORIES = 8
 _ALL_VOLTAGE = 0x3F00
 _WORD = 0xFFFFFFFF
-
-
-class Shot(NamedTuple):
-    """One firing of a group: what leaves the DAC, and where it goes."""
-
-    tick: int  # of the step counter's clock, from the start of the simulation
-    electrodes: tuple[int, ...]  # channel indices that are connected to it
-    phases: tuple[tuple[float, float], ...]  # (current in uA, width in us)
-    blanked: tuple[int, ...]  # channel indices whose amplifiers are protected
-    blanked_us: float  # for how long
-
-
-@dataclass
-class _Group:
-    is_active: bool = False
-    period: int = 0
-    next: int = 0
+_KEPT_SHOTS = 100_000
+_MOST_AT_ONCE = 1000  # instructions that a master far ahead has executed
 
 
 class Dsp:
-    """Registers in, shots out; time is what `advance` says."""
+    """Registers in, pulses out; time is what `run_until` says."""
 
-    def __init__(self, impedance_kohm: float) -> None:
+    def __init__(self, impedance_kohm: float, firmware: Firmware = Firmware.LAB) -> None:
         self._impedance_kohm = impedance_kohm
+        self._firmware = firmware
+        self.now = 0  # ticks of 20 us since the power was turned on
+        self.shots: deque[Shot] = deque(maxlen=_KEPT_SHOTS)  # pulses that reached an electrode
+        self._fresh: list[Shot] = []
+        self.boot()
+
+    def boot(self) -> None:
+        """Start the firmware anew."""
         self._registers: defaultdict[int, int] = defaultdict(int)
         self._registers[Register.DAC_MODE] = _ALL_VOLTAGE
+        for first in (Register.DAC_TRIGGER, Register.SIDEBAND_TRIGGER):
+            self._registers[first] = 0 | 1 << 8 | 2 << 16
+        for group in range(N_GROUPS):
+            self._registers[Register.TRIGGER_REPEATS + 4 * group] = 1
         self._memories: list[list[int]] = [[] for _ in range(_N_MEMORIES)]
-        self._groups = [_Group() for _ in range(N_GROUPS)]
-        self._is_running = False
-        self._step = 0  # ticks while the queue was running
-        self._now = 0  # ticks since the start
+        self._playing: dict[int, Playing] = {}
+        self._queue = StimQueue()
+        self._n_done = 0
         self._reset()
 
     def _reset(self) -> None:
@@ -72,32 +71,41 @@ class Dsp:
 
     def write(self, address: int, value: int) -> None:
         """Write a word; the mailbox executes, and pattern memories take words in."""
-        clear, append, restart = (
-            (address - base, step)
-            for base, step in (
-                (Register.MEMORY_CLEAR, 0x20),
-                (Register.MEMORY_APPEND, 4),
-                (Register.MEMORY_RESTART, 4),
-            )
-        )
-        if (m := _memory(*clear)) is not None:
-            self._memories[m].clear()
-        elif (m := _memory(*append)) is not None:
-            self._memories[m].append(value)
-        elif (m := _memory(*restart)) is not None:
-            self._memories[m][:] = [value]
-        else:
-            self._registers[address] = value & _WORD
-            if address == Register.MASTER_INSTRUCTION_ID:
-                self._serve()
+        for base, step in (
+            (Register.MEMORY_CLEAR, 0x20),
+            (Register.MEMORY_APPEND, 4),
+            (Register.MEMORY_RESTART, 4),
+        ):
+            number, rest = divmod(address - base, step)
+            if rest == 0 and 0 <= number < _N_MEMORIES:
+                memory = self._memories[number]
+                if base != Register.MEMORY_APPEND:
+                    memory.clear()
+                if base != Register.MEMORY_CLEAR:
+                    memory.append(value)
+                return
+        self._registers[address] = value & _WORD
+        if address == Register.MASTER_INSTRUCTION_ID:
+            self._serve()
+        elif address == Register.MANUAL_TRIGGER and self._registers[Register.TRIGGER_CTRL] & 1:
+            for trigger in range(N_GROUPS):
+                if value >> trigger & 1:
+                    self._trigger(trigger, self.now)
 
     def _serve(self) -> None:
         """The firmware's main loop: execute once for each number the master is ahead."""
-        slave = Register.SLAVE_INSTRUCTION_ID
-        ahead = self._registers[Register.MASTER_INSTRUCTION_ID] - self._registers[slave]
-        for _ in range(min(max(ahead, 0), 1000)):
+        ahead = self._registers[Register.MASTER_INSTRUCTION_ID] - self._n_done
+        for _ in range(min(max(ahead, 0), _MOST_AT_ONCE)):
             self._execute(self._registers[Register.INSTRUCTION_TYPE])
-            self._registers[slave] += 1
+            self._n_done += 1
+        self._put(Register.SLAVE_INSTRUCTION_ID, [self._n_done])
+        self._tell()
+
+    def _tell(self) -> None:
+        """What the firmware writes for the host to read; an error stays until the power goes."""
+        if self._queue.error:
+            self._put(Register.ERROR_FLAG, [self._queue.error])
+        self._put(Register.STEP_COUNTER, [self._queue.n_counted])
 
     def _words(self, first: int, n: int) -> list[int]:
         return [self._registers[first + 4 * i] for i in range(n)]
@@ -109,113 +117,134 @@ class Dsp:
     # Functions; codes that are not known are acknowledged without an effect
 
     def _execute(self, code: int) -> None:
+        queue, is_lab = self._queue, self._firmware is Firmware.LAB
+        number = self._registers[Register.GROUP]
         match code:
             case Function.RESET:
                 self._reset()
             case Function.CONFIGURE_GROUP:
-                self._configure()
+                self._configure(number)
             case Function.SET_MODE:
-                self._mode = self._words(Register.MODE_ARG, 4)
+                self._mode = self._words(Register.MODE_ARG, 4) if is_lab else [0, 0, 0, 0]
+            case Function.MODE_AUTO if not is_lab:  # the lab's firmware checks its health
+                self._mode = list(pairs(range(N_CHANNELS), MODE_AUTO))
             case Function.COMMIT_CONFIG:
                 self._put(Register.HW_MODE, self._mode)
                 self._put(Register.HW_DAC_SELECT, self._dac_select)
                 self._put(Register.HW_ENABLE, [word & 0x3FFFFFFF for word in self._enable])
             case Function.START_QUEUE:
-                self._is_running = True
+                queue.is_running = True
             case Function.STOP_QUEUE:
-                self._is_running = False
+                queue.is_running = False
             case Function.SET_PERIOD:
-                self._set_period()
+                queue.set_period(number, self._registers[Register.PERIOD])
             case Function.ENABLE_GROUP | Function.DISABLE_GROUP:
-                if (group := self._group()) is not None:
+                if (group := queue.group(number)) is not None:
                     group.is_active = code == Function.ENABLE_GROUP
             case Function.COMMIT_DEBUG:
                 self._put(Register.CFG_DEBUG, [*self._enable, *self._mode, *self._dac_select])
             case Function.WRITE_QUEUE_DEBUG:
-                words = [w for g in self._groups for w in (int(g.is_active), g.period, g.next)]
+                words = [w for g in queue.groups for w in (int(g.is_active), g.period, g.next)]
                 self._put(Register.STIM_REQ, words)
-            case Function.SET_BLANKING:
+            case Function.SET_BLANKING if is_lab:
                 self._put(Register.HW_BLANKING, self._words(Register.BLANKING_EN, 2))
-            case Function.SET_BLANKING_PROTECTION:
+            case Function.SET_BLANKING_PROTECTION if is_lab:
                 self._put(Register.HW_BLANK_PROT, self._words(Register.BLANK_PROT_EN, 2))
 
-    def _group(self) -> _Group | None:
-        number = self._registers[Register.GROUP]
-        if number < N_GROUPS:
-            return self._groups[number]
-        self._registers[Register.ERROR_FLAG] = ERROR_NO_GROUP
-        return None
-
-    def _configure(self) -> None:
-        number = self._registers[Register.GROUP]
+    def _configure(self, number: int) -> None:
+        """Stage electrodes for a group. A group that does not exist spills into the codes of
+        others; for group 3 on electrode 0 the word was measured to be 0x10."""
         words = self._words(Register.ELEC0, 2)
         for index in from_bitmap(words):
-            place = 2 * (index % 15)
-            select = self._dac_select[index // 15] & ~(3 << place)
-            self._dac_select[index // 15] = select | (number + 1 & 3) << place
+            word, place = index // 15, 2 * (index % 15)
+            if number < N_GROUPS:
+                self._dac_select[word] &= ~(3 << place)
+                self._dac_select[word] |= number + 1 << place
+            else:
+                self._dac_select[word] = (self._dac_select[word] | number + 1 << place + 2) & _WORD
         self._enable = [
             old | new & 0x3FFFFFFF for old, new in zip(self._enable, words, strict=True)
         ]
 
-    def _set_period(self) -> None:
-        """The only thing that makes a group due again after its time has passed."""
-        group = self._group()
-        if group is None:
-            return
-        period = self._registers[Register.PERIOD]
-        group.next += period - group.period
-        if group.next <= self._step:
-            group.next = self._step + 1
-        group.period = period
-
     # Time
 
     def advance(self, n_ticks: int) -> list[Shot]:
-        """Let `n_ticks` of 20 us pass; returns what was fired, in order."""
-        began, self._now = self._now, self._now + n_ticks
-        if not self._is_running:
-            return []
-        first, self._step = self._step, self._step + n_ticks
-        shots: list[Shot] = []
-        for number, group in enumerate(self._groups):
-            while group.is_active and first <= group.next < self._step:
-                if group.period == 0:
-                    self._registers[Register.ERROR_FLAG] = ERROR_ZERO_PERIOD
-                    break
-                shots.append(self._shot(number, began + group.next - first))
-                group.next += group.period
-        counted = n_ticks - (_multiples(self._step) - _multiples(first))
-        self._put(Register.STEP_COUNTER, [self._registers[Register.STEP_COUNTER] + counted])
-        self._registers[Register.SHOTS_FIRED] += len(shots)
-        return sorted(shots)
+        """Let `n_ticks` of 20 us pass; returns the pulses that ended in them."""
+        self.run_until(self.now + n_ticks)
+        return [shot for shot in self.take() if shot.phases]
 
-    def _shot(self, number: int, tick: int) -> Shot:
-        codes = from_pairs(self._words(Register.HW_DAC_SELECT, 4))
-        enabled = from_bitmap(self._words(Register.HW_ENABLE, 2))
-        sideband = play(self._memories[2 * number + 1])
-        switched = sum(
-            t for value, t in sideband if value & SIDEBAND_STIMULATE == SIDEBAND_STIMULATE
-        )
-        blanked = sum(t for value, t in sideband if value & SIDEBAND_BLANK)
-        is_voltage = self._registers[Register.DAC_MODE] >> 8 + 2 * number & 1
-        per_digit_ua = MV_PER_DIGIT / self._impedance_kohm if is_voltage else UA_PER_DIGIT
+    def run_until(self, tick: int) -> None:
+        """Let time pass up to `tick`; a tick that is past already changes nothing."""
+        if tick <= self.now:
+            return
+        began, self.now = self.now, tick
+        if self._queue.is_running:
+            for after, trigger in self._queue.run(tick - began):
+                self._play(began + after)
+                self._trigger(trigger, began + after)
+                self._registers[Register.SHOTS_FIRED] += 1
+            self._tell()
+        if self._playing:
+            self._play(tick)
+
+    def take(self) -> list[Shot]:
+        """What has ended since it was taken last, in order."""
+        taken, self._fresh = sorted(self._fresh), []
+        return taken
+
+    @property
+    def held(self) -> tuple[int, ...]:
+        """Channels that record nothing useful: enabled, and connected to their DAC for good."""
+        enable = self._words(Register.HW_ENABLE, 2)
+        if not any(enable):
+            return ()
         modes = from_pairs(self._words(Register.HW_MODE, 4))
-        return Shot(
-            tick,
-            tuple(i for i in enabled if codes[i] == number + 1 and (switched or modes[i] == 0)),
-            tuple(
-                ((value - ZERO_DIGIT) * per_digit_ua, ticks * TICK_US)
-                for value, ticks in play(self._memories[2 * number])
-            ),
-            from_bitmap(self._words(Register.HW_BLANKING, 2)),
-            blanked * TICK_US,
-        )
+        return tuple(i for i in from_bitmap(enable) if modes[i] == 0)
 
+    # Patterns
 
-def _memory(offset: int, step: int) -> int | None:
-    return offset // step if offset % step == 0 and 0 <= offset // step < _N_MEMORIES else None
+    def _trigger(self, trigger: int, tick: int) -> None:
+        """Play from their beginning the memories that listen to a trigger."""
+        for pair in range(N_GROUPS):
+            dac, sideband = (
+                self._memories[2 * pair + i]
+                if self._registers[first] >> 8 * pair & 3 == trigger
+                else []
+                for i, first in enumerate((Register.DAC_TRIGGER, Register.SIDEBAND_TRIGGER))
+            )
+            if dac or sideband:
+                if before := self._playing.pop(pair, None):
+                    self._keep(before.cut())
+                self._playing[pair] = Playing(
+                    tick,
+                    tuple(dac),
+                    tuple(sideband),
+                    partial(self._reach, pair),
+                    partial(self._current_ua, pair),
+                )
 
+    def _play(self, until: int) -> None:
+        for pair, playing in list(self._playing.items()):
+            self._keep(playing.play(until))
+            if playing.is_over:
+                del self._playing[pair]
 
-def _multiples(step: int) -> int:
-    """How many of the ticks before `step` the firmware's counter leaves out (each 4096th)."""
-    return -(-step // 4096)
+    def _keep(self, shots: Iterable[Shot]) -> None:
+        made = list(shots)
+        self._fresh += made
+        self.shots += (shot for shot in made if shot.phases)
+
+    def _reach(self, pair: int, sideband: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Who receives a DAC pair's output, and whose amplifier is protected."""
+        codes = from_pairs(self._words(Register.HW_DAC_SELECT, 4))
+        modes = from_pairs(self._words(Register.HW_MODE, 4))
+        is_closed = sideband & SIDEBAND_STIMULATE == SIDEBAND_STIMULATE
+        enabled = from_bitmap(self._words(Register.HW_ENABLE, 2))
+        reached = (i for i in enabled if codes[i] == pair + 1 and (is_closed or modes[i] == 0))
+        blanked = self._words(Register.HW_BLANKING, 2) if sideband & SIDEBAND_BLANK else (0, 0)
+        return tuple(reached), from_bitmap(blanked)
+
+    def _current_ua(self, pair: int, value: int) -> float:
+        is_voltage = self._registers[Register.DAC_MODE] >> 8 + 2 * pair & 1
+        per_digit_ua = MV_PER_DIGIT / self._impedance_kohm if is_voltage else UA_PER_DIGIT
+        return (value - ZERO_DIGIT) * per_digit_ua

@@ -8,9 +8,11 @@ from crepe.hw.meame_wire import TICKS_PER_S, Register
 from crepe.messages import Spikes
 from crepe.simulator.culture import Culture
 from crepe.simulator.dsp import Dsp
+from crepe.simulator.quirks import Quirk
 from crepe.simulator.settings import SimulatorSettings
 
 _KEPT_TRUTH = 200_000
+_ILLEGAL_MODE = 2
 
 
 class SimulatedMeame:
@@ -18,7 +20,9 @@ class SimulatedMeame:
 
     def __init__(self, settings: SimulatorSettings) -> None:
         self.settings = settings
-        self.dsp = Dsp(settings.impedance_kohm)
+        self.dsp = Dsp(settings.impedance_kohm, settings.firmware)
+        if Quirk.STICKY_ERROR in settings.quirks:
+            self.dsp.write(Register.ERROR_FLAG, _ILLEGAL_MODE)
         self.sampling_rate_hz = float(settings.sampling_rate_hz)
         self._begin()
 
@@ -27,10 +31,14 @@ class SimulatedMeame:
         self.sampling_rate_hz = float(sampling_rate_hz)
         self._begin()
 
+    def start(self) -> None:
+        """Sample 0 is now, by the DSP's clock."""
+        self._began = self.dsp.now
+
     def _begin(self) -> None:
         self._culture = Culture(self.settings, MCS_60_LABELS, self.sampling_rate_hz)
         self._made = 0  # samples
-        self._ticks = 0
+        self.start()
         self._buffer = np.empty((60, 0), np.int32)
         self._truth: list[tuple[int, int]] = []
 
@@ -47,10 +55,15 @@ class SimulatedMeame:
 
     def _block(self) -> NDArray[np.int32]:
         n = self._culture.block_samples
-        until = int((self._made + n) * TICKS_PER_S / self.sampling_rate_hz)
-        shots = self.dsp.advance(until - self._ticks)
-        self._ticks = until
+        began, until = (
+            self._began + int(made * TICKS_PER_S / self.sampling_rate_hz)
+            for made in (self._made, self._made + n)
+        )
+        self.dsp.run_until(until)
+        shots = [shot._replace(tick=shot.tick - began) for shot in self.dsp.take()]
         voltage_uv, fired = self._culture.block(shots)
+        if held := self.dsp.held:
+            voltage_uv[list(held)] = 0.0
         self._truth += [(self._made, int(cell)) for cell in fired]
         del self._truth[:-_KEPT_TRUTH]
         self._made += n

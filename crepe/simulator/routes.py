@@ -1,9 +1,8 @@
 """MEAME's HTTP routes, with its leniency: letter case and extra slashes do not matter."""
 
-import json
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -11,97 +10,89 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from crepe.hw.meame_http import proof
+from crepe.simulator.quirks import Faults, Quirk
+from crepe.simulator.requests import BAD_REQUEST, Handler, Routes, body_of, done, number
+from crepe.simulator.routes_dsp import dsp_routes
+from crepe.simulator.routes_own import own_routes
 
 if TYPE_CHECKING:
     from crepe.simulator.server import Simulator
 
 log = logging.getLogger(__name__)
 
-_LARGEST_WORD = 2**32 - 1
-
-Handler = Callable[[Request], Awaitable[Response]]
-
 
 def make_app(simulator: "Simulator") -> ASGIApp:
     """The routes of a simulator as an ASGI application."""
-    dsp = simulator.instrument.dsp
+    meame = [*_daq_routes(simulator), *dsp_routes(simulator)]
+    faulty = [(verb, path, _faulty(simulator.faults, handler)) for verb, path, handler in meame]
+    return _lenient(
+        Starlette(
+            routes=[
+                Route(path, _caught(handler), methods=[verb, "OPTIONS"])
+                for verb, path, handler in [*faulty, *own_routes(simulator)]
+            ]
+        )
+    )
 
+
+def _daq_routes(simulator: "Simulator") -> Routes:
     async def home(request: Request) -> Response:
         del request
         return PlainTextResponse("hello this is MEAME.")
 
     async def status(request: Request) -> Response:
         del request
-        return JSONResponse({"isAlive": simulator.is_started, "dspAlive": True})
+        return JSONResponse({"isAlive": simulator.daq.is_started, "dspAlive": True})
 
     async def connect(request: Request) -> Response:
-        body = await _body(request)
-        simulator.connect(_number(body, "samplerate"), _number(body, "segmentLength"))
-        return _done()
+        body = await body_of(request)
+        simulator.daq.connect(number(body, "samplerate"), number(body, "segmentLength"))
+        return done()
 
     async def start(request: Request) -> Response:
         del request
         await simulator.start()
-        return _done()
+        return done()
 
-    async def nothing(request: Request) -> Response:
-        """What MEAME acknowledges without an effect: /DAQ/stop and /DSP/flash."""
+    async def stop(request: Request) -> Response:
         del request
-        return _done()
+        simulator.daq.stop()
+        return done()
 
-    async def call(request: Request) -> Response:
-        body = await _body(request)
-        function, addresses = _number(body, "func"), _words(body, "argAddrs")
-        values = _words(body, "argVals")
-        if len(values) < len(addresses):
-            raise ValueError(f"{len(values)} values for {len(addresses)} addresses")
-        is_done = simulator.instrument.call(function, list(zip(addresses, values, strict=False)))
-        return _done() if is_done else Response(status_code=500)
-
-    async def read(request: Request) -> Response:
-        addresses = _words(await _body(request), "addresses")
-        return JSONResponse({"addresses": addresses, "values": [dsp.read(a) for a in addresses]})
-
-    async def write(request: Request) -> Response:
-        body = await _body(request)
-        addresses, values = _words(body, "addresses"), _words(body, "values")
-        for i, address in enumerate(addresses):
-            dsp.write(address, values[i])  # those before a missing value have happened
-        return _done()
+    async def flash(request: Request) -> Response:
+        del request
+        if Quirk.REAL_FLASH in simulator.settings.quirks:
+            simulator.catch_up().boot()
+        return done()
 
     async def logmsg(request: Request) -> Response:
         log.info("client says: %s", (await request.body()).decode(errors="replace"))
-        return _done()
+        return done()
 
-    async def prove(request: Request) -> Response:
-        return PlainTextResponse(proof(simulator.nonce, request.query_params["challenge"]))
-
-    async def acquisition(request: Request) -> Response:
-        """What MEAME does not tell: how it is configured."""
-        del request
-        rate_hz = round(simulator.instrument.sampling_rate_hz)
-        return JSONResponse({"samplerate": rate_hz, "segmentLength": simulator.segment_samples})
-
-    routes: list[tuple[str, str, Handler]] = [
+    return [
         ("GET", "/", home),
         ("GET", "/status", status),
         ("POST", "/daq/connect", connect),
         ("GET", "/daq/start", start),
-        ("GET", "/daq/stop", nothing),
-        ("GET", "/dsp/flash", nothing),
-        ("POST", "/dsp/call", call),
-        ("POST", "/dsp/read", read),
-        ("POST", "/dsp/write", write),
+        ("GET", "/daq/stop", stop),
+        ("GET", "/dsp/flash", flash),
         ("POST", "/aux/logmsg", logmsg),
-        ("GET", "/simulator/proof", prove),
-        ("GET", "/simulator/acquisition", acquisition),
     ]
-    return _lenient(
-        Starlette(
-            routes=[Route(path, _caught(make), methods=[verb]) for verb, path, make in routes]
-        )
-    )
+
+
+def _faulty(faults: Faults, handler: Handler) -> Handler:
+    """A server that answers late, or with 500, as often as was asked for."""
+
+    async def answer(request: Request) -> Response:
+        if faults.late:
+            faults.late -= 1
+            await asyncio.sleep(faults.late_s)
+        if faults.errors:
+            faults.errors -= 1
+            return Response(status_code=500)
+        return await handler(request)
+
+    return answer
 
 
 def _lenient(app: ASGIApp) -> ASGIApp:
@@ -118,36 +109,16 @@ def _caught(handler: Handler) -> Handler:
     """What a request gets wrong is a 500, as with MEAME."""
 
     async def answer(request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(headers={"Allow": _allowed(request)})
         try:
             return await handler(request)
-        except (ValueError, KeyError, IndexError, TypeError) as error:
+        except BAD_REQUEST as error:
             log.warning("%s %s: %s", request.method, request.url.path, error)
             return Response(status_code=500)
 
     return answer
 
 
-def _done() -> Response:
-    return Response(b"", media_type="text/html")
-
-
-async def _body(request: Request) -> Mapping[str, Any]:
-    """The JSON object, its names in lower case."""
-    found = json.loads(await request.body())
-    if not isinstance(found, dict):
-        raise ValueError("not a JSON object")
-    return {name.lower(): value for name, value in found.items()}
-
-
-def _number(body: Mapping[str, Any], name: str) -> int:
-    return _word(body.get(name.lower(), 0))
-
-
-def _words(body: Mapping[str, Any], name: str) -> list[int]:
-    return [_word(value) for value in body[name.lower()]]
-
-
-def _word(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST_WORD:
-        raise ValueError(f"{value!r} is no 32-bit word")
-    return value
+def _allowed(request: Request) -> str:
+    return ", ".join(sorted(request.scope["route"].methods))

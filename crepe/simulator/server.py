@@ -12,52 +12,50 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import uvicorn
-from numpy.typing import NDArray
 
 from crepe import places
 from crepe.errors import DeviceError
 from crepe.hw.meame_http import SIMULATOR_FILE
-from crepe.hw.meame_wire import pack_block, sawtooth
+from crepe.hw.meame_wire import TICKS_PER_S
+from crepe.simulator.daq import Daq
+from crepe.simulator.dsp import Dsp
 from crepe.simulator.instrument import SimulatedMeame
+from crepe.simulator.quirks import Faults
 from crepe.simulator.routes import make_app
 from crepe.simulator.settings import SimulatorSettings
 
 log = logging.getLogger(__name__)
 
-_CLIENT_S = 5.0  # a client that is so far behind is dropped
 _KEEP_ALIVE_S = 3600  # a stimulator's connection must not end between two trains
 _PORTS_TRIED = 200
 
 
 class Simulator:
-    """State of the server: acquisition, listeners, and the instrument."""
+    """The server: its ports, the instrument behind them, and what is to go wrong."""
 
     def __init__(self, settings: SimulatorSettings, run_directory: Path) -> None:
         self.settings = settings
         self.instrument = SimulatedMeame(settings)
         self.nonce = secrets.token_hex(32)
-        self.segment_samples = 0  # 0 until connected
-        self.is_started = False
-        self.n_sent = 0  # samples, since the start
+        self.faults = Faults()
+        self.is_dsp_dead = False  # until the power is cycled
         self._run_directory = run_directory
+        self._began_s = time.monotonic()
         self._sockets = {
-            "http": _bound(settings, settings.http_port),
-            "data": _bound(settings, settings.data_port),
-            "sawtooth": _bound(settings, settings.sawtooth_port),
+            "http": _bound(settings, "http", settings.http_port),
+            "data": _bound(settings, "data", settings.data_port),
+            "sawtooth": _bound(settings, "sawtooth", settings.sawtooth_port),
         }
+        data = {name: self._sockets[name] for name in ("data", "sawtooth")}
+        self.daq = Daq(self.instrument, data, self.faults)
         self._ports = {name: each.getsockname()[1] for name, each in self._sockets.items()}
-        self._listeners: dict[str, set[asyncio.StreamWriter]] = {"data": set(), "sawtooth": set()}
-        self._sawtooth_at = 0
-        self._servers: list[asyncio.Server] = []
-        self._pacing: asyncio.Task[None] | None = None
         self._http = uvicorn.Server(
             uvicorn.Config(
                 make_app(self),
@@ -89,16 +87,13 @@ class Simulator:
             await self._http.serve(sockets=[self._sockets["http"]])
         finally:
             (self._run_directory / SIMULATOR_FILE).unlink(missing_ok=True)
-            for server in self._servers:
-                server.close()
-            for writer in (w for listeners in self._listeners.values() for w in listeners):
-                writer.transport.abort()
+            self.daq.close()
             for each in self._sockets.values():
                 each.close()
-            if self._pacing is not None:
-                self._pacing.cancel()
+            if self.daq.pacing is not None:
+                self.daq.pacing.cancel()
                 with suppress(asyncio.CancelledError):
-                    await self._pacing  # raises what ended it, if something did
+                    await self.daq.pacing  # raises what ended it, if something did
 
     def stop(self) -> None:
         """End `run`; call it in the event loop."""
@@ -121,82 +116,44 @@ class Simulator:
             *(self.settings.host, self.http_port, self.data_port, self.sawtooth_port),
         )
 
-    # Acquisition
-
-    def connect(self, sampling_rate_hz: int, segment_samples: int) -> None:
-        """Configure; a second time changes nothing, as with MEAME."""
-        if self.segment_samples:
-            log.info("already configured")
-            return
-        if not 1000 <= sampling_rate_hz <= 50_000 or not 1 <= segment_samples <= sampling_rate_hz:
-            raise ValueError(f"{sampling_rate_hz} Hz in segments of {segment_samples}")
-        self.instrument.connect(sampling_rate_hz)
-        self.segment_samples = segment_samples
+    def catch_up(self) -> Dsp:
+        """The DSP, its clock at the present: it runs by itself, whatever is acquired."""
+        elapsed_s = time.monotonic() - self._began_s
+        self.instrument.dsp.run_until(int(elapsed_s * TICKS_PER_S))
+        return self.instrument.dsp
 
     async def start(self) -> None:
         """Open the data ports and let time go; without a configuration nothing happens."""
-        if self.is_started or not self.segment_samples:
-            return
-        self.is_started = True
-        for name in ("data", "sawtooth"):
-            join = partial(self._join, name)
-            self._servers.append(await asyncio.start_server(join, sock=self._sockets[name]))
-        self._pacing = asyncio.create_task(self._pace())
-        self._pacing.add_done_callback(lambda _: self.stop())  # without samples it is no use
-
-    def _join(self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """A new client: it gets whole blocks, from the next on."""
-        del reader
-        writer.transport.set_write_buffer_limits(high=0)
-        self._listeners[name].add(writer)
-
-    async def _pace(self) -> None:
-        """A block each segment, without drift: the n-th is due n segments after the start."""
-        loop = asyncio.get_running_loop()
-        n, rate_hz = self.segment_samples, self.instrument.sampling_rate_hz
-        began_s = loop.time()
-        while True:
-            self.n_sent += n
-            wait_s = began_s + self.n_sent / rate_hz - loop.time()
-            await asyncio.sleep(max(0.0, wait_s))
-            self._send("data", self.instrument.advance(n), rate_hz)
-            if self._listeners["sawtooth"]:
-                at, self._sawtooth_at = self._sawtooth_at, self._sawtooth_at + n
-                self._send("sawtooth", sawtooth(at, at + n), rate_hz)
-
-    def _send(self, name: str, samples: NDArray[np.int32], rate_hz: float) -> None:
-        block = pack_block(samples)
-        most = len(block) * max(2.0, _CLIENT_S * rate_hz / samples.shape[1])
-        for writer in list(self._listeners[name]):
-            transport = writer.transport
-            if transport.is_closing():
-                self._listeners[name].discard(writer)
-            elif transport.get_write_buffer_size() > most:
-                peer = writer.get_extra_info("peername")
-                log.warning("%s client %s: more than %.0f s behind, dropped", name, peer, _CLIENT_S)
-                self._listeners[name].discard(writer)
-                transport.abort()
-            else:
-                writer.write(block)
+        self.catch_up()
+        if await self.daq.start() and self.daq.pacing is not None:
+            self.daq.pacing.add_done_callback(lambda _: self.stop())  # no use without samples
 
 
-def _bound(settings: SimulatorSettings, port: int) -> socket.socket:
-    """A socket on the port, or on the next free one if that is allowed. Raises DeviceError."""
-    n = 1 if settings.are_ports_fixed or port == 0 else _PORTS_TRIED
+def _bound(settings: SimulatorSettings, name: str, port: int) -> socket.socket:
+    """A socket on the port, or on the next free one if that is allowed. Raises DeviceError.
+
+    A data port refuses connections until acquisition starts, and is claimed all the same: bound
+    without the address being for reuse, nobody else can bind it. Only where old connections still
+    hold it is it bound for reuse.
+    """
+    listens = name == "http"
+    n = 1 if name in settings.fixed_ports or port == 0 else _PORTS_TRIED
     for candidate in range(port, min(port + n, 65536)):
-        # asyncio turns Nagle's delay off only where the protocol is named
-        found = socket.socket(proto=socket.IPPROTO_TCP)
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            found.bind((settings.host, candidate))
-            if candidate:
-                found.listen(64)  # claims it: another that has bound it, too, is refused from now
-            return found
-        except OSError as error:
-            found.close()
-            if n == 1 or error.errno != errno.EADDRINUSE:
-                place = f"{settings.host} port {candidate}"
-                raise DeviceError(f"{place}: {error.strerror}; choose another") from error
+        for is_for_reuse in (True,) if listens else (False, True):
+            # asyncio turns Nagle's delay off only where the protocol is named
+            found = socket.socket(proto=socket.IPPROTO_TCP)
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(is_for_reuse))
+            try:
+                found.bind((settings.host, candidate))
+                if listens and candidate:
+                    found.listen(64)  # another that has bound it, too, is refused from now on
+                return found
+            except OSError as error:
+                found.close()
+                is_taken = error.errno == errno.EADDRINUSE
+                if not is_taken or (n == 1 and is_for_reuse):
+                    place = f"{settings.host} port {candidate}"
+                    raise DeviceError(f"{place}: {error.strerror}; choose another") from error
     raise DeviceError(f"ports {port} to {port + n - 1}: all taken, one must be free")
 
 

@@ -1,6 +1,18 @@
 """The `[culture.simulated]` table."""
 
+from enum import StrEnum
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+
+from crepe.simulator.quirks import Quirk
+
+
+class Firmware(StrEnum):
+    """Of the DSP: the public one of 2018, or the lab's of 2019 as its clients know it."""
+
+    PUBLIC = "public-2018"
+    LAB = "lab-2019"
 
 
 class SimulatorSettings(BaseModel):
@@ -14,10 +26,13 @@ class SimulatorSettings(BaseModel):
     silenced: bool = False  # no cell fires, as under TTX; noise and artefact stay
     noise_uv: PositiveFloat = 4.0  # rms on each electrode; a 60MEA has 3 to 5
     scale_uv: PositiveFloat = 0.059605  # per count: 2^-24 V, as MCS headstages give
-    impedance_kohm: PositiveFloat = 50.0  # turns a voltage pulse into a current; chosen
+    impedance_kohm: PositiveFloat = 30.0  # turns a voltage pulse into a current; TiN has 30 to 50
+    firmware: Firmware = Firmware.LAB
+    quirks: frozenset[Quirk] = frozenset()  # oddities of MEAME; see crepe/simulator/quirks.py
 
     host: str = "127.0.0.1"
     http_port: int = Field(8888, ge=0, le=65535)
     data_port: int = Field(12340, ge=0, le=65535)
     sawtooth_port: int = Field(12341, ge=0, le=65535)
-    are_ports_fixed: bool = False  # False: where a port is taken the next free one serves
+    fixed_ports: frozenset[Literal["http", "data", "sawtooth"]] = frozenset()
+    """Those that must not move; where another is taken the next free one serves."""

@@ -14,10 +14,12 @@ from typing import Any
 
 import msgpack
 import msgpack_numpy
+import numpy as np
+from numpy.typing import NDArray
 
 from crepe import messages
 from crepe.errors import StoreError
-from crepe.messages import Message
+from crepe.messages import Message, Segment
 
 _ITEM_BYTES = {
     f"{order}{kind}{size}": size
@@ -102,12 +104,21 @@ def type_name(kind: type) -> str:
 
 @cache
 def _field_names(kind: type[Message]) -> tuple[str, ...]:
-    leave_out = {"start", "stop"} | (_IN_ENTRY if issubclass(kind, messages.Segment) else set())
+    leave_out = {"start", "stop"} | (_IN_ENTRY if issubclass(kind, Segment) else set())
     return tuple(field.name for field in fields(kind) if field.name not in leave_out)
 
 
 def pack(found: Sequence[Message], start: int, stop: int) -> bytes:
     """The messages of the window [start, stop) as one binary field."""
+    if len(found) == 1 and type(found[0]) is Segment:
+        segment = found[0]
+        if segment.start == start and segment.stop == stop:
+            samples = np.ascontiguousarray(segment.samples)
+            return b"".join((_head(samples.dtype, samples.shape), samples.data))
+    return _pack(found, start, stop)
+
+
+def _pack(found: Sequence[Message], start: int, stop: int) -> bytes:
     packed = []
     for message in found:
         kind: Any = type(message)
@@ -118,18 +129,47 @@ def pack(found: Sequence[Message], start: int, stop: int) -> bytes:
     return pack_value(packed)
 
 
+# The segments of a stream differ in their samples only: all that msgpack puts before these is the
+# same bytes each time. Made and checked once, this head spares most of the work of each segment.
+
+
+@cache
+def _head(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    """What stands before the samples of a segment that fills its entry."""
+    samples = np.zeros(shape, dtype)
+    whole = _pack([Segment(0, 1, samples)], 0, 1)
+    _heads[len(whole)] = (whole[: len(whole) - samples.nbytes], dtype, shape)
+    return _heads[len(whole)][0]
+
+
+_heads: dict[int, tuple[bytes, np.dtype[Any], tuple[int, ...]]] = {}  # by length of the whole
+
+
+def _lone_segment(payload: bytes) -> NDArray[Any] | None:
+    """The samples, if this is a lone segment of a shape that was met before."""
+    head, dtype, shape = _heads.get(len(payload), (b"", None, ()))
+    if not head or not payload.startswith(head):
+        return None
+    return np.frombuffer(payload[len(head) :], dtype).reshape(shape)  # a slice is aligned
+
+
 def unpack(
     kind: type[Message], payload: bytes, start: int, stop: int, **of_segment: Any
 ) -> list[Message]:
     """The messages of an entry of the window [start, stop). Raises StoreError."""
     if not payload:
         return []
-    extra = of_segment if issubclass(kind, messages.Segment) else {}
+    if kind is Segment and (samples := _lone_segment(payload)) is not None:
+        return [Segment(start, stop, samples, **of_segment)]
+    extra = of_segment if issubclass(kind, Segment) else {}
     make: Any = kind
     try:
-        return [
+        made = [
             make(*found.pop("window", (start, stop)), **found, **extra)
             for found in unpack_value(payload)
         ]
     except (TypeError, AttributeError) as error:
         raise StoreError(f"an entry of {kind.__name__} at sample {stop}: {error}") from error
+    if kind is Segment and len(made) == 1 and isinstance(made[0].samples, np.ndarray):
+        _head(made[0].samples.dtype, made[0].samples.shape)  # so that the next is known
+    return made

@@ -1,15 +1,20 @@
-"""One dedicated connection to the Redis server: packed by hiredis, no pool, no retries inside.
+"""One dedicated connection to the Redis server: hiredis on the bare socket, no pool, no retries.
 
-The high-level client's pool, option handling and hooks are half the cost of an XADD.
+redis-py finds the server, logs in and does TLS; then commands go past it. Its pool, hooks and
+option handling are most of what an XADD costs, above all when the caches are cold.
 """
 
+import socket
 import time
 from typing import Any
 
+import hiredis
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection, parse_url
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    NoScriptError,
+    OutOfMemoryError,
     ResponseError,
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -20,6 +25,8 @@ from crepe.errors import StoreError
 LONGEST_BLOCK_S = 1.0  # a blocking command waits no longer in the server
 _REPLY_S = LONGEST_BLOCK_S + 1.0  # a server that is silent for so long is taken as lost
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.02, 0.5
+_READ_BYTES = 1 << 16
+_ERRORS = {"LOADING": BusyLoadingError, "NOSCRIPT": NoScriptError, "OOM": OutOfMemoryError}
 
 
 class Lost(Exception):
@@ -49,9 +56,11 @@ class RedisConnection:
             driver_info=None,
             socket_timeout=_REPLY_S,
             socket_connect_timeout=_REPLY_S,
-            socket_read_size=1 << 16,
             retry=None,
         )
+        self._socket: socket.socket
+        self._replies: hiredis.Reader
+        self._buffer = bytearray(_READ_BYTES)
 
     def connect(self, patience_s: float) -> None:
         """Connect and see that the server is ready; tries again for `patience_s` seconds.
@@ -65,6 +74,7 @@ class RedisConnection:
                 self._connection.connect()
                 self._connection.send_command("PING")
                 self._connection.read_response()
+                self._begin()
                 self.is_connected = True
                 return
             except AuthenticationError as error:
@@ -80,16 +90,40 @@ class RedisConnection:
         self.is_connected = False
         self._connection.disconnect()
 
+    def _begin(self) -> None:
+        """Take the socket over from redis-py."""
+        self._socket = self._connection._sock
+        self._replies = hiredis.Reader(replyError=_error)
+
     def call(self, *words: str | bytes | int | float) -> Any:
         """One command, one reply.
 
         Raises Lost, or redis.exceptions.ResponseError with the server's words.
         """
         try:
-            self._connection.send_packed_command(self._connection.pack_command(*words), False)
-            return self._connection.read_response()
-        except ResponseError:
-            raise
-        except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+            reply = self._exchange(words)
+        except (RedisConnectionError, OSError) as error:
             self.disconnect()
             raise Lost(f"{self.url}: {error}") from error
+        if not isinstance(reply, Exception):
+            return reply
+        if isinstance(reply, BusyLoadingError):
+            self.disconnect()
+            raise Lost(f"{self.url}: {reply}")
+        raise reply
+
+    def _exchange(self, words: Any) -> Any:
+        self._socket.sendall(hiredis.pack_command(words))
+        replies: Any = self._replies
+        buffer = self._buffer
+        while (reply := replies.gets()) is False:
+            n = self._socket.recv_into(buffer)
+            if not n:
+                raise ConnectionResetError("closed by the server")
+            replies.feed(buffer, 0, n)
+        return reply
+
+
+def _error(text: str) -> Exception:
+    """The exception for an error reply, by its first word."""
+    return _ERRORS.get(text.partition(" ")[0], ResponseError)(text)

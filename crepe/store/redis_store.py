@@ -24,12 +24,17 @@ log = logging.getLogger(__name__)
 _RESEND_S = 3.0  # an unlucky server loses about a second of what it has acknowledged
 _PAUSE_S = 0.05  # between looks at a slow reader, and between tries at a full server
 _BEAT_KEPT_S = 3600
+_FIELDS_BYTES = 100  # of an entry in the server, beside its payload; about
 
 
 class _Writing:
     """What a writer keeps of a stream that it has declared."""
 
-    def __init__(self, info: StreamInfo, retention: Retention, stop: int) -> None:
+    def __init__(
+        self, key: str, info_key: str, info: StreamInfo, retention: Retention, stop: int
+    ) -> None:
+        self.key = key
+        self.info_key = info_key
         self.info = info
         self.retention = retention
         self.stop = stop
@@ -39,6 +44,7 @@ class _Writing:
     def remember(self, entry: Entry) -> None:
         self.stop = entry.stop
         self.is_ended = entry.is_end
+        self.retention.count(entry.start, len(entry.payload) + _FIELDS_BYTES)
         self.recent.append(entry)
         oldest = entry.stop - _RESEND_S * self.info.sampling_rate_hz
         while self.recent[0].stop < oldest:
@@ -133,8 +139,9 @@ class RedisStore:
         """
         deadline = time.monotonic() + self._patience_s
         while True:
-            self._connect()
             try:
+                if not self._connection.is_connected:
+                    self._connect()
                 return self._connection.call(*words)
             except Lost as lost:
                 log.warning("lost Redis: %s", lost)
@@ -184,20 +191,22 @@ class RedisStore:
         self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = 64
     ) -> list[tuple[str, Entry | Said]]:
         deadline = time.monotonic() + timeout_s
-        keys = {self._key(stream).encode(): stream for stream in cursors}
+        keys = [f"{self.culture}:{stream}" for stream in cursors]
         ids = [f"{at}-0" if isinstance(at, int) else at for at in cursors.values()]
         while True:
             left_s = max(0.001, min(LONGEST_BLOCK_S, deadline - time.monotonic()))
-            block = ("COUNT", count, "BLOCK", round(1000 * left_s))
-            found = self._retry("XREAD", *block, "STREAMS", *keys, *ids)
+            found = self._retry(
+                "XREAD", "COUNT", count, "BLOCK", round(1000 * left_s), "STREAMS", *keys, *ids
+            )
             if found:
                 break
             if time.monotonic() >= deadline:
                 return []
+        skip = len(self.culture) + 1
         return [
             (stream, entry_from(item) if isinstance(cursors[stream], int) else said_from(item))
             for key, items in found
-            for stream in (keys[key],)
+            for stream in (key.decode()[skip:],)
             for item in items
         ]
 
@@ -221,7 +230,9 @@ class RedisStore:
                 log.warning("lost Redis: %s", lost)
         last = self.last(stream)
         retention = Retention(info.sampling_rate_hz, self._keep_s, self._budget_bytes)
-        self._writing[stream] = _Writing(info, retention, last.stop if last else 0)
+        self._writing[stream] = _Writing(
+            self._key(stream), self._key(stream, "info"), info, retention, last.stop if last else 0
+        )
         return last
 
     def _declare(self, stream: str, info: StreamInfo, *, is_fresh: bool = False) -> None:
@@ -240,16 +251,16 @@ class RedisStore:
         return f" name={info.writer} ".encode() in clients
 
     def append(self, batch: Sequence[tuple[str, Entry]]) -> None:
+        # Nothing stands between an entry and the socket that could as well be done afterwards.
         for stream, entry in batch:
             writing = self._writing[stream]
-            check_order(self._key(stream), entry, writing.stop, writing.is_ended, writing.info)
-            writing.retention.count(entry.start, len(entry.payload) + 100)
-            if writing.retention.is_due():
-                self._refresh(stream, writing)
-            self._wait_for_readers(stream, writing, entry.stop)
+            check_order(writing.key, entry, writing.stop, writing.is_ended, writing.info)
+            if writing.retention.is_ahead(entry.stop):
+                self._wait_for_readers(stream, writing, entry.stop)
         while True:
-            self._connect()
             try:
+                if not self._connection.is_connected:
+                    self._connect()
                 self._run_append(batch)
                 break
             except Lost as lost:
@@ -257,23 +268,29 @@ class RedisStore:
             except OutOfMemoryError:
                 self._make_room(batch)
         for stream, entry in batch:
-            self._writing[stream].remember(entry)
+            writing = self._writing[stream]
+            writing.remember(entry)
+            if writing.retention.is_due():
+                self._refresh(stream, writing)
 
     def _run_append(self, batch: Sequence[tuple[str, Entry]]) -> None:
         keys: list[str] = []
         words: list[str | bytes | int | float] = []
         for stream, entry in batch:
-            keys += (self._key(stream), self._key(stream, "info"))
+            writing = self._writing[stream]
+            keys += (writing.key, writing.info_key)
             of_entry = entry_words(entry, self.writer)
             words += (
-                f"{self._writing[stream].retention.oldest(entry.stop)}-0",
+                f"{writing.retention.oldest(entry.stop)}-0",
                 f"{entry.stop}-{int(entry.is_end)}",
-                *(len(of_entry), *of_entry),
+                len(of_entry),
             )
-        session = self._writing[batch[0][0]].info.session
+            words += of_entry
         sha = self._shas[scripts.APPEND]
         try:
-            self._connection.call("EVALSHA", sha, len(keys), *keys, self.writer, session, *words)
+            self._connection.call(
+                "EVALSHA", sha, len(keys), *keys, self.writer, writing.info.session, *words
+            )
         except NoScriptError as error:
             self._connection.disconnect()
             raise Lost("the server has forgotten the scripts") from error

@@ -9,6 +9,8 @@ from crepe.errors import StoreError
 from crepe.messages import StreamInfo
 from crepe.store.contract import Entry, Said
 
+_DENSE = [b"start", b"t_ns", b"writer", b"data"]  # the fields of most entries
+
 
 def entry_words(entry: Entry, writer: str) -> list[str | bytes | int]:
     words: list[str | bytes | int] = ["start", entry.start, "t_ns", entry.t_ns, "writer", writer]
@@ -28,6 +30,8 @@ def entry_words(entry: Entry, writer: str) -> list[str | bytes | int]:
 
 def entry_from(item: Any) -> Entry:
     identity, words = item
+    if words[::2] == _DENSE:
+        return Entry(int(words[1]), int(identity[: identity.index(b"-")]), words[7], int(words[3]))
     found = dict(zip(words[::2], words[1::2], strict=True))
     try:
         return Entry(

@@ -189,6 +189,16 @@ def test_the_least_delayed_segments_tell_the_gap(world: World) -> None:
     assert found[0].start == stop + 5000
 
 
+def test_the_rounding_of_many_gaps_does_not_add_up(world: World) -> None:
+    actor = opened(world)
+    stop = read(actor, 150)[-1].stop
+    for _ in range(10):
+        world.now_s += 1.04  # each gap by itself is rounded to 1.0 s
+        actor = opened(world, position=stop, snapshot=actor.snapshot())
+        stop = read(actor, 150)[-1].stop
+    assert abs(stop / RATE_HZ - (world.now_s - 1000.0)) <= WHOLE / RATE_HZ
+
+
 def test_without_a_snapshot_the_gap_stays_unknown(world: World) -> None:
     found = read(opened(world, position=700), 2)
     assert [s.start for s in found] == [700, 800]

@@ -1,5 +1,7 @@
 """The game: trials in order, an answer from decisions only, and a restart that changes nothing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -109,15 +111,66 @@ def test_gestures_follow_from_the_seed():
 def test_a_person_is_waited_for_and_a_wrong_word_is_answered():
     game = opened(player="person")
     assert not any(isinstance(m, Stimulus) for m in play(game, stop=1000))
-    (wrong,) = game.step(Command(1000, 1001, "gesture", "scisors"))
+    said = list(game.step(Command(1000, 1001, "gesture", "scisors")))
+    (wrong,) = states(said)
     assert wrong.outcome == "'scisors' is no gesture; did you mean 'scissors'?"
-    assert list(game.step(Command(1000, 1001, "note", "rock"))) == []
+    note = Command(1000, 1001, "note", "rock")
+    assert list(game.step(note)) == [note]
     said = list(game.step(Command(1000, 1001, "gesture", "scissors")))
     assert [s.phase for s in states(said)] == ["stimulation"]
     assert [m.meaning for m in said if isinstance(m, Stimulus)] == ["scissors"]
-    assert list(game.step(Command(1001, 1002, "gesture", "rock"))) == []
+    assert states(game.step(Command(1001, 1002, "gesture", "rock"))) == []
     outcome = states(play(game, 1000, 2000), "outcome")[0]
     assert (outcome.gesture, outcome.outcome) == ("scissors", "won")
+
+
+SEEN = Command(0, 1, "gesture", "rock", "sensor 7f", frame=((18.25, 30.0),))
+
+
+def test_of_the_gestures_shown_in_a_rest_the_last_begins_the_trial_without_a_wait():
+    game = opened(player="sensor", n_trials=1)
+    play(game, stop=50)
+    assert list(game.step(SEEN)) == [SEEN]
+    assert states(game.step(replace(SEEN, value="paper", sender="sensor 80"))) == []
+    said = play(game, 50, 1000)
+    assert [s.phase for s in states(said)] == ["stimulation", "response", "outcome", "over"]
+    assert {s.shown_by for s in states(said)} == {"sensor 80"}
+    (outcome,) = states(said, "outcome")
+    assert (outcome.gesture, outcome.decoded, outcome.answer) == ("paper", "paper", "scissors")
+
+
+def test_a_gesture_during_a_trial_does_not_begin_the_next():
+    game = opened(player="sensor")
+    play(game, stop=120)
+    list(game.step(SEEN))
+    play(game, 120, 200)
+    assert game._phase is Phase.STIMULATION
+    list(game.step(replace(SEEN, value="paper")))
+    said = play(game, 200, 2000)
+    assert [s.phase for s in states(said)][-2:] == ["rest", "waiting"]
+
+
+@pytest.mark.parametrize(
+    ("player", "sender"), [("person", "sensor 7f"), ("sensor", "crepe gesture"), ("script", "me")]
+)
+def test_only_the_player_of_the_experiment_is_heard(player, sender):
+    game = opened(player=player, n_trials=1)
+    play(game, stop=50)
+    (refused,) = states(game.step(replace(SEEN, sender=sender)))
+    assert refused.phase == "refused"
+    assert refused.outcome == f"a gesture by {sender}, the player is {player!r}"
+    assert refused.shown_by == sender
+    assert sender not in {s.shown_by for s in states(play(game, 50, 2000))}
+
+
+def test_a_gesture_shown_before_a_restart_counts_after_it():
+    game = opened(player="sensor", n_trials=1)
+    play(game, stop=50)
+    list(game.step(SEEN))
+    from crepe.store.codec import pack_value, unpack_value
+
+    again = opened(player="sensor", n_trials=1, snapshot=unpack_value(pack_value(game.snapshot())))
+    assert states(play(again, 50, 1000), "outcome")[0].shown_by == "sensor 7f"
 
 
 @pytest.mark.parametrize("cut", range(50, 1600, 50))

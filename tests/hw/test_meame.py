@@ -1,8 +1,4 @@
-"""The MEAME recorder against a server that another client has set up, and one at another rate."""
-
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+"""The recorder against a MEAME that does what the real one may do."""
 
 import numpy as np
 import pytest
@@ -10,99 +6,111 @@ import pytest
 from crepe import places
 from crepe.errors import DeviceError
 from crepe.hw import meame
-from crepe.hw.instrument import Recorder, open_recorder
+from crepe.hw.instrument import open_recorder
 from crepe.hw.meame_http import HttpControl, find_server
 from crepe.hw.meame_wire import pack_block
+from crepe.simulator.quirks import Quirk
 from crepe.simulator.server import running_simulator
 from crepe.simulator.settings import SimulatorSettings
 
-SETTINGS = SimulatorSettings(seed=3, http_port=0, data_port=0, sawtooth_port=0)
-
 
 @pytest.fixture
-def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A simulator that another client has set to 20 kHz and segments of 50 samples."""
+def simulate(tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "v"))
-    with running_simulator(SETTINGS, places.run_directory()):
-        with HttpControl(find_server("simulator", 0, 20.0)) as control:
-            control.connect(20_000, 50)
-        yield
+
+    def simulate(*quirks):
+        ports = {"http_port": 0, "data_port": 0, "sawtooth_port": 0}
+        settings = SimulatorSettings(quirks=frozenset(quirks), **ports)
+        return running_simulator(settings, places.run_directory())
+
+    return simulate
 
 
-@pytest.mark.parametrize(("rate_hz", "segment"), [(10_000, 50), (20_000, 100), (10_000, 100)])
-@pytest.mark.usefixtures("configured")
-def test_a_simulator_that_runs_otherwise_than_asked_is_refused(rate_hz: int, segment: int) -> None:
-    recorder = open_recorder("meame://simulator", sampling_rate_hz=rate_hz, segment_samples=segment)
-    said = (
-        f"runs at 20000 Hz in segments of 50 samples, asked for {rate_hz} Hz and {segment}; "
-        "restart it"
-    )
-    with pytest.raises(DeviceError, match=said):
-        recorder.open(0)
-    with pytest.raises(DeviceError, match="not open"):
-        recorder.read(0.1)
+def opened(**settings):
+    find_server("simulator", 0, 20.0)
+    recorder = open_recorder("meame://simulator", **settings)
+    recorder.open(0)
+    return recorder
 
 
-@pytest.mark.usefixtures("configured")
-def test_a_simulator_that_runs_as_asked_is_shared() -> None:
-    recorder = open_recorder("meame://simulator", sampling_rate_hz=20_000, segment_samples=50)
-    info = recorder.open(0)
-    segment = recorder.read(20.0)
-    recorder.close()
-    assert (info.sampling_rate_hz, info.segment_samples) == (20_000.0, 50)
-    assert segment is not None
-    assert segment.samples.shape == (60, 50)
+def read_until_it_fails(recorder, n):
+    for _ in range(n):
+        recorder.read(1.0)
+
+
+def test_a_server_that_was_configured_otherwise_is_refused(simulate):
+    with simulate():
+        opened(segment_samples=100).close()
+        with pytest.raises(DeviceError, match="in segments of 100 samples, asked for 10000 Hz and"):
+            opened(segment_samples=50)
+
+
+def test_a_socket_that_falls_silent_is_given_up(simulate, monkeypatch):
+    monkeypatch.setattr(meame, "_STALL_S", 0.3)
+    with simulate(Quirk.STALL):
+        recorder = opened()
+        with pytest.raises(DeviceError, match=r"silent for 0\.3 s"):
+            read_until_it_fails(recorder, 500)
+        recorder.close()
+
+
+def test_lost_framing_is_noticed_by_the_reference_and_an_artefact_is_none(simulate):
+    with simulate(Quirk.SHORT_BLOCK):
+        recorder = opened()
+        with pytest.raises(DeviceError, match="the framing is lost"):
+            read_until_it_fails(recorder, 500)
+        recorder.close()
 
 
 class Bench:
     """A MEAME that sends at a rate of its own, and the clock that goes by its samples."""
 
-    def __init__(self, rate_hz: float) -> None:
+    def __init__(self, rate_hz):
         self.rate_hz = rate_hz
         self.now_s = 0.0
         self._rest = b""
 
     # what the recorder has of `time`
 
-    def monotonic(self) -> float:
+    def monotonic(self):
         return self.now_s
 
-    def time_ns(self) -> int:
+    def time_ns(self):
         return round(self.now_s * 1e9)
 
     # of `socket`
 
-    def create_connection(self, address: Any, timeout_s: float) -> "Bench":
+    def create_connection(self, address, timeout_s):
         return self
 
-    def settimeout(self, timeout_s: float) -> None:
+    def settimeout(self, timeout_s):
         pass
 
-    def recv(self, n_bytes: int) -> bytes:
+    def recv(self, n_bytes):
         if not self._rest:
             self.now_s += 100 / self.rate_hz
             self._rest = pack_block(np.zeros((60, 100), np.int32))
         found, self._rest = self._rest[:n_bytes], self._rest[n_bytes:]
         return found
 
-    def close(self) -> None:
+    def close(self):
         pass
 
 
 class Lenient(HttpControl):
     """MEAME's answers: whatever is asked for, 200."""
 
-    def _ask(self, verb: str, path: str, body: dict[str, Any] | None = None) -> bytes:
+    def _ask(self, verb, path, body=None):
         return b""
 
 
 @pytest.fixture
-def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def at(tmp_path, monkeypatch):
     """Opens a recorder of 10 kHz at a MEAME that sends at another rate."""
     monkeypatch.setenv("CREPE_VAR", str(tmp_path))
     monkeypatch.setattr(meame, "HttpControl", Lenient)
 
-    def at(rate_hz: float) -> tuple[Recorder, Bench]:
+    def at(rate_hz):
         bench = Bench(rate_hz)
         monkeypatch.setattr(meame, "time", bench)
         monkeypatch.setattr(meame, "socket", bench)
@@ -113,16 +121,14 @@ def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return at
 
 
-def read_for(recorder: Recorder, bench: Bench, seconds: float) -> None:
+def read_for(recorder, bench, seconds):
     until_s = bench.now_s + seconds
     while bench.now_s < until_s:
         assert recorder.read(1.0) is not None
 
 
 @pytest.mark.parametrize(("rate_hz", "said"), [(20_000, "20000"), (5_000, "5000"), (8_000, "8000")])
-def test_samples_at_another_rate_than_asked_for_are_warned_of(
-    at: Any, caplog: pytest.LogCaptureFixture, rate_hz: float, said: str
-) -> None:
+def test_samples_at_another_rate_than_asked_for_are_warned_of(at, caplog, rate_hz, said):
     recorder, bench = at(rate_hz)
     read_for(recorder, bench, 9.0)
     assert caplog.messages == []  # not measured long enough
@@ -132,17 +138,13 @@ def test_samples_at_another_rate_than_asked_for_are_warned_of(
 
 
 @pytest.mark.parametrize("rate_hz", [10_000, 10_002, 9_000, 11_000])
-def test_a_rate_within_the_tolerance_is_not_warned_of(
-    at: Any, caplog: pytest.LogCaptureFixture, rate_hz: float
-) -> None:
+def test_a_rate_within_the_tolerance_is_not_warned_of(at, caplog, rate_hz):
     recorder, bench = at(rate_hz)
     read_for(recorder, bench, 25.0)
     assert caplog.messages == []
 
 
-def test_the_rate_is_measured_anew_after_the_instrument_was_away(
-    at: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_rate_is_measured_anew_after_the_instrument_was_away(at, caplog):
     recorder, bench = at(10_000)
     read_for(recorder, bench, 6.0)
     bench.now_s += 30.0

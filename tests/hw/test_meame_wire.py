@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from crepe.electrodes import MCS_60_LABELS
 from crepe.hw import meame_wire as wire
+from crepe.simulator.patterns import unroll
 
 
 @given(st.integers(1, 40), st.integers(0, 2**32 - 1))
@@ -64,22 +65,18 @@ def test_pairs_give_back_what_they_were_made_of(indices, code):
     ],
 )
 def test_the_shipped_pattern_words_play_as_the_firmware_plays_them(word, value, ticks):
-    assert wire.play([word]) == [(value, ticks)]
+    assert list(unroll([word])) == [(value, ticks)]
     assert wire.vector(value, ticks) == word
 
 
 def test_the_long_time_base_is_a_thousand_ticks():
-    assert wire.play([1 << 26 | 2 << 16 | 7]) == [(7, 3000)]
+    assert list(unroll([1 << 26 | 2 << 16 | 7])) == [(7, 3000)]
 
 
 def test_a_loop_plays_its_vectors_as_often_as_it_says_and_an_end_ends():
     loop_twice = 1 << 28 | 2 << 16 | 2
     words = [wire.vector(1, 1), wire.vector(2, 1), loop_twice, 7 << 28, wire.vector(3, 1)]
-    assert [value for value, _ in wire.play(words)] == [1, 2, 1, 2]
-
-
-def test_a_loop_for_ever_ends_here():
-    assert wire.play([wire.vector(1, 1), 1 << 28 | 1]) == [(1, 1)]
+    assert [value for value, _ in unroll(words)] == [1, 2, 1, 2]
 
 
 phases = st.lists(
@@ -92,12 +89,35 @@ phases = st.lists(
 )
 
 
+@given(phases, st.integers(1, 30), st.floats(0.5, 20))
+def test_a_compiled_train_plays_each_pulse_in_its_time_and_has_no_loop(asked, n, rate_hz):
+    width_ms = sum(us for _, us in asked) / 1000
+    assume(n == 1 or width_ms + 5 < 1000 / rate_hz)
+    dac, sideband = wire.compile_train(asked, "uA", rate_hz, n)
+    assert not any(word >> 28 for word in (*dac, *sideband))
+    values = np.concatenate([np.full(t, v) for v, t in unroll(dac)]) - wire.ZERO_DIGIT
+    switch = np.concatenate([np.full(t, v) for v, t in unroll(sideband)])
+    once = np.concatenate([np.full(round(us / 20), round(ua / 0.05)) for ua, us in asked])
+    period = wire.period_ticks(rate_hz)
+    for i in range(n):
+        assert np.array_equal(values[i * period : i * period + len(once)], once)
+    values[np.add.outer(np.arange(n) * period, np.arange(len(once)))] = 0
+    assert not values.any()
+    closed = np.flatnonzero(switch & 0x18)
+    assert len(closed) == n * (len(once) + 1)
+
+
+def test_a_voltage_pulse_takes_the_nearest_digits():
+    (word, *_), _ = wire.compile_train([(-100_000.0, 200.0)], "uV", 1.0, 1)
+    assert (word & 0xFFFF) - wire.ZERO_DIGIT == -175  # -99.9 mV
+
+
 @given(phases)
 def test_a_compiled_pulse_plays_the_phases_that_were_asked_for(asked):
-    dac, sideband = wire.compile_pulse(asked)
-    played = [((v - wire.ZERO_DIGIT) * wire.UA_PER_DIGIT, t * 20.0) for v, t in wire.play(dac)]
+    dac, sideband = wire.compile_train(asked, "uA", 1.0, 1)
+    played = [((v - wire.ZERO_DIGIT) * wire.UA_PER_DIGIT, t * 20.0) for v, t in unroll(dac)]
     assert played == [*(pytest.approx(phase) for phase in asked), (0.0, 20.0)]
-    closed, protected = wire.play(sideband)
+    closed, protected = unroll(sideband)
     assert closed[0] == 0x19
     assert closed[1] * 20.0 > sum(us for _, us in asked)  # the switch opens after the pulse
     assert protected[0] & 1
@@ -117,7 +137,7 @@ def test_a_compiled_pulse_plays_the_phases_that_were_asked_for(asked):
 )
 def test_what_the_dac_cannot_give_is_refused(phase, says):
     with pytest.raises(ValueError, match=says):
-        wire.compile_pulse([phase])
+        wire.compile_train([phase], "uA", 1.0, 1)
 
 
 @pytest.mark.parametrize(("rate_hz", "ticks"), [(10, 5000), (20, 2500), (30.303, 1650), (40, 1250)])

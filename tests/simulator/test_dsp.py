@@ -2,14 +2,18 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from crepe.hw import meame_wire as wire
 from crepe.hw.meame_wire import Function, Register
 from crepe.simulator.instrument import SimulatedMeame
-from crepe.simulator.settings import SimulatorSettings
+from crepe.simulator.patterns import unroll
+from crepe.simulator.settings import Firmware, SimulatorSettings
+from crepe.simulator.stim_queue import StimQueue
 
 MS = 50  # ticks
 BOTTOM_ROW = ("48", "38", "28", "78", "68", "58")
@@ -32,7 +36,9 @@ class Bench:
     def set_up(self, period=5000, labels=BOTTOM_ROW):
         elec0, elec1 = wire.bitmap(labels)
         self.dsp.write(Register.DAC_MODE, 0)
-        for memory, words in enumerate(wire.compile_pulse([(-10.0, 200.0), (10.0, 200.0)])):
+        for memory, words in enumerate(
+            wire.compile_train([(-10.0, 200.0), (10.0, 200.0)], "uA", 20.0, 1)
+        ):
             self.dsp.write(Register.MEMORY_CLEAR + 0x20 * memory, 0)
             for word in words:
                 self.dsp.write(Register.MEMORY_APPEND + 4 * memory, word)
@@ -183,7 +189,7 @@ def test_a_shot_says_which_current_reaches_which_electrodes(bench):
     bench.call(Function.ENABLE_GROUP, GROUP=0)
     shot = bench.shots(101)[0]
     assert shot.electrodes == wire.from_bitmap(wire.bitmap(BOTTOM_ROW))
-    assert shot.phases == ((pytest.approx(-10), 200), (pytest.approx(10), 200), (0, 20))
+    assert shot.phases == ((pytest.approx(-10), 200), (pytest.approx(10), 200))
 
 
 def test_the_mode_after_power_on_is_voltage(bench):
@@ -196,18 +202,163 @@ def test_the_mode_after_power_on_is_voltage(bench):
 
 def test_an_electrode_in_auto_is_reached_only_while_the_sideband_closes_its_switch(bench):
     bench.set_up()
-    bench.dsp.write(Register.MEMORY_RESTART + 4, wire.vector(wire.SIDEBAND_BLANK, 40))
+    bench.dsp.write(Register.MEMORY_RESTART + 4, wire.vector(wire.SIDEBAND_STIMULATE, 5))
+    bench.dsp.write(Register.MEMORY_APPEND + 4, wire.vector(wire.SIDEBAND_BLANK, 40))
     bench.call(Function.ENABLE_GROUP, GROUP=0)
-    assert bench.shots(101)[0].electrodes == ()
+    assert bench.shots(101)[0].phases == ((pytest.approx(-10), 100),)
+
+
+def test_an_electrode_in_manual_mode_is_reached_whatever_the_sideband_says(bench):
+    bench.set_up()
+    bench.call_words(Function.SET_MODE, Register.MODE_ARG, [0, 0, 0, 0])
+    bench.call(Function.COMMIT_CONFIG)
+    bench.dsp.write(Register.MEMORY_CLEAR + 0x20, 0)
+    bench.call(Function.ENABLE_GROUP, GROUP=0)
+    assert len(bench.shots(101)[0].electrodes) == 6
+    assert bench.dsp.held == wire.from_bitmap(wire.bitmap(BOTTOM_ROW))
 
 
 def test_only_electrodes_whose_blanking_is_enabled_are_protected(bench):
     bench.set_up()
     bench.call_words(Function.SET_BLANKING, Register.BLANKING_EN, [0b101, 0])
     bench.call(Function.ENABLE_GROUP, GROUP=0)
-    shot = bench.shots(101)[0]
-    assert shot.blanked == (0, 2)
-    assert shot.blanked_us == (21 + 200) * 20
+    bench.dsp.run_until(bench.dsp.now + 110 * MS)
+    blanked = [shot for shot in bench.dsp.take() if shot.blanked]
+    assert {shot.blanked for shot in blanked} == {(0, 2)}
+    assert sum(shot.blanked_us for shot in blanked) == (21 + 200) * 20
+
+
+def load(dsp, dac, sideband):
+    for memory, words in enumerate((dac, sideband)):
+        dsp.write(Register.MEMORY_CLEAR + 0x20 * memory, 0)
+        for word in words:
+            dsp.write(Register.MEMORY_APPEND + 4 * memory, word)
+
+
+def fire(dsp):
+    dsp.write(Register.TRIGGER_CTRL, 1)
+    dsp.write(Register.MANUAL_TRIGGER, 1)
+
+
+def test_a_manual_trigger_plays_a_pattern_once_if_triggers_are_enabled(bench):
+    bench.set_up()
+    bench.call(Function.STOP_QUEUE)
+    bench.dsp.write(Register.MANUAL_TRIGGER, 1)
+    assert bench.shots(1000) == []
+    fire(bench.dsp)
+    assert len(bench.shots(10_000)) == 1
+
+
+def test_a_pattern_goes_on_until_the_electrodes_are_taken_off(bench):
+    bench.set_up()
+    load(bench.dsp, *wire.compile_train([(-10.0, 200.0), (10.0, 200.0)], "uA", 20.0, 40))
+    fire(bench.dsp)
+    assert [len(shot.electrodes) for shot in bench.shots(500)] == [6] * 10
+    for function in (Function.RESET, Function.COMMIT_CONFIG):
+        bench.call(function)
+    assert bench.shots(500) == []
+
+
+def test_a_pulse_is_cut_at_the_tick_at_which_its_electrodes_are_taken_off(bench):
+    bench.set_up()
+    fire(bench.dsp)
+    bench.dsp.run_until(bench.dsp.now + 13)
+    for function in (Function.RESET, Function.COMMIT_CONFIG):
+        bench.call(function)
+    (shot,) = bench.shots(10)
+    assert shot.phases == ((pytest.approx(-10), 200), (pytest.approx(10), 60))
+
+
+def test_a_loop_of_count_zero_goes_on_for_ever_and_a_new_trigger_restarts_a_pattern(bench):
+    bench.set_up()
+    dac = [wire.vector(wire.ZERO_DIGIT - 200, 10), *wire.hold(wire.ZERO_DIGIT, 2490), 1 << 28 | 4]
+    load(bench.dsp, dac, [wire.vector(wire.SIDEBAND_STIMULATE, 1000), 1 << 28 | 1])
+    fire(bench.dsp)
+    assert np.diff([shot.tick for shot in bench.shots(1000)]).tolist() == [2500] * 19
+    began = bench.dsp.now
+    fire(bench.dsp)
+    assert bench.shots(60)[0].tick == began
+
+
+@pytest.mark.parametrize(
+    ("words", "values"),
+    [
+        ([1, 2, 1 << 28 | 1 << 16 | 2, 3], [1, 2, 3]),
+        ([1, 2, 1 << 28 | 2 << 16 | 2, 3], [1, 2, 1, 2, 3]),
+        ([1, 7 << 28, 2], [1]),
+        ([1 << 28 | 1, 5], [5]),
+        ([], []),
+    ],
+)
+def test_a_memory_plays_its_loops_up_to_its_end_word(words, values):
+    assert [value for value, _ in unroll(words)] == values
+
+
+def test_the_public_firmware_knows_no_blanking_and_one_mode_for_all():
+    meame = SimulatedMeame(SimulatorSettings(firmware=Firmware.PUBLIC))
+    dsp = meame.dsp
+    meame.call(5, [])
+    meame.call(Function.COMMIT_CONFIG, [])
+    assert set(wire.from_pairs([dsp.read(Register.HW_MODE + 4 * i) for i in range(4)])) == {3}
+    assert meame.call(Function.SET_BLANKING, [(Register.BLANKING_EN, 1)])
+    assert dsp.read(Register.HW_BLANKING) == 0
+    meame.call(Function.SET_MODE, [(Register.MODE_ARG, 0xFF)])
+    meame.call(Function.COMMIT_CONFIG, [])
+    assert dsp.read(Register.HW_MODE) == 0
+
+
+def test_enabling_and_configuring_a_group_that_does_not_exist_does_harm_as_measured(bench):
+    bench.call(Function.ENABLE_GROUP, GROUP=3)
+    assert bench.dsp.read(Register.ERROR_FLAG) == 4
+    bench.call(Function.ENABLE_GROUP, GROUP=0)
+    assert bench.dsp.read(Register.ERROR_FLAG) == 4
+    bench.call(Function.CONFIGURE_GROUP, GROUP=3, ELEC0=1, ELEC1=0)
+    bench.call(Function.COMMIT_CONFIG)
+    assert bench.dsp.read(Register.HW_DAC_SELECT) == 0x10
+
+
+class QueueAgainstAPlainModel(RuleBasedStateMachine):
+    """The stim queue against its definition, tick by tick."""
+
+    def __init__(self):
+        super().__init__()
+        self.queue = StimQueue()
+        self.active, self.period, self.next = [False] * 3, [0] * 3, [0] * 3
+        self.step, self.is_running = 0, False
+
+    groups = st.integers(0, 2)
+
+    @rule(group=groups, period=st.integers(0, 60))
+    def set_period(self, group, period):
+        self.queue.set_period(group, period)
+        self.next[group] += period - self.period[group]
+        if self.next[group] <= self.step:
+            self.next[group] = self.step + 1
+        self.period[group] = period
+
+    @rule(group=groups, is_active=st.booleans())
+    def enable(self, group, is_active):
+        self.queue.group(group).is_active = is_active
+        self.active[group] = is_active
+
+    @rule(is_running=st.booleans())
+    def switch(self, is_running):
+        self.queue.is_running = self.is_running = is_running
+
+    @rule(n=st.integers(0, 200))
+    def pass_time(self, n):
+        expected = []
+        for tick in range(n if self.is_running else 0):
+            for group in range(3):
+                if self.active[group] and self.step == self.next[group] and self.period[group]:
+                    expected.append((tick, group))
+                    self.next[group] += self.period[group]
+            self.step += 1
+        assert self.queue.run(n) == expected
+
+
+TestQueue = QueueAgainstAPlainModel.TestCase
+TestQueue.settings = settings(max_examples=60, stateful_step_count=30)
 
 
 @given(st.lists(st.integers(0, 3000), max_size=12))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crepe.electrodes import MCS_60_LABELS
-from crepe.hw.meame_wire import Register
+from crepe.hw import meame_wire as wire
 from crepe.messages import Stimulus
 from crepe.simulator.lockstep import Lockstep
 from crepe.simulator.settings import SimulatorSettings
@@ -16,8 +16,8 @@ LISTENING = [0, 2, 3, 5, 7, 8, 50, 51, 54, 56, 57, 59]
 PULSE = ((-10.0, 200.0), (10.0, 200.0))
 
 
-def train(rate_hz, phases=PULSE, number=1):
-    return Stimulus(0, 1, number, 0, BOTTOM_ROW, phases, rate_hz, 40)
+def train(rate_hz, phases=PULSE, number=1, seconds=5):
+    return Stimulus(0, 1, number, 0, BOTTOM_ROW, phases, rate_hz, round(seconds * rate_hz))
 
 
 class Dish:
@@ -133,6 +133,16 @@ def test_no_pulse_leaves_after_the_stop():
     dish.stimulator.start(train(40.0))
     dish.record(0.5)
     dish.stimulator.stop()
-    fired = dish.lockstep.instrument.dsp.read(Register.SHOTS_FIRED)
+    fired = len(dish.lockstep.instrument.dsp.shots)
     dish.record(0.5)
-    assert dish.lockstep.instrument.dsp.read(Register.SHOTS_FIRED) == fired > 15
+    assert len(dish.lockstep.instrument.dsp.shots) == fired == 20
+
+
+def test_a_train_that_nobody_stops_ends_by_itself():
+    dish = Dish()
+    dish.stimulator.prepare(train(20.0, seconds=0.5))
+    dish.stimulator.start(train(20.0, seconds=0.5))
+    dish.record(3)
+    shots = dish.lockstep.instrument.dsp.shots
+    assert np.diff([shot.tick for shot in shots]).tolist() == [2500] * 9
+    assert {shot.electrodes for shot in shots} == {tuple(wire.from_bitmap(wire.bitmap(BOTTOM_ROW)))}

@@ -51,6 +51,21 @@ def ask(simulator):
         ("POST", "/DSP/call", b'{"func": -1, "argAddrs": [], "argVals": []}', 500),
         ("POST", "/DSP/write", b'{"addresses": [4096, 4100], "values": [1]}', 500),
         ("POST", "/aux/logmsg/", b"any text", 200),
+        ("GET", "/DSP/flash/", None, 200),
+        ("GET", "/DSP/stim/setup", None, 200),
+        ("GET", "/DSP/stim/start/", None, 200),
+        ("GET", "/DSP/stim/stop", None, 200),
+        ("HEAD", "/DAQ/stop", None, 200),
+        ("OPTIONS", "/DSP/call", None, 200),
+        ("POST", "/DSP/call", b'{"func": 200, "argAddrs": [], "argVals": []}', 200),
+        ("POST", "/DSP/call", b'{"argAddrs": [], "argVals": []}', 200),
+        ("POST", "/DSP/call", b'{"func": 8, "argAddrs": [4112], "argVals": []}', 500),
+        ("POST", "/DSP/call", b'{"func": 4294967296, "argAddrs": [], "argVals": []}', 500),
+        ("POST", "/DSP/call", b"[]", 500),
+        ("POST", "/DSP/read", b'{"addresses": null}', 500),
+        ("POST", "/DSP/write", b'{"addresses": [4112], "values": [1, 2, 3]}', 200),
+        ("POST", "/DAQ/connect", b'{"samplerate": 1, "segmentLength": 100}', 500),
+        ("POST", "/DAQ/connect", b"", 500),
         ("POST", "/status", b"", 405),
         ("GET", "/DSP/call", None, 405),
         ("GET", "/nowhere", None, 404),
@@ -72,13 +87,14 @@ def test_a_port_opens_with_the_start_and_not_before(simulator, ask):
             return trial.connect_ex(("127.0.0.1", simulator.data_port)) == 0
 
     assert ask("GET", "/DAQ/start").status == 200
+    assert not connects()
     assert ask("GET", "/status").json() == {"isAlive": False, "dspAlive": True}
     assert ask("POST", "/DAQ/connect", b'{"samplerate": 10000, "segmentLength": 100}').status == 200
     assert ask("POST", "/DAQ/connect", b'{"samplerate": 20000, "segmentLength": 50}').status == 200
     assert ask("GET", "/DAQ/start").status == 200
     assert connects()
     assert ask("GET", "/status").json()["isAlive"] is True
-    assert simulator.segment_samples == 100
+    assert simulator.daq.segment_samples == 100
 
 
 def test_the_recorder_gets_the_simulators_samples_in_order(simulator):
@@ -118,35 +134,6 @@ def test_only_who_knows_the_nonce_is_our_simulator(simulator):
     assert proof("a", "b") != proof("b", "a")
 
 
-def test_a_server_that_proves_nothing_is_not_stimulated(simulator):
-    (places.run_directory() / "simulator.json").unlink()
-    stimulator = open_stimulator(f"meame://127.0.0.1:{simulator.http_port}")
-    stimulator.open()
-    assert "not CREPE's own simulator" in stimulator.refusal(TRAIN)
-    with pytest.raises(DeviceError, match="not CREPE's own simulator"):
-        stimulator.prepare(TRAIN)
-    with pytest.raises(DeviceError, match="is not prepared"):
-        stimulator.start(TRAIN)
-    stimulator.close()
-    assert simulator.instrument.dsp.advance(100_000) == []
-
-
-def test_a_train_fires_at_its_rate_until_it_is_stopped(simulator):
-    dsp = simulator.instrument.dsp
-    stimulator = open_stimulator("meame://simulator")
-    stimulator.open()
-    assert stimulator.refusal(TRAIN) is None
-    stimulator.prepare(TRAIN)
-    assert dsp.advance(50_000) == []
-    stimulator.start(TRAIN)
-    shots = dsp.advance(50_000)
-    assert len(shots) == 20
-    assert {wire.MCS_60_LABELS[i] for i in shots[0].electrodes} == {"48", "38"}
-    stimulator.stop()
-    assert dsp.advance(50_000) == []
-    stimulator.close()
-
-
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -173,7 +160,7 @@ def test_a_taken_port_moves_unless_it_was_asked_for(tmp_path):
         moved = SETTINGS.model_copy(update={"http_port": port})
         with running_simulator(moved, tmp_path) as found:
             assert found.http_port != port
-        fixed = moved.model_copy(update={"are_ports_fixed": True})
+        fixed = moved.model_copy(update={"fixed_ports": frozenset({"http"})})
         with pytest.raises(DeviceError, match=f"port {port}: .*choose another"):
             running_simulator(fixed, tmp_path).__enter__()
 

@@ -100,3 +100,16 @@ def test_a_type_is_known_by_name_and_loads_no_code():
     import sys
 
     assert "antigravity" not in sys.modules
+
+
+@pytest.mark.parametrize("shape", [(60, 0), (0, 5), (3, 7)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_segment_packed_by_its_cached_head_is_what_msgpack_makes_of_it(shape, order):
+    samples = np.arange(np.prod(shape)).reshape(shape).astype(np.int16, order=order)
+    plainly = [{"samples": np.ascontiguousarray(samples)}]
+    payload = codec.pack([Segment(0, 7, samples)], 0, 7)
+    assert payload == codec.pack_value(plainly)
+    for _ in range(2):  # the second time the head is known
+        (found,) = codec.unpack(Segment, payload, 0, 7)
+        assert found.samples.shape == shape
+        assert np.array_equal(found.samples, samples)

@@ -6,14 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
+import urllib3
 
-from crepe.messages import Delivered, GameState
+from crepe import config, places
+from crepe.messages import Command, Delivered, GameState, Stimulus
 from crepe.store import Store
 
 ROOT = Path(__file__).parent.parent.parent
@@ -21,56 +21,6 @@ CREPE = [sys.executable, "-m", "crepe"]
 SEGMENT = 100
 
 pytestmark = pytest.mark.timeout(240)
-
-
-class Stack:
-    """CREPE in a run-time directory of its own."""
-
-    def __init__(self, var: Path) -> None:
-        self.var = var
-        self.environment = {**os.environ, "CREPE_VAR": str(var)}
-
-    def crepe(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [*CREPE, *words],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd="/",
-        )
-        assert not check or done.returncode == 0, done.stdout + done.stderr
-        return done
-
-    def rows(self) -> dict[str, dict]:
-        done = self.crepe("status", "--json", check=False)
-        return {row["program"]: row for row in json.loads(done.stdout or "[]")}
-
-    def pids(self) -> list[int]:
-        found = []
-        for process in psutil.process_iter(["environ"]):
-            if (process.info["environ"] or {}).get("CREPE_VAR") == str(self.var):
-                found.append(process.pid)
-        return found
-
-    def wait(self, is_so, seconds=40.0):
-        deadline = time.monotonic() + seconds
-        while not (found := is_so()):
-            assert time.monotonic() < deadline, self.logs()
-            time.sleep(0.1)
-        return found
-
-    def logs(self) -> str:
-        return "\n".join(f"{p.name}: {p.read_text()[-800:]}" for p in (self.var / "log").glob("*"))
-
-
-@pytest.fixture
-def stack(tmp_path, monkeypatch) -> Iterator[Stack]:
-    found = Stack(tmp_path / "a run %d é")
-    monkeypatch.setenv("CREPE_VAR", str(found.var))
-    yield found
-    found.crepe("down", check=False)
-    assert found.pids() == []
 
 
 def has_grown(store, name, since):
@@ -81,7 +31,18 @@ def test_killing_every_program_in_turn_loses_nothing_and_doubles_nothing(stack):
     stack.crepe("up", str(ROOT / "config" / "rps.toml"), "--new")
     with Store(patience_s=60) as store:
         stack.wait(lambda: has_grown(store, "result:game", 0))
-        names = ["culture", "acquire", "filter", "detect", "decode", "game", "stimulate", "record"]
+        names = [
+            "culture",
+            "acquire",
+            "filter",
+            "detect",
+            "decode",
+            "game",
+            "stimulate",
+            "record",
+            "sensor",
+            "hand",
+        ]
         for name in [*names, "redis"]:
             pid = stack.wait(lambda name=name: stack.rows().get(name, {}).get("pid"))
             before = len(store["data"])
@@ -233,6 +194,7 @@ def test_a_real_recording_runs_through_the_same_actors(stack):
         (["play", "nowhere.toml"], "nowhere.toml: no such experiment file"),
         (["run", "detekt"], "no program 'detekt'; did you mean 'detect'?"),
         (["gesture", "rock"], "no CREPE is running"),
+        (["sensor", "rock"], "no sensor door is open"),
         (["redis-cli", "PING"], "no CREPE is running"),
         (["up", "--resume", "nowhere.toml"], "no such experiment file"),
     ],
@@ -247,7 +209,7 @@ def test_bad_input_is_one_line_that_says_what_is_wrong(stack, words, said):
 
 def test_a_person_plays_and_two_actors_share_a_process(stack, tmp_path):
     text = (ROOT / "config" / "rps.toml").read_text(encoding="utf-8")
-    text = text.replace('player = "script"', 'player = "person"').replace(
+    text = text.replace('player = "sensor"', 'player = "person"').replace(
         "n_trials = 10", "n_trials = 1"
     )
     path = tmp_path / "chained.toml"
@@ -269,3 +231,49 @@ def test_a_person_plays_and_two_actors_share_a_process(stack, tmp_path):
         assert [m.gesture for m in states if m.phase == "outcome"] == ["paper"]
         filtered, spikes = store["data:filtered"], store["data:spikes"]
         assert filtered.gaps() == spikes.gaps() == []
+
+
+def test_frames_posted_to_the_door_become_stimuli_and_answers(stack, tmp_path):
+    changes = {"hand": None, "actors.game.n_trials": 2}
+    path = config.save(config.load(None, changes), tmp_path / "sensor.json")
+    stack.crepe("up", str(path), "--new")
+    shown = stack.crepe("sensor", "none", "rock", "scissors").stdout.splitlines()
+    assert shown[0] == "shown None: no hand in the frame"
+    assert shown[1].startswith("trial 1: shown Rock, decoded ")
+    assert shown[2].startswith("trial 2: shown Scissor, decoded ")
+    decoded = shown[2].split("decoded ")[1].split(",")[0]
+    door = json.loads((places.run_directory(stack.var) / "sensor.json").read_text())
+
+    def get(name):
+        found = urllib3.request("GET", f"{door['url']}/hw-api/{name}/", retries=False)
+        return found.status, found.data.decode()
+
+    assert get("ready") == (200, "True")
+    assert get("output") == (200, decoded)
+    with Store(patience_s=30) as store:
+        stack.wait(lambda: store["result:game"].is_ended)
+    late = stack.crepe("sensor", "paper", check=False)
+    assert (late.returncode, late.stdout) == (1, "shown Paper: the game is over\n")
+    os.kill(door["pid"], signal.SIGKILL)
+    stack.wait(
+        lambda: (
+            stack.rows()["sensor"]["state"] == "running"
+            and stack.rows()["sensor"]["pid"] != door["pid"]
+        )
+    )
+    stack.wait(lambda: get("output") == (200, decoded))
+    stack.crepe("down")
+    assert not (places.run_directory(stack.var) / "sensor.json").exists()
+    (recording,) = (stack.var / "recordings").glob("*.h5")
+    with Store(recording) as kept:
+
+        def messages(name, kind):
+            return [m for m in kept[name].messages(0, len(kept[name])) if isinstance(m, kind)]
+
+        heard = messages("result:input", Command)
+        assert next(c.value for c in heard if c.name == "gesture") == "rock"
+        assert all(np.shape(c.frame) == (8, 8) for c in heard)
+        assert [s.meaning for s in messages("result:stimuli", Stimulus)] == ["rock", "scissors"]
+        outcomes = [s for s in messages("result:game", GameState) if s.phase == "outcome"]
+        assert [s.gesture for s in outcomes] == ["rock", "scissors"]
+        assert {s.shown_by for s in outcomes} <= {c.sender for c in heard}

@@ -1,0 +1,212 @@
+"""The MEAME client's stimulating half: finite trains, fired one by one, over calls to the DSP.
+
+A whole train is one pattern in the DSP's memory, without a loop, and is fired by the manual
+trigger. The stimulation queue stays stopped, since its periods would repeat for ever if nobody
+were left to stop them. What the protocol lets one read back is read back before every train.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from pydantic import PositiveFloat
+
+from crepe import places
+from crepe.electrodes import MCS_60_LABELS, MCS_REFERENCE
+from crepe.errors import DeviceError
+from crepe.hw import meame_wire as wire
+from crepe.hw.dsp_stop import dsp_lock, stop_dsp
+from crepe.hw.guard import Guard
+from crepe.hw.instrument import Settings, Stimulator
+from crepe.hw.meame_http import SIMULATOR, Control, HttpControl, find_server
+from crepe.hw.meame_wire import Function, Register
+from crepe.messages import Stimulus
+
+log = logging.getLogger(__name__)
+
+_GROUP = 0  # one train runs at a time, so one group is enough
+_DAC_BITS = 0x3F00  # of register 9100: the six DACs, 1 voltage, 0 current
+_LOCK_S = 0.5
+
+
+class StimulatorSettings(Settings):
+    """`meame://simulator` or `meame://HOST:PORT`."""
+
+    wait_s: PositiveFloat = 20.0
+
+
+class MeameStimulator(Stimulator):
+    """Pulse trains by the DSP's stimulation group 0."""
+
+    Settings = StimulatorSettings
+
+    def __init__(self, settings: StimulatorSettings, control: Control | None = None) -> None:
+        self._settings = settings
+        self._control = control
+        self._guard: Guard | None = None  # none where `control` is given: nothing is outside then
+        self._doubts: list[str] = []  # what of the last stop is not certain
+        self._errors = 0  # the DSP's error register, which is never cleared
+        self._prepared = 0  # number of the stimulus
+
+    @property
+    def control(self) -> Control:
+        """The way to the DSP. Raises DeviceError before `open`."""
+        if self._control is None:
+            raise DeviceError(f"{self._settings.location}: not open")
+        return self._control
+
+    def open(self) -> None:
+        if self._control is None:
+            server = find_server(self._settings.location, 0, self._settings.wait_s)
+            control = HttpControl(server)
+            is_simulator = control.is_our_simulator()
+            if self._settings.location == SIMULATOR and not is_simulator:
+                raise DeviceError(f"{server.name}: does not prove that it is our simulator")
+            self._control = control
+            self._guard = Guard(
+                places.run_directory(),
+                server.host,
+                server.http_port,
+                server.nonce,
+                is_simulator=is_simulator,
+            )
+            control.flash()
+        self._try_stop()
+        self._errors = self.control.read([Register.ERROR_FLAG])[0]
+
+    def watch(self) -> str | None:
+        if self._guard is None:
+            return None
+        self._guard.beat()
+        return self._guard.refusal()
+
+    def refusal(self, stimulus: Stimulus) -> str | None:
+        for label in stimulus.electrodes:
+            if label not in MCS_60_LABELS or label == MCS_REFERENCE:
+                return f"electrode {label}: cannot be stimulated on a 60MEA"
+        try:
+            _compiled(stimulus)
+        except ValueError as error:
+            return str(error)
+        if self._doubts:
+            self._try_stop()
+        if self._doubts:
+            return f"the instrument's state is NOT VERIFIED: {self._doubts[0]}"
+        return None
+
+    def prepare(self, stimulus: Stimulus) -> None:
+        """Waveform, electrodes and modes, in the order that the firmware needs."""
+        if reason := self.refusal(stimulus):
+            raise DeviceError(f"stimulus {stimulus.number}: {reason}")
+        with self._alone():
+            self._set_up(stimulus)
+        self._prepared = stimulus.number
+
+    def _set_up(self, stimulus: Stimulus) -> None:
+        control = self.control
+        self._call(Function.STOP_QUEUE)
+        self._call(Function.RESET)
+        mode = _DAC_BITS if stimulus.unit == "uV" else 0
+        modes = control.read([Register.DAC_MODE])[0] & ~_DAC_BITS | mode
+        control.write([Register.DAC_MODE, Register.TRIGGER_CTRL], [modes, 1])
+        for memory, words in enumerate(_compiled(stimulus), 2 * _GROUP):
+            control.write([Register.MEMORY_CLEAR + 0x20 * memory], [0])
+            control.write([Register.MEMORY_APPEND + 4 * memory] * len(words), words)
+        everywhere = wire.bitmap(label for label in MCS_60_LABELS if label != MCS_REFERENCE)
+        self._call(Function.SET_BLANKING, _words(Register.BLANKING_EN, everywhere))
+        self._call(Function.SET_BLANKING_PROTECTION, _words(Register.BLANK_PROT_EN, everywhere))
+        electrodes = wire.bitmap(stimulus.electrodes)
+        indices = wire.from_bitmap(electrodes)
+        group = {Register.GROUP: _GROUP, **_words(Register.ELEC0, electrodes)}
+        self._call(Function.CONFIGURE_GROUP, group)
+        auto = wire.pairs(indices, wire.MODE_AUTO)
+        self._call(Function.SET_MODE, _words(Register.MODE_ARG, auto))
+        self._call(Function.COMMIT_CONFIG)
+        self._call(Function.COMMIT_DEBUG)
+        self._call(Function.WRITE_QUEUE_DEBUG)
+        selects = wire.pairs(indices, _GROUP + 1)
+        self._verify(
+            {
+                Register.DAC_MODE: (modes,),
+                Register.TRIGGER_CTRL: (1,),
+                Register.CFG_DEBUG: (*electrodes, *auto, *selects),
+                Register.HW_MODE: auto,
+                Register.HW_ENABLE: electrodes,
+                Register.HW_DAC_SELECT: selects,
+                Register.HW_BLANKING: everywhere,
+                Register.HW_BLANK_PROT: everywhere,
+                Register.ERROR_FLAG: (self._errors,),
+                **{Register.STIM_REQ + 12 * g: (0,) for g in range(wire.N_GROUPS)},
+            }
+        )
+
+    def _verify(self, expected: dict[int, Sequence[int]]) -> None:
+        wanted = [
+            (first + 4 * i, value)
+            for first, words in expected.items()
+            for i, value in enumerate(words)
+        ]
+        found = self.control.read([address for address, _ in wanted])
+        for (address, value), word in zip(wanted, found, strict=True):
+            if word != value:
+                raise DeviceError(
+                    f"DSP register {address:04X}: reads {word:#x}, must be {value:#x}; "
+                    "the set-up is not what was sent"
+                )
+
+    def start(self, stimulus: Stimulus) -> None:
+        if self._prepared != stimulus.number:
+            raise DeviceError(f"stimulus {stimulus.number}: is not prepared")
+        if reason := self.watch():
+            raise DeviceError(f"stimulus {stimulus.number}: {reason}")
+        if self._guard is not None:
+            self._guard.pulsing(True)
+        with self._alone():
+            self.control.write([Register.MANUAL_TRIGGER], [1 << _GROUP])
+
+    def stop(self) -> None:
+        self._try_stop()
+        if self._doubts:
+            raise DeviceError(f"{self._settings.location}: NOT STOPPED for certain: {self._doubts}")
+
+    def _try_stop(self) -> None:
+        self._prepared = 0
+        with self._alone(may_break=True):
+            self._doubts = stop_dsp(self.control)
+        for doubt in self._doubts:
+            log.error("stopping is NOT VERIFIED: %s", doubt)
+        if self._guard is not None and not self._doubts:
+            self._guard.pulsing(False)
+
+    def close(self) -> None:
+        if self._control is None:
+            return
+        try:
+            self._try_stop()
+        finally:
+            self._control.close()
+            self._control = None
+            if self._guard is not None:
+                self._guard.close()
+
+    @contextmanager
+    def _alone(self, *, may_break: bool = False) -> Iterator[None]:
+        """Nobody else talks to the DSP meanwhile."""
+        if self._guard is None:
+            yield
+            return
+        with dsp_lock(places.run_directory(), _LOCK_S, may_break=may_break):
+            yield
+
+    def _call(self, function: Function, arguments: dict[int, int] | None = None) -> None:
+        self.control.call(function, list((arguments or {}).items()))
+        if self._guard is not None:
+            self._guard.beat()  # over a slow network a set-up takes its time
+
+
+def _compiled(stimulus: Stimulus) -> tuple[list[int], list[int]]:
+    return wire.compile_train(stimulus.phases, stimulus.unit, stimulus.rate_hz, stimulus.n_pulses)
+
+
+def _words(first: Register, words: Sequence[int]) -> dict[int, int]:
+    return {first + 4 * i: word for i, word in enumerate(words)}

@@ -1,0 +1,117 @@
+"""What `crepe run NAME` becomes: an actor's runner, or one of the programs that are no actors."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from crepe import config, places, redis_server, session
+from crepe.errors import ConfigError
+
+_SENSOR_PATIENCE_S = 2.0  # a sensor that has shown a frame is not kept waiting
+
+
+def run(experiment: config.Experiment, program: str) -> None:
+    """Be one program of an experiment until told to stop. Raises ConfigError for a wrong name."""
+    no_actors: Mapping[str, Callable[[config.Experiment], None]] = {
+        "redis": _run_redis,
+        "culture": _run_culture,
+        "sensor": _run_sensor,
+        "hand": _run_hand,
+        "watchdog": _run_watchdog,
+    }
+    if program in no_actors:
+        no_actors[program](experiment)
+    else:
+        _run_actor(experiment, program)
+
+
+def _run_redis(experiment: config.Experiment) -> None:
+    table = experiment.redis
+    redis_server.run(table.append_only, table.maxmemory_mb, table.port, places.var_directory())
+
+
+def _run_culture(experiment: config.Experiment) -> None:
+    from crepe.simulator.server import serve
+
+    if experiment.culture.simulated is None:
+        raise ConfigError(f"{experiment.path}: no [culture.simulated] table to simulate from")
+    serve(experiment.culture.simulated, places.run_directory())
+
+
+def _run_watchdog(experiment: config.Experiment) -> None:
+    from crepe.store import Store
+    from crepe.watchdog import Watchdog
+
+    def tell(text: str) -> None:
+        with Store(culture=experiment.name, patience_s=float("inf")) as store:
+            store.say("watchdog", text, stream="control", sender="watchdog")
+
+    Watchdog(places.run_directory(), tell).run()
+
+
+def _run_sensor(experiment: config.Experiment) -> None:
+    from crepe import door
+    from crepe.sensor.token import check_token
+    from crepe.store.locate import find_url
+    from crepe.store.redis_store import RedisStore
+
+    table = experiment.sensor
+    if table is None:
+        raise ConfigError(f"{experiment.path}: no [sensor] table to open a door for")
+    token = check_token(table)
+    session_id, since_ms = _session()
+    follows, says = (
+        RedisStore(
+            find_url(patience_s=float("inf")),
+            culture=experiment.name,
+            writer="sensor",
+            patience_s=_SENSOR_PATIENCE_S,
+        )
+        for _ in range(2)
+    )
+    door.serve(
+        door.Door(
+            table,
+            follows,
+            says,
+            session=session_id,
+            since_ms=since_ms,
+            run_directory=places.run_directory(),
+            token=token,
+        )
+    )
+
+
+def _run_hand(experiment: config.Experiment) -> None:
+    from crepe.sensor import hand
+
+    if experiment.hand is None or experiment.sensor is None:
+        raise ConfigError(f"{experiment.path}: no [hand] and [sensor] tables to show a hand by")
+    hand.run(experiment.hand, experiment.sensor, experiment.seed)
+
+
+def _session() -> tuple[str, int]:
+    """ID of the session, and the wall clock at which it began."""
+    now = session.current()
+    if now is None:
+        raise ConfigError("no session has begun; start the programs with `crepe up`")
+    return now.id, round(datetime.fromisoformat(now.started_at).timestamp() * 1000)
+
+
+def _run_actor(experiment: config.Experiment, program: str) -> None:
+    from crepe.runner import Runner
+    from crepe.store.locate import find_url
+    from crepe.store.redis_store import RedisStore
+
+    experiment.in_program(program)  # a wrong name is said at once
+    session_id, since_ms = _session()
+    store = RedisStore(
+        find_url(patience_s=float("inf")),
+        culture=experiment.name,
+        writer=program,
+        patience_s=float("inf"),
+        keep_s=experiment.redis.keep_s,
+    )
+    recordings = places.private(places.var_directory() / "recordings")
+    Runner(
+        experiment, program, store, session=session_id, recordings=recordings, since_ms=since_ms
+    ).run()

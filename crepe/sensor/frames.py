@@ -1,0 +1,80 @@
+"""A frame of an infrared sensor: read from JSON, and classified as a gesture."""
+
+import json
+import math
+from typing import Any, NoReturn
+
+import numpy as np
+
+from crepe.sensor.settings import FRAME_SIDE, InfraredSettings
+
+Frame = tuple[tuple[float, ...], ...]  # (8, 8), degrees Celsius, row by row
+
+
+class FrameError(ValueError):
+    """What was sent is no frame; the text says what was found and what is allowed."""
+
+
+def parse(body: bytes) -> Frame:
+    """The frame in a JSON text: a list of 8 lists of 8 finite numbers. Raises FrameError."""
+    try:
+        found = json.loads(body, parse_constant=_no_number)
+    except FrameError:
+        raise
+    except RecursionError as error:
+        raise FrameError("body: lists too deep, must be a list of 8 lists") from error
+    except ValueError as error:
+        raise FrameError(f"body: not JSON: {error}") from error
+    rows = _list_of_8(found, "frame")
+    return tuple(
+        tuple(
+            _temperature(value, f"row {r}, column {c}")
+            for c, value in enumerate(_list_of_8(row, f"row {r}"))
+        )
+        for r, row in enumerate(rows)
+    )
+
+
+def n_warm(frame: Frame, settings: InfraredSettings) -> int:
+    """How many pixels of the region are warm enough for a hand."""
+    region = np.array(frame)[slice(*settings.rows), slice(*settings.columns)]
+    return int((region > settings.warmer_than_c).sum())
+
+
+def classify(frame: Frame, settings: InfraredSettings) -> str | None:
+    """The gesture with the largest hand that the warm pixels make up, or None.
+
+    Counting pixels is the method of the original experiment (ir_preprocessor of NTNU's SSP).
+    """
+    n = n_warm(frame, settings)
+    fits = {least: gesture for gesture, least in settings.least_pixels.items() if least <= n}
+    return fits[max(fits)] if fits else None
+
+
+def _list_of_8(found: Any, place: str) -> list[Any]:
+    if not isinstance(found, list):
+        raise FrameError(f"{place}: {_kind(found)}, must be a list")
+    if len(found) != FRAME_SIDE:
+        raise FrameError(f"{place}: a list of {len(found)}, must be of {FRAME_SIDE}")
+    return found
+
+
+def _temperature(found: Any, place: str) -> float:
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise FrameError(f"{place}: {_kind(found)}, must be a number")
+    try:
+        celsius = float(found)
+    except OverflowError:
+        celsius = math.inf
+    if not math.isfinite(celsius):
+        raise FrameError(f"{place}: too large, must be a temperature in degrees Celsius")
+    return celsius
+
+
+def _no_number(name: str) -> NoReturn:
+    raise FrameError(f"body: {name} is no temperature")
+
+
+def _kind(found: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "text", bool: "a truth value"}
+    return names.get(type(found), "null" if found is None else "a number")

@@ -1,0 +1,148 @@
+"""The hardware API: `/hw-api/input/`, `output/`, `ready/` and `echo/`, with or without the slash.
+
+Where clients of the original depend on it the answers are the same: 200 to a post, words as plain
+text. Its faults are mended: malformed input is 400 and harms nothing; `ready` is True exactly
+while a result stands; no result yet is 204 and not the gesture None; reading takes nothing away.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from crepe.errors import StoreError
+from crepe.messages import Command
+from crepe.sensor.desk import Desk, Input, State
+from crepe.sensor.frames import FrameError, classify, parse
+from crepe.sensor.guard import Guard, Rate, refused
+from crepe.sensor.openapi import DOCUMENT
+from crepe.sensor.settings import SensorTable
+from crepe.sensor.words import NONE, as_json, word
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+_NUMBER_BYTES = 6
+
+
+def make_app(
+    desk: Desk,
+    table: SensorTable,
+    say: Callable[[Command], object],
+    *,
+    speaker: str,
+    token: str = "",
+    rate: Rate | None = None,
+) -> ASGIApp:
+    """The routes of a door as an ASGI application.
+
+    Parameters
+    ----------
+    say
+        Puts a command on the stream `input`; called on a thread. Raises StoreError.
+    speaker
+        First word of the commands' sender; the second is the input's number.
+    """
+    last_body = NONE.encode()
+
+    async def home(request: Request) -> Response:
+        del request
+        return PlainTextResponse("Hello, World!")
+
+    async def help_(request: Request) -> Response:
+        del request
+        return PlainTextResponse("POST a frame here: 8 lists of 8 temperatures, as JSON")
+
+    async def post(request: Request) -> Response:
+        nonlocal last_body
+        body = await request.body()
+        try:
+            frame = parse(body)
+        except FrameError as error:
+            return refused(400, str(error))
+        gesture = classify(frame, table.infrared)
+        number = secrets.token_hex(_NUMBER_BYTES)
+        kind, value = ("frame", "none") if gesture is None else ("gesture", gesture)
+        try:
+            await run_in_threadpool(say, Command(0, 0, kind, value, f"{speaker} {number}", frame))
+        except StoreError as error:
+            return refused(503, f"the streams cannot be reached: {error}")
+        last_body = body
+        return JSONResponse(as_json(desk.posted(number, gesture)))
+
+    async def output(request: Request) -> Response:
+        form = request.query_params.get("form", "")
+        if form not in ("", "original"):
+            return refused(400, f"form: {form!r}, must be 'original' or left out")
+        if form:
+            newest = desk.newest_result
+            return PlainTextResponse(word(newest.decoded) if newest else NONE)
+        found = _asked_for(desk, request)
+        if isinstance(found, Response):
+            return found
+        if found is None or found.state is not State.RESULT:
+            return Response(status_code=204)
+        if "application/json" in request.headers.get("accept", ""):
+            return JSONResponse(as_json(found))
+        return PlainTextResponse(word(found.decoded))
+
+    async def ready(request: Request) -> Response:
+        found = _asked_for(desk, request)
+        if isinstance(found, Response):
+            return found
+        return PlainTextResponse(str(found is not None and found.state is State.RESULT))
+
+    async def echo(request: Request) -> Response:
+        del request
+        return PlainTextResponse(last_body)
+
+    async def openapi(request: Request) -> Response:
+        del request
+        return JSONResponse(DOCUMENT)
+
+    routes: list[tuple[str, str, Handler]] = [
+        ("GET", "/", home),
+        ("GET", "/hw-api/input/", help_),
+        ("POST", "/hw-api/input/", post),
+        ("GET", "/hw-api/output/", output),
+        ("GET", "/hw-api/ready/", ready),
+        ("GET", "/hw-api/echo/", echo),
+        ("GET", "/openapi.json", openapi),
+    ]
+    app = Starlette(routes=_both_forms(routes))
+    app.router.redirect_slashes = False
+    return Guard(app, table, token, rate or Rate(table.requests_per_s))
+
+
+def _both_forms(routes: list[tuple[str, str, Handler]]) -> list[Route]:
+    """One route for each path, with and without the slash at its end."""
+    by_path: dict[str, dict[str, Handler]] = {}
+    for verb, path, handler in routes:
+        for form in {path, path.rstrip("/") or "/"}:
+            by_path.setdefault(form, {})[verb] = handler
+
+    def one_of(handlers: dict[str, Handler]) -> Handler:
+        async def answer(request: Request) -> Response:
+            verb = "GET" if request.method == "HEAD" else request.method
+            return await handlers[verb](request)
+
+        return answer
+
+    return [Route(path, one_of(found), methods=list(found)) for path, found in by_path.items()]
+
+
+def _asked_for(desk: Desk, request: Request) -> Input | Response | None:
+    """The input named by `?input=`, else that whose result stands; or why there is none."""
+    number = request.query_params.get("input")
+    if number is None:
+        return desk.result
+    found = desk.find(number)
+    if found is None:
+        return refused(404, f"input {number!r}: not known, or too old")
+    if found.state in (State.UNUSED, State.OVER):
+        return JSONResponse(as_json(found), 410)
+    return found

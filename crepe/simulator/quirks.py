@@ -1,0 +1,33 @@
+"""What a MEAME may do wrong: known oddities as switches, and faults as tests ask for them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Quirk(StrEnum):
+    """An oddity of MEAME2 or its device, off unless the settings name it."""
+
+    ZERO_LAST_SAMPLE = "zero-last-sample"  # of each channel in each block, since February 2019
+    CONNECT_ALWAYS_SUCCEEDS = "connect-always-succeeds"  # 200 for what the device cannot do
+    IGNORED_STOP = "ignored-stop"  # /DAQ/stop has no effect
+    MOCK_EXECUTOR = "mock-executor"  # DSP calls succeed and do nothing, reads give 0
+    REAL_FLASH = "real-flash"  # /DSP/flash starts the firmware anew, as in earlier versions
+    SHORT_BLOCK = "short-block"  # the hundredth block is half as long: clients lose framing
+    STALL = "stall"  # after a hundred blocks the device is gone; sockets stay open and silent
+    LATE_PORTS = "late-ports"  # the data ports open 100 ms after /DAQ/start has answered
+    STICKY_ERROR = "sticky-error"  # the DSP's error register says 2 from the beginning
+    DSP_DIES = "dsp-dies"  # after a bad DSP request all others fail, until the power is cycled
+    NO_ACKNOWLEDGEMENT = "no-acknowledgement"  # the DSP never answers a call
+
+
+@dataclass
+class Faults:
+    """What goes wrong next; zero for nothing. Set over /simulator/faults."""
+
+    errors: int = 0  # so many requests are answered with 500
+    late: int = 0  # so many requests are answered late
+    late_s: float = 0.5
+    stall_s: float = 0.0  # samples come that much later, once
+    truncate_bytes: int = 0  # cut off one block, once
+    drop: bool = False  # close the data sockets, once
+    die: bool = False  # end the process without a word

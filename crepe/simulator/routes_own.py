@@ -1,0 +1,63 @@
+"""The simulator's own routes, which MEAME does not have: proof, truth, and faults on demand."""
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from crepe.hw.meame_http import proof
+from crepe.simulator.quirks import Faults
+from crepe.simulator.requests import Routes, body_of, done
+
+if TYPE_CHECKING:
+    from crepe.simulator.server import Simulator
+
+
+def own_routes(simulator: "Simulator") -> Routes:
+    """What only a simulated instrument can answer."""
+
+    async def prove(request: Request) -> Response:
+        return PlainTextResponse(proof(simulator.nonce, request.query_params["challenge"]))
+
+    async def electrodes(request: Request) -> Response:
+        """By channel index: how many pulses reached it, the ticks of the first and the last."""
+        del request
+        dsp = simulator.catch_up()
+        found: dict[int, list[int]] = {}
+        for shot in dsp.shots:
+            for index in shot.electrodes:
+                n, first, _ = found.get(index, (0, shot.tick, 0))
+                found[index] = [n + 1, first, shot.tick]
+        return JSONResponse({"now": dsp.now, "electrodes": found})
+
+    async def pulses(request: Request) -> Response:
+        """What reached the electrodes from tick `after` on, by the DSP's own clock of 20 us."""
+        after = int(request.query_params.get("after", 0))
+        dsp = simulator.catch_up()
+        found = [[shot.tick, *shot.electrodes] for shot in dsp.shots if shot.tick >= after]
+        return JSONResponse({"now": dsp.now, "pulses": found})
+
+    async def acquisition(request: Request) -> Response:
+        """What MEAME does not tell: how it is configured."""
+        del request
+        rate_hz = round(simulator.instrument.sampling_rate_hz)
+        return JSONResponse({"samplerate": rate_hz, "segmentLength": simulator.daq.segment_samples})
+
+    async def faults(request: Request) -> Response:
+        """What shall go wrong next: {"errors": 3}, {"drop": true}, ...; names as in Faults."""
+        for name, value in (await body_of(request)).items():
+            wanted = type(getattr(Faults(), name))
+            setattr(simulator.faults, name, wanted(value))
+        if simulator.faults.die:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return done()
+
+    return [
+        ("GET", "/simulator/proof", prove),
+        ("GET", "/simulator/acquisition", acquisition),
+        ("GET", "/simulator/electrodes", electrodes),
+        ("GET", "/simulator/pulses", pulses),
+        ("POST", "/simulator/faults", faults),
+    ]

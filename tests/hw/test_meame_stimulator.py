@@ -1,0 +1,323 @@
+"""The stimulator against the simulated MEAME, and what becomes of a train when things die."""
+
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+import pytest
+import urllib3
+
+from crepe import arming, config, emergency, places
+from crepe.errors import DeviceError
+from crepe.hw import meame_wire as wire
+from crepe.hw.dsp_stop import dsp_lock, stop_dsp
+from crepe.hw.instrument import open_stimulator
+from crepe.hw.meame_http import Control, HttpControl, Server, find_server
+from crepe.hw.meame_wire import Register
+from crepe.instrument_check import check_instrument
+from crepe.messages import Stimulus
+from crepe.simulator.server import running_simulator
+from crepe.simulator.settings import SimulatorSettings
+
+SETTINGS = SimulatorSettings(seed=3, http_port=0, data_port=0, sawtooth_port=0)
+LONG = Stimulus(9, 10, 1, 10, ("48", "38"), ((-10.0, 200.0), (10.0, 200.0)), 20.0, 600)  # 30 s
+SECOND = 50_000  # ticks of the DSP
+SPAWN = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture
+def simulator(tmp_path, monkeypatch):
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "v"))
+    with running_simulator(SETTINGS, places.run_directory()) as found:
+        find_server("simulator", 0, 20.0)
+        yield found
+
+
+@pytest.fixture
+def watchdog(simulator):
+    process = subprocess.Popen([sys.executable, "-m", "crepe", "run", "watchdog"])
+    wait((places.run_directory() / "watchdog.sock").exists)
+    yield process
+    with suppress(ProcessLookupError):
+        process.send_signal(signal.SIGCONT)
+    process.terminate()
+    process.wait()
+
+
+def wait(is_so, seconds=20.0):
+    deadline = time.monotonic() + seconds
+    while not (found := is_so()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return found
+
+
+def pulses(simulator, after=0):
+    """The DSP's present tick, and the ticks at which pulses reached electrodes."""
+    url = f"http://127.0.0.1:{simulator.http_port}/simulator/pulses?after={after}"
+    found = json.loads(urllib3.request("GET", url, retries=False).data)
+    return found["now"], [tick for tick, *electrodes in found["pulses"] if electrodes]
+
+
+def opened(url="meame://simulator"):
+    """A stimulator that has had the watchdog's answer."""
+    stimulator = open_stimulator(url)
+    stimulator.open()
+    wait(lambda: stimulator.watch() is None or "watchdog" not in stimulator.watch())
+    return stimulator
+
+
+def _stimulate_for_ever(started):
+    stimulator = opened()
+    stimulator.prepare(LONG)
+    stimulator.start(LONG)
+    started.set()
+    while True:
+        stimulator.watch()
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def train(simulator, watchdog):
+    """A process with a long train under way, and the watchdog beside it."""
+    started = SPAWN.Event()
+    process = SPAWN.Process(target=_stimulate_for_ever, args=(started,))
+    process.start()
+    assert started.wait(30)
+    wait(lambda: len(pulses(simulator)[1]) > 3)
+    yield process
+    process.kill()
+    process.join()
+
+
+def ceased(simulator, since):
+    """Wait until no pulse has come for a second; the last pulse's tick after `since`."""
+    wait(lambda: pulses(simulator)[0] - max(pulses(simulator)[1]) > SECOND)
+    return max(pulses(simulator)[1]) - since
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_the_watchdog_stops_the_pulses_of_a_stimulator_that_died_or_hangs(simulator, train, number):
+    now, _ = pulses(simulator)
+    os.kill(train.pid, number)
+    assert ceased(simulator, now) <= SECOND
+
+
+def test_a_stimulator_that_hung_goes_on_disarmed(simulator, train):
+    before = arming.announced(places.run_directory()).stimulator
+    os.kill(train.pid, signal.SIGSTOP)
+    ceased(simulator, 0)
+    os.kill(train.pid, signal.SIGCONT)
+    wait(lambda: arming.announced(places.run_directory()).stimulator != before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_without_a_live_watchdog_nothing_is_stimulated(simulator, watchdog, number):
+    stimulator = opened()
+    stimulator.prepare(LONG)
+    assert stimulator.watch() is None
+    watchdog.send_signal(number)
+    wait(stimulator.watch)
+    with pytest.raises(DeviceError, match="the watchdog has not answered"):
+        stimulator.start(LONG)
+    stimulator.close()
+    assert pulses(simulator)[1] == []
+
+
+def test_the_emergency_stop_ends_a_train_at_once_and_is_latched(simulator, train):
+    now, _ = pulses(simulator)
+    said = []
+    assert emergency.stop(places.run_directory(), "", said.append)
+    assert "verified" in said[-1]
+    assert ceased(simulator, now) <= SECOND
+    stimulator = opened()
+    assert "stopped by crepe stop" in stimulator.watch()
+    arming.arm(places.run_directory(), 1.0)
+    assert stimulator.watch() is None
+    stimulator.close()
+
+
+def test_the_emergency_stop_does_not_wait_for_a_lock_that_a_hung_program_holds(simulator):
+    opened_without_watchdog = open_stimulator("meame://simulator")
+    opened_without_watchdog.open()
+    with dsp_lock(places.run_directory(), 1.0):
+        assert emergency.stop(places.run_directory(), "", lambda text: None)
+        with pytest.raises(DeviceError, match="another program talks to the DSP"):
+            opened_without_watchdog.prepare(LONG)
+    opened_without_watchdog.close()
+
+
+def test_the_emergency_stop_says_not_verified_where_nobody_answers(tmp_path, monkeypatch):
+    monkeypatch.setattr(emergency, "_TRY_S", 0.3)
+    said = []
+    assert not emergency.stop(tmp_path, "127.0.0.1:9", said.append)
+    assert "NOT VERIFIED" in said[-1]
+    assert not emergency.stop(tmp_path, "", said.append)
+    assert "NOT VERIFIED: no stimulator has run here" in said[-1]
+    assert arming.refusal(tmp_path, "x", is_simulator=True).startswith("stopped by crepe stop")
+
+
+def test_an_instrument_that_proves_nothing_is_stimulated_only_while_it_is_armed(
+    simulator, watchdog
+):
+    (places.run_directory() / "simulator.json").unlink()
+    stimulator = opened(f"meame://127.0.0.1:{simulator.http_port}")
+    stimulator.prepare(LONG)
+    with pytest.raises(DeviceError, match="not armed"):
+        stimulator.start(LONG)
+    arming.arm(places.run_directory(), 1.0)
+    stimulator.start(LONG)
+    wait(lambda: len(pulses(simulator)[1]) > 2)
+    stimulator.stop()
+    again = opened(f"meame://127.0.0.1:{simulator.http_port}")
+    assert again.watch() == "not armed; `crepe arm`"
+    again.close()
+    stimulator.close()
+
+
+def test_a_train_is_prepared_without_a_pulse_and_reaches_its_electrodes_only(simulator, watchdog):
+    stimulator = opened()
+    stimulator.prepare(replace(LONG, n_pulses=5))
+    assert pulses(simulator)[1] == []
+    stimulator.start(replace(LONG, n_pulses=5))
+    ceased(simulator, 0)
+    shots = list(simulator.instrument.dsp.shots)
+    assert [shot.tick - shots[0].tick for shot in shots] == [0, 2500, 5000, 7500, 10_000]
+    assert {wire.MCS_60_LABELS[i] for i in shots[0].electrodes} == {"48", "38"}
+    assert shots[0].phases == ((-10.0, 200.0), (10.0, 200.0))
+    stimulator.close()
+
+
+@contextmanager
+def path_to(simulator):
+    """A way to the simulator that can be cut; gives its port and what cuts it."""
+    with socket.create_server(("127.0.0.1", 0)) as gate:
+        ends = []
+
+        def carry(source, target):
+            with suppress(OSError):
+                while data := source.recv(1 << 16):
+                    target.sendall(data)
+
+        def accept():
+            with suppress(OSError):
+                while True:
+                    near, _ = gate.accept()
+                    far = socket.create_connection(("127.0.0.1", simulator.http_port))
+                    ends.extend((near, far))
+                    for end in (near, far):
+                        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    for pair in ((near, far), (far, near)):
+                        threading.Thread(target=carry, args=pair, daemon=True).start()
+
+        def cut():
+            for end in (gate, *ends):
+                with suppress(OSError):  # it is cut already
+                    end.shutdown(socket.SHUT_RDWR)
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield gate.getsockname()[1], cut
+        cut()
+        for end in ends:
+            end.close()
+
+
+def test_after_the_path_is_cut_only_the_rest_of_a_finite_train_comes(simulator, watchdog):
+    with path_to(simulator) as (port, cut):
+        stimulator = opened(f"meame://127.0.0.1:{port}")
+        train = replace(LONG, n_pulses=30)
+        stimulator.prepare(train)
+        arming.arm(places.run_directory(), 1.0)
+        stimulator.start(train)
+        wait(lambda: len(pulses(simulator)[1]) > 3)
+        cut()
+        with pytest.raises(DeviceError, match="NOT STOPPED for certain"):
+            stimulator.stop()
+        ceased(simulator, 0)
+        assert len(pulses(simulator)[1]) == 30
+        assert stimulator.refusal(train).startswith("the instrument's state is NOT VERIFIED")
+        stimulator.close()
+
+
+def test_the_check_of_an_instrument_says_what_it_knows_and_what_it_cannot(simulator):
+    experiment = config.load(changes={"actors.stimulate.device": "meame://simulator"})
+    found = list(check_instrument(experiment, places.run_directory()))
+    assert not [finding for finding in found if finding.is_well is False]
+    assert any("counted 1 of 1" in finding.text for finding in found)
+    assert sum(finding.is_well is None for finding in found) == 5
+    assert pulses(simulator)[1] == []
+
+
+def test_the_check_of_an_instrument_that_is_not_there_says_so(tmp_path):
+    changes = {"actors.stimulate.device": "meame://127.0.0.1:9"}
+    (finding,) = check_instrument(config.load(changes=changes), tmp_path)
+    assert finding.is_well is False
+    assert "meame://127.0.0.1:9/status" in finding.text
+
+
+class Mock(Control):
+    """A MEAME whose DSP executor is the mock of its last version: acknowledges, reads 0."""
+
+    def is_our_simulator(self):
+        return False
+
+    def call(self, function, arguments):
+        pass
+
+    def write(self, addresses, values):
+        pass
+
+    def read(self, addresses):
+        return [0] * len(addresses)
+
+    def close(self):
+        pass
+
+
+def test_a_server_that_only_acknowledges_is_not_taken_at_its_word():
+    (doubt,) = stop_dsp(Mock())
+    assert "counts 0 of 8 calls" in doubt
+
+
+def test_what_still_runs_after_the_stop_is_named():
+    class Stuck(Mock):
+        count = 0
+
+        def read(self, addresses):
+            self.count += 8
+            return [
+                self.count if a == Register.SLAVE_INSTRUCTION_ID else int(a == Register.HW_ENABLE)
+                for a in addresses
+            ]
+
+    assert stop_dsp(Stuck()) == ["electrodes still enabled: registers 9158, 915C are [1, 0]"]
+
+
+def test_registers_that_do_not_read_back_keep_a_train_from_being_prepared(simulator, monkeypatch):
+    stimulator = open_stimulator("meame://simulator")
+    stimulator.open()
+    write = HttpControl.write
+
+    def without_mode(self, addresses, values):
+        kept = [(a, v) for a, v in zip(addresses, values, strict=True) if a != Register.DAC_MODE]
+        write(self, [a for a, _ in kept], [v for _, v in kept])
+
+    monkeypatch.setattr(HttpControl, "write", without_mode)
+    with pytest.raises(DeviceError, match="register 9100: reads 0x3f00, must be 0x0"):
+        stimulator.prepare(LONG)
+    stimulator.close()
+
+
+def test_a_lost_instrument_leaves_the_state_not_verified(tmp_path, monkeypatch):
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "v"))
+    with HttpControl(Server("127.0.0.1", 9, 0), 0.2) as control:
+        doubts = stop_dsp(control)
+    assert len(doubts) == 2

@@ -1,0 +1,42 @@
+"""A door that is open on a thread of this process."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+import urllib3
+from starlette.types import ASGIApp
+
+from crepe.sensor.server import DoorServer
+from crepe.sensor.settings import SensorTable
+
+
+@contextmanager
+def _serving(app: ASGIApp, table: SensorTable, directory: Path) -> Iterator[DoorServer]:
+    server = DoorServer(app, table, directory)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_until_complete, args=(server.run(),))
+    thread.start()
+    try:
+        urllib3.request("GET", server.url, retries=False).drain_conn()  # answered once it is open
+        yield server
+    finally:
+        loop.call_soon_threadsafe(server.stop)
+        thread.join()
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., DoorServer]]:
+    """Opens a door for an application, on a free port; the fixture's end closes it."""
+    with ExitStack() as opened:
+
+        def serve(app: ASGIApp, **settings: object) -> DoorServer:
+            table = SensorTable(**{"port": None, **settings})
+            return opened.enter_context(_serving(app, table, tmp_path))
+
+        yield serve

@@ -1,0 +1,232 @@
+"""A sensor and a door over real HTTP, with a game that answers at once."""
+
+import json
+import socket
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+from crepe import places
+from crepe.errors import ConfigError, DeviceError
+from crepe.messages import GameState
+from crepe.sensor.client import Answer, DoorClient, find_door
+from crepe.sensor.desk import Desk, State
+from crepe.sensor.frames import classify
+from crepe.sensor.hand import nth_hand
+from crepe.sensor.hands import as_json
+from crepe.sensor.routes import make_app
+from crepe.sensor.server import SENSOR_FILE
+from crepe.sensor.settings import InfraredSettings, SensorTable
+from crepe.sensor.show import line, show, show_gestures, show_recorded
+
+SETTINGS = InfraredSettings()
+TOKEN = "0123456789abcdef"
+
+
+def seen(gesture):
+    n = next(
+        n for n in range(1, 100) if classify(next(nth_hand(n, SETTINGS, 0)), SETTINGS) == gesture
+    )
+    return nth_hand(n, SETTINGS, 0)
+
+
+class Game:
+    """Plays a trial whenever a sensor waits a moment; decodes what it was shown."""
+
+    def __init__(self, n_busy=0, n_trials=99):
+        self.desk = Desk("sensor")
+        self.trial = 1
+        self._senders = []
+        self._n_busy = n_busy  # so many gestures are not taken at first
+        self._n_trials = n_trials
+        if n_busy:
+            self._say("stimulation", "script")
+
+    def say(self, command):
+        if command.name == "gesture":
+            self._senders.append((command.sender, command.value))
+
+    def sleep(self, seconds):
+        """For a sensor's `sleep`: what happens in the meantime."""
+        self._n_busy -= 1
+        if self._n_busy == 0:
+            self._say("rest", "")
+        elif self._n_busy < 0 and self._senders:
+            sender, gesture = self._senders[-1]
+            self._say("stimulation", sender, gesture=gesture)
+            self._say("outcome", sender, decoded=gesture, answer="paper", outcome="won")
+            self.trial += 1
+            self._say("rest" if self.trial <= self._n_trials else "over", "")
+
+    def _say(self, phase, by, **more):
+        self.desk.hear(GameState(0, 1, self.trial, phase, shown_by=by, **more))
+
+
+@pytest.fixture
+def meet(serve):
+    def meet(game=None, token=""):
+        game = game or Game()
+        app = make_app(game.desk, SensorTable(), game.say, speaker="sensor", token=token)
+        return game, serve(app)
+
+    return meet
+
+
+@pytest.fixture
+def client():
+    made = []
+
+    def client(url, **more):
+        made.append(DoorClient(url, **more))
+        return made[-1]
+
+    yield client
+    for each in made:
+        each.close()
+
+
+def test_a_hand_is_shown_once_and_its_own_answer_comes_back(meet, client):
+    game, server = meet()
+    door = client(server.url)
+    first = show(door, seen("scissors"), 10.0, sleep=game.sleep)
+    assert (first.state, first.gesture, first.decoded) == (State.RESULT, "Scissor", "Scissor")
+    assert show(door, seen("rock"), 10.0, sleep=game.sleep).trial == 2
+    assert door.became(first.number) == first
+    assert len(game._senders) == 2
+
+
+def test_a_hand_is_shown_again_until_the_game_takes_it(meet, client):
+    game, server = meet(Game(n_busy=3))
+    assert show(client(server.url), seen("rock"), 10.0, sleep=game.sleep).state is State.RESULT
+    assert len(game._senders) == 4
+
+
+def test_a_sensor_waits_no_longer_than_it_says(meet, client):
+    _, server = meet()
+    door = client(server.url)
+    now_s = iter(range(1000))
+    answer = door.wait(
+        door.show(next(seen("rock"))), 5.0, sleep=lambda s: None, monotonic_s=lambda: next(now_s)
+    )
+    assert answer.state is State.WAITING
+
+
+def test_gestures_are_answered_one_after_the_other_until_the_game_is_over(meet, client):
+    game, server = meet(Game(n_trials=2))
+    shown = ["none", "paper", "rock", "rock"]
+    answers = list(show_gestures(client(server.url), shown, seed=3, sleep=game.sleep))
+    assert [a.state for a in answers] == ["unused", "result", "result", "over"]
+    assert [line(a) for a in answers] == [
+        "shown None: no hand in the frame",
+        "trial 1: shown Paper, decoded Paper, the culture plays Paper: won",
+        "trial 2: shown Rock, decoded Rock, the culture plays Paper: won",
+        "shown Rock: the game is over",
+    ]
+    with pytest.raises(ConfigError, match="'scisors' is no gesture; did you mean 'scissors'"):
+        list(show_gestures(client(server.url), ["scisors"], seed=3))
+
+
+def test_a_recording_is_shown_frame_by_frame(meet, client, tmp_path):
+    game, server = meet()
+    path = tmp_path / "frames.jsonl"
+    path.write_bytes(b"\n".join(as_json(next(seen(g))) for g in (None, "rock", None, "paper") if g))
+    answers = list(show_recorded(client(server.url), path, sleep=game.sleep))
+    assert [a.gesture for a in answers] == ["Rock", "Paper"]
+
+
+def test_the_hands_gestures_are_those_of_the_scripted_player():
+    from crepe.actors.game import RockPaperScissors
+
+    game = RockPaperScissors(
+        electrodes=("48",), rates_hz={"rock": 20, "scissors": 30, "paper": 40}, phases=((-1, 200), (1, 200))
+    )  # fmt: skip
+    import numpy as np
+
+    for n in range(1, 20):
+        shown = classify(next(nth_hand(n, SETTINGS, 7)), SETTINGS)
+        assert shown == game.move(np.random.default_rng([7, n]))
+
+
+def test_a_token_is_sent_and_a_wrong_one_is_said(meet, client, monkeypatch):
+    _, server = meet(token=TOKEN)
+    assert client(server.url, token=TOKEN).show(next(seen("rock"))).gesture == "Rock"
+    monkeypatch.setenv("CREPE_SENSOR_TOKEN", TOKEN)
+    assert client(server.url).show(next(seen("rock"))).gesture == "Rock"
+    with pytest.raises(DeviceError, match=r"401 needs the header Authorization: Bearer TOKEN"):
+        client(server.url, token="wrong").show(next(seen("rock")))
+
+
+def test_a_door_that_is_shut_or_no_door_is_an_error_with_its_address(serve, client):
+    async def nonsense(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"Hello"})
+
+    server = serve(nonsense)
+    with pytest.raises(DeviceError, match="'Hello' is no answer of a sensor door"):
+        client(server.url).show(next(seen("rock")))
+    with pytest.raises(DeviceError, match=r"http://127.0.0.1:9: does not answer"):
+        client("http://127.0.0.1:9").show(next(seen("rock")))
+    with pytest.raises(ConfigError, match="must be http://HOST:PORT"):
+        client("127.0.0.1:5000")
+
+
+def test_two_doors_take_different_ports_and_a_port_that_was_asked_for_is_meant(meet, serve):
+    _, first = meet()
+    _, second = meet()
+    assert first.port != second.port
+    with pytest.raises(DeviceError, match=f"port {first.port}: .*leave `port` out"):
+        serve(None, port=first.port)
+    with pytest.raises(DeviceError, match="192.0.2.1 port 5000"):
+        serve(None, host="192.0.2.1", port=5000)
+
+
+def test_an_open_door_is_found_and_a_shut_one_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "announced", lambda: [tmp_path / "b", tmp_path / "c"])
+    here = tmp_path / "a"
+
+    def find():
+        return find_door(here)
+
+    with pytest.raises(DeviceError, match="no sensor door is open"):
+        find()
+    with open_door(tmp_path / "b") as b:
+        assert find() == b
+        with open_door(tmp_path / "c") as c:
+            assert find_door(tmp_path / "c") == c
+            with pytest.raises(DeviceError, match=r"several sensor doors are open .*CREPE_VAR"):
+                find()
+        assert find() == b  # c was killed and left its file
+
+
+@contextmanager
+def open_door(var):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        said = {"url": f"http://127.0.0.1:{port}", "port": port, "pid": 1}
+        places.write_json(places.run_directory(var) / SENSOR_FILE, said)
+        yield said["url"]
+
+
+def test_the_file_is_there_while_the_door_is_open(meet, tmp_path):
+    _, server = meet()
+    found = json.loads((tmp_path / SENSOR_FILE).read_text())
+    assert found["url"] == server.url
+
+
+def test_many_sensors_at_once_each_get_their_own_input(meet, client):
+    _, server = meet()
+    answers: list[Answer] = []
+    hands = ("rock", "paper", "scissors") * 4
+
+    def be_one(gesture):
+        door = client(server.url)
+        answers.append(door.show(next(seen(gesture))))
+
+    threads = [threading.Thread(target=be_one, args=(g,)) for g in hands]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({a.number for a in answers}) == len(hands)
+    assert sorted(a.gesture for a in answers) == ["Paper"] * 4 + ["Rock"] * 4 + ["Scissor"] * 4

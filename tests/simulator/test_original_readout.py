@@ -1,0 +1,111 @@
+"""The original's readout and its DSP words against the simulated culture, nothing in between.
+
+The words are those that the original client sends, its slip on group 0's sideband included.
+"""
+
+import numpy as np
+import pytest
+
+from crepe.hw import meame_wire as wire
+from crepe.hw.meame_wire import Function, Register
+from crepe.simulator.instrument import SimulatedMeame
+from crepe.simulator.settings import SimulatorSettings
+
+LISTENING = [0, 2, 3, 5, 7, 8, 50, 51, 54, 56, 57, 59]
+DAC, SIDEBAND, SLIP = (32593, 1671343), (3211289, 655385), (32211289, 655385)
+GROUPS = ((82, 310378496), (310378496, 82), (1346048, 0))
+BLANKING = (311724626, 310378578)
+MODES = (13382412, 204672195, 13068, 204668928)
+ANSWERS = {10: "None", 20: "Rock", 30: "Scissor", 40: "Paper"}
+
+
+def original_set_up(meame):
+    for function in (5, 8, 2):
+        meame.call(function, [])
+    for memory in range(6):
+        words = DAC if memory % 2 == 0 else (SLIP if memory == 1 else SIDEBAND)
+        meame.dsp.write(37388 + 32 * memory, 0)
+        for word in words:
+            meame.dsp.write(40736 + 4 * memory, word)
+        if memory % 2:
+            meame.call(8, [])
+    meame.call(2, [])
+    meame.call(14, [(4268, BLANKING[0]), (4272, BLANKING[1])])
+    meame.call(15, [(4268, BLANKING[0]), (4272, BLANKING[1])])  # as sent; 4276 would be right
+    for group, (elec0, elec1) in enumerate(GROUPS):
+        meame.call(3, [(4112, group), (4120, elec0), (4124, elec1)])
+    meame.call(4, list(zip((4284, 4288, 4292, 4296), MODES, strict=True)))
+    meame.call(6, [])
+    meame.call(7, [])
+    meame.call(9, [(4112, 0), (4116, 5000)])
+
+
+def original_answer(second):
+    """A boxcar of 100 over a second, the largest bin below 100 Hz, its mean over 12 electrodes."""
+    peaks = []
+    for channel in second[LISTENING]:
+        padded = np.concatenate([channel, np.zeros(99)])
+        smooth = np.convolve(padded, np.ones(100) / 100, mode="valid")
+        peaks.append(np.abs(np.fft.rfft(smooth))[:100].argmax())
+    found = np.mean(peaks)
+    return ANSWERS[min(ANSWERS, key=lambda hz: abs(hz - found))], found
+
+
+def played(period, **settings):
+    meame = SimulatedMeame(SimulatorSettings(**settings))
+    meame.connect(10_000)
+    original_set_up(meame)
+    meame.advance(10_000)
+    meame.call(10, [(4112, 0)])
+    original_set_up(meame)
+    meame.advance(1000)
+    meame.call(9, [(4112, 0), (4116, period)])
+    meame.advance(10_000)
+    return [original_answer(meame.advance(10_000)) for _ in range(3)]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("period", "gesture", "hz"),
+    [(5000, "None", 10), (2500, "Rock", 20), (1650, "Scissor", 30.3), (1250, "Paper", 40)],
+)
+def test_the_original_readout_decodes_what_the_original_client_stimulates(
+    period, gesture, hz, seed
+):
+    for answer, found in played(period, seed=seed):
+        assert answer == gesture
+        assert abs(found - hz) < 5
+
+
+def test_a_silenced_culture_gives_the_original_readout_nothing_to_follow():
+    answers = [answer for answer, _ in played(1250, silenced=True)]
+    assert "Paper" not in answers
+
+
+def test_the_original_words_are_what_they_were_said_to_be():
+    assert [wire.MCS_60_LABELS[i] for i in wire.from_bitmap(GROUPS[0])] == [
+        "48", "38", "28", "78", "68", "58",
+    ]  # fmt: skip
+    assert [wire.MCS_60_LABELS[i] for i in wire.from_bitmap(GROUPS[1])] == [
+        "21", "31", "41", "51", "61", "71",
+    ]  # fmt: skip
+    assert [wire.MCS_60_LABELS[i] for i in wire.from_bitmap(GROUPS[2])] == [
+        "17", "16", "14", "13", "12",
+    ]  # fmt: skip
+    every = {i for group in GROUPS for i in wire.from_bitmap(group)}
+    assert set(wire.from_bitmap(BLANKING)) == every
+    modes = wire.from_pairs(MODES)
+    assert {i for i, mode in enumerate(modes) if mode == wire.MODE_AUTO} == every
+
+
+def test_the_original_pulse_reaches_the_bottom_row_as_shipped():
+    meame = SimulatedMeame(SimulatorSettings())
+    original_set_up(meame)
+    meame.call(10, [(4112, 0)])
+    (shot,) = meame.dsp.advance(5500)
+    kohm = meame.settings.impedance_kohm
+    assert [(round(ua * kohm, 1), us) for ua, us in shot.phases] == [(-99.9, 20), (99.9, 520)]
+    assert len(shot.electrodes) == 6
+    assert meame.dsp.read(Register.SHOTS_FIRED) == 1
+    meame.call(Function.WRITE_QUEUE_DEBUG, [])
+    assert meame.dsp.read(Register.STIM_REQ) == 1

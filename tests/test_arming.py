@@ -1,0 +1,67 @@
+"""Latch and arming: who may stimulate, until when, and that doubt means no."""
+
+import os
+import time
+
+import pytest
+
+from crepe import arming
+from crepe.arming import Instrument
+from crepe.errors import ConfigError
+
+NAME = "7-abc"
+
+
+@pytest.fixture
+def run(tmp_path):
+    arming.announce(tmp_path, Instrument(NAME, os.getpid(), "127.0.0.1", 8888))
+    return tmp_path
+
+
+def may(run, name=NAME, *, is_simulator=False):
+    return arming.refusal(run, name, is_simulator=is_simulator)
+
+
+def test_nothing_is_armed_at_first_but_a_proven_simulator_needs_no_arming(run):
+    assert may(run) == "not armed; `crepe arm`"
+    assert may(run, is_simulator=True) is None
+
+
+def test_an_arming_counts_for_one_stimulator_and_not_for_its_successor(run):
+    assert arming.arm(run, 1.0).stimulator == NAME
+    assert may(run) is None
+    assert may(run, "8-def") == "not armed; `crepe arm`"
+
+
+def test_an_arming_expires(run, monkeypatch):
+    arming.arm(run, 1.0)
+    now_ns = time.monotonic_ns()
+    monkeypatch.setattr(time, "monotonic_ns", lambda: now_ns + 60_000_000_000)
+    assert may(run) == "the arming has expired; `crepe arm`"
+
+
+def test_the_latch_holds_everybody_and_only_arming_takes_it_away(run):
+    arming.arm(run, 1.0)
+    arming.latch(run, "a test")
+    assert may(run).startswith("stopped by a test at ")
+    assert may(run, is_simulator=True).startswith("stopped by a test")
+    arming.arm(run, 1.0)
+    assert may(run) is None
+
+
+def test_a_file_that_cannot_be_read_counts_as_a_stop(run):
+    arming.arm(run, 1.0)
+    (run / arming.STOPPED_FILE).write_text("{ half")
+    assert may(run).startswith("stopped by an unreadable file")
+    (run / arming.STOPPED_FILE).unlink()
+    (run / arming.ARMED_FILE).write_text("{ half")
+    assert may(run) == "not armed; `crepe arm`"
+
+
+def test_arming_needs_a_running_stimulator_and_a_bounded_time(run, tmp_path):
+    for minutes in (0.0, -1.0, 481.0, float("nan")):
+        with pytest.raises(ConfigError, match="at most 480"):
+            arming.arm(run, minutes)
+    arming.announce(run, Instrument(NAME, 2**22 + 1, "127.0.0.1", 8888))
+    with pytest.raises(ConfigError, match="no stimulator runs here"):
+        arming.arm(run, 1.0)
