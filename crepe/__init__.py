@@ -1,13 +1,14 @@
 """CREPE: closed-loop experiments with neuron cultures on multi-electrode arrays."""
 
-from importlib.metadata import version
 from typing import Any
-
-__version__ = version("crepe")
 
 
 def __getattr__(name: str) -> Any:
-    """`from crepe import CREPE`, without loading supervisord for those who only read streams."""
+    """What takes time to load, when it is asked for: `CREPE` and `__version__`."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("crepe")
     if name == "CREPE":
         from crepe.stream_service import CREPE
 

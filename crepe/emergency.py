@@ -1,12 +1,14 @@
 """`crepe stop`: latch first, then stop the DSP until that is verified, or say that it is not."""
 
+import argparse
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from crepe import arming
-from crepe.errors import ConfigError
+from crepe import arming, places
+from crepe.errors import ConfigError, CrepeError
 from crepe.hw.dsp_stop import dsp_lock, stop_dsp
 from crepe.hw.meame_http import HttpControl, Server
 
@@ -57,3 +59,15 @@ def _server(run_directory: Path, named: str) -> Server | None:
         return Server(host, int(port), 0)
     found = arming.announced(run_directory)
     return Server(found.host, found.http_port, 0, found.nonce) if found else None
+
+
+def main(words: Sequence[str]) -> int:
+    """`crepe stop WORDS`, with nothing loaded that it does not need; the exit status."""
+    parser = argparse.ArgumentParser(prog="crepe stop")
+    parser.add_argument("--server", default="", metavar="HOST:PORT")
+    try:
+        server: str = parser.parse_args(words).server
+        return 0 if stop(places.run_directory(), server, print) else 1
+    except CrepeError as error:
+        print(f"crepe: {error}", file=sys.stderr)
+        return 1

@@ -8,7 +8,7 @@ from crepe.config import Experiment
 from crepe.errors import ConfigError, DeviceError
 from crepe.hw.dsp_stop import dsp_lock
 from crepe.hw.meame_http import HttpControl, find_server
-from crepe.hw.meame_wire import Function, Register
+from crepe.hw.meame_registers import Function, Register
 
 _LOCK_S = 2.0
 _CALL_S = 2.0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from crepe.errors import DeviceError
 from crepe.hw.meame_http import Control
-from crepe.hw.meame_wire import N_GROUPS, Function, Register
+from crepe.hw.meame_registers import N_GROUPS, Function, Register
 
 LOCK_FILE = "dsp.lock"
 _POLL_S = 0.01

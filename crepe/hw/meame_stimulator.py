@@ -19,7 +19,7 @@ from crepe.hw.dsp_stop import dsp_lock, stop_dsp
 from crepe.hw.guard import Guard
 from crepe.hw.instrument import Settings, Stimulator
 from crepe.hw.meame_http import SIMULATOR, Control, HttpControl, find_server
-from crepe.hw.meame_wire import Function, Register
+from crepe.hw.meame_registers import N_GROUPS, Function, Register
 from crepe.messages import Stimulus
 
 log = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ class MeameStimulator(Stimulator):
                 Register.HW_BLANKING: everywhere,
                 Register.HW_BLANK_PROT: everywhere,
                 Register.ERROR_FLAG: (self._errors,),
-                **{Register.STIM_REQ + 12 * g: (0,) for g in range(wire.N_GROUPS)},
+                **{Register.STIM_REQ + 12 * g: (0,) for g in range(N_GROUPS)},
             }
         )
 

@@ -8,17 +8,15 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 from functools import partial
 
+from crepe.hw.meame_registers import N_GROUPS, Function, Register
 from crepe.hw.meame_wire import (
     MODE_AUTO,
     MV_PER_DIGIT,
     N_CHANNELS,
-    N_GROUPS,
     SIDEBAND_BLANK,
     SIDEBAND_STIMULATE,
     UA_PER_DIGIT,
     ZERO_DIGIT,
-    Function,
-    Register,
     from_bitmap,
     from_pairs,
     pairs,

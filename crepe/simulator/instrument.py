@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crepe.electrodes import MCS_60_LABELS
-from crepe.hw.meame_wire import TICKS_PER_S, Register
+from crepe.hw.meame_registers import Register
+from crepe.hw.meame_wire import TICKS_PER_S
 from crepe.messages import Spikes
 from crepe.simulator.culture import Culture
 from crepe.simulator.dsp import Dsp

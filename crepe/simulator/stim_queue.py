@@ -6,7 +6,7 @@ one whose moment has passed stays silent until its period is set again.
 
 from dataclasses import dataclass
 
-from crepe.hw.meame_wire import N_GROUPS
+from crepe.hw.meame_registers import N_GROUPS
 
 ERROR_ZERO_PERIOD, ERROR_NO_GROUP = 3, 4
 

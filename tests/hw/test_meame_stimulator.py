@@ -21,7 +21,7 @@ from crepe.hw import meame_wire as wire
 from crepe.hw.dsp_stop import dsp_lock, stop_dsp
 from crepe.hw.instrument import open_stimulator
 from crepe.hw.meame_http import Control, HttpControl, Server, find_server
-from crepe.hw.meame_wire import Register
+from crepe.hw.meame_registers import Register
 from crepe.instrument_check import check_instrument
 from crepe.messages import Stimulus
 from crepe.simulator.server import running_simulator

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from crepe.hw import meame_wire as wire
-from crepe.hw.meame_wire import Function, Register
+from crepe.hw.meame_registers import Function, Register
 from crepe.simulator.instrument import SimulatedMeame
 from crepe.simulator.patterns import unroll
 from crepe.simulator.settings import Firmware, SimulatorSettings

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from crepe.hw import meame_wire as wire
-from crepe.hw.meame_wire import Function, Register
+from crepe.hw.meame_registers import Function, Register
 from crepe.simulator.instrument import SimulatedMeame
 from crepe.simulator.settings import SimulatorSettings
 
