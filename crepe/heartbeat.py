@@ -58,6 +58,11 @@ class Heartbeat:
         )
 
 
+def is_from(beat: Mapping[str, str], pid: int) -> bool:
+    """Whether a heartbeat is of this process, and not the last of one before it."""
+    return beat.get("pid") == str(pid)
+
+
 def age_s(beat: Mapping[str, str]) -> float:
     """How old a heartbeat is, by this machine's wall clock."""
     return (time.time_ns() - int(beat.get("t_ns", 0))) / 1e9

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from crepe import config, places, session
 from crepe.config import Experiment
 from crepe.errors import ConfigError, CrepeError
+from crepe.heartbeat import is_from
 from crepe.hw.instrument import open_recorder
 from crepe.scoreboard import GAME, Score, board, gather, points, trial_line
 from crepe.sensor.token import check_token
@@ -113,16 +114,17 @@ def ready_store(experiment: Experiment) -> Store:
     now = session.current()
     names = [program.name for program in experiment.programs if program.name not in NO_ACTORS]
     while True:
-        beats = store.actors()
+        beats, programs = store.actors(), control.status()
+        pids = {program.name: program.pid for program in programs}
         states = {
-            name: beats[name]["state"]
-            for name in names
-            if name in beats and now and beats[name].get("session") == now.id
+            name: beat["state"]
+            for name, beat in beats.items()
+            if now and beat.get("session") == now.id and is_from(beat, pids.get(name, 0))
         }
         late = [name for name in names if states.get(name) not in ("running", "ended")]
         if not late:
             return store
-        must_run(control.status())
+        must_run(programs)
         if time.monotonic() > deadline:
             said = ", ".join(f"{name} ({states.get(name, 'not heard of')})" for name in late)
             raise CrepeError(f"after {START_S:.0f} s not all programs run: {said}; see var/log")

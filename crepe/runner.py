@@ -117,7 +117,9 @@ class Runner:
             known.update(station.infos)
             stations.append(station)
             for stream in self._published.intersection(spec.writes.values()):
-                self._store.declare(stream, station.infos[stream], takes_over=True)
+                last = self._store.declare(stream, station.infos[stream], takes_over=True)
+                if last is None and not station.infos[stream].is_live:
+                    self._expect_readers(stream)
         self._set_cursors(stations, resumes)
         self._heartbeat.reached(max(station.position for station in stations))
         self._heartbeat.say("running")
@@ -202,6 +204,14 @@ class Runner:
                     at.append(max(0, resume.position - warmup))
             self._cursors[stream] = min(at)
             self._register(stream)
+
+    def _expect_readers(self, stream: str) -> None:
+        """A recording may be replayed faster than those start who read it: it waits for them."""
+        ours = {spec.name for spec in self._specs}
+        program_of = {a: name for name, chain in self._experiment.chains.items() for a in chain}
+        for actor, reads in self._experiment.reads.items():
+            if stream in reads and actor not in ours:
+                self._store.register(stream, program_of.get(actor, actor), 0)
 
     # Running
 

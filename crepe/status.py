@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from crepe import config, session
 from crepe.errors import StoreError
-from crepe.heartbeat import STALE_S, age_s
+from crepe.heartbeat import STALE_S, age_s, is_from
 from crepe.store import Store
 from crepe.supervise import control
 
@@ -14,12 +14,15 @@ Row = dict[str, str | int | float]
 def rows() -> list[Row]:
     """One row per program, in order of start; empty if nothing runs.
 
-    Positions and lags are samples; p50 and p99 are of the time one step takes.
+    Positions and lags are samples; p50 and p99 are of the time one step takes. The state is what
+    the process says of itself, or supervisord's word for one that has not said anything yet.
     """
     programs = control.status()
     if not programs:
         return []
     beats = _beats()
+    if beats is None:
+        return [_row(program, {}, redis_answers=False) for program in programs]
     return [_row(program, beats.get(program.name, {})) for program in programs]
 
 
@@ -29,19 +32,22 @@ def running_experiment() -> config.Experiment:
     return config.load(now.experiment_path if now else None)
 
 
-def _beats() -> Mapping[str, Mapping[str, str]]:
+def _beats() -> Mapping[str, Mapping[str, str]] | None:
+    """The last words of every actor in this session; None if Redis does not answer."""
     now = session.current()
     try:
         with Store(culture=running_experiment().name, patience_s=1.0) as store:
             beats = store.actors()
     except StoreError:
-        return {}
+        return None
     return {name: beat for name, beat in beats.items() if now and beat.get("session") == now.id}
 
 
-def _row(program: control.Status, beat: Mapping[str, str]) -> Row:
+def _row(program: control.Status, beat: Mapping[str, str], *, redis_answers: bool = True) -> Row:
     state = program.state.lower()
-    if beat:
+    if program.name == "redis" and state == "running" and not redis_answers:
+        state = "does not answer"
+    if is_from(beat, program.pid):
         is_stale = age_s(beat) > STALE_S
         state = f"stale for {age_s(beat):.0f} s" if is_stale else beat["state"]
     return {

@@ -26,8 +26,8 @@ class Acquire(Source[None, Segment | Spikes]):
 
     The sample index follows real time. Where a live instrument was lost, or this program was, the
     index jumps by the samples that are missing; how many is estimated from the clock, in whole
-    segments, and the segment after such a gap says so. A recording or a generator goes on where it
-    was, without a gap.
+    segments, and the segment after such a gap says so; what the rounding left over counts in the
+    next gap. A recording or a generator goes on where it was, without a gap.
     """
 
     device: str
@@ -59,6 +59,7 @@ class Acquire(Source[None, Segment | Spikes]):
         info = self._info = self._connect()
         if info.is_live and start.position > 0:
             before = start.snapshot or {}
+            self._info = replace(info, origin_t_ns=before.get("origin_t_ns", info.origin_t_ns))
             self._rounded_ns = before.get("rounded_ns", 0)
             self._expect_gap(before.get("lead_ns"))
         if self.publish_truth and self._recorder.truth(0, 1) is None:
@@ -83,7 +84,11 @@ class Acquire(Source[None, Segment | Spikes]):
     def snapshot(self) -> Mapping[str, Any] | None:
         if not self._leads_ns:
             return None
-        return {"lead_ns": min(self._leads_ns), "rounded_ns": self._rounded_ns}
+        return {
+            "lead_ns": min(self._leads_ns),
+            "rounded_ns": self._rounded_ns,
+            "origin_t_ns": self._info.origin_t_ns,
+        }
 
     def close(self) -> None:
         if hasattr(self, "_recorder"):
@@ -206,5 +211,7 @@ class Acquire(Source[None, Segment | Spikes]):
         whole, rate_hz = self._info.segment_samples, self._info.sampling_rate_hz
         late_s += self._rounded_ns / 1e9
         n_missing = max(0, round(late_s * rate_hz / whole)) * whole
-        self._rounded_ns = round((late_s - n_missing / rate_hz) * 1e9)
+        left_s = late_s - n_missing / rate_hz
+        # more than half a segment was not rounded away: the clock was set back
+        self._rounded_ns = round(max(left_s, -whole / rate_hz / 2) * 1e9)
         return n_missing

@@ -17,11 +17,15 @@ from supervisor.states import getProcessStateDescription
 
 from crepe import config, places, redis_server, session
 from crepe.errors import ConfigError, CrepeError
+from crepe.redis_choice import choose
+from crepe.store.redis_store import RedisStore
 from crepe.supervise import control
+from crepe.wiring import OUTSIDE
 
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s\n"
 _LOG_BYTES = 10_000_000
 _LOG_BACKUPS = 4
+_PATIENCE_S = 10.0  # with a server that others run
 
 
 def make(supervisord: Any) -> "Extension":
@@ -57,7 +61,7 @@ class Extension:
         os.environ["PATH"] = os.pathsep.join(
             [os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]
         )
-        _open_session(supervisord.options.logger, var)
+        open_session(supervisord.options.logger, var)
         control.announce(var, socket)
         events.subscribe(
             events.ProcessGroupAddedEvent,
@@ -103,11 +107,12 @@ def _open_log(options: Any, directory: Path) -> None:
     options.logfile = path  # what `supervisorctl maintail` shows
 
 
-def _open_session(logger: Any, var: Path) -> None:
+def open_session(logger: Any, var: Path) -> None:
     """Go on with the session that was cut off, or begin a new one with empty streams.
 
     CREPE_SESSION says `new` or `resume` where a person has decided; else a session is resumed if
-    the experiment file has not changed since.
+    the experiment file has not changed since. Raises StoreError if streams are to be removed from
+    a server that others run, and it does not answer.
     """
     named = os.environ.get("CREPE_EXPERIMENT")
     experiment = config.load(Path(named) if named else None)
@@ -118,5 +123,22 @@ def _open_session(logger: Any, var: Path) -> None:
         logger.warn(f"session {unclean.id} was cut off and goes on")
         return
     redis_server.forget(var)
+    last = session.current(var)
+    if os.environ.get("CREPE_REDIS") and last is not None:
+        _forget_streams(str(choose().url), experiment.name, last)
     begun = session.begin(experiment.path, experiment.digest, experiment.seed, var)
     logger.info(f"session {begun.id} of {experiment.path} begins, seed {begun.seed}")
+
+
+def _forget_streams(url: str, culture: str, last: session.Session) -> None:
+    """Remove what the last session left on a server that others run, and nothing else there."""
+    store = RedisStore(url, culture=culture, writer="supervisord", patience_s=_PATIENCE_S)
+    try:
+        for stream in store.streams():
+            info = store.info(stream)
+            if info is not None and info.session == last.id:
+                store.delete(stream)
+        for stream in OUTSIDE:
+            store.delete(stream)
+    finally:
+        store.close()

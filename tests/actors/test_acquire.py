@@ -1,6 +1,7 @@
 """Acquire: what comes from an instrument stands on the session's clock, gaps included."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -27,6 +28,7 @@ class World:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now_s = 1000.0
         self.is_down = False
+        self.drift = 0.0
         self.delays_s: Iterable[float] = iter(())
         self.n_attempts = 0
         self.settings: dict[str, Any] = {}
@@ -62,7 +64,7 @@ class Live(Recorder):
         if self._world.is_down:
             raise DeviceError("fake: closed the connection")
         start, self._position = self._position, self._position + WHOLE
-        self._due_s += WHOLE / RATE_HZ
+        self._due_s += WHOLE / RATE_HZ * (1 + self._world.drift)
         self._world.now_s = self._due_s
         t_ns = round((self._due_s + next(iter(self._world.delays_s), 0.0)) * 1e9)
         return Segment(start, start + WHOLE, np.zeros((2, WHOLE), np.int32), t_ns)
@@ -110,6 +112,71 @@ def test_a_restart_jumps_by_what_a_live_instrument_sent_meanwhile(
     assert found[0].start == stop + n_missing
     assert [b.start - a.stop for a, b in pairwise(found)] == [0] * 7
     assert [s.is_estimated for s in found] == [n_missing > 0] + [False] * 7
+
+
+AWAY_S = [2.96, 3.04, 0.96, 0.03] * 10
+"""Outages that rounding makes longer or shorter, each by less than half a segment."""
+
+
+def off(world: World, newest: Segment, began_s: float) -> float:
+    """How many samples the session's clock is ahead of the wall clock."""
+    return newest.stop - (world.now_s - began_s) * RATE_HZ
+
+
+@pytest.mark.parametrize("away_s", [[2.96] * 40, [3.04] * 40, [0.03] * 40, AWAY_S])
+def test_many_restarts_are_not_further_off_than_one(world: World, away_s: list[float]) -> None:
+    began_s = world.now_s
+    actor = opened(world)
+    newest = read(actor, 8)[-1]
+    for one_s in away_s:
+        world.now_s += one_s
+        actor = opened(world, position=newest.stop, snapshot=actor.snapshot())
+        newest = read(actor, 8)[-1]
+        assert abs(off(world, newest, began_s)) <= WHOLE / 2 + 1
+
+
+def test_many_lost_connections_are_not_further_off_than_one(world: World) -> None:
+    began_s = world.now_s
+    actor = opened(world)
+    newest = read(actor, 8)[-1]
+    for one_s in AWAY_S:
+        world.is_down = True
+        assert actor.read(0.1) is None
+        world.is_down = False
+        world.now_s += one_s
+        newest = read(actor, 8)[-1]
+        assert abs(off(world, newest, began_s)) <= WHOLE / 2 + 1
+
+
+def test_a_clock_that_drifts_from_the_instruments_makes_no_gap(world: World) -> None:
+    world.drift = 1e-3  # half a second in all, which is five segments
+    actor = opened(world)
+    stop = read(actor, 5000)[-1].stop
+    actor = opened(world, position=stop, snapshot=actor.snapshot())
+    assert read(actor, 1)[0].start == stop
+
+
+def test_a_wall_clock_that_was_set_back_costs_one_gap_at_most(world: World) -> None:
+    actor = opened(world)
+    stop = read(actor, 8)[-1].stop
+    world.now_s -= 50.0
+    actor = opened(world, position=stop, snapshot=actor.snapshot())
+    found = read(actor, 8)
+    assert found[0].start == stop
+    world.now_s += 3.0
+    actor = opened(world, position=found[-1].stop, snapshot=actor.snapshot())
+    assert abs(read(actor, 1)[0].start - found[-1].stop - 3000) <= WHOLE / 2 + 1
+
+
+def test_a_restart_leaves_the_time_of_sample_0_as_it_was(world: World) -> None:
+    world.info = replace(INFO, origin_t_ns=1_000)
+    first = opened(world)
+    stop = read(first, 8)[-1].stop
+    world.info = replace(INFO, origin_t_ns=9_000)  # an instrument knows when it was opened only
+    second = opened(world, position=stop, snapshot=first.snapshot())
+    assert second.output_info(Start()).origin_t_ns == 1_000
+    read(second, 8)
+    assert (second.snapshot() or {})["origin_t_ns"] == 1_000
 
 
 def test_the_least_delayed_segments_tell_the_gap(world: World) -> None:

@@ -1,14 +1,14 @@
 """The recorder against a MEAME that does what the real one may do."""
 
-import logging
-
+import numpy as np
 import pytest
 
 from crepe import places
 from crepe.errors import DeviceError
 from crepe.hw import meame
 from crepe.hw.instrument import open_recorder
-from crepe.hw.meame_http import find_server
+from crepe.hw.meame_http import HttpControl, find_server
+from crepe.hw.meame_wire import pack_block
 from crepe.simulator.quirks import Quirk
 from crepe.simulator.server import running_simulator
 from crepe.simulator.settings import SimulatorSettings
@@ -45,20 +45,6 @@ def test_a_server_that_was_configured_otherwise_is_refused(simulate):
             opened(segment_samples=50)
 
 
-def test_another_rate_than_was_asked_for_is_said(simulate, monkeypatch, caplog):
-    monkeypatch.setattr(meame, "_MEASURE_S", 0.5)
-    with simulate() as simulator:
-        opened(sampling_rate_hz=20_000).close()
-        (places.run_directory() / "simulator.json").unlink()  # a stranger does not tell its rate
-        url = f"meame://127.0.0.1:{simulator.http_port}?data_port={simulator.data_port}"
-        recorder = open_recorder(url)
-        recorder.open(0)
-        with caplog.at_level(logging.WARNING):
-            read_until_it_fails(recorder, 200)
-        recorder.close()
-    assert "samples/s, asked for 10000" in caplog.text
-
-
 def test_a_socket_that_falls_silent_is_given_up(simulate, monkeypatch):
     monkeypatch.setattr(meame, "_STALL_S", 0.3)
     with simulate(Quirk.STALL):
@@ -74,3 +60,94 @@ def test_lost_framing_is_noticed_by_the_reference_and_an_artefact_is_none(simula
         with pytest.raises(DeviceError, match="the framing is lost"):
             read_until_it_fails(recorder, 500)
         recorder.close()
+
+
+class Bench:
+    """A MEAME that sends at a rate of its own, and the clock that goes by its samples."""
+
+    def __init__(self, rate_hz):
+        self.rate_hz = rate_hz
+        self.now_s = 0.0
+        self._rest = b""
+
+    # what the recorder has of `time`
+
+    def monotonic(self):
+        return self.now_s
+
+    def time_ns(self):
+        return round(self.now_s * 1e9)
+
+    # of `socket`
+
+    def create_connection(self, address, timeout_s):
+        return self
+
+    def settimeout(self, timeout_s):
+        pass
+
+    def recv(self, n_bytes):
+        if not self._rest:
+            self.now_s += 100 / self.rate_hz
+            self._rest = pack_block(np.zeros((60, 100), np.int32))
+        found, self._rest = self._rest[:n_bytes], self._rest[n_bytes:]
+        return found
+
+    def close(self):
+        pass
+
+
+class Lenient(HttpControl):
+    """MEAME's answers: whatever is asked for, 200."""
+
+    def _ask(self, verb, path, body=None):
+        return b""
+
+
+@pytest.fixture
+def at(tmp_path, monkeypatch):
+    """Opens a recorder of 10 kHz at a MEAME that sends at another rate."""
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path))
+    monkeypatch.setattr(meame, "HttpControl", Lenient)
+
+    def at(rate_hz):
+        bench = Bench(rate_hz)
+        monkeypatch.setattr(meame, "time", bench)
+        monkeypatch.setattr(meame, "socket", bench)
+        recorder = open_recorder("meame://bench:8888", sampling_rate_hz=10_000)
+        assert not recorder.open(0).is_simulated
+        return recorder, bench
+
+    return at
+
+
+def read_for(recorder, bench, seconds):
+    until_s = bench.now_s + seconds
+    while bench.now_s < until_s:
+        assert recorder.read(1.0) is not None
+
+
+@pytest.mark.parametrize(("rate_hz", "said"), [(20_000, "20000"), (5_000, "5000"), (8_000, "8000")])
+def test_samples_at_another_rate_than_asked_for_are_warned_of(at, caplog, rate_hz, said):
+    recorder, bench = at(rate_hz)
+    read_for(recorder, bench, 9.0)
+    assert caplog.messages == []  # not measured long enough
+    read_for(recorder, bench, 12.0)
+    assert set(caplog.messages) == {f"data port: {said} samples/s, asked for 10000"}
+    assert 1 <= len(caplog.messages) <= 2
+
+
+@pytest.mark.parametrize("rate_hz", [10_000, 10_002, 9_000, 11_000])
+def test_a_rate_within_the_tolerance_is_not_warned_of(at, caplog, rate_hz):
+    recorder, bench = at(rate_hz)
+    read_for(recorder, bench, 25.0)
+    assert caplog.messages == []
+
+
+def test_the_rate_is_measured_anew_after_the_instrument_was_away(at, caplog):
+    recorder, bench = at(10_000)
+    read_for(recorder, bench, 6.0)
+    bench.now_s += 30.0
+    recorder.open(60_000)
+    read_for(recorder, bench, 12.0)
+    assert caplog.messages == []

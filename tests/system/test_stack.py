@@ -137,6 +137,7 @@ def test_a_cut_off_session_is_resumed_or_given_up_as_asked(stack):
     assert session in asked.stdout
     assert "--resume" in asked.stderr
     stack.crepe("up", str(ROOT / "config" / "record.toml"), "--resume")
+    assert {row["state"] for row in stack.rows().values()} == {"running"}
     with Store(patience_s=60) as store:
         stack.wait(lambda: has_grown(store, "data:spikes", length))
         assert store["data"].info.session == session
@@ -146,6 +147,27 @@ def test_a_cut_off_session_is_resumed_or_given_up_as_asked(stack):
         stack.wait(lambda: has_grown(store, "data", 0))
         assert store["data"].info.session != session
         assert store["data"].first == 0
+
+
+def test_a_program_that_hangs_is_shown_as_stale_and_goes_on_without_a_loss(stack):
+    stack.crepe("up", str(ROOT / "config" / "record.toml"), "--new")
+    with Store(patience_s=60) as store:
+        stack.wait(lambda: has_grown(store, "data:spikes", 0))
+        pid = stack.rows()["detect"]["pid"]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            hung = stack.wait(
+                lambda: [r for r in stack.rows().values() if r["state"].startswith("stale")]
+            )
+            behind = len(store["data"])
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert [row["program"] for row in hung] == ["detect"]
+        stack.wait(lambda: has_grown(store, "data:spikes", behind))
+        row = stack.wait(lambda: (r := stack.rows()["detect"])["state"] == "running" and r)
+        assert (row["pid"], row["restarts"]) == (pid, 0)
+        for name in ("data", "data:filtered", "data:spikes"):
+            assert (store[name].first, store[name].gaps()) == (0, [])
 
 
 RECORDING = ROOT.parent / "shared" / "data" / "mcs-standard-all-500hz.h5"

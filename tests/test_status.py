@@ -1,0 +1,84 @@
+"""What `crepe status` makes of supervisord's word and of the heartbeats in Redis."""
+
+import time
+
+import pytest
+
+from crepe import session, status
+from crepe.config import DEFAULT
+from crepe.places import project_directory
+from crepe.store.redis_store import RedisStore
+from crepe.supervise import control
+
+PROGRAMS = [
+    control.Status("redis", "RUNNING", 10, 60.4, 0),
+    control.Status("detect", "RUNNING", 11, 60.4, 2),
+]
+
+
+@pytest.fixture
+def now(redis_url, tmp_path, monkeypatch):
+    """A session whose programs are under a supervisord, as far as one can see."""
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path))
+    monkeypatch.setenv("CREPE_REDIS", redis_url)
+    monkeypatch.setattr(control, "status", lambda: PROGRAMS)
+    return session.begin(project_directory() / DEFAULT, "abc", 1)
+
+
+def beat(url, **said):
+    """What `detect` says, seconds ago."""
+    words = {"state": "running", "position": "700", "lag_samples": "100", "t_ns": time.time_ns()}
+    words |= {"step_p50_ms": "0.5", "step_p99_ms": "2.5", "pid": "11"}
+    store = RedisStore(url)
+    store.beat("detect", {name: str(value) for name, value in {**words, **said}.items()})
+    store.close()
+
+
+def detect():
+    return {row["program"]: row for row in status.rows()}["detect"]
+
+
+def test_a_row_joins_supervisords_word_and_the_heartbeat(now, redis_url):
+    beat(redis_url, session=now.id, state="waiting for data")
+    assert detect() == {
+        "program": "detect",
+        "state": "waiting for data",
+        "pid": 11,
+        "up/s": 60,
+        "restarts": 2,
+        "position": 700,
+        "lag": 100,
+        "p50/ms": 0.5,
+        "p99/ms": 2.5,
+    }
+
+
+def test_an_old_heartbeat_is_stale(now, redis_url):
+    beat(redis_url, session=now.id, t_ns=time.time_ns() - 100_000_000_000)
+    assert str(detect()["state"]).startswith("stale for 10")
+
+
+@pytest.mark.parametrize("state", ["STARTING", "BACKOFF", "FATAL"])
+def test_what_a_dead_process_said_last_is_not_its_successors_state(
+    now, redis_url, monkeypatch, state
+):
+    beat(redis_url, session=now.id, pid=9, t_ns=1)
+    pid = 12 if state == "STARTING" else 0
+    programs = [control.Status("detect", state, pid, 0.0, 3)]
+    monkeypatch.setattr(control, "status", lambda: programs)
+    assert (detect()["state"], detect()["position"]) == (state.lower(), 700)
+
+
+def test_a_heartbeat_of_another_session_says_nothing(now, redis_url):
+    beat(redis_url, session="yesterday")
+    assert (detect()["state"], detect()["position"]) == ("running", 0)
+
+
+def test_a_redis_that_does_not_answer_is_said(now, tmp_path, monkeypatch):
+    monkeypatch.setenv("CREPE_REDIS", f"unix://{tmp_path}/nobody.sock")
+    assert [row["state"] for row in status.rows()] == ["does not answer", "running"]
+
+
+def test_nothing_runs_nothing_is_shown(now, monkeypatch):
+    monkeypatch.setattr(control, "status", list)
+    assert status.rows() == []
