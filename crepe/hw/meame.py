@@ -111,16 +111,15 @@ class MeameRecorder(Recorder):
         wanted = wire.block_bytes(n)
         deadline = time.monotonic() + timeout_s
         while len(self._block) < wanted:
-            now_s = time.monotonic()
-            if now_s - self._heard_s > _STALL_S:
-                raise DeviceError(f"{self._server.name} data port: silent for {_STALL_S:g} s")
-            left_s = deadline - now_s
+            left_s = deadline - time.monotonic()
             if left_s <= 0:
+                self._check_silence()
                 return None
             self._socket.settimeout(left_s)
             try:
                 received = self._socket.recv(min(wanted - len(self._block), _RECEIVE_BYTES))
             except TimeoutError:
+                self._check_silence()
                 return None
             except OSError as error:
                 raise DeviceError(f"{self._server.name} data port: {error}") from error
@@ -134,6 +133,11 @@ class MeameRecorder(Recorder):
         self._measure()
         self._check_framing(samples)
         return Segment(start, self._position, samples, time.time_ns())
+
+    def _check_silence(self) -> None:
+        """Raise DeviceError if there has been nothing for long, though somebody has looked."""
+        if time.monotonic() - self._heard_s > _STALL_S:
+            raise DeviceError(f"{self._settings.location} data port: silent for {_STALL_S:g} s")
 
     def _check_framing(self, samples: NDArray[np.int32]) -> None:
         """Raise DeviceError if the quiet reference has become loud, and stays so.
