@@ -1,5 +1,6 @@
 """The gate: nothing unsafe, nothing twice, nothing without an end reaches the instrument."""
 
+from collections import Counter
 from itertools import pairwise
 
 import numpy as np
@@ -39,8 +40,11 @@ class Bench(Stimulator):
         assert not self.is_running
 
     def start(self, stimulus):
-        assert not self.is_running
-        self.log.append(("start", self.clock, stimulus))
+        if self.is_running:  # the next burst of the same train, when the last is over
+            assert stimulus.number == self.log[-1][2].number
+            assert self.clock >= self.burst_ends
+        self.burst_ends = self.clock + round(stimulus.n_pulses / stimulus.rate_hz * 10_000)
+        self.log.append(("burst" if self.is_running else "start", self.clock, stimulus))
         self.is_running = True  # also if the acknowledgement is lost
         if self.fails:
             raise DeviceError("DSP call 9: status 500")
@@ -63,6 +67,7 @@ class Gate:
     def __init__(self, bench=None, snapshot=None, position=0, **more):
         self.bench = bench or Bench()
         self.at = position
+        self.is_asker_alive = True
         self.said = []
         self.actor = Stimulate(device="none://", **more)
         self.actor.open(
@@ -81,6 +86,9 @@ class Gate:
             self.at += missing
             self.bench.clock = self.at + 100
             self.bench.seconds += 0.01
+            if self.is_asker_alive:
+                self.actor.reached("result:stimuli", self.at)
+            self.actor.reached("data", self.at + 100)
             self._keep(self.actor.take("data", Segment(self.at, self.at + 100, SAMPLES)))
             self.at += 100
 
@@ -248,6 +256,25 @@ def test_a_restarted_stimulator_never_fires_what_was_open(gate, n_ticks):
     assert again.states[-1] == (1, "unknown")
 
 
+def test_a_long_train_is_fired_in_bursts_of_a_second_at_most(gate):
+    gate.ask(n_pulses=60, rate_hz=20.0)
+    gate.tick(400)
+    fired = [(clock, s.n_pulses) for what, clock, s in gate.bench.log if what != "stop"]
+    assert fired == [(1500, 20), (11_500, 20), (21_500, 20)]
+    assert gate.states[-1] == (1, "delivered")
+
+
+def test_the_next_burst_is_not_fired_when_who_asks_has_fallen_silent():
+    gate = Gate()
+    gate.tick(10)
+    gate.ask(n_pulses=60, rate_hz=20.0)
+    gate.is_asker_alive = False
+    gate.tick(400)
+    assert len([what for what, _, _ in gate.bench.log if what != "stop"]) == 1
+    assert gate.states[-1] == (1, "stopped")
+    assert "who asks for stimuli is 0.8 s behind" in gate.said[-1].reason
+
+
 def test_an_instrument_that_fails_is_stopped_and_what_happened_is_unknown(gate):
     gate.bench.fails = True
     gate.ask()
@@ -303,7 +330,9 @@ def test_no_course_of_events_gets_anything_unsafe_to_the_instrument(course):
     assert not bench.is_running
     numbers = [stimulus.number for _, stimulus in bench.started]
     assert len(numbers) == len(set(numbers))
-    for (what, begin, stimulus), (then, end, _) in pairwise(bench.log):
+    bursts = Counter(stimulus.number for what, _, stimulus in bench.log if what != "stop")
+    trains = [entry for entry in bench.log if entry[0] != "burst"]
+    for (what, begin, stimulus), (then, end, _) in pairwise(trains):
         if what != "start":
             continue
         assert then == "stop"
@@ -315,6 +344,6 @@ def test_no_course_of_events_gets_anything_unsafe_to_the_instrument(course):
         )
         assert begin >= stimulus.due
         assert begin - stimulus.stop <= 2000
-        lasts = stimulus.n_pulses / stimulus.rate_hz * 10_000
+        lasts = bursts[stimulus.number] * stimulus.n_pulses / stimulus.rate_hz * 10_000
         assert end - begin <= lasts + 100 + 5000  # a gap is noticed at its end
         assert (stimulus.number, "intended") in gate.states
