@@ -50,9 +50,9 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     _age_at_arrival_ms: float = PrivateAttr(0.0)
     _running: Stimulus | None = PrivateAttr(None)
     _fired: Delivered | None = PrivateAttr(None)
-    _end: int = PrivateAttr(0)  # sample index at which the running train is done
+    _n_bursts: int = PrivateAttr(0)  # that are still to be fired
     _burst: Stimulus = PrivateAttr()  # the part of the train that is fired at once
-    _next_burst: int = PrivateAttr(0)  # sample index
+    _next_burst: int = PrivateAttr(0)  # sample index at which the last one is over
     _asker_at: int = PrivateAttr(0)  # how far those who ask for stimuli are
     _n_pulses: int = PrivateAttr(0)  # of all trains of the session
     _lost: int = PrivateAttr(0)  # number of a train that was open when the last process ended
@@ -212,10 +212,8 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             reason = "a gap in the data"
         if self._running and reason:
             yield from self._stop("stopped", reason)
-        if self._running and self._clock >= self._end:
-            yield from self._stop("delivered")
         if self._running and self._clock >= self._next_burst:
-            yield from self._start_burst()
+            yield from self._start_burst() if self._n_bursts else self._stop("delivered")
         waiting = self._waiting
         is_on_stream = self._intended_at < segment.start  # the answer went out one step ago
         if waiting and is_on_stream and self._clock >= waiting.due:
@@ -236,8 +234,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             yield self._answer(stimulus.number, "refused", reason)
             return
         self._running = stimulus
-        self._end = self._clock + round(stimulus.n_pulses / stimulus.rate_hz * self._rate_hz)
-        self._next_burst = self._clock
+        self._n_bursts = stimulus.n_pulses // self._burst.n_pulses
         self._remember(stimulus)
         self._fired = self._answer(stimulus.number, "", fired=self._clock, age_ms=age_ms)
         yield from self._start_burst()
@@ -246,7 +243,8 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
 
     def _start_burst(self) -> Iterator[Message]:
         samples = round(self._burst.n_pulses / self._burst.rate_hz * self._rate_hz)
-        self._next_burst += samples
+        self._next_burst = self._clock + samples  # late by a segment at most, never early
+        self._n_bursts -= 1
         try:
             self._stimulator.start(self._burst)
         except DeviceError as error:
