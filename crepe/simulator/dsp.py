@@ -4,8 +4,8 @@ Two firmwares: the public one of 2018, and the one of the lab in 2019, whose fun
 from its clients. What the electrodes receive follows from the registers and nothing else.
 """
 
-from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from crepe.hw.meame_registers import N_GROUPS, Function, Register
@@ -22,13 +22,13 @@ from crepe.hw.meame_wire import (
     pairs,
 )
 from crepe.simulator.patterns import Playing, Shot
+from crepe.simulator.received import Received, Tally
 from crepe.simulator.settings import Firmware
 from crepe.simulator.stim_queue import StimQueue
 
 _N_MEMORIES = 8
 _ALL_VOLTAGE = 0x3F00
 _WORD = 0xFFFFFFFF
-_KEPT_SHOTS = 100_000
 _MOST_AT_ONCE = 1000  # instructions that a master far ahead has executed
 
 
@@ -39,12 +39,15 @@ class Dsp:
         self._impedance_kohm = impedance_kohm
         self._firmware = firmware
         self.now = 0  # ticks of 20 us since the power was turned on
-        self.shots: deque[Shot] = deque(maxlen=_KEPT_SHOTS)  # pulses that reached an electrode
-        self._fresh: list[Shot] = []
+        self._record = Received()
+        self._playing: dict[int, Playing] = {}
         self.boot()
 
     def boot(self) -> None:
-        """Start the firmware anew."""
+        """Start the firmware anew; what was playing is cut."""
+        for playing in self._playing.values():
+            self._record.keep(playing.cut())
+        self._playing.clear()
         self._registers: defaultdict[int, int] = defaultdict(int)
         self._registers[Register.DAC_MODE] = _ALL_VOLTAGE
         for first in (Register.DAC_TRIGGER, Register.SIDEBAND_TRIGGER):
@@ -52,7 +55,6 @@ class Dsp:
         for group in range(N_GROUPS):
             self._registers[Register.TRIGGER_REPEATS + 4 * group] = 1
         self._memories: list[list[int]] = [[] for _ in range(_N_MEMORIES)]
-        self._playing: dict[int, Playing] = {}
         self._queue = StimQueue()
         self._n_done = 0
         self._reset()
@@ -79,6 +81,8 @@ class Dsp:
                 memory = self._memories[number]
                 if base != Register.MEMORY_APPEND:
                     memory.clear()
+                    if playing := self._playing.get(number // 2):
+                        playing.clear(number % 2)
                 if base != Register.MEMORY_CLEAR:
                     memory.append(value)
                 return
@@ -187,8 +191,28 @@ class Dsp:
 
     def take(self) -> list[Shot]:
         """What has ended since it was taken last, in order."""
-        taken, self._fresh = sorted(self._fresh), []
-        return taken
+        return self._record.take()
+
+    @property
+    def shots(self) -> Sequence[Shot]:
+        """The last pulses that reached an electrode and are over."""
+        return self._record.shots
+
+    def pulses(self, after: int) -> list[Shot]:
+        """Those that began at tick `after` or later, also what is under way, in order.
+
+        Who asks from the last answer's `now` on hears of each once; of one that was under way,
+        as far as it had come.
+        """
+        return sorted(shot for shot in (*self.shots, *self._under_way()) if shot.tick >= after)
+
+    def received(self) -> Tally:
+        """By channel index: how many pulses, and the first and the last tick with a current."""
+        return self._record.tally(self._under_way())
+
+    def _under_way(self) -> Iterator[Shot]:
+        for playing in self._playing.values():
+            yield from playing.under_way()
 
     @property
     def held(self) -> tuple[int, ...]:
@@ -212,7 +236,7 @@ class Dsp:
             )
             if dac or sideband:
                 if before := self._playing.pop(pair, None):
-                    self._keep(before.cut())
+                    self._record.keep(before.cut())
                 self._playing[pair] = Playing(
                     tick,
                     tuple(dac),
@@ -223,14 +247,9 @@ class Dsp:
 
     def _play(self, until: int) -> None:
         for pair, playing in list(self._playing.items()):
-            self._keep(playing.play(until))
+            self._record.keep(playing.play(until))
             if playing.is_over:
                 del self._playing[pair]
-
-    def _keep(self, shots: Iterable[Shot]) -> None:
-        made = list(shots)
-        self._fresh += made
-        self.shots += (shot for shot in made if shot.phases)
 
     def _reach(self, pair: int, sideband: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Who receives a DAC pair's output, and whose amplifier is protected."""

@@ -33,8 +33,9 @@ class SimulatedMeame:
         self._begin()
 
     def start(self) -> None:
-        """Sample 0 is now, by the DSP's clock."""
+        """Sample 0 is now, by the DSP's clock; no sample shows what was stimulated before."""
         self._began = self.dsp.now
+        self.dsp.take()
 
     def _begin(self) -> None:
         self._culture = Culture(self.settings, MCS_60_LABELS, self.sampling_rate_hz)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from crepe.hw.meame_wire import SIDEBAND_BLANK, TICK_US, ZERO_DIGIT
 
 _PULSE_GAP = 50  # ticks; zeros for longer than a millisecond part one pulse from the next
+_LONGEST_PULSE = 1000  # ticks; what flows for longer is told in pieces of 20 ms, or never would be
 _DATA, _LOOP, _LONG_LOOP, _LONG_COUNT, _END = 0, 1, 2, 3, 7
 _LONG_TICKS = 1000  # of the long time base
 
@@ -25,6 +26,11 @@ class Shot(NamedTuple):
     phases: tuple[tuple[float, float], ...]  # (current in uA, width in us)
     blanked: tuple[int, ...] = ()  # channel indices whose amplifiers were protected
     blanked_us: float = 0.0
+
+    @property
+    def last_tick(self) -> int:
+        """The last at which current flowed."""
+        return self.tick + round(sum(us for _, us in self.phases) / TICK_US) - 1
 
 
 def unroll(words: Sequence[int]) -> Iterator[Run]:
@@ -56,22 +62,8 @@ def unroll(words: Sequence[int]) -> Iterator[Run]:
         at += 1
 
 
-def side_by_side(dac: Iterator[Run], sideband: Iterator[Run]) -> Iterator[tuple[int, int, int]]:
-    """(DAC value, sideband value, ticks), until both have ended; one that has ended gives zero."""
-    idle = (ZERO_DIGIT, 0)
-    now = [next(dac, None), next(sideband, None)]
-    while now[0] is not None or now[1] is not None:
-        ticks = min(run[1] for run in now if run is not None)
-        values = [run[0] if run is not None else idle[i] for i, run in enumerate(now)]
-        yield values[0], values[1], ticks
-        for i, source in enumerate((dac, sideband)):
-            run = now[i]
-            if run is not None:
-                now[i] = (run[0], run[1] - ticks) if run[1] > ticks else next(source, None)
-
-
 class Playing:
-    """A pair of memories on their way out.
+    """A pair of memories on their way out, side by side; one that has ended gives zero.
 
     Parameters
     ----------
@@ -90,8 +82,8 @@ class Playing:
         reach: Callable[[int], tuple[tuple[int, ...], tuple[int, ...]]],
         current_ua: Callable[[int], float],
     ) -> None:
-        self._runs = side_by_side(unroll(dac), unroll(sideband))
-        self._run = next(self._runs, None)
+        self._sources = [unroll(dac), unroll(sideband)]
+        self._runs = [next(source, None) for source in self._sources]
         self._reach = reach
         self._current_ua = current_ua
         self._tick = tick
@@ -99,22 +91,45 @@ class Playing:
         self._electrodes: tuple[int, ...] = ()
         self._phases: list[tuple[float, float]] = []
         self._gap = 0  # ticks of zero since the last phase
-        self.is_over = self._run is None
+
+    @property
+    def is_over(self) -> bool:
+        return self._runs == [None, None]
+
+    def clear(self, which: int) -> None:
+        """The DAC's memory (0) or the sideband's (1) has no words any more."""
+        self._sources[which], self._runs[which] = iter(()), None
 
     def play(self, until: int) -> Iterator[Shot]:
         """Go on to tick `until`; what is over by then, in order."""
-        while self._run is not None and self._tick < until:
-            value, sideband, ticks = self._run
-            n = min(ticks, until - self._tick)
+        while self._tick < until and not self.is_over:
+            (value, sideband), n = self._values(), self._steady(until)
             electrodes, blanked = self._reach(sideband)
             if blanked and sideband & SIDEBAND_BLANK:
                 yield Shot(self._tick, (), (), blanked, n * TICK_US)
             yield from self._output(value, n, electrodes)
             self._tick += n
-            self._run = (value, sideband, ticks - n) if ticks > n else next(self._runs, None)
-        if self._run is None:
-            self.is_over = True
+            self._pass(n)
+            if self._phases and self._tick - self._began >= _LONGEST_PULSE:
+                yield from self.cut()
+        if self.is_over:
             yield from self.cut()
+
+    def _values(self) -> tuple[int, int]:
+        dac, sideband = self._runs
+        return dac[0] if dac else ZERO_DIGIT, sideband[0] if sideband else 0
+
+    def _steady(self, until: int) -> int:
+        """For how many ticks nothing changes, up to tick `until`."""
+        ticks = [run[1] for run in self._runs if run] + [until - self._tick]
+        began = self._began if self._phases else self._tick
+        return min(*ticks, began + _LONGEST_PULSE - self._tick)
+
+    def _pass(self, n: int) -> None:
+        for i, run in enumerate(self._runs):
+            if run:
+                left = run[1] - n
+                self._runs[i] = (run[0], left) if left else next(self._sources[i], None)
 
     def _output(self, value: int, ticks: int, electrodes: tuple[int, ...]) -> Iterator[Shot]:
         if value == ZERO_DIGIT or not electrodes:
@@ -134,8 +149,12 @@ class Playing:
             us += self._phases.pop()[1]
         self._phases.append((current_ua, us))
 
-    def cut(self) -> Iterator[Shot]:
-        """The pulse that was under way, if any, ends here."""
+    def under_way(self) -> Iterator[Shot]:
+        """The pulse that has begun and is not over, if there is one, as far as it has come."""
         if self._phases:
             yield Shot(self._began, self._electrodes, tuple(self._phases))
+
+    def cut(self) -> Iterator[Shot]:
+        """The pulse that was under way, if any, ends here."""
+        yield from self.under_way()
         self._phases, self._gap = [], 0

@@ -22,22 +22,25 @@ def own_routes(simulator: "Simulator") -> Routes:
         return PlainTextResponse(proof(simulator.nonce, request.query_params["challenge"]))
 
     async def electrodes(request: Request) -> Response:
-        """By channel index: how many pulses reached it, the ticks of the first and the last."""
+        """By channel index: pulses that reached it, the first and the last tick with a current."""
         del request
         dsp = simulator.catch_up()
-        found: dict[int, list[int]] = {}
-        for shot in dsp.shots:
-            for index in shot.electrodes:
-                n, first, _ = found.get(index, (0, shot.tick, 0))
-                found[index] = [n + 1, first, shot.tick]
-        return JSONResponse({"now": dsp.now, "electrodes": found})
+        return JSONResponse({"now": dsp.now, "electrodes": dsp.received()})
 
     async def pulses(request: Request) -> Response:
-        """What reached the electrodes from tick `after` on, by the DSP's own clock of 20 us."""
-        after = int(request.query_params.get("after", 0))
+        """What reached the electrodes from tick `after` on, by the DSP's own clock of 20 us.
+
+        A pulse is [tick, channel index, ...]; its phases are [uA, us] each.
+        """
         dsp = simulator.catch_up()
-        found = [[shot.tick, *shot.electrodes] for shot in dsp.shots if shot.tick >= after]
-        return JSONResponse({"now": dsp.now, "pulses": found})
+        found = dsp.pulses(int(request.query_params.get("after", 0)))
+        return JSONResponse(
+            {
+                "now": dsp.now,
+                "pulses": [[shot.tick, *shot.electrodes] for shot in found],
+                "phases": [shot.phases for shot in found],
+            }
+        )
 
     async def acquisition(request: Request) -> Response:
         """What MEAME does not tell: how it is configured."""
