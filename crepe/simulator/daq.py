@@ -40,6 +40,7 @@ class Daq:
         self._faults = faults
         self._quirks = instrument.settings.quirks
         self.segment_samples = 0  # 0 until connected
+        self._is_configured = False
         self.is_started = False
         self.is_sending = False
         self.pacing: asyncio.Task[None] | None = None
@@ -50,19 +51,25 @@ class Daq:
 
     def connect(self, sampling_rate_hz: int, segment_samples: int) -> None:
         """Configure; a second time changes nothing. Raises ValueError for what cannot be."""
-        if self.segment_samples:
+        if self._is_configured:
             log.info("already configured")
             return
         if not 1000 <= sampling_rate_hz <= 50_000 or not 1 <= segment_samples <= sampling_rate_hz:
             if Quirk.CONNECT_ALWAYS_SUCCEEDS in self._quirks:
+                self._is_configured = True
                 return
             raise ValueError(f"{sampling_rate_hz} Hz in segments of {segment_samples}")
         self._instrument.connect(sampling_rate_hz)
         self.segment_samples = segment_samples
+        self._is_configured = True
 
     async def start(self) -> bool:
-        """Open the data ports and let samples flow; True if that was the first time."""
-        if not self.segment_samples:
+        """Open the data ports and let samples flow; True if they flow for the first time.
+
+        None flow where a connect said 200 for what the device cannot do; the ports open all the
+        same.
+        """
+        if not self._is_configured:
             return False
         self.is_sending = True
         if self.is_started:
@@ -74,8 +81,9 @@ class Daq:
             loop.call_later(_LATE_PORTS_S, lambda: loop.create_task(self._listen()))
         else:
             await self._listen()
-        self.pacing = asyncio.create_task(self._pace())
-        return True
+        if self.segment_samples:
+            self.pacing = asyncio.create_task(self._pace())
+        return self.pacing is not None
 
     def stop(self) -> None:
         """Send no more, until started again; the culture lives on."""

@@ -95,6 +95,14 @@ def test_a_connect_that_fails_may_say_that_it_succeeded(tmp_path):
         assert client.ask("POST", "/DAQ/connect", wrong).status == 500
     with meame(tmp_path / "b", Quirk.CONNECT_ALWAYS_SUCCEEDS) as client:
         assert client.ask("POST", "/DAQ/connect", wrong).status == 200
+        right = {"samplerate": 10_000, "segmentLength": 100}
+        assert client.ask("POST", "/DAQ/connect", right).status == 200  # ignored, as any second one
+        assert client.ask("GET", "/DAQ/start").status == 200
+        address = ("127.0.0.1", client.simulator.data_port)
+        with socket.create_connection(address, timeout=10) as data:
+            data.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                data.recv(1)
 
 
 def test_a_stop_may_be_ignored(tmp_path):

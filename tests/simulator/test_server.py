@@ -1,6 +1,9 @@
 """The simulated MEAME on the wire: routes, ports, framing, proof, and the client against it."""
 
+import json
 import socket
+import time
+from http.client import HTTPConnection
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from crepe.errors import DeviceError
 from crepe.hw import meame_wire as wire
 from crepe.hw.instrument import open_recorder, open_stimulator
 from crepe.hw.meame_http import HttpControl, Server, find_server, proof
+from crepe.hw.meame_registers import Register
 from crepe.messages import Stimulus
 from crepe.simulator.instrument import SimulatedMeame
 from crepe.simulator.server import running_simulator
@@ -78,6 +82,54 @@ def test_routes_answer_as_meame_does(ask, verb, path, body, status):
         assert answer.headers["Allow"]
     if status == 200 and path != "/":
         assert answer.data == b""
+
+
+def test_what_came_before_a_missing_value_has_been_written(ask):
+    body = b'{"func": 8, "argAddrs": [4112, 4116], "argVals": [7]}'
+    assert ask("POST", "/DSP/call", body).status == 500
+    body = b'{"addresses": [4120, 4124], "values": [8]}'
+    assert ask("POST", "/DSP/write", body).status == 500
+    answer = ask("POST", "/DSP/read", b'{"addresses": [4112, 4116, 4120, 4124, 4096]}')
+    assert answer.json()["values"] == [7, 0, 8, 0, 0]
+
+
+def test_head_executes_what_get_does(simulator, ask):
+    assert ask("POST", "/DAQ/connect", b'{"samplerate": 10000, "segmentLength": 100}').status == 200
+    assert ask("HEAD", "/daq//START/").status == 200
+    assert simulator.daq.is_started
+
+
+def test_a_body_may_come_in_chunks(simulator, ask):
+    del ask
+    http = HTTPConnection("127.0.0.1", simulator.http_port, timeout=10)
+    parts = iter([b'{"addresses": [4', b'112], "values": [9]}'])
+    http.request("POST", "/DSP/write", parts, encode_chunked=True)
+    assert http.getresponse().status == 200
+    http.close()
+    assert simulator.instrument.dsp.read(4112) == 9
+
+
+def test_pulses_come_with_their_phases(ask):
+    writes = {
+        Register.DAC_MODE: 0,
+        Register.HW_ENABLE: 1 << 1,
+        Register.HW_DAC_SELECT: wire.pairs([1], 1)[0],
+        Register.MEMORY_APPEND: wire.vector(wire.ZERO_DIGIT - 200, 10),
+        Register.TRIGGER_CTRL: 1,
+        Register.MANUAL_TRIGGER: 1,
+    }
+    body = json.dumps({"addresses": [*writes], "values": [*writes.values()]})
+    assert ask("POST", "/DSP/write", body).status == 200
+    deadline = time.monotonic() + 20
+    while not (found := ask("GET", "/simulator/pulses").json())["pulses"]:
+        assert time.monotonic() < deadline
+    ((tick, *electrodes),) = found["pulses"]
+    while (found := ask("GET", f"/simulator/pulses?after={tick}").json())["now"] < tick + 10:
+        assert time.monotonic() < deadline
+    assert electrodes == [1]
+    assert found["phases"] == [[[pytest.approx(-10), 200]]]
+    assert ask("GET", "/simulator/electrodes").json()["electrodes"] == {"1": [1, tick, tick + 9]}
+    assert ask("GET", f"/simulator/pulses?after={tick + 1}").json()["pulses"] == []
 
 
 def test_a_port_opens_with_the_start_and_not_before(simulator, ask):
