@@ -6,8 +6,6 @@ that every input can be paired with its result.
 
 import asyncio
 import logging
-import os
-import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -31,7 +29,6 @@ log = logging.getLogger(__name__)
 INPUT = "input"
 _BLOCK_S = 0.2
 _PAUSE_S = 0.1
-_ONCE_A_S = 1.0
 
 Step = Callable[[], object]
 """Something that a desk must do, in the thread that it belongs to."""
@@ -183,26 +180,3 @@ class Door:
             except StoreError as error:
                 log.warning("cannot follow the game: %s", error)
             await asyncio.sleep(0)
-
-
-def serve(door: Door) -> None:
-    """Run a door in the foreground until SIGTERM or SIGINT, or until supervisord is gone."""
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, door.server.stop)
-        watch = asyncio.create_task(_end_with_parent(door))
-        await door.run()
-        watch.cancel()
-
-    asyncio.run(main())
-
-
-async def _end_with_parent(door: Door) -> None:
-    parent = os.getppid()
-    while "SUPERVISOR_ENABLED" in os.environ:
-        await asyncio.sleep(_ONCE_A_S)
-        if os.getppid() != parent:
-            log.info("supervisord is gone")
-            door.server.stop()

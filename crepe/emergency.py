@@ -27,8 +27,7 @@ def stop(run_directory: Path, server: str, say: Callable[[str], None]) -> bool:
         HOST:PORT of the instrument; empty for the one that a stimulator has announced here.
     """
     began_s = time.monotonic()
-    arming.latch(run_directory, "crepe stop")
-    say("latched: nothing is stimulated from here until `crepe arm`")
+    is_latched = _latch(run_directory, say)
     there = _server(run_directory, server)
     if there is None:
         say("NOT VERIFIED: no stimulator has run here; say --server HOST:PORT to stop one")
@@ -44,11 +43,22 @@ def stop(run_directory: Path, server: str, say: Callable[[str], None]) -> bool:
     took_s = time.monotonic() - began_s
     if not doubts:
         say(f"{there.name}: stopped, read back and verified after {took_s:.2f} s")
-        return True
+        return is_latched
     for doubt in doubts:
         say(f"NOT VERIFIED: {doubt}")
     say(f"{there.name}: NOT VERIFIED after {took_s:.1f} s. Switch the stimulator off by hand.")
     return False
+
+
+def _latch(run_directory: Path, say: Callable[[str], None]) -> bool:
+    """Latch; a disk that is full does not keep us from stopping the instrument."""
+    try:
+        arming.latch(run_directory, "crepe stop")
+    except OSError as error:
+        say(f"NOT LATCHED: {error}; end the experiment with `crepe down`, or it may go on")
+        return False
+    say("latched: nothing is stimulated from here until `crepe arm`")
+    return True
 
 
 def _server(run_directory: Path, named: str) -> Server | None:
@@ -69,5 +79,5 @@ def main(words: Sequence[str]) -> int:
         server: str = parser.parse_args(words).server
         return 0 if stop(places.run_directory(), server, print) else 1
     except CrepeError as error:
-        print(f"crepe: {error}", file=sys.stderr)
+        print(f"crepe: NOT VERIFIED: {error}", file=sys.stderr)
         return 1

@@ -61,7 +61,8 @@ def run_directory(var: Path | None = None) -> Path:
     wanted = var / "run"
     if len(os.fsencode(wanted / "redis.sock")) <= _SOCKET_PATH_LIMIT:
         private(var)
-        if _holds_sockets(private(wanted)):
+        # what is there already was put there because sockets can be, whatever the disk says now
+        if any(private(wanted).glob("*.json")) or _holds_sockets(wanted):
             return wanted
     return private(_temporary() / hashlib.sha256(os.fsencode(var)).hexdigest()[:12])
 
@@ -117,6 +118,16 @@ def announced() -> list[Path]:
     """The `var` directories in which this user has started a server; it may have stopped."""
     found = (read_json(path) for path in sorted(private(_temporary() / "running").glob("*.json")))
     return [Path(content["var"]) for content in found if content and "var" in content]
+
+
+def searched(*, is_ours: bool = False) -> list[Path]:
+    """The `var` directories in which something that runs is looked for, this one's first.
+
+    Others count for a person in whatever directory, who has not set CREPE_VAR, and not for what
+    must be `is_ours`: a program never goes to the server of another clone.
+    """
+    is_chosen = is_ours or "CREPE_VAR" in os.environ
+    return [var_directory(), *([] if is_chosen else announced())]
 
 
 def disk_hours(directory: Path, bytes_per_s: float) -> float:

@@ -51,7 +51,8 @@ def _run_watchdog(experiment: config.Experiment) -> None:
 
 
 def _run_sensor(experiment: config.Experiment) -> None:
-    from crepe import door
+    from crepe.door import Door
+    from crepe.parent import serve
     from crepe.sensor.token import check_token
     from crepe.store.locate import find_url
     from crepe.store.redis_store import RedisStore
@@ -70,17 +71,16 @@ def _run_sensor(experiment: config.Experiment) -> None:
         )
         for _ in range(2)
     )
-    door.serve(
-        door.Door(
-            table,
-            follows,
-            says,
-            session=session_id,
-            since_ms=since_ms,
-            run_directory=places.run_directory(),
-            token=token,
-        )
+    opened = Door(
+        table,
+        follows,
+        says,
+        session=session_id,
+        since_ms=since_ms,
+        run_directory=places.run_directory(),
+        token=token,
     )
+    serve(opened.run, opened.server.stop)
 
 
 def _run_hand(experiment: config.Experiment) -> None:

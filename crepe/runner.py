@@ -6,7 +6,6 @@ publishes in one step leaves in one round trip and arrives whole.
 
 import gc
 import logging
-import os
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from crepe.flow import Flow, Out, Piece, Resume, Station, as_entry
 from crepe.heartbeat import Heartbeat
 from crepe.hw.instrument import EndOfData
 from crepe.messages import StreamInfo
+from crepe.parent import watch_parent
 from crepe.store import codec
 from crepe.store.contract import Cursor, Entry, Said, StreamStore
 from crepe.wiring import OUTSIDE, ActorSpec
@@ -61,7 +61,7 @@ class Runner:
         self._recordings = recordings
         self._since_ms = since_ms
         self._heartbeat = Heartbeat(program, store, session)
-        self._parent = os.getppid() if "SUPERVISOR_ENABLED" in os.environ else None
+        self._is_orphan = watch_parent()
         self._is_told_to_stop = False
         self._next_look_s = 0.0
         inside = {stream for spec in self._specs for stream in spec.writes.values()}
@@ -297,7 +297,7 @@ class Runner:
         if now_s < self._next_look_s:
             return
         self._next_look_s = now_s + _ONCE_A_S
-        if self._parent is not None and os.getppid() != self._parent:
+        if self._is_orphan():
             raise Stop("supervisord is gone")
         if not has_begun:
             self._heartbeat.beat()

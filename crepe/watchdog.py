@@ -7,7 +7,6 @@ waits for a Redis that is frozen, it stops the DSP and repeats that until it is 
 
 import json
 import logging
-import os
 import signal
 import socket
 import threading
@@ -21,6 +20,7 @@ from crepe import arming
 from crepe.hw.dsp_stop import dsp_lock, stop_dsp
 from crepe.hw.guard import WATCHDOG_SOCKET
 from crepe.hw.meame_http import HttpControl, Server
+from crepe.parent import watch_parent
 
 log = logging.getLogger(__name__)
 
@@ -59,19 +59,17 @@ class Watchdog:
     def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._told_to_stop)
-        parent = os.getppid()
+        is_orphan = watch_parent()
         log.info("watching")
         while True:
             self._listen()
-            is_orphan = "SUPERVISOR_ENABLED" in os.environ and os.getppid() != parent
-            if not self._is_pulsing and (self._is_told_to_stop or is_orphan):
-                return
             silent_s = time.monotonic() - self._heard_s
-            if self._is_pulsing and (silent_s > SILENT_S or self._is_told_to_stop):
-                self._stop(silent_s)
-            if self._is_pulsing and time.monotonic() > self._leave_s:
-                log.error("told to stop, but the instrument is NOT VERIFIED to be stopped")
-                return
+            if self._is_told_to_stop or is_orphan():
+                is_late = time.monotonic() > self._leave_s
+                if not self._is_pulsing or self._stop("the watchdog was told to end") or is_late:
+                    return
+            elif self._is_pulsing and silent_s > SILENT_S:
+                self._stop(f"the stimulator was silent for {silent_s:.2f} s")
 
     def _told_to_stop(self, number: int, frame: FrameType | None) -> None:
         del number, frame
@@ -96,12 +94,13 @@ class Watchdog:
         with suppress(OSError):  # it is gone again
             self._socket.sendto(json.dumps(answer).encode(), sender)
 
-    def _stop(self, silent_s: float) -> None:
+    def _stop(self, why: str) -> bool:
+        """Stop the instrument; True if that is verified."""
         assert self._heard is not None
         instrument, self._stopped = self._heard, self._heard.stimulator
         arming.disarm(self._run_directory)
         began_s = time.monotonic()
-        log.error("the stimulator is silent for %.2f s; stopping the instrument", silent_s)
+        log.error("%s with a train under way; stopping the instrument", why)
         server = Server(instrument.host, instrument.http_port, 0, instrument.nonce)
         with (
             HttpControl(server, _CALL_S) as control,
@@ -111,11 +110,9 @@ class Watchdog:
         took_s = time.monotonic() - began_s
         if doubts:
             log.error("NOT VERIFIED after %.2f s, trying again: %s", took_s, doubts[0])
-            return  # the loop comes back to it
+            return False  # the loop comes back to it
         self._is_pulsing = False
-        text = (
-            f"the watchdog stopped the instrument: the stimulator (pid {instrument.pid}) was "
-            f"silent for {silent_s:.2f} s with a train under way"
-        )
+        text = f"the watchdog stopped the instrument (stimulator pid {instrument.pid}): {why}"
         log.error("%s; verified after %.2f s", text, took_s)
         threading.Thread(target=self._tell, args=(text,), daemon=True).start()
+        return True

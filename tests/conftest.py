@@ -4,6 +4,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,11 @@ import pytest
 from fakeredis import FakeRedisConnection, FakeServer
 from redis.exceptions import ResponseError
 
-from crepe import redis_choice
+from crepe import places, redis_choice
+from crepe.hw.meame_http import find_server
+from crepe.simulator.quirks import Quirk
+from crepe.simulator.server import Simulator, running_simulator
+from crepe.simulator.settings import SimulatorSettings
 from crepe.store import connection
 from crepe.store.memory import Memory, MemoryStore
 from crepe.store.redis_store import RedisStore
@@ -116,3 +121,28 @@ def make_store(
     yield make
     for store in made:
         store.close()
+
+
+@contextmanager
+def _simulating(*quirks: Quirk, **settings: Any) -> Iterator[Simulator]:
+    ports = {"http_port": 0, "data_port": 0, "sawtooth_port": 0}
+    chosen = SimulatorSettings(quirks=frozenset(quirks), **{"seed": 3, **ports, **settings})
+    with running_simulator(chosen, places.run_directory()) as found:
+        find_server("simulator", 0, 20.0)
+        yield found
+
+
+@pytest.fixture
+def simulate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., AbstractContextManager[Simulator]]:
+    """Runs simulated instruments on the wire, with quirks and settings, on ports that are free."""
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "v"))
+    return _simulating
+
+
+@pytest.fixture
+def simulator(simulate: Callable[..., AbstractContextManager[Simulator]]) -> Iterator[Simulator]:
+    """A simulated instrument on the wire, where `meame://simulator` finds it."""
+    with simulate() as found:
+        yield found

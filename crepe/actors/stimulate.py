@@ -231,6 +231,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         age_ms = self._age_ms(stimulus)
         reason = reason or self._too_old(max(age_ms, self._age_at_arrival_ms + waited_ms))
         if reason:
+            self._stimulator.stop()  # it is prepared: its electrodes are connected
             yield self._answer(stimulus.number, "refused", reason)
             return
         self._running = stimulus

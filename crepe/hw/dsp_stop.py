@@ -70,24 +70,37 @@ def dsp_lock(run_directory: Path, wait_s: float, *, may_break: bool = False) -> 
     """Keep the calls of other processes to the DSP out of the block.
 
     Raises DeviceError if another has it for longer than `wait_s`, unless it `may_break`: then the
-    block runs all the same, for a holder that hangs must not keep anybody from stopping.
+    block runs all the same, for neither a holder that hangs nor a full disk must keep anybody from
+    stopping.
     """
-    handle = os.open(run_directory / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    handle: int | None = None
     try:
-        deadline = time.monotonic() + wait_s
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() >= deadline:
-                    if may_break:
-                        break
-                    raise DeviceError(
-                        f"{run_directory / LOCK_FILE}: another program talks to the DSP for "
-                        f"more than {wait_s:g} s"
-                    ) from error
-            time.sleep(_POLL_S)
+        handle = _locked(run_directory / LOCK_FILE, wait_s)
+    except DeviceError:
+        if not may_break:
+            raise
+    try:
         yield
     finally:
-        os.close(handle)
+        if handle is not None:
+            os.close(handle)
+
+
+def _locked(path: Path, wait_s: float) -> int:
+    """The file, open and locked. Raises DeviceError."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise DeviceError(f"{path}: {error.strerror}") from error
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+        except BlockingIOError as error:
+            if time.monotonic() >= deadline:
+                os.close(handle)
+                raise DeviceError(
+                    f"{path}: another program talks to the DSP for more than {wait_s:g} s"
+                ) from error
+        time.sleep(_POLL_S)

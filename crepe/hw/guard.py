@@ -35,7 +35,7 @@ class Guard:
     def __init__(
         self, run_directory: Path, host: str, http_port: int, nonce: str, *, is_simulator: bool
     ) -> None:
-        self._run_directory = run_directory
+        self.run_directory = run_directory
         self._instrument = arming.Instrument("", os.getpid(), host, http_port, nonce)
         self._is_simulator = is_simulator
         self._answered_s = float("-inf")
@@ -52,7 +52,7 @@ class Guard:
         name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._instrument = self._instrument._replace(stimulator=name)
         self._answered_s = float("-inf")
-        arming.announce(self._run_directory, self._instrument)
+        arming.announce(self.run_directory, self._instrument)
 
     def pulsing(self, is_pulsing: bool) -> None:
         """True from before the first pulse may leave until all is stopped."""
@@ -63,7 +63,7 @@ class Guard:
         """Say that this process is alive, and take in what the watchdog says."""
         words = {**self._instrument._asdict(), "is_pulsing": self._is_pulsing}
         with suppress(OSError):  # it is not there; then no answer comes, and nothing is stimulated
-            address = str(self._run_directory / WATCHDOG_SOCKET)
+            address = str(self.run_directory / WATCHDOG_SOCKET)
             self._socket.sendto(json.dumps(words).encode(), address)
         with suppress(BlockingIOError):
             while True:
@@ -79,7 +79,7 @@ class Guard:
         if age_s > FRESH_S:
             return f"the watchdog has not answered within {FRESH_S:g} s, or stopped the instrument"
         return arming.refusal(
-            self._run_directory, self._instrument.stimulator, is_simulator=self._is_simulator
+            self.run_directory, self._instrument.stimulator, is_simulator=self._is_simulator
         )
 
     def close(self) -> None:

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 _GROUP = 0  # one train runs at a time, so one group is enough
 _DAC_BITS = 0x3F00  # of register 9100: the six DACs, 1 voltage, 0 current
 _LOCK_S = 0.5
+_STOP_TRIES = 3  # a server may fail once; stopping is harmless to repeat
 
 
 class StimulatorSettings(Settings):
@@ -171,8 +172,11 @@ class MeameStimulator(Stimulator):
 
     def _try_stop(self) -> None:
         self._prepared = 0
-        with self._alone(may_break=True):
-            self._doubts = stop_dsp(self.control)
+        for _ in range(_STOP_TRIES):
+            with self._alone(may_break=True):
+                self._doubts = stop_dsp(self.control)
+            if not self._doubts:
+                break
         for doubt in self._doubts:
             log.error("stopping is NOT VERIFIED: %s", doubt)
         if self._guard is not None and not self._doubts:
@@ -195,7 +199,7 @@ class MeameStimulator(Stimulator):
         if self._guard is None:
             yield
             return
-        with dsp_lock(places.run_directory(), _LOCK_S, may_break=may_break):
+        with dsp_lock(self._guard.run_directory, _LOCK_S, may_break=may_break):
             yield
 
     def _call(self, function: Function, arguments: dict[int, int] | None = None) -> None:

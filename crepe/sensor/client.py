@@ -39,13 +39,13 @@ class Answer(NamedTuple):
         return self.state in (State.WAITING, State.PLAYING)
 
 
-def find_door(var: Path | None = None) -> str:
-    """The URL of the door that this user runs: in `var`, else in the one place that has one.
+def find_door() -> str:
+    """The URL of the door that this user runs: here, else in the one place that has one.
 
     Raises DeviceError if there is none, or more than one to choose from.
     """
-    here = var or places.var_directory()
-    found = {each: url for each in [here, *places.announced()] if (url := _url(each))}
+    here, *elsewhere = places.searched()
+    found = {each: url for each in (here, *elsewhere) if (url := _url(each))}
     if here in found:
         return found[here]
     if not found:

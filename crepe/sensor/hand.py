@@ -1,7 +1,6 @@
 """The program `hand`: a simulated sensor that shows one hand after the other to the door."""
 
 import logging
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from contextlib import closing
 import numpy as np
 
 from crepe.errors import DeviceError
+from crepe.parent import watch_parent
 from crepe.sensor.client import DoorClient, find_door
 from crepe.sensor.desk import State
 from crepe.sensor.frames import Frame
@@ -51,11 +51,11 @@ def run(table: HandTable, sensor: SensorTable, seed: int) -> None:
 
 def _while_supervised() -> Sleep:
     """A `sleep` that ends the program when supervisord is gone."""
-    parent = os.getppid()
+    is_orphan = watch_parent()
 
     def sleep(seconds: float) -> None:
         time.sleep(seconds)
-        if "SUPERVISOR_ENABLED" in os.environ and os.getppid() != parent:
+        if is_orphan():
             log.info("supervisord is gone")
             sys.exit(0)
 

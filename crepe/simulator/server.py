@@ -9,7 +9,6 @@ import errno
 import logging
 import os
 import secrets
-import signal
 import socket
 import threading
 import time
@@ -20,7 +19,7 @@ from typing import Any
 
 import uvicorn
 
-from crepe import places
+from crepe import parent, places
 from crepe.errors import DeviceError
 from crepe.hw.meame_http import SIMULATOR_FILE
 from crepe.hw.meame_wire import TICKS_PER_S
@@ -160,26 +159,7 @@ def _bound(settings: SimulatorSettings, name: str, port: int) -> socket.socket:
 def serve(settings: SimulatorSettings, run_directory: Path) -> None:
     """Run in the foreground until SIGTERM or SIGINT. Raises DeviceError if a port is taken."""
     simulator = Simulator(settings, run_directory)
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, simulator.stop)
-        watch = asyncio.create_task(_end_with_parent(simulator))
-        await simulator.run()
-        watch.cancel()
-
-    asyncio.run(main())
-
-
-async def _end_with_parent(simulator: Simulator) -> None:
-    """Under supervisord: end when it is gone."""
-    parent = os.getppid()
-    while "SUPERVISOR_ENABLED" in os.environ:
-        await asyncio.sleep(1.0)
-        if os.getppid() != parent:
-            log.info("supervisord is gone")
-            simulator.stop()
+    parent.serve(simulator.run, simulator.stop)
 
 
 @contextmanager

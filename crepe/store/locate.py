@@ -35,11 +35,9 @@ def _find(*, is_ours: bool) -> str:
     chosen = os.environ.get("CREPE_REDIS")
     if chosen:
         return chosen
-    here = places.var_directory()
+    here, *elsewhere = places.searched(is_ours=is_ours)
     if url := _url(here):
         return url
-    is_chosen = is_ours or "CREPE_VAR" in os.environ
-    elsewhere = () if is_chosen else places.announced()
     others = {var: url for var in elsewhere if (url := _url(var))}
     if len(others) == 1:
         return next(iter(others.values()))

@@ -275,6 +275,15 @@ def test_the_next_burst_is_not_fired_when_who_asks_has_fallen_silent():
     assert "who asks for stimuli is 0.8 s behind" in gate.said[-1].reason
 
 
+def test_a_train_that_is_refused_when_it_is_due_leaves_nothing_connected(gate):
+    gate.ask(due_in=500)
+    n_stops = len([what for what, _, _ in gate.bench.log if what == "stop"])
+    gate.bench.seconds += 1.0  # by the monotonic clock it is too old by now
+    gate.tick(10)
+    assert gate.states[-1] == (1, "refused")
+    assert len([what for what, _, _ in gate.bench.log if what == "stop"]) == n_stops + 1
+
+
 def test_an_instrument_that_fails_is_stopped_and_what_happened_is_unknown(gate):
     gate.bench.fails = True
     gate.ask()

@@ -3,31 +3,15 @@
 import numpy as np
 import pytest
 
-from crepe import places
 from crepe.errors import DeviceError
 from crepe.hw import meame
 from crepe.hw.instrument import open_recorder
-from crepe.hw.meame_http import HttpControl, find_server
+from crepe.hw.meame_http import HttpControl
 from crepe.hw.meame_wire import pack_block
 from crepe.simulator.quirks import Quirk
-from crepe.simulator.server import running_simulator
-from crepe.simulator.settings import SimulatorSettings
-
-
-@pytest.fixture
-def simulate(tmp_path, monkeypatch):
-    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "v"))
-
-    def simulate(*quirks):
-        ports = {"http_port": 0, "data_port": 0, "sawtooth_port": 0}
-        settings = SimulatorSettings(quirks=frozenset(quirks), **ports)
-        return running_simulator(settings, places.run_directory())
-
-    return simulate
 
 
 def opened(**settings):
-    find_server("simulator", 0, 20.0)
     recorder = open_recorder("meame://simulator", **settings)
     recorder.open(0)
     return recorder

@@ -20,25 +20,14 @@ from crepe.errors import DeviceError
 from crepe.hw import meame_wire as wire
 from crepe.hw.dsp_stop import dsp_lock, stop_dsp
 from crepe.hw.instrument import open_stimulator
-from crepe.hw.meame_http import Control, HttpControl, Server, find_server
+from crepe.hw.meame_http import Control, HttpControl, Server
 from crepe.hw.meame_registers import Register
 from crepe.instrument_check import check_instrument
 from crepe.messages import Stimulus
-from crepe.simulator.server import running_simulator
-from crepe.simulator.settings import SimulatorSettings
 
-SETTINGS = SimulatorSettings(seed=3, http_port=0, data_port=0, sawtooth_port=0)
 LONG = Stimulus(9, 10, 1, 10, ("48", "38"), ((-10.0, 200.0), (10.0, 200.0)), 20.0, 600)  # 30 s
 SECOND = 50_000  # ticks of the DSP
 SPAWN = multiprocessing.get_context("spawn")
-
-
-@pytest.fixture
-def simulator(tmp_path, monkeypatch):
-    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "v"))
-    with running_simulator(SETTINGS, places.run_directory()) as found:
-        find_server("simulator", 0, 20.0)
-        yield found
 
 
 @pytest.fixture
@@ -153,6 +142,42 @@ def test_the_emergency_stop_does_not_wait_for_a_lock_that_a_hung_program_holds(s
         with pytest.raises(DeviceError, match="another program talks to the DSP"):
             opened_without_watchdog.prepare(LONG)
     opened_without_watchdog.close()
+
+
+def test_a_disk_that_is_full_does_not_keep_the_emergency_stop_from_stopping(
+    simulator, train, monkeypatch
+):
+    def full(run_directory, who):
+        raise OSError(28, "No space left on device")
+
+    def no_file(path, flags, mode):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(arming, "latch", full)
+    monkeypatch.setattr("crepe.hw.dsp_stop.os.open", no_file)
+    now, _ = pulses(simulator)
+    said = []
+    assert not emergency.stop(places.run_directory(), "", said.append)
+    assert "NOT LATCHED" in said[0]
+    assert "verified" in said[-1]
+    assert ceased(simulator, now) <= SECOND
+
+
+def test_a_watchdog_that_is_told_to_end_stops_the_train_first(simulator, watchdog, train):
+    now, _ = pulses(simulator)
+    watchdog.terminate()
+    assert watchdog.wait(20) == 0
+    assert ceased(simulator, now) <= SECOND
+
+
+def test_a_server_that_fails_once_is_asked_to_stop_again(simulator, watchdog):
+    stimulator = opened()
+    stimulator.prepare(LONG)
+    stimulator.start(LONG)
+    simulator.faults.errors = 4
+    stimulator.stop()
+    ceased(simulator, 0)
+    stimulator.close()
 
 
 def test_the_emergency_stop_says_not_verified_where_nobody_answers(tmp_path, monkeypatch):

@@ -183,20 +183,21 @@ def test_two_doors_take_different_ports_and_a_port_that_was_asked_for_is_meant(m
 
 def test_an_open_door_is_found_and_a_shut_one_is_not(tmp_path, monkeypatch):
     monkeypatch.setattr(places, "announced", lambda: [tmp_path / "b", tmp_path / "c"])
-    here = tmp_path / "a"
-
-    def find():
-        return find_door(here)
-
+    monkeypatch.setattr(places, "project_directory", lambda: tmp_path / "a")
     with pytest.raises(DeviceError, match="no sensor door is open"):
-        find()
+        find_door()
     with open_door(tmp_path / "b") as b:
-        assert find() == b
+        assert find_door() == b
         with open_door(tmp_path / "c") as c:
-            assert find_door(tmp_path / "c") == c
+            monkeypatch.setenv("CREPE_VAR", str(tmp_path / "c"))
+            assert find_door() == c
+            monkeypatch.delenv("CREPE_VAR")
             with pytest.raises(DeviceError, match=r"several sensor doors are open .*CREPE_VAR"):
-                find()
-        assert find() == b  # c was killed and left its file
+                find_door()
+        assert find_door() == b  # c was killed and left its file
+        monkeypatch.setenv("CREPE_VAR", str(tmp_path / "d"))
+        with pytest.raises(DeviceError, match="no sensor door is open"):
+            find_door()  # a program never goes to the door of another clone
 
 
 @contextmanager

@@ -19,8 +19,6 @@ from crepe.hw import meame_wire as wire
 from crepe.hw.instrument import open_recorder
 from crepe.hw.meame_http import find_server
 from crepe.simulator.quirks import Quirk
-from crepe.simulator.server import running_simulator
-from crepe.simulator.settings import SimulatorSettings
 
 N = 50  # samples of a block
 BLOCK = wire.block_bytes(N)
@@ -54,16 +52,18 @@ class Meame:
         return socket.create_connection(address, timeout=10)
 
 
-@contextmanager
-def meame(tmp_path, *quirks, **settings):
-    tmp_path.mkdir(exist_ok=True)
-    settings = {"http_port": 0, "data_port": 0, "sawtooth_port": 0, **settings}
-    with running_simulator(SimulatorSettings(quirks=quirks, **settings), tmp_path) as found:
-        while not (tmp_path / "simulator.json").exists():
-            time.sleep(0.01)
-        client = Meame(found)
-        yield client
-        client.pool.clear()
+@pytest.fixture
+def meame(simulate):
+    """Runs a simulator with quirks; the block is given its client."""
+
+    @contextmanager
+    def meame(*quirks):
+        with simulate(*quirks) as found:
+            client = Meame(found)
+            yield client
+            client.pool.clear()
+
+    return meame
 
 
 def receive(joined, n_bytes):
@@ -80,20 +80,20 @@ def blocks(joined, n):
 
 
 @pytest.mark.parametrize("is_on", [False, True])
-def test_the_last_sample_of_a_block_may_be_zero_and_not_on_the_sawtooth(tmp_path, is_on):
+def test_the_last_sample_of_a_block_may_be_zero_and_not_on_the_sawtooth(meame, is_on):
     quirks = [Quirk.ZERO_LAST_SAMPLE] if is_on else []
-    with meame(tmp_path, *quirks) as client, client.stream() as data:
+    with meame(*quirks) as client, client.stream() as data:
         last = np.concatenate([block[:, -1] for block in blocks(data, 3)])
         assert (not last.any()) == is_on
         with client.stream("sawtooth_port") as saw:
             np.testing.assert_array_equal(blocks(saw, 1)[0], wire.sawtooth(0, N))
 
 
-def test_a_connect_that_fails_may_say_that_it_succeeded(tmp_path):
+def test_a_connect_that_fails_may_say_that_it_succeeded(meame):
     wrong = {"samplerate": 123, "segmentLength": 100}
-    with meame(tmp_path / "a") as client:
+    with meame() as client:
         assert client.ask("POST", "/DAQ/connect", wrong).status == 500
-    with meame(tmp_path / "b", Quirk.CONNECT_ALWAYS_SUCCEEDS) as client:
+    with meame(Quirk.CONNECT_ALWAYS_SUCCEEDS) as client:
         assert client.ask("POST", "/DAQ/connect", wrong).status == 200
         right = {"samplerate": 10_000, "segmentLength": 100}
         assert client.ask("POST", "/DAQ/connect", right).status == 200  # ignored, as any second one
@@ -105,8 +105,8 @@ def test_a_connect_that_fails_may_say_that_it_succeeded(tmp_path):
                 data.recv(1)
 
 
-def test_a_stop_may_be_ignored(tmp_path):
-    with meame(tmp_path / "a") as client, client.stream() as data:
+def test_a_stop_may_be_ignored(meame):
+    with meame() as client, client.stream() as data:
         client.ask("GET", "/DAQ/stop")
         data.settimeout(0.3)
         with pytest.raises(TimeoutError):
@@ -115,36 +115,36 @@ def test_a_stop_may_be_ignored(tmp_path):
         client.ask("GET", "/DAQ/start")
         data.settimeout(10)
         assert blocks(data, 1)
-    with meame(tmp_path / "b", Quirk.IGNORED_STOP) as client, client.stream() as data:
+    with meame(Quirk.IGNORED_STOP) as client, client.stream() as data:
         client.ask("GET", "/DAQ/stop")
         assert len(blocks(data, 100)) == 100
 
 
-def test_the_executor_may_be_a_mock(tmp_path):
-    with meame(tmp_path / "a") as client:
+def test_the_executor_may_be_a_mock(meame):
+    with meame() as client:
         assert client.call(12) == 200
         assert client.read(4096) == [1]
-    with meame(tmp_path / "b", Quirk.MOCK_EXECUTOR) as client:
+    with meame(Quirk.MOCK_EXECUTOR) as client:
         assert client.call(12) == 200
         assert client.read(4096) == [0]
 
 
-def test_flashing_starts_the_firmware_anew_or_does_nothing(tmp_path):
+def test_flashing_starts_the_firmware_anew_or_does_nothing(meame):
     for quirks, expected in (((), 0), ((Quirk.NOOP_FLASH,), 1)):
-        with meame(tmp_path / str(expected), *quirks) as client:
+        with meame(*quirks) as client:
             client.call(2)
             client.ask("GET", "/DSP/flash")
             assert client.read(4096) == [expected]
 
 
-def test_a_block_may_be_short_and_framing_is_lost_from_there(tmp_path):
-    with meame(tmp_path, Quirk.SHORT_BLOCK) as client, client.stream() as data:
+def test_a_block_may_be_short_and_framing_is_lost_from_there(meame):
+    with meame(Quirk.SHORT_BLOCK) as client, client.stream() as data:
         found = [block[14].std() for block in blocks(data, 110)]  # the reference is quiet
         assert max(found[:90]) < 30 < min(found[-5:])
 
 
-def test_the_device_may_stall_with_its_sockets_open(tmp_path):
-    with meame(tmp_path, Quirk.STALL) as client, client.stream() as data:
+def test_the_device_may_stall_with_its_sockets_open(meame):
+    with meame(Quirk.STALL) as client, client.stream() as data:
         data.settimeout(1.0)
         with pytest.raises(TimeoutError):
             while True:
@@ -152,8 +152,8 @@ def test_the_device_may_stall_with_its_sockets_open(tmp_path):
         assert client.ask("GET", "/status").json()["isAlive"] is True
 
 
-def test_the_data_ports_may_open_after_the_start_has_answered(tmp_path):
-    with meame(tmp_path, Quirk.LATE_PORTS) as client:
+def test_the_data_ports_may_open_after_the_start_has_answered(meame):
+    with meame(Quirk.LATE_PORTS) as client:
         with pytest.raises(ConnectionRefusedError):
             client.stream()
         deadline = time.monotonic() + 10
@@ -165,28 +165,28 @@ def test_the_data_ports_may_open_after_the_start_has_answered(tmp_path):
                 assert time.monotonic() < deadline
 
 
-def test_the_error_register_may_be_set_from_the_beginning(tmp_path):
-    with meame(tmp_path, Quirk.STICKY_ERROR) as client:
+def test_the_error_register_may_be_set_from_the_beginning(meame):
+    with meame(Quirk.STICKY_ERROR) as client:
         client.call(2)
         assert client.read(0x104C) == [2]
 
 
 @pytest.mark.parametrize("is_on", [False, True])
-def test_the_dsp_may_die_of_a_bad_request(tmp_path, is_on):
+def test_the_dsp_may_die_of_a_bad_request(meame, is_on):
     quirks = [Quirk.DSP_DIES] if is_on else []
-    with meame(tmp_path, *quirks) as client:
+    with meame(*quirks) as client:
         assert client.ask("POST", "/DSP/call", {"func": 2}).status == 500
         assert client.call(2) == (500 if is_on else 200)
         assert client.ask("GET", "/status").status == 200
 
 
-def test_the_dsp_may_never_acknowledge(tmp_path):
-    with meame(tmp_path, Quirk.NO_ACKNOWLEDGEMENT) as client:
+def test_the_dsp_may_never_acknowledge(meame):
+    with meame(Quirk.NO_ACKNOWLEDGEMENT) as client:
         assert client.call(2) == 500
 
 
-def test_the_shipped_replay_stimulates_the_bottom_row_at_10_hz(tmp_path):
-    with meame(tmp_path) as client:
+def test_the_shipped_replay_stimulates_the_bottom_row_at_10_hz(meame):
+    with meame() as client:
         for path in ("/DSP/stim/setup", "/DSP/stim/start", "/DSP/stim/setup"):
             assert client.ask("GET", path).status == 200
         deadline = time.monotonic() + 20
@@ -198,8 +198,8 @@ def test_the_shipped_replay_stimulates_the_bottom_row_at_10_hz(tmp_path):
         assert client.ask("GET", "/simulator/electrodes").json()["electrodes"]["1"][0] >= 4
 
 
-def test_faults_come_as_often_as_they_were_asked_for(tmp_path):
-    with meame(tmp_path) as client, client.stream() as data:
+def test_faults_come_as_often_as_they_were_asked_for(meame):
+    with meame() as client, client.stream() as data:
         client.ask("POST", "/simulator/faults", {"errors": 2})
         assert [client.call(2), client.call(2), client.call(2)] == [500, 500, 200]
         client.ask("POST", "/simulator/faults", {"late": 1, "late_s": 0.2})
@@ -212,17 +212,17 @@ def test_faults_come_as_often_as_they_were_asked_for(tmp_path):
         assert client.ask("POST", "/simulator/faults", {"nonsense": 1}).status == 500
 
 
-def test_a_cut_block_makes_the_reference_loud_for_who_does_not_notice(tmp_path):
-    with meame(tmp_path) as client, client.stream() as data:
+def test_a_cut_block_makes_the_reference_loud_for_who_does_not_notice(meame):
+    with meame() as client, client.stream() as data:
         blocks(data, 2)
         client.ask("POST", "/simulator/faults", {"truncate_bytes": 1000})
         found = [block[14].std() for block in blocks(data, 20)]
         assert min(found[-5:]) > 30
 
 
-def test_a_client_that_does_not_read_is_dropped_and_the_others_are_served(tmp_path, caplog):
+def test_a_client_that_does_not_read_is_dropped_and_the_others_are_served(meame, caplog):
     with (
-        meame(tmp_path) as client,
+        meame() as client,
         client.stream(rate_hz=50_000) as reader,
         client.stream(rate_hz=50_000) as sleeper,
     ):
@@ -246,9 +246,8 @@ def test_a_simulator_dies_on_demand(tmp_path, monkeypatch):
     assert os.path.exists(places.run_directory() / "simulator.json")
 
 
-def test_an_unsupported_rate_is_said_by_the_client(tmp_path, monkeypatch):
-    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "v"))
-    with meame(places.run_directory()):
+def test_an_unsupported_rate_is_said_by_the_client(meame):
+    with meame():
         recorder = open_recorder("meame://simulator", sampling_rate_hz=123)
         with pytest.raises(DeviceError, match="status 500"):
             recorder.open(0)

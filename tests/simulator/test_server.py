@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import urllib3
 
-from crepe import places
 from crepe.errors import DeviceError
 from crepe.hw import meame_wire as wire
 from crepe.hw.instrument import open_recorder, open_stimulator
@@ -22,14 +21,6 @@ from crepe.simulator.settings import SimulatorSettings
 
 SETTINGS = SimulatorSettings(seed=3, http_port=0, data_port=0, sawtooth_port=0)
 TRAIN = Stimulus(9, 10, 1, 10, ("48", "38"), ((-10.0, 200.0), (10.0, 200.0)), 20.0, 5)
-
-
-@pytest.fixture
-def simulator(tmp_path, monkeypatch):
-    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "v"))
-    with running_simulator(SETTINGS, places.run_directory()) as found:
-        find_server("simulator", 0, 20.0)
-        yield found
 
 
 @pytest.fixture
