@@ -134,24 +134,23 @@ def test_the_original_pulse_reaches_the_bottom_row_as_shipped():
     assert meame.dsp.read(Register.STIM_REQ) == 1
 
 
-def test_the_sixty_requests_of_the_original_client_make_the_bottom_row_pulse(tmp_path):
-    settings = SimulatorSettings(http_port=0, data_port=0, sawtooth_port=0)
+def test_the_sixty_requests_of_the_original_client_make_the_bottom_row_pulse(simulator):
     set_up = [*(("POST", *each) for each in set_up_requests()), ("GET", "/DAQ/start/", None)]
     enable = ("POST", "/DSP/call", {"func": 10, "argAddrs": [4112], "argVals": [0]})
     requests = [("GET", "/DSP/flash/", None), *set_up, enable, *set_up]
     assert len(requests) == 60
-    with running_simulator(settings, tmp_path) as found, urllib3.PoolManager(retries=False) as pool:
+    with urllib3.PoolManager(retries=False) as pool:
 
         def ask(verb, path, body=None):
-            url = f"http://127.0.0.1:{found.http_port}{path}"
+            url = f"http://127.0.0.1:{simulator.http_port}{path}"
             return pool.request(verb, url, body=None if body is None else json.dumps(body))
 
         for verb, path, body in requests:
             answer = ask(verb, path, body)
             assert (answer.status, answer.data) == (200, b""), path
         deadline = time.monotonic() + 20
-        while len(found_pulses := ask("GET", "/simulator/pulses").json()["pulses"]) < 5:
+        while len(found := ask("GET", "/simulator/pulses").json()["pulses"]) < 5:
             assert time.monotonic() < deadline
-        ticks = [tick for tick, *_ in found_pulses[1:]]
+        ticks = [tick for tick, *_ in found[1:]]
         assert set(np.diff(ticks)) == {5000}
-        assert set(found_pulses[-1][1:]) == set(wire.from_bitmap(GROUPS[0]))
+        assert set(found[-1][1:]) == set(wire.from_bitmap(GROUPS[0]))
