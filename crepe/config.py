@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationErro
 
 from crepe import places
 from crepe.actors.stimulate import Stimulate
+from crepe.conditions import Calibration, Conditions
 from crepe.errors import ConfigError
 from crepe.messages import GameState, Segment
 from crepe.sensor.settings import HandTable, SensorTable
@@ -82,6 +83,8 @@ class _File(_Table):
     culture: CultureTable = CultureTable()
     sensor: SensorTable | None = None
     hand: HandTable | None = None
+    calibration: Calibration | None = None
+    conditions: Conditions | None = None
     actors: dict[str, dict[str, Any]] = Field(default_factory=dict)
     chains: dict[str, ChainTable] = Field(default_factory=dict)
 
@@ -122,6 +125,8 @@ class Experiment:
         self.culture: CultureTable = file.culture
         self.sensor: SensorTable | None = file.sensor
         self.hand: HandTable | None = file.hand
+        self.calibration: Calibration | None = file.calibration
+        self.conditions: Conditions | None = file.conditions
         self.chains = {name: tuple(chain.actors) for name, chain in file.chains.items()}
         tables = file.actors
         self.reads = {name: streams(found.get("reads", []), name) for name, found in tables.items()}

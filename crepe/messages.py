@@ -66,6 +66,8 @@ class GameState(Message):
     phases: Mapping[str, int] = field(default_factory=dict)  # phase: sample index it began at
     decoded: str | None = None  # the gesture that was read out; None: nothing readable, or not yet
     shown_by: str = ""  # who showed the gesture: `script`, or the sender of the command
+    condition: str = ""  # what this trial is a trial of; see crepe.conditions
+    block: int = 0  # counted from 1; 0 where there are none
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,15 @@ import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt, PrivateAttr
 
 from crepe.actors.actor import Actor, Start
+from crepe.conditions import SHAM, Block
+from crepe.errors import ConfigError
 from crepe.messages import Command, Decision, GameState, Message, Stimulus
 from crepe.suggest import suggest
 
 SENSOR = "sensor"
 """First word of the sender of what came through the sensor door."""
+
+_STEP_S = 0.02  # between two decisions, at most
 
 
 class Phase(StrEnum):
@@ -38,19 +42,21 @@ NEXT: Mapping[Phase, frozenset[Phase]] = {
 
 
 class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
-    """A game of trials against a culture. A new one says how to `move` and how to `observe`:
+    """A game of trials against a culture. A new one says how to `observe`:
 
         class Echo(Game):
             \"\"\"The culture should give back what it was shown.\"\"\"
 
-            def move(self, rng):
-                return str(rng.choice(sorted(self.rates_hz)))
-
             def observe(self, gesture, decoded):
                 return decoded, "won" if decoded == gesture else "lost"
 
-    In each trial a gesture is stimulated as a train of pulses at its rate. What the readout
-    decides while the response lasts is counted; the most frequent answer is what was decoded.
+    and if every gesture equally often, in random order, is not what it wants to show, how to
+    `reset` at the beginning of a block and to `move` in each of its trials.
+
+    In each trial a gesture is stimulated as a train of pulses at its rate and its place. What the
+    readout decides while the response lasts is the answer: what it said most often, or last.
+
+    Trials come in blocks of one condition each (`crepe.conditions`), or in one block of none.
 
     A gesture from outside begins a trial if it comes while the game rests or waits; of several in
     one rest the last counts. What is heard is published again, stamped with its sample index.
@@ -66,12 +72,24 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
     stimulation_s: PositiveFloat = 1.0
     response_s: PositiveFloat = 0.3  # after the last pulse
     delay_s: PositiveFloat = 0.05  # from asking for the stimulus to its first pulse
-    electrodes: tuple[str, ...] = Field(min_length=1)  # labels of those that are stimulated
+    electrodes: tuple[str, ...] | Mapping[str, tuple[str, ...]] = Field(min_length=1)
+    """Labels of those that are stimulated: the same for all gestures, or by gesture."""
     rates_hz: Mapping[str, PositiveFloat] = Field(min_length=1)  # pulses per second, by gesture
     phases: tuple[tuple[float, float], ...]  # of a pulse: (current in uA, width in us)
+    answer_is: Literal["most", "last"] = "most"
+    """Which of the decisions in a response counts: the most frequent, or the last, for a readout
+    that looks at a window of the response's length."""
+    blocks: tuple[Block, ...] = ()
+    """What is tried when; none: `n_trials` trials without a condition."""
+    decisions: Mapping[str, str] = Field(default_factory=dict)
+    """By condition, the stream whose decisions count in it; all others: the first of `reads`."""
 
     _rate_hz: float = PrivateAttr()
     _seed: int = PrivateAttr()
+    _heard: str = PrivateAttr("")  # the stream that decides where no other is named
+    _block: int = PrivateAttr(0)  # index of the block
+    _in_block: int = PrivateAttr(0)  # trials begun in it
+    _order: tuple[str, ...] = PrivateAttr(())
     _phase: Phase = PrivateAttr(Phase.REST)
     _until: int = PrivateAttr(-1)  # sample index at which the phase ends
     _trial: int = PrivateAttr(0)
@@ -82,9 +100,15 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
     _score: Counter[str] = PrivateAttr(default_factory=Counter)
     _began: dict[str, int] = PrivateAttr(default_factory=dict)
 
+    def reset(self, rng: np.random.Generator, n_trials: int) -> None:
+        """A block of `n_trials` begins. Called again after a restart, with the same numbers."""
+        gestures = sorted(self.rates_hz)
+        self._order = tuple(str(g) for g in rng.permutation(np.resize(gestures, n_trials)))
+
     def move(self, rng: np.random.Generator) -> str:
         """The scripted player's gesture for the next trial; `rng` is fresh for each trial."""
-        raise NotImplementedError
+        del rng
+        return self._order[self._in_block - 1]
 
     def observe(self, gesture: str, decoded: str | None) -> tuple[str | None, str]:
         """The culture's answer to a gesture, and the outcome, from what was decoded."""
@@ -95,12 +119,30 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
     def open(self, start: Start) -> None:
         self._rate_hz = start.first.sampling_rate_hz
         self._seed = start.seed
+        self._heard = next(iter(start.inputs))
+        for condition, stream in self.decisions.items():
+            if stream not in start.inputs:
+                raise ConfigError(
+                    f"{start.name} decisions.{condition}: does not read {stream!r}"
+                    f"{suggest(stream, start.inputs)}"
+                )
         if start.snapshot:
             self._restore(start.snapshot)
+        self._reset()
 
     @property
     def is_over(self) -> bool:
         return self._phase is Phase.OVER
+
+    @property
+    def trial_s(self) -> float:
+        """What a trial takes at most, with two steps of its clock for each of three changes."""
+        return self.rest_s + self.delay_s + self.stimulation_s + self.response_s + 6 * _STEP_S
+
+    def take(self, stream: str, message: Decision | Command) -> Iterator[Message]:
+        decides = self.decisions.get(self._condition, self._heard)
+        if stream == decides or isinstance(message, Command):
+            yield from self.step(message)
 
     def step(self, message: Decision | Command) -> Iterator[Message]:
         if isinstance(message, Command):
@@ -108,6 +150,8 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
             return
         now = message.stop
         if self._phase is Phase.RESPONSE and isinstance(message.value, str):
+            if self.answer_is == "last":
+                self._votes.clear()
             self._votes[message.value] += 1
         if self._trial == 0:
             yield from self._rest(message, now)
@@ -153,12 +197,31 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
             return f"{command.value!r} is no gesture{suggest(command.value, self.rates_hz)}"
         return ""
 
+    def _reset(self) -> None:
+        self.reset(np.random.default_rng([self._seed, self._block]), self._n_in_block)
+
+    @property
+    def _n_in_block(self) -> int:
+        return self.blocks[self._block].n_trials if self.blocks else self.n_trials
+
+    @property
+    def _condition(self) -> str:
+        return self.blocks[self._block].condition if self.blocks else ""
+
     def _rest(self, message: Message, now: int) -> Iterator[Message]:
         self._trial += 1
+        self._in_block += 1
+        if self._in_block > self._n_in_block:
+            self._block += 1
+            self._in_block = 1
+            self._reset()
         self._gesture = self._shown_by = ""
         self._began.clear()
         yield self._enter(Phase.REST, message, now)
-        self._until = now + self._samples(self.rest_s)
+        begins = now
+        if self.blocks and self._in_block == 1:
+            begins = max(now, self._samples(self.blocks[self._block].start_s))
+        self._until = begins + self._samples(self.rest_s)
 
     def _stimulate(self, message: Message, gesture: str, shown_by: str) -> Iterator[Message]:
         self._gesture, self._shown_by = gesture, shown_by
@@ -167,14 +230,17 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         yield self._enter(Phase.STIMULATION, message, now)
         due = now + self._samples(self.delay_s)
         self._until = due + self._samples(self.stimulation_s)
+        if self._condition == SHAM:
+            return
         rate_hz = self.rates_hz[gesture]
+        electrodes = self.electrodes
         n_pulses = max(1, round(rate_hz * self.stimulation_s))
         yield Stimulus(
             message.start,
             message.stop,
             self._trial,
             due,
-            self.electrodes,
+            electrodes[gesture] if isinstance(electrodes, Mapping) else electrodes,
             self.phases,
             rate_hz,
             n_pulses,
@@ -189,7 +255,7 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         self._score[outcome] += 1
         said = {"answer": answer, "outcome": outcome, "decoded": decoded}
         yield self._enter(Phase.OUTCOME, message, message.stop, **said)
-        if self._trial < self.n_trials:
+        if self._in_block < self._n_in_block or self._block + 1 < len(self.blocks):
             yield from self._rest(message, message.stop)
         else:
             yield self._enter(Phase.OVER, message, message.stop)
@@ -209,6 +275,8 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
             "score": dict(self._score),
             "phases": dict(self._began),
             "shown_by": self._shown_by,
+            "condition": self._condition,
+            "block": self._block + 1 if self.blocks else 0,
         }
         return GameState(message.start, message.stop, self._trial, phase, **{**so_far, **said})
 
@@ -222,6 +290,8 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
             "phase": str(self._phase),
             "until": self._until,
             "trial": self._trial,
+            "block": self._block,
+            "in_block": self._in_block,
             "gesture": self._gesture,
             "shown_by": self._shown_by,
             "next": self._next,
@@ -234,6 +304,8 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         self._phase = Phase(found["phase"])
         self._until = found["until"]
         self._trial = found["trial"]
+        self._block = found["block"]
+        self._in_block = found["in_block"]
         self._gesture = found["gesture"]
         self._shown_by = found["shown_by"]
         self._next = found["next"]
@@ -252,9 +324,6 @@ class RockPaperScissors(Game):
     Outcomes as the culture sees them: won, drawn, lost, or none if nothing was readable. A readout
     that decodes every gesture rightly wins every trial.
     """
-
-    def move(self, rng: np.random.Generator) -> str:
-        return str(rng.choice(sorted(self.rates_hz)))
 
     def observe(self, gesture: str, decoded: str | None) -> tuple[str | None, str]:
         answer = BEATS.get(decoded) if decoded is not None else None

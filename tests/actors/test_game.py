@@ -7,6 +7,7 @@ import pytest
 
 from crepe.actors.actor import Start
 from crepe.actors.game import BEATS, NEXT, Game, Phase, RockPaperScissors
+from crepe.errors import ConfigError
 from crepe.messages import Command, Decision, GameState, Stimulus, StreamInfo
 
 INFO = StreamInfo(message="Decision", sampling_rate_hz=1000.0)
@@ -196,11 +197,86 @@ def test_a_new_game_takes_a_few_lines():
     class Echo(Game):
         """The culture should give back what it was shown."""
 
-        def move(self, rng: np.random.Generator) -> str:
-            return str(rng.choice(sorted(self.rates_hz)))
-
         def observe(self, gesture, decoded):
             return decoded, "won" if decoded == gesture else "lost"
 
     outcomes = states(play(opened(Echo)), "outcome")
     assert [(o.answer == o.gesture, o.outcome) for o in outcomes] == [(True, "won")] * 3
+
+
+def test_a_new_game_may_choose_its_moves():
+    class Stubborn(RockPaperScissors):
+        def move(self, rng: np.random.Generator) -> str:
+            return "rock"
+
+    assert {o.gesture for o in states(play(opened(Stubborn)), "outcome")} == {"rock"}
+
+
+BLOCKS = (
+    {"condition": "stimulation", "start_s": 0.2, "stop_s": 3.0, "n_trials": 3},
+    {"condition": "sham", "start_s": 3.0, "stop_s": 6.0, "n_trials": 3},
+    {"condition": "shuffled", "start_s": 6.0, "stop_s": 9.0, "n_trials": 3},
+)
+
+
+def in_blocks(answers, snapshot=None, **more):
+    """A game of three blocks with two decoders; `answers` are what each of them always says."""
+    game = RockPaperScissors(
+        **{**SETTINGS, "blocks": BLOCKS, "decisions": {"shuffled": "result:shuffled"}, **more}
+    )
+    inputs = dict.fromkeys(("result", "result:shuffled"), INFO)
+    game.open(Start(inputs=inputs, seed=3, snapshot=snapshot, name="game"))
+    said = []
+    for at in range(0, 9000, 10):
+        for stream, answer in zip(inputs, answers, strict=True):
+            said += game.take(stream, Decision(at, at + 10, answer))
+    return game, said
+
+
+def test_each_block_has_its_condition_its_time_and_every_gesture_equally_often():
+    game, said = in_blocks(("rock", "paper"))
+    outcomes = states(said, "outcome")
+    assert [(o.block, o.condition) for o in outcomes] == [
+        (i, block["condition"]) for i, block in enumerate(BLOCKS, 1) for _ in range(3)
+    ]
+    for block in (1, 2, 3):
+        found = [o for o in outcomes if o.block == block]
+        assert {o.gesture for o in found} == set(RATES_HZ)
+        begins = BLOCKS[block - 1]["start_s"] * 1000
+        assert begins <= min(o.phases["stimulation"] for o in found) <= begins + 150
+        assert max(o.stop for o in found) <= BLOCKS[block - 1]["stop_s"] * 1000
+    assert game.is_over
+
+
+def test_nothing_is_stimulated_in_a_sham_block():
+    _, said = in_blocks(("rock", "paper"))
+    assert len(states(said, "outcome")) == 9
+    assert [m.number for m in said if isinstance(m, Stimulus)] == [1, 2, 3, 7, 8, 9]
+
+
+def test_a_condition_is_answered_by_the_stream_that_is_named_for_it():
+    _, said = in_blocks(("rock", "paper"))
+    found = [(o.condition, o.decoded) for o in states(said, "outcome")]
+    assert set(found) == {("stimulation", "rock"), ("sham", "rock"), ("shuffled", "paper")}
+
+
+def test_a_stream_that_the_game_does_not_read_cannot_decide():
+    with pytest.raises(ConfigError, match="'result:shufled'; did you mean 'result:shuffled'"):
+        in_blocks(("rock", "paper"), decisions={"shuffled": "result:shufled"})
+
+
+def test_each_gesture_may_have_its_own_electrodes():
+    places = {"rock": ("48",), "scissors": ("38",), "paper": ("28", "27")}
+    said = play(opened(electrodes=places))
+    found = {m.meaning: m.electrodes for m in said if isinstance(m, Stimulus)}
+    assert found == places
+
+
+def test_the_last_decision_of_a_response_counts_if_asked_for():
+    at_last = {"most": "rock", "last": "paper"}
+    for which, expected in at_last.items():
+        game, said = opened(answer_is=which), []
+        for at in range(0, 600, 10):
+            is_late = game._phase is Phase.RESPONSE and at + 10 >= game._until
+            said += game.step(Decision(at, at + 10, "paper" if is_late else "rock"))
+        assert states(said, "outcome")[0].decoded == expected
