@@ -20,6 +20,7 @@ app = typer.Typer(
     help="Closed-loop experiments with neuron cultures on multi-electrode arrays.",
 )
 console = Console()
+CONTROLS = places.project_directory() / "config" / "rps-controls.toml"
 
 ExperimentFile = Annotated[
     Path | None, typer.Argument(metavar="[EXPERIMENT]", help="Default: config/rps.toml.")
@@ -61,6 +62,31 @@ def play(
     ready = prepare(experiment, rounds=rounds, seed=seed, file=file, player=player)
     is_done = play_game(ready, console) if file is None else analyse(ready, console)
     raise typer.Exit(0 if is_done else 1)
+
+
+@app.command()
+def calibrate(
+    experiment: ExperimentFile = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the file's.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="Through Redis, in real time.")] = False,
+) -> None:
+    """Train the readout of an experiment on labelled trials, and keep it."""
+    from crepe.experiment_report import run_calibration
+
+    run_calibration(experiment or CONTROLS, seed, live=live, console=console)
+
+
+@app.command()
+def experiment(
+    experiment: ExperimentFile = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the file's.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="Through Redis, in real time.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Calibrate, then try every condition of the file; say how often the answer was right."""
+    from crepe.experiment_report import run_experiment
+
+    run_experiment(experiment or CONTROLS, seed, live=live, as_json=as_json, console=console)
 
 
 @app.command()

@@ -38,6 +38,11 @@ class Calibration(_Table):
     n_trials: PositiveInt = 30  # in each block
     rest_s: NonNegativeFloat = 3.0  # before each block
 
+    @property
+    def total(self) -> int:
+        """All trials."""
+        return self.n_blocks * self.n_trials
+
 
 class Conditions(_Table):
     """`[conditions]`: each is tried in so many blocks, in random order within each round."""
@@ -46,6 +51,11 @@ class Conditions(_Table):
     n_blocks: PositiveInt = 5  # of each condition
     n_trials: PositiveInt = 30  # in each block
     rest_s: NonNegativeFloat = 3.0  # before each block
+
+    @property
+    def total(self) -> int:
+        """All trials."""
+        return len(self.names) * self.n_blocks * self.n_trials
 
 
 def calibration_blocks(table: Calibration, trial_s: float) -> tuple[Block, ...]:

@@ -8,6 +8,8 @@ the runner moves windows between a Flow and Redis, the loop runs a whole experim
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from crepe.actors.actor import Actor, Output, Start
@@ -104,12 +106,16 @@ class Station:
             self._hear(piece)
             return []
         if len(self._clock_inputs) == 1 or not self.actor.merges:
-            return self._window(piece)
+            return self._windows([piece])
         self._queues[piece.stream].append(piece)
         self._reached[piece.stream] = piece.stop
         if piece.is_end:
             self._ended.add(piece.stream)
-        return [out for ready in self._ready() for out in self._window(ready)]
+        outs: list[Out] = []
+        for _, together in groupby(self._ready(), key=attrgetter("stop")):
+            if not self.is_ended:
+                outs += self._windows(list(together))
+        return outs
 
     def _ready(self) -> Iterator[Piece]:
         """The queued windows that no other input can still precede, by sample index."""
@@ -125,25 +131,33 @@ class Station:
                 return
             yield self._queues[stream].popleft()
 
-    def _window(self, piece: Piece) -> list[Out]:
-        if piece.is_end:
-            self._ended.add(piece.stream)
-            return self._finish() if self._ended.issuperset(self._clock_inputs) else []
+    def _windows(self, pieces: Sequence[Piece]) -> list[Out]:
+        """Take the windows of all inputs that end at one sample; what follows from all of them."""
+        is_taken = False
+        for piece in pieces:
+            if piece.is_end:
+                self._ended.add(piece.stream)
+            else:
+                is_taken = self._window(piece) or is_taken
+        outs = self._publish() if is_taken else []
+        if self._ended.issuperset(self._clock_inputs):
+            return outs + self._finish()
+        return outs + self._end() if is_taken and self.actor.is_over else outs
+
+    def _window(self, piece: Piece) -> bool:
+        """Step through a window's messages; whether it was more than to warm up."""
         if piece.stop <= self._first_input and self.actor.merges:
-            return []
+            return False
         self.actor.reached(piece.stream, piece.stop)
         for message in piece.messages:
             self._gather(self.actor.take(piece.stream, message))
         if piece.stop <= self._resumed_at and self.actor.merges:
-            self._forget()  # this window only warmed the state up
-            return []
+            self._forget()
+            return False
         self.position = max(self.position, piece.stop)
         if not self._begun:
             self._begin(piece.start)
-        outs = self._publish()
-        if self.actor.is_over:
-            outs += self._end()
-        return outs
+        return True
 
     def _begin(self, start: int) -> None:
         self._begun = True

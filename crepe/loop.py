@@ -6,7 +6,7 @@ here, so a game that hears a sensor or a person is played by its script.
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,9 +30,23 @@ class Loop:
     ----------
     recordings
         Directory for what `record` writes; by default a temporary one that is removed.
+    kept
+        The streams that stay in the memory store; by default all. An hour of raw samples does
+        not fit into memory.
+    session
+        Its ID, and the recording's name.
     """
 
-    def __init__(self, experiment: Experiment, recordings: Path | None = None) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        recordings: Path | None = None,
+        *,
+        kept: Collection[str] | None = None,
+        session: str = SESSION,
+    ) -> None:
+        self._kept = kept
+        self._session = session
         self.store = MemoryStore(writer="loop")
         self._temporary = None if recordings else tempfile.TemporaryDirectory()
         self._recordings = recordings or Path(self._temporary.name if self._temporary else ".")
@@ -52,7 +66,7 @@ class Loop:
             start = Start(
                 inputs={stream: known[stream] for stream in spec.reads if stream not in OUTSIDE},
                 name=spec.name,
-                session=SESSION,
+                session=self._session,
                 seed=self._experiment.seed,
                 experiment=self._experiment.text,
                 culture=self._experiment.culture.flat(),
@@ -65,7 +79,8 @@ class Loop:
             station = Station(_played_by_script(spec), start, None)
             for stream, info in station.infos.items():
                 known[stream] = info
-                self.store.declare(stream, info)
+                if self._keeps(stream):
+                    self.store.declare(stream, info)
             stations.append(station)
         return stations
 
@@ -90,7 +105,11 @@ class Loop:
 
     def _keep(self, outs: Sequence[Out]) -> None:
         for out in outs:
-            self.store.append([(out.piece.stream, as_entry(out, 0))])
+            if self._keeps(out.piece.stream):
+                self.store.append([(out.piece.stream, as_entry(out, 0))])
+
+    def _keeps(self, stream: str) -> bool:
+        return self._kept is None or stream in self._kept
 
     def actor(self, name: str) -> Actor[object, object]:
         """The opened actor of a name."""

@@ -142,7 +142,7 @@ def play(experiment: Experiment, console: Console) -> bool:
         with running(experiment) as store:
             recording = recording_path()
             _follow(store, score, console, experiment)
-            _drain(store)
+            wait_until_recorded(store)
     except KeyboardInterrupt:
         console.print("interrupted: everything is stopped")
         recording = recording_path()
@@ -196,7 +196,7 @@ def must_run(programs: list[control.Status]) -> None:
         raise CrepeError("supervisord is gone; see var/log/supervisord.log")
 
 
-def _drain(store: Store) -> None:
+def wait_until_recorded(store: Store) -> None:
     """Wait until the recorder has what the game said last; `down` stops the rest in order."""
     if GAME not in store:
         return

@@ -28,11 +28,16 @@ class Session:
     seed: int
 
 
+def new_id(now: datetime | None = None) -> str:
+    """An ID for a session that begins now."""
+    return f"{now or datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
 def begin(experiment: Path, digest: str, seed: int, var: Path | None = None) -> Session:
     """Write the file of a new session of an experiment."""
     now = datetime.now(UTC)
     session = Session(
-        id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        id=new_id(now),
         started_at=now.isoformat(timespec="milliseconds"),
         state=RUNNING,
         experiment_path=str(experiment.absolute()),

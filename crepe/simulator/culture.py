@@ -57,6 +57,7 @@ class Culture:
         self._is_recording = np.array([label != "15" or len(labels) != 60 for label in labels])
         self._place_cells()
         self._wire_cells()
+        self._rng = np.random.default_rng([settings.seed, settings.course])
         n = len(labels)
         t_ms = np.arange(2 * self.block_samples) / self.block_samples
         self._waveform = _spike(t_ms)
@@ -153,12 +154,17 @@ class Culture:
         asked = np.concatenate([by_itself, *self._due.pop(self._now_ms, [])])
         fired: NDArray[np.int64] = np.unique(asked)
         fired = fired[self._now_ms - self._last_ms[fired] >= REFRACTORY_MS]
-        if self._settings.silenced:
+        if self._is_silenced:
             return fired[:0]
         self._last_ms[fired] = self._now_ms
         sets_off = chance[fired] < SYNAPSE_P
         self._later(self._targets[fired][sets_off], self._delay_ms[fired][sets_off])
         return fired
+
+    @property
+    def _is_silenced(self) -> bool:
+        now_s = self._now_ms / 1000
+        return self._settings.silenced or any(a <= now_s < b for a, b in self._settings.silenced_s)
 
     def _background(self) -> NDArray[np.float64]:
         """Thermal noise and slow drift; the reference has little of either."""
@@ -177,7 +183,7 @@ class Culture:
     def _disturb(self, found: NDArray[np.float64]) -> None:
         """Artefact where the amplifiers are open; the baseline where they are protected."""
         self._artefact.add_to(found)
-        if not self._settings.silenced:
+        if not self._is_silenced:
             self._evoked.add_to(found)
         if self._blanked_until.max() <= self._now_ms:
             return

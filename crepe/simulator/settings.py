@@ -20,10 +20,12 @@ class SimulatorSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0)  # the culture: its cells and their wiring
+    course: int = Field(0, ge=0)  # what happens by chance in it; another session, another course
     sampling_rate_hz: PositiveInt = 10_000  # until a client asks for another
     cells_per_electrode: PositiveInt = 4  # chosen
     silenced: bool = False  # no cell fires, as under TTX; noise and artefact stay
+    silenced_s: tuple[tuple[float, float], ...] = ()  # the same from and to a time of its clock
     noise_uv: PositiveFloat = 4.0  # rms on each electrode; a 60MEA has 3 to 5
     scale_uv: PositiveFloat = 0.059605  # per count: 2^-24 V, as MCS headstages give
     impedance_kohm: PositiveFloat = 30.0  # turns a voltage pulse into a current; TiN has 30 to 50

@@ -1,0 +1,25 @@
+"""A control: decisions that follow from nothing but chance."""
+
+import numpy as np
+from pydantic import Field, PrivateAttr
+
+from crepe.actors.actor import Actor, Start
+from crepe.messages import Decision, Spikes
+
+
+class RandomDecision(Actor[Spikes, Decision]):
+    """Each answer equally likely in every window, whatever the culture does.
+
+    The draw follows from the seed and the sample index, so a restart changes nothing.
+    """
+
+    answers: tuple[str, ...] = Field(min_length=2)
+
+    _seed: int = PrivateAttr()
+
+    def open(self, start: Start) -> None:
+        self._seed = start.seed
+
+    def step(self, spikes: Spikes) -> Decision:
+        rng = np.random.default_rng([self._seed, spikes.stop])
+        return Decision(spikes.start, spikes.stop, self.answers[rng.integers(len(self.answers))])

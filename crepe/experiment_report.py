@@ -1,0 +1,94 @@
+"""What `crepe calibrate` and `crepe experiment` show while they run, and print at the end."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from crepe.experiment import Calibrated, Plan, Result, Told, calibrate, compare
+from crepe.experiment_runs import in_process
+from crepe.experiment_runs import live as through_redis
+from crepe.messages import GameState
+
+
+def run_calibration(path: Path, seed: int | None, *, live: bool, console: Console) -> None:
+    """`crepe calibrate`."""
+    plan = Plan(path, seed)
+    run = through_redis if live else in_process
+    with _bar("calibration", plan.calibration_table.total) as told:
+        found = calibrate(plan, run, told)
+    _say_calibrated(found, plan, console)
+    console.print(f"readout: {found.path}", soft_wrap=True)
+
+
+def run_experiment(
+    path: Path, seed: int | None, *, live: bool, as_json: bool, console: Console
+) -> None:
+    """`crepe experiment`."""
+    plan = Plan(path, seed)
+    run = through_redis if live else in_process
+    n_trials = plan.conditions_table.total
+    with _bar("calibration", plan.calibration_table.total) as told:
+        calibrated = calibrate(plan, run, told)
+    if not as_json:
+        _say_calibrated(calibrated, plan, console)
+    with _bar("conditions", n_trials) as told:
+        result = compare(plan, calibrated, run, told)
+    if as_json:
+        print(json.dumps(result.plain()))
+    else:
+        _say_result(result, plan, console)
+
+
+@contextmanager
+def _bar(what: str, total: int) -> Iterator[Told]:
+    """A bar of finished trials on stderr, which leaves stdout to the result."""
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+
+        def told(state: GameState) -> None:
+            if state.phase == "outcome":
+                bar.advance(task)
+
+        yield told
+
+
+def _say_calibrated(found: Calibrated, plan: Plan, console: Console) -> None:
+    console.print(f"{plan.experiment.title}, seed {plan.seed}{_simulated(plan)}", style="bold")
+    console.print(
+        f"calibrated on {found.n_trials} trials in {found.simulated_s:.0f} s; "
+        f"cross-validated accuracy {found.accuracy:.2f}"
+    )
+    answers = found.readout.answers
+    table = Table("shown \\ decoded", *answers, box=None)
+    for answer, row in zip(answers, found.readout.provenance["confusion"], strict=True):
+        table.add_row(answer, *map(str, row))
+    console.print(table)
+
+
+def _say_result(result: Result, plan: Plan, console: Console) -> None:
+    table = Table("condition", "trials", "accuracy", "95 % interval", "p", box=None)
+    for name, found in result.conditions.items():
+        low, high = found.ci95
+        table.add_row(
+            name,
+            str(found.n_trials),
+            f"{found.accuracy:.3f}",
+            f"{low:.3f} to {high:.3f}",
+            f"{found.p_value:.4f}",
+        )
+    console.print(table)
+    chance = 1 / len(result.calibrated.readout.answers)
+    console.print(
+        f"chance {chance:.3f}; p: permutation within blocks; spikes are threshold crossings "
+        f"(multi-unit activity){_simulated(plan)}"
+    )
+
+
+def _simulated(plan: Plan) -> str:
+    return "; SIMULATED culture" if plan.experiment.culture.simulated is not None else ""

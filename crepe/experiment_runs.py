@@ -1,0 +1,66 @@
+"""Runs one session of an experiment to its game's end: in this process, or live through Redis."""
+
+import time
+from collections.abc import Iterator
+
+from crepe import config, places
+from crepe import session as sessions
+from crepe.config import Experiment
+from crepe.errors import CrepeError
+from crepe.experiment import Run, Told
+from crepe.loop import Loop
+from crepe.messages import GameState
+from crepe.play import must_run, recording_path, running, wait_until_recorded
+from crepe.store import Store
+from crepe.supervise import control
+from crepe.trials import GAME, SPIKES
+
+_LOOK_S = 0.1
+
+
+def in_process(experiment: Experiment, told: Told) -> Run:
+    """Run in this process, as fast as it goes; the recording is kept as of any session."""
+    session = sessions.new_id()
+    directory = places.private(places.var_directory() / "recordings")
+    loop = Loop(experiment, directory, kept=(GAME, SPIKES), session=session)
+    try:
+        for messages in loop.steps():
+            for message in messages:
+                if isinstance(message, GameState):
+                    told(message)
+            last = loop.store.last(GAME)
+            if last is not None and last.is_end:
+                break
+    finally:
+        loop.close()
+    return Run(Store(loop.store), session)
+
+
+def live(experiment: Experiment, told: Told) -> Run:
+    """Run under supervisord, through Redis, in real time; read from the recording."""
+    experiment.path = config.save(experiment, places.run_directory() / "experiment.json")
+    with running(experiment) as store:
+        recording = recording_path()
+        for state in _states(store):
+            told(state)
+        wait_until_recorded(store)
+    if recording is None or not recording.is_file():
+        raise CrepeError("no recording: an experiment needs an actor that records its game")
+    return Run(Store(recording), recording.stem)
+
+
+def _states(store: Store) -> Iterator[GameState]:
+    """The game's states as they come, to its end. Raises CrepeError if a program fails."""
+    position = 0
+    while True:
+        if GAME in store:
+            stream = store[GAME]
+            length = len(stream)
+            for message in stream.messages(position, length):
+                if isinstance(message, GameState):
+                    yield message
+            position = length
+            if stream.is_ended:
+                return
+        must_run(control.status())
+        time.sleep(_LOOK_S)

@@ -1,0 +1,127 @@
+"""A trained linear readout: features in, one score per answer out; kept in an HDF5 file."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from crepe.errors import ConfigError
+from crepe.reservoir.features import Window
+from crepe.suggest import suggest
+
+_FORMAT = "crepe readout 1"
+
+
+@dataclass(frozen=True, eq=False)
+class Readout:
+    """Weights, and all that must fit where they are used.
+
+    Attributes
+    ----------
+    weights
+        (n_turns, n_answers, n_features): several sets are used in turn, one per trial or so; only
+        a control has more than one.
+    offset
+        (n_turns, n_answers).
+    mean, scale
+        (n_features,): features are centred and scaled by these first.
+    inverse
+        (n_features, n_features): inverse of the regularised second moments of the scaled features
+        it was trained on; adaptation goes on from there.
+    provenance
+        Where it comes from: session, seed, settings, versions, confusion matrix.
+    """
+
+    answers: tuple[str, ...]
+    labels: tuple[str, ...]  # of the electrodes
+    sampling_rate_hz: float
+    window: Window
+    weights: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    inverse: NDArray[np.float64]
+    provenance: Mapping[str, Any]
+
+    def scaled(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Features as the weights expect them."""
+        result: NDArray[np.float64] = (features - self.mean) / self.scale
+        return result
+
+    def scores(self, features: NDArray[np.float64], turn: int = 0) -> NDArray[np.float64]:
+        """(n_answers,): the higher, the more like the answer."""
+        k = turn % len(self.weights)
+        result: NDArray[np.float64] = self.weights[k] @ self.scaled(features) + self.offset[k]
+        return result
+
+    def check(self, labels: Sequence[str], sampling_rate_hz: float, window: Window) -> None:
+        """Raise ConfigError unless it was trained on such an array, sampled and seen like this."""
+        if tuple(labels) != self.labels:
+            other = sorted(set(labels) ^ set(self.labels))
+            what = f"they differ in {', '.join(other[:5])}" if other else "in another order"
+            raise ConfigError(
+                f"the readout was trained on {len(self.labels)} electrodes, "
+                f"the array has {len(labels)}: {what}"
+            )
+        if sampling_rate_hz != self.sampling_rate_hz:
+            raise ConfigError(
+                f"the readout was trained at {self.sampling_rate_hz:g} Hz, "
+                f"the array is sampled at {sampling_rate_hz:g} Hz"
+            )
+        for name, found in self.window:
+            if getattr(window, name) != found:
+                asked = getattr(window, name)
+                raise ConfigError(
+                    f"{name}: {asked!r} in the experiment, the readout was trained with {found!r}"
+                )
+
+    def save(self, path: Path) -> Path:
+        """Write the file, whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        partial = path.with_name(f".{path.name}.partial")
+        with h5py.File(partial, "w") as file:
+            file.attrs["format"] = _FORMAT
+            file.attrs["about"] = json.dumps(
+                {
+                    "answers": self.answers,
+                    "labels": self.labels,
+                    "sampling_rate_hz": self.sampling_rate_hz,
+                    "window": self.window.model_dump(),
+                    "provenance": self.provenance,
+                }
+            )
+            for name in ("weights", "offset", "mean", "scale", "inverse"):
+                file.create_dataset(name, data=getattr(self, name), compression="gzip")
+        partial.replace(path)
+        return path
+
+
+def load(path: Path) -> Readout:
+    """Read a readout's file. Raises ConfigError: missing, or no such file."""
+    if not path.is_file():
+        near = suggest(path.name, [f.name for f in path.parent.glob("*.h5")])
+        raise ConfigError(f"{path}: no such readout{near}; `crepe calibrate` makes one")
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs.get("format") != _FORMAT:
+                raise ConfigError(f"{path}: HDF5, but not a readout that CREPE can read")
+            about = json.loads(file.attrs["about"])
+            arrays = {
+                name: np.asarray(file[name][()], np.float64)
+                for name in ("weights", "offset", "mean", "scale", "inverse")
+            }
+    except (OSError, KeyError, ValueError) as error:
+        raise ConfigError(f"{path}: not a readout: {error}") from error
+    return Readout(
+        tuple(about["answers"]),
+        tuple(about["labels"]),
+        float(about["sampling_rate_hz"]),
+        Window(**about["window"]),
+        **arrays,
+        provenance=about["provenance"],
+    )

@@ -1,0 +1,148 @@
+"""Training a readout: ridge regression on labelled trials, judged by cross-validation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import Ridge, RidgeClassifierCV
+from sklearn.metrics import confusion_matrix
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from crepe.errors import ConfigError
+from crepe.reservoir.features import Window
+from crepe.reservoir.readout import Readout
+
+ALPHAS = tuple(10.0**k for k in range(-1, 5))
+"""Regularisations that are tried, within each fold."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trials:
+    """Labelled trials of one array.
+
+    Attributes
+    ----------
+    features
+        (n_trials, n_features), as `Window.features` gives them.
+    gesture
+        What was stimulated in each trial.
+    block
+        The block of each trial; folds and permutations keep to blocks.
+    """
+
+    features: NDArray[np.float64]
+    gesture: NDArray[np.str_]
+    block: NDArray[np.int64]
+    labels: tuple[str, ...]  # of the electrodes
+    sampling_rate_hz: float
+    window: Window
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """What cross-validation found: every trial was decoded by a readout that had not seen its
+    block."""
+
+    accuracy: float
+    answers: tuple[str, ...]
+    confusion: NDArray[np.int64]  # (shown, decoded), in the order of `answers`
+
+
+def validate(trials: Trials) -> Validation:
+    """Leave out one block after the other; scaling and regularisation are fitted in each fold."""
+    _check(trials)
+    decoded = cross_val_predict(
+        make_pipeline(StandardScaler(), RidgeClassifierCV(ALPHAS)),
+        trials.features,
+        trials.gesture,
+        groups=trials.block,
+        cv=LeaveOneGroupOut(),
+    )
+    answers = tuple(np.unique(trials.gesture).tolist())
+    confusion = confusion_matrix(trials.gesture, decoded, labels=answers)
+    return Validation(float(np.mean(decoded == trials.gesture)), answers, confusion)
+
+
+def train(trials: Trials, about: Mapping[str, Any]) -> Readout:
+    """A readout of all trials; `about` goes into its provenance, with the validation."""
+    found = validate(trials)
+    scaler = StandardScaler().fit(trials.features)
+    scaled = scaler.transform(trials.features)
+    alpha = float(RidgeClassifierCV(ALPHAS).fit(scaled, trials.gesture).alpha_)
+    provenance = {
+        **about,
+        "n_trials": len(trials.gesture),
+        "n_blocks": len(np.unique(trials.block)),
+        "accuracy": found.accuracy,
+        "confusion": found.confusion.tolist(),
+        "alpha": alpha,
+        "versions": {name: version(name) for name in ("crepe", "numpy", "scikit-learn")},
+    }
+    return _fitted(trials, scaler, alpha, [trials.gesture], provenance)
+
+
+def shuffled(trials: Trials, readout: Readout, n_turns: int, seed: int) -> Readout:
+    """A control: trained in the same way, but labels were permuted within each block, anew for
+    each of `n_turns` sets of weights."""
+    rng = np.random.default_rng([seed, n_turns])
+    scaler = StandardScaler().fit(trials.features)
+    gestures = [permuted(trials.gesture, trials.block, rng) for _ in range(n_turns)]
+    provenance = {**readout.provenance, "labels_permuted": n_turns}
+    return _fitted(trials, scaler, float(readout.provenance["alpha"]), gestures, provenance)
+
+
+def permuted(
+    values: NDArray[Any], block: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[Any]:
+    """The values in random order within each block."""
+    order = np.lexsort((rng.random(len(values)), block))
+    result = np.empty_like(values)
+    result[np.argsort(block, kind="stable")] = values[order]
+    return result
+
+
+def _fitted(
+    trials: Trials,
+    scaler: StandardScaler,
+    alpha: float,
+    gestures: Sequence[NDArray[np.str_]],
+    provenance: Mapping[str, Any],
+) -> Readout:
+    answers = np.unique(trials.gesture)
+    scaled = scaler.transform(trials.features)
+    targets = np.stack([np.where(g[:, None] == answers, 1.0, -1.0) for g in gestures], axis=1)
+    ridge = Ridge(alpha).fit(scaled, targets.reshape(len(scaled), -1))
+    moments = scaled.T @ scaled + alpha * np.eye(scaled.shape[1])
+    shape = (len(gestures), len(answers))
+    return Readout(
+        tuple(answers.tolist()),
+        trials.labels,
+        trials.sampling_rate_hz,
+        trials.window,
+        ridge.coef_.reshape(*shape, -1),
+        ridge.intercept_.reshape(shape),
+        scaler.mean_,
+        scaler.scale_,
+        np.linalg.inv(moments),
+        provenance,
+    )
+
+
+def _check(trials: Trials) -> None:
+    n_blocks = len(np.unique(trials.block))
+    if n_blocks < 2:
+        raise ConfigError(f"calibration: {n_blocks} blocks of trials, must be at least 2")
+    answers, counts = np.unique(trials.gesture, return_counts=True)
+    if len(answers) < 2:
+        raise ConfigError(f"calibration: trials of {', '.join(answers)} only, must be 2 gestures")
+    if counts.min() < n_blocks:
+        least = answers[counts.argmin()]
+        raise ConfigError(
+            f"calibration: {counts.min()} trials of {least!r} in {n_blocks} blocks, "
+            "must be at least one per block"
+        )
