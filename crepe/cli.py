@@ -26,6 +26,11 @@ ExperimentFile = Annotated[
     Path | None, typer.Argument(metavar="[EXPERIMENT]", help="Default: config/rps.toml.")
 ]
 
+Live = Annotated[
+    bool, typer.Option("--live", help="Through Redis in real time, not in this process.")
+]
+InLockstep = Annotated[bool, typer.Option("--lockstep", help="Through Redis, as fast as it goes.")]
+
 
 def main() -> None:
     """Run a command; what CREPE refuses to do is one line and exit status 1."""
@@ -68,25 +73,29 @@ def play(
 def calibrate(
     experiment: ExperimentFile = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the file's.")] = None,
-    live: Annotated[bool, typer.Option("--live", help="Through Redis, in real time.")] = False,
+    live: Live = False,
+    lockstep: InLockstep = False,
 ) -> None:
     """Train the readout of an experiment on labelled trials, and keep it."""
-    from crepe.experiment_report import run_calibration
+    from crepe.experiment_report import How, run_calibration
 
-    run_calibration(experiment or CONTROLS, seed, live=live, console=console)
+    how = How.LIVE if live else How.LOCKSTEP if lockstep else How.PROCESS
+    run_calibration(experiment or CONTROLS, seed, how, console)
 
 
 @app.command()
 def experiment(
     experiment: ExperimentFile = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the file's.")] = None,
-    live: Annotated[bool, typer.Option("--live", help="Through Redis, in real time.")] = False,
+    live: Live = False,
+    lockstep: InLockstep = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Calibrate, then try every condition of the file; say how often the answer was right."""
-    from crepe.experiment_report import run_experiment
+    from crepe.experiment_report import How, run_experiment
 
-    run_experiment(experiment or CONTROLS, seed, live=live, as_json=as_json, console=console)
+    how = How.LIVE if live else How.LOCKSTEP if lockstep else How.PROCESS
+    run_experiment(experiment or CONTROLS, seed, how, console, as_json=as_json)
 
 
 @app.command()

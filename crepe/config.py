@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, field_validator
 
 from crepe import places
+from crepe.actors.actor import Source
 from crepe.actors.stimulate import Stimulate
 from crepe.conditions import Calibration, Conditions
 from crepe.errors import ConfigError
@@ -139,6 +140,7 @@ class Experiment:
         self.actors = check_wiring(_actors(path, tables), str(path))
         self._check_chains()
         self._check_sensor()
+        self._check_lockstep()
 
     @property
     def digest(self) -> str:
@@ -164,11 +166,17 @@ class Experiment:
         )
 
     @property
+    def lockstep_s(self) -> float | None:
+        """How far those who ask for stimuli may be behind simulated time; None: real time."""
+        return self.culture.simulated.lockstep_s if self.culture.simulated else None
+
+    @property
     def programs(self) -> tuple[Program, ...]:
         """What supervisord runs, in order of start."""
-        tables = {"culture": self.culture.simulated, "sensor": self.sensor, "hand": self.hand}
+        server = None if self.lockstep_s else self.culture.simulated
+        tables = {"culture": server, "sensor": self.sensor, "hand": self.hand}
         names = ["redis", *(name for name, table in tables.items() if table is not None)]
-        names += ["watchdog"] if self.can_stimulate else []
+        names += ["watchdog"] if self.can_stimulate and not self.lockstep_s else []
         programs = [Program(name, _FIXED[name]) for name in names]
         of_chains = {name for chain in self.chains.values() for name in chain}
         for name, actor in self.actors.items():
@@ -198,6 +206,20 @@ class Experiment:
                 if actor in seen:
                     raise ConfigError(f"{place}: {actor!r} is in [chains.{seen[actor]}] already")
                 seen[actor] = name
+
+    def _check_lockstep(self) -> None:
+        """Raise ConfigError unless both halves of a simulated instrument share a process, and no
+        stimulus is due before time has waited for it."""
+        if self.lockstep_s is None:
+            return
+        place = f"{self.path}: [culture.simulated] lockstep_s: {self.lockstep_s:g} s"
+        ends = [n for n, a in self.actors.items() if issubclass(a.kind, Source | Stimulate)]
+        if not any(set(ends) <= set(chain) for chain in self.chains.values()):
+            raise ConfigError(f"{place}, but no [chains.NAME] holds {' and '.join(ends)}")
+        for name, actor in self.actors.items():
+            delay_s = getattr(actor.make(), "delay_s", None)
+            if delay_s is not None and delay_s < self.lockstep_s:
+                raise ConfigError(f"{place}, more than [actors.{name}] delay_s: {delay_s:g} s")
 
     def _check_sensor(self) -> None:
         """Raise ConfigError for a player that nobody can hear, or a door without results."""
@@ -244,7 +266,8 @@ def load(
     path
         Default: `config/rps.toml` of the project.
     changes
-        Values that replace the file's, by dotted name: {"actors.game.n_trials": 5}.
+        Values that replace the file's, by dotted name: {"actors.game.n_trials": 5}; None
+        leaves out what the file has.
     only
         Load the actors of this program only, and trust the rest of the file: for a program that
         supervisord starts, after the whole has been checked.
@@ -285,4 +308,7 @@ def _change(table: dict[str, Any], name: str, value: Any, path: Path) -> None:
         if not isinstance(table.get(parent), dict):
             raise ConfigError(f"{path}: cannot set {name}: there is no table [{parent}]")
         table = table[parent]
-    table[last] = value
+    if value is None:
+        table.pop(last, None)
+    else:
+        table[last] = value

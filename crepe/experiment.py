@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from crepe import config, places
+from crepe.actors.actor import Source
 from crepe.actors.game import Game
 from crepe.actors.readout import LinearReadout
+from crepe.actors.stimulate import Stimulate
 from crepe.conditions import (
     SILENCED,
     Block,
@@ -100,7 +102,7 @@ def versions() -> dict[str, str]:
 class Plan:
     """An experiment file, and the sessions that `[calibration]` and `[conditions]` ask for."""
 
-    def __init__(self, path: Path, seed: int | None = None) -> None:
+    def __init__(self, path: Path, seed: int | None = None, *, in_lockstep: bool = False) -> None:
         self._path = path
         self._changes: dict[str, Any] = {}
         if seed is not None:
@@ -110,7 +112,11 @@ class Plan:
             self._changes["culture.simulated.seed"] = seed
         self.seed = self.experiment.seed
         self._game = self._only(Game)
-        self._trial_s = _made(self._game).trial_s
+        made = self._game.make()
+        assert isinstance(made, Game)
+        self._trial_s = made.trial_s
+        if in_lockstep:
+            self._changes |= self._lockstep(made.delay_s)
 
     @property
     def calibration_table(self) -> Calibration:
@@ -185,17 +191,27 @@ class Plan:
                 )
         raise ConfigError(f"{self._path}: nobody writes {stream!r}")
 
+    def _lockstep(self, delay_s: float) -> dict[str, Any]:
+        """What makes the programs wait for each other and not for the clock."""
+        if self.experiment.culture.simulated is None:
+            raise ConfigError(
+                f"{self._path}: no [culture.simulated]; a living culture has its pace"
+            )
+        ends = [
+            name
+            for name, actor in self.experiment.actors.items()
+            if issubclass(actor.kind, Source | Stimulate)
+        ]
+        return {
+            "culture.simulated.lockstep_s": delay_s,
+            "chains": {"instrument": {"actors": ends}},
+        }
+
     def _only(self, kind: type) -> ActorSpec:
         found = [a for a in self.experiment.actors.values() if issubclass(a.kind, kind)]
         if len(found) != 1:
             raise ConfigError(f"{self._path}: {len(found)} games, must be one to experiment with")
         return found[0]
-
-
-def _made(spec: ActorSpec) -> Game:
-    made = spec.make()
-    assert isinstance(made, Game)
-    return made
 
 
 def calibrate(plan: Plan, run: Runs, told: Told) -> Calibrated:

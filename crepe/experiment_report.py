@@ -3,22 +3,34 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from crepe.experiment import Calibrated, Plan, Result, Told, calibrate, compare
-from crepe.experiment_runs import in_process
-from crepe.experiment_runs import live as through_redis
+from crepe.experiment import Calibrated, Plan, Result, Runs, Told, calibrate, compare
+from crepe.experiment_runs import in_process, live
 from crepe.messages import GameState
 
 
-def run_calibration(path: Path, seed: int | None, *, live: bool, console: Console) -> None:
+class How(StrEnum):
+    """Where an experiment runs."""
+
+    PROCESS = "process"  # in this process, as fast as it goes
+    LIVE = "live"  # under supervisord, through Redis, in real time
+    LOCKSTEP = "lockstep"  # the same as fast as it goes, a simulated culture only
+
+
+def _prepare(path: Path, seed: int | None, how: How) -> tuple[Plan, Runs]:
+    plan = Plan(path, seed, in_lockstep=how is How.LOCKSTEP)
+    return plan, in_process if how is How.PROCESS else live
+
+
+def run_calibration(path: Path, seed: int | None, how: How, console: Console) -> None:
     """`crepe calibrate`."""
-    plan = Plan(path, seed)
-    run = through_redis if live else in_process
+    plan, run = _prepare(path, seed, how)
     with _bar("calibration", plan.calibration_table.total) as told:
         found = calibrate(plan, run, told)
     _say_calibrated(found, plan, console)
@@ -26,11 +38,10 @@ def run_calibration(path: Path, seed: int | None, *, live: bool, console: Consol
 
 
 def run_experiment(
-    path: Path, seed: int | None, *, live: bool, as_json: bool, console: Console
+    path: Path, seed: int | None, how: How, console: Console, *, as_json: bool
 ) -> None:
     """`crepe experiment`."""
-    plan = Plan(path, seed)
-    run = through_redis if live else in_process
+    plan, run = _prepare(path, seed, how)
     n_trials = plan.conditions_table.total
     with _bar("calibration", plan.calibration_table.total) as told:
         calibrated = calibrate(plan, run, told)

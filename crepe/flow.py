@@ -18,7 +18,7 @@ from crepe.store import codec
 from crepe.store.contract import Entry
 from crepe.wiring import OUTSIDE, ActorSpec
 
-_CHECKPOINT_S = 0.25  # a sparse actor says at least so often how far it is
+CHECKPOINT_S = 0.25  # a sparse actor says at least so often how far it is
 
 
 class Piece(NamedTuple):
@@ -54,8 +54,15 @@ class Resume(NamedTuple):
 class Station:
     """One opened actor: merges its inputs, keeps its position, forms its output windows."""
 
-    def __init__(self, spec: ActorSpec, start: Start, resume: Resume | None) -> None:
+    def __init__(
+        self,
+        spec: ActorSpec,
+        start: Start,
+        resume: Resume | None,
+        checkpoint_s: float = CHECKPOINT_S,
+    ) -> None:
         self.spec = spec
+        self._checkpoint_s = checkpoint_s
         self.actor: Actor[Any, Any] = spec.make()
         self.actor.open(start)
         self.is_ended = resume is not None and resume.is_ended
@@ -90,7 +97,7 @@ class Station:
         for kind, stream in self.spec.writes.items():
             longest = about.longest_samples
             if self.actor.is_sparse:
-                longest += int(_CHECKPOINT_S * self._rate_hz) + 1
+                longest += int(self._checkpoint_s * self._rate_hz) + 1
             values = {name: getattr(about, name) for name in StreamInfo.__slots__}
             values |= {"message": codec.type_name(kind), "longest_samples": longest}
             infos[stream] = StreamInfo(**{**values, "session": start.session, "writer": ""})
@@ -223,7 +230,7 @@ class Station:
     def _sparse(self, stream: str, messages: list[Message]) -> list[Piece]:
         """One window up to the present position, if something was said or it is time."""
         have = self._stops[stream]
-        is_due = self.position - have >= _CHECKPOINT_S * self._rate_hz
+        is_due = self.position - have >= self._checkpoint_s * self._rate_hz
         if self.position <= have or not (messages or is_due):
             return []  # what was said in this very window goes out with the next
         start = max(have, self.position - self._infos[stream].longest_samples)

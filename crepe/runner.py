@@ -14,11 +14,12 @@ from types import FrameType
 
 from crepe.actors.actor import Sink, Source, Start
 from crepe.config import Experiment
-from crepe.flow import Flow, Out, Piece, Resume, Station, as_entry
+from crepe.flow import CHECKPOINT_S, Flow, Out, Piece, Resume, Station, as_entry
 from crepe.heartbeat import Heartbeat
-from crepe.hw.instrument import EndOfData
+from crepe.hw.instrument import EndOfData, open_recorder, open_stimulator
 from crepe.messages import StreamInfo
 from crepe.parent import watch_parent
+from crepe.simulator.lockstep import Lockstep
 from crepe.store import codec
 from crepe.store.contract import Cursor, Entry, Said, StreamStore
 from crepe.wiring import OUTSIDE, ActorSpec
@@ -77,6 +78,8 @@ class Runner:
         self._cursors: dict[str, Cursor] = {}
         self._infos: dict[str, StreamInfo] = {}
         self._keepers: list[tuple[str, Sink[object, object]]] = []
+        simulated = experiment.culture.simulated
+        self._lockstep = Lockstep(simulated) if simulated and simulated.lockstep_s else None
 
     def run(self) -> None:
         """Until SIGTERM, SIGINT, or the end of the session."""
@@ -106,14 +109,15 @@ class Runner:
     # Opening
 
     def _open(self) -> Flow:
-        self._wait_for_inputs()
         resumes = {spec.name: self._resume(spec) for spec in self._specs}
         stations: list[Station] = []
-        known = dict(self._infos)
+        known: dict[str, StreamInfo] = {}
+        checkpoint_s = CHECKPOINT_S if self._lockstep is None else 0.0
         for spec in self._specs:
-            station = Station(
-                spec, self._start(spec, known, resumes[spec.name]), resumes[spec.name]
-            )
+            self._wait_for_inputs(spec)
+            known.update(self._infos)
+            resume = resumes[spec.name]
+            station = Station(spec, self._start(spec, known, resume), resume, checkpoint_s)
             known.update(station.infos)
             stations.append(station)
             for stream in self._published.intersection(spec.writes.values()):
@@ -140,11 +144,14 @@ class Runner:
             experiment=self._experiment.text,
             culture=self._experiment.culture.flat(),
             recordings=self._recordings,
+            open_recorder=self._lockstep.open_recorder if self._lockstep else open_recorder,
+            open_stimulator=self._lockstep.open_stimulator if self._lockstep else open_stimulator,
         )
 
-    def _wait_for_inputs(self) -> None:
-        clocks = [stream for stream in self._inputs if stream not in OUTSIDE]
-        for stream in clocks:
+    def _wait_for_inputs(self, spec: ActorSpec) -> None:
+        for stream in self._inputs:
+            if stream in OUTSIDE or stream not in spec.reads or stream in self._infos:
+                continue
             self._heartbeat.say(f"waiting for {stream}")
             while (info := self._store.info(stream)) is None or info.session != self._session:
                 self._look(has_begun=False)
@@ -218,6 +225,8 @@ class Runner:
     def _run_source(self, flow: Flow, source: Station) -> None:
         while not source.is_ended:
             self._look()
+            if self._lockstep is not None and not self._may_go_on(flow, source):
+                continue
             began_s = time.perf_counter()
             try:
                 outs = source.read(_BLOCK_S)
@@ -227,6 +236,21 @@ class Runner:
                 self._publish(flow.spread(outs))
                 self._heartbeat.reached(source.position, time.perf_counter() - began_s)
         self._idle(source.position)
+
+    def _may_go_on(self, flow: Flow, source: Station) -> bool:
+        """In lock-step: whether all that may still be asked for is due later than the next two
+        segments; if not, take what comes. With the last who asks, time ends."""
+        clocks = [at for at in self._cursors.values() if isinstance(at, int)]
+        if not clocks:
+            self._publish(flow.spread(source.finish()))
+            return False
+        (info,) = source.infos.values()
+        lead = round((self._experiment.lockstep_s or 0) * info.sampling_rate_hz)
+        if source.position + 2 * info.segment_samples <= min(clocks) + lead:
+            return True
+        for stream, item in self._store.wait(self._cursors, _BLOCK_S):
+            self._publish(flow.push(self._piece(stream, item)))
+        return False
 
     def _run_reader(self, flow: Flow) -> None:
         heard_s = time.monotonic()

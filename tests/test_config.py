@@ -169,3 +169,29 @@ def test_a_simulated_culture_has_no_species():
         None, {"culture.species": "Rattus norvegicus", "culture.medium": "BrainPhys"}
     )
     assert found.culture.flat() == {"id": "simulated", "medium": "BrainPhys"}
+
+
+LOCKSTEP = {
+    "culture.simulated.lockstep_s": 0.05,
+    "chains": {"instrument": {"actors": ["acquire", "stimulate"]}},
+    "hand": None,
+    "actors.game.player": "script",
+}
+
+
+def test_in_lockstep_the_simulated_instrument_has_no_programs_of_its_own():
+    names = {program.name for program in config.load(None, LOCKSTEP).programs}
+    assert "instrument" in names
+    assert not names & {"culture", "watchdog", "acquire", "stimulate"}
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"chains": {}}, "no .chains.NAME. holds acquire and stimulate"),
+        ({"culture.simulated.lockstep_s": 0.2}, "more than .actors.game. delay_s: 0.05 s"),
+    ],
+)
+def test_lockstep_that_cannot_be_kept_is_refused(change, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        config.load(None, {**LOCKSTEP, **change})

@@ -32,6 +32,10 @@ class SimulatorSettings(BaseModel):
     firmware: Firmware = Firmware.LAB
     quirks: frozenset[Quirk] = frozenset()  # oddities of MEAME; see crepe/simulator/quirks.py
 
+    lockstep_s: PositiveFloat | None = None
+    """Time goes as fast as it can and waits, so that who asks for stimuli is never more than this
+    behind; no game's `delay_s` may be shorter. None: real time."""
+
     host: str = "127.0.0.1"
     http_port: int = Field(8888, ge=0, le=65535)
     data_port: int = Field(12340, ge=0, le=65535)

@@ -1,0 +1,104 @@
+"""The linear readout: the same decisions however the spikes were cut, and none without a file."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crepe.actors.actor import Start
+from crepe.actors.chance import RandomDecision
+from crepe.actors.readout import LinearReadout
+from crepe.errors import ConfigError
+from crepe.messages import Spikes, StreamInfo
+from crepe.reservoir.features import Window
+from crepe.reservoir.readout import Readout
+
+RATE_HZ = 1000.0
+LABELS = ("12", "13", "14")
+INFO = StreamInfo("Spikes", RATE_HZ, LABELS)
+WINDOW = {"window_s": 0.2, "bin_s": 0.1}
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    """Each answer's electrode has the weight 1; a second set of weights has them turned."""
+    weights = np.repeat(np.eye(3), 2, axis=1)
+    readout = Readout(
+        ("paper", "rock", "scissors"),
+        LABELS,
+        RATE_HZ,
+        Window(**WINDOW),
+        np.stack([weights, np.roll(weights, 1, axis=0)]),
+        np.zeros((2, 3)),
+        np.zeros(6),
+        np.ones(6),
+        np.eye(6),
+        {},
+    )
+    return readout.save(tmp_path_factory.mktemp("readouts") / "r.h5")
+
+
+def opened(readout="", info=INFO, **more):
+    actor = LinearReadout(readout=str(readout), window=WINDOW, **more)
+    actor.open(Start(inputs={"data:spikes": info}, name="decode"))
+    return actor
+
+
+def spikes(start, stop, found=()):
+    channel, sample = np.array(sorted(found, key=lambda s: s[1]), int).reshape(-1, 2).T
+    return Spikes(start, stop, channel.astype(np.int32), sample, np.zeros(len(found), np.float32))
+
+
+def test_the_answer_is_the_one_whose_electrodes_fired(path):
+    decision = opened(path, turn_s=10).step(spikes(0, 100, [(1, 10), (1, 20), (0, 30)]))
+    assert decision.value == "rock"
+    assert decision.scores == pytest.approx({"paper": 1.0, "rock": 2**0.5, "scissors": 0.0})
+
+
+def test_spikes_older_than_the_window_are_forgotten(path):
+    actor = opened(path, turn_s=10)
+    actor.step(spikes(0, 100, [(1, 10), (1, 20)]))
+    assert actor.step(spikes(100, 221, [(2, 150)])).value == "scissors"
+
+
+def test_several_sets_of_weights_take_turns(path):
+    actor = opened(path, turn_s=0.1)
+    found = [actor.step(spikes(at, at + 100, [(1, at + 50)])).value for at in (0, 100, 200, 300)]
+    assert found[0] == found[2] != found[1] == found[3]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 599)), max_size=40),
+    st.sets(st.integers(1, 599), max_size=8),
+)
+def test_decisions_do_not_depend_on_how_the_spikes_were_cut(path, found, cuts):
+    def decided(edges):
+        actor = opened(path)
+        for start, stop in pairwise(edges):
+            said = actor.step(spikes(start, stop, [s for s in found if start <= s[1] < stop]))
+        return said.scores
+
+    assert decided([0, *sorted(cuts), 600]) == decided([0, 600])
+
+
+def test_without_a_readout_nothing_is_decided():
+    assert opened().step(spikes(0, 100, [(1, 10)])).value is None
+
+
+def test_a_readout_of_another_array_is_refused(path):
+    with pytest.raises(ConfigError, match=r"decode readout .*r\.h5: .* they differ in 14, 15"):
+        opened(path, StreamInfo("Spikes", RATE_HZ, ("12", "13", "15")))
+
+
+def test_chance_gives_each_answer_equally_often_and_again_after_a_restart():
+    def said():
+        actor = RandomDecision(answers=("paper", "rock", "scissors"))
+        actor.open(Start(inputs={"data:spikes": INFO}, seed=4))
+        return [actor.step(spikes(at, at + 10)).value for at in range(0, 9000, 10)]
+
+    assert said() == said()
+    counts = np.unique(said(), return_counts=True)[1]
+    assert counts.min() > 250

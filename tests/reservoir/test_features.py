@@ -1,0 +1,46 @@
+"""What the readout sees: counts by electrode and time, the same however they came."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from crepe.reservoir.features import Window
+
+WINDOW = Window(window_s=0.3, bin_s=0.1, n_history=2)
+RATE_HZ, N_CHANNELS = 1000.0, 3
+
+
+def counted(spikes, stop=1000):
+    """Counts, not their roots, of (channel, sample) pairs."""
+    channel, sample = np.array(spikes, int).reshape(-1, 2).T
+    return WINDOW.features(channel, sample, stop, N_CHANNELS, RATE_HZ) ** 2
+
+
+def test_bins_go_back_from_the_newest_sample_and_history_from_the_oldest_window():
+    found = counted(
+        [(0, 999), (0, 900), (0, 899), (2, 700), (1, 699), (1, 400), (1, 399), (1, 100)]
+    )
+    bins, history = found[:9].reshape(3, 3), found[9:].reshape(2, 3)
+    assert bins == pytest.approx(np.array([[0, 1, 2], [0, 0, 0], [1, 0, 0]]))
+    assert history == pytest.approx(np.array([[0, 2, 0], [0, 2, 0]]))
+
+
+def test_what_is_not_in_the_span_does_not_count():
+    assert counted([(0, 99), (0, 1000), (1, -5)]).sum() == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1100)), max_size=60))
+def test_every_spike_of_the_span_counts_once_in_its_channel(spikes):
+    found = counted(spikes)
+    inside = [(c, s) for c, s in spikes if 100 <= s < 1000]
+    assert found.sum() == pytest.approx(len(inside))
+    by_channel = found[:9].reshape(3, 3).sum(axis=1) + found[9:].reshape(2, 3).sum(axis=0)
+    assert by_channel == pytest.approx([sum(c == k for c, _ in inside) for k in range(3)])
+    assert len(found) == WINDOW.n_features(N_CHANNELS)
+
+
+def test_bins_must_divide_the_window():
+    with pytest.raises(ValidationError, match=r"0\.07 s, must divide the window of 0\.3 s"):
+        Window(window_s=0.3, bin_s=0.07)

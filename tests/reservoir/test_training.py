@@ -1,0 +1,127 @@
+"""Training: what can be told apart is, what cannot is not, and files that do not fit are refused."""
+
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+
+from crepe.errors import ConfigError
+from crepe.reservoir.features import Window
+from crepe.reservoir.readout import load
+from crepe.reservoir.training import Trials, permuted, shuffled, train, validate
+
+LABELS = tuple("abcdefgh")
+WINDOW = Window(window_s=0.2, bin_s=0.1)
+
+
+def trials(effect=2.0, n_blocks=5, n=30, seed=0):
+    """Counts of 8 electrodes in 2 bins; each of three gestures excites other electrodes."""
+    rng = np.random.default_rng(seed)
+    gesture = np.array(
+        [rng.permutation(np.resize(["paper", "rock", "scissors"], n)) for _ in range(n_blocks)]
+    ).ravel()
+    which = np.searchsorted(["paper", "rock", "scissors"], gesture)
+    rates = np.ones((len(gesture), 16))
+    for k in range(3):
+        rates[which == k, 4 * k : 4 * k + 4] += effect
+    counts = rng.poisson(rates)
+    block = np.repeat(np.arange(1, n_blocks + 1), n)
+    return Trials(np.sqrt(counts), gesture, block, LABELS, 1000.0, WINDOW)
+
+
+def right(readout, found, turn=0):
+    decoded = [readout.answers[int(np.argmax(readout.scores(x, turn)))] for x in found.features]
+    return np.mean(np.array(decoded) == found.gesture)
+
+
+def test_gestures_that_differ_are_told_apart_in_trials_that_were_not_trained_on():
+    readout = train(trials(), {})
+    assert right(readout, trials(seed=1)) > 0.85
+    assert readout.provenance["accuracy"] > 0.8
+
+
+def test_cross_validation_finds_nothing_where_there_is_nothing():
+    assert abs(validate(trials(effect=0.0)).accuracy - 1 / 3) < 0.12
+
+
+def test_cross_validation_counts_every_trial_in_the_confusion_matrix():
+    found = validate(trials())
+    assert found.confusion.sum(axis=1).tolist() == [50, 50, 50]
+    assert np.trace(found.confusion) / 150 == pytest.approx(found.accuracy)
+
+
+def test_folds_keep_to_blocks():
+    """A feature that gives the trial away only within its own block must be of no use."""
+    found = trials(effect=0.0, n_blocks=3, n=30)
+    which = np.searchsorted(["paper", "rock", "scissors"], found.gesture)
+    shift = (which + found.block) % 3  # in each block another feature stands for another gesture
+    features = np.hstack([found.features, 5 * np.eye(3)[shift]])
+    assert validate(replace(found, features=features)).accuracy < 0.45
+
+
+def test_readouts_of_permuted_labels_decode_at_chance_on_average():
+    found = trials()
+    control = shuffled(found, train(found, {}), 40, seed=1)
+    assert len(control.weights) == 40
+    test = trials(seed=1)
+    assert abs(np.mean([right(control, test, turn) for turn in range(40)]) - 1 / 3) < 0.1
+
+
+def test_permuting_keeps_the_labels_of_each_block():
+    found = trials()
+    changed = permuted(found.gesture, found.block, np.random.default_rng(1))
+    assert (changed != found.gesture).any()
+    for block in np.unique(found.block):
+        kept = [sorted(values[found.block == block]) for values in (changed, found.gesture)]
+        assert kept[0] == kept[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"block": np.ones(150, int)}, "1 blocks of trials, must be at least 2"),
+        ({"gesture": np.full(150, "rock")}, "rock only, must be 2 gestures"),
+    ],
+)
+def test_trials_that_cannot_be_validated_are_refused(change, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        train(replace(trials(), **change), {})
+
+
+def test_a_readout_comes_back_from_its_file_as_it_was(tmp_path):
+    readout = train(trials(), {"session": "s", "seed": 3})
+    found = load(readout.save(tmp_path / "readouts" / "r.h5"))
+    for name in ("weights", "offset", "mean", "scale", "inverse"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(readout, name))
+    assert found.answers == ("paper", "rock", "scissors")
+    assert found.provenance == readout.provenance
+    assert {"session", "seed", "accuracy", "confusion", "alpha", "versions"} <= set(
+        found.provenance
+    )
+    assert [p.name for p in (tmp_path / "readouts").iterdir()] == ["r.h5"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "rate_hz", "window", "complaint"),
+    [
+        (LABELS[:7], 1000.0, WINDOW, "8 electrodes, the array has 7: they differ in h"),
+        (LABELS[::-1], 1000.0, WINDOW, "in another order"),
+        (LABELS, 500.0, WINDOW, "trained at 1000 Hz, the array is sampled at 500 Hz"),
+        (LABELS, 1000.0, Window(window_s=0.4, bin_s=0.1), "window_s: 0.4 in the experiment"),
+    ],
+)
+def test_a_readout_that_does_not_fit_says_where(labels, rate_hz, window, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        train(trials(), {}).check(labels, rate_hz, window)
+
+
+def test_what_is_no_readout_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="no such readout"):
+        load(tmp_path / "none.h5")
+    (tmp_path / "text.h5").write_text("text")
+    with pytest.raises(ConfigError, match="not a readout"):
+        load(tmp_path / "text.h5")
+    h5py.File(tmp_path / "other.h5", "w").close()
+    with pytest.raises(ConfigError, match="not a readout that CREPE can read"):
+        load(tmp_path / "other.h5")
