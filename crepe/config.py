@@ -108,6 +108,8 @@ class Experiment:
         By name, in the order of the flow: an actor comes after those whose streams it reads.
     reads
         The streams that each actor reads, by its name.
+    feedback
+        The streams that each actor is told of later, by its name.
     """
 
     def __init__(
@@ -131,6 +133,7 @@ class Experiment:
         self.chains = {name: tuple(chain.actors) for name, chain in file.chains.items()}
         tables = file.actors
         self.reads = {name: streams(found.get("reads", []), name) for name, found in tables.items()}
+        self.feedback = {name: tuple(found.get("feedback", {})) for name, found in tables.items()}
         if only is not None:
             names = self.chains.get(only, (only,))
             self.actors = _actors(path, {name: tables[name] for name in names if name in tables})

@@ -75,8 +75,10 @@ class Station:
         self._stops.update(resume.stops if resume else {})
         self._begun = bool(resume)
         self._clock_inputs = [stream for stream in spec.reads if stream not in OUTSIDE]
-        self._queues: dict[str, deque[Piece]] = {stream: deque() for stream in self._clock_inputs}
-        self._reached = dict.fromkeys(self._clock_inputs, 0)
+        self._lags = {s: round(lag_s * self._rate_hz) for s, lag_s in spec.feedback.items()}
+        merged = (*self._clock_inputs, *self._lags)
+        self._queues: dict[str, deque[Piece]] = {stream: deque() for stream in merged}
+        self._reached = {stream: self._lags.get(stream, 0) for stream in merged}
         self._ended: set[str] = set()
         self._pending: dict[str, list[Message]] = {stream: [] for stream in self._stops}
 
@@ -84,6 +86,11 @@ class Station:
     def infos(self) -> Mapping[str, StreamInfo]:
         """What its output streams carry."""
         return self._infos
+
+    @property
+    def lags(self) -> Mapping[str, int]:
+        """Streams that follow from its own output: by so many samples later they are taken in."""
+        return self._lags
 
     @property
     def warmup_samples(self) -> int:
@@ -112,8 +119,10 @@ class Station:
         if piece.stream in OUTSIDE:
             self._hear(piece)
             return []
-        if len(self._clock_inputs) == 1 or not self.actor.merges:
+        if len(self._queues) == 1 or not self.actor.merges:
             return self._windows([piece])
+        lag = self._lags.get(piece.stream, 0)
+        piece = piece._replace(start=piece.start + lag, stop=piece.stop + lag)
         self._queues[piece.stream].append(piece)
         self._reached[piece.stream] = piece.stop
         if piece.is_end:
@@ -153,7 +162,8 @@ class Station:
 
     def _window(self, piece: Piece) -> bool:
         """Step through a window's messages; whether it was more than to warm up."""
-        if piece.stop <= self._first_input and self.actor.merges:
+        done = self._resumed_at if piece.stream in self._lags else self._first_input
+        if piece.stop <= done and self.actor.merges:
             return False
         self.actor.reached(piece.stream, piece.stop)
         for message in piece.messages:
@@ -161,6 +171,8 @@ class Station:
         if piece.stop <= self._resumed_at and self.actor.merges:
             self._forget()
             return False
+        if piece.stream in self._lags:
+            return False  # the window of the clock that follows says so
         self.position = max(self.position, piece.stop)
         if not self._begun:
             self._begin(piece.start)
@@ -287,7 +299,7 @@ class Flow:
         while waiting:
             piece = waiting.popleft()
             for station in self.stations:
-                if piece.stream in station.spec.reads:
+                if piece.stream in station.spec.reads or piece.stream in station.lags:
                     new = station.feed(piece)
                     made += new
                     waiting.extend(out.piece for out in new)

@@ -67,9 +67,9 @@ class Runner:
         self._next_look_s = 0.0
         inside = {stream for spec in self._specs for stream in spec.writes.values()}
         names = {spec.name for spec in self._specs}
-        readers = {stream for reads in experiment.reads.values() for stream in reads}
-        others = (reads for name, reads in experiment.reads.items() if name not in names)
-        outside = {stream for reads in others for stream in reads}
+        read = [*experiment.reads.items(), *experiment.feedback.items()]
+        readers = {stream for _, streams in read for stream in streams}
+        outside = {stream for name, streams in read if name not in names for stream in streams}
         self._published = {s for s in inside if s in outside or s not in readers}
         self._inputs = tuple(
             dict.fromkeys(s for spec in self._specs for s in spec.reads if s not in inside)
@@ -211,6 +211,10 @@ class Runner:
                     at.append(max(0, resume.position - warmup))
             self._cursors[stream] = min(at)
             self._register(stream)
+        for station in stations:
+            for stream, lag in station.lags.items():
+                if not any(stream in other.infos for other in stations):
+                    self._cursors[stream] = max(0, station.position - lag)
 
     def _expect_readers(self, stream: str) -> None:
         """A recording may be replayed faster than those start who read it: it waits for them."""
@@ -293,6 +297,9 @@ class Runner:
         self._cursors[stream] = item.stop
         if item.is_end:
             del self._cursors[stream]
+        if stream not in self._kinds:  # fed back: it was written by nobody when this opened
+            info = self._store.info(stream)
+            self._kinds[stream] = codec.message_type(info.message if info else "")
         messages = codec.unpack(
             self._kinds[stream],
             item.payload,

@@ -1,7 +1,7 @@
 """Actors by name, and whether their wires fit: proved before anything runs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from typing import Any
@@ -18,6 +18,9 @@ from crepe.suggest import explain, suggest
 OUTSIDE = {"input": Command, "control": Command}
 """Streams outside the clock: several writers, server-given IDs."""
 
+LEAST_LAG_S, LONGEST_LAG_S = 0.5, 2.0
+"""Of feedback: a game says four times a second how far it is, so nobody has to wait for it."""
+
 
 @dataclass(frozen=True)
 class ActorSpec:
@@ -28,6 +31,8 @@ class ActorSpec:
     settings: Mapping[str, Any]
     reads: tuple[str, ...]
     writes: Mapping[type[Message], str]  # stream by message type
+    feedback: Mapping[str, float] = field(default_factory=dict)
+    """Streams that follow from its own output, and how many seconds later it is told."""
 
     def make(self) -> Actor[Any, Any]:
         """The actor itself, not opened yet."""
@@ -40,6 +45,7 @@ def load_actor(name: str, table: Mapping[str, Any], place: str) -> ActorSpec:
     kind = _import(settings.pop("run", None), place)
     reads = streams(settings.pop("reads", []), f"{place} reads")
     writes = streams(settings.pop("writes", []), f"{place} writes")
+    feedback = _feedback(settings.pop("feedback", {}), f"{place} feedback")
     try:
         actor = kind(**settings)
     except ValidationError as error:
@@ -61,7 +67,8 @@ def load_actor(name: str, table: Mapping[str, Any], place: str) -> ActorSpec:
         raise ConfigError(
             f"{place} writes: {len(writes)} streams, {kind.__name__} writes {_names(outputs)}"
         )
-    return ActorSpec(name, kind, settings, reads, dict(zip(outputs, writes, strict=False)))
+    written = dict(zip(outputs, writes, strict=False))
+    return ActorSpec(name, kind, settings, reads, written, feedback)
 
 
 def check_wiring(actors: Mapping[str, ActorSpec], place: str) -> dict[str, ActorSpec]:
@@ -78,8 +85,9 @@ def check_wiring(actors: Mapping[str, ActorSpec], place: str) -> dict[str, Actor
     before: dict[str, set[str]] = {name: set() for name in actors}
     for actor in actors.values():
         inputs, _ = actor.kind.message_types()
-        for stream in actor.reads:
-            where = f"{place}: [actors.{actor.name}] reads: {stream!r}"
+        for stream in (*actor.reads, *actor.feedback):
+            table = "feedback" if stream in actor.feedback else "reads"
+            where = f"{place}: [actors.{actor.name}] {table}: {stream!r}"
             if stream not in writers and stream not in OUTSIDE:
                 raise ConfigError(f"{where} has no writer{suggest(stream, writers)}")
             writer, kind = writers.get(stream, ("", OUTSIDE.get(stream, Command)))
@@ -87,7 +95,7 @@ def check_wiring(actors: Mapping[str, ActorSpec], place: str) -> dict[str, Actor
                 raise ConfigError(
                     f"{where} carries {kind.__name__}, {actor.kind.__name__} reads {_names(inputs)}"
                 )
-            if writer:
+            if writer and stream not in actor.feedback:
                 before[actor.name].add(writer)
     try:
         order = list(TopologicalSorter(before).static_order())
@@ -123,6 +131,19 @@ def streams(found: Any, place: str) -> tuple[str, ...]:
         return tuple(stream_name(name) for name in names)
     except ConfigError as error:
         raise ConfigError(f"{place}: {error}") from error
+
+
+def _feedback(found: Any, place: str) -> dict[str, float]:
+    """A table of streams that follow from the actor's own output, each with its lag in seconds."""
+    if not isinstance(found, dict):
+        raise ConfigError(f"{place}: {found!r}, must be a table of streams and seconds")
+    names = streams(list(found), place)
+    for stream, lag_s in found.items():
+        if not isinstance(lag_s, int | float) or not LEAST_LAG_S <= lag_s <= LONGEST_LAG_S:
+            raise ConfigError(
+                f"{place}.{stream}: {lag_s!r}, must be {LEAST_LAG_S:g} to {LONGEST_LAG_S:g} s"
+            )
+    return dict(zip(names, map(float, found.values()), strict=True))
 
 
 def _names(kinds: tuple[type, ...]) -> str:

@@ -195,3 +195,34 @@ def test_in_lockstep_the_simulated_instrument_has_no_programs_of_its_own():
 def test_lockstep_that_cannot_be_kept_is_refused(change, complaint):
     with pytest.raises(ConfigError, match=complaint):
         config.load(None, {**LOCKSTEP, **change})
+
+
+FED_BACK = {
+    "actors.decode": {
+        "run": "crepe.actors.readout:LinearReadout",
+        "reads": ["data:spikes"],
+        "writes": ["result"],
+        "feedback": {"result:game": 1.0},
+        "forgetting": 0.99,
+    }
+}
+
+
+def test_what_is_fed_back_makes_no_circle():
+    found = config.load(None, FED_BACK)
+    assert found.actors["decode"].feedback == {"result:game": 1.0}
+    assert list(found.actors).index("decode") < list(found.actors).index("game")
+
+
+@pytest.mark.parametrize(
+    ("feedback", "complaint"),
+    [
+        ({"result:game": 0.1}, "0.1, must be 0.5 to 2 s"),
+        ({"result:gamee": 1.0}, "feedback: 'result:gamee' has no writer; did you mean"),
+        ({"result:stimuli": 1.0}, "carries Stimulus, LinearReadout reads Spikes and GameState"),
+        (["result:game"], "must be a table of streams and seconds"),
+    ],
+)
+def test_feedback_that_cannot_be_is_refused(feedback, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        config.load(None, {**FED_BACK, "actors.decode.feedback": feedback})

@@ -1,5 +1,6 @@
 """Stations and flows: windows in order, nothing twice, nothing skipped."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -182,6 +183,35 @@ def test_inputs_are_merged_by_sample_index_whatever_comes_first():
     assert [stop for _, stop in expected] == sorted(stop for _, stop in expected)
     assert run(["left"] * 6 + ["right"] * 4) == expected
     assert run(["right"] * 4 + ["left"] * 6) == expected
+
+
+@pytest.mark.parametrize("late", [0, 1, 5])
+def test_what_is_fed_back_is_taken_in_so_many_samples_later_however_late_it_comes(late):
+    about = replace(spec(Both, ["left"], ["out"]), feedback={"right": 0.03})
+    it = Station(about, Start(inputs={"left": INFO}), None)
+    waiting = []
+    for stop in range(10, 110, 10):
+        it.feed(Piece("left", stop - 10, stop, (Decision(stop - 10, stop, 0),)))
+        waiting.append(Piece("right", stop - 10, stop, (Spikes.none(stop - 10, stop),)))
+        if len(waiting) > late:
+            it.feed(waiting.pop(0))
+    for piece in waiting:
+        it.feed(piece)
+    lag = round(0.03 * INFO.sampling_rate_hz)
+    expected = [("Decision", stop, stop) for stop in range(10, 110, 10)]
+    expected += [("Spikes", stop, stop + lag) for stop in range(10, 110 - lag, 10)]
+    expected.sort(key=lambda item: (item[2], item[0]))
+    assert it.actor._seen == [item[:2] for item in expected]
+
+
+def test_windows_of_all_inputs_that_end_at_one_sample_make_one_output():
+    it = station(Referee, ["data", "more"], ["game", "stimuli"])
+    for stop in range(50, 250, 50):
+        said = Decision(stop - 50, stop, 0.0)
+        outs = it.feed(Piece("data", stop - 50, stop)) + it.feed(
+            Piece("more", stop - 50, stop, (said,))
+        )
+        assert windows(outs, "game") == ([(stop - 100, stop)] if stop % 100 == 0 else [])
 
 
 def test_the_end_is_passed_on_after_what_was_held_back():

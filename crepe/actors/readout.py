@@ -1,6 +1,8 @@
 """The reservoir's readout: a trained linear decision from spike counts."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,16 +10,22 @@ from pydantic import Field, PositiveFloat, PrivateAttr
 
 from crepe.actors.actor import Actor, Start
 from crepe.errors import ConfigError
-from crepe.messages import Decision, Spikes
+from crepe.messages import Decision, GameState, Spikes
+from crepe.reservoir.adaptation import Adaptation
 from crepe.reservoir.features import Window
 from crepe.reservoir.readout import Readout, load
 
+_LATEST_S = 3.0  # a trial's gesture is told no later than this after the trial
 
-class LinearReadout(Actor[Spikes, Decision]):
+
+class LinearReadout(Actor[Spikes | GameState, Decision]):
     """At every step the answer whose score is highest, from the counts of the window before.
 
     It knows no trial and no stimulus: who asks takes the decision at the moment that matters.
     Without a readout it decides nothing, so that an experiment can be calibrated with it.
+
+    With `forgetting` it adapts: of each trial it learns afterwards which gesture had been shown,
+    from the game's stream in its table `feedback`.
     """
 
     readout: str = ""
@@ -26,22 +34,26 @@ class LinearReadout(Actor[Spikes, Decision]):
     turn_s: PositiveFloat = 1.0
     """A readout with several sets of weights (the shuffled control) goes to the next after this."""
 
+    forgetting: float | None = Field(None, gt=0.9, le=1.0)
+    """A trial's weight relative to the next, in recursive least squares; None: no adaptation."""
+
     _readout: Readout | None = PrivateAttr(None)
+    _adaptation: Adaptation | None = PrivateAttr(None)
+    _kept: int = PrivateAttr()  # samples of the past that are remembered
     _n_channels: int = PrivateAttr()
     _rate_hz: float = PrivateAttr()
-    _span: int = PrivateAttr()  # samples
     _turn: int = PrivateAttr()  # samples
     _channel: NDArray[np.int32] = PrivateAttr()  # of the spikes in the span
     _sample: NDArray[np.int64] = PrivateAttr()
 
     @property
     def warmup_s(self) -> float:
-        return self.window.span_s
+        return self.window.span_s + (_LATEST_S if self.forgetting else 0.0)
 
     def open(self, start: Start) -> None:
         info = start.first
         self._n_channels, self._rate_hz = info.n_channels, info.sampling_rate_hz
-        self._span = round(self.window.span_s * self._rate_hz)
+        self._kept = round(self.warmup_s * self._rate_hz)
         self._turn = round(self.turn_s * self._rate_hz)
         self._channel, self._sample = np.empty(0, np.int32), np.empty(0, np.int64)
         if self.readout:
@@ -50,17 +62,35 @@ class LinearReadout(Actor[Spikes, Decision]):
                 self._readout.check(info.labels, self._rate_hz, self.window)
             except ConfigError as error:
                 raise ConfigError(f"{start.name} readout {self.readout}: {error}") from error
+            if self.forgetting is not None:
+                self._adaptation = Adaptation(self._readout, self.forgetting, start.snapshot)
 
-    def step(self, spikes: Spikes) -> Decision:
-        first = np.searchsorted(self._sample, spikes.stop - self._span)
+    def snapshot(self) -> Mapping[str, Any] | None:
+        return self._adaptation.state if self._adaptation else None
+
+    def step(self, message: Spikes | GameState) -> Decision | None:
+        if isinstance(message, Spikes):
+            return self._decide(message)
+        if self._adaptation and message.phase == "outcome" and message.gesture:
+            self._adaptation.learn(self._seen(message.phases["outcome"]), message.gesture)
+        return None
+
+    def _decide(self, spikes: Spikes) -> Decision:
+        first = np.searchsorted(self._sample, spikes.stop - self._kept)
         self._sample = np.concatenate([self._sample[first:], spikes.sample])
         self._channel = np.concatenate([self._channel[first:], spikes.channel])
         if self._readout is None:
             return Decision(spikes.start, spikes.stop, None)
-        seen = self.window.features(
-            self._channel, self._sample, spikes.stop, self._n_channels, self._rate_hz
-        )
-        scores = self._readout.scores(seen, spikes.stop // self._turn)
+        seen = self._seen(spikes.stop)
+        if self._adaptation:
+            scores = self._adaptation.scores(seen)
+        else:
+            scores = self._readout.scores(seen, spikes.stop // self._turn)
         answers = self._readout.answers
         named = dict(zip(answers, scores.tolist(), strict=True))
         return Decision(spikes.start, spikes.stop, answers[int(np.argmax(scores))], named)
+
+    def _seen(self, stop: int) -> NDArray[np.float64]:
+        return self.window.features(
+            self._channel, self._sample, stop, self._n_channels, self._rate_hz
+        )

@@ -15,6 +15,7 @@ from crepe.reservoir.features import Window
 from crepe.suggest import suggest
 
 _FORMAT = "crepe readout 1"
+_ARRAYS = ("weights", "offset", "mean", "scale", "basis", "inverse")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +31,12 @@ class Readout:
         (n_turns, n_answers).
     mean, scale
         (n_features,): features are centred and scaled by these first.
+    basis
+        (n_features, n_components): principal components of the scaled features; adaptation stays
+        within them.
     inverse
-        (n_features, n_features): inverse of the regularised second moments of the scaled features
-        it was trained on; adaptation goes on from there.
+        (n_components + 1, n_components + 1): inverse of the regularised second moments of the
+        components and a constant; adaptation goes on from there.
     provenance
         Where it comes from: session, seed, settings, versions, confusion matrix.
     """
@@ -45,6 +49,7 @@ class Readout:
     offset: NDArray[np.float64]
     mean: NDArray[np.float64]
     scale: NDArray[np.float64]
+    basis: NDArray[np.float64]
     inverse: NDArray[np.float64]
     provenance: Mapping[str, Any]
 
@@ -95,7 +100,7 @@ class Readout:
                     "provenance": self.provenance,
                 }
             )
-            for name in ("weights", "offset", "mean", "scale", "inverse"):
+            for name in _ARRAYS:
                 file.create_dataset(name, data=getattr(self, name), compression="gzip")
         partial.replace(path)
         return path
@@ -111,10 +116,7 @@ def load(path: Path) -> Readout:
             if file.attrs.get("format") != _FORMAT:
                 raise ConfigError(f"{path}: HDF5, but not a readout that CREPE can read")
             about = json.loads(file.attrs["about"])
-            arrays = {
-                name: np.asarray(file[name][()], np.float64)
-                for name in ("weights", "offset", "mean", "scale", "inverse")
-            }
+            arrays = {name: np.asarray(file[name][()], np.float64) for name in _ARRAYS}
     except (OSError, KeyError, ValueError) as error:
         raise ConfigError(f"{path}: not a readout: {error}") from error
     return Readout(

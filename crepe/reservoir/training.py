@@ -20,6 +20,9 @@ from crepe.reservoir.readout import Readout
 ALPHAS = tuple(10.0**k for k in range(-1, 5))
 """Regularisations that are tried, within each fold."""
 
+N_COMPONENTS = 20
+"""Principal components that adaptation may change the weights of."""
+
 
 @dataclass(frozen=True, eq=False)
 class Trials:
@@ -117,7 +120,10 @@ def _fitted(
     scaled = scaler.transform(trials.features)
     targets = np.stack([np.where(g[:, None] == answers, 1.0, -1.0) for g in gestures], axis=1)
     ridge = Ridge(alpha).fit(scaled, targets.reshape(len(scaled), -1))
-    moments = scaled.T @ scaled + alpha * np.eye(scaled.shape[1])
+    _, _, components = np.linalg.svd(scaled, full_matrices=False)
+    basis = components[:N_COMPONENTS].T
+    seen = np.column_stack([scaled @ basis, np.ones(len(scaled))])
+    moments = seen.T @ seen + alpha * np.eye(seen.shape[1])
     shape = (len(gestures), len(answers))
     return Readout(
         tuple(answers.tolist()),
@@ -128,6 +134,7 @@ def _fitted(
         ridge.intercept_.reshape(shape),
         scaler.mean_,
         scaler.scale_,
+        basis,
         np.linalg.inv(moments),
         provenance,
     )

@@ -11,9 +11,10 @@ from crepe.actors.actor import Start
 from crepe.actors.chance import RandomDecision
 from crepe.actors.readout import LinearReadout
 from crepe.errors import ConfigError
-from crepe.messages import Spikes, StreamInfo
+from crepe.messages import GameState, Spikes, StreamInfo
 from crepe.reservoir.features import Window
 from crepe.reservoir.readout import Readout
+from crepe.store import codec
 
 RATE_HZ = 1000.0
 LABELS = ("12", "13", "14")
@@ -34,7 +35,8 @@ def path(tmp_path_factory):
         np.zeros((2, 3)),
         np.zeros(6),
         np.ones(6),
-        np.eye(6),
+        np.eye(6)[:, :2],
+        np.eye(3),
         {},
     )
     return readout.save(tmp_path_factory.mktemp("readouts") / "r.h5")
@@ -82,6 +84,42 @@ def test_decisions_do_not_depend_on_how_the_spikes_were_cut(path, found, cuts):
         return said.scores
 
     assert decided([0, *sorted(cuts), 600]) == decided([0, 600])
+
+
+def outcome(at, gesture):
+    return GameState(at - 1, at, 1, "outcome", gesture, phases={"outcome": at})
+
+
+def test_an_adapting_readout_learns_what_had_been_shown(path):
+    """The electrodes have changed their meaning since the calibration."""
+    actor = opened(path, forgetting=0.98, turn_s=10)
+    answers = []
+    for trial in range(60):
+        at, gesture = 1000 * trial, ("rock", "paper")[trial % 2]
+        electrode = {"rock": 0, "paper": 1}[gesture]  # the other way round
+        fired = [(electrode, at + 10 + i) for i in range(4)]
+        answers.append(actor.step(spikes(at, at + 200, fired)).value == gesture)
+        assert actor.step(outcome(at + 200, gesture)) is None
+    assert not any(answers[:2])
+    assert all(answers[-20:])
+
+
+def test_a_restarted_adapting_readout_goes_on_as_it_was(path):
+    actor = opened(path, forgetting=0.99)
+    for trial in range(10):
+        actor.step(spikes(1000 * trial, 1000 * trial + 200, [(trial % 3, 1000 * trial + 50)]))
+        actor.step(outcome(1000 * trial + 200, "rock"))
+    kept = codec.unpack_value(codec.pack_value(actor.snapshot()))
+    again = LinearReadout(readout=str(path), window=WINDOW, forgetting=0.99)
+    again.open(Start(inputs={"data:spikes": INFO}, name="decode", snapshot=kept))
+    later = spikes(20_000, 20_200, [(1, 20_100)])
+    assert again.step(later).scores == actor.step(later).scores
+
+
+def test_without_adaptation_a_game_changes_nothing(path):
+    actor = opened(path)
+    assert actor.step(outcome(200, "rock")) is None
+    assert actor.snapshot() is None
 
 
 def test_without_a_readout_nothing_is_decided():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from crepe.errors import ConfigError
+from crepe.reservoir.adaptation import Adaptation
 from crepe.reservoir.features import Window
 from crepe.reservoir.readout import load
 from crepe.reservoir.training import Trials, permuted, shuffled, train, validate
@@ -92,7 +93,7 @@ def test_trials_that_cannot_be_validated_are_refused(change, complaint):
 def test_a_readout_comes_back_from_its_file_as_it_was(tmp_path):
     readout = train(trials(), {"session": "s", "seed": 3})
     found = load(readout.save(tmp_path / "readouts" / "r.h5"))
-    for name in ("weights", "offset", "mean", "scale", "inverse"):
+    for name in ("weights", "offset", "mean", "scale", "basis", "inverse"):
         np.testing.assert_array_equal(getattr(found, name), getattr(readout, name))
     assert found.answers == ("paper", "rock", "scissors")
     assert found.provenance == readout.provenance
@@ -125,3 +126,19 @@ def test_what_is_no_readout_is_refused(tmp_path):
     h5py.File(tmp_path / "other.h5", "w").close()
     with pytest.raises(ConfigError, match="not a readout that CREPE can read"):
         load(tmp_path / "other.h5")
+
+
+def test_adaptation_is_least_squares_over_all_trials():
+    """Without forgetting, what has been learned one by one is what one regression would give."""
+    readout, later = train(trials(), {}), trials(seed=2)
+    adaptation = Adaptation(readout, 1.0)
+    for features, gesture in zip(later.features, later.gesture, strict=True):
+        adaptation.learn(features, gesture)
+    seen = np.column_stack(
+        [readout.scaled(later.features) @ readout.basis, np.ones(len(later.gesture))]
+    )
+    before = np.array([readout.scores(x) for x in later.features])
+    target = np.where(later.gesture[:, None] == np.array(readout.answers), 1.0, -1.0)
+    moments = np.linalg.inv(readout.inverse) + seen.T @ seen
+    weights = np.linalg.solve(moments, seen.T @ (target - before)).T
+    np.testing.assert_allclose(adaptation.state["weights"], weights, rtol=1e-6, atol=1e-9)
