@@ -41,7 +41,6 @@ class Pong(PongStimuli):
     is_sparse: ClassVar[bool] = True
 
     _heard: str = PrivateAttr("")  # the stream that decides where no other is named
-    _step: int = PrivateAttr()  # samples
 
     def open(self, start: Start) -> None:
         self._rate_hz = start.first.sampling_rate_hz
@@ -180,6 +179,7 @@ class Pong(PongStimuli):
         state.feedback_from, state.n_asked = soon, 0
         state.until = soon + self._samples(self.miss_s + self.silence_s)
         yield self._enter(Phase.FEEDBACK, message)
+        yield from self._disturb(message)
 
     def _end_rally(self, message: Message, outcome: str) -> Iterator[Message]:
         state = self._state

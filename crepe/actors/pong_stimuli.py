@@ -31,6 +31,7 @@ class PongStimuli(PongSettings):
 
     _rate_hz: float = PrivateAttr()
     _seed: int = PrivateAttr()
+    _step: int = PrivateAttr()  # samples
     _plan: tuple[Span, ...] = PrivateAttr()
     _state: State = PrivateAttr(default_factory=State)
 
@@ -47,7 +48,7 @@ class PongStimuli(PongSettings):
     def _sense(self, message: Message) -> Iterator[Message]:
         """The next pulse that tells of the ball, if it is time to ask for it."""
         state = self._state
-        if state.at + self._samples(self.delay_s) < state.next_pulse:
+        if not self._is_time(state.next_pulse):
             return
         ball = court.Ball(*state.ball)
         due = max(state.next_pulse, self._soon)
@@ -75,11 +76,15 @@ class PongStimuli(PongSettings):
         )
         for after, site in pulses[state.n_asked :]:
             due = state.feedback_from + after
-            if due > state.at + self._samples(self.delay_s):
+            if not self._is_time(due):
                 return
             state.n_asked += 1
             rate_hz = 1 / self.pulse_s
             yield from self._ask(message, MISS, due, (self.sites[site],), rate_hz=rate_hz)
+
+    def _is_time(self, due: int) -> bool:
+        """Whether a pulse that is due then must be asked for now: at the next step it is late."""
+        return due < self._state.at + self._step + self._samples(self.delay_s)
 
     def _ask(
         self,
