@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt, PrivateAttr
 
 from crepe.actors.actor import Actor, Start
-from crepe.conditions import SHAM, Block
+from crepe.conditions import UNSTIMULATED, Block
 from crepe.errors import ConfigError
 from crepe.messages import Command, Decision, GameState, Message, Stimulus
 from crepe.suggest import suggest
@@ -202,7 +202,10 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
 
     @property
     def _n_in_block(self) -> int:
-        return self.blocks[self._block].n_trials if self.blocks else self.n_trials
+        if not self.blocks:
+            return self.n_trials
+        block = self.blocks[self._block]
+        return block.n_trials or max(1, int((block.stop_s - block.start_s) / self.trial_s))
 
     @property
     def _condition(self) -> str:
@@ -230,7 +233,7 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         yield self._enter(Phase.STIMULATION, message, now)
         due = now + self._samples(self.delay_s)
         self._until = due + self._samples(self.stimulation_s)
-        if self._condition == SHAM:
+        if self._condition in UNSTIMULATED:
             return
         rate_hz = self.rates_hz[gesture]
         electrodes = self.electrodes
