@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binomtest
 
-SEEDS = tuple(range(2001, 2011))
+SEEDS = tuple(range(3001, 3011))
 N_AT_ONCE = 2
 
 
@@ -36,9 +36,7 @@ def one(seed: int, directory: str) -> dict[str, object]:
 def run() -> dict[str, float]:
     """Medians over the cultures, and each condition pooled over all of them with its interval."""
     with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(N_AT_ONCE) as pool:
-        found = list(
-            pool.map(one, SEEDS, (f"{directory}/{seed}" for seed in SEEDS))
-        )
+        found = list(pool.map(one, SEEDS, (f"{directory}/{seed}" for seed in SEEDS)))
     (Path(__file__).parent / "results").mkdir(exist_ok=True)
     path = Path(__file__).parent / "results" / "controls-by-culture.json"
     path.write_text(json.dumps(found, indent=2) + "\n")

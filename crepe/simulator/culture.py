@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from crepe.electrodes import MCS_REFERENCE, positions_um
+from crepe.electrodes import is_recording, positions_um
 from crepe.hw.meame_wire import TICK_US
 from crepe.simulator.contacts import Background, Contacts
 from crepe.simulator.network import Network
@@ -70,8 +70,7 @@ class Culture:
         cells_um = self.network.cells_um + first_um - MARGIN_UM
         self.distance_um = np.linalg.norm(cells_um[:, None] - electrodes_um[None], axis=2)
         self._between_um = np.linalg.norm(electrodes_um[:, None] - electrodes_um[None], axis=2)
-        is_array = len(labels) == 60
-        self._is_recording = np.array([not is_array or name != MCS_REFERENCE for name in labels])
+        self._is_recording = is_recording(labels)
         self._threshold_nc = made.uniform(*THRESHOLD_NC, self.network.n_cells)
         n, block = len(labels), self.block_samples
         self._contacts = Contacts(self.distance_um, self._is_recording, block, made)
@@ -122,7 +121,7 @@ class Culture:
             away_um = self._between_um[electrode]
             near = np.exp(-away_um / EVOKED_REACH_UM) * self._is_recording
             self._evoked.add(-answer_uv / len(shot.electrodes) * near)
-            reach = np.exp(-away_um / ARTEFACT_REACH_UM)
+            reach = np.exp(-away_um / ARTEFACT_REACH_UM) * self._is_recording
             self._artefact.add(ARTEFACT_UV_PER_UA * largest_ua * reach)
         if shot.blanked:
             until_ms = self._now_ms + (shot.tick * TICK_US + shot.blanked_us) / 1000

@@ -86,6 +86,11 @@ def test_the_reference_electrode_is_quiet():
     assert rms[MCS_60_LABELS.index("15")] < 0.3 * np.median(rms)
 
 
+def test_the_reference_electrode_shows_no_artefact():
+    voltage, _ = culture(silenced=True).block([shot(electrodes=[13, 15, 16])])
+    assert np.abs(voltage[14]).max() < 20 < np.abs(voltage[13]).max()
+
+
 def test_ground_truth_says_which_cell_fired_when():
     instrument = SimulatedMeame(SimulatorSettings(seed=2))
     instrument.advance(10_000)
