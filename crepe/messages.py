@@ -95,13 +95,22 @@ class Stimulus(Message):
     meaning: str = ""  # the gesture it encodes; for the recording only
     unit: str = "uA"  # uA: current pulses; uV: voltage pulses
 
+    def has_pulses_of(self, other: "Stimulus") -> bool:
+        """Whether an instrument that is set up for the other train is set up for this one."""
+        return (
+            self.electrodes == other.electrodes
+            and self.phases == other.phases
+            and self.unit == other.unit
+            and (self.rate_hz, self.n_pulses) == (other.rate_hz, other.n_pulses)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Delivered(Message):
     """What became of a stimulus.
 
     `state` is `intended` (the gate passed it; recorded before the first pulse), `delivered` (the
-    instrument took the train and has stopped it), `stopped` (ended early), `refused` or `unknown`
+    instrument took the train, and it is over), `stopped` (ended early), `refused` or `unknown`
     (the stimulator was restarted in between: the train may have been delivered).
     """
 

@@ -32,8 +32,9 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     restarted stimulator knows what it must not fire again. One train runs at a time, so groups of
     electrodes cannot overlap; others may wait, each due no earlier than the one before is over.
     The instrument is given at most `burst_s` of a train at once, and the next burst only if all
-    is well then. When the clock stands still or jumps, when who asks for
-    stimuli falls silent (a rest is not silence), or this process ends, everything is stopped.
+    is well then. It is stopped after each train, unless one with the same pulses waits. When the
+    clock stands still or jumps, when who asks for stimuli falls silent (a rest is not silence), or
+    this process ends, everything is stopped.
     """
 
     is_sparse: ClassVar[bool] = True
@@ -55,7 +56,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     _clock: int = PrivateAttr(0)
     _handled: int = PrivateAttr(0)  # highest number of a stimulus that was answered
     _waiting: deque[_Waiting] = PrivateAttr(default_factory=deque)  # in order of what is due
-    _planned: int = PrivateAttr(0)  # sample index at which the last of them should be over
+    _planned: int = PrivateAttr(0)  # when the last of them would be over if it began when due
     _prepared: int = PrivateAttr(0)  # number of the train that the instrument is ready for
     _running: Stimulus | None = PrivateAttr(None)
     _fired: Delivered | None = PrivateAttr(None)
@@ -111,14 +112,13 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
 
     def silent(self, elapsed_s: float) -> Iterator[Message]:
         reason = self._stimulator.watch()
-        if self._running and elapsed_s > self.stall_s:
+        if elapsed_s > self.stall_s:
             reason = f"no data for {elapsed_s * 1000:.0f} ms"
-        if self._running and reason:
+        if reason:
             yield from self._stop("stopped", reason)
 
     def finish(self) -> Iterator[Message]:
-        if self._running:
-            yield from self._stop("stopped", "the data ended")
+        yield from self._stop("stopped", "the data ended")
 
     # What is asked for
 
@@ -135,14 +135,14 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             return
         age_ms = self._age_ms(stimulus)
         self._waiting.append(_Waiting(stimulus, self._clock, self._monotonic_s(), age_ms))
-        self._planned = max(self._clock, stimulus.due) + self._lasts(stimulus)
+        self._planned = stimulus.due + self._lasts(stimulus)
         yield self._answer(stimulus.number, "intended")
 
     def _refusal(self, stimulus: Stimulus) -> str | None:
         is_free = not self._running and not self._waiting
         if not is_free and stimulus.due < self._planned:
             return (
-                f"due at {stimulus.due}, but another train is under way until {self._planned}; "
+                f"due at {stimulus.due}, but another train is due until {self._planned}; "
                 "one runs at a time"
             )
         return (
@@ -197,10 +197,10 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         reason = self._stimulator.watch() or self._asker_silent()
         if is_gap:
             reason = "a gap in the data"
-        if self._running and reason:
+        if reason:
             yield from self._stop("stopped", reason)
         if self._running and self._clock >= self._next_burst:
-            yield from self._start_burst() if self._n_bursts else self._stop("delivered")
+            yield from self._start_burst() if self._n_bursts else self._end()
         if self._waiting and not self._running:
             yield from self._next(segment, reason)
 
@@ -209,6 +209,8 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         first = self._waiting[0]
         is_on_stream = first.intended_at < segment.start  # the answer went out one step ago
         is_due = is_on_stream and self._clock >= first.stimulus.due
+        if is_due and not reason:
+            reason = self._too_late(first)  # then nothing is prepared for it
         has_failed = False
         if reason is None and self._prepared != first.stimulus.number:
             reason = self._unready(first.stimulus)
@@ -225,15 +227,11 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
 
     def _fire(self, waiting: _Waiting, reason: str | None) -> Iterator[Message]:
         stimulus = waiting.stimulus
-        waited_ms = (self._monotonic_s() - waiting.arrived_s) * 1000
         age_ms = self._age_ms(stimulus)
-        reason = (
-            reason
-            or self._too_old(max(age_ms, waiting.age_ms + waited_ms))
-            or self._count.refusal(stimulus, self._clock)
-        )
+        reason = reason or self._too_late(waiting) or self._count.refusal(stimulus, self._clock)
         if reason:
-            self._halt()  # it is prepared: its electrodes are connected
+            if self._prepared:
+                self._halt()  # its electrodes are connected
             yield self._answer(stimulus.number, "refused", reason)
             return
         self._running = stimulus
@@ -243,6 +241,10 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         yield from self._start_burst()
         if self._fired is not None:
             self._fired = replace(self._fired, t_ns=self._wall_ns())
+
+    def _too_late(self, waiting: _Waiting) -> str | None:
+        waited_ms = (self._monotonic_s() - waiting.arrived_s) * 1000
+        return self._too_old(max(self._age_ms(waiting.stimulus), waiting.age_ms + waited_ms))
 
     def _start_burst(self) -> Iterator[Message]:
         # late by a segment at most, never early
@@ -258,8 +260,27 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         self._prepared = 0
         self._stimulator.stop()
 
+    def _end(self) -> Iterator[Message]:
+        """A train is over: stop, unless the next one has the same pulses.
+
+        Setting the instrument up takes two dozen calls; single pulses at 40 Hz leave no time.
+        """
+        following = self._waiting[0].stimulus if self._waiting else None
+        if self._running and following and following.has_pulses_of(self._running):
+            self._prepared = following.number
+            self._burst = self._in_bursts(following)
+            yield from self._told("delivered")
+        else:
+            yield from self._stop("delivered")
+
     def _stop(self, state: str, reason: str = "") -> Iterator[Message]:
-        self._halt()
+        """Stop what runs or could run, if there is anything."""
+        if self._running or self._prepared:
+            self._halt()
+        yield from self._told(state, reason)
+
+    def _told(self, state: str, reason: str = "") -> Iterator[Message]:
+        """No train runs any more; what became of the one that did."""
         fired = self._fired
         self._running = self._fired = None
         if fired is not None:

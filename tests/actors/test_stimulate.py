@@ -41,11 +41,15 @@ class Bench(Stimulator):
         assert not self.is_running
 
     def start(self, stimulus):
-        if self.is_running:  # the next burst of the same train, when the last is over
-            assert stimulus.number == self.log[-1][2].number
+        before = self.log[-1][2]
+        if (
+            self.is_running
+        ):  # the next burst, or a train with the same pulses, when the last is over
+            assert stimulus.has_pulses_of(before)
             assert self.clock >= self.burst_ends
         self.burst_ends = self.clock + round(stimulus.n_pulses / stimulus.rate_hz * 10_000)
-        self.log.append(("burst" if self.is_running else "start", self.clock, stimulus))
+        is_burst = self.is_running and stimulus.number == before.number
+        self.log.append(("burst" if is_burst else "start", self.clock, stimulus))
         self.is_running = True  # also if the acknowledgement is lost
         if self.fails:
             raise DeviceError("DSP call 9: status 500")
@@ -197,7 +201,7 @@ def test_a_train_may_wait_while_another_runs_if_it_is_due_when_that_is_over(gate
     assert gate.states == [(1, "intended"), (2, "refused"), (3, "intended")]
     assert (
         gate.said[1].reason
-        == "due at 3499, but another train is under way until 3500; one runs at a time"
+        == "due at 3499, but another train is due until 3500; one runs at a time"
     )
     gate.tick(60)
     assert gate.states[3:] == [(1, "delivered"), (3, "refused")]
@@ -216,6 +220,26 @@ def test_single_pulses_of_forty_hertz_are_all_delivered_when_they_are_due(gate):
     assert all(clock - stimulus.due < 100 for clock, stimulus in gate.bench.started)
 
 
+def test_the_instrument_is_set_up_anew_only_for_other_pulses(gate):
+    for number, electrode in enumerate(("48", "48", "48", "38", "48"), 1):
+        gate.ask(number, 250 * number, n_pulses=1, rate_hz=50.0, electrodes=(electrode,))
+    gate.tick(30)
+    what = [what for what, clock, _ in gate.bench.log if clock > 1000]
+    assert what == ["start", "start", "start", "stop", "start", "stop", "start", "stop"]
+    assert [state for _, state in gate.states[5:]] == ["delivered"] * 5
+
+
+def test_a_train_that_goes_on_from_another_is_refused_like_any(gate):
+    gate.ask(1, 500, n_pulses=1, rate_hz=50.0)
+    gate.ask(2, 900, n_pulses=1, rate_hz=50.0)
+    gate.tick(8)
+    assert gate.states[2:] == [(1, "delivered")]
+    assert gate.bench.is_running  # it is still set up
+    gate.tick(1, missing=1000)
+    assert gate.states[3:] == [(2, "refused")]
+    assert not gate.bench.is_running
+
+
 def test_trains_that_wait_count_in_the_limit_of_a_second(gate):
     limits = Limits(max_total_rate_hz=5)
     gate = Gate(limits=limits)
@@ -228,7 +252,7 @@ def test_trains_that_wait_count_in_the_limit_of_a_second(gate):
 
 def test_an_instrument_that_cannot_be_prepared_for_the_next_train_refuses_only_that(gate):
     gate.ask(1, n_pulses=1)
-    gate.ask(2, n_pulses=1, due_in=1000)
+    gate.ask(2, n_pulses=1, due_in=1000, electrodes=("38",))
     gate.ask(3, n_pulses=1, due_in=1500)
     prepare = gate.bench.prepare
 
@@ -411,10 +435,10 @@ def test_no_course_of_events_gets_anything_unsafe_to_the_instrument(course):
     assert len(numbers) == len(set(numbers))
     bursts = Counter(stimulus.number for what, _, stimulus in bench.log if what != "stop")
     trains = [entry for entry in bench.log if entry[0] != "burst"]
-    for (what, begin, stimulus), (then, end, _) in pairwise(trains):
+    for (what, begin, stimulus), (then, end, following) in pairwise(trains):
         if what != "start":
             continue
-        assert then == "stop"
+        assert then == "stop" or following.has_pulses_of(stimulus)
         assert (
             gate.actor.limits.refusal(
                 stimulus.electrodes, stimulus.phases, stimulus.rate_hz, stimulus.n_pulses
