@@ -110,6 +110,12 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         del rng
         return self._order[self._in_block - 1]
 
+    def place(self, gesture: str, rng: np.random.Generator) -> tuple[str, ...]:
+        """The electrodes that are stimulated for a gesture; `rng` is fresh for each trial."""
+        del rng
+        electrodes = self.electrodes
+        return electrodes[gesture] if isinstance(electrodes, Mapping) else electrodes
+
     def observe(self, gesture: str, decoded: str | None) -> tuple[str | None, str]:
         """The culture's answer to a gesture, and the outcome, from what was decoded."""
         raise NotImplementedError
@@ -236,14 +242,13 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         if self._condition in UNSTIMULATED:
             return
         rate_hz = self.rates_hz[gesture]
-        electrodes = self.electrodes
         n_pulses = max(1, round(rate_hz * self.stimulation_s))
         yield Stimulus(
             message.start,
             message.stop,
             self._trial,
             due,
-            electrodes[gesture] if isinstance(electrodes, Mapping) else electrodes,
+            self.place(gesture, np.random.default_rng([self._seed, self._trial, 1])),
             self.phases,
             rate_hz,
             n_pulses,
