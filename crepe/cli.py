@@ -91,21 +91,9 @@ def experiment(
     lockstep: InLockstep = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Calibrate if need be, then try every condition of the file; say what came of each."""
+    """Calibrate, then try every condition of the file; say how often the answer was right."""
     from crepe.experiment_report import How, run_experiment
-    from crepe.pong_experiment import game_of
 
-    if experiment is not None and game_of(config.load(experiment)):
-        from crepe.experiment_runs import in_process
-        from crepe.experiment_runs import live as through_redis
-        from crepe.pong_report import run_pong
-
-        if lockstep:
-            raise ConfigError(
-                f"{experiment}: Pong runs in this process or --live, not in lock-step"
-            )
-        run_pong(experiment, seed, through_redis if live else in_process, console, as_json=as_json)
-        return
     how = How.LIVE if live else How.LOCKSTEP if lockstep else How.PROCESS
     run_experiment(experiment or CONTROLS, seed, how, console, as_json=as_json)
 
