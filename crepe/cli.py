@@ -25,7 +25,11 @@ CONTROLS = places.project_directory() / "config" / "rps-controls.toml"
 ExperimentFile = Annotated[
     Path | None, typer.Argument(metavar="[EXPERIMENT]", help="Default: config/rps.toml.")
 ]
+ControlsFile = Annotated[
+    Path | None, typer.Argument(metavar="[EXPERIMENT]", help="Default: config/rps-controls.toml.")
+]
 
+Trials = Annotated[int | None, typer.Option(min=3, help="In each block, instead of the file's.")]
 Live = Annotated[
     bool, typer.Option("--live", help="Through Redis in real time, not in this process.")
 ]
@@ -71,31 +75,34 @@ def play(
 
 @app.command()
 def calibrate(
-    experiment: ExperimentFile = None,
+    experiment: ControlsFile = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the file's.")] = None,
+    trials: Trials = None,
     live: Live = False,
     lockstep: InLockstep = False,
 ) -> None:
     """Train the readout of an experiment on labelled trials, and keep it."""
-    from crepe.experiment_report import How, run_calibration
+    from crepe.experiment_report import Asked, How, run_calibration
 
     how = How.LIVE if live else How.LOCKSTEP if lockstep else How.PROCESS
-    run_calibration(experiment or CONTROLS, seed, how, console)
+    run_calibration(Asked(experiment or CONTROLS, seed, trials, how), console)
 
 
 @app.command()
 def experiment(
-    experiment: ExperimentFile = None,
+    experiment: ControlsFile = None,
+    *,
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the file's.")] = None,
+    trials: Trials = None,
     live: Live = False,
     lockstep: InLockstep = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Calibrate, then try every condition of the file; say how often the answer was right."""
-    from crepe.experiment_report import How, run_experiment
+    from crepe.experiment_report import Asked, How, run_experiment
 
     how = How.LIVE if live else How.LOCKSTEP if lockstep else How.PROCESS
-    run_experiment(experiment or CONTROLS, seed, how, console, as_json=as_json)
+    run_experiment(Asked(experiment or CONTROLS, seed, trials, how), console, as_json=as_json)
 
 
 @app.command()

@@ -34,14 +34,34 @@ SHUFFLED = "shuffled"
 
 
 class Plan:
-    """An experiment file, and the sessions that `[calibration]` and `[conditions]` ask for."""
+    """An experiment file, and the sessions that `[calibration]` and `[conditions]` ask for.
 
-    def __init__(self, path: Path, seed: int | None = None, *, in_lockstep: bool = False) -> None:
+    Parameters
+    ----------
+    seed, n_trials
+        Instead of the file's; `n_trials` in each block.
+    in_lockstep
+        Programs wait for each other and not for the clock.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        seed: int | None = None,
+        *,
+        n_trials: int | None = None,
+        in_lockstep: bool = False,
+    ) -> None:
         self._path = path
         self._changes: dict[str, Any] = {}
         if seed is not None:
             self._changes["seed"] = seed
         self.experiment = config.load(path, self._changes)
+        if n_trials is not None:
+            for table in ("calibration", "conditions"):
+                if getattr(self.experiment, table) is not None:
+                    self._changes[f"{table}.n_trials"] = n_trials
+            self.experiment = config.load(path, self._changes)
         if self.experiment.culture.simulated is not None and seed is not None:
             self._changes["culture.simulated.seed"] = seed
         self.seed = self.experiment.seed

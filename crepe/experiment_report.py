@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -25,25 +26,33 @@ class How(StrEnum):
     LOCKSTEP = "lockstep"  # the same as fast as it goes, a simulated culture only
 
 
-def _prepare(path: Path, seed: int | None, how: How) -> tuple[Plan, Runs]:
-    plan = Plan(path, seed, in_lockstep=how is How.LOCKSTEP)
+class Asked(NamedTuple):
+    """What the command line says; None: as in the file."""
+
+    path: Path
+    seed: int | None
+    n_trials: int | None
+    how: How
+
+
+def _prepare(asked: Asked) -> tuple[Plan, Runs]:
+    how = asked.how
+    plan = Plan(asked.path, asked.seed, n_trials=asked.n_trials, in_lockstep=how is How.LOCKSTEP)
     return plan, in_process if how is How.PROCESS else live
 
 
-def run_calibration(path: Path, seed: int | None, how: How, console: Console) -> None:
+def run_calibration(asked: Asked, console: Console) -> None:
     """`crepe calibrate`."""
-    plan, run = _prepare(path, seed, how)
+    plan, run = _prepare(asked)
     with _bar("calibration", plan.calibration_table.total) as told:
         found = calibrate(plan, run, told)
     _say_calibrated(found, plan, console)
     console.print(f"readout: {found.path}", soft_wrap=True)
 
 
-def run_experiment(
-    path: Path, seed: int | None, how: How, console: Console, *, as_json: bool
-) -> None:
+def run_experiment(asked: Asked, console: Console, *, as_json: bool) -> None:
     """`crepe experiment`."""
-    plan, run = _prepare(path, seed, how)
+    plan, run = _prepare(asked)
     if plan.is_pong:
         _run_pong(plan, run, console, as_json=as_json)
         return
