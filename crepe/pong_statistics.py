@@ -93,11 +93,13 @@ def compare(found: Lengths, control: Lengths, seed: int = 0) -> Comparison:
 
 
 def against_controls(by_condition: Mapping[str, Lengths], seed: int = 0) -> dict[str, Comparison]:
-    """The closed loop against every other condition.
+    """The closed loop against every other condition; nothing if it was not played.
 
     Not against the open loop: there a rally cannot be longer than the one that is replayed.
     """
-    closed = by_condition[STIMULATION]
+    closed = by_condition.get(STIMULATION)
+    if closed is None:
+        return {}
     return {
         name: compare(closed, control, seed)
         for name, control in by_condition.items()

@@ -41,7 +41,7 @@ def write(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("name", ["rps.toml", "record.toml", "file.toml"])
+@pytest.mark.parametrize("name", ["rps.toml", "record.toml", "file.toml", "pong.toml"])
 def test_every_experiment_that_ships_fits(name):
     found = config.load(ROOT / "config" / name)
     assert found.actors

@@ -168,8 +168,8 @@ def test_a_miss_is_answered_by_noise_then_silence_then_a_serve():
     ],
 )
 def test_each_condition_has_its_stimuli_and_the_paddle_always_moves(condition, meanings):
-    game = opened(blocks=blocks(condition, length_s=80.0))
-    said = play(game, stop=82_000, player=chance)
+    game = opened(blocks=blocks(condition, length_s=50.0))
+    said = play(game, stop=52_000, player=chance)
     assert {s.meaning for s in of(Stimulus, said)} == meanings
     assert len({c.paddle_y for c in of(Court, said)}) > 10
     assert {s.condition for s in of(GameState, said)} == {condition}
