@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from crepe.conditions import STIMULATION
 from crepe.messages import Delivered, GameState, Stimulus
 from crepe.report.numbers import Activity, Evoked
 from crepe.report.session import Session
@@ -16,7 +17,6 @@ PAGE_S = 60.0
 MOST_BINS = 1800
 EVOKED_BIN_S = 0.01
 BEFORE_S = 0.2
-AFTER_S = 0.2  # the end of the longest trial
 LONGEST_S = 5.0
 
 
@@ -141,14 +141,15 @@ def _pulses(train: Delivered, stimulus: Stimulus, rate_hz: float) -> Iterator[in
 
 
 def evoked(found: Crossings, tried: Sequence[Trial]) -> list[Evoked]:
-    """Mean and standard error over trials, by condition and gesture.
+    """Mean and standard error over trials, by condition and gesture, from a little before the
+    first pulse until the trial was judged.
 
     A trial that a gap or an end of the stream cuts is left out.
     """
     if not tried:
         return []
-    longest = max(t.state.phases["outcome"] - t.first_pulse for t in tried) / found.rate_hz
-    after_s = min(longest + AFTER_S, LONGEST_S)
+    shortest = min(t.state.phases["outcome"] - t.first_pulse for t in tried)
+    after_s = min(max(shortest / found.rate_hz, EVOKED_BIN_S), LONGEST_S)
     n_before, n_after = (round(s / EVOKED_BIN_S) for s in (BEFORE_S, after_s))
     width = EVOKED_BIN_S * found.rate_hz
     steps = np.round(np.arange(-n_before, n_after + 1) * width).astype(np.int64)
@@ -175,6 +176,27 @@ def evoked(found: Crossings, tried: Sequence[Trial]) -> list[Evoked]:
                 bin_s=EVOKED_BIN_S,
                 mean_hz=hz.mean(axis=0).tolist(),
                 sem_hz=[None] * len(steps[1:]) if sem is None else sem.tolist(),
+                change_hz=dict(zip(found.labels, _change(found, edges, n_before), strict=True)),
             )
         )
     return result
+
+
+def shown_on_map(every: Sequence[Evoked]) -> list[Evoked]:
+    """All gestures of the condition `stimulation`, or else of the first that was stimulated."""
+    order = sorted(every, key=lambda one: (not one.is_stimulated, one.condition != STIMULATION))
+    return [one for one in every if one.condition == order[0].condition]
+
+
+def _change(found: Crossings, edges: NDArray[np.int64], n_before: int) -> list[float]:
+    """Each channel's rate after the first pulse less that before it."""
+    n_channels = len(found.labels)
+    hz = []
+    for first, last in ((0, n_before), (n_before, -1)):
+        starts, stops = edges[:, first], edges[:, last]
+        lows, highs = np.searchsorted(found.sample, starts), np.searchsorted(found.sample, stops)
+        inside = [found.channel[a:b] for a, b in zip(lows, highs, strict=True)]
+        counts = np.bincount(np.concatenate(inside), minlength=n_channels)
+        hz.append(counts * found.rate_hz / int((stops - starts).sum()))
+    change: list[float] = (hz[1] - hz[0]).tolist()
+    return change

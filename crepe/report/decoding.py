@@ -12,9 +12,9 @@ from scipy.stats import binomtest
 from crepe.conditions import CALIBRATION, STIMULATION
 from crepe.errors import ConfigError
 from crepe.messages import GameState
-from crepe.reservoir.readout import load
 from crepe.report.numbers import BlockScore, ConditionScore, Decoding, Interval, ReadoutNumbers
 from crepe.report.session import Session
+from crepe.reservoir.readout import load
 from crepe.trials import accuracy, by_condition
 
 N_IN_A_ROW = 10

@@ -1,6 +1,6 @@
 """How all figures look: colours that the colour-blind tell apart, legible letters, and PNG."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -9,6 +9,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from crepe.conditions import STIMULATION
 
@@ -24,7 +25,7 @@ CONDITION_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 WIDTH_IN = 9.0
 DPI = 144
 
-_STYLE: dict[str, Any] = {
+_STYLE = {
     "font.size": 11,
     "axes.titlesize": 11,
     "axes.titleweight": "bold",
@@ -52,7 +53,7 @@ def picture(
     name: str, alt: str, height_in: float, draw: Callable[[Figure], None], *, is_simulated: bool
 ) -> Picture:
     """Draw a figure; it says itself that a culture is simulated, since files travel alone."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]  # its keys are literals
         figure = Figure(figsize=(WIDTH_IN, height_in))
         FigureCanvasAgg(figure)
         if is_simulated:
@@ -75,11 +76,16 @@ def gesture_look(gesture: str, gestures: Sequence[str]) -> dict[str, Any]:
 
 def condition_look(condition: str, conditions: Sequence[str]) -> dict[str, Any]:
     """Colour and marker of a condition; the same in all figures."""
-    k = sorted(set(conditions), key=lambda name: (name != STIMULATION, name)).index(condition)
+    k = stimulation_first(conditions).index(condition)
     return {
         "color": CONDITION_COLOURS[k % len(CONDITION_COLOURS)],
         "marker": CONDITION_MARKERS[k % len(CONDITION_MARKERS)],
     }
+
+
+def stimulation_first(conditions: Iterable[str]) -> list[str]:
+    """The different conditions in the order in which they are shown."""
+    return sorted(set(conditions), key=lambda name: (name != STIMULATION, name))
 
 
 def named(condition: str) -> str:
@@ -87,9 +93,21 @@ def named(condition: str) -> str:
     return condition or "all trials"
 
 
-def grid(figure: Figure, n: int, n_columns: int, **shared: Any) -> list[Axes]:
-    """n axes in rows, the rest of the last row left empty."""
-    n_columns = max(1, min(n, n_columns))
+def legend(figure: Figure, names: Sequence[tuple[str, str]]) -> None:
+    """What colours mean, below the figure: (name, colour)."""
+    marks = [
+        Line2D([], [], ls="", marker="s", ms=9, color=colour, label=name) for name, colour in names
+    ]
+    if marks:
+        figure.legend(handles=marks, loc="outside lower center", ncols=4)
+
+
+def grid(
+    figure: Figure, n: int, n_columns: int, *, is_full: bool = False, **shared: Any
+) -> list[Axes]:
+    """n axes in rows, the rest of the last row left empty; fewer columns for few axes, unless
+    the row is to be full."""
+    n_columns = n_columns if is_full else max(1, min(n, n_columns))
     n_rows = -(-n // n_columns)
     axes = list(figure.subplots(n_rows, n_columns, squeeze=False, **shared).flat)
     for empty in axes[n:]:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from crepe.report.draw import GREY, Picture, condition_look, grid, named, picture
-from crepe.report.numbers import Decoding, ReadoutNumbers
+from crepe.report.numbers import Decoding, Interval, ReadoutNumbers
 
 
 def score(found: Decoding, *, is_simulated: bool) -> Picture:
@@ -18,7 +18,7 @@ def score(found: Decoding, *, is_simulated: bool) -> Picture:
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         for k, one in enumerate(found.conditions):
-            _point(axes, k, one.accuracy, one.ci95, condition_look(one.condition, names), 9)
+            _point(axes, k, one.accuracy, one.ci95, condition_look(one.condition, names))
             axes.annotate(
                 f"{one.accuracy:.2f}\n{one.n_right} of {one.n_trials}",
                 (k, one.accuracy),
@@ -26,16 +26,17 @@ def score(found: Decoding, *, is_simulated: bool) -> Picture:
                 textcoords="offset points",
                 va="center",
                 size=10,
+                bbox={"facecolor": "white", "lw": 0, "pad": 1},
             )
         axes.set_xlim(-0.5, len(names) - 0.2)
         axes.set_xticks(range(len(names)), [named(name) for name in names])
         axes.set_xlabel("condition")
         _accuracy_axis(axes, found.chance)
-        axes.legend(loc="upper right", bbox_to_anchor=(1, 1.16), ncols=2)
+        figure.legend(loc="outside lower right")
 
     said = ", ".join(f"{named(one.condition)} {one.accuracy:.2f}" for one in found.conditions)
     return picture(
-        "score", f"Decoding accuracy: {said}; chance {found.chance:.2f}", 4.2, draw,
+        "score", f"Decoding accuracy: {said}; chance {found.chance:.2f}", 4.6, draw,
         is_simulated=is_simulated,
     )  # fmt: skip
 
@@ -52,7 +53,7 @@ def course(found: Decoding, *, is_simulated: bool) -> Picture:
             at_min = [(block.start_s + block.stop_s) / 120 for block in blocks]
             axes.plot(at_min, [b.accuracy for b in blocks], color=look["color"], lw=1, alpha=0.5)
             for x, block in zip(at_min, blocks, strict=True):
-                _point(axes, x, block.accuracy, block.ci95, look, 7)
+                _point(axes, x, block.accuracy, block.ci95, look)
             axes.plot([], [], ls="", **look, label=named(name))
         axes.set_xlim(left=0)
         axes.set_xlabel("time in the session (min)")
@@ -81,7 +82,7 @@ def calibration(found: Sequence[ReadoutNumbers], *, is_simulated: bool) -> Pictu
     """What cross-validation decoded of the calibration's trials."""
 
     def draw(figure: Figure) -> None:
-        for axes, one in zip(grid(figure, len(found), 3), found, strict=True):
+        for axes, one in zip(grid(figure, len(found), 3, is_full=True), found, strict=True):
             _matrix(axes, np.array(one.confusion), one.answers, one.answers)
             axes.set_title("cross-validated")
 
@@ -89,18 +90,11 @@ def calibration(found: Sequence[ReadoutNumbers], *, is_simulated: bool) -> Pictu
     return picture("calibration", alt, 3.7, draw, is_simulated=is_simulated)
 
 
-def _point(
-    axes: Axes,
-    x: float,
-    y: float,
-    ci95: tuple[float, float],
-    look: dict[str, str],
-    size: float,
-) -> None:
-    below, above = max(0.0, y - ci95[0]), max(0.0, ci95[1] - y)
+def _point(axes: Axes, x: float, y: float, ci95: Interval, look: dict[str, str]) -> None:
+    reach = [[max(0.0, y - ci95[0])], [max(0.0, ci95[1] - y)]]
     axes.errorbar(
-        x, y, [[below], [above]], fmt=look["marker"], color=look["color"], ms=size, capsize=4, lw=1.6
-    )  # fmt: skip
+        x, y, reach, fmt=look["marker"], color=look["color"], ms=8, capsize=4, lw=1.6, mec="white"
+    )
 
 
 def _accuracy_axis(axes: Axes, chance: float) -> None:

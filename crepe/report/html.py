@@ -12,7 +12,7 @@ Part = Element | str
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
   max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
-h1 { font-size: 1.7rem; line-height: 1.2; margin: .3em 0; overflow-wrap: anywhere; }
+h1 { font-size: 1.7rem; line-height: 1.2; margin: .7em 0 .3em; overflow-wrap: anywhere; }
 h2 { font-size: 1.25rem; margin: 2.2em 0 .5em; border-bottom: 2px solid #ddd; }
 p, li { max-width: 46rem; overflow-wrap: anywhere; }
 .simulated { background: #D55E00; color: #fff; padding: .5rem 1rem; border-radius: .3rem; }

@@ -103,6 +103,7 @@ class Evoked(_Table):
     bin_s: float
     mean_hz: list[float]
     sem_hz: list[float | None]
+    change_hz: dict[str, float]  # by electrode: rate after the first pulse less that before
 
 
 class Stimuli(_Table):

@@ -1,8 +1,9 @@
 """The page: its sections are those for which the session has something, else they say none."""
 
 from crepe.report import words
+from crepe.report.activity import shown_on_map
 from crepe.report.draw import Picture, named
-from crepe.report.draw_activity import kept_every
+from crepe.report.draw_raster import kept_every
 from crepe.report.html import Element, Part, element, figure, page, section, table
 from crepe.report.numbers import About, Decoding, Report
 from crepe.report.session import Session
@@ -78,14 +79,13 @@ def _decoding(report: Report, pictures: dict[str, Picture]) -> Element:
         element("p", words.INTERVALS, class_="small"),
         figure(
             pictures["course"],
-            "Decoding accuracy of each block (of ten trials each, where there are no blocks) over "
-            "the session, all of it after the calibration. Intervals as above; blocks are short, so "
-            "they are wide.",
+            "Decoding accuracy of each block over the session (where there are no blocks, of ten "
+            "trials in a row), with 95 % intervals; all of it is after the calibration.",
         ),
         figure(
             pictures["confusion"],
-            "Numbers of trials by gesture shown (rows) and decoded (columns); colour is the part of "
-            "the row. “none”: nothing was decoded.",
+            "Numbers of trials by gesture shown (rows) and decoded (columns); the brighter, the "
+            "larger its part of the row. “none”: nothing was decoded.",
         ),
     )
 
@@ -112,8 +112,8 @@ def _calibration(report: Report, pictures: dict[str, Picture]) -> Element:
     parts: list[Part] = []
     for one in report.readouts:
         parts.append(element("p", words.readout_text(one)))
-        if not one.problem and one.actor:
-            parts.append(element("p", words.since_text(one), class_="small"))
+    since = {words.since_text(one) for one in report.readouts if one.actor and not one.problem}
+    parts += [element("p", text, class_="small") for text in sorted(since)]
     if "calibration" in pictures:
         caption = (
             "Trials of the calibration by gesture shown and decoded, a block left out at a time."
@@ -154,6 +154,13 @@ def _activity(report: Report, pictures: dict[str, Picture]) -> Element:
             "aligned to where the first would have been."
         )
         parts.append(figure(pictures["evoked"], caption))
+        caption = (
+            f"By gesture, condition “{named(shown_on_map(report.evoked)[0].condition)}”: rate of "
+            "each electrode from the first pulse until the trial was judged, less its rate in the "
+            f"{-report.evoked[0].start_s:g} s before; mean over trials. Circled: electrodes that "
+            "were stimulated."
+        )
+        parts.append(figure(pictures["evoked-map"], caption))
     else:
         parts.append(element("p", "Evoked responses: none, no trial was stimulated."))
     return section("Activity", *parts)

@@ -67,7 +67,7 @@ def readout_text(one: ReadoutNumbers) -> str:
     """Where a readout comes from, and what its cross-validation found."""
     whose = f"[actors.{one.actor}]" if one.actor else "Trained on this session"
     if one.problem:
-        return f"{whose}: the readout's file cannot be read, so nothing is known of its calibration: {one.problem}"
+        return f"{whose}: nothing is known of its calibration. {one.problem}"
     low_high = interval_text(one.ci95) if one.ci95 else "-"
     said = (
         f"{whose}: trained on {one.n_trials} trials in {one.n_blocks} blocks of session "

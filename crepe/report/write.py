@@ -9,7 +9,16 @@ from pathlib import Path
 from crepe import places
 from crepe.errors import CrepeError
 from crepe.messages import Delivered, GameState, Stimulus
-from crepe.report import activity, decoding, draw_activity, draw_decoding, page, timing
+from crepe.report import (
+    activity,
+    decoding,
+    draw_array,
+    draw_decoding,
+    draw_evoked,
+    draw_raster,
+    page,
+    timing,
+)
 from crepe.report.activity import Crossings, Trial
 from crepe.report.draw import Picture
 from crepe.report.numbers import About, Report
@@ -78,13 +87,15 @@ def _drawn(report: Report, found: Crossings | None, tried: Sequence[Trial]) -> l
         return pictures
     rates = report.activity
     blocks = report.decoding.blocks if report.decoding else []
-    pictures.append(draw_activity.whole(found, rates, blocks, is_simulated=is_simulated))
-    pictures.append(draw_activity.rate_map(found, rates, tried, is_simulated=is_simulated))
+    pictures.append(draw_raster.whole(found, rates, blocks, is_simulated=is_simulated))
+    pictures.append(draw_array.rate_map(rates, tried, is_simulated=is_simulated))
     if tried:
-        pictures.append(draw_activity.zoom(found, tried, is_simulated=is_simulated))
+        pictures.append(draw_raster.zoom(found, tried, is_simulated=is_simulated))
     if report.evoked:
         pulses_s = _pulses_s(tried, found.rate_hz)
-        pictures.append(draw_activity.evoked(report.evoked, pulses_s, is_simulated=is_simulated))
+        pictures.append(draw_evoked.evoked(report.evoked, pulses_s, is_simulated=is_simulated))
+        mapped = activity.shown_on_map(report.evoked)
+        pictures.append(draw_array.evoked_map(mapped, tried, is_simulated=is_simulated))
     return pictures
 
 
