@@ -150,7 +150,7 @@ def evoked(found: Crossings, tried: Sequence[Trial]) -> list[Evoked]:
         return []
     shortest = min(t.state.phases["outcome"] - t.first_pulse for t in tried)
     after_s = min(max(shortest / found.rate_hz, EVOKED_BIN_S), LONGEST_S)
-    n_before, n_after = (round(s / EVOKED_BIN_S) for s in (BEFORE_S, after_s))
+    n_before, n_after = round(BEFORE_S / EVOKED_BIN_S), int(after_s / EVOKED_BIN_S + 1e-9)
     width = EVOKED_BIN_S * found.rate_hz
     steps = np.round(np.arange(-n_before, n_after + 1) * width).astype(np.int64)
     groups: dict[tuple[str, str], list[Trial]] = {}

@@ -109,10 +109,16 @@ def zoom(found: Crossings, tried: Sequence[Trial], *, is_simulated: bool) -> Pic
 
 
 def chosen(tried: Sequence[Trial]) -> list[Trial]:
-    """A few trials in a row of one block, stimulated ones if there are any."""
-    first = max(
-        range(len(tried)),
-        key=lambda k: (bool(tried[k].pulses), tried[k].state.condition == STIMULATION, -k),
-    )
-    block = tried[first].state.block
-    return [t for t in tried[first : first + N_ZOOMED] if t.state.block == block]
+    """A few trials in a row of one block: stimulated ones if there are any, and of more than one
+    gesture."""
+
+    def some(first: int) -> list[Trial]:
+        block = tried[first].state.block
+        return [t for t in tried[first : first + N_ZOOMED] if t.state.block == block]
+
+    def worth(first: int) -> tuple[bool, bool, int]:
+        trial = tried[first]
+        is_usual = trial.state.condition == STIMULATION
+        return bool(trial.pulses), is_usual, len({t.state.gesture for t in some(first)})
+
+    return some(max(range(len(tried)), key=worth))  # the first of equals

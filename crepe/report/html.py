@@ -21,7 +21,8 @@ p, li { max-width: 46rem; overflow-wrap: anywhere; }
 table { border-collapse: collapse; margin: .8rem 0; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .25rem .9rem .25rem 0; border-bottom: 1px solid #e4e4e4;
   vertical-align: top; }
-td { overflow-wrap: anywhere; min-width: 4rem; }
+td { overflow-wrap: anywhere; }
+.numbers th, .numbers td { white-space: nowrap; min-width: 3.2rem; }
 figure { margin: 1.2rem 0; }
 figure img { width: 100%; height: auto; display: block; }
 figcaption, .small { font-size: .9rem; color: #444; max-width: 46rem; }
@@ -47,7 +48,7 @@ def element(tag: str, *parts: Part, **attributes: str) -> Element:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Element:
     """A table; without a head, the first cell of each row is its name."""
-    made = element("table")
+    made = element("table", class_="numbers" if len(head) > 2 else "words")
     if head:
         made.append(element("tr", *(element("th", cell, scope="col") for cell in head)))
     for row in rows:

@@ -73,6 +73,7 @@ def _decoding(report: Report, pictures: dict[str, Picture]) -> Element:
         "Decoding",
         element("p", words.chance_text(found)),
         verdicts,
+        element("p", words.controls_text(found)),
         figure(pictures["score"], "Decoding accuracy by condition, 95 % intervals, and chance."),
         _score_table(found),
         element("p", words.DECODED, class_="small"),

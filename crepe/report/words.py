@@ -1,5 +1,6 @@
 """The report's sentences: what a number says, and what it does not."""
 
+from crepe.conditions import SHAM, SILENCED
 from crepe.report.draw import named
 from crepe.report.numbers import About, ConditionScore, Decoding, ReadoutNumbers, Spread, Stimuli
 
@@ -20,6 +21,7 @@ DECODED = (
     "trial that was decoded rightly."
 )
 NOT_MEASURED = "not measured"
+CONTROLS = (SHAM, SILENCED, "shuffled", "random")
 _ALPHA = 0.05
 
 
@@ -52,6 +54,14 @@ def verdict(one: ConditionScore, chance: float) -> str:
     return (
         f"{said}: no more than chance can explain ({p_text(one.p_value)}). This is a null result."
     )
+
+
+def controls_text(found: Decoding) -> str:
+    """What to expect of the controls that there are; empty without any."""
+    names = [one.condition for one in found.conditions if one.condition in CONTROLS]
+    if not names:
+        return ""
+    return f"Controls, of which a null result is expected: {', '.join(names)}."
 
 
 def ended_text(about: About) -> str:
