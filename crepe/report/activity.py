@@ -14,7 +14,7 @@ from crepe.store.stream import Gaps
 from crepe.trials import SPIKES, spikes_in
 
 PAGE_S = 60.0
-MOST_BINS = 1800
+MOST_BINS = 600
 EVOKED_BIN_S = 0.01
 BEFORE_S = 0.2
 LONGEST_S = 5.0
@@ -71,7 +71,7 @@ def activity(found: Crossings) -> Activity:
     covered_s = max(found.n_covered, 1) / found.rate_hz
     n_channels = len(found.labels)
     counts = np.bincount(found.channel, minlength=n_channels)
-    bin_s = float(max(1, np.ceil(found.stop / found.rate_hz / MOST_BINS)))
+    bin_s = float(max(1, np.ceil(10 * found.stop / found.rate_hz / MOST_BINS))) / 10
     return Activity(
         n_crossings=len(found.sample),
         mean_rate_hz=len(found.sample) / covered_s / n_channels,

@@ -19,7 +19,6 @@ YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 GREY = "#767676"
 
 GESTURE_COLOURS = (VERMILION, BLUE, GREEN, PURPLE, ORANGE, SKY, BLACK)
-GESTURE_STYLES = ("-", "--", "-.", ":")
 CONDITION_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW, GREY)
 CONDITION_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 WIDTH_IN = 9.0
@@ -65,13 +64,9 @@ def picture(
     return Picture(name, stream.getvalue(), alt)
 
 
-def gesture_look(gesture: str, gestures: Sequence[str]) -> dict[str, Any]:
-    """Colour and line of a gesture; the same in all figures."""
-    k = sorted(gestures).index(gesture)
-    return {
-        "color": GESTURE_COLOURS[k % len(GESTURE_COLOURS)],
-        "linestyle": GESTURE_STYLES[k % len(GESTURE_STYLES)],
-    }
+def gesture_colour(gesture: str, gestures: Sequence[str]) -> str:
+    """The same in all figures."""
+    return GESTURE_COLOURS[sorted(gestures).index(gesture) % len(GESTURE_COLOURS)]
 
 
 def condition_look(condition: str, conditions: Sequence[str]) -> dict[str, Any]:
@@ -102,14 +97,10 @@ def legend(figure: Figure, names: Sequence[tuple[str, str]]) -> None:
         figure.legend(handles=marks, loc="outside lower center", ncols=4)
 
 
-def grid(
-    figure: Figure, n: int, n_columns: int, *, is_full: bool = False, **shared: Any
-) -> list[Axes]:
-    """n axes in rows, the rest of the last row left empty; fewer columns for few axes, unless
-    the row is to be full."""
-    n_columns = n_columns if is_full else max(1, min(n, n_columns))
+def grid(figure: Figure, n: int, n_columns: int) -> list[Axes]:
+    """n axes in rows, the rest of the last row left empty."""
     n_rows = -(-n // n_columns)
-    axes = list(figure.subplots(n_rows, n_columns, squeeze=False, **shared).flat)
+    axes = list(figure.subplots(n_rows, n_columns, squeeze=False).flat)
     for empty in axes[n:]:
         empty.set_visible(False)
     return axes[:n]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from crepe.electrodes import MCS_60_LABELS, MCS_REFERENCE, positions_um
 from crepe.report.activity import Trial
-from crepe.report.draw import BLACK, Picture, gesture_look, grid, legend, picture
+from crepe.report.draw import BLACK, Picture, gesture_colour, grid, legend, picture
 from crepe.report.numbers import Activity, Evoked
 
 _WHITE_BELOW = 0.55  # of cividis: light letters on dark colours
@@ -21,7 +21,7 @@ def rate_map(rates: Activity, tried: Sequence[Trial], *, is_simulated: bool) -> 
     by_electrode = _stimulated(tried)
     gestures = sorted({gesture for found in by_electrode.values() for gesture in found})
     circles = {
-        label: gesture_look(min(found), gestures)["color"] if len(found) == 1 else BLACK
+        label: gesture_colour(min(found), gestures) if len(found) == 1 else BLACK
         for label, found in by_electrode.items()
     }
 
@@ -40,7 +40,7 @@ def rate_map(rates: Activity, tried: Sequence[Trial], *, is_simulated: bool) -> 
         axes.set_ylabel("y (µm)")
         figure.colorbar(drawn, ax=axes, label="threshold crossings per second (Hz)", shrink=0.8)
         alone = {min(found) for found in by_electrode.values() if len(found) == 1}
-        marks = [(f"stimulated: {g}", gesture_look(g, gestures)["color"]) for g in sorted(alone)]
+        marks = [(f"stimulated: {g}", gesture_colour(g, gestures)) for g in sorted(alone)]
         if any(len(found) > 1 for found in by_electrode.values()):
             marks.append(("stimulated: several gestures", BLACK))
         legend(figure, marks)
@@ -55,7 +55,7 @@ def evoked_map(found: Sequence[Evoked], tried: Sequence[Trial], *, is_simulated:
     top = max(max(map(abs, one.change_hz.values())) for one in found) or 1.0
 
     def draw(figure: Figure) -> None:
-        every = grid(figure, len(found), 3, is_full=True)
+        every = grid(figure, len(found), 3)
         for axes, one in zip(every, found, strict=True):
             circles = {e: BLACK for e, gestures in by_electrode.items() if one.gesture in gestures}
             hz = np.array(list(one.change_hz.values()))

@@ -82,7 +82,7 @@ def calibration(found: Sequence[ReadoutNumbers], *, is_simulated: bool) -> Pictu
     """What cross-validation decoded of the calibration's trials."""
 
     def draw(figure: Figure) -> None:
-        for axes, one in zip(grid(figure, len(found), 3, is_full=True), found, strict=True):
+        for axes, one in zip(grid(figure, len(found), 3), found, strict=True):
             _matrix(axes, np.array(one.confusion), one.answers, one.answers)
             axes.set_title("cross-validated")
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from crepe.conditions import STIMULATION
@@ -12,7 +13,7 @@ from crepe.report.draw import (
     VERMILION,
     Picture,
     condition_look,
-    gesture_look,
+    gesture_colour,
     legend,
     named,
     picture,
@@ -37,15 +38,10 @@ def whole(
     names = [block.condition for block in blocks]
 
     def draw(figure: Figure) -> None:
-        strip, raster, rate = figure.subplots(3, 1, sharex=True, height_ratios=[0.35, 5, 2])
-        for block in blocks:
-            colour = condition_look(block.condition, names)["color"]
-            strip.axvspan(block.start_s / 60, block.stop_s / 60, color=colour, lw=0)
-        strip.set_yticks([])
-        strip.spines[:].set_visible(False)
-        strip.tick_params(bottom=False)
-        if not blocks:
-            strip.set_visible(False)
+        heights = [0.35, 5, 2] if blocks else [5, 2]
+        *strips, raster, rate = figure.subplots(len(heights), sharex=True, height_ratios=heights)
+        for strip in strips:
+            _conditions(strip, blocks)
         at_min = found.sample[::every] / found.rate_hz / 60
         raster.plot(at_min, found.channel[::every], "|", color=BLACK, alpha=0.5, ms=3, mew=0.5)
         raster.set_ylim(len(found.labels) - 0.5, -0.5)
@@ -68,6 +64,16 @@ def whole(
     return picture("session", alt, 6.2, draw, is_simulated=is_simulated)
 
 
+def _conditions(axes: Axes, blocks: Sequence[BlockScore]) -> None:
+    names = [block.condition for block in blocks]
+    for block in blocks:
+        colour = condition_look(block.condition, names)["color"]
+        axes.axvspan(block.start_s / 60, block.stop_s / 60, color=colour, lw=0)
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    axes.tick_params(bottom=False)
+
+
 def zoom(found: Crossings, tried: Sequence[Trial], *, is_simulated: bool) -> Picture:
     """Raster of a few trials, pulses marked."""
     some = chosen(tried)
@@ -81,7 +87,7 @@ def zoom(found: Crossings, tried: Sequence[Trial], *, is_simulated: bool) -> Pic
         at_s = found.sample[low:high] / found.rate_hz
         axes.plot(at_s, found.channel[low:high], "|", color=BLACK, ms=4, mew=0.8)
         for trial in some:
-            colour = gesture_look(trial.state.gesture or "", gestures)["color"]
+            colour = gesture_colour(trial.state.gesture or "", gestures)
             start_s = trial.first_pulse / found.rate_hz
             stop_s = trial.state.phases["outcome"] / found.rate_hz
             axes.axvspan(start_s, stop_s, color=colour, alpha=0.1, lw=0)

@@ -36,7 +36,7 @@ def _banner(about: About) -> list[Element]:
 
 
 def _about(about: About) -> Element:
-    culture = about.culture or {"": "nothing is said of it"}
+    culture = about.culture or {"details": "none given"}
     kind = "SIMULATED" if about.is_simulated else "living culture"
     facts = [
         ("seed", str(about.seed)),
@@ -52,7 +52,7 @@ def _about(about: About) -> Element:
             (),
             [
                 ("culture", kind),
-                *((f"culture: {n}" if n else "culture says", v) for n, v in culture.items()),
+                *((f"culture: {n}", v) for n, v in culture.items()),
                 *facts,
             ],
         ),
@@ -81,7 +81,8 @@ def _decoding(report: Report, pictures: dict[str, Picture]) -> Element:
         figure(
             pictures["course"],
             "Decoding accuracy of each block over the session (where there are no blocks, of ten "
-            "trials in a row), with 95 % intervals; all of it is after the calibration.",
+            "trials in a row), with 95 % intervals."
+            + (" All of it is after the calibration." if report.readouts else ""),
         ),
         figure(
             pictures["confusion"],
@@ -138,8 +139,9 @@ def _activity(report: Report, pictures: dict[str, Picture]) -> Element:
         ),
         figure(
             pictures["session"],
-            f"Above: conditions of the blocks. Middle: raster of the whole session.{drawn} Below: "
-            f"mean rate of all electrodes in bins of {found.population_bin_s:g} s. Red: no data.",
+            f"Raster of the whole session.{drawn} Above it the conditions, if there are any; below "
+            f"the mean rate of all electrodes in bins of {found.population_bin_s:g} s. Red: no "
+            "data.",
         ),
         figure(pictures["rate-map"], "Mean rate of each electrode over the session, on the array."),
     ]
@@ -150,9 +152,10 @@ def _activity(report: Report, pictures: dict[str, Picture]) -> Element:
         parts.append(figure(pictures["trials"], caption))
     if "evoked" in pictures:
         caption = (
-            f"Peri-stimulus histograms, bins of {report.evoked[0].bin_s * 1000:g} ms: mean over "
-            "trials, shaded ± 1 standard error. Grey lines: pulses. Conditions without pulses are "
-            "aligned to where the first would have been."
+            "Responses to each gesture: threshold crossings per second and electrode in bins of "
+            f"{report.evoked[0].bin_s * 1000:g} ms, mean over trials, shaded ± 1 standard error of "
+            "it. Grey lines: pulses. Trials without pulses are aligned to where the first would "
+            "have been; a trial that the recording has only in part is left out."
         )
         parts.append(figure(pictures["evoked"], caption))
         caption = (
@@ -185,7 +188,7 @@ def _loop(report: Report) -> Element:
     rows = [
         (
             "latency, from a segment's arrival to the pulses' start, by the wall clock",
-            words.spread_text(timing.latency_ms),
+            words.latency_text(timing, report.about),
         ),
         (
             "age of a stimulus when it started, by sample index, its planned delay included",

@@ -2,7 +2,15 @@
 
 from crepe.conditions import SHAM, SILENCED
 from crepe.report.draw import named
-from crepe.report.numbers import About, ConditionScore, Decoding, ReadoutNumbers, Spread, Stimuli
+from crepe.report.numbers import (
+    About,
+    ConditionScore,
+    Decoding,
+    ReadoutNumbers,
+    Spread,
+    Stimuli,
+    Timing,
+)
 
 MULTI_UNIT = (
     "A spike here is a threshold crossing. Crossings are multi-unit activity: they are not sorted "
@@ -17,8 +25,8 @@ DECODED = (
     "Accuracy is the fraction of finished trials in which the decoded gesture is the gesture that "
     "was shown; a trial in which nothing was decoded counts as wrong. It says how well a linear "
     "readout, or whatever decided here, tells the gestures apart in the activity it was given, and "
-    "nothing about what the culture does of itself. “won” in the table is the game's word for a "
-    "trial that was decoded rightly."
+    "nothing about what the culture does of itself. “won” is the game's "
+    "word for a trial that was decoded correctly."
 )
 NOT_MEASURED = "not measured"
 CONTROLS = (SHAM, SILENCED, "shuffled", "random")
@@ -46,7 +54,7 @@ def chance_text(found: Decoding) -> str:
 def verdict(one: ConditionScore, chance: float) -> str:
     """One condition in a sentence; a null result is called one."""
     said = (
-        f"{named(one.condition)}: {one.n_right} of {one.n_trials} trials were decoded rightly "
+        f"{named(one.condition)}: {one.n_right} of {one.n_trials} trials were decoded correctly "
         f"({one.accuracy:.2f}, 95 % interval {interval_text(one.ci95)}; chance {chance:.2f})"
     )
     if one.p_value < _ALPHA:
@@ -109,6 +117,15 @@ def spread_text(found: Spread | None) -> str:
         f"median {found.p50:.1f} ms, 99 % below {found.p99:.1f} ms, "
         f"longest {found.max:.1f} ms ({found.n} trains)"
     )
+
+
+def latency_text(timing: Timing, about: About) -> str:
+    """By the wall clock, or why there is none."""
+    if timing.latency_ms is None and about.started_at is None:
+        return f"{NOT_MEASURED}: the session ran without a wall clock"
+    if timing.latency_ms is None:
+        return f"{NOT_MEASURED}: needs pulses and the recorded stream `data`"
+    return spread_text(timing.latency_ms)
 
 
 def stimuli_text(found: Stimuli) -> str:

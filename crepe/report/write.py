@@ -92,17 +92,11 @@ def _drawn(report: Report, found: Crossings | None, tried: Sequence[Trial]) -> l
     if tried:
         pictures.append(draw_raster.zoom(found, tried, is_simulated=is_simulated))
     if report.evoked:
-        pulses_s = _pulses_s(tried, found.rate_hz)
-        pictures.append(draw_evoked.evoked(report.evoked, pulses_s, is_simulated=is_simulated))
+        drawn = draw_evoked.evoked(report.evoked, tried, found.rate_hz, is_simulated=is_simulated)
+        pictures.append(drawn)
         mapped = activity.shown_on_map(report.evoked)
         pictures.append(draw_array.evoked_map(mapped, tried, is_simulated=is_simulated))
     return pictures
-
-
-def _pulses_s(tried: Sequence[Trial], rate_hz: float) -> list[float]:
-    """When pulses come after the first, if it is the same in all trials that have any."""
-    trains = {tuple(p - t.first_pulse for p in t.pulses) for t in tried if t.pulses}
-    return [p / rate_hz for p in trains.pop()] if len(trains) == 1 else [0.0]
 
 
 def _about(session: Session, states: Sequence[GameState]) -> About:
