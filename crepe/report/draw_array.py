@@ -68,7 +68,7 @@ def evoked_map(found: Sequence[Evoked], tried: Sequence[Trial], *, is_simulated:
 
     rows = -(-len(found) // 3)
     alt = "Change of each electrode's rate after the first pulse, on the array, by gesture"
-    return picture("evoked-map", alt, 0.5 + 2.9 * rows, draw, is_simulated=is_simulated)
+    return picture("evoked-map", alt, 0.6 + 2.5 * rows, draw, is_simulated=is_simulated)
 
 
 def _stimulated(tried: Sequence[Trial]) -> dict[str, set[str]]:

@@ -86,7 +86,7 @@ def _drawn(report: Report, found: Crossings | None, tried: Sequence[Trial]) -> l
     if found is None or report.activity is None:
         return pictures
     rates = report.activity
-    blocks = report.decoding.blocks if report.decoding else []
+    blocks = [b for b in report.decoding.blocks if b.condition] if report.decoding else []
     pictures.append(draw_raster.whole(found, rates, blocks, is_simulated=is_simulated))
     pictures.append(draw_array.rate_map(rates, tried, is_simulated=is_simulated))
     if tried:
