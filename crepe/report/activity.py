@@ -144,7 +144,8 @@ def evoked(found: Crossings, tried: Sequence[Trial]) -> list[Evoked]:
     """Mean and standard error over trials, by condition and gesture, from a little before the
     first pulse until the trial was judged.
 
-    A trial that a gap or an end of the stream cuts is left out.
+    A trial that a gap or an end of the stream cuts is left out, and so is one whose pulses were
+    refused where others of its condition and gesture had theirs.
     """
     if not tried:
         return []
@@ -160,7 +161,8 @@ def evoked(found: Crossings, tried: Sequence[Trial]) -> list[Evoked]:
         if first >= 0 and last <= found.stop and not is_cut:
             groups.setdefault((trial.state.condition, trial.state.gesture or ""), []).append(trial)
     result = []
-    for (condition, gesture), group in sorted(groups.items()):
+    for (condition, gesture), all_of_it in sorted(groups.items()):
+        group = [trial for trial in all_of_it if trial.pulses] or all_of_it
         edges = np.array([t.first_pulse for t in group])[:, None] + steps
         counts = np.diff(np.searchsorted(found.sample, edges), axis=1)
         hz = counts * found.rate_hz / np.diff(steps) / len(found.labels)

@@ -1,7 +1,7 @@
 """Numbers of the decoding: by condition, by block, and of the readouts that did it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -20,8 +20,16 @@ from crepe.trials import accuracy, by_condition
 N_IN_A_ROW = 10
 
 
-def decoding(session: Session, states: Sequence[GameState], rate_hz: float) -> Decoding | None:
-    """Of finished trials in which a gesture was shown; None without any, as in a calibration."""
+def decoding(
+    session: Session,
+    states: Sequence[GameState],
+    rate_hz: float,
+    stimulated: Collection[int] | None = None,
+) -> Decoding | None:
+    """Of finished trials in which a gesture was shown; None without any, as in a calibration.
+
+    `stimulated` are the numbers of the trials in which pulses were delivered, if that is known.
+    """
     judged = [s for s in states if s.gesture is not None and s.condition != CALIBRATION]
     if not judged:
         return None
@@ -31,7 +39,9 @@ def decoding(session: Session, states: Sequence[GameState], rate_hz: float) -> D
     return Decoding(
         gestures=gestures,
         chance=1 / len(gestures),
-        conditions=[_score(name, found[name], gestures, session.seed) for name in names],
+        conditions=[
+            _score(name, found[name], gestures, session.seed, stimulated) for name in names
+        ],
         blocks=[_block(number, group, rate_hz) for number, group in _blocks(judged)],
     )
 
@@ -59,7 +69,11 @@ def _gestures(session: Session) -> set[str]:
 
 
 def _score(
-    name: str, states: Sequence[GameState], gestures: Sequence[str], seed: int
+    name: str,
+    states: Sequence[GameState],
+    gestures: Sequence[str],
+    seed: int,
+    stimulated: Collection[int] | None,
 ) -> ConditionScore:
     found = accuracy(states, seed)
     confusion = np.zeros((len(gestures), len(gestures) + 1), int)
@@ -70,6 +84,7 @@ def _score(
     return ConditionScore(
         condition=name,
         n_trials=found.n_trials,
+        n_stimulated=None if stimulated is None else sum(s.trial in stimulated for s in states),
         n_right=_n_right(states),
         accuracy=found.accuracy,
         ci95=found.ci95,

@@ -34,6 +34,7 @@ class ConditionScore(_Table):
 
     condition: str
     n_trials: int
+    n_stimulated: int | None  # in which pulses were delivered; None: that was not recorded
     n_right: int
     accuracy: float
     ci95: Interval  # Wilson

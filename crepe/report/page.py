@@ -94,11 +94,21 @@ def _decoding(report: Report, pictures: dict[str, Picture]) -> Element:
 
 def _score_table(found: Decoding) -> Element:
     outcomes = sorted({name for one in found.conditions for name in one.outcomes})
-    head = ["condition", "trials", "right", "accuracy", "95 % interval", "p", *outcomes]
+    head = [
+        "condition",
+        "trials",
+        "stimulated",
+        "right",
+        "accuracy",
+        "95 % interval",
+        "p",
+        *outcomes,
+    ]
     rows = [
         [
             named(one.condition),
             str(one.n_trials),
+            "unknown" if one.n_stimulated is None else str(one.n_stimulated),
             str(one.n_right),
             f"{one.accuracy:.3f}",
             f"{one.ci95[0]:.3f} to {one.ci95[1]:.3f}",
@@ -155,7 +165,8 @@ def _activity(report: Report, pictures: dict[str, Picture]) -> Element:
             "Responses to each gesture: threshold crossings per second and electrode in bins of "
             f"{report.evoked[0].bin_s * 1000:g} ms, mean over trials, shaded ± 1 standard error of "
             "it. Grey lines: pulses. Trials without pulses are aligned to where the first would "
-            "have been; a trial that the recording has only in part is left out."
+            "have been. Left out: trials that the recording has only in part, and those whose "
+            "pulses were refused."
         )
         parts.append(figure(pictures["evoked"], caption))
         caption = (

@@ -23,7 +23,8 @@ INTERVALS = (
 )
 DECODED = (
     "Accuracy is the fraction of finished trials in which the decoded gesture is the gesture that "
-    "was shown; a trial in which nothing was decoded counts as wrong. It says how well a linear "
+    "was shown; a trial in which nothing was decoded counts as wrong, and a trial whose pulses "
+    "were refused counts like any other. It says how well a linear "
     "readout, or whatever decided here, tells the gestures apart in the activity it was given, and "
     "nothing about what the culture does of itself. “won” is the game's "
     "word for a trial that was decoded correctly."

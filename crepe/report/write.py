@@ -58,9 +58,10 @@ def made(session: Session) -> tuple[Report, dict[str, Picture]]:
     asked, answers = session.all_of(STIMULI, Stimulus), session.all_of(DELIVERED, Delivered)
     about = _about(session, states)
     tried = activity.trials(ended, asked, answers, about.sampling_rate_hz)
+    stimulated = {t.state.trial for t in tried if t.pulses} if DELIVERED in session.store else None
     report = Report(
         about=about,
-        decoding=decoding.decoding(session, ended, about.sampling_rate_hz),
+        decoding=decoding.decoding(session, ended, about.sampling_rate_hz, stimulated),
         readouts=decoding.readouts(
             session,
             places.var_directory() / "readouts",

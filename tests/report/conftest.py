@@ -31,7 +31,7 @@ def spikes(start, stop, at):
     return Spikes(start, stop, channel.astype(np.int32), sample, np.zeros(len(at), np.float32))
 
 
-def trial(number, gesture, decoded, condition="stimulation", block=1, phase="outcome"):
+def trial(number, gesture, decoded, condition="stimulation", block=1):
     """Rest at 2000 (n-1), stimulation 500 later, response at 800, outcome at 1000."""
     rest = 2000 * (number - 1) + 500
     phases = {"rest": rest, "stimulation": rest + 500, "response": rest + 800}
@@ -40,7 +40,7 @@ def trial(number, gesture, decoded, condition="stimulation", block=1, phase="out
         rest + 999,
         rest + 1000,
         number,
-        phase,
+        "outcome",
         gesture,
         outcome="won" if gesture == decoded else "lost",
         phases=phases,

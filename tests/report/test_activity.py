@@ -75,7 +75,15 @@ def test_evoked_responses_begin_with_the_first_pulse(found, tried):
 
 
 def test_a_trial_in_a_gap_is_left_out(found, tried):
-    assert ("sham", "paper") not in {(o.condition, o.gesture) for o in activity.evoked(found, tried)}
+    assert ("sham", "paper") not in {
+        (o.condition, o.gesture) for o in activity.evoked(found, tried)
+    }
+
+
+def test_a_trial_whose_pulses_were_refused_is_left_out_where_others_had_theirs(found, tried):
+    refused = replace(tried[2], state=replace(tried[2].state, condition="stimulation"))
+    responses = activity.evoked(found, [tried[0], refused])
+    assert [(one.gesture, one.n_trials) for one in responses] == [("rock", 1)]
 
 
 def test_mean_and_standard_error_are_over_trials(found, tried):

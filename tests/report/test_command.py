@@ -21,7 +21,8 @@ def var(tmp_path_factory):
     """Where a short experiment was run: its calibration and its conditions."""
     directory = tmp_path_factory.mktemp("var")
     text = (CONFIG / "rps-controls.toml").read_text()
-    text = text.replace("n_blocks = 5", "n_blocks = 2").replace("n_trials = 30", "n_trials = 6")
+    text = text.replace("n_blocks = 5", "n_blocks = 2").replace("n_trials = 30", "n_trials = 3")
+    text = text.replace("rest_s = 3.0", "rest_s = 1.0")
     text = text.replace('"silenced", "shuffled", "random"]', '"shuffled"]')
     path = directory / "small.toml"
     path.write_text(text)
@@ -54,7 +55,7 @@ def test_the_report_of_an_experiment_has_the_experiments_numbers(run, var):
     decode, shuffled = found["readouts"]
     assert (decode["actor"], decode["accuracy"]) == ("decode", result.calibrated.accuracy)
     assert shuffled["labels_permuted"] == 50
-    assert found["stimuli"]["states"] == {"delivered": 24}
+    assert found["stimuli"]["states"] == {"delivered": 12}
     assert found["timing"]["latency_ms"] is None
     names = {path.stem for path in out.glob("*.png")}
     assert {"calibration", "score", "course", "evoked", "rate-map", "session", "trials"} <= names

@@ -15,6 +15,7 @@ def test_accuracy_counts_what_was_decoded_and_unreadable_is_wrong(by_hand, trial
     assert (stimulation.condition, sham.condition) == ("stimulation", "sham")
     assert (stimulation.n_right, stimulation.n_trials, stimulation.accuracy) == (2, 2, 1.0)
     assert (sham.n_right, sham.n_trials, sham.accuracy) == (1, 2, 0.5)
+    assert stimulation.n_stimulated is None  # nobody said
     assert stimulation.outcomes == {"won": 2}
     assert sham.outcomes == {"lost": 1, "won": 1}
 
@@ -67,3 +68,8 @@ def test_a_readout_whose_file_is_gone_says_so(by_hand, tmp_path):
     assert found.actor == "decode"
     assert "no such readout" in found.problem
     assert found.accuracy is None
+
+
+def test_trials_without_pulses_are_counted_apart(by_hand, trials):
+    stimulation, sham = decoding(by_hand, trials, 1000.0, {2}).conditions
+    assert (stimulation.n_stimulated, sham.n_stimulated) == (1, 0)

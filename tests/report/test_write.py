@@ -10,7 +10,8 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from crepe.messages import StreamInfo
+from crepe import trials
+from crepe.messages import Spikes, StreamInfo
 from crepe.report import page
 from crepe.report.numbers import Report
 from crepe.report.session import Session
@@ -45,6 +46,7 @@ def page_of(session):
 @pytest.fixture(autouse=True)
 def var(tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
+    monkeypatch.setattr(trials, "N_PERMUTATIONS", 200)
 
 
 def test_every_figure_shows_something(by_hand):
@@ -53,7 +55,7 @@ def test_every_figure_shows_something(by_hand):
     for name, found in pictures.items():
         pixels = matplotlib.image.imread(BytesIO(found.png), format="png")
         assert pixels.shape[1] > 1200, name
-        assert len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)) > 20, name
+        assert np.mean(pixels[..., :3].min(axis=2) < 0.9) > 0.01, name  # not all is white
         assert found.alt
 
 
@@ -79,9 +81,11 @@ def test_what_comes_from_a_file_is_text(by_hand):
     assert "\x1b" not in text
 
 
-def test_names_in_figures_are_no_formulas(by_hand, trials):
+def test_names_in_figures_are_no_formulas(by_hand):
     game = by_hand.store["result:game"]
-    last = replace(trials[-1], start=9000, stop=9001, condition="$\\frac$", block=3)
+    last = replace(
+        game.messages(0, 10_000)[-1], start=9000, stop=9001, condition="$\\frac$", block=3
+    )
     game.append_message(last)
     report, _ = made(by_hand)
     assert "$\\frac$" in [one.condition for one in report.decoding.conditions]
@@ -138,8 +142,6 @@ def test_an_electrode_array_of_another_make_has_a_map(by_hand):
     store = Store(MemoryStore())
     info = StreamInfo("Spikes", 1000.0, tuple(str(i) for i in range(5)), longest_samples=1000)
     store._kept.declare("data:spikes", info)
-    from crepe.messages import Spikes
-
     store["data:spikes"].append_message(Spikes.none(0, 1000))
     _, pictures = made(Session(store, "s"))
     assert sorted(pictures) == ["rate-map", "session"]
