@@ -106,6 +106,19 @@ def experiment(
 
 
 @app.command()
+def report(
+    session: Annotated[str, typer.Argument(help="Its ID, `last`, or the path of a recording.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Directory; default: var/reports/SESSION.")
+    ] = None,
+) -> None:
+    """Write a page about a recorded session, with its figures and its numbers as JSON."""
+    from crepe.report.write import write
+
+    console.print(f"report: {write(session, out)}", soft_wrap=True, markup=False)
+
+
+@app.command()
 def up(
     experiment: ExperimentFile = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a cut-off session.")] = False,

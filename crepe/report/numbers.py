@@ -1,0 +1,146 @@
+"""What `report.json` holds. A part that the session has nothing for is null or empty."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Interval = tuple[float, float]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class About(_Table):
+    """Which session it was."""
+
+    session: str
+    title: str
+    is_simulated: bool
+    seed: int
+    duration_s: float
+    started_at: str | None  # UTC, ISO 8601; None: nobody measured it
+    has_ended: bool  # the recorder saw the end
+    is_game_over: bool | None  # None: no game
+    sampling_rate_hz: float
+    n_electrodes: int
+    culture: dict[str, str]
+    streams: dict[str, int]  # name: length in samples
+    versions: dict[str, str]  # of what made the report
+
+
+class ConditionScore(_Table):
+    """The finished trials of one condition."""
+
+    condition: str
+    n_trials: int
+    n_stimulated: int | None  # in which pulses were delivered; None: that was not recorded
+    n_right: int
+    accuracy: float
+    ci95: Interval  # Wilson
+    p_value: float  # of so many or more right by chance: gestures permuted within blocks
+    outcomes: dict[str, int]
+    confusion: list[list[int]]  # (shown, decoded), both as `gestures`; last column: nothing decoded
+
+
+class BlockScore(_Table):
+    """The finished trials of one block, or ten in a row where there are no blocks."""
+
+    block: int
+    condition: str
+    start_s: float
+    stop_s: float
+    n_trials: int
+    n_right: int
+    accuracy: float
+    ci95: Interval  # Wilson
+
+
+class Decoding(_Table):
+    """How often the gesture shown was the one decoded."""
+
+    gestures: list[str]
+    chance: float
+    conditions: list[ConditionScore]
+    blocks: list[BlockScore]
+
+
+class ReadoutNumbers(_Table):
+    """A readout that the session used, or that was trained on it."""
+
+    actor: str  # empty: trained on this session
+    path: str
+    problem: str = ""  # why nothing below is known
+    session: str = ""  # that it was trained on
+    calibrated_before_s: float | None = None  # from that session's begin to this one's, real time
+    n_trials: int = 0
+    n_blocks: int = 0
+    labels_permuted: int = 0  # sets of weights of a shuffled control
+    accuracy: float | None = None  # cross-validated, a block left out at a time
+    ci95: Interval | None = None  # Wilson
+    answers: list[str] = []
+    confusion: list[list[int]] = []  # (shown, decoded)
+    versions: dict[str, str] = {}
+
+
+class Activity(_Table):
+    """Threshold crossings: multi-unit activity."""
+
+    n_crossings: int
+    mean_rate_hz: float  # per electrode
+    rate_hz: dict[str, float]  # by electrode
+    population_bin_s: float
+    population_rate_hz: list[float | None]  # per electrode, in bins from sample 0; None: no data
+
+
+class Evoked(_Table):
+    """Peri-stimulus histogram of one gesture in one condition, per electrode."""
+
+    condition: str
+    gesture: str
+    is_stimulated: bool  # False: aligned to where the first pulse would have been
+    n_trials: int
+    start_s: float  # of the first bin, from the first pulse
+    bin_s: float
+    mean_hz: list[float]
+    sem_hz: list[float | None]
+    change_hz: dict[str, float]  # by electrode: rate after the first pulse less that before
+
+
+class Stimuli(_Table):
+    """Pulse trains asked for, and what became of them."""
+
+    n_asked: int
+    n_delivered_pulses: int  # of trains that were delivered to their end
+    states: dict[str, int]  # the last word on each train
+    reasons: dict[str, int]  # of those refused, stopped or unknown: how often
+
+
+class Spread(_Table):
+    """Milliseconds."""
+
+    n: int
+    p50: float
+    p99: float
+    max: float
+
+
+class Timing(_Table):
+    """Of the loop."""
+
+    age_ms: Spread | None  # from the sample that asked to the start, by sample index
+    latency_ms: Spread | None  # from a segment's arrival to the pulses' start, by the wall clock
+    gaps: dict[str, list[tuple[int, int]]]  # by stream: windows in samples
+
+
+class Report(_Table):
+    """All of it."""
+
+    format: Literal[1] = 1
+    about: About
+    decoding: Decoding | None
+    readouts: list[ReadoutNumbers]
+    activity: Activity | None
+    evoked: list[Evoked]
+    stimuli: Stimuli | None
+    timing: Timing

@@ -1,0 +1,216 @@
+"""The page: its sections are those for which the session has something, else they say none."""
+
+from crepe.report import words
+from crepe.report.activity import shown_on_map
+from crepe.report.draw import Picture, named
+from crepe.report.draw_raster import kept_every
+from crepe.report.html import Element, Part, element, figure, page, section, table
+from crepe.report.numbers import About, Decoding, Report
+from crepe.report.session import Session
+
+_MOST_REASONS = 20
+
+
+def html(report: Report, session: Session, pictures: dict[str, Picture]) -> str:
+    """The report as one document that needs no other file."""
+    about = report.about
+    parts: list[Part] = [
+        *_banner(about),
+        element("h1", about.title or "Session without a title"),
+        element("p", f"Session {about.session}, {words.ended_text(about)}."),
+        _about(about),
+        _decoding(report, pictures),
+        _calibration(report, pictures),
+        _activity(report, pictures),
+        _loop(report),
+        _parameters(session),
+    ]
+    return page(f"{about.title or 'CREPE'}: session {about.session}", *parts)
+
+
+def _banner(about: About) -> list[Element]:
+    if not about.is_simulated:
+        return []
+    text = "No living culture: cells, activity and responses come from a model."
+    return [element("div", element("strong", "SIMULATED"), text, class_="simulated")]
+
+
+def _about(about: About) -> Element:
+    culture = about.culture or {"details": "none given"}
+    kind = "SIMULATED" if about.is_simulated else "living culture"
+    facts = [
+        ("seed", str(about.seed)),
+        ("begun", about.started_at or words.NOT_MEASURED),
+        ("duration", f"{about.duration_s:.1f} s ({about.duration_s / 60:.1f} min)"),
+        ("array", f"{about.n_electrodes} electrodes at {about.sampling_rate_hz:g} Hz"),
+        ("streams recorded", ", ".join(about.streams) or "none"),
+        ("report made with", ", ".join(f"{n} {v}" for n, v in about.versions.items())),
+    ]
+    return section(
+        "Session and culture",
+        table(
+            (),
+            [
+                ("culture", kind),
+                *((f"culture: {n}", v) for n, v in culture.items()),
+                *facts,
+            ],
+        ),
+        element("p", "The recording does not say which versions it was made with.", class_="small"),
+    )
+
+
+def _decoding(report: Report, pictures: dict[str, Picture]) -> Element:
+    found = report.decoding
+    if found is None:
+        return section(
+            "Decoding", element("p", "None: no finished trial whose gesture was decoded.")
+        )
+    verdicts = element(
+        "ul", *(element("li", words.verdict(o, found.chance)) for o in found.conditions)
+    )
+    return section(
+        "Decoding",
+        element("p", words.chance_text(found)),
+        verdicts,
+        element("p", words.controls_text(found)),
+        figure(pictures["score"], "Decoding accuracy by condition, 95 % intervals, and chance."),
+        _score_table(found),
+        element("p", words.DECODED, class_="small"),
+        element("p", words.INTERVALS, class_="small"),
+        figure(
+            pictures["course"],
+            "Decoding accuracy of each block over the session (where there are no blocks, of ten "
+            "trials in a row), with 95 % intervals."
+            + (" All of it is after the calibration." if report.readouts else ""),
+        ),
+        figure(
+            pictures["confusion"],
+            "Numbers of trials by gesture shown (rows) and decoded (columns); the brighter, the "
+            "larger its part of the row. “none”: nothing was decoded.",
+        ),
+    )
+
+
+def _score_table(found: Decoding) -> Element:
+    outcomes = sorted({name for one in found.conditions for name in one.outcomes})
+    head = [
+        "condition",
+        "trials",
+        "stimulated",
+        "right",
+        "accuracy",
+        "95 % interval",
+        "p",
+        *outcomes,
+    ]
+    rows = [
+        [
+            named(one.condition),
+            str(one.n_trials),
+            "unknown" if one.n_stimulated is None else str(one.n_stimulated),
+            str(one.n_right),
+            f"{one.accuracy:.3f}",
+            f"{one.ci95[0]:.3f} to {one.ci95[1]:.3f}",
+            f"{one.p_value:.4f}",
+            *(str(one.outcomes.get(name, 0)) for name in outcomes),
+        ]
+        for one in found.conditions
+    ]
+    return table(head, rows)
+
+
+def _calibration(report: Report, pictures: dict[str, Picture]) -> Element:
+    parts: list[Part] = []
+    for one in report.readouts:
+        parts.append(element("p", words.readout_text(one)))
+    since = {words.since_text(one) for one in report.readouts if one.actor and not one.problem}
+    parts += [element("p", text, class_="small") for text in sorted(since)]
+    if "calibration" in pictures:
+        caption = (
+            "Trials of the calibration by gesture shown and decoded, a block left out at a time."
+        )
+        parts.append(figure(pictures["calibration"], caption))
+    none = element("p", "None: the experiment names no trained readout.")
+    return section("Calibration", *(parts or [none]))
+
+
+def _activity(report: Report, pictures: dict[str, Picture]) -> Element:
+    found = report.activity
+    if found is None:
+        return section("Activity", element("p", "None: no spikes were recorded."))
+    every = kept_every(found.n_crossings)
+    drawn = "" if every == 1 else f" One of {every} crossings is drawn."
+    parts: list[Part] = [
+        element(
+            "p",
+            f"{found.n_crossings} threshold crossings, {found.mean_rate_hz:.2f} per second and "
+            f"electrode on average. {words.MULTI_UNIT}",
+        ),
+        figure(
+            pictures["session"],
+            f"Raster of the whole session.{drawn} Above it the conditions, if there are any; below "
+            f"the mean rate of all electrodes in bins of {found.population_bin_s:g} s. Red: no "
+            "data.",
+        ),
+        figure(pictures["rate-map"], "Mean rate of each electrode over the session, on the array."),
+    ]
+    if "trials" in pictures:
+        caption = (
+            "A few trials. Lines: pulses; shaded: from the first pulse until the trial was judged."
+        )
+        parts.append(figure(pictures["trials"], caption))
+    if "evoked" in pictures:
+        caption = (
+            "Responses to each gesture: threshold crossings per second and electrode in bins of "
+            f"{report.evoked[0].bin_s * 1000:g} ms, mean over trials, shaded ± 1 standard error of "
+            "it. Grey lines: pulses. Trials without pulses are aligned to where the first would "
+            "have been. Left out: trials that the recording has only in part, and those whose "
+            "pulses were refused."
+        )
+        parts.append(figure(pictures["evoked"], caption))
+        caption = (
+            f"By gesture, condition “{named(shown_on_map(report.evoked)[0].condition)}”: rate of "
+            "each electrode from the first pulse until the trial was judged, less its rate in the "
+            f"{-report.evoked[0].start_s:g} s before; mean over trials. Circled: electrodes that "
+            "were stimulated."
+        )
+        parts.append(figure(pictures["evoked-map"], caption))
+    else:
+        parts.append(element("p", "Evoked responses: none, no trial was stimulated."))
+    return section("Activity", *parts)
+
+
+def _loop(report: Report) -> Element:
+    found, timing = report.stimuli, report.timing
+    parts: list[Part] = [
+        element("p", words.stimuli_text(found) if found else "No stimulus was asked for.")
+    ]
+    if found and found.reasons:
+        reasons = list(found.reasons.items())
+        rows = [(reason, str(n)) for reason, n in reasons[:_MOST_REASONS]]
+        parts.append(table(("refused, stopped or unknown because", "trains"), rows))
+        if len(reasons) > _MOST_REASONS:
+            parts.append(
+                element("p", f"and {len(reasons) - _MOST_REASONS} more reasons, see the JSON")
+            )
+    n_gaps = {name: len(gaps) for name, gaps in timing.gaps.items() if gaps}
+    gaps = ", ".join(f"{name}: {n}" for name, n in n_gaps.items()) or "none"
+    rows = [
+        (
+            "latency, from a segment's arrival to the pulses' start, by the wall clock",
+            words.latency_text(timing, report.about),
+        ),
+        (
+            "age of a stimulus when it started, by sample index, its planned delay included",
+            words.spread_text(timing.age_ms),
+        ),
+        ("gaps", gaps if timing.gaps else "no stream that keeps the clock"),
+    ]
+    parts.append(table((), rows))
+    return section("Stimulation and timing", *parts)
+
+
+def _parameters(session: Session) -> Element:
+    text = element("pre", session.text or "none")
+    return section("Parameters", element("details", element("summary", "Experiment file"), text))

@@ -1,0 +1,95 @@
+"""The session that is reported: where its recording is, and what the recording says of it."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from crepe import places
+from crepe.errors import DeviceError
+from crepe.hw.crepe_recording import Recording
+from crepe.messages import Message
+from crepe.store import Store
+from crepe.store.stream import Gaps
+from crepe.suggest import suggest
+
+M = TypeVar("M", bound=Message)
+
+LAST = "last"
+CLOCKED = ("Segment", "Spikes", "Decision")
+"""Messages of actors that publish every window: what is not there is missing."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session's streams, and what stands in its recording beside them."""
+
+    store: Store
+    id: str
+    seed: int = 0
+    is_simulated: bool = False
+    has_ended: bool = True
+    text: str = ""  # of the experiment file
+    culture: Mapping[str, str] = field(default_factory=dict)
+    gaps: Mapping[str, Gaps] = field(default_factory=dict)  # by stream that keeps the clock
+
+    @property
+    def experiment(self) -> dict[str, Any]:
+        """The experiment file's tables; empty if it is neither JSON nor TOML."""
+        for read in (json.loads, tomllib.loads):
+            try:
+                found = read(self.text)
+            except ValueError:
+                continue
+            if isinstance(found, dict):
+                return found
+        return {}
+
+    def actors(self) -> dict[str, dict[str, Any]]:
+        """The experiment's `[actors.NAME]` tables, by name."""
+        tables = self.experiment.get("actors", {})
+        if not isinstance(tables, dict):
+            return {}
+        return {name: table for name, table in tables.items() if isinstance(table, dict)}
+
+    def all_of(self, stream: str, kind: type[M]) -> list[M]:
+        """A sparse stream's messages of one kind; none if there is no such stream."""
+        if stream not in self.store:
+            return []
+        found = self.store[stream]
+        return [m for m in found.messages(0, len(found)) if isinstance(m, kind)]
+
+
+def find(asked: str) -> Path:
+    """A recording by its path, its session's ID, or `last`. Raises DeviceError."""
+    directory = places.var_directory() / "recordings"
+    kept = {path.stem: path for path in directory.glob("*.h5") if ".damaged-" not in path.name}
+    if asked == LAST:
+        if not kept:
+            raise DeviceError(f"{directory}: no recording yet")
+        return kept[max(kept)]  # IDs sort by time
+    if asked in kept:
+        return kept[asked]
+    path = Path(asked).expanduser()
+    if path.exists() or path.suffix or len(path.parts) > 1:
+        return path
+    raise DeviceError(f"{directory}: no session {asked!r}{suggest(asked, sorted(kept))}")
+
+
+def read(path: Path) -> Session:
+    """The session in a recording. Raises DeviceError: missing, truncated, or no recording."""
+    with Recording(path) as recording:
+        infos = recording.streams()
+        gaps = {n: recording.gaps(n) for n, info in infos.items() if info.message in CLOCKED}
+        return Session(
+            Store(path),
+            recording.session or path.stem,
+            recording.seed,
+            recording.is_simulated or any(info.is_simulated for info in infos.values()),
+            recording.has_ended,
+            recording.experiment,
+            recording.culture,
+            gaps,
+        )

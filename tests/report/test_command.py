@@ -1,0 +1,136 @@
+"""`crepe report`: what it writes, and what it says when it cannot."""
+
+import json
+
+import h5py
+import pytest
+from typer.testing import CliRunner
+
+from crepe import config
+from crepe.cli import app
+from crepe.experiment import Plan, calibrate, compare
+from crepe.experiment_runs import in_process
+from crepe.loop import Loop
+from crepe.places import project_directory
+
+CONFIG = project_directory() / "config"
+
+
+@pytest.fixture(scope="module")
+def var(tmp_path_factory):
+    """Where a short experiment was run: its calibration and its conditions."""
+    directory = tmp_path_factory.mktemp("var")
+    text = (CONFIG / "rps-controls.toml").read_text()
+    text = text.replace("n_blocks = 5", "n_blocks = 2").replace("n_trials = 30", "n_trials = 3")
+    text = text.replace("rest_s = 3.0", "rest_s = 1.0")
+    text = text.replace('"silenced", "shuffled", "random"]', '"shuffled"]')
+    path = directory / "small.toml"
+    path.write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CREPE_VAR", str(directory))
+        plan = Plan(path)
+        calibrated = calibrate(plan, in_process, lambda state: None)
+        result = compare(plan, calibrated, in_process, lambda state: None)
+    return directory, result
+
+
+@pytest.fixture
+def run(var, monkeypatch):
+    monkeypatch.setenv("CREPE_VAR", str(var[0]))
+    return lambda *words: CliRunner().invoke(app, ["report", *map(str, words)])
+
+
+def test_the_report_of_an_experiment_has_the_experiments_numbers(run, var):
+    directory, result = var
+    said = run(result.session)
+    assert said.exit_code == 0, said.output
+    out = directory / "reports" / result.session
+    assert said.output.strip() == f"report: {out / 'report.html'}"
+    found = json.loads((out / "report.json").read_text())
+    for one in found["decoding"]["conditions"]:
+        told = result.conditions[one["condition"]]
+        assert (one["n_trials"], one["accuracy"]) == (told.n_trials, told.accuracy)
+        assert one["ci95"] == list(told.ci95)
+        assert one["p_value"] == told.p_value
+    decode, shuffled = found["readouts"]
+    assert (decode["actor"], decode["accuracy"]) == ("decode", result.calibrated.accuracy)
+    assert shuffled["labels_permuted"] == 50
+    assert found["stimuli"]["states"] == {"delivered": 12}
+    assert found["timing"]["latency_ms"] is None
+    names = {path.stem for path in out.glob("*.png")}
+    assert {"calibration", "score", "course", "evoked", "rate-map", "session", "trials"} <= names
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "SIMULATED" in page
+    assert "the session ran without a wall clock" in page
+
+
+def test_a_calibration_shows_the_readout_that_was_trained_on_it(run, var, tmp_path):
+    said = run(var[1].calibrated.session, "--out", tmp_path / "there")
+    assert said.exit_code == 0, said.output
+    found = json.loads((tmp_path / "there" / "report.json").read_text())
+    assert found["decoding"] is None
+    assert [one["actor"] for one in found["readouts"]] == [""]
+    assert (tmp_path / "there" / "calibration.png").is_file()
+
+
+def test_a_readout_that_is_gone_is_said_to_be(run, var, tmp_path):
+    path = var[1].calibrated.path
+    aside = path.rename(tmp_path / "aside.h5")
+    try:
+        said = run(var[1].session, "--out", tmp_path)
+    finally:
+        aside.rename(path)
+    assert said.exit_code == 0, said.output
+    assert "no such readout" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_last_is_the_newest_session(run, var, tmp_path):
+    assert run("last", "--out", tmp_path).exit_code == 0
+    found = json.loads((tmp_path / "report.json").read_text())
+    assert found["about"]["session"] == var[1].session
+
+
+def test_a_recording_without_a_game_or_without_a_sample(run, tmp_path):
+    for session, n_steps in (("some", 100), ("empty", 0)):
+        loop = Loop(config.load(CONFIG / "record.toml"), tmp_path, session=session)
+        for _, _ in zip(range(n_steps), loop.steps(), strict=False):
+            pass
+        loop.close()
+        said = run(tmp_path / f"{session}.h5", "--out", tmp_path / session)
+        assert said.exit_code == 0, said.output
+        text = (tmp_path / session / "report.html").read_text(encoding="utf-8")
+        assert "no finished trial" in text
+        assert "No stimulus was asked for" in text
+    assert "no spikes were recorded" in text
+
+
+def write(path, content):
+    path.write_bytes(content)
+    return path
+
+
+def test_what_is_no_recording_is_one_line(run, var, tmp_path):
+    whole = (var[0] / "recordings" / f"{var[1].session}.h5").read_bytes()
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["x"] = 1
+    for path, why in (
+        (write(tmp_path / "cut.h5", whole[:100_000]), "truncated"),
+        (write(tmp_path / "none.h5", b""), "not an HDF5 file"),
+        (tmp_path / "other.h5", "no recording of CREPE"),
+        (tmp_path / "absent.h5", "does not exist"),
+        (var[1].session + "x", "did you mean"),
+    ):
+        said = run(path)
+        assert said.exit_code == 1
+        assert why in str(said.exception)
+
+
+def test_before_the_first_recording_last_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path))
+    said = CliRunner().invoke(app, ["report", "last"])
+    assert "no recording yet" in str(said.exception)
+
+
+def test_a_directory_that_cannot_be_made_is_an_error(run, tmp_path):
+    said = run("last", "--out", write(tmp_path / "file", b""))
+    assert "cannot be written" in str(said.exception)

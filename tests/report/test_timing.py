@@ -1,0 +1,49 @@
+"""What became of stimuli, and how late they were."""
+
+import numpy as np
+
+from crepe.messages import Delivered, Segment, Stimulus
+from crepe.report.timing import stimuli, timing
+from crepe.store import codec
+from crepe.store.contract import Entry
+
+
+def parts(session):
+    return session.all_of("result:stimuli", Stimulus), session.all_of("result:delivered", Delivered)
+
+
+def test_the_last_word_on_each_train_counts(by_hand):
+    asked, answers = parts(by_hand)
+    intended = Delivered(1000, 1001, 1, "intended")
+    found = stimuli(asked, [intended, *answers])
+    assert found.n_asked == 3
+    assert found.states == {"delivered": 2, "refused": 1}
+    assert found.n_delivered_pulses == 4
+    assert found.reasons == {"110 ms old, limit 100 ms": 1}
+
+
+def test_a_train_without_an_answer_is_counted(by_hand):
+    asked, _ = parts(by_hand)
+    assert stimuli(asked, []).states == {"unanswered": 3}
+
+
+def test_no_stimulus_is_none():
+    assert stimuli([], []) is None
+
+
+def test_gaps_and_age_are_told_and_latency_is_not_without_a_clock(by_hand):
+    found = timing(by_hand, parts(by_hand)[1])
+    assert found.gaps == {"data:spikes": [(7000, 8000)]}
+    assert (found.age_ms.n, found.age_ms.p50, found.age_ms.max) == (2, 51.0, 51.0)
+    assert found.latency_ms is None
+
+
+def test_latency_is_from_the_arrival_of_the_segment_at_whose_end_pulses_began(by_hand):
+    by_hand.store.declare("data", labels=("22", "72"), sampling_rate_hz=1000.0)
+    for start, t_ns in ((1000, 5_000_000_000), (1050, 5_050_000_000)):
+        segment = Segment(start, start + 50, np.zeros((2, 50), np.int32))
+        payload = codec.pack([segment], start, start + 50)
+        by_hand.store._kept.append([("data", Entry(start, start + 50, payload, t_ns))])
+    answer = Delivered(1099, 1100, 1, "delivered", "", 1050, 51.0, t_ns=5_003_500_000)
+    found = timing(by_hand, [answer]).latency_ms
+    assert (found.n, found.p50) == (1, 3.5)

@@ -1,0 +1,147 @@
+"""The page, the figures and the JSON of a session."""
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from io import BytesIO
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from crepe import trials
+from crepe.messages import Spikes, StreamInfo
+from crepe.report import page
+from crepe.report.numbers import Report
+from crepe.report.session import Session
+from crepe.report.write import made
+from crepe.store import Store
+from crepe.store.memory import MemoryStore
+
+FIGURES = ["confusion", "course", "evoked", "evoked-map", "rate-map", "score", "session", "trials"]
+
+
+class Page(HTMLParser):
+    """Tags, what they fetch, and the text as a reader sees it."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.fetched, self.text = [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.fetched += [value for name, value in attrs if name in ("src", "href", "srcset")]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def page_of(session):
+    report, pictures = made(session)
+    return page.html(report, session, pictures)
+
+
+@pytest.fixture(autouse=True)
+def var(tmp_path, monkeypatch):
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
+    monkeypatch.setattr(trials, "N_PERMUTATIONS", 200)
+
+
+def test_every_figure_shows_something(by_hand):
+    _, pictures = made(by_hand)
+    assert sorted(pictures) == FIGURES
+    for name, found in pictures.items():
+        pixels = matplotlib.image.imread(BytesIO(found.png), format="png")
+        assert pixels.shape[1] > 1200, name
+        assert np.mean(pixels[..., :3].min(axis=2) < 0.9) > 0.01, name  # not all is white
+        assert found.alt
+
+
+def test_the_page_fetches_nothing(by_hand):
+    text = page_of(by_hand)
+    found = Page(text)
+    assert len(found.fetched) == len(FIGURES)
+    assert all(value.startswith("data:image/png;base64,") for value in found.fetched)
+    without_figures = re.sub(r'data:image/png;base64,[^"]*', "", text)
+    assert not re.search(r"https?:|//[a-z]|@import|url\(", without_figures)
+    assert not {"script", "link", "iframe", "object"} & set(found.tags)
+
+
+def test_what_comes_from_a_file_is_text(by_hand):
+    evil = "<script>alert('1')</script> & \"$x$\""
+    said = json.dumps({"title": evil, "actors": {}})
+    session = replace(by_hand, id=evil, text=said, culture={evil: evil + "\x00\x1b"})
+    text = page_of(session)
+    assert "<script" not in text
+    assert "&lt;script&gt;alert('1')&lt;/script&gt; &amp;" in text
+    assert evil in Page(text).text
+    assert "\x00" not in text
+    assert "\x1b" not in text
+
+
+def test_names_in_figures_are_no_formulas(by_hand):
+    game = by_hand.store["result:game"]
+    last = replace(
+        game.messages(0, 10_000)[-1], start=9000, stop=9001, condition="$\\frac$", block=3
+    )
+    game.append_message(last)
+    report, _ = made(by_hand)
+    assert "$\\frac$" in [one.condition for one in report.decoding.conditions]
+
+
+def test_a_simulated_culture_is_called_so_in_large_letters(by_hand):
+    text = page_of(by_hand)
+    assert '<div class="simulated"><strong>SIMULATED</strong>' in text
+    living = page_of(replace(by_hand, is_simulated=False))
+    assert "SIMULATED" not in living
+    assert "living culture" in living
+
+
+def test_a_null_result_is_called_one_and_chance_is_said(by_hand):
+    text = Page(page_of(by_hand)).text
+    assert "stimulation: 2 of 2 trials were decoded correctly" in text
+    assert "This is a null result." in text  # two trials prove nothing
+    assert "guessing is right in 0.50 of the trials" in text
+    assert "multi-unit activity" in text
+    assert "110 ms old, limit 100 ms" in text
+    assert "not measured" in text
+
+
+def test_nothing_says_that_a_culture_learns_chooses_or_plays(by_hand):
+    text = Page(page_of(by_hand)).text.lower()
+    assert not re.search(r"\b(learn|choos|chose|plays|played|intelligen|think)", text)
+
+
+def test_the_json_is_what_the_page_was_made_of(by_hand):
+    report, _ = made(by_hand)
+    text = report.model_dump_json()
+    assert Report.model_validate_json(text) == report
+    found = json.loads(text)
+    assert found["format"] == 1
+    assert found["about"]["duration_s"] == 10.0
+    assert found["about"]["is_simulated"] is True
+    assert found["about"]["seed"] == 3
+    assert found["decoding"]["conditions"][0]["accuracy"] == 1.0
+    assert found["timing"]["gaps"] == {"data:spikes": [[7000, 8000]]}
+    assert {"crepe", "python", "numpy", "matplotlib"} <= set(found["about"]["versions"])
+    assert "NaN" not in text
+
+
+def test_a_session_of_nothing_says_none():
+    session = Session(Store(MemoryStore()), "20261124-120000-abcd")
+    report, pictures = made(session)
+    assert pictures == {}
+    assert report.decoding is None
+    assert report.activity is None
+    assert Page(page.html(report, session, pictures)).text.count("None:") == 3
+
+
+def test_an_electrode_array_of_another_make_has_a_map(by_hand):
+    store = Store(MemoryStore())
+    info = StreamInfo("Spikes", 1000.0, tuple(str(i) for i in range(5)), longest_samples=1000)
+    store._kept.declare("data:spikes", info)
+    store["data:spikes"].append_message(Spikes.none(0, 1000))
+    _, pictures = made(Session(store, "s"))
+    assert sorted(pictures) == ["rate-map", "session"]
