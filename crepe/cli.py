@@ -19,6 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Closed-loop experiments with neuron cultures on multi-electrode arrays.",
 )
+culture = typer.Typer(no_args_is_help=True, help="The simulated culture.")
+app.add_typer(culture, name="culture")
 console = Console()
 CONTROLS = places.project_directory() / "config" / "rps-controls.toml"
 
@@ -305,6 +307,19 @@ def redis_cli(context: typer.Context) -> None:
     from crepe.store.locate import find_url
 
     raise typer.Exit(cli(context.args, find_url()))
+
+
+@culture.command("report")
+def culture_report(
+    experiment: ExperimentFile = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the file's.")] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="Without stimulation.")] = 60.0,
+    out: Annotated[Path | None, typer.Option(help="Directory; default: this one.")] = None,
+) -> None:
+    """Draw what the simulated culture does: culture.png, and the numbers as culture.json."""
+    from crepe.culture_report import run as run_report
+
+    run_report(experiment, seed, seconds, out, console)
 
 
 @app.command()

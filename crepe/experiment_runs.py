@@ -33,6 +33,7 @@ def in_process(experiment: Experiment, told: Told, kept: Collection[str] = ()) -
                     told(message)
             last = loop.store.last(GAME)
             if last is not None and last.is_end:
+                loop.end()
                 break
     finally:
         loop.close()
