@@ -2,6 +2,7 @@
 # all paths are relative and quoted.
 
 .DEFAULT_GOAL := help
+COMMA := ,
 .PHONY: help play test bench clean python
 
 # What a test run needs comes on top of what playing needs, in the same .venv.
@@ -56,7 +57,7 @@ play:
 	@.venv/bin/crepe play $(if $(ROUNDS),--rounds '$(ROUNDS)')
 
 test:
-	$(call PREPARE,[test],installed-test)
+	$(call PREPARE,[test$(COMMA)analysis],installed-test)
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
@@ -64,7 +65,7 @@ test:
 	.venv/bin/python -m pytest
 
 bench:
-	$(call PREPARE,[test],installed-test)
+	$(call PREPARE,[test$(COMMA)analysis],installed-test)
 	.venv/bin/python -m benchmarks
 
 clean:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from crepe.analysis.rates import intervals_s
 from crepe.culture_report import AFTER_MS, PHASES, PLACES, Report
 from crepe.electrodes import MCS_60_LABELS, MCS_REFERENCE, positions_um
-from crepe.simulator import activity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,8 +34,7 @@ def draw(report: Report, path: Path) -> None:
     raster = figure.add_subplot(grid[0, :])
     _raster(raster, report)
     _population(figure.add_subplot(grid[1, :], sharex=raster), report)
-    rates_hz = activity.rates_hz(report.times, report.seconds)
-    _map(figure, figure.add_subplot(grid[2, 0]), rates_hz, "Hz", "Firing rate by electrode")
+    _map(figure, figure.add_subplot(grid[2, 0]), report.rates_hz, "Hz", "Firing rate by electrode")
     _intervals(figure.add_subplot(grid[2, 1]), report)
     _course(figure.add_subplot(grid[2, 2]), report)
     largest = max(each.mean(axis=0).max() for each in report.counts.values())
@@ -97,7 +96,11 @@ def _map(
 
 def _intervals(axes: "Axes", report: Report) -> None:
     edges_ms = np.logspace(0, 5, 51)
-    axes.hist(activity.intervals_s(report.times) * 1000, edges_ms.tolist(), color="0.3")
+    axes.hist(
+        1000 * np.concatenate([intervals_s(each) for each in report.times]),
+        edges_ms.tolist(),
+        color="0.3",
+    )
     axes.set(xscale="log", xlabel="interval between spikes on an electrode, ms", ylabel="intervals")
     axes.set_title(f"Intervals: CV {report.numbers['interval_cv']:.1f}", fontsize=11)
 

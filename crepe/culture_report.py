@@ -17,10 +17,11 @@ from crepe import config
 from crepe.actors.actor import Start
 from crepe.actors.detect import Detect
 from crepe.actors.filter import BandPass
+from crepe.analysis.bursts import max_interval, network_bursts
+from crepe.analysis.rates import ACTIVE_HZ, Times, cv, mean_rate_hz
 from crepe.electrodes import MCS_60_LABELS
 from crepe.errors import ConfigError
 from crepe.messages import Segment, Spikes, StreamInfo
-from crepe.simulator import activity
 from crepe.simulator.culture import Culture
 from crepe.simulator.patterns import Shot
 from crepe.simulator.settings import SimulatorSettings
@@ -41,8 +42,9 @@ class Report:
 
     settings: SimulatorSettings
     seconds: float
-    times: activity.Times  # of the spikes without stimulation, by electrode
-    bursts_s: NDArray[np.float64]  # (n_bursts, 2)
+    times: list[Times]  # of the spikes without stimulation, by electrode
+    rates_hz: NDArray[np.float64]  # (n_electrodes,)
+    bursts_s: list[tuple[float, float]]  # of the network
     after_ms: dict[str, NDArray[np.float64]]  # of all evoked spikes by place: since the pulse
     counts: dict[str, NDArray[np.float64]]  # (n_trials, n_electrodes) by place, within AFTER_MS
     numbers: dict[str, float]
@@ -83,11 +85,13 @@ def observe(settings: SimulatorSettings, seconds: float) -> Report:
     spikes = [dish.go_on(100) for _ in range(round(10 * seconds))]
     channel = np.concatenate([each.channel for each in spikes])
     time_s = (np.concatenate([each.sample for each in spikes]) - began) / dish.rate_hz
-    times = activity.by_electrode(channel, time_s, len(MCS_60_LABELS))
+    times = [np.sort(time_s[channel == electrode]) for electrode in range(len(MCS_60_LABELS))]
     after_ms, counts = evoked(dish, settings.seed)
-    bursts_s = activity.network_bursts_s(times, seconds)
-    numbers = _numbers(times, bursts_s, counts, seconds)
-    return Report(settings, seconds, times, bursts_s, after_ms, counts, numbers)
+    rates_hz = np.array([mean_rate_hz(each, seconds) for each in times])
+    n_active = int((rates_hz >= ACTIVE_HZ).sum())
+    bursts_s = network_bursts([max_interval(each) for each in times], n_active)
+    numbers = _numbers(times, rates_hz, bursts_s, counts, seconds)
+    return Report(settings, seconds, times, rates_hz, bursts_s, after_ms, counts, numbers)
 
 
 def evoked(
@@ -119,25 +123,25 @@ def accuracy(counts: dict[str, NDArray[np.float64]]) -> float:
 
 
 def _numbers(
-    times: activity.Times,
-    bursts_s: NDArray[np.float64],
+    times: list[Times],
+    rates_hz: NDArray[np.float64],
+    bursts_s: list[tuple[float, float]],
     counts: dict[str, NDArray[np.float64]],
     seconds: float,
 ) -> dict[str, float]:
-    rates_hz = activity.rates_hz(times, seconds)
     everything = np.concatenate(times)
     in_bursts = sum(((everything >= a) & (everything <= b)).sum() for a, b in bursts_s)
-    length_s = np.diff(bursts_s, axis=1)
+    length_s = [end - begin for begin, end in bursts_s]
     found = {
         "mean_rate_hz": rates_hz.mean(),
         "median_rate_hz": np.median(rates_hz),
         "lowest_tenth_rate_hz": np.percentile(rates_hz, 10),
         "highest_tenth_rate_hz": np.percentile(rates_hz, 90),
-        "n_active_electrodes": (rates_hz >= activity.ACTIVE_HZ).sum(),
+        "n_active_electrodes": (rates_hz >= ACTIVE_HZ).sum(),
         "network_bursts_per_min": len(bursts_s) * 60 / seconds,
-        "median_network_burst_s": np.median(length_s) if len(length_s) else 0.0,
+        "median_network_burst_s": np.median(length_s) if length_s else 0.0,
         "part_of_spikes_in_network_bursts": in_bursts / max(1, len(everything)),
-        "interval_cv": activity.interval_cv(times),
+        "interval_cv": np.nanmedian([cv(each) for each in times]),
         "evoked_spikes_per_trial": np.mean([each.sum(axis=1).mean() for each in counts.values()]),
         "places_told_apart": accuracy(counts),
     }

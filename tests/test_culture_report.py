@@ -2,12 +2,10 @@
 
 import json
 
-import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from crepe.cli import app
-from crepe.simulator import activity
 
 
 @pytest.mark.timeout(200)
@@ -26,20 +24,3 @@ def test_the_report_draws_a_figure_and_keeps_its_numbers(tmp_path):
 def test_a_recording_has_no_simulated_culture_to_report_on():
     result = CliRunner().invoke(app, ["culture", "report", "config/file.toml"])
     assert result.exit_code != 0
-
-
-def test_network_bursts_are_bursts_of_a_fifth_of_the_active_electrodes():
-    burst = 1.0 + np.arange(10) * 0.005
-    alone = np.arange(0, 60, 5.0)
-    together = [np.sort(np.concatenate([burst, alone])) for _ in range(4)]
-    times = [*together, *[alone] * 12]
-    (only,) = activity.network_bursts_s(times, 60.0)
-    assert only == pytest.approx([1.0, 1.045])
-    few = [*together[:3], *[alone] * 13]
-    assert len(activity.network_bursts_s(few, 60.0)) == 0
-
-
-def test_intervals_of_chance_have_a_cv_of_one():
-    rng = np.random.default_rng(1)
-    times = [np.cumsum(rng.exponential(0.1, 3000)) for _ in range(5)]
-    assert activity.interval_cv(times) == pytest.approx(1.0, abs=0.05)

@@ -1,0 +1,85 @@
+"""The original CREPE's readout: which frequency the electrodes carry, second by second."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, PositiveFloat, PrivateAttr
+
+from crepe.actors.actor import Actor, Start
+from crepe.errors import ConfigError
+from crepe.messages import Decision, Segment
+from crepe.suggest import suggest
+
+
+class FrequencyReadout(Actor[Segment, Decision]):
+    """Moving average, peak of the spectrum, mean over the electrodes, nearest of the rates.
+
+    As in the original (MovingAvg, FrequencyExtractor, MeameDecoder), each second by itself, with
+    its faults mended: the mean of the second is taken off first, and frequency 0 is no peak,
+    since any offset was read as 0 Hz; the average has no tail of zeros. A second with a gap in it
+    decides nothing. A decision covers the segment in which its second ends. Noise, too, has a
+    peak somewhere: `farthest_hz` says how near to a rate the mean must be.
+    """
+
+    electrodes: tuple[str, ...] = Field(min_length=1)  # labels of those that are listened to
+    rates_hz: Mapping[str, PositiveFloat] = Field(min_length=1)  # by the name of the answer
+    average_s: PositiveFloat = 0.01
+    top_hz: PositiveFloat = 100.0
+    """Peaks are looked for below this."""
+    farthest_hz: PositiveFloat = 5.0
+    """From a rate; a mean farther away from all of them is no answer."""
+
+    _rows: NDArray[np.int64] = PrivateAttr()
+    _n: int = PrivateAttr()  # samples of a second
+    _n_average: int = PrivateAttr()
+    _held: NDArray[np.float64] = PrivateAttr()  # (n_electrodes, n): the second that goes on
+    _have: int = PrivateAttr(0)  # samples of it
+    _skip: int = PrivateAttr(0)  # samples before the next second
+    _stop: int = PrivateAttr(-1)
+
+    @property
+    def warmup_s(self) -> float:
+        return 1.0
+
+    def open(self, start: Start) -> None:
+        info = start.first
+        for label in self.electrodes:
+            if label not in info.labels:
+                raise ConfigError(
+                    f"{start.name} electrodes: no electrode {label!r}{suggest(label, info.labels)}"
+                )
+        self._rows = np.array([info.labels.index(label) for label in self.electrodes])
+        self._n = round(info.sampling_rate_hz)
+        self._n_average = max(1, round(self.average_s * info.sampling_rate_hz))
+        self._held = np.empty((len(self._rows), self._n))
+
+    def step(self, segment: Segment) -> list[Decision]:
+        if segment.start != self._stop:
+            self._skip = -segment.start % self._n  # until the next whole second begins
+            self._have = 0
+        self._stop = segment.stop
+        samples = segment.samples[self._rows, self._skip :]
+        self._skip = max(0, self._skip - (segment.stop - segment.start))
+        found = []
+        while samples.shape[1]:
+            n = min(samples.shape[1], self._n - self._have)
+            self._held[:, self._have : self._have + n] = samples[:, :n]
+            samples = samples[:, n:]
+            self._have += n
+            if self._have == self._n:
+                self._have = 0
+                found.append(self._decide(segment))
+        return found
+
+    def _decide(self, segment: Segment) -> Decision:
+        centred = self._held - self._held.mean(axis=1, keepdims=True)
+        total = np.cumsum(centred, axis=1)
+        smooth = total[:, self._n_average :] - total[:, : -self._n_average]
+        spectrum = np.abs(np.fft.rfft(smooth, self._n, axis=1))
+        peaks_hz = 1 + spectrum[:, 1 : int(self.top_hz)].argmax(axis=1)  # bins of 1 Hz
+        mean_hz = float(peaks_hz.mean())
+        distance = {name: abs(rate_hz - mean_hz) for name, rate_hz in self.rates_hz.items()}
+        nearest = min(distance, key=lambda name: distance[name])
+        value = nearest if distance[nearest] <= self.farthest_hz else None
+        return Decision(segment.start, segment.stop, value, {"mean_hz": mean_hz})

@@ -1,0 +1,184 @@
+"""Bursts of one channel, by two published definitions, and bursts of the network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import find_peaks
+
+from crepe.analysis.rates import Times, intervals_s
+
+_SAME_S = 1e-9  # limits are reached in spite of rounding
+
+
+@dataclass(frozen=True)
+class Burst:
+    """A run of spikes: indices of its first and of the one after its last, and its times."""
+
+    first: int
+    stop: int
+    begin_s: float
+    end_s: float
+
+    @property
+    def n_spikes(self) -> int:
+        return self.stop - self.first
+
+    @property
+    def duration_s(self) -> float:
+        return self.end_s - self.begin_s
+
+
+@dataclass(frozen=True)
+class MaxInterval:
+    """Settings of the MaxInterval method (NeuroExplorer; Cotterill et al. 2016)."""
+
+    begin_s: float = 0.17  # a burst begins with an interval of at most this
+    end_s: float = 0.3  # and goes on while intervals are at most this
+    between_s: float = 0.2  # bursts with a smaller gap are one
+    duration_s: float = 0.01  # shorter bursts are none
+    n_spikes: int = 3  # nor are those of fewer spikes
+
+
+def max_interval(times_s: Times, settings: MaxInterval | None = None) -> list[Burst]:
+    """Bursts in four steps: find runs, merge near ones, drop short ones, drop small ones."""
+    rule = settings or MaxInterval()
+    found = _runs(intervals_s(times_s), rule.begin_s, rule.end_s)
+    merged: list[tuple[int, int]] = []
+    for first, stop in found:
+        if merged and times_s[first] - times_s[merged[-1][1] - 1] < rule.between_s - _SAME_S:
+            merged[-1] = (merged[-1][0], stop)
+        else:
+            merged.append((first, stop))
+    bursts = [_burst(times_s, first, stop) for first, stop in merged]
+    return [
+        b
+        for b in bursts
+        if b.duration_s >= rule.duration_s - _SAME_S and b.n_spikes >= rule.n_spikes
+    ]
+
+
+def _runs(intervals: Times, begin_s: float, end_s: float) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    first = -1
+    for i, interval_s in enumerate(intervals):
+        if first < 0 and interval_s <= begin_s + _SAME_S:
+            first = i
+        elif first >= 0 and interval_s > end_s + _SAME_S:
+            found.append((first, i + 1))
+            first = i if interval_s <= begin_s + _SAME_S else -1
+    if first >= 0:
+        found.append((first, len(intervals) + 1))
+    return found
+
+
+def _burst(times_s: Times, first: int, stop: int) -> Burst:
+    return Burst(first, stop, float(times_s[first]), float(times_s[stop - 1]))
+
+
+# logISI (Pasquale, Martinoia & Chiappalone 2010, J Comput Neurosci 29:213)
+LEAST_VOID = 0.7
+LONGEST_WITHIN_S = 0.1
+"""Where intervals within bursts end at most, and what is taken where the histogram has no void."""
+PEAK_DISTANCE = 2  # bins
+BINS_PER_DECADE = 10
+
+
+def log_isi_threshold_s(times_s: Times) -> float | None:
+    """The interval that separates those within bursts from those between them.
+
+    The minimum between the peak of the logarithmic histogram of intervals that lies within 100 ms
+    and the first later peak from which a void parameter of at least 0.7 separates it; None if
+    there is no such void.
+    """
+    found_ms = intervals_s(times_s) * 1000
+    found_ms = found_ms[found_ms > 0]
+    if len(found_ms) < 3:
+        return None
+    top = int(np.ceil(np.log10(found_ms.max()))) + 1
+    edges = np.logspace(0, max(1, top), max(1, top) * BINS_PER_DECADE + 1)
+    counts, _ = np.histogram(np.clip(found_ms, 1.0, None), edges)
+    smooth = gaussian_filter1d(counts / counts.sum(), 1.0, mode="constant")
+    middle_ms = np.sqrt(edges[1:] * edges[:-1])
+    peaks, _ = find_peaks(np.concatenate([[0], smooth, [0]]), distance=PEAK_DISTANCE)
+    peaks = peaks - 1
+    within = peaks[middle_ms[peaks] <= LONGEST_WITHIN_S * 1000]
+    if not len(within):
+        return None
+    first = within[np.argmax(smooth[within])]
+    for peak in peaks[peaks > first]:
+        lowest = first + int(np.argmin(smooth[first : peak + 1]))
+        void = 1 - smooth[lowest] / np.sqrt(smooth[first] * smooth[peak])
+        if void >= LEAST_VOID:
+            return float(middle_ms[lowest] / 1000)
+    return None
+
+
+def log_isi(times_s: Times, n_spikes: int = 3) -> list[Burst]:
+    """Bursts by a threshold that the channel's own intervals give.
+
+    Where it is longer than 100 ms, cores are found with 100 ms and extended by the threshold.
+    """
+    threshold_s = log_isi_threshold_s(times_s)
+    if threshold_s is None:
+        threshold_s = LONGEST_WITHIN_S
+    core_s = min(threshold_s, LONGEST_WITHIN_S)
+    found = intervals_s(times_s)
+    cores = [(a, b) for a, b in _runs(found, core_s, core_s) if b - a >= n_spikes]
+    if threshold_s > core_s:
+        wide = _runs(found, threshold_s, threshold_s)
+        cores = [(a, b) for a, b in wide if any(a <= c and d <= b for c, d in cores)]
+    return [_burst(times_s, first, stop) for first, stop in cores]
+
+
+# Network bursts
+
+
+def network_bursts(
+    bursts: Sequence[Sequence[Burst]], n_active: int, part: float = 0.2
+) -> list[tuple[float, float]]:
+    """Begin and end where bursts overlap on at least a part of the active channels
+    (Chiappalone et al. 2005, Neurocomputing 65:653, who take 20 %)."""
+    edges = sorted(
+        (at, step)
+        for of_channel in bursts
+        for burst in of_channel
+        for at, step in ((burst.begin_s, 0), (burst.end_s, 1))  # a begin before an end at a tie
+    )
+    least = max(1, int(np.ceil(part * n_active - 1e-9)))
+    found: list[tuple[float, float]] = []
+    n, begin_s = 0, 0.0
+    for at, is_end in edges:
+        n += -1 if is_end else 1
+        if not is_end and n == least:
+            begin_s = at
+        elif is_end and n == least - 1:
+            found.append((begin_s, at))
+    return found
+
+
+def isi_n(times_s: Times, n: int, longest_s: float) -> list[tuple[float, float]]:
+    """Network bursts by ISI_N: n spikes of any channels within `longest_s` (Bakkum et al. 2013,
+    Front Comput Neurosci 7:193).
+
+    Parameters
+    ----------
+    times_s
+        Of all channels together, sorted.
+    """
+    if len(times_s) < n:
+        return []
+    span: NDArray[np.float64] = times_s[n - 1 :] - times_s[: len(times_s) - n + 1]
+    is_inside = np.zeros(len(times_s), bool)
+    for i in np.flatnonzero(span <= longest_s + _SAME_S):
+        is_inside[i : i + n] = True
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], is_inside, [0]])))
+    found: list[tuple[float, float]] = []
+    for first, stop in edges.reshape(-1, 2):  # two of them may touch
+        within = np.diff(times_s[first:stop])
+        cuts = (first + 1 + np.flatnonzero(within > longest_s + _SAME_S)).tolist()
+        for a, b in zip([first, *cuts], [*cuts, stop], strict=True):
+            found.append((float(times_s[a]), float(times_s[b - 1])))
+    return found

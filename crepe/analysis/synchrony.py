@@ -1,0 +1,77 @@
+"""Synchrony of two channels, and of all: the spike time tiling coefficient."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crepe.analysis.rates import Times
+
+STTC_S = 0.05
+"""Usual width for cultures (Cutts & Eglen 2014, J Neurosci 34:14288)."""
+
+
+def sttc(first_s: Times, second_s: Times, duration_s: float, dt_s: float = STTC_S) -> float:
+    """Spike time tiling coefficient (Cutts & Eglen 2014): -1 to 1, 0 for independent trains.
+
+    nan if one of them has no spike.
+    """
+    if not len(first_s) or not len(second_s):
+        return np.nan
+    tiled = [_tiled(times_s, duration_s, dt_s) for times_s in (first_s, second_s)]
+    near = [_part_near(a, b, dt_s) for a, b in ((first_s, second_s), (second_s, first_s))]
+    parts = [
+        1.0 if p * t == 1 else (p - t) / (1 - p * t)
+        for p, t in ((near[0], tiled[1]), (near[1], tiled[0]))
+    ]
+    return float(np.mean(parts))
+
+
+def _tiled(times_s: Times, duration_s: float, dt_s: float) -> float:
+    """The part of the time that lies within dt of a spike."""
+    begin_s = np.maximum(times_s - dt_s, 0.0)
+    end_s = np.minimum(times_s + dt_s, duration_s)
+    overlap_s = np.maximum(end_s[:-1] - begin_s[1:], 0.0)
+    return float((end_s - begin_s).sum() - overlap_s.sum()) / duration_s
+
+
+def _part_near(times_s: Times, others_s: Times, dt_s: float) -> float:
+    """The part of the spikes that lie within dt of one of the others."""
+    place = np.searchsorted(others_s, times_s)
+    before = np.abs(times_s - others_s[np.maximum(place - 1, 0)])
+    after = np.abs(others_s[np.minimum(place, len(others_s) - 1)] - times_s)
+    return float(np.mean(np.minimum(before, after) <= dt_s))
+
+
+def connectivity(
+    trains: Sequence[Times],
+    duration_s: float,
+    rng: np.random.Generator,
+    *,
+    dt_s: float = STTC_S,
+    n_surrogates: int = 100,
+    quantile: float = 0.99,
+) -> NDArray[np.float64]:
+    """Functional connectivity: the STTC of each pair where it exceeds that of shifted trains.
+
+    A surrogate shifts one train by a random time, wrapping around, which keeps its bursts and
+    breaks its relation to the other; what is not above the surrogates' `quantile` is 0.
+
+    Returns
+    -------
+    (n_channels, n_channels), symmetric, diagonal 0; nan where a train is empty.
+    """
+    n = len(trains)
+    found = np.zeros((n, n))
+    for i in range(n):
+        for j in range(i + 1, n):
+            value = sttc(trains[i], trains[j], duration_s, dt_s)
+            if value > 0:
+                shifts_s = rng.uniform(dt_s, duration_s - dt_s, n_surrogates)
+                chance = [
+                    sttc(trains[i], np.sort((trains[j] + s) % duration_s), duration_s, dt_s)
+                    for s in shifts_s
+                ]
+                value = value if value > np.quantile(chance, quantile) else 0.0
+            found[i, j] = found[j, i] = value if np.isnan(value) else max(0.0, value)
+    return found

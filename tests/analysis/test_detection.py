@@ -1,0 +1,95 @@
+"""Detected spikes: those that SpikeInterface finds in the same signal, and those that are there."""
+
+import numpy as np
+import pytest
+
+from crepe.actors.actor import Start
+from crepe.actors.detect import Detect
+from crepe.actors.filter import BandPass
+from crepe.hw.instrument import open_recorder
+from crepe.messages import Segment, StreamInfo
+
+RATE_HZ = 10_000.0
+SETTLED = 20_000  # samples, until the noise level is that of a whole second
+TOLERANCE = 10  # samples
+
+
+def filtered(noise_uv=5.0, seconds=8, seed=2):
+    """Filtered segments of a generator's recording, and where its spikes are."""
+    url = f"generator://?n_channels=8&noise_uv={noise_uv:g}&seed={seed}&speed=0"
+    recorder = open_recorder(url)
+    info = recorder.open(0)
+    band = BandPass()
+    band.open(Start(inputs={"data": info}))
+    segments = []
+    while not segments or segments[-1].stop < seconds * RATE_HZ:
+        segments.append(band.step(recorder.read(1.0)))
+    truth = recorder.truth(0, segments[-1].stop)
+    recorder.close()
+    return np.concatenate([s.samples for s in segments], axis=1), truth
+
+
+def detected(samples):
+    labels = tuple(str(i) for i in range(len(samples)))
+    actor = Detect(threshold_sd=5.0, refractory_ms=1.0)
+    actor.open(Start(inputs={"data:filtered": StreamInfo("Segment", RATE_HZ, labels)}))
+    found = []
+    for at in range(0, samples.shape[1], 100):
+        stop = min(at + 100, samples.shape[1])
+        found += actor.step(Segment(at, stop, samples[:, at:stop].astype(np.float32)))
+    found += actor.finish()
+    channel = np.concatenate([f.channel for f in found])
+    sample = np.concatenate([f.sample for f in found])
+    return [np.sort(sample[channel == c]) for c in range(len(samples))]
+
+
+def part_found(wanted, found):
+    """The part of the wanted spikes that have one within the tolerance among those found."""
+    n = sum(len(w) for w in wanted)
+    near = sum(
+        (np.abs(w[:, None] - f[None, :]).min(axis=1) <= TOLERANCE).sum()
+        for w, f in zip(wanted, found, strict=True)
+        if len(w) and len(f)
+    )
+    return near / n
+
+
+def settled(trains, stop):
+    return [t[(t >= SETTLED) & (t < stop - 100)] for t in trains]
+
+
+def test_true_spikes_that_stand_out_are_found_and_little_else():
+    samples, truth = filtered()
+    found = settled(detected(samples), samples.shape[1])
+    wanted = settled(
+        [truth.sample[truth.channel == c] for c in range(len(samples))], samples.shape[1]
+    )
+    assert sum(len(w) for w in wanted) > 50
+    assert part_found(wanted, found) > 0.95
+    assert part_found(found, wanted) > 0.95
+
+
+@pytest.mark.filterwarnings("ignore")  # of the reference's own dependencies
+def test_spikes_are_those_of_spikeinterface():
+    core = pytest.importorskip("spikeinterface.core", reason="needs pip install '.[analysis]'")
+    peaks_of = pytest.importorskip("spikeinterface.sortingcomponents.peak_detection").detect_peaks
+    samples, _ = filtered()
+    recording = core.NumpyRecording([samples.T.astype(np.float32)], RATE_HZ)
+    noise = np.median(np.abs(samples[:, SETTLED:]), axis=1) / 0.6745
+    peaks = peaks_of(
+        recording,
+        method="by_channel",
+        method_kwargs={
+            "peak_sign": "neg",
+            "detect_threshold": 5.0,
+            "exclude_sweep_ms": 1.0,
+            "noise_levels": noise,
+        },
+        job_kwargs={"n_jobs": 1, "progress_bar": False},
+    )
+    n = len(samples)
+    theirs = [np.sort(peaks["sample_index"][peaks["channel_index"] == c]) for c in range(n)]
+    ours, theirs = (settled(trains, samples.shape[1]) for trains in (detected(samples), theirs))
+    assert sum(len(t) for t in theirs) > 50
+    assert part_found(theirs, ours) > 0.97
+    assert part_found(ours, theirs) > 0.97
