@@ -19,13 +19,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Closed-loop experiments with neuron cultures on multi-electrode arrays.",
 )
+culture = typer.Typer(no_args_is_help=True, help="The simulated culture.")
+app.add_typer(culture, name="culture")
 console = Console()
 CONTROLS = places.project_directory() / "config" / "rps-controls.toml"
 
 ExperimentFile = Annotated[
     Path | None, typer.Argument(metavar="[EXPERIMENT]", help="Default: config/rps.toml.")
 ]
+ControlsFile = Annotated[
+    Path | None, typer.Argument(metavar="[EXPERIMENT]", help="Default: config/rps-controls.toml.")
+]
 
+Trials = Annotated[int | None, typer.Option(min=3, help="In each block, instead of the file's.")]
 Live = Annotated[
     bool, typer.Option("--live", help="Through Redis in real time, not in this process.")
 ]
@@ -71,31 +77,34 @@ def play(
 
 @app.command()
 def calibrate(
-    experiment: ExperimentFile = None,
+    experiment: ControlsFile = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the file's.")] = None,
+    trials: Trials = None,
     live: Live = False,
     lockstep: InLockstep = False,
 ) -> None:
     """Train the readout of an experiment on labelled trials, and keep it."""
-    from crepe.experiment_report import How, run_calibration
+    from crepe.experiment_report import Asked, How, run_calibration
 
     how = How.LIVE if live else How.LOCKSTEP if lockstep else How.PROCESS
-    run_calibration(experiment or CONTROLS, seed, how, console)
+    run_calibration(Asked(experiment or CONTROLS, seed, trials, how), console)
 
 
 @app.command()
 def experiment(
-    experiment: ExperimentFile = None,
+    experiment: ControlsFile = None,
+    *,
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the file's.")] = None,
+    trials: Trials = None,
     live: Live = False,
     lockstep: InLockstep = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Calibrate, then try every condition of the file; say how often the answer was right."""
-    from crepe.experiment_report import How, run_experiment
+    from crepe.experiment_report import Asked, How, run_experiment
 
     how = How.LIVE if live else How.LOCKSTEP if lockstep else How.PROCESS
-    run_experiment(experiment or CONTROLS, seed, how, console, as_json=as_json)
+    run_experiment(Asked(experiment or CONTROLS, seed, trials, how), console, as_json=as_json)
 
 
 @app.command()
@@ -298,6 +307,19 @@ def redis_cli(context: typer.Context) -> None:
     from crepe.store.locate import find_url
 
     raise typer.Exit(cli(context.args, find_url()))
+
+
+@culture.command("report")
+def culture_report(
+    experiment: ExperimentFile = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the file's.")] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="Without stimulation.")] = 60.0,
+    out: Annotated[Path | None, typer.Option(help="Directory; default: this one.")] = None,
+) -> None:
+    """Draw what the simulated culture does: culture.png, and the numbers as culture.json."""
+    from crepe.culture_report import run as run_report
+
+    run_report(experiment, seed, seconds, out, console)
 
 
 @app.command()

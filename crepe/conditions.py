@@ -1,21 +1,45 @@
 """Conditions: what is compared with what, in blocks whose order is left to chance.
 
 stimulation  the culture is stimulated, and its readout answers
-sham         nothing is stimulated, everything else stays
+sham, rest   nothing is stimulated, everything else stays
 silenced     the same stimulation, artefact and noise, but no cell fires, as under TTX; of a
              simulated culture only
 any other    is stimulated like the first, and answered by the stream that the game names for it
+
+Of games with feedback (`crepe.actors.pong`) also these:
+
+silent       the culture is told where the ball is, but not what became of it; the time that
+             feedback takes passes without
+no_feedback  the same, and the next ball comes at once
+open_loop    stimulated as in an earlier block of `stimulation`, whatever the culture does. It shows
+             what the loop adds to the stimulation; it is no control for decoding, since what is
+             stimulated still reaches the readout
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+)
 
 CALIBRATION = "calibration"
 STIMULATION = "stimulation"
 SHAM = "sham"
+REST = "rest"
 SILENCED = "silenced"
+SILENT = "silent"
+NO_FEEDBACK = "no_feedback"
+OPEN_LOOP = "open_loop"
+
+UNSTIMULATED = frozenset({SHAM, REST})
+"""Conditions in which no pulse is asked for."""
 
 
 class _Table(BaseModel):
@@ -28,7 +52,7 @@ class Block(_Table):
     condition: str = Field(min_length=1)
     start_s: NonNegativeFloat
     stop_s: PositiveFloat  # nothing of it comes later
-    n_trials: PositiveInt
+    n_trials: NonNegativeInt = 0  # 0: as many as fit
 
 
 class Calibration(_Table):
@@ -50,24 +74,34 @@ class Conditions(_Table):
     names: tuple[str, ...] = Field(min_length=1)
     n_blocks: PositiveInt = 5  # of each condition
     n_trials: PositiveInt = 30  # in each block
+    block_s: PositiveFloat | None = None
+    """How long a block is, for games whose trials end when they end; instead of `n_trials`."""
     rest_s: NonNegativeFloat = 3.0  # before each block
 
     @property
     def total(self) -> int:
-        """All trials."""
-        return len(self.names) * self.n_blocks * self.n_trials
+        """All trials; 0 where nobody knows before."""
+        return 0 if self.block_s else len(self.names) * self.n_blocks * self.n_trials
 
 
 def calibration_blocks(table: Calibration, trial_s: float) -> tuple[Block, ...]:
     """The blocks of a calibration whose trials take `trial_s` each."""
-    return _row([CALIBRATION] * table.n_blocks, table.n_trials, trial_s, table.rest_s)
+    trials_s = table.n_trials * trial_s
+    return _row([CALIBRATION] * table.n_blocks, trials_s, table.n_trials, table.rest_s)
 
 
 def condition_blocks(table: Conditions, trial_s: float, seed: int) -> tuple[Block, ...]:
-    """Every condition once in each round; the order within a round follows from the seed."""
+    """Every condition once in each round; the order within a round follows from the seed.
+
+    Only that a replay comes after what it replays: in the first round it is moved to the end.
+    """
     rng = np.random.default_rng([seed, len(table.names)])
-    order = [str(n) for _ in range(table.n_blocks) for n in rng.permutation(table.names)]
-    return _row(order, table.n_trials, trial_s, table.rest_s)
+    rounds = [[str(n) for n in rng.permutation(table.names)] for _ in range(table.n_blocks)]
+    rounds[0].sort(key=lambda name: name == OPEN_LOOP)
+    order = [name for names in rounds for name in names]
+    if table.block_s:
+        return _row(order, table.block_s, 0, table.rest_s)
+    return _row(order, table.n_trials * trial_s, table.n_trials, table.rest_s)
 
 
 def windows_s(blocks: Sequence[Block], condition: str) -> list[tuple[float, float]]:
@@ -75,10 +109,9 @@ def windows_s(blocks: Sequence[Block], condition: str) -> list[tuple[float, floa
     return [(block.start_s, block.stop_s) for block in blocks if block.condition == condition]
 
 
-def _row(names: Sequence[str], n_trials: int, trial_s: float, rest_s: float) -> tuple[Block, ...]:
-    trials_s = n_trials * trial_s
-    begins_s = [rest_s + i * (rest_s + trials_s) for i in range(len(names))]
+def _row(names: Sequence[str], block_s: float, n_trials: int, rest_s: float) -> tuple[Block, ...]:
+    begins_s = [rest_s + i * (rest_s + block_s) for i in range(len(names))]
     return tuple(
-        Block(condition=name, start_s=at_s, stop_s=at_s + trials_s, n_trials=n_trials)
+        Block(condition=name, start_s=at_s, stop_s=at_s + block_s, n_trials=n_trials)
         for name, at_s in zip(names, begins_s, strict=True)
     )

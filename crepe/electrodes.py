@@ -1,5 +1,7 @@
 """The electrode array's geometry: which channel is which electrode, and where it lies."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +27,14 @@ MCS_SPACING_UM = 200.0
 def grid_labels(n_channels: int) -> tuple[str, ...]:
     """Labels for `n_channels` electrodes: the MCS order for 60, else plain numbers from 0."""
     return MCS_60_LABELS if n_channels == 60 else tuple(str(i) for i in range(n_channels))
+
+
+@lru_cache
+def is_recording(labels: tuple[str, ...]) -> NDArray[np.bool_]:
+    """(n,): which channels show activity; of a 60MEA all but the reference, against which the
+    others are measured."""
+    is_60mea = set(labels) == set(MCS_60_LABELS)
+    return np.array([not is_60mea or label != MCS_REFERENCE for label in labels])
 
 
 def positions_um(

@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from crepe.experiment import Calibrated, Plan, Result, Runs, Told, calibrate, compare
+from crepe.actors.pong import LONG_RALLY
+from crepe.experiment import Calibrated, Result, Runs, Told, calibrate, compare, play_pong
+from crepe.experiment_plan import Plan
 from crepe.experiment_runs import in_process, live
 from crepe.messages import GameState
 
@@ -23,25 +26,36 @@ class How(StrEnum):
     LOCKSTEP = "lockstep"  # the same as fast as it goes, a simulated culture only
 
 
-def _prepare(path: Path, seed: int | None, how: How) -> tuple[Plan, Runs]:
-    plan = Plan(path, seed, in_lockstep=how is How.LOCKSTEP)
+class Asked(NamedTuple):
+    """What the command line says; None: as in the file."""
+
+    path: Path
+    seed: int | None
+    n_trials: int | None
+    how: How
+
+
+def _prepare(asked: Asked) -> tuple[Plan, Runs]:
+    how = asked.how
+    plan = Plan(asked.path, asked.seed, n_trials=asked.n_trials, in_lockstep=how is How.LOCKSTEP)
     return plan, in_process if how is How.PROCESS else live
 
 
-def run_calibration(path: Path, seed: int | None, how: How, console: Console) -> None:
+def run_calibration(asked: Asked, console: Console) -> None:
     """`crepe calibrate`."""
-    plan, run = _prepare(path, seed, how)
+    plan, run = _prepare(asked)
     with _bar("calibration", plan.calibration_table.total) as told:
         found = calibrate(plan, run, told)
     _say_calibrated(found, plan, console)
     console.print(f"readout: {found.path}", soft_wrap=True)
 
 
-def run_experiment(
-    path: Path, seed: int | None, how: How, console: Console, *, as_json: bool
-) -> None:
+def run_experiment(asked: Asked, console: Console, *, as_json: bool) -> None:
     """`crepe experiment`."""
-    plan, run = _prepare(path, seed, how)
+    plan, run = _prepare(asked)
+    if plan.is_pong:
+        _run_pong(plan, run, console, as_json=as_json)
+        return
     n_trials = plan.conditions_table.total
     with _bar("calibration", plan.calibration_table.total) as told:
         calibrated = calibrate(plan, run, told)
@@ -55,8 +69,38 @@ def run_experiment(
         _say_result(result, plan, console)
 
 
+def _run_pong(plan: Plan, run: Runs, console: Console, *, as_json: bool) -> None:
+    _ = plan.conditions_table
+    with _bar("rallies", None) as told:
+        result = play_pong(plan, run, told)
+    if as_json:
+        print(json.dumps(result.plain()))
+        return
+    console.print(f"{plan.experiment.title}, seed {plan.seed}{_simulated(plan)}", style="bold")
+    columns = ("condition", "rallies", "mean length", "95 % interval", "aces", "long", "p")
+    table = Table(*columns, box=None)
+    for name, found in result.conditions.items():
+        against = result.against.get(name)
+        low, high = found.length.ci95
+        table.add_row(
+            name,
+            str(found.n),
+            f"{found.length.value:.2f}",
+            f"{low:.2f} to {high:.2f}",
+            f"{found.aces.value:.2f}",
+            f"{found.long.value:.2f}",
+            f"{against.p_permutation:.3f}" if against else "-",
+        )
+    console.print(table)
+    console.print(
+        "length: hits before the miss; aces: share of rallies whose first ball was missed; long: "
+        f"of more than {LONG_RALLY} hits; p: closed loop against this one, permutation, two-sided, "
+        f"not corrected; no difference is a result, too{_simulated(plan)}"
+    )
+
+
 @contextmanager
-def _bar(what: str, total: int) -> Iterator[Told]:
+def _bar(what: str, total: int | None) -> Iterator[Told]:
     """A bar of finished trials on stderr, which leaves stdout to the result."""
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:

@@ -1,7 +1,7 @@
 """Runs one session of an experiment to its game's end: in this process, or live through Redis."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from crepe import config, places
 from crepe import session as sessions
@@ -18,11 +18,14 @@ from crepe.trials import GAME, SPIKES
 _LOOK_S = 0.1
 
 
-def in_process(experiment: Experiment, told: Told) -> Run:
-    """Run in this process, as fast as it goes; the recording is kept as of any session."""
+def in_process(experiment: Experiment, told: Told, kept: Collection[str] = ()) -> Run:
+    """Run in this process, as fast as it goes; the recording is kept as of any session.
+
+    The result has the game, the spikes and the streams that are `kept`.
+    """
     session = sessions.new_id()
     directory = places.private(places.var_directory() / "recordings")
-    loop = Loop(experiment, directory, kept=(GAME, SPIKES), session=session)
+    loop = Loop(experiment, directory, kept=(GAME, SPIKES, *kept), session=session)
     try:
         for messages in loop.steps():
             for message in messages:
@@ -30,6 +33,7 @@ def in_process(experiment: Experiment, told: Told) -> Run:
                     told(message)
             last = loop.store.last(GAME)
             if last is not None and last.is_end:
+                loop.end()
                 break
     finally:
         loop.close()

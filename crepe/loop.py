@@ -103,6 +103,10 @@ class Loop:
             self._keep(made)
             yield [message for out in made for message in out.piece.messages]
 
+    def end(self) -> None:
+        """End the data here; every actor says what it still has, and its streams end."""
+        self._keep(self._flow.spread(self._source.finish()))
+
     def _keep(self, outs: Sequence[Out]) -> None:
         for out in outs:
             if self._keeps(out.piece.stream):

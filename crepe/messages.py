@@ -58,16 +58,28 @@ class GameState(Message):
     """What the game does, published when it changes."""
 
     trial: int  # counted from 1; 0 before the first
-    phase: str  # rest, stimulation, response, outcome, over
+    phase: str  # rest, stimulation, response, outcome, over; of Pong: crepe.actors.pong.Phase
     gesture: str | None = None  # what the player showed
     answer: str | None = None  # what the culture played
-    outcome: str | None = None  # won, drawn or lost, as the culture sees it
+    outcome: str | None = None  # won, drawn or lost, as the culture sees it; hit, miss or cut
     score: Mapping[str, int] = field(default_factory=dict)
     phases: Mapping[str, int] = field(default_factory=dict)  # phase: sample index it began at
     decoded: str | None = None  # the gesture that was read out; None: nothing readable, or not yet
     shown_by: str = ""  # who showed the gesture: `script`, or the sender of the command
     condition: str = ""  # what this trial is a trial of; see crepe.conditions
     block: int = 0  # counted from 1; 0 where there are none
+
+
+@dataclass(frozen=True, slots=True)
+class Court(Message):
+    """Where ball and paddle of a Pong are, for those who draw it; see crepe.actors.court."""
+
+    ball_x: float  # from 0 at the paddle's wall to 1
+    ball_y: float  # from 0 to 1, upwards
+    paddle_y: float  # its middle
+    paddle_size: float  # part of the wall that it covers
+    is_in_play: bool  # the ball flies; else it stands where it was last
+    trial: int = 0  # number of the rally, from 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +95,22 @@ class Stimulus(Message):
     meaning: str = ""  # the gesture it encodes; for the recording only
     unit: str = "uA"  # uA: current pulses; uV: voltage pulses
 
+    def has_pulses_of(self, other: "Stimulus") -> bool:
+        """Whether an instrument that is set up for the other train is set up for this one."""
+        return (
+            self.electrodes == other.electrodes
+            and self.phases == other.phases
+            and self.unit == other.unit
+            and (self.rate_hz, self.n_pulses) == (other.rate_hz, other.n_pulses)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Delivered(Message):
     """What became of a stimulus.
 
     `state` is `intended` (the gate passed it; recorded before the first pulse), `delivered` (the
-    instrument took the train and has stopped it), `stopped` (ended early), `refused` or `unknown`
+    instrument took the train, and it is over), `stopped` (ended early), `refused` or `unknown`
     (the stimulator was restarted in between: the train may have been delivered).
     """
 

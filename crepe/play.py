@@ -132,7 +132,7 @@ def ready_store(experiment: Experiment) -> Store:
 
 
 def play(experiment: Experiment, console: Console) -> bool:
-    """Run a game to its end; True if every trial ran."""
+    """Run a game to its end; True if every trial ran, or its time is over."""
     n_trials = next(
         (a.settings["n_trials"] for a in experiment.actors.values() if "n_trials" in a.settings), 0
     )
@@ -149,7 +149,9 @@ def play(experiment: Experiment, console: Console) -> bool:
     _summary(score, console)
     if recording is not None and recording.is_file():
         console.print(f"recording: {recording}", soft_wrap=True)
-    return score.n_trials > 0 and len(score.outcomes) == score.n_trials
+    if not score.n_trials:
+        return score.is_over
+    return len(score.outcomes) == score.n_trials
 
 
 def recording_path() -> Path | None:
@@ -170,7 +172,7 @@ def _follow(store: Store, score: Score, console: Console, experiment: Experiment
     bar = Progress(
         TextColumn("trial"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     )
-    task = bar.add_task("trials", total=score.n_trials)
+    task = bar.add_task("trials", total=score.n_trials or None)
     cursors: dict[str, int] = {}
     shown = 0
     live = Live(console=console, refresh_per_second=4, transient=True)
@@ -211,9 +213,9 @@ def wait_until_recorded(store: Store) -> None:
 
 def _summary(score: Score, console: Console) -> None:
     newest = score.states[-1] if score.states else None
+    of = f" of {score.n_trials}" if score.n_trials else ""
     console.print(
-        f"{len(score.outcomes)} of {score.n_trials} trials; the culture: "
-        f"{points(newest.score if newest else {})}"
+        f"{len(score.outcomes)}{of} trials; the culture: {points(newest.score if newest else {})}"
     )
     console.print(f"acquired to decided: {score.latency()}; gaps in the data: {score.n_gaps}")
     for one in score.refused:

@@ -18,7 +18,7 @@ DELIVERED = "result:delivered"
 class Score:
     """What the scoreboard shows, gathered from the streams."""
 
-    n_trials: int
+    n_trials: int  # 0: as many as there is time for
     states: list[GameState] = field(default_factory=list)
     delivered: list[Delivered] = field(default_factory=list)
     decision_ms: list[float] = field(default_factory=list)
@@ -84,6 +84,10 @@ def latencies_ms(store: Store, source: str, made: str, cursors: dict[str, int]) 
 
 
 def trial_line(state: GameState) -> str:
+    """What a finished trial came to; where no gesture is shown it is a rally."""
+    if state.gesture is None:
+        rally = state.score.get("rally", 0)
+        return f"rally {state.trial:3d}: {rally} hits, then {state.outcome}"
     return (
         f"trial {state.trial:3d}: shown {state.gesture}, "
         f"answered {state.answer or 'nothing'}: {state.outcome}"

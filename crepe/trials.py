@@ -42,7 +42,7 @@ def labelled(store: Store, window: Window) -> Trials:
     for state in states:
         stop = state.phases["outcome"]
         channel, sample = spikes_in(store, max(0, stop - span), stop)
-        rows.append(window.features(channel, sample, stop, info.n_channels, info.sampling_rate_hz))
+        rows.append(window.features(channel, sample, stop, info.labels, info.sampling_rate_hz))
     return Trials(
         np.array(rows),
         np.array([state.gesture for state in states]),

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from crepe.actors.actor import Actor, Source
+from crepe.actors.record import Record
 from crepe.errors import ConfigError, CrepeError
 from crepe.hw.instrument import check_url
 from crepe.messages import Command, Message
@@ -17,6 +18,10 @@ from crepe.suggest import explain, suggest
 
 OUTSIDE = {"input": Command, "control": Command}
 """Streams outside the clock: several writers, server-given IDs."""
+
+TRUTH = "data:truth"
+"""What a simulated instrument knows and a living culture never tells: for validation only, so that
+no actor reads it but `Record`."""
 
 LEAST_LAG_S, LONGEST_LAG_S = 0.5, 2.0
 """Of feedback: a game says four times a second how far it is, so nobody has to wait for it."""
@@ -79,6 +84,11 @@ def check_wiring(actors: Mapping[str, ActorSpec], place: str) -> dict[str, Actor
             where = f"{place}: [actors.{actor.name}] writes: {stream!r}"
             if stream in OUTSIDE:
                 raise ConfigError(f"{where} is written from outside the clock")
+            if (stream == TRUTH) != (kind is actor.kind.truth):
+                raise ConfigError(
+                    f"{where}: {TRUTH!r} is for the true spikes that Acquire publishes, and they "
+                    "are for no other stream"
+                )
             if stream in writers:
                 raise ConfigError(f"{where} is written by [actors.{writers[stream][0]}] already")
             writers[stream] = (actor.name, kind)
@@ -94,6 +104,10 @@ def check_wiring(actors: Mapping[str, ActorSpec], place: str) -> dict[str, Actor
             if not issubclass(kind, inputs):
                 raise ConfigError(
                     f"{where} carries {kind.__name__}, {actor.kind.__name__} reads {_names(inputs)}"
+                )
+            if stream == TRUTH and not issubclass(actor.kind, Record):
+                raise ConfigError(
+                    f"{where} tells which cell fired when; only Record may read it, for validation"
                 )
             if writer and stream not in actor.feedback:
                 before[actor.name].add(writer)

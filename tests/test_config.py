@@ -41,7 +41,7 @@ def write(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("name", ["rps.toml", "record.toml", "file.toml"])
+@pytest.mark.parametrize("name", ["rps.toml", "record.toml", "file.toml", "pong.toml"])
 def test_every_experiment_that_ships_fits(name):
     found = config.load(ROOT / "config" / name)
     assert found.actors
@@ -226,3 +226,26 @@ def test_what_is_fed_back_makes_no_circle():
 def test_feedback_that_cannot_be_is_refused(feedback, complaint):
     with pytest.raises(ConfigError, match=complaint):
         config.load(None, {**FED_BACK, "actors.decode.feedback": feedback})
+
+
+TRUTH = {"actors.acquire.writes": ["data", "data:truth"], "actors.acquire.publish_truth": True}
+
+
+def test_the_recorder_alone_may_read_the_truth():
+    reads = config.load(None).reads["record"]
+    allowed = config.load(None, {**TRUTH, "actors.record.reads": [*reads, "data:truth"]})
+    assert "data:truth" in allowed.reads["record"]
+    with pytest.raises(ConfigError, match="only Record may read it"):
+        config.load(None, {**TRUTH, "actors.decode.reads": ["data:truth"]})
+
+
+def test_truth_has_a_name_of_its_own():
+    with pytest.raises(ConfigError, match="is for the true spikes"):
+        config.load(None, {**TRUTH, "actors.acquire.writes": ["data", "data:known"]})
+
+
+@pytest.mark.parametrize("path", sorted((config.places.project_directory() / "config").glob("*")))
+def test_no_actor_of_an_experiment_reads_the_truth(path):
+    found = config.load(path)
+    streams = {stream for reads in found.reads.values() for stream in reads}
+    assert "data:truth" not in streams

@@ -1,6 +1,7 @@
 """The whole experiment in one process: one seed, one course of events; cells carry the answer."""
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from crepe import config
 from crepe.loop import Loop
 from crepe.messages import Delivered, GameState
 from crepe.store import Store
+
+ROOT = Path(__file__).parent.parent
 
 
 @cache
@@ -80,3 +83,49 @@ def test_every_trial_is_on_the_stream_with_its_sample_indices():
 @pytest.mark.parametrize("name", ["data", "data:filtered", "data:spikes", "result"])
 def test_streams_that_keep_the_clock_have_no_gaps(name):
     assert played()[name].gaps() == []
+
+
+@cache
+def pong(seed=1):
+    kept = ("result", "result:game", "result:stimuli", "result:delivered", "result:court")
+    blocks = [
+        {"condition": name, "start_s": start_s, "stop_s": start_s + 8.0}
+        for name, start_s in (("stimulation", 0.0), ("rest", 8.0), ("random", 16.0))
+    ]
+    changes = {"seed": seed, "actors.game.blocks": blocks}
+    experiment = config.load(ROOT / "config" / "pong.toml", changes)
+    return Store(Loop(experiment, kept=kept).run(until="result:game"))
+
+
+def messages(store, name):
+    stream = store[name]
+    return list(stream.messages(0, len(stream)))
+
+
+def test_pong_is_played_to_its_end_and_not_one_of_its_pulses_is_refused():
+    store = pong()
+    asked = messages(store, "result:stimuli")
+    answers = messages(store, "result:delivered")
+    assert len(asked) > 50
+    assert {a.reason for a in answers} == {""}
+    delivered = [a for a in answers if a.state == "delivered"]
+    late = [d.fired - s.due for s, d in zip(asked, delivered, strict=False)]
+    assert all(0 <= samples < 100 for samples in late)  # a segment
+    assert len(delivered) >= len(asked) - 3  # the game's stream ends a moment before the last
+    (*_, over) = messages(store, "result:game")
+    assert over.phase == "over"
+    assert not [s for s in asked if 80_000 <= s.due < 160_000]
+    assert {s.condition for s in messages(store, "result:game")} == {
+        "stimulation",
+        "rest",
+        "random",
+    }
+    court = messages(store, "result:court")
+    assert len(court) == pytest.approx(24 * 25, abs=2)
+    assert len({c.paddle_y for c in court}) > 10
+
+
+def test_pong_takes_the_same_course_for_the_same_seed():
+    first = everything(pong())
+    pong.cache_clear()
+    assert everything(pong()) == first

@@ -12,7 +12,7 @@ from pydantic import PositiveFloat, PositiveInt, PrivateAttr
 from crepe.actors.actor import Output, Source, Start
 from crepe.errors import ConfigError, DeviceError
 from crepe.hw.instrument import EndOfData, Recorder
-from crepe.messages import Segment, Spikes, StreamInfo
+from crepe.messages import Message, Segment, Spikes, StreamInfo
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +36,10 @@ class Acquire(Source[None, Segment | Spikes]):
     """For an instrument that can be told; None leaves it to the device."""
     segment_samples: PositiveInt | None = None
     publish_truth: bool = False
-    """Put the spikes that a generator knows of on the second stream of `writes`."""
+    """Put the spikes that a simulated instrument knows of on the second stream of `writes`,
+    which must be `data:truth`: for validation, so only `Record` may read it."""
 
+    truth: ClassVar[type[Message] | None] = Spikes
     priority: ClassVar[int] = 80
 
     _start: Start = PrivateAttr()
@@ -144,7 +146,11 @@ class Acquire(Source[None, Segment | Spikes]):
 
     def _truth(self, segment: Segment) -> Spikes:
         start, stop = segment.start, segment.stop
-        known = self._recorder.truth(start - self._shift, stop - self._shift)
+        try:
+            known = self._recorder.truth(start - self._shift, stop - self._shift)
+        except DeviceError as error:
+            log.error("true spikes of %d to %d: %s", start, stop, error)
+            known = None
         if known is None:
             return Spikes.none(start, stop)
         return replace(known, start=start, stop=stop, sample=known.sample + self._shift)

@@ -58,6 +58,7 @@ class Actor(BaseModel, Generic[In, Out]):
 
     is_sparse: ClassVar[bool] = False  # publishes when it has something, and four times a second
     merges: ClassVar[bool] = True  # inputs are merged by sample index; False: as they arrive
+    truth: ClassVar[type[Message] | None] = None  # of its messages those that only Record reads
     priority: ClassVar[int] = 50  # programs start in this order and stop in the reverse
 
     @property

@@ -124,19 +124,23 @@ class Detect(Actor[Segment, Spikes]):
             is_below = self._held[:, : n + 1] < limit
             is_below &= limit < 0  # a dead channel has no spikes
             crossings = np.argwhere((is_below[:, 1:] & ~is_below[:, :-1]).T)
-            for offset, channel in crossings.tolist():
-                self._crossed(channel, offset)
+            if len(crossings):
+                self._crossed(crossings)
         self._held = self._held[:, until - self._scanned :]
         self._scanned = until
 
-    def _crossed(self, channel: int, offset: int) -> None:
-        at = self._scanned + offset
-        if at < self._blocked[channel]:
-            return
-        after = self._held[channel, offset + 1 : offset + 1 + self._align]
-        peak = int(np.argmin(after))
-        self._blocked[channel] = at + peak + max(1, self._refractory)
-        self._found.append((at + peak, channel, float(after[peak])))
+    def _crossed(self, crossings: NDArray[np.int64]) -> None:
+        """Spikes from crossings, (n, 2) offsets and channels in order of time."""
+        scanned, align = self._scanned, self._align
+        rest = max(1, self._refractory)
+        held, blocked, found = self._held, self._blocked, self._found
+        for offset, channel in crossings.tolist():
+            if scanned + offset < blocked[channel]:
+                continue
+            after = held[channel, offset + 1 : offset + 1 + align]
+            peak = int(after.argmin())
+            blocked[channel] = scanned + offset + peak + rest
+            found.append((scanned + offset + peak, channel, float(after[peak])))
 
     def _say(self, until: int) -> Iterator[Spikes]:
         """The spikes of the window that is complete: no peak before `until` can still come."""

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt, PrivateAttr
 
 from crepe.actors.actor import Actor, Start
-from crepe.conditions import SHAM, Block
+from crepe.conditions import UNSTIMULATED, Block
 from crepe.errors import ConfigError
 from crepe.messages import Command, Decision, GameState, Message, Stimulus
 from crepe.suggest import suggest
@@ -110,6 +110,12 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         del rng
         return self._order[self._in_block - 1]
 
+    def place(self, gesture: str, rng: np.random.Generator) -> tuple[str, ...]:
+        """The electrodes that are stimulated for a gesture; `rng` is fresh for each trial."""
+        del rng
+        electrodes = self.electrodes
+        return electrodes[gesture] if isinstance(electrodes, Mapping) else electrodes
+
     def observe(self, gesture: str, decoded: str | None) -> tuple[str | None, str]:
         """The culture's answer to a gesture, and the outcome, from what was decoded."""
         raise NotImplementedError
@@ -202,7 +208,10 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
 
     @property
     def _n_in_block(self) -> int:
-        return self.blocks[self._block].n_trials if self.blocks else self.n_trials
+        if not self.blocks:
+            return self.n_trials
+        block = self.blocks[self._block]
+        return block.n_trials or max(1, int((block.stop_s - block.start_s) / self.trial_s))
 
     @property
     def _condition(self) -> str:
@@ -230,17 +239,16 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         yield self._enter(Phase.STIMULATION, message, now)
         due = now + self._samples(self.delay_s)
         self._until = due + self._samples(self.stimulation_s)
-        if self._condition == SHAM:
+        if self._condition in UNSTIMULATED:
             return
         rate_hz = self.rates_hz[gesture]
-        electrodes = self.electrodes
         n_pulses = max(1, round(rate_hz * self.stimulation_s))
         yield Stimulus(
             message.start,
             message.stop,
             self._trial,
             due,
-            electrodes[gesture] if isinstance(electrodes, Mapping) else electrodes,
+            self.place(gesture, np.random.default_rng([self._seed, self._trial, 1])),
             self.phases,
             rate_hz,
             n_pulses,

@@ -40,7 +40,7 @@ class LinearReadout(Actor[Spikes | GameState, Decision]):
     _readout: Readout | None = PrivateAttr(None)
     _adaptation: Adaptation | None = PrivateAttr(None)
     _kept: int = PrivateAttr()  # samples of the past that are remembered
-    _n_channels: int = PrivateAttr()
+    _labels: tuple[str, ...] = PrivateAttr()
     _rate_hz: float = PrivateAttr()
     _turn: int = PrivateAttr()  # samples
     _channel: NDArray[np.int32] = PrivateAttr()  # of the spikes in the span
@@ -52,7 +52,7 @@ class LinearReadout(Actor[Spikes | GameState, Decision]):
 
     def open(self, start: Start) -> None:
         info = start.first
-        self._n_channels, self._rate_hz = info.n_channels, info.sampling_rate_hz
+        self._labels, self._rate_hz = info.labels, info.sampling_rate_hz
         self._kept = round(self.warmup_s * self._rate_hz)
         self._turn = round(self.turn_s * self._rate_hz)
         self._channel, self._sample = np.empty(0, np.int32), np.empty(0, np.int64)
@@ -91,6 +91,4 @@ class LinearReadout(Actor[Spikes | GameState, Decision]):
         return Decision(spikes.start, spikes.stop, answers[int(np.argmax(scores))], named)
 
     def _seen(self, stop: int) -> NDArray[np.float64]:
-        return self.window.features(
-            self._channel, self._sample, stop, self._n_channels, self._rate_hz
-        )
+        return self.window.features(self._channel, self._sample, stop, self._labels, self._rate_hz)

@@ -3,16 +3,25 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
 from pydantic import Field, PositiveFloat, PrivateAttr
 
 from crepe.actors.actor import Actor, Start
+from crepe.actors.pulse_count import PulseCount
 from crepe.errors import DeviceError
 from crepe.hw.instrument import Stimulator
 from crepe.messages import Delivered, Message, Segment, Stimulus, StreamInfo
 from crepe.stimulus import Limits
+
+
+class _Waiting(NamedTuple):
+    """A train that was announced and is not fired yet."""
+
+    stimulus: Stimulus
+    intended_at: int  # sample index
+    arrived_s: float  # by the monotonic clock
+    age_ms: float  # when it arrived
 
 
 class Stimulate(Actor[Segment | Stimulus, Delivered]):
@@ -21,9 +30,11 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     The data stream is the clock. A train that passes the gate is answered with `intended` first;
     it is fired one clock step later at the earliest, when that answer is on its stream, so that a
     restarted stimulator knows what it must not fire again. One train runs at a time, so groups of
-    electrodes cannot overlap. The instrument is given at most `burst_s` of it at once, and the
-    next burst only if all is well then. When the clock stands still or jumps, when who asks for
-    stimuli falls silent (a rest is not silence), or this process ends, everything is stopped.
+    electrodes cannot overlap; others may wait, each due no earlier than the one before is over.
+    The instrument is given at most `burst_s` of a train at once, and the next burst only if all
+    is well then. It is stopped after each train, unless one with the same pulses waits. When the
+    clock stands still or jumps, when who asks for stimuli falls silent (a rest is not silence), or
+    this process ends, everything is stopped.
     """
 
     is_sparse: ClassVar[bool] = True
@@ -44,29 +55,29 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     _clock_stream: str = PrivateAttr("")
     _clock: int = PrivateAttr(0)
     _handled: int = PrivateAttr(0)  # highest number of a stimulus that was answered
-    _waiting: Stimulus | None = PrivateAttr(None)  # intended, not fired
-    _intended_at: int = PrivateAttr(0)
-    _arrived_s: float = PrivateAttr(0.0)
-    _age_at_arrival_ms: float = PrivateAttr(0.0)
+    _waiting: deque[_Waiting] = PrivateAttr(default_factory=deque)  # in order of what is due
+    _planned: int = PrivateAttr(0)  # when the last of them would be over if it began when due
+    _prepared: int = PrivateAttr(0)  # number of the train that the instrument is ready for
     _running: Stimulus | None = PrivateAttr(None)
     _fired: Delivered | None = PrivateAttr(None)
     _n_bursts: int = PrivateAttr(0)  # that are still to be fired
     _burst: Stimulus = PrivateAttr()  # the part of the train that is fired at once
     _next_burst: int = PrivateAttr(0)  # sample index at which the last one is over
     _asker_at: int = PrivateAttr(0)  # how far those who ask for stimuli are
-    _n_pulses: int = PrivateAttr(0)  # of all trains of the session
-    _lost: int = PrivateAttr(0)  # number of a train that was open when the last process ended
-    _pulses: dict[str, deque[int]] = PrivateAttr(default_factory=dict)  # last second, by electrode
+    _count: PulseCount = PrivateAttr()
+    _lost: tuple[int, ...] = PrivateAttr(())  # trains that were open when the last process ended
 
     def open(self, start: Start) -> None:
         self._rate_hz = start.first.sampling_rate_hz
         self._clock = start.position
         self._clock_stream = next(iter(start.inputs))
         self._monotonic_s, self._wall_ns = start.monotonic_s, start.wall_ns
+        n_pulses = 0
         if start.snapshot:
             self._handled = start.snapshot["handled"]
-            self._lost = start.snapshot["open"]
-            self._n_pulses = start.snapshot["n_pulses"]
+            self._lost = tuple(start.snapshot["open"])
+            n_pulses = start.snapshot["n_pulses"]
+        self._count = PulseCount(self.limits, self._rate_hz, n_pulses)
         self._asker_at = start.position
         self._stimulator = start.open_stimulator(self.device)
         self._stimulator.open()
@@ -75,11 +86,11 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         return start.first
 
     def snapshot(self) -> Mapping[str, Any]:
-        is_open = self._waiting or self._running
+        running = [self._running.number] if self._running else []
         return {
             "handled": self._handled,
-            "open": is_open.number if is_open else 0,
-            "n_pulses": self._n_pulses,
+            "open": [*self._lost, *running, *(one.stimulus.number for one in self._waiting)],
+            "n_pulses": self._count.n_pulses,
         }
 
     def close(self) -> None:
@@ -87,9 +98,9 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             self._stimulator.close()
 
     def step(self, message: Segment | Stimulus) -> Iterator[Message]:
-        if self._lost:
-            yield self._answer(self._lost, "unknown", "the stimulator was restarted meanwhile")
-            self._lost = 0
+        lost, self._lost = self._lost, ()
+        for number in lost:
+            yield self._answer(number, "unknown", "the stimulator was restarted meanwhile")
         if isinstance(message, Segment):
             yield from self._tick(message)
         else:
@@ -101,14 +112,13 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
 
     def silent(self, elapsed_s: float) -> Iterator[Message]:
         reason = self._stimulator.watch()
-        if self._running and elapsed_s > self.stall_s:
+        if elapsed_s > self.stall_s:
             reason = f"no data for {elapsed_s * 1000:.0f} ms"
-        if self._running and reason:
+        if reason:
             yield from self._stop("stopped", reason)
 
     def finish(self) -> Iterator[Message]:
-        if self._running:
-            yield from self._stop("stopped", "the data ended")
+        yield from self._stop("stopped", "the data ended")
 
     # What is asked for
 
@@ -116,19 +126,25 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         if stimulus.number <= self._handled:
             return  # answered before a restart
         self._handled = stimulus.number
-        reason = self._refusal(stimulus) or self._unready(stimulus)
+        is_next = not self._running and not self._waiting
+        reason = self._refusal(stimulus)
+        if reason is None and is_next:
+            reason = self._unready(stimulus)
         if reason:
             yield self._answer(stimulus.number, "refused", reason)
             return
-        self._waiting = stimulus
-        self._intended_at = self._clock
-        self._arrived_s = self._monotonic_s()
-        self._age_at_arrival_ms = self._age_ms(stimulus)
+        age_ms = self._age_ms(stimulus)
+        self._waiting.append(_Waiting(stimulus, self._clock, self._monotonic_s(), age_ms))
+        self._planned = stimulus.due + self._lasts(stimulus)
         yield self._answer(stimulus.number, "intended")
 
     def _refusal(self, stimulus: Stimulus) -> str | None:
-        if self._waiting or self._running:
-            return "another train is under way; one runs at a time"
+        is_free = not self._running and not self._waiting
+        if not is_free and stimulus.due < self._planned:
+            return (
+                f"due at {stimulus.due}, but another train is due until {self._planned}; "
+                "one runs at a time"
+            )
         return (
             self.limits.refusal(
                 stimulus.electrodes,
@@ -138,7 +154,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
                 stimulus.unit,
             )
             or self._too_old(self._age_ms(stimulus))
-            or self._too_many(stimulus)
+            or self._count.refusal(stimulus, self._clock, [one.stimulus for one in self._waiting])
             or self._stimulator.watch()
             or self._stimulator.refusal(self._in_bursts(stimulus))
         )
@@ -156,9 +172,14 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             self._burst = self._in_bursts(stimulus)
             self._stimulator.prepare(self._burst)
         except DeviceError as error:
-            self._stimulator.stop()
+            self._halt()
             return f"the instrument failed: {error}"
+        self._prepared = stimulus.number
         return None
+
+    def _lasts(self, stimulus: Stimulus) -> int:
+        """Samples that a train takes, the pause after its last pulse included."""
+        return round(stimulus.n_pulses / stimulus.rate_hz * self._rate_hz)
 
     def _age_ms(self, stimulus: Stimulus) -> float:
         return (self._clock - stimulus.stop) / self._rate_hz * 1000
@@ -168,40 +189,6 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             return f"{age_ms:.0f} ms old, limit {self.max_age_ms:.0f} ms"
         return None
 
-    def _too_many(self, stimulus: Stimulus) -> str | None:
-        """Whether in any second, or in the session, there would be more pulses than the limit.
-
-        A train that was stopped early counts as if it had gone on.
-        """
-        planned = self._times(stimulus, max(self._clock, stimulus.due))
-        before = {label: list(self._pulses.get(label, ())) for label in stimulus.electrodes}
-        for label, times in before.items():
-            most = self._most_in_a_second([*times, *planned])
-            if most > self.limits.limit("max_rate_hz"):
-                limit = self.limits.limit("max_rate_hz")
-                return f"electrode {label}: {most} pulses in 1 s, limit {limit:g}"
-        everywhere = [t for times in self._pulses.values() for t in times]
-        most = self._most_in_a_second(everywhere + planned * len(stimulus.electrodes))
-        if most > self.limits.limit("max_total_rate_hz"):
-            limit = self.limits.limit("max_total_rate_hz")
-            return f"all electrodes: {most} pulses in 1 s, limit {limit:g}"
-        total, limit = self._n_pulses + stimulus.n_pulses, self.limits.limit("max_session_pulses")
-        if total > limit:
-            return f"session: {total} pulses, limit {limit:g}"
-        return None
-
-    def _most_in_a_second(self, times: list[int]) -> int:
-        """The largest number of sample indices within any second."""
-        ordered = np.sort(times)
-        until = np.searchsorted(ordered, ordered + self._rate_hz, side="left")
-        return int((until - np.arange(len(ordered))).max())
-
-    def _times(self, stimulus: Stimulus, start: int) -> list[int]:
-        """Sample indices of a train's pulses."""
-        return [
-            start + round(i * self._rate_hz / stimulus.rate_hz) for i in range(stimulus.n_pulses)
-        ]
-
     # What the clock says
 
     def _tick(self, segment: Segment) -> Iterator[Message]:
@@ -210,15 +197,27 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         reason = self._stimulator.watch() or self._asker_silent()
         if is_gap:
             reason = "a gap in the data"
-        if self._running and reason:
+        if reason:
             yield from self._stop("stopped", reason)
         if self._running and self._clock >= self._next_burst:
-            yield from self._start_burst() if self._n_bursts else self._stop("delivered")
-        waiting = self._waiting
-        is_on_stream = self._intended_at < segment.start  # the answer went out one step ago
-        if waiting and is_on_stream and self._clock >= waiting.due:
-            self._waiting = None
-            yield from self._fire(waiting, reason)
+            yield from self._start_burst() if self._n_bursts else self._end()
+        if self._waiting and not self._running:
+            yield from self._next(segment, reason)
+
+    def _next(self, segment: Segment, reason: str | None) -> Iterator[Message]:
+        """Prepare the train that is next, and fire it when it is due."""
+        first = self._waiting[0]
+        is_on_stream = first.intended_at < segment.start  # the answer went out one step ago
+        is_due = is_on_stream and self._clock >= first.stimulus.due
+        if is_due and not reason:
+            reason = self._too_late(first)  # then nothing is prepared for it
+        has_failed = False
+        if reason is None and self._prepared != first.stimulus.number:
+            reason = self._unready(first.stimulus)
+            has_failed = reason is not None
+        if is_due or has_failed:
+            self._waiting.popleft()
+            yield from self._fire(first, reason)
 
     def _asker_silent(self) -> str | None:
         behind_s = (self._clock - self._asker_at) / self._rate_hz
@@ -226,25 +225,30 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             return f"who asks for stimuli is {behind_s:.1f} s behind, limit {self.silence_s:g} s"
         return None
 
-    def _fire(self, stimulus: Stimulus, reason: str | None) -> Iterator[Message]:
-        waited_ms = (self._monotonic_s() - self._arrived_s) * 1000
+    def _fire(self, waiting: _Waiting, reason: str | None) -> Iterator[Message]:
+        stimulus = waiting.stimulus
         age_ms = self._age_ms(stimulus)
-        reason = reason or self._too_old(max(age_ms, self._age_at_arrival_ms + waited_ms))
+        reason = reason or self._too_late(waiting) or self._count.refusal(stimulus, self._clock)
         if reason:
-            self._stimulator.stop()  # it is prepared: its electrodes are connected
+            if self._prepared:
+                self._halt()  # its electrodes are connected
             yield self._answer(stimulus.number, "refused", reason)
             return
         self._running = stimulus
         self._n_bursts = stimulus.n_pulses // self._burst.n_pulses
-        self._remember(stimulus)
+        self._count.remember(stimulus, self._clock)
         self._fired = self._answer(stimulus.number, "", fired=self._clock, age_ms=age_ms)
         yield from self._start_burst()
         if self._fired is not None:
             self._fired = replace(self._fired, t_ns=self._wall_ns())
 
+    def _too_late(self, waiting: _Waiting) -> str | None:
+        waited_ms = (self._monotonic_s() - waiting.arrived_s) * 1000
+        return self._too_old(max(self._age_ms(waiting.stimulus), waiting.age_ms + waited_ms))
+
     def _start_burst(self) -> Iterator[Message]:
-        samples = round(self._burst.n_pulses / self._burst.rate_hz * self._rate_hz)
-        self._next_burst = self._clock + samples  # late by a segment at most, never early
+        # late by a segment at most, never early
+        self._next_burst = self._clock + self._lasts(self._burst)
         self._n_bursts -= 1
         try:
             self._stimulator.start(self._burst)
@@ -252,16 +256,31 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             # if stopping fails, too, this process ends, and opening stops it
             yield from self._stop("unknown", f"the instrument failed: {error}")
 
-    def _remember(self, stimulus: Stimulus) -> None:
-        self._n_pulses += stimulus.n_pulses
-        for label in stimulus.electrodes:
-            times = self._pulses.setdefault(label, deque())
-            times.extend(self._times(stimulus, self._clock))
-            while times[0] < self._clock - self._rate_hz:
-                times.popleft()
+    def _halt(self) -> None:
+        self._prepared = 0
+        self._stimulator.stop()
+
+    def _end(self) -> Iterator[Message]:
+        """A train is over: stop, unless the next one has the same pulses.
+
+        Setting the instrument up takes two dozen calls; single pulses at 40 Hz leave no time.
+        """
+        following = self._waiting[0].stimulus if self._waiting else None
+        if self._running and following and following.has_pulses_of(self._running):
+            self._prepared = following.number
+            self._burst = self._in_bursts(following)
+            yield from self._told("delivered")
+        else:
+            yield from self._stop("delivered")
 
     def _stop(self, state: str, reason: str = "") -> Iterator[Message]:
-        self._stimulator.stop()
+        """Stop what runs or could run, if there is anything."""
+        if self._running or self._prepared:
+            self._halt()
+        yield from self._told(state, reason)
+
+    def _told(self, state: str, reason: str = "") -> Iterator[Message]:
+        """No train runs any more; what became of the one that did."""
         fired = self._fired
         self._running = self._fired = None
         if fired is not None:

@@ -73,6 +73,8 @@ class Stimulator(ABC):
     def start(self, stimulus: Stimulus) -> None:
         """Play the train that was prepared last, once; it ends by itself, or at `stop`.
 
+        Another with the same pulses may follow, without a `stop` or `prepare`, when it is over.
+
         Raises DeviceError if that is not acknowledged; it may have been begun all the same.
         """
 

@@ -13,7 +13,7 @@ from crepe.errors import DeviceError
 from crepe.hw import meame_wire as wire
 from crepe.hw.instrument import Recorder, Settings
 from crepe.hw.meame_http import SIMULATOR, SIMULATOR_FILE, HttpControl, Server, find_server
-from crepe.messages import Segment, StreamInfo
+from crepe.messages import Segment, Spikes, StreamInfo
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,8 @@ class MeameRecorder(Recorder):
         self._heard_s = 0.0
         self._quiet: list[float] = []  # of the reference, SD of the first blocks in counts
         self._n_loud = 0  # blocks in a row
-        self._position = 0
+        self._truth: HttpControl | None = None  # where the true spikes are known
+        self._origin = self._position = 0  # sample index of the first; of the next
         self._measured_from: tuple[float, int] | None = None  # monotonic time, position
 
     def open(self, position: int) -> StreamInfo:
@@ -77,7 +78,8 @@ class MeameRecorder(Recorder):
                 "instrument runs"
             ) from error
         self._server = server
-        self._position = position
+        self._truth = HttpControl(server) if is_simulated else None
+        self._origin = self._position = position
         self._block.clear()
         self._heard_s = time.monotonic()
         self._quiet.clear()
@@ -169,7 +171,23 @@ class MeameRecorder(Recorder):
             began_s, began = now_s, self._position
         self._measured_from = (began_s, began)
 
+    def truth(self, start: int, stop: int) -> Spikes | None:
+        if self._truth is None or self._socket is None:
+            return None
+        port = self._socket.getsockname()[1]
+        found = self._truth.truth(port, start - self._origin, stop - self._origin)
+        return Spikes(
+            start,
+            stop,
+            np.array(found["cells"], np.int32),
+            np.array(found["samples"], np.int64) + self._origin,
+            np.array(found["depths_uv"], np.float32),
+        )
+
     def close(self) -> None:
+        if self._truth is not None:
+            self._truth.close()
+            self._truth = None
         if self._socket is not None:
             self._socket.close()
             self._socket = None

@@ -120,6 +120,13 @@ class HttpControl(Control):
         found = json.loads(self._ask("GET", "/simulator/acquisition"))
         return found["samplerate"], found["segmentLength"]
 
+    def truth(self, port: int, start: int, stop: int) -> dict[str, list[Any]]:
+        """Who fired in [start, stop), counted by the data connection from `port`; of our own
+        simulator only."""
+        path = f"/simulator/truth?port={port}&start={start}&stop={stop}"
+        found: dict[str, list[Any]] = json.loads(self._ask("GET", path))
+        return found
+
     def status(self) -> dict[str, Any]:
         """What the server says of itself: isAlive (acquisition started), dspAlive."""
         answer = self._ask("GET", "/status")

@@ -47,7 +47,7 @@ class MeameStimulator(Stimulator):
         self._guard: Guard | None = None  # none where `control` is given: nothing is outside then
         self._doubts: list[str] = []  # what of the last stop is not certain
         self._errors = 0  # the DSP's error register, which is never cleared
-        self._prepared = 0  # number of the stimulus
+        self._prepared: Stimulus | None = None
 
     @property
     def control(self) -> Control:
@@ -101,7 +101,7 @@ class MeameStimulator(Stimulator):
             raise DeviceError(f"stimulus {stimulus.number}: {reason}")
         with self._alone():
             self._set_up(stimulus)
-        self._prepared = stimulus.number
+        self._prepared = stimulus
 
     def _set_up(self, stimulus: Stimulus) -> None:
         control = self.control
@@ -156,7 +156,7 @@ class MeameStimulator(Stimulator):
                 )
 
     def start(self, stimulus: Stimulus) -> None:
-        if self._prepared != stimulus.number:
+        if self._prepared is None or not stimulus.has_pulses_of(self._prepared):
             raise DeviceError(f"stimulus {stimulus.number}: is not prepared")
         if reason := self.watch():
             raise DeviceError(f"stimulus {stimulus.number}: {reason}")
@@ -171,7 +171,7 @@ class MeameStimulator(Stimulator):
             raise DeviceError(f"{self._settings.location}: NOT STOPPED for certain: {self._doubts}")
 
     def _try_stop(self) -> None:
-        self._prepared = 0
+        self._prepared = None
         for _ in range(_STOP_TRIES):
             with self._alone(may_break=True):
                 self._doubts = stop_dsp(self.control)

@@ -4,6 +4,7 @@ Facts from the public sources of MEAME2 and MEAME-DSP; addresses are those of th
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +63,8 @@ def bitmap(labels: Iterable[str]) -> tuple[int, int]:
     return words[0], words[1]
 
 
-def from_bitmap(words: Sequence[int]) -> tuple[int, ...]:
+@lru_cache(maxsize=1024)
+def from_bitmap(words: tuple[int, ...]) -> tuple[int, ...]:
     """The channel indices of two words of 30 bits."""
     return tuple(i for i in range(N_CHANNELS) if words[i // 30] >> i % 30 & 1)
 
@@ -75,7 +77,8 @@ def pairs(indices: Iterable[int], code: int) -> tuple[int, int, int, int]:
     return words[0], words[1], words[2], words[3]
 
 
-def from_pairs(words: Sequence[int]) -> tuple[int, ...]:
+@lru_cache(maxsize=1024)
+def from_pairs(words: tuple[int, ...]) -> tuple[int, ...]:
     """The 2-bit code of each of the 60 electrodes."""
     return tuple(words[i // 15] >> 2 * (i % 15) & 3 for i in range(N_CHANNELS))
 

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
 
+from crepe.electrodes import is_recording
+
 
 class Window(BaseModel):
     """The part of the past that is looked at, and how finely."""
@@ -47,7 +49,7 @@ class Window(BaseModel):
         channel: NDArray[np.int32],
         sample: NDArray[np.int64],
         stop: int,
-        n_channels: int,
+        labels: tuple[str, ...],
         sampling_rate_hz: float,
     ) -> NDArray[np.float64]:
         """Square roots of the counts before `stop`: a count's variance grows with its mean,
@@ -56,13 +58,19 @@ class Window(BaseModel):
         Parameters
         ----------
         channel, sample
-            Of the spikes, (n_spikes,) each, in any order; those outside the span are left out.
+            Of the spikes, (n_spikes,) each, in any order; those outside the span are left out,
+            and those of the reference: it shows the artefact, if anything.
+        labels
+            Of all channels.
 
         Returns
         -------
         (n_features,): all bins of the first channel, then of the next; then the history, from the
         oldest window on, all channels each.
         """
+        n_channels = len(labels)
+        is_seen = is_recording(labels)[channel]
+        channel, sample = channel[is_seen], sample[is_seen]
         window = round(self.window_s * sampling_rate_hz)
         before = stop - 1 - sample  # 0: the newest sample
         n_bins = self.n_bins

@@ -4,12 +4,14 @@ import asyncio
 import logging
 import socket
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crepe.hw.meame_wire import N_CHANNELS, pack_block, sawtooth
+from crepe.messages import Spikes
 from crepe.simulator.instrument import SimulatedMeame
 from crepe.simulator.quirks import Faults, Quirk
 
@@ -48,6 +50,8 @@ class Daq:
         self._servers: list[asyncio.Server] = []
         self._sawtooth_at = 0
         self._n_blocks = 0
+        self._made = 0  # samples
+        self._joined: dict[int, int] = {}  # the first sample that a client's port got
 
     def connect(self, sampling_rate_hz: int, segment_samples: int) -> None:
         """Configure; a second time changes nothing. Raises ValueError for what cannot be."""
@@ -90,6 +94,14 @@ class Daq:
         if Quirk.IGNORED_STOP not in self._quirks:
             self.is_sending = False
 
+    def truth(self, port: int, start: int, stop: int) -> Spikes:
+        """Who fired in the window as the client with this port counts; none before it joined."""
+        first = self._joined.get(port)
+        if first is None:
+            return Spikes.none(start, stop)
+        found = self._instrument.truth(start + first, stop + first)
+        return replace(found, start=start, stop=stop, sample=found.sample - first)
+
     async def _listen(self) -> None:
         for name, bound in self._sockets.items():
             join = partial(self._join, name)
@@ -98,6 +110,8 @@ class Daq:
     def _join(self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """A new client: it gets whole blocks, from the next on."""
         del reader
+        if name == "data":
+            self._joined[writer.get_extra_info("peername")[1]] = self._made
         writer.transport.set_write_buffer_limits(high=0)
         self._listeners[name].add(writer)
 
@@ -114,7 +128,9 @@ class Daq:
                 stall_s, self._faults.stall_s = self._faults.stall_s, 0.0
                 await asyncio.sleep(stall_s)
             samples = self._instrument.advance(n)
+            self._made += n
             if not self.is_sending:
+                self._joined = {port: first + n for port, first in self._joined.items()}
                 continue
             self._send("data", self._block(samples), rate_hz)
             if self._listeners["sawtooth"]:

@@ -61,7 +61,7 @@ class Dsp:
 
     def _reset(self) -> None:
         self._enable = [0, 0]
-        self._mode = [0, 0, 0, 0]
+        self._mode: tuple[int, ...] = (0, 0, 0, 0)
         self._dac_select = [0, 0, 0, 0]
 
     # Registers
@@ -109,10 +109,10 @@ class Dsp:
             self._put(Register.ERROR_FLAG, [self._queue.error])
         self._put(Register.STEP_COUNTER, [self._queue.n_counted])
 
-    def _words(self, first: int, n: int) -> list[int]:
-        return [self._registers[first + 4 * i] for i in range(n)]
+    def _words(self, first: int, n: int) -> tuple[int, ...]:
+        return tuple(self._registers[first + 4 * i] for i in range(n))
 
-    def _put(self, first: int, words: list[int]) -> None:
+    def _put(self, first: int, words: Sequence[int]) -> None:
         for i, word in enumerate(words):
             self._registers[first + 4 * i] = word & _WORD
 
@@ -127,9 +127,9 @@ class Dsp:
             case Function.CONFIGURE_GROUP:
                 self._configure(number)
             case Function.SET_MODE:
-                self._mode = self._words(Register.MODE_ARG, 4) if is_lab else [0, 0, 0, 0]
+                self._mode = self._words(Register.MODE_ARG, 4) if is_lab else (0, 0, 0, 0)
             case Function.MODE_AUTO if not is_lab:  # the lab's firmware checks its health
-                self._mode = list(pairs(range(N_CHANNELS), MODE_AUTO))
+                self._mode = pairs(range(N_CHANNELS), MODE_AUTO)
             case Function.COMMIT_CONFIG:
                 self._put(Register.HW_MODE, self._mode)
                 self._put(Register.HW_DAC_SELECT, self._dac_select)

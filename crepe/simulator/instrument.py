@@ -38,7 +38,7 @@ class SimulatedMeame:
         self.dsp.take()
 
     def _begin(self) -> None:
-        self._culture = Culture(self.settings, MCS_60_LABELS, self.sampling_rate_hz)
+        self.culture = Culture(self.settings, MCS_60_LABELS, self.sampling_rate_hz)
         self._made = 0  # samples
         self.start()
         self._buffer = np.empty((60, 0), np.int32)
@@ -56,21 +56,22 @@ class SimulatedMeame:
         return joined[:, :n_samples]
 
     def _block(self) -> NDArray[np.int32]:
-        n = self._culture.block_samples
+        n = self.culture.block_samples
         began, until = (
             self._began + int(made * TICKS_PER_S / self.sampling_rate_hz)
             for made in (self._made, self._made + n)
         )
         self.dsp.run_until(until)
         shots = [shot._replace(tick=shot.tick - began) for shot in self.dsp.take()]
-        voltage_uv, fired = self._culture.block(shots)
+        voltage_uv, fired = self.culture.block(shots)
         if held := self.dsp.held:
             voltage_uv[list(held)] = 0.0
         self._truth += [(self._made, int(cell)) for cell in fired]
         del self._truth[:-_KEPT_TRUTH]
         self._made += n
-        counts = np.rint(voltage_uv / self.settings.scale_uv)
-        return counts.clip(-(2**23), 2**23 - 1).astype(np.int32)
+        counts = np.rint(voltage_uv / np.float32(self.settings.scale_uv))
+        digital: NDArray[np.int32] = counts.clip(-(2**23), 2**23 - 1).astype(np.int32)
+        return digital
 
     def truth(self, start: int, stop: int) -> Spikes:
         """Which cell fired in which millisecond; for validation only, `channel` is the cell."""

@@ -4,6 +4,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+import numpy as np
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -48,6 +49,21 @@ def own_routes(simulator: "Simulator") -> Routes:
         rate_hz = round(simulator.instrument.sampling_rate_hz)
         return JSONResponse({"samplerate": rate_hz, "segmentLength": simulator.daq.segment_samples})
 
+    async def truth(request: Request) -> Response:
+        """Which cell fired when, for validation only; samples as the client on `port` counts them.
+
+        The port is the client's own, of its data connection.
+        """
+        asked = {name: int(request.query_params[name]) for name in ("port", "start", "stop")}
+        found = simulator.daq.truth(**asked)
+        return JSONResponse(
+            {
+                "cells": found.channel.tolist(),
+                "samples": found.sample.tolist(),
+                "depths_uv": np.round(found.amplitude_uv, 1).tolist(),
+            }
+        )
+
     async def faults(request: Request) -> Response:
         """What shall go wrong next: {"errors": 3}, {"drop": true}, ...; names as in Faults."""
         for name, value in (await body_of(request)).items():
@@ -62,5 +78,6 @@ def own_routes(simulator: "Simulator") -> Routes:
         ("GET", "/simulator/acquisition", acquisition),
         ("GET", "/simulator/electrodes", electrodes),
         ("GET", "/simulator/pulses", pulses),
+        ("GET", "/simulator/truth", truth),
         ("POST", "/simulator/faults", faults),
     ]

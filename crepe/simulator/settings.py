@@ -23,7 +23,8 @@ class SimulatorSettings(BaseModel):
     seed: int = Field(0, ge=0)  # the culture: its cells and their wiring
     course: int = Field(0, ge=0)  # what happens by chance in it; another session, another course
     sampling_rate_hz: PositiveInt = 10_000  # until a client asks for another
-    cells_per_electrode: PositiveInt = 4  # chosen
+    n_cells: PositiveInt = 1000  # on the array's plane; some 390 per mm2 on a 60MEA200, chosen
+    stdp: bool = False  # whether synapses change with the order of spikes
     silenced: bool = False  # no cell fires, as under TTX; noise and artefact stay
     silenced_s: tuple[tuple[float, float], ...] = ()  # the same from and to a time of its clock
     noise_uv: PositiveFloat = 4.0  # rms on each electrode; a 60MEA has 3 to 5

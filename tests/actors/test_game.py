@@ -248,6 +248,15 @@ def test_each_block_has_its_condition_its_time_and_every_gesture_equally_often()
     assert game.is_over
 
 
+def test_a_block_without_a_number_of_trials_has_as_many_as_fit():
+    block = {"condition": "stimulation", "start_s": 0.0, "stop_s": 3.0}
+    game, said = in_blocks(("rock", "paper"), blocks=(block,), decisions={})
+    outcomes = states(said, "outcome")
+    assert len(outcomes) == int(3.0 / game.trial_s)
+    assert outcomes[-1].stop <= 3000
+    assert game.is_over
+
+
 def test_nothing_is_stimulated_in_a_sham_block():
     _, said = in_blocks(("rock", "paper"))
     assert len(states(said, "outcome")) == 9

@@ -13,6 +13,7 @@ from crepe.actors.stimulate import Stimulate
 from crepe.errors import DeviceError
 from crepe.hw.instrument import Stimulator
 from crepe.messages import Segment, Stimulus, StreamInfo
+from crepe.stimulus import Limits
 from crepe.store.codec import pack_value, unpack_value
 
 INFO = StreamInfo(labels=("48", "38", "15"))  # 10 kHz, segments of 100
@@ -40,11 +41,15 @@ class Bench(Stimulator):
         assert not self.is_running
 
     def start(self, stimulus):
-        if self.is_running:  # the next burst of the same train, when the last is over
-            assert stimulus.number == self.log[-1][2].number
+        before = self.log[-1][2]
+        if (
+            self.is_running
+        ):  # the next burst, or a train with the same pulses, when the last is over
+            assert stimulus.has_pulses_of(before)
             assert self.clock >= self.burst_ends
         self.burst_ends = self.clock + round(stimulus.n_pulses / stimulus.rate_hz * 10_000)
-        self.log.append(("burst" if self.is_running else "start", self.clock, stimulus))
+        is_burst = self.is_running and stimulus.number == before.number
+        self.log.append(("burst" if is_burst else "start", self.clock, stimulus))
         self.is_running = True  # also if the acknowledgement is lost
         if self.fails:
             raise DeviceError("DSP call 9: status 500")
@@ -189,6 +194,87 @@ def test_one_train_runs_at_a_time(gate):
     assert gate.states == [(1, "intended"), (2, "refused"), (3, "refused")]
 
 
+def test_a_train_may_wait_while_another_runs_if_it_is_due_when_that_is_over(gate):
+    gate.ask(1)
+    gate.ask(2, due_in=2499)
+    gate.ask(3, due_in=2500)
+    assert gate.states == [(1, "intended"), (2, "refused"), (3, "intended")]
+    assert (
+        gate.said[1].reason
+        == "due at 3499, but another train is due until 3500; one runs at a time"
+    )
+    gate.tick(60)
+    assert gate.states[3:] == [(1, "delivered"), (3, "refused")]
+    assert gate.said[-1].reason == "250 ms old, limit 200 ms"
+
+
+def test_single_pulses_of_forty_hertz_are_all_delivered_when_they_are_due(gate):
+    for number in range(1, 201):
+        gate.ask(
+            number, due_in=500, n_pulses=1, rate_hz=50.0, electrodes=(("48", "38")[number % 2],)
+        )
+        gate.tick(2 + number % 2)
+    gate.tick(20)
+    assert [n for n, state in gate.states if state == "delivered"] == list(range(1, 201))
+    assert {state for _, state in gate.states} == {"intended", "delivered"}
+    assert all(clock - stimulus.due < 100 for clock, stimulus in gate.bench.started)
+
+
+def test_the_instrument_is_set_up_anew_only_for_other_pulses(gate):
+    for number, electrode in enumerate(("48", "48", "48", "38", "48"), 1):
+        gate.ask(number, 250 * number, n_pulses=1, rate_hz=50.0, electrodes=(electrode,))
+    gate.tick(30)
+    what = [what for what, clock, _ in gate.bench.log if clock > 1000]
+    assert what == ["start", "start", "start", "stop", "start", "stop", "start", "stop"]
+    assert [state for _, state in gate.states[5:]] == ["delivered"] * 5
+
+
+def test_a_train_that_goes_on_from_another_is_refused_like_any(gate):
+    gate.ask(1, 500, n_pulses=1, rate_hz=50.0)
+    gate.ask(2, 900, n_pulses=1, rate_hz=50.0)
+    gate.tick(8)
+    assert gate.states[2:] == [(1, "delivered")]
+    assert gate.bench.is_running  # it is still set up
+    gate.tick(1, missing=1000)
+    assert gate.states[3:] == [(2, "refused")]
+    assert not gate.bench.is_running
+
+
+def test_trains_that_wait_count_in_the_limit_of_a_second(gate):
+    limits = Limits(max_total_rate_hz=5)
+    gate = Gate(limits=limits)
+    gate.tick(10)
+    for number in range(1, 4):
+        gate.ask(number, due_in=300 + 400 * number, n_pulses=2, rate_hz=50.0)
+    assert gate.states == [(1, "intended"), (2, "intended"), (3, "refused")]
+    assert gate.said[-1].reason == "all electrodes: 6 pulses in 1 s, limit 5"
+
+
+def test_an_instrument_that_cannot_be_prepared_for_the_next_train_refuses_only_that(gate):
+    gate.ask(1, n_pulses=1)
+    gate.ask(2, n_pulses=1, due_in=1000, electrodes=("38",))
+    gate.ask(3, n_pulses=1, due_in=1500)
+    prepare = gate.bench.prepare
+
+    def fails(stimulus):
+        if stimulus.number == 2:
+            raise DeviceError("DSP call 9: status 500")
+        prepare(stimulus)
+
+    gate.bench.prepare = fails
+    gate.tick(40)
+    assert gate.states[3:] == [(1, "delivered"), (2, "refused"), (3, "delivered")]
+
+
+def test_all_that_waited_is_unknown_after_a_restart(gate):
+    gate.ask(1, n_pulses=1)
+    gate.ask(2, n_pulses=1, due_in=1000)
+    again = gate.restart()
+    again.tick(40)
+    assert again.states[2:] == [(1, "unknown"), (2, "unknown")]
+    assert not gate.bench.started
+
+
 def test_pulses_per_second_count_across_trains(gate):
     gate.ask(1, n_pulses=40, rate_hz=40.0, due_in=0)
     gate.tick(8)
@@ -306,6 +392,7 @@ event = st.one_of(
         st.sampled_from([("48",), ("38", "48"), ("15",), ()]),
         st.integers(0, 3000),
     ),
+    st.tuples(st.just("row"), st.integers(1, 10), st.integers(50, 700), st.integers(0, 3)),
     st.tuples(st.just("silence"), st.floats(0, 2)),
     st.tuples(st.just("restart")),
     st.tuples(st.just("fail"), st.booleans()),
@@ -318,6 +405,7 @@ def test_no_course_of_events_gets_anything_unsafe_to_the_instrument(course):
     gate = Gate()
     bench = gate.bench
     gate.tick(30)
+    asked = 10
     for name, *values in course:
         match name:
             case "tick":
@@ -328,6 +416,12 @@ def test_no_course_of_events_gets_anything_unsafe_to_the_instrument(course):
                 number, due_in, n_pulses, rate_hz, current, electrodes, age = values
                 phases = ((current, 200.0), (-current, 200.0))
                 gate.ask(number, due_in, n_pulses, rate_hz, phases, electrodes, age)
+            case "row":
+                n, apart, n_ticks = values
+                for i in range(n):
+                    asked += 1
+                    gate.ask(asked, 500 + apart * i, n_pulses=1, rate_hz=50.0)
+                    gate.tick(n_ticks)
             case "silence":
                 gate.silence(values[0])
                 assert not (values[0] > 0.2 and bench.is_running)
@@ -341,10 +435,10 @@ def test_no_course_of_events_gets_anything_unsafe_to_the_instrument(course):
     assert len(numbers) == len(set(numbers))
     bursts = Counter(stimulus.number for what, _, stimulus in bench.log if what != "stop")
     trains = [entry for entry in bench.log if entry[0] != "burst"]
-    for (what, begin, stimulus), (then, end, _) in pairwise(trains):
+    for (what, begin, stimulus), (then, end, following) in pairwise(trains):
         if what != "start":
             continue
-        assert then == "stop"
+        assert then == "stop" or following.has_pulses_of(stimulus)
         assert (
             gate.actor.limits.refusal(
                 stimulus.electrodes, stimulus.phases, stimulus.rate_hz, stimulus.n_pulses

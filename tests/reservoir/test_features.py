@@ -6,16 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from crepe.electrodes import MCS_60_LABELS
 from crepe.reservoir.features import Window
 
 WINDOW = Window(window_s=0.3, bin_s=0.1, n_history=2)
-RATE_HZ, N_CHANNELS = 1000.0, 3
+RATE_HZ, LABELS = 1000.0, ("a", "b", "c")
 
 
 def counted(spikes, stop=1000):
     """Counts, not their roots, of (channel, sample) pairs."""
     channel, sample = np.array(spikes, int).reshape(-1, 2).T
-    return WINDOW.features(channel, sample, stop, N_CHANNELS, RATE_HZ) ** 2
+    return WINDOW.features(channel, sample, stop, LABELS, RATE_HZ) ** 2
 
 
 def test_bins_go_back_from_the_newest_sample_and_history_from_the_oldest_window():
@@ -38,9 +39,16 @@ def test_every_spike_of_the_span_counts_once_in_its_channel(spikes):
     assert found.sum() == pytest.approx(len(inside))
     by_channel = found[:9].reshape(3, 3).sum(axis=1) + found[9:].reshape(2, 3).sum(axis=0)
     assert by_channel == pytest.approx([sum(c == k for c, _ in inside) for k in range(3)])
-    assert len(found) == WINDOW.n_features(N_CHANNELS)
+    assert len(found) == WINDOW.n_features(len(LABELS))
 
 
 def test_bins_must_divide_the_window():
     with pytest.raises(ValidationError, match=r"0\.07 s, must divide the window of 0\.3 s"):
         Window(window_s=0.3, bin_s=0.07)
+
+
+def test_the_reference_electrode_is_not_looked_at():
+    """It shows what is left of the stimulus, and no activity."""
+    channel, sample = np.array([13, 14, 15], np.int32), np.array([990, 990, 990])
+    found = WINDOW.features(channel, sample, 1000, MCS_60_LABELS, RATE_HZ)[: 60 * 3]
+    assert np.flatnonzero(found.reshape(60, 3).sum(axis=1)).tolist() == [13, 15]

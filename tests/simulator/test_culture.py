@@ -43,8 +43,8 @@ def test_another_seed_is_another_culture():
 def test_cells_fire_by_themselves_at_plausible_rates():
     found = culture()
     _, fired = run(found, 5000)
-    rate_hz = sum(fired) / 5 / found.n_cells
-    assert 0.2 < rate_hz < 5
+    rate_hz = sum(fired) / 5 / found.network.n_cells
+    assert 0.05 < rate_hz < 5
 
 
 def test_a_pulse_is_answered_within_some_milliseconds_and_then_it_is_over():
@@ -53,7 +53,7 @@ def test_a_pulse_is_answered_within_some_milliseconds_and_then_it_is_over():
     after = np.mean([sum(fired[p + 1 : p + 20]) for p in pulses])
     later = np.mean([sum(fired[p + 60 : p + 79]) for p in pulses])
     assert after > 3 * later
-    assert later < 15
+    assert later < 50  # of a thousand cells
 
 
 @pytest.mark.parametrize("phases", [((10.0, 200.0),), ((-0.05, 20.0), (0.05, 20.0)), ()])
@@ -84,6 +84,11 @@ def test_the_reference_electrode_is_quiet():
     voltage, _ = run(culture(), 2000)
     rms = voltage.std(axis=1)
     assert rms[MCS_60_LABELS.index("15")] < 0.3 * np.median(rms)
+
+
+def test_the_reference_electrode_shows_no_artefact():
+    voltage, _ = culture(silenced=True).block([shot(electrodes=[13, 15, 16])])
+    assert np.abs(voltage[14]).max() < 20 < np.abs(voltage[13]).max()
 
 
 def test_ground_truth_says_which_cell_fired_when():

@@ -181,7 +181,7 @@ def test_a_later_group_takes_over_an_electrode(bench):
         bench.call(Function.CONFIGURE_GROUP, GROUP=group, ELEC0=1 << 4, ELEC1=0)
     bench.call(Function.COMMIT_DEBUG)
     assert bench.read(Register.CFG_DEBUG, 2) == [1 << 4, 0]
-    assert wire.from_pairs(bench.read(Register.CFG_DEBUG + 24, 4))[4] == 3
+    assert wire.from_pairs(tuple(bench.read(Register.CFG_DEBUG + 24, 4)))[4] == 3
 
 
 def test_a_shot_says_which_current_reaches_which_electrodes(bench):
@@ -299,7 +299,7 @@ def test_the_public_firmware_knows_no_blanking_and_one_mode_for_all():
     dsp = meame.dsp
     meame.call(5, [])
     meame.call(Function.COMMIT_CONFIG, [])
-    assert set(wire.from_pairs([dsp.read(Register.HW_MODE + 4 * i) for i in range(4)])) == {3}
+    assert set(wire.from_pairs(tuple(dsp.read(Register.HW_MODE + 4 * i) for i in range(4)))) == {3}
     assert meame.call(Function.SET_BLANKING, [(Register.BLANKING_EN, 1)])
     assert dsp.read(Register.HW_BLANKING) == 0
     meame.call(Function.SET_MODE, [(Register.MODE_ARG, 0xFF)])

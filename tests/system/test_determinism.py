@@ -55,18 +55,29 @@ def test_lockstep_through_redis_decides_and_stimulates_as_one_process_does(
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
     if more is ADAPTING:
         more = {**ADAPTING, "actors.decode.readout": str(any_readout)}
+    states = play_twice(name, {**more, "actors.game.n_trials": 4}, ())
+    assert [s.trial for s in states if s.phase == "outcome"] == [1, 2, 3, 4]
+
+
+def test_pong_in_lockstep_through_redis_is_the_pong_of_one_process(tmp_path, monkeypatch):
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
+    states = play_twice("pong.toml", {"actors.game.session_s": 8.0}, ("result:court",))
+    assert [s.outcome for s in states if s.phase == "outcome"]
+    assert states[-1].phase == "over"
+
+
+def play_twice(name, more, streams):
+    """Play a shipped experiment both ways and compare; returns the states through Redis."""
     path = config.places.project_directory() / "config" / name
     changes = {
         **more,
-        "actors.game.n_trials": 4,
         "culture.simulated.lockstep_s": 0.05,
         "chains": {"instrument": {"actors": ["acquire", "stimulate"]}},
     }
     states = []
     through_redis = live(config.load(path, changes), states.append).store
     one_process = Store(Loop(config.load(path, changes)).run(until="result:game"))
-    assert [s.trial for s in states if s.phase == "outcome"] == [1, 2, 3, 4]
-    for stream in ("result", "result:game", "result:stimuli"):
+    for stream in ("result", "result:game", "result:stimuli", *streams):
         found, expected = messages(through_redis, stream), messages(one_process, stream)
         n = min(len(found), len(expected))
         assert n > 3
@@ -77,3 +88,4 @@ def test_lockstep_through_redis_decides_and_stimulates_as_one_process_does(
     ]
     assert len(fired[0]) >= 3
     assert fired[0] == fired[1][: len(fired[0])]
+    return states

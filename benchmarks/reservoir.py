@@ -1,0 +1,253 @@
+"""The simulated culture as a reservoir: a ladder of patterns, memory, and drift.
+
+Run on its own (`python -m benchmarks.reservoir [SEED ...]`); it draws docs/reservoir.png. Every
+figure is of the same path as an experiment: stimuli through the gate and the simulated DSP, spikes
+found in the samples, a cross-validated linear readout of their counts. Beside it stand an
+artificial reservoir with as many features, and a linear readout of the bare input.
+"""
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from crepe import config
+from crepe.actors.patterns import images
+from crepe.conditions import Calibration, calibration_blocks
+from crepe.electrodes import MCS_60_LABELS
+from crepe.experiment_runs import in_process
+from crepe.messages import Stimulus
+from crepe.places import project_directory
+from crepe.reservoir.readout import Readout
+from crepe.reservoir.training import Trials, train, validate
+from crepe.trials import labelled
+
+SEEDS = (4001, 4002, 4003)
+TASKS = ("points", "bars", "clock", "digits")
+LAGS = 6
+CONFIG = project_directory() / "config"
+Numbers = NDArray[np.float64]
+
+
+def session(path: Path, seed: int, changes: dict[str, Any]) -> tuple[Trials, Numbers]:
+    """Labelled trials of a session, and what was stimulated in each, (n_trials, 60)."""
+    changes = {"seed": seed, "culture.simulated.seed": seed, **changes}
+    experiment = config.load(path, changes)
+    game = experiment.actors["game"].make()
+    blocks = calibration_blocks(experiment.calibration or Calibration(), game.trial_s)
+    n_trials = sum(block.n_trials for block in blocks)
+    plain = [block.model_dump() for block in blocks]
+    changes |= {"actors.game.blocks": plain, "actors.game.n_trials": n_trials}
+    experiment = config.load(path, changes)
+    store = in_process(experiment, lambda _: None, kept=("result:stimuli",)).store
+    window = experiment.actors["decode"].make().window
+    trials = labelled(store, window)
+    stream = store["result:stimuli"]
+    shown = np.zeros((len(trials.gesture), len(MCS_60_LABELS)))
+    for stimulus in stream.messages(0, len(stream)):
+        if isinstance(stimulus, Stimulus):
+            rows = [MCS_60_LABELS.index(label) for label in stimulus.electrodes]
+            shown[stimulus.number - 1, rows] = 1.0
+    return trials, shown
+
+
+def artificial(shown: Numbers, n_steps: int, n_between: int, seed: int) -> Numbers:
+    """Features of an echo state network (Jaeger 2001, GMD report 148) that is given the inputs.
+
+    As many units as electrodes, read at as many moments as the culture's counts have bins;
+    `n_between` steps pass between two inputs.
+    """
+    rng = np.random.default_rng(seed)
+    n = shown.shape[1]
+    inside = rng.normal(size=(n, n))
+    inside *= 0.9 / np.abs(np.linalg.eigvals(inside)).max()
+    into = rng.uniform(-1, 1, (n, n))
+    state, found = np.zeros(n), []
+    for image in shown:
+        read = []
+        for step in range(n_steps + n_between):
+            drive = into @ image if step == 0 else 0.0
+            noise = rng.normal(0, 0.05, n)
+            state = 0.5 * state + 0.5 * np.tanh(inside @ state + drive + noise)
+            if step < n_steps:
+                read.append(state)
+        found.append(np.concatenate(read))
+    return np.array(found)
+
+
+def with_features(trials: Trials, features: Numbers) -> Trials:
+    """The same trials, seen otherwise."""
+    return Trials(
+        features,
+        trials.gesture,
+        trials.block,
+        trials.labels,
+        trials.sampling_rate_hz,
+        trials.window,
+    )
+
+
+def ladder(seed: int) -> dict[str, float]:
+    """Cross-validated accuracy for each task: the culture, an artificial reservoir, bare input."""
+    found = {}
+    for task in TASKS:
+        classes = list(images(task))
+        trials, shown = session(
+            CONFIG / "patterns.toml",
+            seed,
+            {
+                "actors.game.task": task,
+                "actors.game.rates_hz": dict.fromkeys(classes, 20),
+                "calibration.n_trials": 6 * len(classes),
+            },
+        )
+        n_bins = trials.window.n_bins
+        network = artificial(shown, n_bins, 8, seed)
+        found[f"{task}, culture"] = validate(trials).accuracy
+        found[f"{task}, artificial"] = validate(with_features(trials, network)).accuracy
+        found[f"{task}, bare input"] = validate(with_features(trials, shown)).accuracy
+        found[f"{task}, chance"] = 1 / len(classes)
+    return found
+
+
+def memory(seed: int) -> dict[str, float]:
+    """Memory capacity: how much of the input k steps back a linear readout gets (Jaeger 2001)."""
+    trials, shown = session(
+        CONFIG / "rps-controls.toml",
+        seed,
+        {
+            "actors.game.electrodes": {"left": ["22", "23", "33"], "right": ["72", "73", "63"]},
+            "actors.game.rates_hz": {"left": 20, "right": 20},
+            "actors.game.rest_s": 0.02,
+            "actors.game.stimulation_s": 0.05,
+            "actors.game.response_s": 0.15,
+            "calibration.n_trials": 100,
+            **{
+                f"actors.{name}.window": {"window_s": 0.2, "bin_s": 0.05}
+                for name in ("decode", "decode_shuffled")
+            },
+        },
+    )
+    seen = {
+        "culture": trials.features,
+        "artificial": artificial(shown, trials.window.n_bins, 1, seed),
+        "bare input": shown,
+    }
+    signal = np.where(trials.gesture == "left", -1.0, 1.0)
+    result = {}
+    for name, features in seen.items():
+        parts = [_remembered(features, signal, trials.block, lag) for lag in range(LAGS)]
+        result |= {f"{name}, {lag} back": part for lag, part in enumerate(parts)}
+        result[f"{name}, capacity"] = sum(parts)
+    return result
+
+
+def _remembered(features: Numbers, signal: Numbers, block: NDArray[np.int64], lag: int) -> float:
+    """Squared correlation of the input `lag` trials before with its cross-validated estimate."""
+    earlier = np.roll(signal, lag)
+    is_inside = np.arange(len(signal)) - lag >= np.searchsorted(block, block)
+    estimate = cross_val_predict(
+        make_pipeline(StandardScaler(), RidgeCV(10.0 ** np.arange(-1, 5))),
+        features[is_inside],
+        earlier[is_inside],
+        groups=block[is_inside],
+        cv=LeaveOneGroupOut(),
+    )
+    r = np.corrcoef(estimate, earlier[is_inside])[0, 1]
+    return float(max(0.0, r) ** 2)
+
+
+def drift(seed: int, *, stdp: bool) -> list[float]:
+    """Accuracy of a readout in each block after the five that it was trained on."""
+    changes = {"culture.simulated.stdp": stdp, "calibration.n_blocks": 25}
+    trials, _ = session(CONFIG / "rps-controls.toml", seed, {**changes, "calibration.n_trials": 18})
+    is_early = trials.block <= 5
+    readout = train(_some(trials, is_early), {})
+    later = range(6, 26)
+    return [_right(readout, _some(trials, trials.block == block)) for block in later]
+
+
+def _some(trials: Trials, which: NDArray[np.bool_]) -> Trials:
+    return Trials(
+        trials.features[which],
+        trials.gesture[which],
+        trials.block[which],
+        trials.labels,
+        trials.sampling_rate_hz,
+        trials.window,
+    )
+
+
+def _right(readout: Readout, trials: Trials) -> float:
+    decoded = [readout.answers[int(np.argmax(readout.scores(x)))] for x in trials.features]
+    return float(np.mean(np.array(decoded) == trials.gesture))
+
+
+def draw(found: dict[str, Any], path: Path) -> None:
+    """The figure: ladder, memory, drift."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
+    kinds = {"culture": "#0072B2", "artificial": "#E69F00", "bare input": "#009E73"}
+    for i, (kind, colour) in enumerate(kinds.items()):
+        values = np.array([[one[f"{task}, {kind}"] for task in TASKS] for one in found["ladder"]])
+        at = np.arange(len(TASKS)) + 0.25 * (i - 1)
+        left.bar(at, values.mean(axis=0), 0.22, color=colour, label=kind)
+        left.plot(np.tile(at, (len(values), 1)).T, values.T, "k.", ms=3)
+        kept = np.array(
+            [[one[f"{kind}, {k} back"] for k in range(LAGS)] for one in found["memory"]]
+        )
+        middle.plot(range(LAGS), kept.mean(axis=0), "o-", color=colour, label=kind)
+    chance = [found["ladder"][0][f"{task}, chance"] for task in TASKS]
+    left.plot(range(len(TASKS)), chance, "k_", ms=30, label="chance")
+    left.set(ylabel="cross-validated accuracy", ylim=(0, 1.05), title="patterns on the array")
+    left.set_xticks(range(len(TASKS)), TASKS)
+    left.legend(frameon=False, loc="lower left", fontsize=8)
+    middle.set(xlabel="inputs back", ylabel="r²", ylim=(0, 1.05), title="memory")
+    middle.legend(frameon=False)
+    styles = {"drift": ("#0072B2", "fixed synapses"), "drift, STDP": ("#D55E00", "STDP")}
+    for name, (colour, label) in styles.items():
+        values = np.array(found[name])
+        minutes = found["block_s"] / 60 * (np.arange(values.shape[1]) + 0.5)
+        right.plot(minutes, values.T, color=colour, alpha=0.25, lw=0.8)
+        right.plot(minutes, values.mean(axis=0), color=colour, label=label)
+    right.axhline(1 / 3, color="k", lw=0.8, ls=":")
+    right.text(minutes[-1], 0.35, "chance", ha="right", fontsize=8)
+    right.set(xlabel="minutes since calibration", ylabel="accuracy", ylim=(0, 1.05))
+    right.set(title="drift of a fixed readout")
+    right.legend(frameon=False, loc="lower left")
+    figure.suptitle(f"SIMULATED cultures, seeds {', '.join(map(str, found['seeds']))}")
+    figure.savefig(path, dpi=120)
+
+
+def run(seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
+    """All of it for each culture."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.environ["CREPE_VAR"] = directory
+        found: dict[str, Any] = {"seeds": list(seeds), "block_s": 3.0 + 18 * 0.97}
+        found["ladder"] = [ladder(seed) for seed in seeds]
+        found["memory"] = [memory(seed) for seed in seeds]
+        found["drift"] = [drift(seed, stdp=False) for seed in seeds]
+        found["drift, STDP"] = [drift(seed, stdp=True) for seed in seeds]
+    results = Path(__file__).parent / "results"
+    results.mkdir(exist_ok=True)
+    (results / "reservoir.json").write_text(json.dumps(found, indent=2) + "\n")
+    draw(found, project_directory() / "docs" / "reservoir.png")
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps(run([int(word) for word in sys.argv[1:]] or SEEDS), indent=2))

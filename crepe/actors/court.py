@@ -1,0 +1,55 @@
+"""The court of Pong: a ball between four walls and a paddle before one of them. Pure geometry.
+
+Coordinates go from 0 to 1: x is the distance from the paddle's wall, y grows upwards. The ball is
+a point and is reflected exactly; the paddle covers a part of its wall.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Ball:
+    """Where the ball is, and where it goes, in courts per second."""
+
+    x: float
+    y: float
+    speed_x: float
+    speed_y: float
+
+
+def serve(rng: np.random.Generator, speed: float, steepest: float) -> Ball:
+    """A ball that leaves the far wall anywhere, for the paddle's; slope at most `steepest`."""
+    y, slope = rng.uniform(0, 1), rng.uniform(-steepest, steepest)
+    return Ball(1.0, float(y), -speed, float(slope * speed))
+
+
+def fly(ball: Ball, seconds: float) -> tuple[Ball, float | None]:
+    """The ball later, and the y at which it reached the paddle's wall meanwhile, if it did.
+
+    It is reflected there, too: whether the paddle was in its way is for the caller to say.
+    `seconds` must be shorter than a flight from wall to wall and back.
+    """
+    x, x_sign = _fold(ball.x + ball.speed_x * seconds)
+    y, y_sign = _fold(ball.y + ball.speed_y * seconds)
+    arrived_y = None
+    if ball.x + ball.speed_x * seconds < 0:
+        arrived_y, _ = _fold(ball.y - ball.speed_y * ball.x / ball.speed_x)
+    return Ball(x, y, x_sign * ball.speed_x, y_sign * ball.speed_y), arrived_y
+
+
+def move_paddle(paddle_y: float, by: float, size: float) -> float:
+    """The paddle's middle after it has moved; it stays inside the court."""
+    return min(max(paddle_y + by, size / 2), 1 - size / 2)
+
+
+def meets(paddle_y: float, ball_y: float, size: float) -> bool:
+    """Whether the paddle is where the ball arrives."""
+    return abs(ball_y - paddle_y) <= size / 2
+
+
+def _fold(place: float) -> tuple[float, int]:
+    """A straight line between mirrors at 0 and 1: where it is, and -1 where it runs backwards."""
+    place %= 2.0
+    return (place, 1) if place <= 1 else (2.0 - place, -1)
