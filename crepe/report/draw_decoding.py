@@ -99,7 +99,7 @@ def _point(axes: Axes, x: float, y: float, ci95: Interval, look: dict[str, str])
 
 def _accuracy_axis(axes: Axes, chance: float) -> None:
     axes.axhline(chance, color=GREY, ls="--", lw=1.4, zorder=0, label=f"chance ({chance:.2f})")
-    axes.set_ylim(-0.03, 1.05)
+    axes.set_ylim(-0.08, 1.08)
     axes.set_ylabel("decoding accuracy (fraction of trials)\nbars: 95 % interval")
 
 

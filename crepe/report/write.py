@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from crepe import places
-from crepe.errors import CrepeError
+from crepe.errors import CrepeError, DeviceError
 from crepe.messages import Delivered, GameState, Stimulus
 from crepe.report import (
     activity,
@@ -52,10 +52,13 @@ def write(asked: str, out: Path | None = None) -> Path:
 
 def made(session: Session) -> tuple[Report, dict[str, Picture]]:
     """Numbers and figures of a session."""
-    found = activity.crossings(session)
-    states = session.all_of(GAME, GameState)
+    try:
+        found = activity.crossings(session)
+        states = session.all_of(GAME, GameState)
+        asked, answers = session.all_of(STIMULI, Stimulus), session.all_of(DELIVERED, Delivered)
+    except (IndexError, KeyError, ValueError) as error:  # tables and arrays that do not fit
+        raise DeviceError(f"session {session.id}: its recording is damaged: {error}") from error
     ended = [state for state in states if state.phase == "outcome"]
-    asked, answers = session.all_of(STIMULI, Stimulus), session.all_of(DELIVERED, Delivered)
     about = _about(session, states)
     tried = activity.trials(ended, asked, answers, about.sampling_rate_hz)
     stimulated = {t.state.trial for t in tried if t.pulses} if DELIVERED in session.store else None

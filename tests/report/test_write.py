@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from crepe import trials
+from crepe.errors import DeviceError
 from crepe.messages import Spikes, StreamInfo
 from crepe.report import page
 from crepe.report.numbers import Report
@@ -145,3 +146,11 @@ def test_an_electrode_array_of_another_make_has_a_map(by_hand):
     store["data:spikes"].append_message(Spikes.none(0, 1000))
     _, pictures = made(Session(store, "s"))
     assert sorted(pictures) == ["rate-map", "session"]
+
+
+def test_spikes_that_do_not_fit_together_are_a_damaged_recording(by_hand):
+    found = by_hand.store["data:spikes"]
+    three, two = np.zeros(3, np.int32), np.full(2, 10_500, np.int64)
+    found.append_message(Spikes(10_000, 11_000, three, two, np.zeros(2, np.float32)))
+    with pytest.raises(DeviceError, match="damaged"):
+        made(by_hand)
