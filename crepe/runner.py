@@ -242,15 +242,16 @@ class Runner:
         self._idle(source.position)
 
     def _may_go_on(self, flow: Flow, source: Station) -> bool:
-        """In lock-step: whether all that may still be asked for is due later than the next two
-        segments; if not, take what comes. With the last who asks, time ends."""
+        """In lock-step: whether all that may still be asked for is due later than the next three
+        segments (one to be announced in, one to be due in, one for a game whose steps do not fall
+        on segments); if not, take what comes. With the last who asks, time ends."""
         clocks = [at for at in self._cursors.values() if isinstance(at, int)]
         if not clocks:
             self._publish(flow.spread(source.finish()))
             return False
         (info,) = source.infos.values()
         lead = round((self._experiment.lockstep_s or 0) * info.sampling_rate_hz)
-        if source.position + 2 * info.segment_samples <= min(clocks) + lead:
+        if source.position + 3 * info.segment_samples <= min(clocks) + lead:
             return True
         for stream, item in self._store.wait(self._cursors, _BLOCK_S):
             self._publish(flow.push(self._piece(stream, item)))
