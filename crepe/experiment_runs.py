@@ -59,12 +59,13 @@ def _states(store: Store) -> Iterator[GameState]:
     while True:
         if GAME in store:
             stream = store[GAME]
+            is_over = stream.is_ended  # asked first: nothing comes after the end
             length = len(stream)
             for message in stream.messages(position, length):
                 if isinstance(message, GameState):
                     yield message
             position = length
-            if stream.is_ended:
+            if is_over:
                 return
         must_run(control.status())
         time.sleep(_LOOK_S)

@@ -23,7 +23,7 @@ _PAUSE_S = 0.5
 
 
 def nth_hand(n: int, settings: InfraredSettings, seed: int) -> Iterator[Frame]:
-    """Frames of the n-th gesture, from 1: the one that the scripted player shows in trial n."""
+    """Frames of the n-th gesture, from 1, which follows from the seed."""
     rng = np.random.default_rng([seed, n])
     return frames(str(rng.choice(sorted(settings.least_pixels))), settings, rng)
 
