@@ -1,0 +1,136 @@
+"""Stimulus artefacts: where they are in the raw signal, for the actors that take them out."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, PositiveFloat, PositiveInt, PrivateAttr
+
+from crepe.actors.actor import Actor, Start
+from crepe.errors import ConfigError
+from crepe.messages import Segment
+
+
+class WithoutArtefact(Actor[Segment, Segment]):
+    """What the removers of artefacts share: they find them by themselves, and hold samples back.
+
+    The stimuli's stream lies downstream of the signal, so an artefact is known by its shape: from
+    one sample to the next, or the next but one, at least `min_channels` channels jump by more than
+    `threshold_uv` or saturate. All channels are bad from `before_ms` before such a sample until
+    `blank_ms` after the last; a channel that saturates alone is bad while it does. A network burst
+    is no artefact: its spikes are smaller and do not come in the same sample.
+
+    A subclass says how many samples it needs before and after one, and makes clean ones of them.
+    Samples leave `delay_samples` late, the same however the signal is cut. After a gap, and at the
+    beginning, nothing is known of what was before.
+    """
+
+    threshold_uv: PositiveFloat = 300.0
+    min_channels: PositiveInt = 3
+    saturation_uv: PositiveFloat | None = None  # of the amplifier; None: no channel saturates
+    before_ms: float = Field(0.2, ge=0)
+    blank_ms: PositiveFloat = 5.0
+
+    _before: int = PrivateAttr()  # samples
+    _blank: int = PrivateAttr()  # samples
+    _limit: NDArray[np.float64] = PrivateAttr()  # threshold_uv in counts, of each channel or all
+    _rail: NDArray[np.float64] = PrivateAttr()  # saturation_uv likewise
+    _stop: int = PrivateAttr(-1)  # of the input; -1: nothing is held
+    _said: int = PrivateAttr(0)  # samples before this one have left
+    _until: int = PrivateAttr(0)  # before this sample the last artefact goes on
+    _t_ns: int = PrivateAttr(0)
+    _is_estimated: bool = PrivateAttr(False)
+    _held: NDArray[np.float64] = PrivateAttr()  # (n_channels, n), counts, from _said - _reach on
+    _is_bad: NDArray[np.bool_] = PrivateAttr()  # (n_channels, n)
+
+    @property
+    def warmup_s(self) -> float:
+        return 1.0  # longer than any artefact
+
+    @property
+    def delay_samples(self) -> int:
+        return self._before + self._ahead
+
+    @property
+    def _ahead(self) -> int:
+        """Samples needed after the one that is made clean; known after `open`."""
+        return 0
+
+    @property
+    def _reach(self) -> int:
+        """Samples needed before it, two at least, to jump from; known after `open`."""
+        return 2
+
+    @abstractmethod
+    def _fresh(self, first: NDArray[np.float64]) -> None:
+        """At the beginning and after a gap; `first`: (n_channels, 1), the first sample, counts."""
+
+    @abstractmethod
+    def _clean(self, n: int) -> NDArray[np.generic]:
+        """The next n samples, which stand in `_held` behind the first `_reach`."""
+
+    def open(self, start: Start) -> None:
+        info = start.first
+        if info.labels and self.min_channels > info.n_channels:
+            raise ConfigError(
+                f"{start.name} min_channels: {self.min_channels}, at most {info.n_channels}, "
+                "the number of channels"
+            )
+        self._before = round(self.before_ms * info.sampling_rate_hz / 1000)
+        self._blank = max(1, round(self.blank_ms * info.sampling_rate_hz / 1000))
+        scale_uv = np.asarray(info.scale_uv, np.float64)[:, np.newaxis]
+        self._limit = self.threshold_uv / scale_uv
+        self._rail = (np.inf if self.saturation_uv is None else self.saturation_uv) / scale_uv
+
+    def step(self, segment: Segment) -> Iterator[Segment]:
+        if segment.start != self._stop:
+            yield from self.finish()
+            self._begin(segment)
+        self._is_estimated |= segment.is_estimated
+        self._take(segment.samples.astype(np.float64))
+        self._stop, self._t_ns = segment.stop, segment.t_ns
+        yield from self._say(segment.stop - self.delay_samples)
+
+    def finish(self) -> Iterator[Segment]:
+        if self._stop >= 0:
+            n = self.delay_samples
+            self._held = np.pad(self._held, ((0, 0), (0, n)), mode="edge")
+            self._is_bad = np.pad(self._is_bad, ((0, 0), (0, n)), constant_values=True)
+            yield from self._say(self._stop)
+            self._stop = -1
+
+    def _begin(self, segment: Segment) -> None:
+        self._said = self._until = segment.start
+        first = segment.samples[:, :1].astype(np.float64)
+        self._held = np.repeat(first, self._reach, axis=1)
+        self._is_bad = np.ones(self._held.shape, np.bool_)
+        self._stop = segment.start
+        self._fresh(first)
+
+    def _take(self, samples: NDArray[np.float64]) -> None:
+        """Hold the samples of a segment, and say which of them are bad."""
+        n = samples.shape[1]
+        held = self._held = np.concatenate([self._held, samples], axis=1)
+        is_jump = np.abs(samples - held[:, -n - 1 : -1]) > self._limit
+        is_jump |= np.abs(samples - held[:, -n - 2 : -2]) > self._limit
+        is_bad = np.abs(samples) >= self._rail
+        is_jump |= is_bad
+        onsets = np.flatnonzero(np.count_nonzero(is_jump, axis=0) >= self.min_channels)
+        is_bad[:, : max(0, self._until - self._stop)] = True
+        self._is_bad = np.concatenate([self._is_bad, is_bad], axis=1)
+        begin = held.shape[1] - n
+        for at in onsets.tolist():
+            first = max(0, begin + at - self._before)
+            self._is_bad[:, first : begin + at + self._blank] = True
+            self._until = self._stop + at + self._blank
+
+    def _say(self, until: int) -> Iterator[Segment]:
+        n = until - self._said
+        if n <= 0:
+            return
+        samples = self._clean(n)
+        self._held, self._is_bad = self._held[:, n:], self._is_bad[:, n:]
+        start, self._said = self._said, until
+        yield Segment(start, until, samples, self._t_ns, self._is_estimated)
+        self._is_estimated = False
