@@ -6,7 +6,7 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import hop, loop, reading
+from benchmarks import culture, hop, loop, reading
 
 ALL = {
     "hop": hop.run,
@@ -14,6 +14,7 @@ ALL = {
     "bulk": reading.bulk,
     "replay": reading.replay,
     "loop": loop.run,
+    "culture": culture.run,
 }
 
 

@@ -45,6 +45,27 @@ class Spikes(Message):
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Cutouts(Message):
+    """Waveforms of the spikes of a window, in the order of the spikes."""
+
+    channel: NDArray[np.int32]  # (n_spikes,)
+    sample: NDArray[np.int64]  # (n_spikes,): sample index of the peak
+    waveform_uv: NDArray[np.float32]  # (n_spikes, n_samples)
+    n_before: int = 0  # samples of a waveform before its peak
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Activity(Message):
+    """How the window went, by channel; nan where there were too few spikes to say."""
+
+    rate_hz: NDArray[np.float32]  # (n_channels,)
+    interval_cv: NDArray[np.float32]  # (n_channels,)
+    fano_factor: NDArray[np.float32]  # (n_channels,), of counts in equal parts of the window
+    n_bursts: NDArray[np.int32]  # (n_channels,), by MaxInterval
+    n_network_bursts: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Decision(Message):
     """What the readout makes of the culture's activity up to `stop`."""

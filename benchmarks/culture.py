@@ -1,0 +1,39 @@
+"""The simulated culture: what part of a core it takes, and how long it takes to make one."""
+
+import time
+
+from crepe.electrodes import grid_labels
+from crepe.simulator.culture import Culture
+from crepe.simulator.instrument import SimulatedMeame
+from crepe.simulator.settings import SimulatorSettings
+
+SECONDS = 20
+
+
+def run() -> dict[str, float]:
+    """CPU time per second of the culture, at 10 kHz; 100 is all of a core."""
+    settings = SimulatorSettings(seed=1)
+    meame = SimulatedMeame(settings)
+    meame.advance(1000)
+    began_s = time.process_time()
+    for _ in range(10 * SECONDS):
+        meame.advance(1000)
+    found = {"instrument, 1000 cells, 60 electrodes: % of a core": _percent(began_s, SECONDS)}
+    for n_electrodes, n_cells in ((60, 1000), (1024, 4000), (4096, 4000)):
+        for stdp in (False, True) if n_electrodes == 60 else (False,):
+            changed = settings.model_copy(update={"n_cells": n_cells, "stdp": stdp})
+            began_s = time.process_time()
+            culture = Culture(changed, grid_labels(n_electrodes), 10_000.0)
+            made_ms = 1000 * (time.process_time() - began_s)
+            seconds = SECONDS if n_electrodes == 60 else SECONDS // 4
+            began_s = time.process_time()
+            for _ in range(1000 * seconds):
+                culture.block([])
+            what = f"{n_cells} cells, {n_electrodes} electrodes{' with STDP' if stdp else ''}"
+            found[f"{what}: % of a core"] = _percent(began_s, seconds)
+            found[f"{what}: ms to make it"] = made_ms
+    return found
+
+
+def _percent(began_s: float, seconds: float) -> float:
+    return 100 * (time.process_time() - began_s) / seconds

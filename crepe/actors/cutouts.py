@@ -1,0 +1,89 @@
+"""Waveforms of the spikes, cut out of the filtered signal."""
+
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import PositiveFloat, PrivateAttr
+
+from crepe.actors.actor import Actor, Start
+from crepe.messages import Cutouts, Segment, Spikes
+
+
+class CutOut(Actor[Segment | Spikes, Cutouts]):
+    """Reads the filtered signal and its spikes; says each spike's waveform when all of it is there.
+
+    A spike too near to the beginning, a gap or the end for a whole waveform has none.
+    """
+
+    before_ms: PositiveFloat = 1.0
+    after_ms: PositiveFloat = 2.0
+
+    _before: int = PrivateAttr()  # samples
+    _after: int = PrivateAttr()  # samples, the peak among them
+    _longest: int = PrivateAttr()  # samples of a window of the inputs
+    _held: NDArray[np.float32] = PrivateAttr()  # (n_channels, ...): from sample `_from` on
+    _from: int = PrivateAttr(0)
+    _stop: int = PrivateAttr(-1)
+    _waiting: deque[tuple[int, int]] = PrivateAttr(default_factory=deque)  # sample, channel
+    _known: int = PrivateAttr(0)  # no spike comes any more before this sample
+    _said: int = PrivateAttr(-1)
+
+    @property
+    def warmup_s(self) -> float:
+        return 0.1 + (self.before_ms + self.after_ms) / 1000
+
+    @property
+    def delay_samples(self) -> int:
+        return self._longest + self._after  # what one input is ahead of the other, and its signal
+
+    def open(self, start: Start) -> None:
+        rate_hz = start.first.sampling_rate_hz
+        self._before = round(self.before_ms * rate_hz / 1000)
+        self._after = max(1, round(self.after_ms * rate_hz / 1000))
+        self._longest = max(info.longest_samples for info in start.inputs.values())
+
+    def step(self, message: Segment | Spikes) -> Cutouts | None:
+        if isinstance(message, Spikes):
+            self._waiting.extend(
+                zip(message.sample.tolist(), message.channel.tolist(), strict=True)
+            )
+            self._known = message.stop
+        elif message.start != self._stop:
+            self._held, self._from = message.samples.astype(np.float32), message.start
+            self._said, self._stop = message.start, message.stop
+        else:
+            self._held = np.concatenate([self._held, message.samples], axis=1)
+            self._stop = message.stop
+        return self._say(min(self._known, self._stop - self._after))
+
+    def finish(self) -> Cutouts | None:
+        return self._say(min(self._known, self._stop))
+
+    def _say(self, until: int) -> Cutouts | None:
+        """The spikes before `until`, with as much of their signal as is there."""
+        start, self._said = self._said, max(self._said, until)
+        if until <= start:
+            return None
+        found = []
+        while self._waiting and self._waiting[0][0] < until:
+            sample, channel = self._waiting.popleft()
+            first = sample - self._before - self._from
+            if first >= 0 and sample + self._after <= self._stop:
+                found.append((sample, channel, self._held[channel, first:][: self._n]))
+        kept = until - self._before - self._from
+        if kept > 0:
+            self._held, self._from = self._held[:, kept:], self._from + kept
+        waveforms = np.array([one for *_, one in found], np.float32).reshape(-1, self._n)
+        return Cutouts(
+            start,
+            until,
+            np.array([channel for _, channel, _ in found], np.int32),
+            np.array([sample for sample, *_ in found], np.int64),
+            waveforms,
+            self._before,
+        )
+
+    @property
+    def _n(self) -> int:
+        return self._before + self._after
