@@ -56,7 +56,8 @@ def drawn(found: Sequence[RallyScore], *, is_simulated: bool) -> Picture:
                 axes.errorbar(k + 0.32, one.mean_length, spread, capsize=4, ms=8, **look)
         axes.set_xticks(range(len(names)), [named(name) for name in names])
         axes.set(xlabel="condition", ylabel="rally length (hits before the miss)")
-        axes.set_ylim(bottom=-0.3)
+        longest = max((max(one.lengths, default=0) for one in found), default=0)
+        axes.set_ylim(-0.3, max(1, longest) + 0.5)
 
     said = ", ".join(f"{named(one.condition)} {_text(one.mean_length)}" for one in found)
     return picture("rallies", f"Mean rally length: {said}", 4.4, draw, is_simulated=is_simulated)
