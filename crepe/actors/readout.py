@@ -13,6 +13,7 @@ from crepe.errors import ConfigError
 from crepe.messages import Decision, GameState, Spikes
 from crepe.reservoir.adaptation import Adaptation
 from crepe.reservoir.features import Window
+from crepe.reservoir.provenance import check_same
 from crepe.reservoir.readout import Readout, load
 
 _LATEST_S = 3.0  # a trial's gesture is told no later than this after the trial
@@ -60,6 +61,7 @@ class LinearReadout(Actor[Spikes | GameState, Decision]):
             self._readout = load(Path(self.readout))
             try:
                 self._readout.check(info.labels, self._rate_hz, self.window)
+                check_same(self._readout.provenance.get("experiment", ""), start.experiment)
             except ConfigError as error:
                 raise ConfigError(f"{start.name} readout {self.readout}: {error}") from error
             if self.forgetting is not None:

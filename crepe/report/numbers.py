@@ -107,6 +107,19 @@ class Evoked(_Table):
     change_hz: dict[str, float]  # by electrode: rate after the first pulse less that before
 
 
+class RallyScore(_Table):
+    """The finished rallies of one condition of Pong; null where there were too few."""
+
+    condition: str
+    n: int
+    mean_length: float | None  # hits before the miss
+    mean_length_ci95: tuple[float | None, float | None]  # bootstrap
+    aces: float | None  # share of rallies whose first ball was missed
+    long: float | None  # share of long rallies
+    lengths: list[int]
+    p_against: float | None  # of the closed loop against this one, permutation, two-sided
+
+
 class Stimuli(_Table):
     """Pulse trains asked for, and what became of them."""
 
@@ -140,6 +153,7 @@ class Report(_Table):
     about: About
     decoding: Decoding | None
     readouts: list[ReadoutNumbers]
+    rallies: list[RallyScore] = []
     activity: Activity | None
     evoked: list[Evoked]
     stimuli: Stimuli | None

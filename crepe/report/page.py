@@ -6,6 +6,7 @@ from crepe.report.draw import Picture, named
 from crepe.report.draw_raster import kept_every
 from crepe.report.html import Element, Part, element, figure, page, section, table
 from crepe.report.numbers import About, Decoding, Report
+from crepe.report.rallies import rally_section
 from crepe.report.session import Session
 
 _MOST_REASONS = 20
@@ -19,6 +20,7 @@ def html(report: Report, session: Session, pictures: dict[str, Picture]) -> str:
         element("h1", about.title or "Session without a title"),
         element("p", f"Session {about.session}, {words.ended_text(about)}."),
         _about(about),
+        *([rally_section(report.rallies, pictures)] if report.rallies else []),
         _decoding(report, pictures),
         _calibration(report, pictures),
         _activity(report, pictures),

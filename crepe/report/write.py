@@ -17,6 +17,7 @@ from crepe.report import (
     draw_evoked,
     draw_raster,
     page,
+    rallies,
     timing,
 )
 from crepe.report.activity import Crossings, Trial
@@ -70,6 +71,7 @@ def made(session: Session) -> tuple[Report, dict[str, Picture]]:
             places.var_directory() / "readouts",
             is_real_time=about.started_at is not None,
         ),
+        rallies=rallies.rallies(ended, session.seed),
         activity=activity.activity(found) if found else None,
         evoked=activity.evoked(found, tried) if found else [],
         stimuli=timing.stimuli(asked, answers),
@@ -87,6 +89,8 @@ def _drawn(report: Report, found: Crossings | None, tried: Sequence[Trial]) -> l
     calibrations = [r for r in report.readouts if r.confusion and not r.labels_permuted]
     if calibrations:
         pictures.append(draw_decoding.calibration(calibrations, is_simulated=is_simulated))
+    if report.rallies:
+        pictures.append(rallies.drawn(report.rallies, is_simulated=is_simulated))
     if found is None or report.activity is None:
         return pictures
     rates = report.activity
