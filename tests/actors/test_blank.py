@@ -104,6 +104,15 @@ def test_any_split_gives_the_same_signal(cuts):
     assert (outs[0].start, outs[-1].stop) == (0, N)
 
 
+@settings(deadline=None, max_examples=20)
+@given(st.integers(300, N - 1))
+def test_restarted_it_goes_on_as_if_it_had_never_stopped(at):
+    whole, again = opened(), opened()
+    expected = together([*run(whole), *whole.finish()])
+    found = together([*run(again, range(0, N, 50), start=at - 300), *again.finish()])
+    assert (found[:, 300:] == expected[:, at:]).all()
+
+
 def test_samples_leave_as_late_as_it_says():
     actor = opened(before_ms=0.7)
     assert actor.delay_samples == 7

@@ -120,6 +120,18 @@ def test_any_split_gives_the_same_signal(cuts):
 EXPECTED = whole()
 
 
+@settings(deadline=None, max_examples=20)
+@given(st.integers(400, N - 1))
+def test_restarted_it_goes_on_as_if_it_had_never_stopped(at):
+    actor = opened()
+    outs = run(actor, range(0, N, 50), start=at - 400)  # 1 s is longer than the signal
+    found = together([*outs, *actor.finish()])
+    settled = 2 * HALF + 20
+    is_near = any(at - 400 - 80 <= pulse < at - 400 + settled for pulse in PULSES)
+    if not is_near:
+        assert (found[:, settled:] == EXPECTED[:, at - 400 + settled :]).all()
+
+
 def test_samples_leave_twice_the_half_width_late():
     actor = opened()
     assert actor.delay_samples == 2 * HALF + 2
