@@ -94,8 +94,8 @@ def main() -> None:
         n_wrong, n_found, n_true = 0, np.zeros(len(AFTER_MS)), np.zeros(len(AFTER_MS))
         for w, f in zip(true, ours, strict=True):
             is_in = (w >= 2 * PULSE) & (w < segments[-1].stop - 1000)
-            off = np.abs(w[:, None] - f[None])
-            n_wrong += int((off.min(axis=0) > TOLERANCE).sum())
+            off = np.abs(w[:, None] - np.append(f, -PULSE)[None])  # one that is near to none
+            n_wrong += int((off[:, :-1].min(axis=0) > TOLERANCE).sum())
             for i, (a, b) in enumerate(AFTER_MS):
                 here = is_in & (w % PULSE >= 10 * a) & (w % PULSE < 10 * b)
                 n_true[i] += here.sum()
