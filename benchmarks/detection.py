@@ -1,9 +1,14 @@
 """How many of the true spikes detection finds, and how many of those it finds are true, by SNR.
 
-Run on its own (`python -m benchmarks.detection`). The signal is the generator's: spikes of 60 uV at
-2 Hz per channel in white noise; the spike-to-noise ratio is the peak over the noise's SD before
-the band-pass.
+Run on its own (`python -m benchmarks.detection`); prints the table of docs/analysis.md. The signal
+is the generator's: spikes of 60 uV at 2 Hz per channel in white noise. Spikes of a channel are 3 ms
+apart or more, so within the tolerance a crossing belongs to one of them at most; a spike's second
+crossing is a wrong one. With SpikeInterface the same filtered signal and the same thresholds, those
+of the second before, are given to its `detect_peaks`.
 """
+
+import warnings
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,52 +17,140 @@ from crepe.actors.actor import Start
 from crepe.actors.detect import Detect
 from crepe.actors.filter import BandPass
 from crepe.hw.instrument import open_recorder
+from crepe.messages import Segment, StreamInfo
 
 SPIKE_UV = 60.0
-RATIOS = (3.0, 4.0, 5.0, 6.0, 8.0, 12.0)
-SETTLED, SECONDS, TOLERANCE = 20_000, 60, 10  # samples, s, samples
+RATIOS = (3.0, 4.0, 5.0, 6.0, 8.0, 12.0, 20.0)
+THRESHOLDS_SD = (5.0, 4.0)
+N_CHANNELS, SECONDS = 16, 60
+SETTLED, TOLERANCE, MARGIN = 20_000, 10, 100  # samples
+
+Trains = list[NDArray[np.int64]]  # sample indices by channel
 
 
-def one(ratio: float) -> tuple[float, float]:
-    """Precision and recall."""
-    noise_uv = SPIKE_UV / ratio
-    url = f"generator://?n_channels=16&noise_uv={noise_uv:.3f}&spike_uv={SPIKE_UV:g}&speed=0"
-    recorder = open_recorder(url)
+class Signal(NamedTuple):
+    """A filtered recording and what is known of it."""
+
+    info: StreamInfo
+    segments: list[Segment]
+    true: Trains
+
+    @property
+    def samples_uv(self) -> NDArray[np.float32]:
+        return np.concatenate([segment.samples for segment in self.segments], axis=1)
+
+
+def signal(noise_uv: float, spike_uv: float = SPIKE_UV, seconds: int = SECONDS) -> Signal:
+    """A recording behind the band-pass."""
+    url = f"generator://?n_channels={N_CHANNELS}&noise_uv={noise_uv:.4f}&spike_uv={spike_uv:g}"
+    recorder = open_recorder(f"{url}&speed=0")
     info = recorder.open(0)
-    band, detect = BandPass(), Detect()
+    band = BandPass()
     band.open(Start(inputs={"data": info}))
-    detect.open(Start(inputs={"data:filtered": band.output_info(Start(inputs={"data": info}))}))
-    found, stop = [], 0
-    while stop < SECONDS * info.sampling_rate_hz:
+    segments: list[Segment] = []
+    while not segments or segments[-1].stop < seconds * info.sampling_rate_hz:
         segment = recorder.read(1.0)
         assert segment is not None
-        stop = segment.stop
-        found += detect.step(band.step(segment))
-    truth = recorder.truth(0, stop)
+        segments.append(band.step(segment))
+    truth = recorder.truth(0, segments[-1].stop)
     assert truth is not None
-    channel = np.concatenate([each.channel for each in found])
-    sample = np.concatenate([each.sample for each in found])
-    mine = [_settled(sample[channel == c], stop) for c in range(info.n_channels)]
-    true = [_settled(truth.sample[truth.channel == c], stop) for c in range(info.n_channels)]
-    return _near(mine, true), _near(true, mine)
+    info = band.output_info(Start(inputs={"data": info}))
+    return Signal(info, segments, _trains(truth.channel, truth.sample, segments[-1].stop))
 
 
-def _settled(sample: NDArray[np.int64], stop: int) -> NDArray[np.int64]:
-    return np.sort(sample[(sample >= SETTLED) & (sample < stop - 100)])
+def detected(found: Signal, threshold_sd: float) -> Trains:
+    """By CREPE, segment by segment."""
+    detect = Detect(threshold_sd=threshold_sd)
+    detect.open(Start(inputs={"data:filtered": found.info}))
+    spikes = [one for segment in found.segments for one in detect.step(segment)]
+    channel = np.concatenate([each.channel for each in spikes])
+    sample = np.concatenate([each.sample for each in spikes])
+    return _trains(channel, sample, found.segments[-1].stop)
 
 
-def _near(wanted: list[NDArray[np.int64]], found: list[NDArray[np.int64]]) -> float:
-    n = sum(len(each) for each in wanted)
-    near = [
-        np.sum(np.abs(w[:, None] - f[None]).min(axis=1) <= TOLERANCE)
-        for w, f in zip(wanted, found, strict=True)
-        if len(w) and len(f)
-    ]
-    return float(sum(near) / n) if n else np.nan
+def detected_by_spikeinterface(found: Signal, threshold_sd: float) -> Trains | None:
+    """By SpikeInterface, second by second, with the noise level of the second before."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from spikeinterface.core import NumpyRecording
+            from spikeinterface.sortingcomponents.peak_detection import detect_peaks
+    except ImportError:
+        return None
+    samples_uv, second = found.samples_uv, round(found.info.sampling_rate_hz)
+    channel, sample = [], []
+    for start in range(SETTLED, samples_uv.shape[1] - second + 1, second):
+        before_uv = samples_uv[:, start - second : start]
+        first = start - MARGIN
+        peaks = detect_peaks(
+            NumpyRecording([samples_uv[:, first : start + second + MARGIN].T], second),
+            method="by_channel",
+            method_kwargs={
+                "peak_sign": "neg",
+                "detect_threshold": threshold_sd,
+                "exclude_sweep_ms": 1.0,
+                "noise_levels": np.median(np.abs(before_uv), axis=1) / 0.6745,
+            },
+            job_kwargs={"n_jobs": 1, "progress_bar": False},
+        )
+        at = peaks["sample_index"] + first
+        is_inside = (at >= start) & (at < start + second)
+        channel.append(peaks["channel_index"][is_inside])
+        sample.append(at[is_inside])
+    stop = found.segments[-1].stop
+    return _trains(np.concatenate(channel), np.concatenate(sample), stop)
+
+
+def _trains(channel: NDArray[np.int32], sample: NDArray[np.int64], stop: int) -> Trains:
+    is_settled = (sample >= SETTLED) & (sample < stop - 100)
+    return [np.sort(sample[is_settled & (channel == c)]) for c in range(N_CHANNELS)]
+
+
+def n_near(wanted: Trains, found: Trains, tolerance: int = TOLERANCE) -> int:
+    """How many of the wanted have one of the found within the tolerance."""
+    n = 0
+    for w, f in zip(wanted, found, strict=True):
+        if len(w) and len(f):
+            n += int((np.abs(w[:, None] - f[None]).min(axis=1) <= tolerance).sum())
+    return n
+
+
+def n_of(trains: Trains) -> int:
+    """Spikes of all channels."""
+    return sum(len(train) for train in trains)
+
+
+def behind_the_filter() -> float:
+    """By how much the band-pass changes the ratio of peak to noise."""
+    noise_uv = float(np.std(signal(5.0, 0.0, 10).samples_uv[:, SETTLED:])) / 5.0
+    clean = signal(0.0, seconds=10)
+    samples_uv = clean.samples_uv
+    near = np.arange(-TOLERANCE, TOLERANCE)
+    peaks_uv = [-samples_uv[c][t[:, None] + near].min(axis=1) for c, t in enumerate(clean.true)]
+    return float(np.median(np.concatenate(peaks_uv))) / SPIKE_UV / noise_uv
+
+
+def main() -> None:
+    gain = behind_the_filter()
+    kinds = [f"{what}, {sd:g} SD" for sd in THRESHOLDS_SD for what in ("precision", "recall")]
+    heads = ["peak / noise SD", "behind the band-pass", *kinds]
+    same = [f"SpikeInterface's we find, {sd:g} SD | ours it finds" for sd in THRESHOLDS_SD]
+    print(f"| {' | '.join([*heads, *same])} |")
+    print("|---" * (len(heads) + 2 * len(same)) + "|")
+    for ratio in RATIOS:
+        found = signal(SPIKE_UV / ratio)
+        cells, theirs = [f"{ratio:g}", f"{gain * ratio:.1f}"], []
+        for sd in THRESHOLDS_SD:
+            ours, other = detected(found, sd), detected_by_spikeinterface(found, sd)
+            n_true = n_near(found.true, ours)
+            cells += [f"{n_true / max(1, n_of(ours)):.4f}", f"{n_true / n_of(found.true):.4f}"]
+            if other is None:
+                theirs += ["-", "-"]
+            else:
+                theirs.append(f"{n_near(other, ours, 0) / max(1, n_of(other)):.4f}")
+                theirs.append(f"{n_near(ours, other, 0) / max(1, n_of(ours)):.4f}")
+        print(f"| {' | '.join(cells + theirs)} |", flush=True)
 
 
 if __name__ == "__main__":
-    print("| peak / noise SD | precision | recall |\n|---|---|---|")
-    for ratio in RATIOS:
-        precision, recall = one(ratio)
-        print(f"| {ratio:g} | {precision:.3f} | {recall:.3f} |", flush=True)
+    main()

@@ -102,7 +102,8 @@ class Station:
         about = self.actor.output_info(start)
         self._rate_hz = about.sampling_rate_hz
         for kind, stream in self.spec.writes.items():
-            longest = about.longest_samples
+            # What it holds back leaves in one window at a gap and at the end.
+            longest = max(about.longest_samples, self.actor.delay_samples)
             if self.actor.is_sparse:
                 longest += int(self._checkpoint_s * self._rate_hz) + 1
             values = {name: getattr(about, name) for name in StreamInfo.__slots__}

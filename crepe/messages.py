@@ -57,10 +57,11 @@ class Cutouts(Message):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Activity(Message):
-    """How the last while went, by channel; nan where there were too few spikes to say."""
+    """How the window went, by channel; nan where there were too few spikes to say."""
 
     rate_hz: NDArray[np.float32]  # (n_channels,)
     interval_cv: NDArray[np.float32]  # (n_channels,)
+    fano_factor: NDArray[np.float32]  # (n_channels,), of counts in equal parts of the window
     n_bursts: NDArray[np.int32]  # (n_channels,), by MaxInterval
     n_network_bursts: int = 0
 

@@ -18,7 +18,11 @@ PINS = [
 ]
 RANGES = [
     Requirement(text)
-    for text in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
+    for text in [
+        *PROJECT["dependencies"],
+        *PROJECT["optional-dependencies"]["test"],
+        *PROJECT["optional-dependencies"]["analysis"],
+    ]
 ]
 
 
@@ -28,7 +32,13 @@ def test_every_pin_is_one_version_without_hash_or_host() -> None:
         assert pin.url is None
     text = (ROOT / "constraints.txt").read_text()
     assert not re.search(r"https?:|--|sha256|file:", text)
-    assert len({pin.name for pin in PINS}) == len(PINS)
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
+def test_a_python_has_one_pin_of_a_name(python: str) -> None:
+    here = {"python_version": python, "python_full_version": f"{python}.0"}
+    names = [pin.name for pin in PINS if pin.marker is None or pin.marker.evaluate(here)]
+    assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("needed", RANGES, ids=lambda needed: needed.name)

@@ -1,67 +1,83 @@
 """How active the culture is, period by period: rates, regularity, bursts."""
 
-from collections import deque
 from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import PositiveFloat, PrivateAttr
 
 from crepe.actors.actor import Actor, Start
 from crepe.analysis.bursts import max_interval, network_bursts
-from crepe.analysis.rates import ACTIVE_HZ, cv
+from crepe.analysis.rates import ACTIVE_HZ, counts_in, cv, fano_factor
 from crepe.messages import Activity, Spikes
 
 
 class Describe(Actor[Spikes, Activity]):
     """Statistics of the last `over_s`, once every `period_s` of the sample index.
 
-    The definitions are those of `crepe.analysis`; spikes are threshold crossings, multi-unit.
+    The definitions are those of `crepe.analysis`; spikes are threshold crossings, multi-unit. A
+    message covers what it describes: after the beginning or a gap less than `over_s`, but at least
+    a period. A burst that the window cuts counts with the part inside, if that is a burst.
     """
 
     is_sparse: ClassVar[bool] = True
 
     period_s: PositiveFloat = 5.0
     over_s: PositiveFloat = 60.0
+    count_s: PositiveFloat = 1.0
+    """Whose spikes are counted together for the Fano factor."""
 
     _rate_hz: float = PrivateAttr()
     _n_channels: int = PrivateAttr()
-    _spikes: deque[Spikes] = PrivateAttr(default_factory=deque)
-    _begun: int = PrivateAttr(-1)
+    _period: int = PrivateAttr()  # samples
+    _over: int = PrivateAttr()  # samples
+    _channel: NDArray[np.int32] = PrivateAttr()  # of the spikes held, in order of time
+    _sample: NDArray[np.int64] = PrivateAttr()
+    _begun: int = PrivateAttr(0)
+    _stop: int = PrivateAttr(-1)
+    _due: int = PrivateAttr(0)  # sample index at which the next period ends
 
     @property
     def warmup_s(self) -> float:
-        return self.over_s
+        return self.over_s + self.period_s
 
     def open(self, start: Start) -> None:
         self._rate_hz, self._n_channels = start.first.sampling_rate_hz, start.first.n_channels
+        self._period = max(1, round(self.period_s * self._rate_hz))
+        self._over = max(self._period, round(self.over_s * self._rate_hz))
 
     def step(self, spikes: Spikes) -> Iterator[Activity]:
-        if self._begun < 0:
+        if spikes.start != self._stop:
+            self._channel, self._sample = np.empty(0, np.int32), np.empty(0, np.int64)
             self._begun = spikes.start
-        self._spikes.append(spikes)
-        while self._spikes[0].stop <= spikes.stop - self.over_s * self._rate_hz:
-            self._begun = self._spikes.popleft().stop
-        period = round(self.period_s * self._rate_hz)
-        if spikes.stop // period > spikes.start // period:
-            yield self._describe(spikes)
+            self._due = (-(-spikes.start // self._period) + 1) * self._period
+        self._stop = spikes.stop
+        if len(spikes.sample):
+            self._channel = np.concatenate([self._channel, spikes.channel])
+            self._sample = np.concatenate([self._sample, spikes.sample])
+        while self._due <= spikes.stop:
+            yield self._describe(max(self._begun, self._due - self._over), self._due)
+            self._due += self._period
 
-    def _describe(self, newest: Spikes) -> Activity:
-        duration_s = (newest.stop - self._begun) / self._rate_hz
-        channel = np.concatenate([each.channel for each in self._spikes])
-        sample = np.concatenate([each.sample for each in self._spikes])
-        times_s = [
-            np.sort(sample[channel == c] - self._begun) / self._rate_hz
-            for c in range(self._n_channels)
-        ]
-        rate_hz = np.array([len(each) for each in times_s]) / duration_s
-        bursts = [max_interval(each) for each in times_s]
+    def _describe(self, start: int, stop: int) -> Activity:
+        first, end = np.searchsorted(self._sample, [start, stop]).tolist()
+        self._channel, self._sample = self._channel[first:], self._sample[first:]
+        channel, sample = self._channel[: end - first], self._sample[: end - first]
+        duration_s = (stop - start) / self._rate_hz
+        order = np.argsort(channel, kind="stable")
+        ends = np.cumsum(np.bincount(channel, minlength=self._n_channels))
+        trains = np.split((sample[order] - start) / self._rate_hz, ends[:-1])
+        rate_hz = np.array([len(each) for each in trains]) / duration_s
+        bursts = [max_interval(each) for each in trains]
         n_active = int((rate_hz >= ACTIVE_HZ).sum())
+        counts = [counts_in(each, self.count_s, duration_s) for each in trains]
         return Activity(
-            newest.start,
-            newest.stop,
+            start,
+            stop,
             rate_hz.astype(np.float32),
-            np.array([cv(each) for each in times_s], np.float32),
+            np.array([cv(each) for each in trains], np.float32),
+            np.array([fano_factor(each) for each in counts], np.float32),
             np.array([len(each) for each in bursts], np.int32),
             len(network_bursts(bursts, n_active)) if n_active else 0,
         )

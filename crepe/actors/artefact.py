@@ -1,192 +1,136 @@
-"""Stimulus artefacts taken out of the raw signal: blanked, or subtracted by local fits (SALPA).
+"""Stimulus artefacts: where they are in the raw signal, for the actors that take them out."""
 
-Both find artefacts in the samples themselves, for what was stimulated is decided further down the
-flow. The instrument's own blanking comes before; what it leaves is for these.
-"""
-
-from dataclasses import replace
+from abc import abstractmethod
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PositiveInt, PrivateAttr
-from scipy.ndimage import convolve1d
-from scipy.signal import savgol_coeffs
 
 from crepe.actors.actor import Actor, Start
-from crepe.messages import Segment, StreamInfo
+from crepe.errors import ConfigError
+from crepe.messages import Segment
 
 
-class Blank(Actor[Segment, Segment]):
-    """Holds all channels for a while when many of them leave their range at once.
+class WithoutArtefact(Actor[Segment, Segment]):
+    """What the removers of artefacts share: they find them by themselves, and hold samples back.
 
-    What is left: a step at the end where the artefact's tail is not over yet, and nothing of the
-    spikes within. Counts in, microvolts out; the output lags by nothing.
+    The stimuli's stream lies downstream of the signal, so an artefact is known by its shape: from
+    one sample to the next, or the next but one, at least `min_channels` channels jump by more than
+    `threshold_uv` or saturate. All channels are bad from `before_ms` before such a sample until
+    `blank_ms` after the last; a channel that saturates alone is bad while it does. A network burst
+    is no artefact: its spikes are smaller and do not come in the same sample.
+
+    A subclass says how many samples it needs before and after one, and makes clean ones of them.
+    Samples leave `delay_samples` late, the same however the signal is cut. After a gap, and at the
+    beginning, nothing is known of what was before.
     """
 
-    threshold_uv: PositiveFloat = 500.0
-    """Farther than this from the last good value a sample is no signal of cells."""
-    min_channels: PositiveInt = 2
-    """So many at the same sample are a stimulus, and not one bad contact."""
-    blank_ms: PositiveFloat = 4.0
-    """From the last such sample on."""
+    threshold_uv: PositiveFloat = 300.0
+    min_channels: PositiveInt = 3
+    saturation_uv: PositiveFloat | None = None  # of the amplifier; None: no channel saturates
+    before_ms: float = Field(0.2, ge=0)
+    blank_ms: PositiveFloat = 5.0
 
-    _scale: NDArray[np.float64] = PrivateAttr()
-    _length: int = PrivateAttr()  # samples
-    _held: NDArray[np.float64] = PrivateAttr()  # (n_channels,): the last good values
-    _until: int = PrivateAttr(-1)  # sample index at which blanking ends
-    _stop: int = PrivateAttr(-1)
+    _before: int = PrivateAttr()  # samples
+    _blank: int = PrivateAttr()  # samples
+    _limit: NDArray[np.float64] = PrivateAttr()  # threshold_uv in counts, of each channel or all
+    _rail: NDArray[np.float64] = PrivateAttr()  # saturation_uv likewise
+    _stop: int = PrivateAttr(-1)  # of the input; -1: nothing is held
+    _said: int = PrivateAttr(0)  # samples before this one have left
+    _until: int = PrivateAttr(0)  # before this sample the last artefact goes on
+    _t_ns: int = PrivateAttr(0)
+    _is_estimated: bool = PrivateAttr(False)
+    _held: NDArray[np.float64] = PrivateAttr()  # (n_channels, n), counts, from _said - _reach on
+    _is_bad: NDArray[np.bool_] = PrivateAttr()  # (n_channels, n)
 
     @property
     def warmup_s(self) -> float:
-        return 10 * self.blank_ms / 1000
-
-    def open(self, start: Start) -> None:
-        self._scale = np.asarray(start.first.scale_uv, np.float64)[:, np.newaxis]
-        self._length = max(1, round(self.blank_ms * start.first.sampling_rate_hz / 1000))
-
-    def output_info(self, start: Start) -> StreamInfo:
-        return replace(start.first, dtype="float32", scale_uv=(1.0,))
-
-    def step(self, segment: Segment) -> Segment:
-        samples_uv = segment.samples * self._scale
-        if segment.start != self._stop:
-            self._held, self._until = samples_uv[:, 0].copy(), -1
-        self._stop = segment.stop
-        start = at = segment.start
-        while at < segment.stop:
-            if at < self._until:  # blanked; a stimulus meanwhile makes it longer
-                stop = min(self._until, segment.stop)
-                far = self._far(samples_uv[:, at - start : stop - start])
-                if len(far):
-                    self._until = max(self._until, at + int(far[-1]) + self._length)
-                    stop = min(self._until, segment.stop)
-                samples_uv[:, at - start : stop - start] = self._held[:, np.newaxis]
-                at = stop
-                continue
-            far = self._far(samples_uv[:, at - start :])
-            stop = at + int(far[0]) if len(far) else segment.stop
-            if stop > at:
-                self._held = samples_uv[:, stop - start - 1].copy()
-            if len(far):
-                self._until = stop + self._length
-            at = stop
-        return replace(segment, samples=samples_uv.astype(np.float32))
-
-    def _far(self, samples_uv: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Which samples leave the range on enough channels."""
-        is_far = np.abs(samples_uv - self._held[:, np.newaxis]) > self.threshold_uv
-        least = min(self.min_channels, len(samples_uv))
-        return np.flatnonzero(is_far.sum(axis=0) >= least)
-
-
-class Salpa(Actor[Segment, Segment]):
-    """Subtracts a local cubic fit (Wagenaar & Potter 2002, J Neurosci Methods 120:113).
-
-    The fit goes over `half_ms` to each side of a sample. Where a channel was out of range, the
-    first `half_ms` after it takes the fit of the stretch that begins there, so that spikes are
-    seen from the end of saturation on; while out of range, and for `hold_ms` after, it is 0. What
-    is left: what is faster than a cubic, such as the first edge of a tail that is not exponential.
-    Counts in, microvolts out; the output lags by 2 `half_ms`.
-    """
-
-    half_ms: PositiveFloat = 3.0
-    range_uv: PositiveFloat = 1000.0
-    """A channel is out of range farther than this from 0."""
-    hold_ms: float = Field(0.5, ge=0)
-
-    _scale: NDArray[np.float64] = PrivateAttr()
-    _half: int = PrivateAttr()  # samples
-    _hold: int = PrivateAttr()  # samples
-    _smooth: NDArray[np.float64] = PrivateAttr()  # a cubic's value at the middle of its window
-    _first: NDArray[np.float64] = PrivateAttr()  # (half, 2 half + 1): at the window's beginning
-    _raw: NDArray[np.float64] = PrivateAttr()  # (n_channels, ...): from sample `_from` on
-    _from: int = PrivateAttr(0)
-    _said: int = PrivateAttr(0)  # published before this sample
-    _stop: int = PrivateAttr(-1)
-
-    @property
-    def warmup_s(self) -> float:
-        return 20 * self.half_ms / 1000
+        return 1.0  # longer than any artefact
 
     @property
     def delay_samples(self) -> int:
-        return 2 * self._half
+        return self._before + self._ahead
+
+    @property
+    def _ahead(self) -> int:
+        """Samples needed after the one that is made clean; known after `open`."""
+        return 0
+
+    @property
+    def _reach(self) -> int:
+        """Samples needed before it, two at least, to jump from; known after `open`."""
+        return 2
+
+    @abstractmethod
+    def _fresh(self, first: NDArray[np.float64]) -> None:
+        """At the beginning and after a gap; `first`: (n_channels, 1), the first sample, counts."""
+
+    @abstractmethod
+    def _clean(self, n: int) -> NDArray[np.generic]:
+        """The next n samples, which stand in `_held` behind the first `_reach`."""
 
     def open(self, start: Start) -> None:
-        rate_hz = start.first.sampling_rate_hz
-        self._scale = np.asarray(start.first.scale_uv, np.float64)[:, np.newaxis]
-        self._half = max(2, round(self.half_ms * rate_hz / 1000))
-        self._hold = round(self.hold_ms * rate_hz / 1000)
-        n = 2 * self._half + 1
-        self._smooth = savgol_coeffs(n, 3, use="dot")
-        self._first = np.stack([savgol_coeffs(n, 3, pos=i, use="dot") for i in range(self._half)])
-
-    def output_info(self, start: Start) -> StreamInfo:
-        longest = start.first.longest_samples + 2 * self._half
-        return replace(start.first, dtype="float32", scale_uv=(1.0,), longest_samples=longest)
-
-    def step(self, segment: Segment) -> list[Segment]:
-        samples_uv = segment.samples * self._scale
-        found = []
-        if segment.start != self._stop:
-            found = self.finish()
-            self._begin(segment.start, samples_uv)
-        self._stop = segment.stop
-        self._raw = np.concatenate([self._raw, samples_uv], axis=1)
-        found += self._say(segment.stop - 2 * self._half, segment)
-        return found
-
-    def finish(self) -> list[Segment]:
-        """The last samples, whose fits have no future: as if the last one had stood on."""
-        if self._stop < 0:
-            return []
-        last = np.repeat(self._raw[:, -1:], 2 * self._half, axis=1)
-        self._raw = np.concatenate([self._raw, last], axis=1)
-        return self._say(self._stop, None)
-
-    def _begin(self, start: int, samples_uv: NDArray[np.float64]) -> None:
-        self._raw = np.repeat(samples_uv[:, :1], self._half, axis=1)
-        self._from, self._said = start - self._half, start
-
-    def _say(self, until: int, segment: Segment | None) -> list[Segment]:
-        if until <= self._said:
-            return []
-        start, half = self._said, self._half
-        first, n = start - self._from, until - start
-        around = self._raw[:, first - half : first + n + half]
-        fit = convolve1d(around, self._smooth[::-1], axis=1, mode="nearest")[:, half : half + n]
-        clean = self._raw[:, first : first + n] - fit
-        is_out = np.abs(self._raw) > self.range_uv
-        for channel in np.flatnonzero(is_out.any(axis=1)):
-            self._mend(clean[channel], self._raw[channel], is_out[channel])
-        self._said = until
-        kept = until - 3 * half - self._hold - self._from
-        if kept > 0:
-            self._raw, self._from = self._raw[:, kept:], self._from + kept
-        t_ns, is_estimated = (segment.t_ns, segment.is_estimated) if segment else (0, False)
-        return [Segment(start, until, clean.astype(np.float32), t_ns, is_estimated)]
-
-    def _mend(
-        self, clean: NDArray[np.float64], raw: NDArray[np.float64], is_out: NDArray[np.bool_]
-    ) -> None:
-        """Around what is out of range: 0 in it, fits that end before it, fits that begin after.
-
-        `clean` begins at the sample `_said`, the others at `_from`. A fit whose window has
-        something out of range in it says nothing: 0.
-        """
-        first, half = self._said - self._from, self._half
-        edges = np.flatnonzero(np.diff(np.concatenate([[0], is_out, [0]])))
-        for begin, end in edges.reshape(-1, 2).tolist():
-            free = end + self._hold
-            sides = (  # samples, the window that fits them, and its place for each
-                (range(begin - half, begin), slice(begin - 2 * half - 1, begin), -1),
-                (range(free, free + half), slice(free, free + 2 * half + 1), 1),
+        info = start.first
+        if info.labels and self.min_channels > info.n_channels:
+            raise ConfigError(
+                f"{start.name} min_channels: {self.min_channels}, at most {info.n_channels}, "
+                "the number of channels"
             )
-            clean[max(0, begin - first) : max(0, free - first)] = 0.0
-            for samples, place, way in sides:
-                window = raw[max(0, place.start) : place.stop][::way]
-                is_good = len(window) == 2 * half + 1 and not is_out[place].any()
-                for i, t in enumerate(samples[::way]):
-                    if 0 <= t - first < len(clean):
-                        fit = self._first[i] @ window if is_good else raw[t]
-                        clean[t - first] = raw[t] - fit
+        self._before = round(self.before_ms * info.sampling_rate_hz / 1000)
+        self._blank = max(1, round(self.blank_ms * info.sampling_rate_hz / 1000))
+        scale_uv = np.asarray(info.scale_uv, np.float64)[:, np.newaxis]
+        self._limit = self.threshold_uv / scale_uv
+        self._rail = (np.inf if self.saturation_uv is None else self.saturation_uv) / scale_uv
+
+    def step(self, segment: Segment) -> Iterator[Segment]:
+        if segment.start != self._stop:
+            yield from self.finish()
+            self._begin(segment)
+        self._is_estimated |= segment.is_estimated
+        self._take(segment.samples.astype(np.float64))
+        self._stop, self._t_ns = segment.stop, segment.t_ns
+        yield from self._say(segment.stop - self.delay_samples)
+
+    def finish(self) -> Iterator[Segment]:
+        if self._stop >= 0:
+            n = self.delay_samples
+            self._held = np.pad(self._held, ((0, 0), (0, n)), mode="edge")
+            self._is_bad = np.pad(self._is_bad, ((0, 0), (0, n)), constant_values=True)
+            yield from self._say(self._stop)
+            self._stop = -1
+
+    def _begin(self, segment: Segment) -> None:
+        self._said = self._until = segment.start
+        first = segment.samples[:, :1].astype(np.float64)
+        self._held = np.repeat(first, self._reach, axis=1)
+        self._is_bad = np.ones(self._held.shape, np.bool_)
+        self._stop = segment.start
+        self._fresh(first)
+
+    def _take(self, samples: NDArray[np.float64]) -> None:
+        """Hold the samples of a segment, and say which of them are bad."""
+        n = samples.shape[1]
+        held = self._held = np.concatenate([self._held, samples], axis=1)
+        is_jump = np.abs(samples - held[:, -n - 1 : -1]) > self._limit
+        is_jump |= np.abs(samples - held[:, -n - 2 : -2]) > self._limit
+        is_bad = np.abs(samples) >= self._rail
+        is_jump |= is_bad
+        onsets = np.flatnonzero(np.count_nonzero(is_jump, axis=0) >= self.min_channels)
+        is_bad[:, : max(0, self._until - self._stop)] = True
+        self._is_bad = np.concatenate([self._is_bad, is_bad], axis=1)
+        begin = held.shape[1] - n
+        for at in onsets.tolist():
+            first = max(0, begin + at - self._before)
+            self._is_bad[:, first : begin + at + self._blank] = True
+            self._until = self._stop + at + self._blank
+
+    def _say(self, until: int) -> Iterator[Segment]:
+        n = until - self._said
+        if n <= 0:
+            return
+        samples = self._clean(n)
+        self._held, self._is_bad = self._held[:, n:], self._is_bad[:, n:]
+        start, self._said = self._said, until
+        yield Segment(start, until, samples, self._t_ns, self._is_estimated)
+        self._is_estimated = False

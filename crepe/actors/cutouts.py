@@ -13,7 +13,7 @@ from crepe.messages import Cutouts, Segment, Spikes
 class CutOut(Actor[Segment | Spikes, Cutouts]):
     """Reads the filtered signal and its spikes; says each spike's waveform when all of it is there.
 
-    A spike too near to a gap or to the end for a whole waveform has none.
+    A spike too near to the beginning, a gap or the end for a whole waveform has none.
     """
 
     before_ms: PositiveFloat = 1.0
@@ -21,6 +21,7 @@ class CutOut(Actor[Segment | Spikes, Cutouts]):
 
     _before: int = PrivateAttr()  # samples
     _after: int = PrivateAttr()  # samples, the peak among them
+    _longest: int = PrivateAttr()  # samples of a window of the inputs
     _held: NDArray[np.float32] = PrivateAttr()  # (n_channels, ...): from sample `_from` on
     _from: int = PrivateAttr(0)
     _stop: int = PrivateAttr(-1)
@@ -32,10 +33,15 @@ class CutOut(Actor[Segment | Spikes, Cutouts]):
     def warmup_s(self) -> float:
         return 0.1 + (self.before_ms + self.after_ms) / 1000
 
+    @property
+    def delay_samples(self) -> int:
+        return self._longest + self._after  # what one input is ahead of the other, and its signal
+
     def open(self, start: Start) -> None:
         rate_hz = start.first.sampling_rate_hz
         self._before = round(self.before_ms * rate_hz / 1000)
         self._after = max(1, round(self.after_ms * rate_hz / 1000))
+        self._longest = max(info.longest_samples for info in start.inputs.values())
 
     def step(self, message: Segment | Spikes) -> Cutouts | None:
         if isinstance(message, Spikes):
@@ -49,11 +55,13 @@ class CutOut(Actor[Segment | Spikes, Cutouts]):
         else:
             self._held = np.concatenate([self._held, message.samples], axis=1)
             self._stop = message.stop
-        return self._say()
+        return self._say(min(self._known, self._stop - self._after))
 
-    def _say(self) -> Cutouts | None:
-        """All spikes that are known and whose signal is there."""
-        until = min(self._known, self._stop - self._after)
+    def finish(self) -> Cutouts | None:
+        return self._say(min(self._known, self._stop))
+
+    def _say(self, until: int) -> Cutouts | None:
+        """The spikes before `until`, with as much of their signal as is there."""
         start, self._said = self._said, max(self._said, until)
         if until <= start:
             return None
@@ -61,7 +69,7 @@ class CutOut(Actor[Segment | Spikes, Cutouts]):
         while self._waiting and self._waiting[0][0] < until:
             sample, channel = self._waiting.popleft()
             first = sample - self._before - self._from
-            if first >= 0:
+            if first >= 0 and sample + self._after <= self._stop:
                 found.append((sample, channel, self._held[channel, first:][: self._n]))
         kept = until - self._before - self._from
         if kept > 0:

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PrivateAttr
 
 from crepe.actors.actor import Actor, Start
+from crepe.actors.noise_level import NoiseLevel
 from crepe.messages import Segment, Spikes
 
-_MAD_TO_SD = 0.6745  # median of the absolute value of a normal variable of SD 1
 _NOISE_WINDOW_S = 1.0
 
 
@@ -36,8 +36,8 @@ class Detect(Actor[Segment, Spikes]):
     _said: int = PrivateAttr(0)  # spikes before this sample are published
     _held: NDArray[np.float32] = PrivateAttr()  # from sample _scanned - 1 on
     _noise_uv: NDArray[np.float32] | None = PrivateAttr(None)  # (n_channels,)
-    _seen: list[NDArray[np.float32]] = PrivateAttr(default_factory=list)  # of the noise window
-    _seen_start: int = PrivateAttr(0)
+    _noise: NoiseLevel = PrivateAttr()
+    _noise_start: int = PrivateAttr(0)  # of the window that goes on
     _blocked: NDArray[np.int64] = PrivateAttr()  # per channel: no spike before this sample
     _found: list[tuple[int, int, float]] = PrivateAttr(default_factory=list)
 
@@ -79,9 +79,8 @@ class Detect(Actor[Segment, Spikes]):
         n_channels = len(segment.samples)
         self._held = np.full((n_channels, 1), np.inf, np.float32)
         self._blocked = np.full(n_channels, -1, np.int64)
-        self._scanned = self._seen_start = segment.start
-        self._said = segment.start
-        self._seen.clear()
+        self._scanned = self._said = self._noise_start = segment.start
+        self._noise = NoiseLevel(n_channels, self._window)
         self._found.clear()
         self._noise_uv = None
 
@@ -95,24 +94,22 @@ class Detect(Actor[Segment, Spikes]):
 
     def _window_end(self) -> int:
         if self._noise_uv is None:
-            return self._seen_start + self._first
-        return (self._seen_start // self._window + 1) * self._window
+            return self._noise_start + self._first
+        return (self._noise_start // self._window + 1) * self._window
 
     def _learn(self, start: int, part: NDArray[np.float32]) -> None:
         """Take in a part of the noise window; at its end the noise level changes."""
-        self._seen.append(np.abs(part))
+        self._noise.add(part)
         stop = start + part.shape[1]
         if stop < self._window_end():
             return
-        is_whole = self._seen_start % self._window == 0 and self._noise_uv is not None
         is_first = self._noise_uv is None
-        if is_whole or is_first:
-            noise = np.median(np.concatenate(self._seen, axis=1), axis=1) / _MAD_TO_SD
-            self._noise_uv = noise.astype(np.float32)
-        if is_first and stop < (self._seen_start // self._window + 1) * self._window:
+        if is_first or self._noise_start % self._window == 0:
+            self._noise_uv = self._noise.level_uv()
+        if is_first and stop < (self._noise_start // self._window + 1) * self._window:
             return  # the same window goes on
-        self._seen.clear()
-        self._seen_start = stop
+        self._noise.restart()
+        self._noise_start = stop
 
     def _scan(self, until: int) -> None:
         """Find the crossings in [_scanned, until); `align` samples after each are at hand."""

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
@@ -61,17 +60,17 @@ def max_interval(times_s: Times, settings: MaxInterval | None = None) -> list[Bu
 
 
 def _runs(intervals: Times, begin_s: float, end_s: float) -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = []
-    first = -1
-    for i, interval_s in enumerate(intervals):
-        if first < 0 and interval_s <= begin_s + _SAME_S:
-            first = i
-        elif first >= 0 and interval_s > end_s + _SAME_S:
-            found.append((first, i + 1))
-            first = i if interval_s <= begin_s + _SAME_S else -1
-    if first >= 0:
-        found.append((first, len(intervals) + 1))
-    return found
+    """First spike, and the one after the last, where intervals are at most `end_s`, from the first
+    of at most `begin_s` on."""
+    is_within = intervals <= end_s + _SAME_S
+    edges = np.flatnonzero(np.diff(is_within.astype(np.int8), prepend=0, append=0))
+    short = np.flatnonzero(intervals <= begin_s + _SAME_S)
+    stops = edges[1::2]
+    place = np.searchsorted(short, edges[::2])
+    short = np.append(short, len(intervals))  # where there is none any more
+    firsts = short[place]
+    has_begun = firsts < stops
+    return list(zip(firsts[has_begun].tolist(), (stops[has_begun] + 1).tolist(), strict=True))
 
 
 def _burst(times_s: Times, first: int, stop: int) -> Burst:
@@ -82,6 +81,8 @@ def _burst(times_s: Times, first: int, stop: int) -> Burst:
 LEAST_VOID = 0.7
 LONGEST_WITHIN_S = 0.1
 """Where intervals within bursts end at most, and what is taken where the histogram has no void."""
+LONGEST_S = 1.0
+"""A threshold from here on separates no bursts (Cotterill et al. 2016); 100 ms is taken, too."""
 PEAK_DISTANCE = 2  # bins
 BINS_PER_DECADE = 10
 
@@ -89,16 +90,17 @@ BINS_PER_DECADE = 10
 def log_isi_threshold_s(times_s: Times) -> float | None:
     """The interval that separates those within bursts from those between them.
 
-    The minimum between the peak of the logarithmic histogram of intervals that lies within 100 ms
-    and the first later peak from which a void parameter of at least 0.7 separates it; None if
-    there is no such void.
+    The minimum between the highest peak of the logarithmic histogram of intervals that lies within
+    100 ms and the first later peak from which a void parameter of at least 0.7 separates it; None
+    if there is no such void, 0 if there is no such first peak, and so no bursts. The authors smooth
+    the histogram by local regression, we by a Gaussian of one bin.
     """
     found_ms = intervals_s(times_s) * 1000
     found_ms = found_ms[found_ms > 0]
     if len(found_ms) < 3:
         return None
-    top = int(np.ceil(np.log10(found_ms.max()))) + 1
-    edges = np.logspace(0, max(1, top), max(1, top) * BINS_PER_DECADE + 1)
+    top = max(1, int(np.ceil(np.log10(found_ms.max()))) + 1)
+    edges = np.logspace(0, top, top * BINS_PER_DECADE + 1)
     counts, _ = np.histogram(np.clip(found_ms, 1.0, None), edges)
     smooth = gaussian_filter1d(counts / counts.sum(), 1.0, mode="constant")
     middle_ms = np.sqrt(edges[1:] * edges[:-1])
@@ -106,7 +108,7 @@ def log_isi_threshold_s(times_s: Times) -> float | None:
     peaks = peaks - 1
     within = peaks[middle_ms[peaks] <= LONGEST_WITHIN_S * 1000]
     if not len(within):
-        return None
+        return 0.0
     first = within[np.argmax(smooth[within])]
     for peak in peaks[peaks > first]:
         lowest = first + int(np.argmin(smooth[first : peak + 1]))
@@ -122,14 +124,17 @@ def log_isi(times_s: Times, n_spikes: int = 3) -> list[Burst]:
     Where it is longer than 100 ms, cores are found with 100 ms and extended by the threshold.
     """
     threshold_s = log_isi_threshold_s(times_s)
-    if threshold_s is None:
+    if threshold_s is None or threshold_s >= LONGEST_S:
         threshold_s = LONGEST_WITHIN_S
+    if threshold_s == 0:
+        return []
     core_s = min(threshold_s, LONGEST_WITHIN_S)
     found = intervals_s(times_s)
     cores = [(a, b) for a, b in _runs(found, core_s, core_s) if b - a >= n_spikes]
     if threshold_s > core_s:
+        begins = np.array([a for a, _ in cores])
         wide = _runs(found, threshold_s, threshold_s)
-        cores = [(a, b) for a, b in wide if any(a <= c and d <= b for c, d in cores)]
+        cores = [(a, b) for a, b in wide if ((begins >= a) & (begins < b)).any()]
     return [_burst(times_s, first, stop) for first, stop in cores]
 
 
@@ -160,8 +165,11 @@ def network_bursts(
 
 
 def isi_n(times_s: Times, n: int, longest_s: float) -> list[tuple[float, float]]:
-    """Network bursts by ISI_N: n spikes of any channels within `longest_s` (Bakkum et al. 2013,
-    Front Comput Neurosci 7:193).
+    """Network bursts by ISI_N: runs of spikes each of which is one of n, of any channels, within
+    `longest_s` (Bakkum et al. 2013, Front Comput Neurosci 7:193).
+
+    Bursts may follow without a spike between them: as in the authors' program one ends where a
+    spike and the n - 1 before it take longer, and what is left with fewer than n spikes is none.
 
     Parameters
     ----------
@@ -170,15 +178,18 @@ def isi_n(times_s: Times, n: int, longest_s: float) -> list[tuple[float, float]]
     """
     if len(times_s) < n:
         return []
-    span: NDArray[np.float64] = times_s[n - 1 :] - times_s[: len(times_s) - n + 1]
-    is_inside = np.zeros(len(times_s), bool)
-    for i in np.flatnonzero(span <= longest_s + _SAME_S):
-        is_inside[i : i + n] = True
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], is_inside, [0]])))
+    is_near = times_s[n - 1 :] - times_s[: len(times_s) - n + 1] <= longest_s + _SAME_S
+    covers = np.zeros(len(times_s) + 1, np.int64)  # +1 where n near spikes begin, -1 after them
+    covers[: len(is_near)] += is_near
+    covers[n:] -= is_near
+    is_inside = np.cumsum(covers[:-1]) > 0
+    is_last = np.concatenate([np.zeros(n - 1, np.bool_), is_near])  # of n near ones
+    edges = np.flatnonzero(np.diff(is_inside.astype(np.int8), prepend=0, append=0))
     found: list[tuple[float, float]] = []
-    for first, stop in edges.reshape(-1, 2):  # two of them may touch
-        within = np.diff(times_s[first:stop])
-        cuts = (first + 1 + np.flatnonzero(within > longest_s + _SAME_S)).tolist()
-        for a, b in zip([first, *cuts], [*cuts, stop], strict=True):
-            found.append((float(times_s[a]), float(times_s[b - 1])))
+    for first, stop in edges.reshape(-1, 2).tolist():
+        begin = first
+        for cut in [*(first + np.flatnonzero(~is_last[first:stop])).tolist(), stop]:
+            if cut - begin >= n:
+                found.append((float(times_s[begin]), float(times_s[cut - 1])))
+                begin = cut
     return found

@@ -65,17 +65,21 @@ def counts_in(times_s: Times, window_s: float, duration_s: float) -> NDArray[np.
 
 
 def psth_hz(
-    times_s: Times, events_s: Sequence[float], before_s: float, after_s: float, bin_s: float
+    times_s: Times, events_s: Sequence[float] | Times, before_s: float, after_s: float, bin_s: float
 ) -> Times:
     """Mean rate around events (peri-stimulus time histogram), spikes per second in each bin.
+
+    With a channel's spikes as the events it is the spike-triggered histogram, or cross-correlogram.
+    A bin holds its beginning, not its end.
 
     Returns
     -------
     ((before_s + after_s) / bin_s,)
     """
     n = round((before_s + after_s) / bin_s)
-    edges = -before_s + bin_s * np.arange(n + 1)
-    found = np.zeros(n)
-    for event_s in events_s:
-        found += np.histogram(times_s - event_s, edges)[0]
-    return found / (len(events_s) * bin_s) if len(events_s) else np.full(n, np.nan)
+    if not len(events_s):
+        return np.full(n, np.nan)
+    edges_s = np.asarray(events_s)[:, np.newaxis] - before_s + bin_s * np.arange(n + 1)
+    counts = np.diff(np.searchsorted(times_s, edges_s), axis=1).sum(axis=0)
+    found: Times = counts / (len(events_s) * bin_s)
+    return found

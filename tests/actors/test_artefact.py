@@ -1,4 +1,4 @@
-"""Artefacts: taken out, spikes left in, the same however the signal is cut."""
+"""What both removers of artefacts owe: artefacts taken out, spikes left in, gaps left gaps."""
 
 from itertools import pairwise
 
@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crepe.actors.actor import Start
-from crepe.actors.artefact import Blank, Salpa
+from crepe.actors.blank import Blank
+from crepe.actors.salpa import Salpa
 from crepe.messages import Segment, StreamInfo
 
 RATE_HZ, N = 10_000.0, 3000
@@ -82,8 +83,7 @@ def test_blank_leaves_one_bad_contact_alone():
     counts = signal(pulses=())
     counts[2, 1000:1010] = 8000
     clean = run(Blank(), counts)
-    assert clean[2, 1000:1010] == pytest.approx(4000.0)
-    np.testing.assert_allclose(clean[:2], counts[:2] * 0.5)
+    assert (clean == counts).all()
 
 
 def test_a_gap_begins_anew():

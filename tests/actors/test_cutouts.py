@@ -1,5 +1,6 @@
 """Cutouts: each spike has its waveform, once, however signal and spikes were cut."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +9,9 @@ from hypothesis import strategies as st
 
 from crepe.actors.actor import Start
 from crepe.actors.cutouts import CutOut
-from crepe.messages import Segment, Spikes, StreamInfo
+from crepe.flow import Piece, Station
+from crepe.messages import Cutouts, Segment, Spikes, StreamInfo
+from crepe.wiring import ActorSpec
 
 INFO = StreamInfo("Segment", 1000.0, ("a", "b"), dtype="float32")
 N = 400
@@ -29,6 +32,8 @@ def cut(edges):
         heights = np.zeros(len(inside), np.float32)
         found.append(actor.step(Spikes(known, late, channel.astype(np.int32), sample, heights)))
         known = late
+    found.append(actor.step(Spikes.none(known, N)))
+    found.append(actor.finish())
     return [one for one in found if one is not None]
 
 
@@ -41,7 +46,30 @@ def test_every_spike_has_its_waveform_once(edges):
         for one in found
         for s, c, w in zip(one.sample, one.channel, one.waveform_uv, strict=True)
     ]
-    whole = [(s, c) for s, c in SPIKES if s >= 4 and s + 6 < N]
+    whole = [(s, c) for s, c in SPIKES if s >= 4 and s + 6 <= N]
+    assert (found[0].start, found[-1].stop) == (0, N)
     assert waveforms == [(s, c, SIGNAL[c, s - 4 : s + 6].tolist()) for s, c in whole]
     assert all(one.n_before == 4 for one in found)
     assert all(a.stop == b.start for a, b in pairwise(found))
+
+
+def test_in_the_flow_its_windows_follow_each_other_to_the_end():
+    streams = ("data:filtered", "data:spikes")
+    spec = ActorSpec("cut", CutOut, {"after_ms": 6.0}, streams, {Cutouts: "data:cutouts"})
+    info = replace(INFO, longest_samples=50)
+    station = Station(spec, Start(inputs=dict.fromkeys(streams, info), name="cut"), None)
+    outs = []
+    for stop in range(50, N + 1, 50):
+        signal = Segment(stop - 50, stop, SIGNAL[:, stop - 50 : stop])
+        late = Spikes.none(max(0, stop - 53), stop - 3)
+        for stream, message in zip(streams, (signal, late), strict=True):
+            outs += station.feed(Piece(stream, message.start, message.stop, (message,)))
+    rest = Spikes.none(N - 3, N)
+    outs += station.feed(Piece(streams[1], N - 3, N, (rest,)))
+    for stream in streams:
+        outs += station.feed(Piece(stream, N, N, is_end=True))
+    pieces = [out.piece for out in outs]
+    assert pieces[-1].is_end
+    assert all(a.stop == b.start for a, b in pairwise(pieces))
+    assert (pieces[0].start, pieces[-1].stop) == (0, N)
+    assert all(piece.messages for piece in pieces[:-1])

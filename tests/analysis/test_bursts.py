@@ -116,3 +116,76 @@ def test_isi_n_takes_n_spikes_of_any_channels_within_a_time():
     assert isi_n(times, 3, 0.02) == [(1.0, 1.03), (3.0, 3.02)]
     assert isi_n(times, 4, 0.03) == [(1.0, 1.03)]
     assert isi_n(times, 20, 0.1) == []
+
+
+def naive_max_interval(times, rule):
+    """The method's description (NeuroExplorer), step by step; spikes' indices."""
+    found, first = [], None
+    for i in range(1, len(times)):
+        interval = times[i] - times[i - 1]
+        if first is None and interval <= rule.begin_s:
+            first = i - 1
+        elif first is not None and interval > rule.end_s:
+            found.append([first, i])
+            first = None
+    if first is not None:
+        found.append([first, len(times)])
+    merged = found[:1]
+    for first, stop in found[1:]:
+        if times[first] - times[merged[-1][1] - 1] < rule.between_s:
+            merged[-1][1] = stop
+        else:
+            merged.append([first, stop])
+    return [
+        (first, stop)
+        for first, stop in merged
+        if times[stop - 1] - times[first] >= rule.duration_s and stop - first >= rule.n_spikes
+    ]
+
+
+@given(
+    st.lists(st.integers(1, 40), max_size=80),
+    st.tuples(st.integers(1, 15), st.integers(0, 15), st.integers(0, 40)),
+    st.tuples(st.integers(0, 50), st.integers(2, 6)),
+)
+def test_max_interval_is_its_description(intervals, limits, least):
+    times = np.cumsum([0.0, *intervals])  # whole seconds: limits are met exactly
+    begin_s, more_s, between_s = limits
+    rule = MaxInterval(begin_s, begin_s + more_s, between_s, *least)
+    found = [(burst.first, burst.stop) for burst in max_interval(times, rule)]
+    assert found == naive_max_interval(times, rule)
+
+
+def test_log_isi_finds_no_bursts_where_no_intervals_are_short():
+    times = np.cumsum(np.random.default_rng(2).lognormal(np.log(2.0), 0.3, 300))
+    assert log_isi_threshold_s(times) == 0
+    assert log_isi(times) == []
+
+
+def test_log_isi_takes_100_ms_where_its_threshold_is_a_second_or_more():
+    rng = np.random.default_rng(5)
+    intervals = rng.lognormal(np.log(0.07), 1.0, (60, 30))  # up to seconds
+    intervals[:, -1] = 1000.0
+    times = np.cumsum(intervals)
+    assert log_isi_threshold_s(times) >= 1.0
+    assert all(np.diff(times[b.first : b.stop]).max() <= 0.1 for b in log_isi(times))
+
+
+def test_isi_n_tells_bursts_apart_that_follow_at_once():
+    times = np.array([0.0, 0.01, 0.02, 0.035, 0.045, 0.055])
+    assert isi_n(times, 3, 0.02) == [(0.0, 0.02), (0.035, 0.055)]
+    assert isi_n(times[:-1], 3, 0.02) == [(0.0, 0.02)]  # two spikes are left: none
+    assert isi_n(times, 3, 0.026) == [(0.0, 0.055)]
+
+
+@given(st.lists(st.integers(0, 12), max_size=60), st.integers(2, 5), st.integers(1, 30))
+def test_isi_n_bursts_hold_n_near_spikes_and_leave_none_out(intervals, n, longest):
+    times = np.cumsum([0.0, *intervals])
+    found = isi_n(times, n, float(longest))
+    near = [i for i in range(len(times) - n + 1) if times[i + n - 1] - times[i] <= longest]
+    assert bool(found) == bool(near)
+    for one, other in pairwise(found):
+        assert one[1] <= other[0]
+    for a, b in found:
+        assert ((times >= a) & (times <= b)).sum() >= n
+        assert any(a <= times[i] <= b for i in near)

@@ -41,7 +41,6 @@ def test_a_histogram_around_events_is_a_rate():
     assert found == pytest.approx([0.0, 10.0, 5.0])
 
 
-@pytest.mark.filterwarnings("ignore")  # of the reference's own dependencies
 def test_statistics_agree_with_elephant():
     statistics = pytest.importorskip(
         "elephant.statistics", reason="needs pip install '.[analysis]'"
@@ -53,7 +52,6 @@ def test_statistics_agree_with_elephant():
         assert rates.lv(times) == pytest.approx(float(statistics.lv(intervals)), abs=1e-9)
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_fano_factors_agree_with_elephant():
     statistics = pytest.importorskip(
         "elephant.statistics", reason="needs pip install '.[analysis]'"

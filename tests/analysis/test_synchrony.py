@@ -31,7 +31,6 @@ def test_without_a_spike_there_is_no_synchrony():
     assert np.isnan(sttc(np.empty(0), train(5), 30.0))
 
 
-@pytest.mark.filterwarnings("ignore")  # of the reference's own dependencies
 def test_it_agrees_with_elephant():
     reference = pytest.importorskip(
         "elephant.spike_train_correlation", reason="needs pip install '.[analysis]'"
