@@ -215,7 +215,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
     left.plot(range(len(TASKS)), chance, "k_", ms=30, label="chance")
     left.set(ylabel="cross-validated accuracy", ylim=(0, 1.05), title="patterns on the array")
     left.set_xticks(range(len(TASKS)), TASKS)
-    left.legend(frameon=False, loc="lower left", fontsize=8)
+    left.text(0.5, chance[0], "chance", fontsize=8, ha="center", va="bottom")
     middle.set(xlabel="inputs back", ylabel="r²", ylim=(0, 1.05), title="memory")
     middle.legend(frameon=False)
     styles = {"drift": ("#0072B2", "fixed synapses"), "drift, STDP": ("#D55E00", "STDP")}
