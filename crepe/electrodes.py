@@ -1,9 +1,13 @@
 """The electrode array's geometry: which channel is which electrode, and where it lies."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from crepe.errors import ConfigError
+from crepe.suggest import suggest
 
 MCS_60_LABELS: tuple[str, ...] = tuple(
     """
@@ -27,6 +31,14 @@ MCS_SPACING_UM = 200.0
 def grid_labels(n_channels: int) -> tuple[str, ...]:
     """Labels for `n_channels` electrodes: the MCS order for 60, else plain numbers from 0."""
     return MCS_60_LABELS if n_channels == 60 else tuple(str(i) for i in range(n_channels))
+
+
+def channels_of(wanted: Sequence[str], labels: Sequence[str], place: str) -> NDArray[np.int64]:
+    """The rows of electrodes among `labels`, in the order of `wanted`. Raises ConfigError."""
+    for label in wanted:
+        if label not in labels:
+            raise ConfigError(f"{place}: no electrode {label!r}{suggest(label, labels)}")
+    return np.array([labels.index(label) for label in wanted], np.int64)
 
 
 @lru_cache

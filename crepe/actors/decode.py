@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PrivateAttr
 
 from crepe.actors.actor import Actor, Start
-from crepe.errors import ConfigError
+from crepe.electrodes import channels_of
 from crepe.messages import Decision, Spikes
-from crepe.suggest import suggest
 
 
 class NearestRate(Actor[Spikes, Decision]):
@@ -40,12 +39,8 @@ class NearestRate(Actor[Spikes, Decision]):
 
     def open(self, start: Start) -> None:
         info = start.first
-        for label in self.electrodes:
-            if label not in info.labels:
-                raise ConfigError(
-                    f"{start.name} electrodes: no electrode {label!r}{suggest(label, info.labels)}"
-                )
-        self._is_heard = np.array([label in self.electrodes for label in info.labels])
+        heard = channels_of(self.electrodes, info.labels, f"{start.name} electrodes")
+        self._is_heard = np.isin(np.arange(info.n_channels), heard)
         self._names = tuple(self.rates_hz)
         rates_hz = np.array([self.rates_hz[name] for name in self._names])
         self._rates = 2 * np.pi * rates_hz / info.sampling_rate_hz

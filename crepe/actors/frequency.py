@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PrivateAttr
 
 from crepe.actors.actor import Actor, Start
-from crepe.errors import ConfigError
+from crepe.electrodes import channels_of
 from crepe.messages import Decision, Segment
-from crepe.suggest import suggest
 
 
 class FrequencyReadout(Actor[Segment, Decision]):
@@ -44,12 +43,7 @@ class FrequencyReadout(Actor[Segment, Decision]):
 
     def open(self, start: Start) -> None:
         info = start.first
-        for label in self.electrodes:
-            if label not in info.labels:
-                raise ConfigError(
-                    f"{start.name} electrodes: no electrode {label!r}{suggest(label, info.labels)}"
-                )
-        self._rows = np.array([info.labels.index(label) for label in self.electrodes])
+        self._rows = channels_of(self.electrodes, info.labels, f"{start.name} electrodes")
         self._n = round(info.sampling_rate_hz)
         self._n_average = max(1, round(self.average_s * info.sampling_rate_hz))
         self._held = np.empty((len(self._rows), self._n))

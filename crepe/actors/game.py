@@ -41,6 +41,14 @@ NEXT: Mapping[Phase, frozenset[Phase]] = {
 }
 
 
+def check_decisions(decisions: Mapping[str, str], start: Start) -> None:
+    """Raise ConfigError if a stream decides, by condition, that a game does not read."""
+    for condition, stream in decisions.items():
+        if stream not in start.inputs:
+            near = suggest(stream, start.inputs)
+            raise ConfigError(f"{start.name} decisions.{condition}: does not read {stream!r}{near}")
+
+
 class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
     """A game of trials against a culture. A new one says how to `observe`:
 
@@ -126,12 +134,7 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         self._rate_hz = start.first.sampling_rate_hz
         self._seed = start.seed
         self._heard = next(iter(start.inputs))
-        for condition, stream in self.decisions.items():
-            if stream not in start.inputs:
-                raise ConfigError(
-                    f"{start.name} decisions.{condition}: does not read {stream!r}"
-                    f"{suggest(stream, start.inputs)}"
-                )
+        check_decisions(self.decisions, start)
         if start.snapshot:
             self._restore(start.snapshot)
         self._reset()

@@ -8,13 +8,11 @@ from pydantic import PrivateAttr
 
 from crepe.actors import court
 from crepe.actors.actor import Start
-from crepe.actors.game import SENSOR
+from crepe.actors.game import SENSOR, check_decisions
 from crepe.actors.pong_state import NEXT, Phase, State
 from crepe.actors.pong_stimuli import PongStimuli, Span
 from crepe.conditions import NO_FEEDBACK, OPEN_LOOP, STIMULATION
-from crepe.errors import ConfigError
 from crepe.messages import Command, Court, Decision, GameState, Message
-from crepe.suggest import suggest
 
 LONG_RALLY = 3
 """A rally of more hits is a long one (Kagan et al. 2022)."""
@@ -47,12 +45,7 @@ class Pong(PongStimuli):
         self._seed = start.seed
         self._heard = next(iter(start.inputs))
         self._step = max(1, self._samples(self.step_s))
-        for condition, stream in self.decisions.items():
-            if stream not in start.inputs:
-                near = suggest(stream, start.inputs)
-                raise ConfigError(
-                    f"{start.name} decisions.{condition}: does not read {stream!r}{near}"
-                )
+        check_decisions(self.decisions, start)
         self._plan = tuple(
             Span(block.condition, self._samples(block.start_s), self._samples(block.stop_s))
             for block in self.blocks

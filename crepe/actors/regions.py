@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PrivateAttr, model_validator
 
 from crepe.actors.actor import Actor, Start
-from crepe.errors import ConfigError
+from crepe.electrodes import channels_of
 from crepe.messages import Decision, Spikes
-from crepe.suggest import suggest
 
 Parts = tuple[tuple[str, ...], ...]
 
@@ -55,14 +54,11 @@ class RegionRates(Actor[Spikes, Decision]):
     def open(self, start: Start) -> None:
         labels = start.first.labels
         heard = {"up": sum(self.up, ()), "down": sum(self.down, ())}
-        for name, region in heard.items():
-            for label in region:
-                if label not in labels:
-                    near = suggest(label, labels)
-                    raise ConfigError(f"{start.name} {name}: no electrode {label!r}{near}")
-        self._is_heard = {
-            name: np.array([label in region for label in labels]) for name, region in heard.items()
+        rows = {
+            name: channels_of(region, labels, f"{start.name} {name}")
+            for name, region in heard.items()
         }
+        self._is_heard = {name: np.isin(np.arange(len(labels)), at) for name, at in rows.items()}
         self._window = round(self.window_s * start.first.sampling_rate_hz)
         self._gain = self.gain_s * start.first.sampling_rate_hz
         self._times = {name: np.empty(0, np.int64) for name in heard}
