@@ -13,10 +13,11 @@ from pathlib import Path
 from crepe.actors.actor import Actor, Source, Start
 from crepe.config import Experiment
 from crepe.errors import ConfigError
-from crepe.flow import Flow, Out, Station, as_entry
+from crepe.flow import Flow, as_entry
 from crepe.hw.instrument import EndOfData, open_recorder, open_stimulator
 from crepe.messages import Message, StreamInfo
 from crepe.simulator.lockstep import Lockstep
+from crepe.station import Out, Station
 from crepe.store.memory import MemoryStore
 from crepe.wiring import OUTSIDE, ActorSpec
 

@@ -14,12 +14,13 @@ from types import FrameType
 
 from crepe.actors.actor import Sink, Source, Start
 from crepe.config import Experiment
-from crepe.flow import CHECKPOINT_S, Flow, Out, Piece, Resume, Station, as_entry
+from crepe.flow import Flow, as_entry
 from crepe.heartbeat import Heartbeat
 from crepe.hw.instrument import EndOfData, open_recorder, open_stimulator
 from crepe.messages import StreamInfo
 from crepe.parent import watch_parent
 from crepe.simulator.lockstep import Lockstep
+from crepe.station import CHECKPOINT_S, Out, Piece, Resume, Station
 from crepe.store import codec
 from crepe.store.contract import Cursor, Entry, Said, StreamStore
 from crepe.wiring import OUTSIDE, ActorSpec

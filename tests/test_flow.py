@@ -8,8 +8,9 @@ import pytest
 from pydantic import PrivateAttr
 
 from crepe.actors.actor import Actor, Start
-from crepe.flow import Flow, Out, Piece, Resume, Station
+from crepe.flow import Flow
 from crepe.messages import Command, Decision, GameState, Segment, Spikes, Stimulus, StreamInfo
+from crepe.station import Out, Piece, Resume, Station
 from crepe.wiring import ActorSpec
 
 INFO = StreamInfo(

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from crepe.actors.actor import Start
 from crepe.actors.cutouts import CutOut
-from crepe.flow import Piece, Station
 from crepe.messages import Cutouts, Segment, Spikes, StreamInfo
+from crepe.station import Piece, Station
 from crepe.wiring import ActorSpec
 
 INFO = StreamInfo("Segment", 1000.0, ("a", "b"), dtype="float32")
