@@ -201,6 +201,11 @@ class Experiment:
         seen: dict[str, str] = {}
         for name, chain in self.chains.items():
             place = f"{self.path}: [chains.{name}]"
+            in_order = [actor for actor in self.actors if actor in chain]
+            if sorted(in_order) == sorted(chain) and in_order != list(chain):
+                raise ConfigError(
+                    f"{place}: actors in the order of the flow: {', '.join(in_order)}"
+                )
             if name in self.actors or name in _FIXED:
                 raise ConfigError(f"{place}: the name is taken by another program")
             for actor in chain:
@@ -216,6 +221,8 @@ class Experiment:
         if self.lockstep_s is None:
             return
         place = f"{self.path}: [culture.simulated] lockstep_s: {self.lockstep_s:g} s"
+        if not self.can_stimulate:
+            raise ConfigError(f"{place}, but nothing stimulates: nobody to wait for")
         ends = [n for n, a in self.actors.items() if issubclass(a.kind, Source | Stimulate)]
         if not any(set(ends) <= set(chain) for chain in self.chains.values()):
             raise ConfigError(f"{place}, but no [chains.NAME] holds {' and '.join(ends)}")

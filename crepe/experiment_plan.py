@@ -39,7 +39,8 @@ class Plan:
     Parameters
     ----------
     seed, n_trials
-        Instead of the file's; `n_trials` in each block.
+        Instead of the file's; `n_trials` in each block. The seed is the simulated culture's, too,
+        unless the file gives the culture one of its own and none is asked for.
     in_lockstep
         Programs wait for each other and not for the clock.
     """
@@ -62,9 +63,10 @@ class Plan:
                 if getattr(self.experiment, table) is not None:
                     self._changes[f"{table}.n_trials"] = n_trials
             self.experiment = config.load(path, self._changes)
-        if self.experiment.culture.simulated is not None and seed is not None:
-            self._changes["culture.simulated.seed"] = seed
         self.seed = self.experiment.seed
+        simulated = self.experiment.culture.simulated
+        if simulated and (seed is not None or "seed" not in simulated.model_fields_set):
+            self._changes["culture.simulated.seed"] = self.seed
         self._game = self._only_game()
         self._made = self._game.make()
         assert isinstance(self._made, Game | Pong)
@@ -83,6 +85,7 @@ class Plan:
             raise ConfigError(f"{self._path}: Pong is decided by rates; nothing to calibrate")
         if self.experiment.calibration is None:
             raise ConfigError(f"{self._path}: no [calibration] table")
+        self._readouts()
         return self.experiment.calibration
 
     @property
@@ -120,11 +123,9 @@ class Plan:
         trial_s = 0.0 if self.is_pong else self._trial_s
         blocks = condition_blocks(self.conditions_table, trial_s, self.seed)
         changes: dict[str, Any] = {}
-        if readout is not None:
-            changes[f"actors.{self._decides(self._game.reads[0]).name}.readout"] = str(readout)
-        stream = self._game.settings.get("decisions", {}).get(SHUFFLED)
-        if shuffled is not None and stream is not None:
-            changes[f"actors.{self._decides(stream).name}.readout"] = str(shuffled)
+        if not self.is_pong:
+            paths = zip(self._readouts(), (readout, shuffled), strict=False)
+            changes |= {f"actors.{actor.name}.readout": str(path) for actor, path in paths}
         if silenced_s := windows_s(blocks, SILENCED):
             changes["culture.simulated.silenced_s"] = silenced_s
         return self._session(blocks, changes, course=1)
@@ -132,7 +133,7 @@ class Plan:
     @property
     def readout(self) -> LinearReadout:
         """The actor that decides where no condition says otherwise."""
-        return LinearReadout(**self._decides(self._game.reads[0]).settings)
+        return LinearReadout(**self._readouts()[0].settings)
 
     def _session(
         self, blocks: tuple[Block, ...], changes: Mapping[str, Any], course: int = 0
@@ -148,6 +149,12 @@ class Plan:
         if self.experiment.culture.simulated is not None:
             changes["culture.simulated.course"] = course
         return config.load(self._path, changes)
+
+    def _readouts(self) -> list[ActorSpec]:
+        """The actor that decides, and that of the shuffled condition, if there is one."""
+        shuffled = self._game.settings.get("decisions", {}).get(SHUFFLED)
+        streams = [self._game.reads[0], *([shuffled] if shuffled else [])]
+        return [self._decides(stream) for stream in streams]
 
     def _decides(self, stream: str) -> ActorSpec:
         for actor in self.experiment.actors.values():

@@ -1,7 +1,8 @@
 """The whole experiment in one process: no Redis, no wall clock, the same messages every time.
 
 The simulated instrument runs in lock-step, so that one seed gives one course of events; the
-streams end up in a memory store and can be read like any others. Nobody can come in from outside
+streams end up in a memory store and can be read like any others. A real instrument is only
+listened to. Nobody can come in from outside
 here, so a game that hears a sensor or a person is played by its script.
 """
 
@@ -46,6 +47,11 @@ class Loop:
         kept: Collection[str] | None = None,
         session: str = SESSION,
     ) -> None:
+        if experiment.culture.simulated is None and experiment.can_stimulate:
+            raise ConfigError(
+                f"{experiment.path}: stimulates a living culture; a loop in one process must not, "
+                "it has no watchdog and no clock. Use supervisord: crepe up, or --live"
+            )
         self._kept = kept
         self._session = session
         self.store = MemoryStore(writer="loop")

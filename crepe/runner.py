@@ -80,7 +80,10 @@ class Runner:
         self._infos: dict[str, StreamInfo] = {}
         self._keepers: list[tuple[str, Sink[object, object]]] = []
         simulated = experiment.culture.simulated
-        self._lockstep = Lockstep(simulated) if simulated and simulated.lockstep_s else None
+        has_instrument = any(issubclass(spec.kind, Source) for spec in self._specs)
+        self._lockstep: Lockstep | None = None
+        if simulated and experiment.lockstep_s and has_instrument:
+            self._lockstep = Lockstep(simulated)
 
     def run(self) -> None:
         """Until SIGTERM, SIGINT, or the end of the session."""
@@ -113,7 +116,7 @@ class Runner:
         resumes = {spec.name: self._resume(spec) for spec in self._specs}
         stations: list[Station] = []
         known: dict[str, StreamInfo] = {}
-        checkpoint_s = CHECKPOINT_S if self._lockstep is None else 0.0
+        checkpoint_s = 0.0 if self._experiment.lockstep_s else CHECKPOINT_S
         for spec in self._specs:
             self._wait_for_inputs(spec)
             known.update(self._infos)

@@ -190,6 +190,18 @@ def test_in_lockstep_the_simulated_instrument_has_no_programs_of_its_own():
     [
         ({"chains": {}}, "no .chains.NAME. holds acquire and stimulate"),
         ({"culture.simulated.lockstep_s": 0.2}, "more than .actors.game. delay_s: 0.05 s"),
+        (
+            {"chains": {"instrument": {"actors": ["stimulate", "acquire"]}}},
+            "must be in the order of the flow: acquire, stimulate",
+        ),
+        (
+            {
+                "actors.stimulate": None,
+                "actors.record.reads": ["data"],
+                "chains": {"instrument": {"actors": ["acquire"]}},
+            },
+            "nothing stimulates",
+        ),
     ],
 )
 def test_lockstep_that_cannot_be_kept_is_refused(change, complaint):

@@ -211,3 +211,26 @@ def test_permutation_within_blocks_is_not_fooled_by_blocks():
     assert found.accuracy > 0.9
     assert found.p_value == 1.0
     assert replace(found, p_value=0.0) != found
+
+
+def test_the_seed_is_the_culture_unless_it_has_one_of_its_own(small, tmp_path):
+    def culture(path, seed=None):
+        return Plan(path, seed).calibration().culture.simulated.seed
+
+    own = tmp_path / "own.toml"
+    own.write_text(
+        small.read_text().replace("[culture.simulated]", "[culture.simulated]\nseed = 9")
+    )
+    assert (culture(small), culture(small, 4), culture(own), culture(own, 4)) == (1, 4, 9, 4)
+
+
+def test_a_decoder_that_needs_no_calibration_is_refused_before_any_trial(small, tmp_path):
+    path = tmp_path / "chance.toml"
+    text = small.read_text().replace('writes = ["result:shuffled"]', 'writes = ["result:other"]')
+    path.write_text(
+        text.replace('shuffled = "result:shuffled"', 'shuffled = "result:random"').replace(
+            '"result:shuffled"', '"result:other"'
+        )
+    )
+    with pytest.raises(ConfigError, match="is decided by RandomDecision"):
+        _ = Plan(path).calibration_table

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from crepe import config
+from crepe.errors import ConfigError
 from crepe.loop import Loop
 from crepe.messages import Delivered, GameState
 from crepe.store import Store
@@ -129,3 +130,12 @@ def test_pong_takes_the_same_course_for_the_same_seed():
     first = everything(pong())
     pong.cache_clear()
     assert everything(pong()) == first
+
+
+def test_a_loop_does_not_stimulate_a_living_culture():
+    living = config.load(
+        config.places.project_directory() / "config" / "meame-lab.toml",
+        {"actors.game.player": "script"},
+    )
+    with pytest.raises(ConfigError, match="stimulates a living culture"):
+        Loop(living)

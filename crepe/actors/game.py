@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field, PositiveFloat, PositiveInt, PrivateAttr
+from pydantic import Field, PositiveFloat, PositiveInt, PrivateAttr, model_validator
 
 from crepe.actors.actor import Actor, Start
 from crepe.conditions import UNSTIMULATED, Block
@@ -107,6 +107,18 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
     _votes: Counter[str] = PrivateAttr(default_factory=Counter)
     _score: Counter[str] = PrivateAttr(default_factory=Counter)
     _began: dict[str, int] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _can_be_played(self) -> Self:
+        if isinstance(self.electrodes, Mapping):
+            lacking = sorted(set(self.rates_hz) - set(self.electrodes))
+            if lacking:
+                raise ValueError(f"electrodes: none for {', '.join(lacking)}")
+        if self.blocks and self.player != "script":
+            raise ValueError(
+                f"player: {self.player!r}, must be 'script' where blocks have their time"
+            )
+        return self
 
     def reset(self, rng: np.random.Generator, n_trials: int) -> None:
         """A block of `n_trials` begins. Called again after a restart, with the same numbers."""

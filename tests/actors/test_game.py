@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from crepe.actors.actor import Start
 from crepe.actors.game import BEATS, NEXT, Game, Phase, RockPaperScissors
@@ -289,3 +290,15 @@ def test_the_last_decision_of_a_response_counts_if_asked_for():
             is_late = game._phase is Phase.RESPONSE and at + 10 >= game._until
             said += game.step(Decision(at, at + 10, "paper" if is_late else "rock"))
         assert states(said, "outcome")[0].decoded == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"electrodes": {"rock": ("48",)}}, "electrodes: none for paper, scissors"),
+        ({"blocks": BLOCKS, "player": "person"}, "must be 'script' where there are blocks"),
+    ],
+)
+def test_a_game_that_cannot_be_played_is_refused(settings, complaint):
+    with pytest.raises(ValidationError, match=complaint):
+        opened(**settings)
