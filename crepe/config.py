@@ -203,9 +203,8 @@ class Experiment:
             place = f"{self.path}: [chains.{name}]"
             in_order = [actor for actor in self.actors if actor in chain]
             if sorted(in_order) == sorted(chain) and in_order != list(chain):
-                raise ConfigError(
-                    f"{place}: actors in the order of the flow: {', '.join(in_order)}"
-                )
+                order = ", ".join(in_order)
+                raise ConfigError(f"{place}: must be in the order of the flow: {order}")
             if name in self.actors or name in _FIXED:
                 raise ConfigError(f"{place}: the name is taken by another program")
             for actor in chain:

@@ -115,9 +115,7 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
             if lacking:
                 raise ValueError(f"electrodes: none for {', '.join(lacking)}")
         if self.blocks and self.player != "script":
-            raise ValueError(
-                f"player: {self.player!r}, must be 'script' where blocks have their time"
-            )
+            raise ValueError(f"player: {self.player!r}, must be 'script' where there are blocks")
         return self
 
     def reset(self, rng: np.random.Generator, n_trials: int) -> None:
