@@ -84,10 +84,10 @@ def calibrate(
     lockstep: InLockstep = False,
 ) -> None:
     """Train the readout of an experiment on labelled trials, and keep it."""
-    from crepe.experiment_report import Asked, How, run_calibration
+    from crepe.experiment_report import asked_for, run_calibration
 
-    how = How.LIVE if live else How.LOCKSTEP if lockstep else How.PROCESS
-    run_calibration(Asked(experiment or CONTROLS, seed, trials, how), console)
+    asked = asked_for(experiment or CONTROLS, seed, trials, live=live, lockstep=lockstep)
+    run_calibration(asked, console)
 
 
 @app.command()
@@ -101,10 +101,10 @@ def experiment(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Calibrate, then try every condition of the file; say how often the answer was right."""
-    from crepe.experiment_report import Asked, How, run_experiment
+    from crepe.experiment_report import asked_for, run_experiment
 
-    how = How.LIVE if live else How.LOCKSTEP if lockstep else How.PROCESS
-    run_experiment(Asked(experiment or CONTROLS, seed, trials, how), console, as_json=as_json)
+    asked = asked_for(experiment or CONTROLS, seed, trials, live=live, lockstep=lockstep)
+    run_experiment(asked, console, as_json=as_json)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from crepe.actors.pong import LONG_RALLY
+from crepe.errors import ConfigError
 from crepe.experiment import Calibrated, Result, Runs, Told, calibrate, compare, play_pong
 from crepe.experiment_plan import Plan
 from crepe.experiment_runs import in_process, live
@@ -33,6 +34,16 @@ class Asked(NamedTuple):
     seed: int | None
     n_trials: int | None
     how: How
+
+
+def asked_for(
+    path: Path, seed: int | None, n_trials: int | None, *, live: bool, lockstep: bool
+) -> Asked:
+    """What the options come to. Raises ConfigError for two that contradict each other."""
+    if live and lockstep:
+        raise ConfigError("--live and --lockstep: in real time, or as fast as it goes; not both")
+    how = How.LIVE if live else How.LOCKSTEP if lockstep else How.PROCESS
+    return Asked(path, seed, n_trials, how)
 
 
 def _prepare(asked: Asked) -> tuple[Plan, Runs]:

@@ -28,6 +28,8 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     if first["type"] == "missing":
         return f"{place}: missing"
     text = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if not place:  # of the table as a whole: the text says what was found
+        return text
     return f"{place}: {text}, found {first['input']!r}"
 
 

@@ -261,3 +261,9 @@ def test_no_actor_of_an_experiment_reads_the_truth(path):
     found = config.load(path)
     streams = {stream for reads in found.reads.values() for stream in reads}
     assert "data:truth" not in streams
+
+
+def test_what_is_wrong_with_a_table_as_a_whole_is_said_without_all_of_it():
+    with pytest.raises(ConfigError) as error:
+        config.load(None, {"actors.game.electrodes": {"rock": ["48"]}})
+    assert str(error.value).endswith("[actors.game] electrodes: none for paper, scissors")

@@ -234,3 +234,8 @@ def test_a_decoder_that_needs_no_calibration_is_refused_before_any_trial(small, 
     )
     with pytest.raises(ConfigError, match="is decided by RandomDecision"):
         _ = Plan(path).calibration_table
+
+
+def test_real_time_and_as_fast_as_it_goes_are_not_both():
+    result = CliRunner().invoke(app, ["experiment", "--live", "--lockstep"])
+    assert "not both" in str(result.exception)
