@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from crepe import __version__, config, places, programs, redis_server, session
+from crepe import __version__, cli_sessions, config, places, programs, redis_server, session
 from crepe.errors import ConfigError, CrepeError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 culture = typer.Typer(no_args_is_help=True, help="The simulated culture.")
 app.add_typer(culture, name="culture")
+app.add_typer(cli_sessions.app)
 console = Console()
 CONTROLS = places.project_directory() / "config" / "rps-controls.toml"
 
@@ -105,19 +106,6 @@ def experiment(
 
     asked = asked_for(experiment or CONTROLS, seed, trials, live=live, lockstep=lockstep)
     run_experiment(asked, console, as_json=as_json)
-
-
-@app.command()
-def report(
-    session: Annotated[str, typer.Argument(help="Its ID, `last`, or the path of a recording.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Directory; default: var/reports/SESSION.")
-    ] = None,
-) -> None:
-    """Write a page about a recorded session, with its figures and its numbers as JSON."""
-    from crepe.report.write import write
-
-    console.print(f"report: {write(session, out)}", soft_wrap=True, markup=False)
 
 
 @app.command()

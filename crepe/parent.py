@@ -4,6 +4,8 @@ import asyncio
 import logging
 import os
 import signal
+import threading
+import time
 from collections.abc import Awaitable, Callable
 
 log = logging.getLogger(__name__)
@@ -15,6 +17,17 @@ def watch_parent() -> Callable[[], bool]:
     """A question that is answered True once the supervisord that started this process is gone."""
     parent = os.getppid() if "SUPERVISOR_ENABLED" in os.environ else None
     return lambda: parent is not None and os.getppid() != parent
+
+
+def end_with(pid: int) -> None:
+    """End this process within a second after its parent, `pid`, however that one ended."""
+
+    def watch() -> None:
+        while os.getppid() == pid:
+            time.sleep(_ONCE_A_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="watches the parent", daemon=True).start()
 
 
 def serve(run: Callable[[], Awaitable[None]], stop: Callable[[], None]) -> None:

@@ -5,6 +5,7 @@
       redis/        the append-only file
       log/          one log per program
       recordings/   one HDF5 file per session
+      reports/      what `crepe report` wrote, a directory per session
 
 Sockets need a short path on a file system that allows them; where `var/run` is neither, the run
 directory moves to a private temporary directory whose name follows from `var`.

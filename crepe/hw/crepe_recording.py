@@ -1,6 +1,9 @@
 """Reads a session's recording back, stream by stream and message by message."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -72,24 +75,31 @@ class Recording:
 
     def first(self, name: str) -> int:
         """The first sample that is kept; 0 for a stream without messages."""
-        return int(self._streams[name].starts.min(initial=self.last(name)))
+        last = self.last(name)
+        with self._reading(name) as stream:
+            return int(stream.starts.min(initial=last))
 
     def last(self, name: str) -> int:
         """The sample index at which the stream stops: its length in samples."""
-        return int(self._streams[name].stops.max(initial=0))
+        with self._reading(name) as stream:
+            return int(stream.stops.max(initial=0))
 
     def gaps(self, name: str) -> list[tuple[int, int]]:
         """The windows between messages that no message covers."""
-        stream = self._streams[name]
-        reached = np.maximum.accumulate(stream.stops)[:-1]
-        after = stream.starts[1:]
+        with self._reading(name) as stream:
+            reached, after = np.maximum.accumulate(stream.stops)[:-1], stream.starts[1:]
         missing = after > reached
         return list(zip(reached[missing].tolist(), after[missing].tolist(), strict=True))
 
     def messages(self, name: str, start: int, stop: int) -> list[Message]:
         """The messages that overlap [start, stop), in the order in which they were recorded."""
+        with self._reading(name) as stream:
+            return stream.overlapping(start, stop)
+
+    @contextmanager
+    def _reading(self, name: str) -> Iterator["_Stream"]:
         try:
-            return self._streams[name].overlapping(start, stop)
+            yield self._streams[name]
         except (OSError, ValueError) as error:
             raise DeviceError(f"{self._path}, {name}: cannot be read: {one_line(error)}") from error
 
@@ -105,17 +115,31 @@ class Recording:
 
 
 class _Stream:
+    """A stream's group; its table is read when it is asked for, since it may be long."""
+
     def __init__(self, group: h5py.Group) -> None:
         self._group = group
         self._table = group["messages"]
         self._n_messages = int(group["n_messages"][0])
         self.info = info_from_json(group["info"][()])
-        self.starts = self._column("start")
-        self.stops = self._column("stop")
-        # Windows may overlap and need not be in order: what bounds a search is the highest stop
-        # so far, and the lowest start from here on.
-        self._highest = np.maximum.accumulate(self.stops)
-        self._lowest = np.minimum.accumulate(self.starts[::-1])[::-1]
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        return self._column("start")
+
+    @cached_property
+    def stops(self) -> NDArray[np.int64]:
+        return self._column("stop")
+
+    # Windows may overlap and need not be in order: what bounds a search is the highest stop so
+    # far, and the lowest start from here on.
+    @cached_property
+    def _highest(self) -> NDArray[np.int64]:
+        return np.maximum.accumulate(self.stops)
+
+    @cached_property
+    def _lowest(self) -> NDArray[np.int64]:
+        return np.minimum.accumulate(self.starts[::-1])[::-1]
 
     def _column(self, name: str) -> NDArray[Any]:
         found: NDArray[Any] = self._table.fields(name)[: self._n_messages]

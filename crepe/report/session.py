@@ -1,7 +1,5 @@
 """The session that is reported: where its recording is, and what the recording says of it."""
 
-import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +9,7 @@ from crepe import places
 from crepe.errors import DeviceError
 from crepe.hw.crepe_recording import Recording
 from crepe.messages import Message
+from crepe.recordings import CLOCKED, experiment_tables, kept
 from crepe.store import Store
 from crepe.store.stream import Gaps
 from crepe.suggest import suggest
@@ -18,8 +17,6 @@ from crepe.suggest import suggest
 M = TypeVar("M", bound=Message)
 
 LAST = "last"
-CLOCKED = ("Segment", "Spikes", "Decision")
-"""Messages of actors that publish every window: what is not there is missing."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +35,7 @@ class Session:
     @property
     def experiment(self) -> dict[str, Any]:
         """The experiment file's tables; empty if it is neither JSON nor TOML."""
-        for read in (json.loads, tomllib.loads):
-            try:
-                found = read(self.text)
-            except ValueError:
-                continue
-            if isinstance(found, dict):
-                return found
-        return {}
+        return experiment_tables(self.text)
 
     def actors(self) -> dict[str, dict[str, Any]]:
         """The experiment's `[actors.NAME]` tables, by name."""
@@ -65,17 +55,17 @@ class Session:
 def find(asked: str) -> Path:
     """A recording by its path, its session's ID, or `last`. Raises DeviceError."""
     directory = places.var_directory() / "recordings"
-    kept = {path.stem: path for path in directory.glob("*.h5") if ".damaged-" not in path.name}
+    found = kept(directory)
     if asked == LAST:
-        if not kept:
+        if not found:
             raise DeviceError(f"{directory}: no recording yet")
-        return kept[max(kept)]  # IDs sort by time
-    if asked in kept:
-        return kept[asked]
+        return found[max(found)]  # IDs sort by time
+    if asked in found:
+        return found[asked]
     path = Path(asked).expanduser()
     if path.exists() or path.suffix or len(path.parts) > 1:
         return path
-    raise DeviceError(f"{directory}: no session {asked!r}{suggest(asked, sorted(kept))}")
+    raise DeviceError(f"{directory}: no session {asked!r}{suggest(asked, sorted(found))}")
 
 
 def read(path: Path) -> Session:

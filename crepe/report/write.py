@@ -9,6 +9,7 @@ from pathlib import Path
 from crepe import places
 from crepe.errors import CrepeError, DeviceError
 from crepe.messages import Delivered, GameState, Stimulus
+from crepe.recordings import REPORT_PAGE, report_directory
 from crepe.report import (
     activity,
     decoding,
@@ -36,15 +37,17 @@ def write(asked: str, out: Path | None = None) -> Path:
         report, pictures = made(session)
     finally:
         session.store.close()
-    directory = out or places.private(places.var_directory() / "reports") / session.id
+    directory = out or report_directory(places.var_directory(), session.id)
     try:
+        if out is None:
+            places.private(directory.parent)
         directory.mkdir(parents=True, exist_ok=True)
         for picture in pictures.values():
             (directory / f"{picture.name}.png").write_bytes(picture.png)
         (directory / "report.json").write_text(
             report.model_dump_json(indent=1) + "\n", encoding="utf-8"
         )
-        path = directory / "report.html"
+        path = directory / REPORT_PAGE
         path.write_text(page.html(report, session, pictures), encoding="utf-8")
     except OSError as error:
         raise CrepeError(f"{directory}: cannot be written: {error.strerror}") from error

@@ -1,6 +1,9 @@
 """`crepe report`: what it writes, and what it says when it cannot."""
 
 import json
+import os
+import subprocess
+import sys
 
 import h5py
 import pytest
@@ -129,6 +132,16 @@ def test_before_the_first_recording_last_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path))
     said = CliRunner().invoke(app, ["report", "last"])
     assert "no recording yet" in str(said.exception)
+
+
+def test_a_report_that_nobody_waits_for_is_not_made(var, tmp_path):
+    """`--parent` is for those who begin one: this process has another parent."""
+    words = [var[1].session, "--out", str(tmp_path), "--parent", "0"]
+    environment = {**os.environ, "CREPE_VAR": str(var[0])}
+    command = [sys.executable, "-m", "crepe", "report", *words]
+    done = subprocess.run(command, env=environment, check=False)
+    assert done.returncode == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_directory_that_cannot_be_made_is_an_error(run, tmp_path):

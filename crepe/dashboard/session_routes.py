@@ -1,0 +1,115 @@
+"""The recorded sessions: their list, their files, and their reports.
+
+A session's ID is looked up among those that are listed, and a report's file among those that are
+there: nothing that a caller sends becomes part of a path.
+"""
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from crepe.dashboard.report_maker import ReportMaker
+from crepe.recordings import REPORT_PAGE, Library, Summary, report_directory
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+_PAGE_HEADERS = {
+    # The page has its style and its pictures in itself, and no script; it is made of what stood in
+    # a file, so the browser is told that nothing else is to be fetched, run or sent.
+    "Content-Security-Policy": (
+        "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'self'; sandbox"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",  # it may be made again
+}
+_MEDIA_TYPES = {".html": "text/html", ".json": "application/json", ".png": "image/png"}
+
+
+def session_routes(library: Library, reports: ReportMaker) -> list[Route]:
+    """Routes under `/api/sessions`; who may use them is decided before them."""
+
+    async def sessions(request: Request) -> Response:
+        del request
+        found = await run_in_threadpool(library.summaries)
+        return JSONResponse([_as_json(summary) for summary in found])
+
+    async def recording(request: Request, session: Summary) -> Response:
+        del request
+        if session.is_running:
+            return _refused(409, f"session {session.id} still runs; its recording is being written")
+        if not (session.path.is_file() and os.access(session.path, os.R_OK)):
+            return _refused(409, f"session {session.id}: {session.problem or 'cannot be read'}")
+        name = f"{session.id}.h5"
+        headers = {"X-Content-Type-Options": "nosniff"}
+        return FileResponse(
+            session.path, headers=headers, media_type="application/x-hdf5", filename=name
+        )
+
+    async def report(request: Request, session: Summary) -> Response:
+        files = _files(report_directory(library.var, session.id))
+        asked = request.path_params.get("name") or REPORT_PAGE
+        if asked not in files:
+            return _refused(404, f"session {session.id}: no report, or no {asked!r} in it")
+        path = files[asked]
+        return FileResponse(path, headers=_PAGE_HEADERS, media_type=_MEDIA_TYPES[path.suffix])
+
+    async def make_report(request: Request, session: Summary) -> Response:
+        del request
+        if session.is_running:
+            return _refused(409, f"session {session.id} still runs; report it when it has ended")
+        if reports.making != session.id and not reports.begin(session.id, session.path):
+            return _refused(409, f"the report of session {reports.making} is being made")
+        state = reports.state(session.id)
+        return JSONResponse(state._asdict(), 202 if state.state == "making" else 500)
+
+    async def report_state(request: Request, session: Summary) -> Response:
+        del request
+        return JSONResponse(reports.state(session.id)._asdict())
+
+    def of_one(handler: Callable[[Request, Summary], Awaitable[Response]]) -> Handler:
+        async def answer(request: Request) -> Response:
+            asked = request.path_params["id"]
+            found = await run_in_threadpool(library.find, asked)
+            return await handler(request, found) if found else _refused(404, _unknown(asked))
+
+        return answer
+
+    one = "/api/sessions/{id}"
+    return [
+        Route("/api/sessions", sessions),
+        Route(f"{one}/recording", of_one(recording)),
+        Route(f"{one}/report", of_one(make_report), methods=["POST"]),
+        Route(f"{one}/report/", of_one(report)),
+        Route(f"{one}/report/state", of_one(report_state)),
+        Route(f"{one}/report/{{name}}", of_one(report)),
+    ]
+
+
+def _as_json(summary: Summary) -> dict[str, object]:
+    """All but where it lies: that is nothing to who looks from outside."""
+    return summary.model_dump(mode="json", exclude={"path"})
+
+
+def _files(directory: Path) -> dict[str, Path]:
+    """The files of a report by name, if there is one."""
+    if not (directory / REPORT_PAGE).is_file():
+        return {}
+    return {
+        path.name: path
+        for path in directory.iterdir()
+        if path.suffix in _MEDIA_TYPES and path.is_file()
+    }
+
+
+def _refused(status: int, reason: str) -> JSONResponse:
+    return JSONResponse({"reason": reason}, status)
+
+
+def _unknown(session_id: str) -> str:
+    return f"session {session_id[:100]!r}: none such is recorded"
