@@ -117,12 +117,10 @@ def up(
 ) -> None:
     """Start all programs of an experiment; they run until `crepe down`."""
     from crepe.play import ready_store
-    from crepe.sensor.token import check_token
     from crepe.supervise import control
 
     found = config.load(experiment)
-    if found.sensor is not None:
-        check_token(found.sensor)
+    found.check_tokens()
     if control.is_running():
         raise ConfigError(f"{places.var_directory()}: runs already; stop it with `crepe down`")
     left = session.found_unclean()

@@ -18,7 +18,6 @@ from crepe.errors import ConfigError, CrepeError
 from crepe.heartbeat import is_from
 from crepe.hw.instrument import open_recorder
 from crepe.scoreboard import GAME, Score, board, gather, points, trial_line
-from crepe.sensor.token import check_token
 from crepe.store import Store
 from crepe.store.locate import find_url
 from crepe.supervise import control
@@ -27,7 +26,7 @@ FILE_EXPERIMENT = Path("config") / "file.toml"
 SPIKE_BAND_HZ = (300.0, 3000.0)
 DRAIN_S = 30.0
 START_S = 60.0
-NO_ACTORS = ("redis", "culture", "hand", "watchdog")
+NO_ACTORS = ("redis", "culture", "dashboard", "hand", "watchdog")
 
 
 def prepare(
@@ -88,8 +87,7 @@ def band_hz(sampling_rate_hz: float) -> tuple[float, float]:
 @contextmanager
 def running(experiment: Experiment) -> Iterator[Store]:
     """The experiment's programs in a new session, while the block lasts."""
-    if experiment.sensor is not None:
-        check_token(experiment.sensor)
+    experiment.check_tokens()
     left = session.found_unclean() if not control.is_running() else None
     if left is not None:
         print(f"session {left.id} was cut off; its recording stays, a new session begins")
