@@ -116,7 +116,7 @@ def up(
     foreground: Annotated[bool, typer.Option(help="Become supervisord.")] = False,
 ) -> None:
     """Start all programs of an experiment; they run until `crepe down`."""
-    from crepe.play import ready_store
+    from crepe.play import page_lines, ready_store
     from crepe.supervise import control
 
     found = config.load(experiment)
@@ -138,6 +138,8 @@ def up(
     )
     with ready_store(found):
         pass
+    for line in page_lines(found):
+        console.print(line, soft_wrap=True, markup=False)
     console.print(redis_server.redis_cli_line(places.var_directory()) + " looks into the streams")
 
 

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+DASHBOARD = "dashboard"
 USUAL_PORT = 8080
 
 

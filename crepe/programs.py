@@ -85,10 +85,12 @@ def _run_sensor(experiment: config.Experiment) -> None:
 
 
 def _run_dashboard(experiment: config.Experiment) -> None:
-    from crepe.dashboard.program import DASHBOARD, Dashboard
+    from crepe.dashboard.program import Dashboard
+    from crepe.dashboard_settings import DASHBOARD
     from crepe.http_token import check_token
     from crepe.parent import serve
 
+    experiment = config.load(experiment.path)  # all of it: what it can do is shown
     table = experiment.dashboard
     if table is None:
         raise ConfigError(f"{experiment.path}: no [dashboard] table to show a page for")

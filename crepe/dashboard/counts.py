@@ -91,13 +91,13 @@ class Counts:
         return per_s
 
     def newest(self, after: int, channels: Sequence[int]) -> tuple[list[int], list[int]]:
-        """Single spikes of these channels after sample `after`: positions in `channels`, samples."""
-        place = {channel: i for i, channel in enumerate(channels)}
+        """Single spikes after sample `after`: positions in `channels`, and sample indices."""
+        at = {channel: i for i, channel in enumerate(channels)}
         found = [
-            (place[channel], sample)
+            (at[channel], sample)
             for spikes in self._newest
             if spikes.stop > after
             for channel, sample in zip(spikes.channel.tolist(), spikes.sample.tolist(), strict=True)
-            if channel in place and sample >= after
+            if channel in at and sample >= after
         ]
         return [place for place, _ in found], [sample for _, sample in found]

@@ -15,7 +15,7 @@ from crepe.dashboard.report_maker import ReportMaker
 from crepe.dashboard.routes import Page
 from crepe.dashboard.seat import Seat
 from crepe.dashboard.session_routes import session_routes
-from crepe.dashboard_settings import USUAL_PORT, DashboardTable
+from crepe.dashboard_settings import DASHBOARD, USUAL_PORT, DashboardTable
 from crepe.errors import StoreError
 from crepe.http_server import HttpServer
 from crepe.recordings import Library, experiment_tables
@@ -26,7 +26,6 @@ from crepe.store.redis_store import RedisStore
 
 log = logging.getLogger(__name__)
 
-DASHBOARD = "dashboard"
 _PATIENCE_S = 1.0
 _SEAT_S = 1.0
 

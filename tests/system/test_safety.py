@@ -59,7 +59,6 @@ def test_the_pulses_cease_whatever_hangs_and_come_back_with_it(stack, tmp_path):
     text = text[: text.index("[sensor]")] + text[text.index("[actors.acquire]") :]
     for old, new in (
         ('player = "sensor"', 'player = "script"\nrest_s = 1.5\nstimulation_s = 5.0'),
-        ("n_trials = 10", "n_trials = 1000"),
         ("{ rock = 20.0, scissors = 30.3, paper = 40.0 }\nphases", "{ rock = 20.0 }\nphases"),
     ):
         assert old in text

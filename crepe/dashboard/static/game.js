@@ -116,7 +116,7 @@ export function drawGame() {
   if (text === told || box.contains(document.activeElement) && document.activeElement.tagName === "INPUT") return;
   told = text;
   box.replaceChildren();
-  const last = game?.phase === "rest" ? page.story.trials.at(-1) : null;
+  const last = ["rest", "over", "paused"].includes(game?.phase) ? page.story.trials.at(-1) : null;
   const shown = last ?? game;
   const faces = element("div", "", "faces");
   for (const [who, what, below] of [["player", shown?.gesture, shown?.gesture], ["culture", shown?.answer, shown?.answer]]) {

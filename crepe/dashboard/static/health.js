@@ -38,11 +38,11 @@ const inWords = (found) => (found?.n ? `p50 ${found.p50_ms} ms, p99 ${found.p99_
 export function drawHealth() {
   if (!byId("health").offsetParent || !page.about) return;
   const rate = page.about.rate_hz;
-  fill(byId("programs"), ["program", "state", "lag (ms)", "step p50 (ms)", "step p99 (ms)", "position (s)", "restarts", "up (s)", "pid"],
+  fill(byId("programs"), ["program", "state", ...["lag (ms)", "step p50 (ms)", "step p99 (ms)", "position (s)", "restarts", "up (s)", "pid"].map((name) => [name, "n"])],
     (page.more.programs ?? []).map((one) => [
       one.program, [one.state, GOOD.includes(one.state) ? "good" : one.state.startsWith("waiting") || one.state === "starting" ? "warm" : "bad"],
-      Math.round((1000 * one.lag) / rate), one["p50/ms"], one["p99/ms"], Math.round(one.position / rate), one.restarts, one["up/s"], one.pid,
-    ]));
+      ...(one.position ? [Math.round((1000 * one.lag) / rate), one["p50/ms"].toFixed(2), one["p99/ms"].toFixed(2), Math.round(one.position / rate)] : ["–", "–", "–", "–"]), one.restarts, one["up/s"], one.pid,
+    ].map((cell, i) => (i < 2 ? cell : [String(cell), "n"]))));
   decided.draw();
   fired.draw();
   byId("decided-text").textContent = `${inWords(page.more.decided)}. From a segment's arrival to the decision made of it, a few samples a second.`;
@@ -91,8 +91,12 @@ function sessionRow(one) {
     one.is_running ? "it still runs" : points(one.score) || (one.problem ? "" : "–"), one.is_running ? "" : one.n_gaps, (one.n_bytes / 1e6).toFixed(1),
   ];
   cells.forEach((cell, i) => row.append(element("td", cell, i === 1 ? "wide" : "")));
-  if (one.problem) { row.append(element("td", one.problem, "wide bad")); return row; }
-  if (one.is_running) return row;
+  if (one.problem || one.is_running) {
+    const said = element("td", one.problem || "can be replayed and downloaded when it has ended", one.problem ? "wide bad" : "wide");
+    said.colSpan = 3;
+    row.append(said);
+    return row;
+  }
   const at = `/api/sessions/${encodeURIComponent(one.id)}`;
   const link = (text, href, isFile) => {
     const made = element("a", text);

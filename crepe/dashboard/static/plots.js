@@ -62,7 +62,7 @@ function shade(u) {
 }
 
 const overTime = (windowS, yRange) => ({
-  scales: { x: { time: false, auto: false, range: () => { const now = page.about ? seconds(page.now) : 0; return [now - windowS(), now]; } }, y: { auto: false, range: yRange } },
+  scales: { x: { time: false, auto: false, range: () => { const now = page.about ? seconds(page.now) : 0; const from = Math.max(0, now - windowS()); return [from, Math.max(now, from + windowS())]; } }, y: { auto: false, range: yRange } },
   xLabel: "session time (s)",
 });
 
@@ -255,7 +255,7 @@ export function population(fromS, toS, together) {
 export const rateChart = chart("rate", () => ({
   ...overTime(() => rasterView.windowS, (_, low, high) => [0, Math.max(5, high * 1.1 || 5)]),
   scales: { x: overTime(() => rasterView.windowS).scales.x, y: { range: (_, low, high) => [0, Math.max(5, (high || 0) * 1.1)] } },
-  yLabel: "spikes/s/channel",
+  yLabel: "Hz per channel",
   series: [{}, { stroke: css("--green"), width: 1.5, points: { show: false } }],
   hooks: { drawClear: [shade] },
 }), () => population(seconds(page.now) - rasterView.windowS, seconds(page.now), 5));
@@ -272,7 +272,7 @@ export function followResponse() {
 
 export const responseChart = chart("response", () => ({
   scales: { x: { time: false, auto: false, range: () => [responseFrom, responseFrom + RESPONSE_S] }, y: { range: (_, low, high) => [0, Math.max(10, (high || 0) * 1.1)] } },
-  xLabel: "session time (s)", yLabel: "spikes/s/channel",
+  xLabel: "session time (s)", yLabel: "Hz per channel",
   series: [{}, { stroke: css("--green"), fill: css("--response"), width: 1.5, points: { show: false } }],
   hooks: { drawClear: [shade] },
 }), () => population(responseFrom, Math.min(responseFrom + RESPONSE_S, page.about ? seconds(page.now) : 0), 1));
