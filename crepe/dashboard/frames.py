@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crepe.dashboard.picture import Picture
+from crepe.dashboard.traces import BIN_S
 
 TRACE_WINDOWS_S = (1, 2, 5, 10)
 RASTER_WINDOWS_S = (10, 30, 60)
 MOST_TRACES = 64
-_COLUMNS = 1000  # of a trace, on a screen
+_COLUMNS, _FEW_COLUMNS, _FEW = 1000, 400, 16  # of a trace, on a screen; of more than a few traces
 _ALIGN = 8
 
 
@@ -110,12 +111,14 @@ class View:
         traces = picture.traces.get(wanted[0]) if wanted else None
         if wanted is None or traces is None:
             return
-        n_together = max(1, self.traces_s * traces.n_bins // (10 * _COLUMNS))
-        column = n_together * traces.bin_samples
-        stop = traces.stop // column
-        first = max(self._sent_column, stop - _COLUMNS, 0)
         n_channels = picture.infos[wanted[0]].n_channels
         shown = [c for c in self.channels if c < n_channels]
+        n_bins = round(self.traces_s / BIN_S)
+        n_together = max(1, n_bins // (_COLUMNS if len(shown) <= _FEW else _FEW_COLUMNS))
+        n_columns = n_bins // n_together
+        column = n_together * traces.bin_samples
+        stop = traces.stop // column
+        first = max(self._sent_column, stop - n_columns, 0)
         low, high = traces.window(np.array(shown, np.int64), first, stop, n_together)
         sd = picture.threshold_sd(wanted[0])
         thresholds = [
@@ -128,6 +131,7 @@ class View:
             "channels": shown,
             "first": first,
             "stop": stop,
+            "n_columns": n_columns,
             "column_samples": column,
             "thresholds_uv": thresholds,
         }

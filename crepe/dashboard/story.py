@@ -8,6 +8,7 @@ from crepe.messages import Command, Court, Delivered, GameState, Message, Stimul
 TRIALS_KEPT = 50
 STIMULI_KEPT = 200
 SAID_KEPT = 30
+_MOVES = ("gesture", "frame")
 _OPEN_STATES = ("intended", "")  # the train is still to come, or under way
 
 
@@ -104,6 +105,8 @@ class Story:
             )
 
     def _command(self, command: Command) -> None:
+        if command.name in _MOVES:
+            return  # the game's states tell of these
         self.said.append(
             {
                 "name": command.name,

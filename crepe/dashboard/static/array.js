@@ -1,6 +1,6 @@
 // The array from above: colour is the firing rate, a ring is a stimulus, a frame is a selection.
 
-import { byId, page, seconds } from "./state.js";
+import { began, byId, page, seconds } from "./state.js";
 import { css } from "./plots.js";
 
 // About as cividis (Nuñez et al. 2018) runs: from blue over grey to yellow.
@@ -27,8 +27,8 @@ function stimulated() {
   const found = new Set();
   const now = seconds(page.now);
   for (const one of page.story?.stimuli ?? []) {
-    const from = seconds(one.fired);
-    if (one.fired && now >= from && now <= from + one.lasts_s + 0.15) one.electrodes.forEach((label) => found.add(label));
+    const from = began(one);
+    if (from && now >= from && now <= from + one.lasts_s + 0.15) one.electrodes.forEach((label) => found.add(label));
   }
   return found;
 }

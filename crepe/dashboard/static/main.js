@@ -171,7 +171,7 @@ function drawHead() {
 }
 
 function drawSaid() {
-  const said = (page.story?.said ?? []).filter((one) => one.name !== "frame" && one.name !== "gesture").slice(-6).reverse();
+  const said = (page.story?.said ?? []).slice(-6).reverse();
   byId("said").replaceChildren(...said.map((one) => element("li", `${seconds(one.at).toFixed(1)} s ${one.name} ${one.value}`)));
 }
 

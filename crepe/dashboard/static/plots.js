@@ -1,7 +1,7 @@
 // Plots over the session's time: traces, raster, population rate. uPlot draws axes and lines.
 
 import { Ring, rowsOf } from "./frame.js";
-import { byId, onFrame, page, seconds } from "./state.js";
+import { began, byId, onFrame, page, seconds } from "./state.js";
 
 export const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -55,7 +55,7 @@ function shade(u) {
     if (response) paint(seconds(response), seconds(outcome > response ? outcome : page.now), css("--response"));
   }
   for (const one of story?.stimuli ?? []) {
-    if (one.fired) paint(seconds(one.fired), seconds(one.fired) + one.lasts_s, css("--stim"));
+    if (began(one)) paint(began(one), began(one) + one.lasts_s, css("--stim"));
   }
   for (const [start, stop] of page.more.gaps ?? []) paint(seconds(start), seconds(stop), css("--gap"));
   u.ctx.restore();
@@ -68,7 +68,6 @@ const overTime = (windowS, yRange) => ({
 
 // Traces
 
-const COLUMNS = 1000;
 let traces = null; // of the last frame, with rings
 let lane = 100;
 
@@ -77,7 +76,7 @@ export const tracesView = { windowS: 5, channels: [] };
 onFrame((head, arrays) => {
   if (!head.traces) return;
   const key = JSON.stringify([head.traces.stream, head.traces.channels, head.traces.column_samples, page.about.session]);
-  if (traces?.key !== key) traces = { key, low: new Ring(COLUMNS), high: new Ring(COLUMNS), spikes: [] };
+  if (traces?.key !== key) traces = { key, low: new Ring(head.traces.n_columns), high: new Ring(head.traces.n_columns), spikes: [] };
   Object.assign(traces, head.traces);
   traces.low.add(head.traces.first, head.traces.stop, rowsOf(arrays.low));
   traces.high.add(head.traces.first, head.traces.stop, rowsOf(arrays.high));
@@ -95,7 +94,7 @@ function nice(uv) {
 function tracesData() {
   const n = traces?.channels.length ?? 0;
   if (!n) return [[0], [null]];
-  const first = Math.max(0, traces.stop - COLUMNS);
+  const first = Math.max(0, traces.stop - traces.n_columns);
   let largest = [];
   const columns = [[]];
   for (let c = first; c < traces.stop; c++) {

@@ -69,6 +69,12 @@ export async function post(path, words = {}) {
 }
 
 export const seconds = (sample) => sample / page.about.rate_hz;
+// When a train of pulses began, in seconds of the session; 0 if it has not.
+export function began(one) {
+  const at = one.fired || (one.state === "intended" ? one.due : 0);
+  return at && at <= page.now ? seconds(at) : 0;
+}
+
 export const byId = (id) => document.getElementById(id);
 export const isOperator = () => page.more.role === "operator";
 
