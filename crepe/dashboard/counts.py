@@ -17,7 +17,7 @@ MOST_ROWS = 128
 
 
 class Counts:
-    """Spikes of the last minute in bins of 20 ms: (n_channels, n_bins), each at most 255.
+    """Spikes of the last minute in bins of 20 ms: (n_channels, n_bins).
 
     Bins lie at multiples of their length on the sample index. What is missing counts as none;
     `gaps` says where that is.
@@ -29,7 +29,7 @@ class Counts:
         self.bin_s = self.bin_samples / info.sampling_rate_hz
         self.n_bins = round(KEPT_S / BIN_S)
         self.stop = 0
-        self._counts = np.zeros((self.n_channels, self.n_bins), np.uint8)
+        self._counts = np.zeros((self.n_channels, self.n_bins), np.uint16)
         self._newest: deque[Spikes] = deque()  # of the last seconds
 
     def take(self, spikes: Spikes) -> None:
@@ -44,10 +44,7 @@ class Counts:
             self._newest.popleft()
         bins = spikes.sample // self.bin_samples % self.n_bins
         channel = np.minimum(spikes.channel, self.n_channels - 1)
-        if len(bins):
-            at = (channel, bins)
-            there = self._counts[at].astype(np.int64)
-            np.add.at(self._counts, at, (there < 255).astype(np.uint8))
+        np.add.at(self._counts, (channel, bins), 1)
 
     def reach(self, stop: int) -> None:
         """Time goes on, up to sample index `stop`."""
@@ -64,14 +61,12 @@ class Counts:
         return min(self.n_channels, MOST_ROWS)
 
     def raster(self, first: int, stop: int) -> NDArray[np.uint8]:
-        """Bins [first, stop): (n_rows, stop - first)."""
+        """Bins [first, stop): (n_rows, stop - first), each at most 255."""
         found = self._counts[:, np.arange(first, stop) % self.n_bins]
-        if self.n_rows == self.n_channels:
-            return found
-        edges = np.arange(self.n_rows) * self.n_channels // self.n_rows
-        return np.minimum(np.add.reduceat(found, edges, axis=0, dtype=np.int64), 255).astype(
-            np.uint8
-        )
+        if self.n_rows < self.n_channels:
+            edges = np.arange(self.n_rows) * self.n_channels // self.n_rows
+            found = np.add.reduceat(found, edges, axis=0)
+        return np.minimum(found, 255).astype(np.uint8)
 
     def population(self, first: int, stop: int) -> NDArray[np.float32]:
         """Bins [first, stop): spikes per second and channel."""

@@ -15,7 +15,8 @@ let saidByServer = "";
 
 function trouble() {
   const game = page.story?.game;
-  const one = page.story?.stimuli.findLast((s) => s.number === game?.trial);
+  const trial = game?.phase === "rest" ? game.trial - 1 : game?.trial;
+  const one = page.about?.has_court ? null : page.story?.stimuli.findLast((s) => s.number === trial);
   if (!one || ["", "intended", "delivered"].includes(one.state)) return "";
   return `the pulses were ${one.state}: ${one.reason}`;
 }
@@ -24,7 +25,8 @@ export function phaseInWords() {
   const game = page.story?.game;
   if (!game) return "no game runs here";
   const player = page.more.seat?.player;
-  if (trouble() && game.phase !== "over") return trouble();
+  if (page.more.control?.is_stopped) return `stimulation is stopped; ${page.more.control.is_simulator ? "arm to go on" : "whoever may, arms to go on"}`;
+  if (trouble() && !["over", "paused", "waiting"].includes(game.phase)) return trouble();
   switch (game.phase) {
     case "rest": {
       const last = page.story.trials.at(-1);
