@@ -213,6 +213,32 @@ def status(
 
 
 @app.command()
+def top(
+    once: Annotated[bool, typer.Option("--once", help="One look, and no more.")] = False,
+) -> None:
+    """Watch programs, lags, rates, delays and score in the terminal; Ctrl-C ends it."""
+    from crepe.top import run as run_top
+
+    run_top(console, once=once)
+
+
+@app.command()
+def say(
+    name: Annotated[str, typer.Argument(help="pause, start, condition, player or note")],
+    value: Annotated[str, typer.Argument(help="Of condition, player and note.")] = "",
+) -> None:
+    """Tell the running experiment something; it is recorded with its sample index."""
+    from crepe.dashboard.control import CONTROL, SAYABLE
+    from crepe.status import running_experiment
+    from crepe.store import Store
+
+    if name not in SAYABLE:
+        raise ConfigError(f"{name!r} cannot be said; what can: {', '.join(SAYABLE)}")
+    with Store(culture=running_experiment().name) as store:
+        store.say(name, value, sender="crepe say", stream=CONTROL)
+
+
+@app.command()
 def gesture(name: Annotated[str, typer.Argument(help="rock, paper or scissors")]) -> None:
     """Show the culture a gesture; the running game takes it when it waits for one."""
     from crepe.status import running_experiment

@@ -38,7 +38,7 @@ class Dashboard:
     ) -> None:
         run_directory = places.run_directory(var)
         self._experiment = experiment
-        self._live = Live(self._store, self._session, _status, table.frames_per_s)
+        self._live = Live(self._store, self._session, rows_of, table.frames_per_s)
         self._control = Control(run_directory, self._store)
         self._reports = ReportMaker(var)
         library = Library(var)
@@ -97,5 +97,6 @@ class Dashboard:
         return (now.id if now else ""), experiment_tables(self._experiment.text)
 
 
-def _status(store: StreamStore) -> list[dict[str, Any]]:
+def rows_of(store: StreamStore) -> list[dict[str, Any]]:
+    """How every program does, for `Live`."""
     return [dict(row) for row in rows(store)]
