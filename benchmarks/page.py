@@ -46,7 +46,7 @@ def run() -> dict[str, float]:
                 for kind in kinds:
                     with _looking(kind, url) as lookers:
                         time.sleep(SETTLE_S)
-                        seen = [page, *lookers() if kind == "browser" else []]
+                        seen = [page, *lookers()]
                         before_s = _cpu_s(seen)
                         decided = _decided_ms(store)
                         cpu[kind].append((_cpu_s(seen) - before_s) / ROUND_S * 100)
@@ -110,9 +110,7 @@ async def _clients(url: str) -> None:
 
 async def _client(url: str, *, is_deaf: bool) -> None:
     live = url.replace("http", "ws", 1) + "/live"
-    async with connect(
-        live, origin=Origin(url), max_queue=1, ping_interval=None
-    ) as socket:
+    async with connect(live, origin=Origin(url), max_queue=1, ping_interval=None) as socket:
         await socket.send(json.dumps(WISH))
         if is_deaf:
             await asyncio.Event().wait()
