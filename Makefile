@@ -54,7 +54,7 @@ help:
 
 play:
 	$(call PREPARE,,installed)
-	@.venv/bin/crepe play $(if $(ROUNDS),--rounds '$(ROUNDS)')
+	@.venv/bin/crepe play --rounds '$(or $(ROUNDS),10)'
 
 test:
 	$(call PREPARE,[test$(COMMA)analysis],installed-test)

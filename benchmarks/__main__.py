@@ -6,7 +6,7 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import culture, hop, loop, reading
+from benchmarks import culture, hop, loop, page, reading
 
 ALL = {
     "hop": hop.run,
@@ -15,6 +15,7 @@ ALL = {
     "replay": reading.replay,
     "loop": loop.run,
     "culture": culture.run,
+    "page": page.run,
 }
 
 

@@ -116,13 +116,11 @@ def up(
     foreground: Annotated[bool, typer.Option(help="Become supervisord.")] = False,
 ) -> None:
     """Start all programs of an experiment; they run until `crepe down`."""
-    from crepe.play import ready_store
-    from crepe.sensor.token import check_token
+    from crepe.play import page_lines, ready_store
     from crepe.supervise import control
 
     found = config.load(experiment)
-    if found.sensor is not None:
-        check_token(found.sensor)
+    found.check_tokens()
     if control.is_running():
         raise ConfigError(f"{places.var_directory()}: runs already; stop it with `crepe down`")
     left = session.found_unclean()
@@ -140,6 +138,8 @@ def up(
     )
     with ready_store(found):
         pass
+    for line in page_lines(found):
+        console.print(line, soft_wrap=True, markup=False)
     console.print(redis_server.redis_cli_line(places.var_directory()) + " looks into the streams")
 
 
@@ -210,6 +210,32 @@ def status(
     for row in found:
         table.add_row(*(str(value) for value in row.values()))
     console.print(table)
+
+
+@app.command()
+def top(
+    once: Annotated[bool, typer.Option("--once", help="One look, and no more.")] = False,
+) -> None:
+    """Watch programs, lags, rates, delays and score in the terminal; Ctrl-C ends it."""
+    from crepe.top import run as run_top
+
+    run_top(console, once=once)
+
+
+@app.command()
+def say(
+    name: Annotated[str, typer.Argument(help="pause, start, condition, player or note")],
+    value: Annotated[str, typer.Argument(help="Of condition, player and note.")] = "",
+) -> None:
+    """Tell the running experiment something; it is recorded with its sample index."""
+    from crepe.dashboard.control import CONTROL, SAYABLE
+    from crepe.status import running_experiment
+    from crepe.store import Store
+
+    if name not in SAYABLE:
+        raise ConfigError(f"{name!r} cannot be said; what can: {', '.join(SAYABLE)}")
+    with Store(culture=running_experiment().name) as store:
+        store.say(name, value, sender="crepe say", stream=CONTROL)
 
 
 @app.command()

@@ -14,7 +14,9 @@ from crepe import places
 from crepe.actors.actor import Source
 from crepe.actors.stimulate import Stimulate
 from crepe.conditions import Calibration, Conditions
+from crepe.dashboard_settings import DashboardTable
 from crepe.errors import ConfigError
+from crepe.http_token import check_token
 from crepe.messages import GameState, Segment
 from crepe.sensor.settings import HandTable, SensorTable
 from crepe.simulator.settings import SimulatorSettings
@@ -24,7 +26,10 @@ from crepe.wiring import ActorSpec, check_wiring, load_actor, streams
 
 DEFAULT = Path("config") / "rps.toml"
 # Programs that are not actors, by order of start.
-_FIXED = {"redis": 10, "culture": 20, "sensor": 60, "hand": 70, "watchdog": 85}
+# The page with its stop button is there before anything stimulates, and goes after it.
+_FIXED = {
+    "redis": 10, "culture": 20, "sensor": 60, "dashboard": 65, "hand": 70, "watchdog": 85,
+}  # fmt: skip
 
 
 class Program(NamedTuple):
@@ -82,6 +87,7 @@ class _File(_Table):
     seed: int = Field(0, ge=0)
     redis: RedisTable = RedisTable()
     culture: CultureTable = CultureTable()
+    dashboard: DashboardTable | None = None
     sensor: SensorTable | None = None
     hand: HandTable | None = None
     calibration: Calibration | None = None
@@ -126,6 +132,7 @@ class Experiment:
         self.seed: int = file.seed
         self.redis: RedisTable = file.redis
         self.culture: CultureTable = file.culture
+        self.dashboard: DashboardTable | None = file.dashboard
         self.sensor: SensorTable | None = file.sensor
         self.hand: HandTable | None = file.hand
         self.calibration: Calibration | None = file.calibration
@@ -177,7 +184,12 @@ class Experiment:
     def programs(self) -> tuple[Program, ...]:
         """What supervisord runs, in order of start."""
         server = None if self.lockstep_s else self.culture.simulated
-        tables = {"culture": server, "sensor": self.sensor, "hand": self.hand}
+        tables = {
+            "culture": server,
+            "sensor": self.sensor,
+            "dashboard": self.dashboard,
+            "hand": self.hand,
+        }
         names = ["redis", *(name for name, table in tables.items() if table is not None)]
         names += ["watchdog"] if self.can_stimulate and not self.lockstep_s else []
         programs = [Program(name, _FIXED[name]) for name in names]
@@ -188,6 +200,12 @@ class Experiment:
         for name, chain in self.chains.items():
             programs.append(Program(name, max(self.actors[a].kind.priority for a in chain)))
         return tuple(sorted(programs, key=lambda program: program.priority))
+
+    def check_tokens(self) -> None:
+        """Raise ConfigError if others can reach a program, and nothing keeps them out."""
+        for program, table in (("sensor", self.sensor), ("dashboard", self.dashboard)):
+            if table is not None:
+                check_token(program, table.host)
 
     def in_program(self, name: str) -> tuple[ActorSpec, ...]:
         """The actors of a program. Raises ConfigError for a name that is none."""

@@ -16,11 +16,11 @@ from threading import Lock
 from crepe.actors.game import SENSOR
 from crepe.errors import CrepeError, StoreError
 from crepe.heartbeat import Heartbeat
+from crepe.http_server import HttpServer
 from crepe.messages import Command, GameState
 from crepe.sensor.desk import Desk
 from crepe.sensor.routes import make_app
-from crepe.sensor.server import DoorServer
-from crepe.sensor.settings import SensorTable
+from crepe.sensor.settings import USUAL_PORT, SensorTable
 from crepe.store import codec
 from crepe.store.contract import Entry, Said, StreamStore
 
@@ -155,7 +155,9 @@ class Door:
         desk = Desk(SENSOR)
         self._follower = Follower(desk, follows, table.reads, session, since_ms)
         app = make_app(desk, table, self._say, speaker=SENSOR, token=token)
-        self.server = DoorServer(app, table, run_directory)
+        self.server = HttpServer(
+            app, SENSOR, run_directory, host=table.host, port=table.port, usual_port=USUAL_PORT
+        )
 
     def _say(self, command: Command) -> str:
         with self._one_at_a_time:

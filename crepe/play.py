@@ -12,13 +12,15 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from crepe import config, places, session
+from crepe import config, http_token, places, session
 from crepe.config import Experiment
+from crepe.dashboard.access import links
+from crepe.dashboard_settings import DASHBOARD
 from crepe.errors import ConfigError, CrepeError
 from crepe.heartbeat import is_from
+from crepe.http_server import server_file
 from crepe.hw.instrument import open_recorder
 from crepe.scoreboard import GAME, Score, board, gather, points, trial_line
-from crepe.sensor.token import check_token
 from crepe.store import Store
 from crepe.store.locate import find_url
 from crepe.supervise import control
@@ -27,7 +29,7 @@ FILE_EXPERIMENT = Path("config") / "file.toml"
 SPIKE_BAND_HZ = (300.0, 3000.0)
 DRAIN_S = 30.0
 START_S = 60.0
-NO_ACTORS = ("redis", "culture", "hand", "watchdog")
+NO_ACTORS = ("redis", "culture", "dashboard", "hand", "watchdog")
 
 
 def prepare(
@@ -88,8 +90,7 @@ def band_hz(sampling_rate_hz: float) -> tuple[float, float]:
 @contextmanager
 def running(experiment: Experiment) -> Iterator[Store]:
     """The experiment's programs in a new session, while the block lasts."""
-    if experiment.sensor is not None:
-        check_token(experiment.sensor)
+    experiment.check_tokens()
     left = session.found_unclean() if not control.is_running() else None
     if left is not None:
         print(f"session {left.id} was cut off; its recording stays, a new session begins")
@@ -131,6 +132,18 @@ def ready_store(experiment: Experiment) -> Store:
         time.sleep(0.05)
 
 
+def page_lines(experiment: Experiment) -> list[str]:
+    """Where the live page of the running experiment is, once it is there."""
+    deadline = time.monotonic() + START_S
+    while experiment.dashboard is not None and time.monotonic() < deadline:
+        found = places.read_json(places.run_directory() / server_file(DASHBOARD)) or {}
+        if any(found.get("pid") == program.pid for program in control.status()):
+            to = links(str(found["url"]), http_token.token(DASHBOARD))
+            return [f"live page: {to.operator}", f"to look only: {to.spectator}"]
+        time.sleep(0.05)
+    return []
+
+
 def play(experiment: Experiment, console: Console) -> bool:
     """Run a game to its end; True if every trial ran, or its time is over."""
     n_trials = next(
@@ -140,6 +153,8 @@ def play(experiment: Experiment, console: Console) -> bool:
     _greet(experiment, console)
     try:
         with running(experiment) as store:
+            for line in page_lines(experiment):
+                console.print(line, soft_wrap=True, markup=False)
             recording = recording_path()
             _follow(store, score, console, experiment)
             wait_until_recorded(store)

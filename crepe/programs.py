@@ -15,6 +15,7 @@ def run(experiment: config.Experiment, program: str) -> None:
         "redis": _run_redis,
         "culture": _run_culture,
         "sensor": _run_sensor,
+        "dashboard": _run_dashboard,
         "hand": _run_hand,
         "watchdog": _run_watchdog,
     }
@@ -52,15 +53,15 @@ def _run_watchdog(experiment: config.Experiment) -> None:
 
 def _run_sensor(experiment: config.Experiment) -> None:
     from crepe.door import Door
+    from crepe.http_token import check_token
     from crepe.parent import serve
-    from crepe.sensor.token import check_token
     from crepe.store.locate import find_url
     from crepe.store.redis_store import RedisStore
 
     table = experiment.sensor
     if table is None:
         raise ConfigError(f"{experiment.path}: no [sensor] table to open a door for")
-    token = check_token(table)
+    token = check_token("sensor", table.host)
     session_id, since_ms = _session()
     follows, says = (
         RedisStore(
@@ -81,6 +82,21 @@ def _run_sensor(experiment: config.Experiment) -> None:
         token=token,
     )
     serve(opened.run, opened.server.stop)
+
+
+def _run_dashboard(experiment: config.Experiment) -> None:
+    from crepe.dashboard.program import Dashboard
+    from crepe.dashboard_settings import DASHBOARD
+    from crepe.http_token import check_token
+    from crepe.parent import serve
+
+    experiment = config.load(experiment.path)  # all of it: what it can do is shown
+    table = experiment.dashboard
+    if table is None:
+        raise ConfigError(f"{experiment.path}: no [dashboard] table to show a page for")
+    token = check_token(DASHBOARD, table.host)
+    page = Dashboard(experiment, table, token, places.var_directory())
+    serve(page.run, page.server.stop)
 
 
 def _run_hand(experiment: config.Experiment) -> None:

@@ -24,7 +24,7 @@ CLOCKED = ("Segment", "Spikes", "Decision")
 REPORT_PAGE = "report.html"
 
 _GAME, _DELIVERED = "result:game", "result:delivered"
-_SAID = ("result:input", "control")
+_SAID = ("result:input", "result:control")
 
 # A file may hold anything, and h5py says so in many ways.
 _UNREADABLE = (

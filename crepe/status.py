@@ -6,21 +6,23 @@ from crepe import config, session
 from crepe.errors import StoreError
 from crepe.heartbeat import STALE_S, age_s, is_from
 from crepe.store import Store
+from crepe.store.contract import StreamStore
 from crepe.supervise import control
 
 Row = dict[str, str | int | float]
 
 
-def rows() -> list[Row]:
+def rows(store: StreamStore | None = None) -> list[Row]:
     """One row per program, in order of start; empty if nothing runs.
 
     Positions and lags are samples; p50 and p99 are of the time one step takes. The state is what
     the process says of itself, or supervisord's word for one that has not said anything yet.
+    Without a `store`, that of the running experiment is asked.
     """
     programs = control.status()
     if not programs:
         return []
-    beats = _beats()
+    beats = _beats() if store is None else _of_now(store.beats())
     if beats is None:
         return [_row(program, {}, redis_answers=False) for program in programs]
     return [_row(program, beats.get(program.name, {})) for program in programs]
@@ -34,12 +36,16 @@ def running_experiment() -> config.Experiment:
 
 def _beats() -> Mapping[str, Mapping[str, str]] | None:
     """The last words of every actor in this session; None if Redis does not answer."""
-    now = session.current()
     try:
         with Store(culture=running_experiment().name, patience_s=1.0) as store:
-            beats = store.actors()
+            return _of_now(store.actors())
     except StoreError:
         return None
+
+
+def _of_now(beats: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
+    """Those of the session that runs."""
+    now = session.current()
     return {name: beat for name, beat in beats.items() if now and beat.get("session") == now.id}
 
 

@@ -51,8 +51,8 @@ def test_the_default_experiment_has_the_programs_of_the_flow_in_order():
     names = [program.name for program in config.load().programs]
     assert names[:2] == ["redis", "culture"]
     assert names[-3:] == ["acquire", "watchdog", "stimulate"]
-    actors = {"filter", "detect", "decode", "game", "record"}
-    assert set(names[2:-3]) == {*actors, "sensor", "hand"}
+    actors = {"filter", "detect", "decode", "game", "hear", "record"}
+    assert set(names[2:-3]) == {*actors, "sensor", "dashboard", "hand"}
 
 
 def test_nothing_in_the_recording_experiment_can_stimulate():

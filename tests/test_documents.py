@@ -48,12 +48,12 @@ def test_the_readmes_commands_work_one_after_the_other(tmp_path):
     blocks = re.findall(r"```\n(.*?)```", README, re.S)
     lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
     commands = [shlex.split(line) for line in lines if line.startswith(".venv/bin/crepe")]
-    assert [c[1] for c in commands] == ["play", "check", "up", "status", "redis-cli", "gesture", "down", "sessions", "play", "experiment"]  # fmt: skip
+    assert [c[1] for c in commands] == ["play", "check", "up", "status", "redis-cli", "top", "gesture", "say", "down", "sessions", "play", "experiment"]  # fmt: skip
     for command in commands:
         words = command[1:]
         if "--file" in words or words == ["experiment"]:
             continue  # done in tests/system, with the real recording, and in test_experiment.py
-        words = [*words, "--rounds", "1"] if words == ["play"] else words
+        words = ["play", "--rounds", "1"] if words[:2] == ["play", "--rounds"] else words
         done = subprocess.run(
             [sys.executable, "-m", "crepe", *words],
             env=environment, cwd=ROOT, capture_output=True, text=True, check=False,

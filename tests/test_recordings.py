@@ -28,7 +28,7 @@ INFOS = {
     "result:game": replace(RAW, message="GameState"),
     "result:delivered": replace(RAW, message="Delivered"),
     "result:input": replace(RAW, message="Command"),
-    "control": replace(RAW, message="Command"),
+    "result:control": replace(RAW, message="Command"),
 }
 
 
@@ -130,9 +130,9 @@ def test_a_note_that_was_heard_on_two_streams_counts_once(tmp_path):
     said = [
         note("result:input", "a", 1),
         note("result:input", "a", 2),  # said twice
-        note("control", "a", 3),
-        note("control", "b", 4),
-        ("control", Command(5, 6, "stop", "", "Ada")),
+        note("result:control", "a", 3),
+        note("result:control", "b", 4),
+        ("result:control", Command(5, 6, "stop", "", "Ada")),
     ]
     record(tmp_path, said=said)
     assert one(tmp_path).n_notes == 3

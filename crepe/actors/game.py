@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, Self
 
@@ -9,7 +10,8 @@ import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt, PrivateAttr, model_validator
 
 from crepe.actors.actor import Actor, Start
-from crepe.conditions import UNSTIMULATED, Block
+from crepe.actors.told import CONTROL, Told
+from crepe.conditions import STIMULATION, UNSTIMULATED, Block
 from crepe.errors import ConfigError
 from crepe.messages import Command, Decision, GameState, Message, Stimulus
 from crepe.suggest import suggest
@@ -28,12 +30,14 @@ class Phase(StrEnum):
     STIMULATION = "stimulation"
     RESPONSE = "response"
     OUTCOME = "outcome"
+    PAUSED = "paused"
     OVER = "over"
 
 
 NEXT: Mapping[Phase, frozenset[Phase]] = {
-    Phase.REST: frozenset({Phase.WAITING, Phase.STIMULATION}),
-    Phase.WAITING: frozenset({Phase.STIMULATION}),
+    Phase.REST: frozenset({Phase.WAITING, Phase.STIMULATION, Phase.PAUSED}),
+    Phase.WAITING: frozenset({Phase.STIMULATION, Phase.PAUSED}),
+    Phase.PAUSED: frozenset({Phase.REST}),
     Phase.STIMULATION: frozenset({Phase.RESPONSE}),
     Phase.RESPONSE: frozenset({Phase.OUTCOME}),
     Phase.OUTCOME: frozenset({Phase.REST, Phase.OVER}),
@@ -68,6 +72,9 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
 
     A gesture from outside begins a trial if it comes while the game rests or waits; of several in
     one rest the last counts. What is heard is published again, stamped with its sample index.
+
+    On the stream `control` people pause and start it, choose the condition, and who plays; see
+    `crepe.actors.told`. A trial that has begun is never cut: a pause is a longer rest.
     """
 
     is_sparse: ClassVar[bool] = True
@@ -87,6 +94,7 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
     answer_is: Literal["most", "last"] = "most"
     """Which of the decisions in a response counts: the most frequent, or the last, for a readout
     that looks at a window of the response's length."""
+    waits_for_start: bool = False  # it begins paused, until somebody says `start`
     blocks: tuple[Block, ...] = ()
     """What is tried when; none: `n_trials` trials without a condition."""
     decisions: Mapping[str, str] = Field(default_factory=dict)
@@ -103,6 +111,8 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
     _trial: int = PrivateAttr(0)
     _gesture: str = PrivateAttr("")
     _shown_by: str = PrivateAttr("")
+    _told: Told = PrivateAttr(default_factory=Told)
+    _chosen: str = PrivateAttr("")  # condition of this trial, where no plan decides
     _next: tuple[str, str] = PrivateAttr(("", ""))  # shown during the rest: gesture, by whom
     _votes: Counter[str] = PrivateAttr(default_factory=Counter)
     _score: Counter[str] = PrivateAttr(default_factory=Counter)
@@ -145,6 +155,7 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         self._seed = start.seed
         self._heard = next(iter(start.inputs))
         check_decisions(self.decisions, start)
+        self._told.is_paused = self.waits_for_start
         if start.snapshot:
             self._restore(start.snapshot)
         self._reset()
@@ -160,7 +171,9 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
 
     def take(self, stream: str, message: Decision | Command) -> Iterator[Message]:
         decides = self.decisions.get(self._condition, self._heard)
-        if stream == decides or isinstance(message, Command):
+        if stream == CONTROL:
+            yield from self._hear_control(message)
+        elif stream == decides or isinstance(message, Command):
             yield from self.step(message)
 
     def step(self, message: Decision | Command) -> Iterator[Message]:
@@ -174,6 +187,8 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
             self._votes[message.value] += 1
         if self._trial == 0:
             yield from self._rest(message, now)
+        elif self._phase in (Phase.REST, Phase.WAITING, Phase.PAUSED) and self._turns:
+            yield from self._turn(message)
         elif self._phase is Phase.OVER or now < self._until:
             return
         elif self._phase is Phase.REST:
@@ -185,12 +200,28 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         elif self._phase is Phase.RESPONSE:
             yield from self._judge(message)
 
+    @property
+    def _turns(self) -> bool:
+        """Whether what people said makes the game leave its rest, its waiting or its pause."""
+        if self._phase is Phase.PAUSED or self._told.is_paused:
+            return (self._phase is Phase.PAUSED) != self._told.is_paused
+        return self._phase is Phase.WAITING and self._player == "script"
+
+    def _turn(self, message: Message) -> Iterator[Message]:
+        if self._told.is_paused:
+            yield self._enter(Phase.PAUSED, message, message.stop)
+        elif self._phase is Phase.PAUSED:
+            yield self._enter(Phase.REST, message, message.stop)
+            self._until = message.stop + self._samples(self.rest_s)
+        else:
+            yield from self._begin(message, message.stop)
+
     def _begin(self, message: Message, now: int) -> Iterator[Message]:
         gesture, shown_by = self._next
-        if self.player == "script":
+        if self._player == "script":
             rng = np.random.default_rng([self._seed, self._trial])
             yield from self._stimulate(message, self.move(rng), "script")
-        elif gesture:
+        elif gesture and self._speaker(shown_by) == self._player:
             yield from self._stimulate(message, gesture, shown_by)
         else:
             yield self._enter(Phase.WAITING, message, now)
@@ -207,11 +238,25 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         else:
             self._next = (command.value, command.sender)
 
+    def _hear_control(self, message: Message) -> Iterator[Message]:
+        assert isinstance(message, Command)
+        conditions = () if self.blocks else (STIMULATION, *UNSTIMULATED, *self.decisions)
+        if refused := self._told.hear(message, conditions):
+            yield self._state(message, "refused", outcome=refused, shown_by=message.sender)
+
+    @property
+    def _player(self) -> str:
+        """Who shows gestures now."""
+        return self._told.player or self.player
+
+    @staticmethod
+    def _speaker(sender: str) -> str:
+        return "sensor" if sender.startswith(SENSOR) else "person"
+
     def _refused(self, command: Command) -> str:
         """Why a gesture cannot begin a trial; empty if it can."""
-        speaker = "sensor" if command.sender.startswith(SENSOR) else "person"
-        if speaker != self.player:
-            return f"a gesture by {command.sender or 'nobody'}, the player is {self.player!r}"
+        if self._speaker(command.sender) != self._player:
+            return f"a gesture by {command.sender or 'nobody'}, the player is {self._player!r}"
         if command.value not in self.rates_hz:
             return f"{command.value!r} is no gesture{suggest(command.value, self.rates_hz)}"
         return ""
@@ -228,7 +273,7 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
 
     @property
     def _condition(self) -> str:
-        return self.blocks[self._block].condition if self.blocks else ""
+        return self.blocks[self._block].condition if self.blocks else self._chosen
 
     def _rest(self, message: Message, now: int) -> Iterator[Message]:
         self._trial += 1
@@ -247,6 +292,7 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
 
     def _stimulate(self, message: Message, gesture: str, shown_by: str) -> Iterator[Message]:
         self._gesture, self._shown_by = gesture, shown_by
+        self._chosen = self._told.condition
         self._next = ("", "")
         now = message.stop
         yield self._enter(Phase.STIMULATION, message, now)
@@ -316,6 +362,8 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
             "gesture": self._gesture,
             "shown_by": self._shown_by,
             "next": self._next,
+            "told": asdict(self._told),
+            "chosen": self._chosen,
             "votes": dict(self._votes),
             "score": dict(self._score),
             "began": dict(self._began),
@@ -330,6 +378,8 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         self._gesture = found["gesture"]
         self._shown_by = found["shown_by"]
         self._next = found["next"]
+        self._told = Told(**found["told"])
+        self._chosen = found["chosen"]
         self._votes = Counter(found["votes"])
         self._score = Counter(found["score"])
         self._began = dict(found["began"])

@@ -11,7 +11,8 @@ from crepe.actors.actor import Start
 from crepe.actors.game import SENSOR, check_decisions
 from crepe.actors.pong_state import NEXT, Phase, State
 from crepe.actors.pong_stimuli import PongStimuli, Span
-from crepe.conditions import NO_FEEDBACK, OPEN_LOOP, STIMULATION
+from crepe.actors.told import CONTROL, Told
+from crepe.conditions import NO_FEEDBACK, OPEN_LOOP, SILENT, STIMULATION, UNSTIMULATED
 from crepe.messages import Command, Court, Decision, GameState, Message
 
 LONG_RALLY = 3
@@ -34,10 +35,14 @@ class Pong(PongStimuli):
     In an open loop balls and feedback are those of the last closed loop, since a rally follows
     from its serve and the number of its hits. The paddle moves all the same, and its hits are
     counted up to its first miss, but never more balls than there were in the replayed rally.
+
+    On the stream `control` people pause and start it, choose the condition, and who serves; see
+    `crepe.actors.told`. A rally that has begun is never cut. The session's time goes on in a pause.
     """
 
     is_sparse: ClassVar[bool] = True
 
+    _told: Told = PrivateAttr(default_factory=Told)
     _heard: str = PrivateAttr("")  # the stream that decides where no other is named
 
     def open(self, start: Start) -> None:
@@ -50,19 +55,26 @@ class Pong(PongStimuli):
             Span(block.condition, self._samples(block.start_s), self._samples(block.stop_s))
             for block in self.blocks
         ) or (Span("", 0, self._samples(self.session_s)),)
+        self._told.is_paused = self.waits_for_start
         if start.snapshot:
-            self._state = State(**start.snapshot)
+            found = dict(start.snapshot)
+            self._told = Told(**found.pop("told"))
+            self._choose(found.pop("condition"))
+            self._state = State(**found)
 
     @property
     def is_over(self) -> bool:
         return self._state.phase == Phase.OVER
 
     def snapshot(self) -> Mapping[str, Any]:
-        return asdict(self._state)
+        told, condition = asdict(self._told), self._now.condition
+        return {**asdict(self._state), "told": told, "condition": condition}
 
     def take(self, stream: str, message: Decision | Command) -> Iterator[Message]:
         decides = self.decisions.get(self._now.condition, self._heard)
-        if stream == decides or isinstance(message, Command):
+        if stream == CONTROL:
+            yield from self._hear_control(message)
+        elif stream == decides or isinstance(message, Command):
             yield from self.step(message)
 
     def step(self, message: Decision | Command) -> Iterator[Message]:
@@ -91,6 +103,8 @@ class Pong(PongStimuli):
             if state.at > self._now.start:
                 state.first, state.returned = state.trial + 1, ()
                 yield from self._next_rally(message)
+        elif state.phase in (Phase.WAITING, Phase.PAUSED) and self._turns:
+            yield from self._next_rally(message)
         elif state.phase == Phase.FEEDBACK:
             yield from self._disturb(message)
             if state.at >= state.until:
@@ -119,7 +133,11 @@ class Pong(PongStimuli):
             yield self._enter(Phase.REST, message)
 
     def _next_rally(self, message: Message) -> Iterator[Message]:
-        if self.player == "script":
+        if self._told.is_paused:
+            yield self._enter(Phase.PAUSED, message)
+            return
+        self._choose(self._told.condition)
+        if self._player == "script":
             yield from self._serve(message, "script")
         else:
             yield self._enter(Phase.WAITING, message)
@@ -183,17 +201,40 @@ class Pong(PongStimuli):
         yield self._enter(Phase.OUTCOME, message, outcome=outcome)
         state.returned = (*state.returned, state.n_returned)
 
+    def _choose(self, condition: str) -> None:
+        """Where no plan decides: the condition of the rallies from now on."""
+        if not self.blocks:
+            self._plan = (self._plan[0]._replace(condition=condition),)
+
     # What comes from outside
+
+    @property
+    def _player(self) -> str:
+        """Who serves now."""
+        return self._told.player or self.player
+
+    @property
+    def _turns(self) -> bool:
+        """Whether what people said makes the game leave its waiting or its pause."""
+        if self._state.phase == Phase.PAUSED or self._told.is_paused:
+            return (self._state.phase == Phase.PAUSED) != self._told.is_paused
+        return self._player == "script"
+
+    def _hear_control(self, message: Message) -> Iterator[Message]:
+        assert isinstance(message, Command)
+        known = (STIMULATION, *UNSTIMULATED, SILENT, NO_FEEDBACK, *self.decisions)
+        if refused := self._told.hear(message, () if self.blocks else known):
+            yield self._said(message, "refused", outcome=refused, shown_by=message.sender)
 
     def _hear(self, command: Command) -> Iterator[Message]:
         yield command
         if command.name != "gesture" or self._state.phase != Phase.WAITING:
             return
         speaker = "sensor" if command.sender.startswith(SENSOR) else "person"
-        if speaker == self.player:
+        if speaker == self._player:
             yield from self._serve(command, command.sender)
             return
-        reason = f"a serve by {command.sender or 'nobody'}, the player is {self.player!r}"
+        reason = f"a serve by {command.sender or 'nobody'}, the player is {self._player!r}"
         yield self._said(command, "refused", outcome=reason, shown_by=command.sender)
 
     # What is said

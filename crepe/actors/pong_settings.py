@@ -23,6 +23,7 @@ class PongSettings(Actor[Decision | Command, GameState | Stimulus | Court | Comm
 
     player: Literal["script", "person", "sensor"] = "script"
     """Who serves: nobody (the next ball follows at once), `crepe gesture`, the sensor door."""
+    waits_for_start: bool = False  # it begins paused, until somebody says `start`
     session_s: PositiveFloat = 1200.0
     """Length of a session without blocks. Published: 20 min."""
     blocks: tuple[Block, ...] = ()

@@ -13,15 +13,17 @@ class Phase(StrEnum):
     PLAY = "play"
     OUTCOME = "outcome"  # a rally has ended: missed, or cut by the block's end
     FEEDBACK = "feedback"  # after a miss: unpredictable pulses, then silence
+    PAUSED = "paused"
     OVER = "over"
 
 
 NEXT: Mapping[Phase, frozenset[Phase]] = {
-    Phase.REST: frozenset({Phase.WAITING, Phase.PLAY, Phase.OVER}),
-    Phase.WAITING: frozenset({Phase.PLAY, Phase.REST, Phase.OVER}),
+    Phase.REST: frozenset({Phase.WAITING, Phase.PLAY, Phase.PAUSED, Phase.OVER}),
+    Phase.WAITING: frozenset({Phase.PLAY, Phase.REST, Phase.PAUSED, Phase.OVER}),
     Phase.PLAY: frozenset({Phase.OUTCOME}),
     Phase.OUTCOME: frozenset(set(Phase) - {Phase.OUTCOME}),
-    Phase.FEEDBACK: frozenset({Phase.WAITING, Phase.PLAY, Phase.REST, Phase.OVER}),
+    Phase.FEEDBACK: frozenset({Phase.WAITING, Phase.PLAY, Phase.PAUSED, Phase.REST, Phase.OVER}),
+    Phase.PAUSED: frozenset({Phase.WAITING, Phase.PLAY, Phase.REST, Phase.OVER}),
     Phase.OVER: frozenset(),
 }
 

@@ -14,6 +14,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from crepe.dashboard.report_maker import ReportMaker
+from crepe.http_body import refused
 from crepe.recordings import REPORT_PAGE, Library, Summary, report_directory
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -42,9 +43,9 @@ def session_routes(library: Library, reports: ReportMaker) -> list[Route]:
     async def recording(request: Request, session: Summary) -> Response:
         del request
         if session.is_running:
-            return _refused(409, f"session {session.id} still runs; its recording is being written")
+            return refused(409, f"session {session.id} still runs; its recording is being written")
         if not (session.path.is_file() and os.access(session.path, os.R_OK)):
-            return _refused(409, f"session {session.id}: {session.problem or 'cannot be read'}")
+            return refused(409, f"session {session.id}: {session.problem or 'cannot be read'}")
         name = f"{session.id}.h5"
         headers = {"X-Content-Type-Options": "nosniff"}
         return FileResponse(
@@ -55,16 +56,16 @@ def session_routes(library: Library, reports: ReportMaker) -> list[Route]:
         files = _files(report_directory(library.var, session.id))
         asked = request.path_params.get("name") or REPORT_PAGE
         if asked not in files:
-            return _refused(404, f"session {session.id}: no report, or no {asked!r} in it")
+            return refused(404, f"session {session.id}: no report, or no {asked!r} in it")
         path = files[asked]
         return FileResponse(path, headers=_PAGE_HEADERS, media_type=_MEDIA_TYPES[path.suffix])
 
     async def make_report(request: Request, session: Summary) -> Response:
         del request
         if session.is_running:
-            return _refused(409, f"session {session.id} still runs; report it when it has ended")
+            return refused(409, f"session {session.id} still runs; report it when it has ended")
         if reports.making != session.id and not reports.begin(session.id, session.path):
-            return _refused(409, f"the report of session {reports.making} is being made")
+            return refused(409, f"the report of session {reports.making} is being made")
         state = reports.state(session.id)
         return JSONResponse(state._asdict(), 202 if state.state == "making" else 500)
 
@@ -76,7 +77,7 @@ def session_routes(library: Library, reports: ReportMaker) -> list[Route]:
         async def answer(request: Request) -> Response:
             asked = request.path_params["id"]
             found = await run_in_threadpool(library.find, asked)
-            return await handler(request, found) if found else _refused(404, _unknown(asked))
+            return await handler(request, found) if found else refused(404, _unknown(asked))
 
         return answer
 
@@ -105,10 +106,6 @@ def _files(directory: Path) -> dict[str, Path]:
         for path in directory.iterdir()
         if path.suffix in _MEDIA_TYPES and path.is_file()
     }
-
-
-def _refused(status: int, reason: str) -> JSONResponse:
-    return JSONResponse({"reason": reason}, status)
 
 
 def _unknown(session_id: str) -> str:

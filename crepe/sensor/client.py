@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 
 import urllib3
 
-from crepe import places
+from crepe import http_token, places
 from crepe.errors import ConfigError, DeviceError
+from crepe.http_server import server_file
 from crepe.sensor.desk import State
 from crepe.sensor.frames import Frame
 from crepe.sensor.hands import as_json
-from crepe.sensor.server import SENSOR_FILE
-from crepe.sensor.token import token as token_here
 
 _POLL_S = 0.1
 _CONNECT_S = 1.0
@@ -57,7 +56,9 @@ def find_door() -> str:
 
 
 def _url(var: Path) -> str | None:
-    found = places.read_json(places.run_directory(var) / SENSOR_FILE) if var.is_dir() else None
+    if not var.is_dir():
+        return None
+    found = places.read_json(places.run_directory(var) / server_file("sensor"))
     return str(found["url"]) if found and _is_open(found) else None
 
 
@@ -86,7 +87,7 @@ class DoorClient:
         if not url.startswith(("http://", "https://")):
             raise ConfigError(f"sensor door {url!r}: must be http://HOST:PORT")
         self.url = url.rstrip("/")
-        token = token_here() if token is None else token
+        token = http_token.token("sensor") if token is None else token
         headers = {"Accept": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token}"

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from crepe.http_body import again, refused, whole
 from crepe.sensor.settings import SensorTable
 
 _ADDRESSES_KEPT = 1000
@@ -52,9 +53,9 @@ class Guard:
             return
         refusal = self._refusal(scope)
         if refusal is None:
-            body = await self._body(receive)
+            body = await whole(receive, self._largest)
             if body is not None:
-                await self._app(scope, _again(body, receive), send)
+                await self._app(scope, again(body, receive), send)
                 return
             refusal = self._too_large()
         await refusal(scope, receive, send)
@@ -79,36 +80,8 @@ class Guard:
         headers = {"Connection": "close"}  # the rest of the body is not read
         return refused(413, f"body: larger than {self._largest} bytes", headers)
 
-    async def _body(self, receive: Receive) -> bytes | None:
-        """The body, or None if it is larger than allowed, or the client has gone."""
-        body = b""
-        while True:
-            part = await receive()
-            if part["type"] != "http.request":
-                return None
-            body += bytes(part.get("body", b""))
-            if len(body) > self._largest:
-                return None
-            if not part.get("more_body", False):
-                return body
-
-
-def refused(status: int, reason: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """The answer to a request that is not granted."""
-    return JSONResponse({"reason": reason}, status, headers)
-
 
 def _has_token(header: str, token: str) -> bool:
     kind, _, found = header.partition(" ")
     is_it = hmac.compare_digest(found.strip().encode(), token.encode())
     return kind.lower() == "bearer" and is_it
-
-
-def _again(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives the body that was read, and then what follows it."""
-    parts: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def next_part() -> Message:
-        return parts.pop() if parts else await receive()
-
-    return next_part

@@ -5,6 +5,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
+USUAL_PORT = 5000
+
 FRAME_SIDE = 8
 """Rows, and columns, of an AMG8833 (Panasonic Grid-EYE) frame."""
 

@@ -10,13 +10,15 @@ import pytest
 import urllib3
 from starlette.types import ASGIApp
 
-from crepe.sensor.server import DoorServer
-from crepe.sensor.settings import SensorTable
+from crepe.http_server import HttpServer
+from crepe.sensor.settings import USUAL_PORT, SensorTable
 
 
 @contextmanager
-def _serving(app: ASGIApp, table: SensorTable, directory: Path) -> Iterator[DoorServer]:
-    server = DoorServer(app, table, directory)
+def _serving(app: ASGIApp, table: SensorTable, directory: Path) -> Iterator[HttpServer]:
+    server = HttpServer(
+        app, "sensor", directory, host=table.host, port=table.port, usual_port=USUAL_PORT
+    )
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_until_complete, args=(server.run(),))
     thread.start()
@@ -31,11 +33,11 @@ def _serving(app: ASGIApp, table: SensorTable, directory: Path) -> Iterator[Door
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., DoorServer]]:
+def serve(tmp_path: Path) -> Iterator[Callable[..., HttpServer]]:
     """Opens a door for an application, on a free port; the fixture's end closes it."""
     with ExitStack() as opened:
 
-        def serve(app: ASGIApp, **settings: object) -> DoorServer:
+        def serve(app: ASGIApp, **settings: object) -> HttpServer:
             table = SensorTable(**{"port": None, **settings})
             return opened.enter_context(_serving(app, table, tmp_path))
 

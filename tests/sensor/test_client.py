@@ -9,6 +9,7 @@ import pytest
 
 from crepe import places
 from crepe.errors import ConfigError, DeviceError
+from crepe.http_server import server_file
 from crepe.messages import GameState
 from crepe.sensor.client import Answer, DoorClient, find_door
 from crepe.sensor.desk import Desk, State
@@ -16,7 +17,6 @@ from crepe.sensor.frames import classify
 from crepe.sensor.hand import nth_hand
 from crepe.sensor.hands import as_json
 from crepe.sensor.routes import make_app
-from crepe.sensor.server import SENSOR_FILE
 from crepe.sensor.settings import InfraredSettings, SensorTable
 from crepe.sensor.show import line, show, show_gestures, show_recorded
 
@@ -200,13 +200,13 @@ def open_door(var):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         said = {"url": f"http://127.0.0.1:{port}", "port": port, "pid": 1}
-        places.write_json(places.run_directory(var) / SENSOR_FILE, said)
+        places.write_json(places.run_directory(var) / server_file("sensor"), said)
         yield said["url"]
 
 
 def test_the_file_is_there_while_the_door_is_open(meet, tmp_path):
     _, server = meet()
-    found = json.loads((tmp_path / SENSOR_FILE).read_text())
+    found = json.loads((tmp_path / server_file("sensor")).read_text())
     assert found["url"] == server.url
 
 

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crepe.errors import ConfigError, StoreError
+from crepe.http_token import check_token
 from crepe.messages import GameState
 from crepe.sensor.desk import Desk
 from crepe.sensor.guard import Rate
 from crepe.sensor.openapi import DOCUMENT
 from crepe.sensor.routes import make_app
 from crepe.sensor.settings import SensorTable
-from crepe.sensor.token import check_token
 
 WALL = [[18.0] * 8] * 8
 FIST = [[18.0] * 4 + [30.0] * 4, *WALL[1:]]
@@ -267,19 +267,19 @@ def test_a_web_page_may_not_post():
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
 def test_this_machine_alone_needs_no_token(host):
-    assert check_token(SensorTable(host=host)) == ""
+    assert check_token("sensor", host) == ""
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "lab-pc"])
 def test_any_other_address_is_refused_without_a_good_token(host, monkeypatch):
     table = SensorTable(host=host)
     with pytest.raises(ConfigError, match="needs a token in CREPE_SENSOR_TOKEN"):
-        check_token(table)
+        check_token("sensor", table.host)
     monkeypatch.setenv("CREPE_SENSOR_TOKEN", "12345")
     with pytest.raises(ConfigError, match="5 characters, must have at least 16"):
-        check_token(table)
+        check_token("sensor", table.host)
     monkeypatch.setenv("CREPE_SENSOR_TOKEN", TOKEN)
-    assert check_token(table) == TOKEN
+    assert check_token("sensor", table.host) == TOKEN
 
 
 def test_the_openapi_document_lists_the_routes_and_their_verbs():

@@ -5,13 +5,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+import urllib3
 
 CREPE = [sys.executable, "-m", "crepe"]
+SECOND = 50_000  # ticks of the DSP's clock, 20 us each
+PAUSE = 5000  # longer than between two pulses, or two bursts, of a train of 20 Hz
 
 
 class Stack:
@@ -55,6 +58,44 @@ class Stack:
         return "\n".join(f"{p.name}: {p.read_text()[-800:]}" for p in (self.var / "log").glob("*"))
 
 
+class Dish:
+    """What reaches the electrodes of the simulated culture."""
+
+    def __init__(self, stack):
+        self._stack = stack
+        stack.wait((stack.var / "run" / "simulator.json").exists)
+        self._port = json.loads((stack.var / "run" / "simulator.json").read_text())["http_port"]
+
+    def pulses(self):
+        """The present tick, and those of the pulses of the last seconds."""
+        url = f"http://127.0.0.1:{self._port}/simulator/pulses"
+        found = json.loads(urllib3.request("GET", url, retries=False).data)
+        return found["now"], [tick for tick, *_ in found["pulses"]]
+
+    def in_a_train(self):
+        """Wait for a train that has just begun; the present tick."""
+
+        def has_begun():
+            now, ticks = self.pulses()
+            recent = [tick for tick in ticks if now - tick < SECOND]
+            return now if 3 <= len(recent) < 12 and now - recent[-1] < 5000 else 0
+
+        return self._stack.wait(has_begun)
+
+    def end_of_train(self, began):
+        """Wait for the end of the train that was under way at a tick; the last pulse's tick."""
+
+        def end():
+            now, ticks = self.pulses()
+            last = began
+            for tick in ticks:
+                if tick > last and tick - last < PAUSE:
+                    last = tick
+            return last if now - last > PAUSE else 0
+
+        return self._stack.wait(end)
+
+
 @pytest.fixture
 def stack(tmp_path, monkeypatch) -> Iterator[Stack]:
     found = Stack(tmp_path / "a run %d é")
@@ -62,3 +103,9 @@ def stack(tmp_path, monkeypatch) -> Iterator[Stack]:
     yield found
     found.crepe("down", check=False)
     assert found.pids() == []
+
+
+@pytest.fixture
+def dish(stack: Stack) -> Callable[[], Dish]:
+    """Looks at the electrodes of the culture that the stack runs, once it runs."""
+    return lambda: Dish(stack)

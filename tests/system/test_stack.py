@@ -40,7 +40,9 @@ def test_killing_every_program_in_turn_loses_nothing_and_doubles_nothing(stack):
             "game",
             "stimulate",
             "record",
+            "hear",
             "sensor",
+            "dashboard",
             "hand",
         ]
         for name in [*names, "redis"]:
@@ -210,7 +212,7 @@ def test_bad_input_is_one_line_that_says_what_is_wrong(stack, words, said):
 def test_a_person_plays_and_two_actors_share_a_process(stack, tmp_path):
     text = (ROOT / "config" / "rps.toml").read_text(encoding="utf-8")
     text = text.replace('player = "sensor"', 'player = "person"').replace(
-        "n_trials = 10", "n_trials = 1"
+        "n_trials = 1000", "n_trials = 1"
     )
     path = tmp_path / "chained.toml"
     path.write_text(text + '\n[chains.front]\nactors = ["filter", "detect"]\n', encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Serves the hardware API: its port, and the file that says where it is."""
+"""Serves an application over HTTP: its port, and the file that says where it is."""
 
 import errno
 import logging
@@ -12,32 +12,58 @@ from starlette.types import ASGIApp
 
 from crepe import places
 from crepe.errors import DeviceError
-from crepe.sensor.settings import SensorTable
 
 log = logging.getLogger(__name__)
 
-SENSOR_FILE = "sensor.json"
-"""In the run directory: the url of the door that runs there."""
-
-USUAL_PORT = 5000
 _PORTS_TRIED = 100
-_END_S = 2  # a sensor that is in the middle of a request then is cut off
+_END_S = 2  # who is in the middle of a request then is cut off
+_LARGEST_WORD = 65_536  # bytes of what a browser may say over a WebSocket
 
 
-class DoorServer:
+def server_file(program: str) -> str:
+    """In the run directory: the url of the program that runs there."""
+    return f"{program}.json"
+
+
+class HttpServer:
     """An HTTP server for an application; the port is taken at once.
+
+    Parameters
+    ----------
+    program
+        Whose it is, for messages and for the file in the run directory.
+    port
+        None for `usual_port`, or the next that is free.
 
     Raises DeviceError if the port that was asked for is taken, or the address is not ours.
     """
 
-    def __init__(self, app: ASGIApp, table: SensorTable, run_directory: Path) -> None:
-        self._file = run_directory / SENSOR_FILE
-        self._socket = _bound(table.host, table.port)
+    def __init__(
+        self,
+        app: ASGIApp,
+        program: str,
+        run_directory: Path,
+        *,
+        host: str,
+        port: int | None,
+        usual_port: int,
+        has_websockets: bool = False,
+    ) -> None:
+        self._program = program
+        self._file = run_directory / server_file(program)
+        self._socket = _bound(program, host, port, usual_port)
         self.port = int(self._socket.getsockname()[1])
-        host = f"[{table.host}]" if ":" in table.host else table.host
-        self.url = f"http://{host}:{self.port}"
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
         settings = uvicorn.Config(
-            app, log_level="warning", lifespan="off", ws="none", timeout_graceful_shutdown=_END_S
+            app,
+            log_level="warning",
+            lifespan="off",
+            ws="websockets-sansio" if has_websockets else "none",
+            ws_max_size=_LARGEST_WORD,
+            ws_per_message_deflate=False,  # what is sent are numbers, and mostly to this machine
+            timeout_graceful_shutdown=_END_S,
+            server_header=False,
+            proxy_headers=False,  # who calls is who calls
         )
         self._http = uvicorn.Server(settings)
 
@@ -45,7 +71,7 @@ class DoorServer:
         """Serve until `stop`; meanwhile the file is there."""
         self._http.capture_signals = nullcontext  # type: ignore  # our own handlers are enough
         places.write_json(self._file, {"url": self.url, "port": self.port, "pid": os.getpid()})
-        log.info("sensors come in at %s/hw-api/input/", self.url)
+        log.info("%s: serving at %s", self._program, self.url)
         try:
             await self._http.serve(sockets=[self._socket])
         finally:
@@ -57,19 +83,19 @@ class DoorServer:
         self._http.should_exit = True
 
 
-def _bound(host: str, port: int | None) -> socket.socket:
+def _bound(program: str, host: str, port: int | None, usual_port: int) -> socket.socket:
     """A listening socket on the port; without one, on the usual port or the next free one."""
-    first, n = (USUAL_PORT, _PORTS_TRIED) if port is None else (port, 1)
+    first, n = (usual_port, _PORTS_TRIED) if port is None else (port, 1)
     for candidate in range(first, first + n):
         try:
             return _listening(host, candidate)
         except OSError as error:
             if n == 1 or error.errno != errno.EADDRINUSE:
                 raise DeviceError(
-                    f"[sensor] {host} port {candidate}: {error.strerror}; free it, choose another, "
-                    "or leave `port` out"
+                    f"[{program}] {host} port {candidate}: {error.strerror}; free it, choose "
+                    "another, or leave `port` out"
                 ) from error
-    raise DeviceError(f"[sensor] ports {first} to {first + n - 1}: all taken, one must be free")
+    raise DeviceError(f"[{program}] ports {first} to {first + n - 1}: all taken, one must be free")
 
 
 def _listening(host: str, port: int) -> socket.socket:

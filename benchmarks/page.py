@@ -1,0 +1,135 @@
+"""What the live page costs: the loop with nobody looking, with 20 clients, and with a browser."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import psutil
+from websockets.asyncio.client import connect
+from websockets.typing import Origin
+
+from crepe.play import page_lines, prepare, running
+from crepe.scoreboard import latencies_ms
+from crepe.store import Store
+
+N_CLIENTS, N_DEAF = 20, 5
+ROUNDS, ROUND_S, SETTLE_S = 4, 15.0, 2.0
+WISH = {"shows_traces": True, "shows_raster": True, "channels": list(range(8))}
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""
+
+
+def run() -> dict[str, float]:
+    """Medians over rounds that take turns; figures of time move with the machine, so see ratios."""
+    kinds = ["nobody", "clients", *(["browser"] if CHROMIUM else [])]
+    p99: dict[str, list[float]] = {kind: [] for kind in kinds}
+    p50: dict[str, list[float]] = {kind: [] for kind in kinds}
+    cpu: dict[str, list[float]] = {kind: [] for kind in kinds}
+    mb: list[float] = []
+    with tempfile.TemporaryDirectory() as directory:
+        os.environ["CREPE_VAR"] = directory
+        experiment = prepare(None, rounds=1000)
+        with running(experiment) as store:
+            url = page_lines(experiment)[0].removeprefix("live page: ").rstrip("/")
+            pid = json.loads((Path(directory) / "run" / "dashboard.json").read_text())["pid"]
+            page = psutil.Process(pid)
+            time.sleep(3 * SETTLE_S)
+            for _ in range(ROUNDS):
+                for kind in kinds:
+                    with _looking(kind, url) as lookers:
+                        time.sleep(SETTLE_S)
+                        seen = [page, *lookers()]
+                        before_s = _cpu_s(seen)
+                        decided = _decided_ms(store)
+                        cpu[kind].append((_cpu_s(seen) - before_s) / ROUND_S * 100)
+                    p50[kind].append(float(np.percentile(decided, 50)))
+                    p99[kind].append(float(np.percentile(decided, 99)))
+                    if kind == "clients":
+                        mb.append(page.memory_info().rss / 1e6)
+    found: dict[str, float] = {}
+    for kind in kinds:
+        found[f"acquired to decided p50 ms, {kind}"] = float(np.median(p50[kind]))
+        found[f"acquired to decided p99 ms, {kind}"] = float(np.median(p99[kind]))
+        found[f"% of a core, page{' and browser' * (kind == 'browser')}, {kind}"] = float(
+            np.median(cpu[kind])
+        )
+    for kind in kinds[1:]:
+        found[f"p50, {kind} to nobody"] = float(np.median(p50[kind]) / np.median(p50["nobody"]))
+        found[f"p99, {kind} to nobody"] = float(np.median(p99[kind]) / np.median(p99["nobody"]))
+    found["memory of the page, last to first round with clients"] = mb[-1] / mb[0]
+    return found
+
+
+def _decided_ms(store: Store) -> list[float]:
+    """From a segment's arrival to its decision, over one round."""
+    cursors: dict[str, int] = {}
+    decided: list[float] = []
+    latencies_ms(store, "data", "result", cursors)
+    until_s = time.monotonic() + ROUND_S
+    while time.monotonic() < until_s:
+        time.sleep(0.5)
+        decided += latencies_ms(store, "data", "result", cursors)
+    return decided
+
+
+def _cpu_s(processes: list[psutil.Process]) -> float:
+    return sum(sum(process.cpu_times()[:2]) for process in processes if process.is_running())
+
+
+@contextmanager
+def _looking(kind: str, url: str) -> Iterator[Callable[[], list[psutil.Process]]]:
+    """Clients or a browser, in a process of their own."""
+    if kind == "nobody":
+        yield list
+        return
+    words = [sys.executable, "-m", "benchmarks.page", kind, url]
+    process = subprocess.Popen(words)
+    try:
+        yield lambda: [
+            child
+            for child in psutil.Process(process.pid).children(recursive=True)
+            if "chrom" in child.name()
+        ]
+    finally:
+        process.terminate()
+        process.wait()
+
+
+async def _clients(url: str) -> None:
+    """Twenty that look; five of them stop reading at once."""
+    await asyncio.gather(*(_client(url, is_deaf=i < N_DEAF) for i in range(N_CLIENTS)))
+
+
+async def _client(url: str, *, is_deaf: bool) -> None:
+    live = url.replace("http", "ws", 1) + "/live"
+    async with connect(live, origin=Origin(url), max_queue=1, ping_interval=None) as socket:
+        await socket.send(json.dumps(WISH))
+        if is_deaf:
+            await asyncio.Event().wait()
+        async for _ in socket:
+            pass
+
+
+def _browser(url: str) -> None:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.goto(url + "/#live")
+        page.wait_for_timeout(3_600_000)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "clients":
+        asyncio.run(_clients(sys.argv[2]))
+    else:
+        _browser(sys.argv[2])

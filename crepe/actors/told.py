@@ -1,0 +1,45 @@
+"""What people tell a running game: to pause, to start, under which condition, who plays."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from crepe.messages import Command
+from crepe.suggest import suggest
+
+CONTROL = "control"
+"""The stream on which it is said."""
+
+PLAYERS = ("script", "person", "sensor")
+
+
+@dataclass
+class Told:
+    """What was told last; numbers and words only, since it is part of a snapshot."""
+
+    is_paused: bool = False
+    condition: str = ""  # of the trials from now on; empty: none was chosen
+    player: str = ""  # empty: that of the experiment file
+
+    def hear(self, command: Command, conditions: Collection[str]) -> str:
+        """Take a command in; why it is refused, if so. A name that is no game's is not.
+
+        `conditions` are those that may be chosen; none where a plan decides.
+        """
+        match command.name:
+            case "pause":
+                self.is_paused = True
+            case "start":
+                self.is_paused = False
+            case "condition" | "player" if not conditions:
+                return f"the plan of the blocks decides, not {command.sender or 'anybody'}"
+            case "condition":
+                if command.value not in conditions:
+                    near = suggest(command.value, conditions)
+                    return f"{command.value!r} is no condition of this game{near}"
+                self.condition = command.value
+            case "player":
+                if command.value not in ("", *PLAYERS):
+                    near = suggest(command.value, PLAYERS)
+                    return f"{command.value!r} cannot be the player{near}"
+                self.player = command.value
+        return ""

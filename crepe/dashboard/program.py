@@ -1,0 +1,102 @@
+"""The program `dashboard`: the live page of the experiment that runs."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from crepe import config, places, session
+from crepe.dashboard.access import Access, links
+from crepe.dashboard.control import Control
+from crepe.dashboard.live import Live
+from crepe.dashboard.report_maker import ReportMaker
+from crepe.dashboard.routes import Page
+from crepe.dashboard.seat import Seat
+from crepe.dashboard.session_routes import session_routes
+from crepe.dashboard_settings import DASHBOARD, USUAL_PORT, DashboardTable
+from crepe.errors import StoreError
+from crepe.http_server import HttpServer
+from crepe.recordings import Library, experiment_tables
+from crepe.status import rows
+from crepe.store.contract import StreamStore
+from crepe.store.locate import find_url
+from crepe.store.redis_store import RedisStore
+
+log = logging.getLogger(__name__)
+
+_PATIENCE_S = 1.0
+_SEAT_S = 1.0
+
+
+class Dashboard:
+    """Serves the page, follows the session, and looks after the player's seat."""
+
+    def __init__(
+        self, experiment: config.Experiment, table: DashboardTable, token: str, var: Path
+    ) -> None:
+        run_directory = places.run_directory(var)
+        self._experiment = experiment
+        self._live = Live(self._store, self._session, rows_of, table.frames_per_s)
+        self._control = Control(run_directory, self._store)
+        self._reports = ReportMaker(var)
+        library = Library(var)
+        self._page = Page(
+            self._live,
+            self._control,
+            Seat(),
+            library,
+            can_stimulate=experiment.can_stimulate,
+            frames_per_s=table.frames_per_s,
+        )
+        app = self._page.app(session_routes(library, self._reports))
+        self.server = HttpServer(
+            Access(app, host=table.host, token=token),
+            DASHBOARD,
+            run_directory,
+            host=table.host,
+            port=table.port,
+            usual_port=USUAL_PORT,
+            has_websockets=True,
+        )
+        self.links = links(self.server.url, token)
+
+    async def run(self) -> None:
+        """Until `server.stop`; raises what ended the following of the session."""
+        tasks = [asyncio.create_task(self._live.run()), asyncio.create_task(self._keep_seat())]
+        for task in tasks:
+            task.add_done_callback(lambda _: self.server.stop())  # a page that stands still lies
+        try:
+            await self.server.run()
+        finally:
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+            self._reports.close()
+            self._control.close()
+            self._live.close()
+
+    async def _keep_seat(self) -> None:
+        while True:
+            with suppress(StoreError):  # it is told when Redis is back
+                await self._page.tell_who_plays()
+            await asyncio.sleep(_SEAT_S)
+
+    def _store(self) -> StreamStore:
+        return RedisStore(
+            find_url(_PATIENCE_S, is_ours=True),
+            culture=self._experiment.name,
+            writer=DASHBOARD,
+            patience_s=_PATIENCE_S,
+        )
+
+    def _session(self) -> tuple[str, Mapping[str, Any]]:
+        now = session.current()
+        return (now.id if now else ""), experiment_tables(self._experiment.text)
+
+
+def rows_of(store: StreamStore) -> list[dict[str, Any]]:
+    """How every program does, for `Live`."""
+    return [dict(row) for row in rows(store)]

@@ -1,0 +1,107 @@
+"""A recorded session, played again in the same page: anywhere in it, at any speed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from crepe.dashboard.frames import View, union
+from crepe.dashboard.picture import Picture
+from crepe.hw.crepe_recording import Recording
+from crepe.recordings import experiment_tables
+from crepe.store.recorded import RecordedStore
+
+SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+_PAGE = 4096
+_BEFORE_S = 30.0  # what a place in the middle is shown with
+
+
+class Replay:
+    """One reader's way through a recording. Raises DeviceError if it is none.
+
+    The time is what `advance` is told; nothing here waits. What is read is bounded by the speed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with Recording(path) as recording:
+            self._tables = experiment_tables(recording.experiment)
+            self.session = recording.session or path.stem
+        self._store = RecordedStore(path)
+        self._infos = {
+            name: info for name in self._store.streams() if (info := self._store.info(name))
+        }
+        self.view = View()
+        self.is_playing = True
+        self.speed = 1.0
+        self.rate_hz = max((i.sampling_rate_hz for i in self._infos.values()), default=1.0)
+        lasts = {name: self._store.last(name) for name in self._infos}
+        self.length = max((last.stop for last in lasts.values() if last), default=0)
+        self._at = 0.0
+        self._cursors: dict[str, int] = {}
+        self.picture = self._begun()
+
+    def _begun(self) -> Picture:
+        picture = Picture(self.session, self._tables)
+        picture.learn(self._infos)
+        self._cursors = dict.fromkeys(picture.followed, 0)
+        return picture
+
+    def ask(self, words: Mapping[str, Any]) -> None:
+        """What the browser wants: a view, a place, a speed. What makes no sense changes nothing."""
+        if words.get("speed") in SPEEDS:
+            self.speed = float(words["speed"])
+        if isinstance(words.get("is_playing"), bool):
+            self.is_playing = words["is_playing"]
+        seek_s = words.get("seek_s")
+        if isinstance(seek_s, int | float) and not isinstance(seek_s, bool):
+            self._seek(min(max(0.0, float(seek_s) * self.rate_hz), float(self.length)))
+        if "shows_traces" in words or "channels" in words:
+            self.view.ask(words)
+
+    def _seek(self, at: float) -> None:
+        self._at = at
+        self.picture = self._begun()
+        if self.picture.spikes_stream is not None:
+            since = int(at - _BEFORE_S * self.rate_hz)
+            self._cursors[self.picture.spikes_stream] = max(0, since)
+        self.advance(0.0)
+
+    def advance(self, seconds: float) -> None:
+        """So much time has passed since the last call."""
+        if self.is_playing:
+            self._at = min(self._at + seconds * self.speed * self.rate_hz, float(self.length))
+        until = int(self._at)
+        self.picture.watch(union([self.view], self.picture))
+        recent = max(0, until - 10 * round(self.rate_hz))
+        for stream, traces in self.picture.traces.items():
+            self._cursors[stream] = max(traces.stop, recent)
+        for stream, after in list(self._cursors.items()):
+            self._cursors[stream] = self._take(stream, after, until)
+        self.picture.now = until
+
+    def _take(self, stream: str, after: int, until: int) -> int:
+        """Read a stream up to where the time is; returns where it was read to."""
+        while True:
+            page = self._store.entries(stream, after, until, _PAGE)
+            for entry in page:
+                self.picture.take(stream, entry)
+                after = entry.stop
+            if len(page) < _PAGE:
+                return after
+
+    def frame(self) -> bytes:
+        """What the browser has not been sent yet."""
+        more = {
+            "replay": {
+                "at_s": round(self._at / self.rate_hz, 2),
+                "length_s": round(self.length / self.rate_hz, 2),
+                "speed": self.speed,
+                "speeds": SPEEDS,
+                "is_playing": self.is_playing,
+            },
+            "gaps": list(self.picture.gaps)[-10:],
+            "n_gaps": self.picture.n_gaps,
+        }
+        return self.view.frame(self.picture, more)
+
+    def close(self) -> None:
+        self._store.close()

@@ -1,0 +1,251 @@
+"""The page, its frames over a WebSocket, and what an operator may do; `Access` stands before it."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from crepe.dashboard.access import Role
+from crepe.dashboard.control import CONTROL, INPUT, SAYABLE, SENDER, Control
+from crepe.dashboard.frames import View
+from crepe.dashboard.live import Live
+from crepe.dashboard.replay import Replay
+from crepe.dashboard.seat import Seat
+from crepe.errors import ConfigError, CrepeError, StoreError
+from crepe.http_body import refused
+from crepe.recordings import Library
+
+_STATIC = Path(__file__).parent / "static"
+_MOST_REPLAYS = 4
+_LONGEST_NAME = 40
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Page:
+    """All routes of the page over one `Live` session."""
+
+    def __init__(
+        self,
+        live: Live,
+        control: Control,
+        seat: Seat,
+        library: Library,
+        *,
+        can_stimulate: bool,
+        frames_per_s: float,
+    ) -> None:
+        self._live = live
+        self._control = control
+        self._seat = seat
+        self._library = library
+        self._can_stimulate = can_stimulate
+        self._period_s = 1 / frames_per_s
+        self._n_replays = 0
+        self._said_player = ""  # what the game was told of who plays
+
+    def app(self, routes: Sequence[BaseRoute] = ()) -> Starlette:
+        """The ASGI application, with further routes."""
+        found = Starlette(
+            routes=[
+                Route("/", _page),
+                Route("/replay/{id}", _page),
+                Route("/uPlot.js", _of_uplot("uPlot.iife.js", "text/javascript")),
+                Route("/uPlot.css", _of_uplot("uPlot.min.css", "text/css")),
+                Mount("/static", StaticFiles(directory=_STATIC)),
+                WebSocketRoute("/live", self._frames),
+                WebSocketRoute("/replay/{id}/frames", self._replayed),
+                Route("/api/stop", self._stop, methods=["POST"]),
+                Route("/api/arm", self._posted(self._arm), methods=["POST"]),
+                Route("/api/say", self._posted(self._say), methods=["POST"]),
+                Route("/api/seat", self._posted(self._take_seat), methods=["POST"]),
+                Route("/api/gesture", self._posted(self._gesture), methods=["POST"]),
+                *routes,
+            ]
+        )
+        found.router.redirect_slashes = False
+        return found
+
+    # Frames
+
+    async def _frames(self, socket: WebSocket) -> None:
+        """What is new, as often as this browser can take it."""
+        await socket.accept()
+        view, client = View(), str(socket.query_params.get("client", ""))[:_LONGEST_NAME]
+        role: Role = socket.scope["role"]
+        self._live.views.add(view)
+        listening = asyncio.create_task(_listen(socket, view.ask))
+        try:
+            while not listening.done():
+                self._seat.seen(client, time.monotonic())
+                more = {**self._live.more(), **self._people(role)}
+                await socket.send_bytes(view.frame(self._live.picture, more))
+                await self._live.tick()
+        except (WebSocketDisconnect, OSError, RuntimeError):
+            pass  # the browser is gone
+        finally:
+            self._live.views.discard(view)
+            await _ended(listening)
+
+    def _people(self, role: Role) -> dict[str, Any]:
+        return {
+            "role": role,
+            "seat": self._seat.as_json(),
+            "control": self._control.state(can_stimulate=self._can_stimulate),
+        }
+
+    async def _replayed(self, socket: WebSocket) -> None:
+        summary = await asyncio.to_thread(self._library.find, socket.path_params["id"])
+        if summary is None or self._n_replays >= _MOST_REPLAYS:
+            await socket.close(1008)
+            return
+        self._n_replays += 1
+        replay = None
+        try:
+            replay = await asyncio.to_thread(Replay, summary.path)
+            await socket.accept()
+            await self._replay(socket, replay)
+        except CrepeError as error:
+            await socket.accept()
+            await socket.close(1011, str(error)[:100])
+        except (WebSocketDisconnect, OSError, RuntimeError):
+            pass  # the browser is gone
+        finally:
+            self._n_replays -= 1
+            if replay is not None:
+                replay.close()
+
+    async def _replay(self, socket: WebSocket, replay: Replay) -> None:
+        asked: list[dict[str, Any]] = []
+        listening = asyncio.create_task(_listen(socket, asked.append))
+        then_s = time.monotonic()
+        try:
+            while not listening.done():
+                now_s = time.monotonic()
+                words, asked[:] = list(asked), []
+                for said in words:
+                    await asyncio.to_thread(replay.ask, said)
+                await asyncio.to_thread(replay.advance, now_s - then_s)
+                then_s = now_s
+                await socket.send_bytes(replay.frame())
+                await asyncio.sleep(self._period_s)
+        finally:
+            await _ended(listening)
+
+    # What an operator does
+
+    async def _stop(self, request: Request) -> Response:
+        """Needs no body that makes sense, no Redis and no free thread."""
+        del request
+        loop = asyncio.get_running_loop()
+        done = await loop.run_in_executor(self._control.stopper, self._control.stop)
+        return JSONResponse(done)
+
+    def _posted(self, handler: Callable[[dict[str, Any]], Awaitable[Response]]) -> Handler:
+        async def answer(request: Request) -> Response:
+            try:
+                words = json.loads(await request.body())
+            except ValueError:
+                words = None
+            if not isinstance(words, dict):
+                return refused(400, "body: must be a JSON object")
+            try:
+                return await handler(words)
+            except ConfigError as error:
+                return refused(400, str(error))
+            except StoreError as error:
+                return refused(503, f"Redis cannot be reached: {error}")
+
+        return answer
+
+    async def _arm(self, words: dict[str, Any]) -> Response:
+        minutes = words.get("minutes", 60.0)
+        if isinstance(minutes, bool) or not isinstance(minutes, int | float):
+            return refused(400, f"minutes: {minutes!r}, must be a number")
+        said = await asyncio.to_thread(self._control.arm, float(minutes))
+        return JSONResponse({"said": said})
+
+    async def _say(self, words: dict[str, Any]) -> Response:
+        name, value = words.get("name"), words.get("value", "")
+        if name not in SAYABLE or not isinstance(value, str):
+            return refused(400, f"name: {name!r}, must be one of {', '.join(SAYABLE)}")
+        await asyncio.to_thread(self._control.say, name, value)
+        return JSONResponse({"said": f"{name} {value}".strip()})
+
+    async def _take_seat(self, words: dict[str, Any]) -> Response:
+        client, name = words.get("client"), words.get("name") or "somebody"
+        if not isinstance(client, str) or not client or not isinstance(name, str):
+            return refused(400, "client: must be a word made up by the browser")
+        now_s = time.monotonic()
+        if words.get("wants", True):
+            self._seat.ask(client[:_LONGEST_NAME], name[:_LONGEST_NAME], now_s)
+        else:
+            self._seat.leave(client[:_LONGEST_NAME], now_s)
+        await self.tell_who_plays()
+        return JSONResponse(self._seat.as_json())
+
+    async def tell_who_plays(self) -> None:
+        """Let the game know whether a person plays, if that has changed."""
+        self._seat.tick(time.monotonic())
+        player = "person" if self._seat.player else ""
+        if player != self._said_player:
+            await asyncio.to_thread(self._control.say, "player", player, CONTROL)
+            self._said_player = player
+
+    async def _gesture(self, words: dict[str, Any]) -> Response:
+        client, gesture = words.get("client"), words.get("gesture")
+        if not isinstance(client, str) or not isinstance(gesture, str):
+            return refused(400, "client and gesture: must be words")
+        player = self._seat.player
+        if player is None or not self._seat.may_play(client):
+            who = f"{player.name} plays" if player else "nobody has the seat"
+            return refused(409, f"{who}; take the seat first")
+        await asyncio.to_thread(
+            self._control.say, "gesture", gesture, INPUT, f"{SENDER} {player.name}"
+        )
+        self._seat.played(time.monotonic())
+        return JSONResponse({"said": gesture})
+
+
+async def _page(request: Request) -> Response:
+    del request
+    return FileResponse(_STATIC / "index.html", media_type="text/html")
+
+
+def _of_uplot(name: str, media_type: str) -> Handler:
+    """A file of uPlot's, out of the package that brings it."""
+    path = Path(str(resources.files("uplot.static").joinpath(name)))
+
+    async def answer(request: Request) -> Response:
+        del request
+        return FileResponse(path, media_type=media_type)
+
+    return answer
+
+
+async def _listen(socket: WebSocket, told: Callable[[dict[str, Any]], object]) -> None:
+    """Take in what a browser says, until it is gone."""
+    with suppress(WebSocketDisconnect, RuntimeError):
+        while True:
+            text = await socket.receive_text()
+            with suppress(ValueError):
+                words = json.loads(text)
+                if isinstance(words, dict):
+                    told(words)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

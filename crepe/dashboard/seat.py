@@ -1,0 +1,75 @@
+"""The player's seat: one plays, the others watch, and it is handed over politely."""
+
+from dataclasses import dataclass
+
+IDLE_S = 30.0
+"""After so long without a gesture the seat goes to who waits for it."""
+AWAY_S = 10.0
+"""Who was not seen for so long has left."""
+
+
+@dataclass
+class Person:
+    """Somebody at a browser."""
+
+    client: str  # made up by the browser
+    name: str
+    seen_s: float
+
+
+class Seat:
+    """Who plays, and who waits. Times are of one monotonic clock, given by the caller."""
+
+    def __init__(self) -> None:
+        self._people: list[Person] = []  # the first has the seat, the others wait in order
+        self._since_s = 0.0  # when the seat was taken, or the last gesture shown
+
+    @property
+    def player(self) -> Person | None:
+        """Who has the seat."""
+        return self._people[0] if self._people else None
+
+    def ask(self, client: str, name: str, now_s: float) -> None:
+        """Take the seat if it is free, else wait for it."""
+        if any(person.client == client for person in self._people):
+            return
+        self._people.append(Person(client, name, now_s))
+        if len(self._people) == 1:
+            self._since_s = now_s
+
+    def leave(self, client: str, now_s: float) -> None:
+        """Give the seat, or the place in the row, up."""
+        player = self.player
+        self._people = [person for person in self._people if person.client != client]
+        if self.player is not player:
+            self._since_s = now_s
+
+    def seen(self, client: str, now_s: float) -> None:
+        """The browser is there."""
+        for person in self._people:
+            if person.client == client:
+                person.seen_s = now_s
+
+    def may_play(self, client: str) -> bool:
+        """Whether this one has the seat."""
+        return self.player is not None and self.player.client == client
+
+    def played(self, now_s: float) -> None:
+        """Who has the seat has shown a gesture."""
+        self._since_s = now_s
+
+    def tick(self, now_s: float) -> None:
+        """Time goes on: who is away leaves, and who is idle makes way for who waits."""
+        for person in [p for p in self._people if now_s - p.seen_s > AWAY_S]:
+            self.leave(person.client, now_s)
+        if len(self._people) > 1 and now_s - self._since_s > IDLE_S:
+            self._people.append(self._people.pop(0))
+            self._since_s = now_s
+
+    def as_json(self) -> dict[str, object]:
+        """For browsers: who plays and who waits."""
+        return {
+            "player": self.player.client if self.player else "",
+            "name": self.player.name if self.player else "",
+            "waiting": [{"client": p.client, "name": p.name} for p in self._people[1:]],
+        }

@@ -1,0 +1,81 @@
+// The array from above: colour is the firing rate, a ring is a stimulus, a frame is a selection.
+
+import { began, byId, page, seconds } from "./state.js";
+import { css } from "./plots.js";
+
+// About as cividis (Nuñez et al. 2018) runs: from blue over grey to yellow.
+const COLOURS = [[0, 34, 78], [18, 53, 112], [64, 81, 109], [104, 106, 112], [145, 140, 120], [196, 176, 102], [254, 232, 56]];
+let most = 10;
+let cells = [];
+
+export function colour(part) {
+  const at = Math.min(0.9999, Math.max(0, part)) * (COLOURS.length - 1);
+  const [a, b] = [COLOURS[Math.floor(at)], COLOURS[Math.floor(at) + 1]];
+  return a.map((v, i) => Math.round(v + (b[i] - v) * (at % 1)));
+}
+
+function place(canvas) {
+  const { positions_um: at } = page.about;
+  const xs = [...new Set(at.map(([x]) => x))].sort((a, b) => a - b);
+  const ys = [...new Set(at.map(([, y]) => y))].sort((a, b) => a - b);
+  const size = canvas.width / Math.max(xs.length, ys.length);
+  cells = at.map(([x, y]) => ({ x: xs.indexOf(x) * size, y: ys.indexOf(y) * size, size }));
+  cells.key = `${page.about.session} ${at.length} ${canvas.width}`;
+}
+
+function stimulated() {
+  const found = new Set();
+  const now = seconds(page.now);
+  for (const one of page.story?.stimuli ?? []) {
+    const from = began(one);
+    if (from && now >= from && now <= from + one.lasts_s + 0.15) one.electrodes.forEach((label) => found.add(label));
+  }
+  return found;
+}
+
+export function drawArray(selected) {
+  const canvas = byId("array");
+  if (!page.about?.labels.length || !canvas.offsetParent || document.hidden) return;
+  const width = Math.round(canvas.clientWidth * devicePixelRatio);
+  if (canvas.width !== width) canvas.width = canvas.height = width;
+  if (cells.key !== `${page.about.session} ${page.about.labels.length} ${width}`) place(canvas);
+  const rates = page.rates ?? new Float32Array(cells.length);
+  let highest = 0;
+  for (const rate of rates) highest = Math.max(highest, rate);
+  most = Math.max(10, highest, 0.98 * most);
+  const ctx = canvas.getContext("2d");
+  ctx.clearRect(0, 0, width, width);
+  const pulsed = stimulated();
+  const chosen = new Set(selected);
+  const { labels, is_recording: records } = page.about;
+  cells.forEach(({ x, y, size }, c) => {
+    const room = size > 12 ? 0.06 * size : 0;
+    const rgb = colour(Math.log1p(rates[c]) / Math.log1p(most));
+    ctx.fillStyle = records[c] ? `rgb(${rgb})` : css("--line");
+    ctx.fillRect(x + room, y + room, size - 2 * room, size - 2 * room);
+    if (size > 24 * devicePixelRatio) {
+      ctx.fillStyle = !records[c] ? css("--dim") : rgb[0] + rgb[1] + rgb[2] > 340 ? "#111" : "#e8eef4";
+      ctx.font = `${Math.round(0.3 * size)}px system-ui, sans-serif`;
+      ctx.textAlign = "center";
+      ctx.textBaseline = "middle";
+      ctx.fillText(records[c] ? labels[c] : "ref", x + size / 2, y + size / 2);
+    }
+    const isPulsed = pulsed.has(labels[c]);
+    if (isPulsed || chosen.has(c)) {
+      ctx.strokeStyle = isPulsed ? css("--orange") : css("--blue");
+      ctx.lineWidth = Math.max(1.5, (isPulsed ? 0.12 : 0.06) * size);
+      const in_ = room + ctx.lineWidth / 2;
+      ctx.strokeRect(x + in_, y + in_, size - 2 * in_, size - 2 * in_);
+    }
+  });
+  byId("array-scale").textContent = `spikes/s in the last second: dark 0, light ${Math.round(most)}`;
+  const places = [...pulsed];
+  byId("array-hint").textContent = places.length ? `stimulated now: ${places.join(", ")}` : "click an electrode to see its trace, again to take it away";
+}
+
+export function channelAt(event) {
+  const box = event.target.getBoundingClientRect();
+  const scale = event.target.width / box.width;
+  const x = (event.clientX - box.left) * scale, y = (event.clientY - box.top) * scale;
+  return cells.findIndex((cell) => x >= cell.x && x < cell.x + cell.size && y >= cell.y && y < cell.y + cell.size);
+}

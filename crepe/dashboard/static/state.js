@@ -1,0 +1,86 @@
+// What the page knows, and the connection that it knows it from.
+
+import { unpack } from "./frame.js";
+
+const replayed = location.pathname.match(/^\/replay\/([^/]+)$/);
+
+export const page = {
+  replay: replayed ? decodeURIComponent(replayed[1]) : null,
+  client: sessionStorage.client || (sessionStorage.client = Math.random().toString(36).slice(2, 14)),
+  about: null, story: null, more: {}, now: 0, court: null, rates: null,
+  connected: false, heardAt: performance.now(), problem: "",
+  tab: "live",
+};
+
+const listeners = [];
+export const onFrame = (told) => listeners.push(told);
+
+let socket = null;
+let wish = {};
+
+export function ask(words) {
+  wish = { ...wish, ...words };
+  if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(wish));
+}
+
+export function say(words) {
+  if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(words));
+}
+
+export function connect(waitMs = 500) {
+  const path = page.replay ? `/replay/${encodeURIComponent(page.replay)}/frames` : `/live?client=${page.client}`;
+  socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`);
+  socket.binaryType = "arraybuffer";
+  socket.onopen = () => {
+    page.connected = true;
+    waitMs = 500;
+    socket.send(JSON.stringify(wish));
+  };
+  socket.onmessage = ({ data }) => {
+    const { head, arrays } = unpack(data);
+    page.heardAt = performance.now();
+    page.now = head.now;
+    if (head.about) page.about = head.about;
+    if (head.story) page.story = head.story;
+    if (head.more) page.more = head.more;
+    if (head.court) page.court = head.court;
+    if (arrays.rates_hz) page.rates = arrays.rates_hz.data;
+    for (const told of listeners) told(head, arrays);
+  };
+  socket.onclose = ({ reason }) => {
+    page.connected = false;
+    page.problem = reason;
+    setTimeout(() => connect(Math.min(2 * waitMs, 5000)), waitMs);
+  };
+}
+
+export async function post(path, words = {}) {
+  try {
+    const answer = await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-CREPE": "1" },
+      body: JSON.stringify(words),
+    });
+    const said = await answer.json();
+    return answer.ok ? said : { reason: said.reason || `status ${answer.status}` };
+  } catch (error) {
+    return { reason: `the page's server cannot be reached (${error.message})` };
+  }
+}
+
+export const seconds = (sample) => sample / page.about.rate_hz;
+// When a train of pulses began, in seconds of the session; 0 if it has not.
+export function began(one) {
+  const at = one.fired || (one.state === "intended" ? one.due : 0);
+  return at && at <= page.now ? seconds(at) : 0;
+}
+
+export const byId = (id) => document.getElementById(id);
+export const isOperator = () => page.more.role === "operator";
+
+export function element(tag, text = "", kind = "") {
+  const made = document.createElement(tag);
+  if (text !== "") made.textContent = text;
+  if (kind) made.className = kind;
+  return made;
+}

@@ -1,0 +1,153 @@
+"""What has happened in a session: trials, stimuli and what became of them, words from outside."""
+
+from collections import Counter, deque
+from typing import Any
+
+from crepe.messages import Command, Court, Delivered, GameState, Message, Stimulus
+
+TRIALS_KEPT = 50
+STIMULI_KEPT = 200
+SAID_KEPT = 30
+_MOVES = ("gesture", "frame")
+_OPEN_STATES = ("intended", "")  # the train is still to come, or under way
+
+
+class Story:
+    """The newest of each, and counts of all; every part can be sent to a browser as it is."""
+
+    def __init__(self) -> None:
+        self.version = 0  # grows with everything that is new
+        self.game: GameState | None = None
+        self.refused_gesture: GameState | None = None  # the last, while its trial has not begun
+        self.court: Court | None = None
+        self.trials: deque[dict[str, Any]] = deque(maxlen=TRIALS_KEPT)
+        self.by_condition: dict[str, Counter[str]] = {}
+        self.n_delivered = 0
+        self.n_refused = 0
+        self.refusals: deque[dict[str, Any]] = deque(maxlen=SAID_KEPT)
+        self.said: deque[dict[str, Any]] = deque(maxlen=SAID_KEPT)
+        self._stimuli: dict[int, dict[str, Any]] = {}  # by number
+
+    def take(self, message: Message) -> None:
+        """Take in a message of a sparse stream."""
+        match message:
+            case Court():
+                self.court = message  # alone it makes nothing new but itself
+                return
+            case GameState():
+                self._state(message)
+            case Stimulus():
+                self._asked(message)
+            case Delivered():
+                self._became(message)
+            case Command():
+                self._command(message)
+            case _:
+                return
+        self.version += 1
+
+    def _state(self, state: GameState) -> None:
+        if state.phase == "refused":
+            self.refused_gesture = state
+            return
+        if state.phase == "stimulation":
+            self.refused_gesture = None
+        self.game = state
+        if state.phase != "outcome":
+            return
+        outcome = state.outcome or "none"
+        self.by_condition.setdefault(state.condition, Counter())[outcome] += 1
+        self.trials.append(
+            {
+                "trial": state.trial,
+                "gesture": state.gesture,
+                "decoded": state.decoded,
+                "answer": state.answer,
+                "outcome": outcome,
+                "condition": state.condition,
+                "rally": state.score.get("rally"),
+                "phases": dict(state.phases),
+                "at": state.stop,
+            }
+        )
+
+    def _asked(self, stimulus: Stimulus) -> None:
+        self._stimuli[stimulus.number] = {
+            "number": stimulus.number,
+            "due": stimulus.due,
+            "lasts_s": stimulus.n_pulses / stimulus.rate_hz,
+            "rate_hz": stimulus.rate_hz,
+            "n_pulses": stimulus.n_pulses,
+            "electrodes": list(stimulus.electrodes),
+            "meaning": stimulus.meaning,
+            "state": "",
+            "reason": "",
+            "fired": 0,
+        }
+        while len(self._stimuli) > STIMULI_KEPT:
+            del self._stimuli[next(iter(self._stimuli))]
+
+    def _became(self, delivered: Delivered) -> None:
+        if (found := self._stimuli.get(delivered.number)) is not None:
+            found |= {"state": delivered.state, "reason": delivered.reason}
+            found["fired"] = delivered.fired
+        if delivered.state == "delivered":
+            self.n_delivered += 1
+        elif delivered.state not in _OPEN_STATES:
+            self.n_refused += 1
+            self.refusals.append(
+                {
+                    "number": delivered.number,
+                    "state": delivered.state,
+                    "reason": delivered.reason,
+                    "at": delivered.stop,
+                }
+            )
+
+    def _command(self, command: Command) -> None:
+        if command.name in _MOVES:
+            return  # the game's states tell of these
+        self.said.append(
+            {
+                "name": command.name,
+                "value": command.value,
+                "sender": command.sender,
+                "at": command.stop,
+            }
+        )
+
+    def stimuli(self, since: int, until: int) -> list[dict[str, Any]]:
+        """Trains that were asked for with a due time in [since, until)."""
+        return [one for one in self._stimuli.values() if since <= one["due"] < until]
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it that changes with `version`."""
+        game, refused = self.game, self.refused_gesture
+        return {
+            "game": None
+            if game is None
+            else {
+                "trial": game.trial,
+                "phase": game.phase,
+                "gesture": game.gesture,
+                "decoded": game.decoded,
+                "answer": game.answer,
+                "outcome": game.outcome,
+                "score": dict(game.score),
+                "phases": dict(game.phases),
+                "shown_by": game.shown_by,
+                "condition": game.condition,
+                "block": game.block,
+                "at": game.stop,
+            },
+            "refused_gesture": None
+            if refused is None
+            else {"reason": refused.outcome, "shown_by": refused.shown_by, "at": refused.stop},
+            "trials": list(self.trials),
+            "by_condition": {name: dict(found) for name, found in self.by_condition.items()},
+            "n_delivered": self.n_delivered,
+            "n_refused": self.n_refused,
+            "refusals": list(self.refusals),
+            "said": list(self.said),
+            "stimuli": list(self._stimuli.values())[-20:],
+        }

@@ -1,0 +1,256 @@
+"""What people tell a game: understood, refused with a reason, and kept over a restart."""
+
+from dataclasses import asdict
+
+import pytest
+
+from crepe.actors.actor import Start
+from crepe.actors.game import Phase, RockPaperScissors
+from crepe.actors.pong import Pong
+from crepe.actors.told import CONTROL, Told
+from crepe.messages import Command, Decision, GameState, Stimulus, StreamInfo
+
+RATE_HZ = 1000
+GESTURES = {"rock": 20.0, "paper": 40.0}
+
+
+def said(name, value="", sender="page"):
+    return Command(0, 1, name, value, sender)
+
+
+class Playing:
+    """A game, stepped decision by decision, and what it said."""
+
+    def __init__(self, snapshot=None, at=0, **settings):
+        chosen = {
+            "electrodes": ("21",),
+            "rates_hz": GESTURES,
+            "phases": ((-10.0, 200.0), (10.0, 200.0)),
+            "rest_s": 0.1,
+            "stimulation_s": 0.1,
+            "response_s": 0.1,
+            "delay_s": 0.05,
+            "n_trials": 100,
+        }
+        self.game = RockPaperScissors(**{**chosen, **settings})
+        self.game.open(
+            Start(
+                inputs={"result": StreamInfo(sampling_rate_hz=RATE_HZ)},
+                snapshot=snapshot,
+                position=at,
+            )
+        )
+        self.at = at
+        self.said = []
+
+    def go_on(self, seconds):
+        for _ in range(round(seconds * 100)):
+            self.at += 10
+            decision = Decision(self.at - 10, self.at, "rock")
+            self.said += list(self.game.take("result", decision))
+        return self
+
+    def tell(self, name, value="", stream=CONTROL, sender="page"):
+        command = Command(self.at, self.at + 1, name, value, sender)
+        self.said += list(self.game.take(stream, command))
+        return self
+
+    @property
+    def phases(self):
+        return [m.phase for m in self.said if isinstance(m, GameState)]
+
+    @property
+    def stimuli(self):
+        return [m for m in self.said if isinstance(m, Stimulus)]
+
+    @property
+    def newest(self):
+        return [m for m in self.said if isinstance(m, GameState)][-1]
+
+
+def test_a_pause_in_a_rest_begins_at_once_and_no_trial_follows():
+    game = Playing().go_on(0.05).tell("pause").go_on(2)
+    assert game.phases == ["rest", "paused"]
+    assert game.stimuli == []
+
+
+def test_a_pause_lets_the_trial_that_is_under_way_go_to_its_end():
+    game = Playing().go_on(0.15).tell("pause").go_on(2)
+    assert game.phases == ["rest", "stimulation", "response", "outcome", "rest", "paused"]
+    assert len(game.stimuli) == 1
+
+
+def test_start_ends_a_pause_with_a_whole_rest():
+    game = Playing().go_on(0.05).tell("pause").go_on(2).tell("start").go_on(0.08)
+    assert game.phases == ["rest", "paused", "rest"]
+    game.go_on(0.1)
+    assert game.phases[-1] == "stimulation"
+    assert game.newest.trial == 1
+
+
+def test_start_takes_back_a_pause_that_has_not_begun():
+    game = Playing().go_on(0.15).tell("pause").tell("start").go_on(0.6)
+    assert "paused" not in game.phases
+    assert len(game.stimuli) >= 2
+
+
+def test_a_game_that_waits_for_start_begins_paused():
+    game = Playing(waits_for_start=True).go_on(3)
+    assert game.phases == ["rest", "paused"]
+    assert game.tell("start").go_on(0.3).stimuli
+
+
+def test_a_pause_while_a_person_is_waited_for_refuses_gestures_until_the_start():
+    game = Playing(player="person").go_on(0.2)
+    assert game.phases[-1] == "waiting"
+    game.tell("pause").go_on(0.1).tell("gesture", "rock", stream="input").go_on(0.5)
+    assert game.phases[-1] == "paused"
+    assert game.stimuli == []
+
+
+def test_a_chosen_condition_holds_from_the_next_trial_on():
+    game = Playing().go_on(0.15).tell("condition", "sham").go_on(1.2)
+    outcomes = [m.condition for m in game.said if isinstance(m, GameState) and m.phase == "outcome"]
+    assert outcomes[0] == ""
+    assert set(outcomes[1:]) == {"sham"}
+    assert len(game.stimuli) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [("condition", "shma", "no condition.*sham"), ("player", "persn", "cannot be.*person")],
+)
+def test_what_is_not_known_is_refused_with_what_is(name, value, reason):
+    game = Playing().go_on(0.05).tell(name, value)
+    assert game.phases[-1] == "refused"
+    assert Told().hear(said(name, value), ("stimulation", "sham")) == game.newest.outcome
+    with pytest.raises(AssertionError, match=reason):
+        raise AssertionError(game.newest.outcome)
+
+
+def test_where_a_plan_decides_nobody_chooses():
+    told = Told()
+    assert "plan" in told.hear(said("condition", "sham"), ())
+    assert "plan" in told.hear(said("player", "person"), ())
+    assert told == Told()
+    assert told.hear(said("pause"), ()) == ""
+    assert told.is_paused
+
+
+def test_a_person_takes_the_place_of_the_script_and_gives_it_back():
+    game = Playing().go_on(0.05).tell("player", "person").go_on(1)
+    assert game.phases == ["rest", "waiting"]
+    game.tell("gesture", "paper", stream="input").go_on(0.02)
+    assert game.newest.phase == "stimulation"
+    assert game.newest.gesture == "paper"
+    assert game.newest.shown_by == "page"
+    game.go_on(0.5)
+    assert game.phases[-1] == "waiting"
+    game.tell("player").go_on(0.02)
+    assert game.newest.phase == "stimulation"
+    assert game.newest.shown_by == "script"
+
+
+def test_what_a_sensor_showed_in_the_rest_does_not_count_once_a_person_plays():
+    game = Playing(player="sensor").go_on(0.05)
+    game.tell("gesture", "rock", stream="input", sender="sensor 1").tell("player", "person")
+    assert game.go_on(0.5).phases == ["rest", "waiting"]
+
+
+def test_what_was_told_survives_a_restart():
+    game = Playing().go_on(0.15).tell("pause").tell("condition", "sham").tell("player", "person")
+    after = Playing(snapshot=game.game.snapshot(), at=game.at).go_on(1)
+    assert after.phases == ["response", "outcome", "rest", "paused"]
+    after.tell("start").go_on(0.3)
+    assert after.phases[-1] == "waiting"
+    after.tell("gesture", "rock", stream="input").go_on(0.3)
+    assert after.newest.condition == "sham"
+    assert after.stimuli == []
+
+
+def test_what_is_no_word_for_a_game_changes_nothing():
+    told = Told()
+    assert told.hear(said("note", "medium changed"), ("sham",)) == ""
+    assert asdict(told) == asdict(Told())
+
+
+def test_paused_is_a_phase_that_only_a_rest_follows():
+    from crepe.actors.game import NEXT
+
+    assert NEXT[Phase.PAUSED] == {Phase.REST}
+
+
+# Pong
+
+
+def pong(snapshot=None, **more):
+    game = Pong(
+        **{
+            "session_s": 60.0,
+            "sites": ("17", "26"),
+            "phases": ((-7.5, 200.0), (7.5, 200.0)),
+            "miss_phases": ((-15.0, 200.0), (15.0, 200.0)),
+            "miss_s": 0.5,
+            "silence_s": 0.5,
+            **more,
+        }
+    )
+    info = StreamInfo(message="Decision", sampling_rate_hz=RATE_HZ)
+    game.open(Start(inputs={"result": info}, snapshot=snapshot))
+    return game
+
+
+def rallies(game, start, stop):
+    found = []
+    for at in range(start, stop, 10):
+        found += game.take("result", Decision(at, at + 10, None))
+    return found
+
+
+def phases_of(messages):
+    return [m.phase for m in messages if isinstance(m, GameState)]
+
+
+def test_pong_pauses_after_the_rally_and_asks_for_no_stimulus_meanwhile():
+    game = pong()
+    rallies(game, 0, 300)
+    assert list(game.take(CONTROL, said("pause"))) == []
+    phases = phases_of(rallies(game, 300, 8000))
+    assert phases[-1] == "paused"
+    assert phases.count("outcome") == 1
+    assert not [m for m in rallies(game, 8000, 12_000) if isinstance(m, Stimulus)]
+    list(game.take(CONTROL, said("start")))
+    assert "play" in phases_of(rallies(game, 12_000, 12_500))
+
+
+def test_pong_that_waits_for_start_serves_nothing_before():
+    game = pong(waits_for_start=True)
+    assert phases_of(rallies(game, 0, 5000)) == ["rest", "paused"]
+
+
+def test_the_time_of_a_paused_pong_goes_on():
+    game = pong(waits_for_start=True, session_s=2.0)
+    assert phases_of(rallies(game, 0, 4000))[-1] == "over"
+
+
+def test_a_condition_of_pong_holds_from_the_next_serve_on_and_over_a_restart():
+    game = pong()
+    rallies(game, 0, 300)
+    list(game.take(CONTROL, said("condition", "silent")))
+    found = [m for m in rallies(game, 300, 9000) if isinstance(m, GameState)]
+    served = [m.condition for m in found if m.phase == "play"]
+    assert found[0].condition == ""
+    assert served
+    assert set(served) == {"silent"}
+    again = pong(snapshot=game.snapshot())
+    assert again.snapshot() == game.snapshot()
+    (refused,) = game.take(CONTROL, said("condition", "open_loop"))
+    assert refused.phase == "refused"
+
+
+def test_a_person_who_takes_over_pong_serves():
+    game = pong()
+    rallies(game, 0, 300)
+    list(game.take(CONTROL, said("player", "person")))
+    assert phases_of(rallies(game, 300, 9000))[-1] == "waiting"
+    assert phases_of(game.take("input", said("gesture", "serve"))) == ["play"]

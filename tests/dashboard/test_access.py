@@ -1,0 +1,196 @@
+"""Who comes in at the page; each test but the first few tries to get around it."""
+
+import pytest
+from starlette.responses import JSONResponse
+
+from crepe.dashboard.access import Access, Role, links, spectator_key
+
+TOKEN = "a-token-of-twenty-ch"
+ORIGIN = ("origin", "http://127.0.0.1:8080")
+OURS = (ORIGIN, ("x-crepe", "1"), ("content-type", "application/json"))
+
+
+async def told(scope, receive, send):
+    """Says who came in, and with how much."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+        return
+    body = (await receive()).get("body", b"") if scope["method"] == "POST" else b""
+    await JSONResponse({"role": scope["role"], "n": len(body)})(scope, receive, send)
+
+
+def page(token="", host="127.0.0.1"):
+    return Access(told, host=host, token=token)
+
+
+def cookie_of(answer):
+    return ("cookie", answer.headers["set-cookie"].partition(";")[0])
+
+
+def enter(ask, app, token):
+    return cookie_of(ask(app, query=f"token={token}"))
+
+
+def test_on_this_machine_whoever_comes_is_an_operator(ask):
+    assert b"operator" in ask(page()).body
+    assert ask(page(), "POST", "/api/stop", OURS, (b"{}",)).status == 200
+
+
+def test_the_link_with_the_token_sets_a_cookie_and_leaves_the_address_bar(ask):
+    app = page(TOKEN)
+    answer = ask(app, path="/replay/x", query=f"token={TOKEN}")
+    assert answer.status == 303
+    assert answer.headers["location"] == "/replay/x"
+    said = answer.headers["set-cookie"]
+    assert TOKEN not in said
+    assert "HttpOnly" in said
+    assert "samesite=strict" in said.lower()
+    assert b"operator" in ask(app, headers=[cookie_of(answer)]).body
+
+
+def test_the_read_only_link_looks_and_does_nothing(ask):
+    app = page(TOKEN)
+    cookie = enter(ask, app, spectator_key(TOKEN))
+    assert b"spectator" in ask(app, headers=[cookie]).body
+    assert ask(app, "POST", "/api/arm", (cookie, *OURS), (b"{}",)).status == 403
+    assert ask(app, headers=[cookie, ORIGIN], kind="websocket").status == 101
+
+
+def test_the_read_only_link_of_a_page_without_token_holds_in_that_browser(ask):
+    app = page()
+    cookie = enter(ask, app, "spectator")
+    assert ask(app, "POST", "/api/stop", (cookie, *OURS), (b"{}",)).status == 403
+
+
+def test_the_links_are_those_that_let_in(ask):
+    app = page(TOKEN)
+    for link, role in zip(links("", TOKEN), (Role.OPERATOR, Role.SPECTATOR), strict=True):
+        cookie = enter(ask, app, link.partition("token=")[2])
+        assert role.encode() in ask(app, headers=[cookie]).body
+    assert TOKEN not in links("", TOKEN).spectator
+    assert links("u", "") == ("u/", "u/?token=spectator")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
+def test_without_a_cookie_nobody_comes_in(ask, method):
+    assert ask(page(TOKEN), method, "/api/sessions", OURS, (b"{}",)).status == 401
+
+
+@pytest.mark.parametrize(
+    "token", ["", "x", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "spectator", "operator"]
+)
+def test_a_wrong_token_lets_nobody_in(ask, token):
+    answer = ask(page(TOKEN), query=f"token={token}")
+    assert answer.status == 401
+    assert "set-cookie" not in answer.headers
+
+
+def test_many_wrong_tokens_are_too_many_even_if_the_right_one_follows(ask):
+    app = page(TOKEN)
+    for _ in range(20):
+        assert ask(app, query="token=guess").status == 401
+    assert ask(app, query=f"token={TOKEN}").status == 429
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["operator", "operator.", "operator.0000", "", '"', "spectator.x", "a;b", "operator.\xff"],
+)
+def test_a_cookie_that_was_made_up_is_none(ask, value):
+    cookie = ("cookie", f"crepe_dashboard_8080={value}")
+    assert ask(page(TOKEN), headers=[cookie]).status == 401
+
+
+def test_a_cookie_of_another_process_is_none(ask):
+    cookie = enter(ask, page(TOKEN), TOKEN)
+    assert ask(page(TOKEN), headers=[cookie]).status == 401
+
+
+def test_a_spectators_cookie_does_not_become_an_operators(ask):
+    app = page(TOKEN)
+    name, value = enter(ask, app, spectator_key(TOKEN))
+    forged = (name, value.replace("spectator.", "operator."))
+    assert ask(app, headers=[forged]).status == 401
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        None,
+        "null",
+        "http://evil.example",
+        "http://127.0.0.1:8081",
+        "http://127.0.0.1",
+        "http://127.0.0.1:8080.evil.example",
+        "http://evil@127.0.0.1:8080x",
+        "file://127.0.0.1:8080",
+        "",
+    ],
+)
+def test_what_another_site_sends_is_refused(ask, origin):
+    headers = [("x-crepe", "1"), ("content-type", "application/json")]
+    headers += [("origin", origin)] if origin is not None else []
+    assert ask(page(), "POST", "/api/stop", headers, (b"{}",)).status == 403
+    assert ask(page(), headers=headers, kind="websocket").status == 403
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_what_a_form_can_send_is_refused(ask, kind):
+    headers = [ORIGIN, ("content-type", kind)]
+    assert ask(page(), "POST", "/api/stop", headers, (b"{}",)).status == 403
+    assert ask(page(), "POST", "/api/stop", [*headers, ("x-crepe", "1")], (b"{}",)).status == 403
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:8080",
+        "127.0.0.1",
+        "127.0.0.1:80",
+        "",
+        ":8080",
+        "10.0.0.1:8080",
+    ],
+)
+def test_a_name_that_was_made_to_point_here_is_refused(ask, host):
+    headers = [("host", host), ("origin", f"http://{host}")]
+    assert ask(page(), headers=headers).status == 421
+    assert ask(page(), headers=headers, kind="websocket").status == 403
+
+
+def test_a_page_on_all_addresses_answers_to_any_address_but_not_to_any_name(ask):
+    app = page(TOKEN, host="0.0.0.0")
+    assert ask(app, headers=[("host", "192.168.1.7:8080")]).status == 401
+    assert ask(app, headers=[("host", "[fd00::7]:8080")]).status == 401
+    assert ask(app, headers=[("host", "evil.example:8080")]).status == 421
+
+
+def test_names_in_capitals_and_a_tls_proxy_are_let_in(ask):
+    headers = [("host", "LOCALHOST:8080"), ("origin", "https://localhost:8080")]
+    assert ask(page(), headers=headers, kind="websocket").status == 101
+
+
+def test_a_body_that_is_too_large_is_refused_whatever_it_says_of_itself(ask):
+    bodies = [b"x" * 10_000] * 2
+    headers = (*OURS, ("content-length", "5"))
+    assert ask(page(), "POST", "/api/say", headers, bodies).status == 413
+
+
+def test_a_websocket_needs_the_cookie_and_takes_no_token(ask):
+    app = page(TOKEN)
+    assert ask(app, headers=[ORIGIN], kind="websocket").status == 403
+    assert ask(app, headers=[ORIGIN], kind="websocket", query=f"token={TOKEN}").status == 403
+
+
+@pytest.mark.parametrize("path", ["//evil.example", "/\\evil.example", "///x"])
+def test_the_link_leads_to_no_other_site(ask, path):
+    answer = ask(page(TOKEN), path=path, query=f"token={TOKEN}")
+    assert answer.headers["location"][:2] not in ("//", "/\\")
+
+
+def test_every_answer_says_what_the_browser_may_load(ask):
+    for answer in (ask(page()), ask(page(TOKEN)), ask(page(), headers=[("host", "x:1")])):
+        assert "default-src 'self'" in answer.headers["content-security-policy"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"

@@ -1,0 +1,355 @@
+"""What a browser is sent: counts, traces and the story, each part once, bounded by the screen."""
+
+import json
+
+import numpy as np
+import pytest
+
+from crepe.dashboard.counts import Counts
+from crepe.dashboard.frames import View, pack
+from crepe.dashboard.latency import EDGES_MS, Latency
+from crepe.dashboard.picture import Picture
+from crepe.dashboard.seat import AWAY_S, IDLE_S, Seat
+from crepe.dashboard.traces import Traces
+from crepe.electrodes import grid_labels
+from crepe.messages import (
+    Command,
+    Delivered,
+    GameState,
+    Segment,
+    Spikes,
+    Stimulus,
+    StreamInfo,
+)
+from crepe.store import codec
+from crepe.store.contract import Entry
+
+RATE_HZ = 10_000
+
+
+def info(message, n_channels=60, **more):
+    return StreamInfo(message, RATE_HZ, labels=grid_labels(n_channels), **more)
+
+
+def spikes(start, stop, channel=(), sample=()):
+    return Spikes(
+        start,
+        stop,
+        np.array(channel, np.int32),
+        np.array(sample, np.int64),
+        np.zeros(len(channel), np.float32),
+    )
+
+
+def unpacked(frame):
+    """As the browser does it."""
+    length = int.from_bytes(frame[:4], "little")
+    head = json.loads(frame[4 : 4 + length])
+    at, arrays = 4 + length, {}
+    for about in head["arrays"]:
+        kind, n = np.dtype(about["dtype"]), int(np.prod(about["shape"]))
+        assert at % 8 == 0
+        arrays[about["name"]] = np.frombuffer(frame, kind, n, at).reshape(about["shape"])
+        at += -(-n * kind.itemsize // 8) * 8
+    assert at == len(frame)
+    return head, arrays
+
+
+class Fed:
+    """A picture that is fed message by message."""
+
+    def __init__(self, n_channels=60, experiment=None):
+        self.picture = Picture("s", experiment)
+        self.picture.learn(
+            {
+                "data": info("Segment", n_channels, scale_uv=(0.5,)),
+                "data:spikes": info("Spikes", n_channels),
+                "data:truth": info("Spikes", n_channels),
+                "result:game": info("GameState", n_channels),
+                "result:stimuli": info("Stimulus", n_channels),
+                "result:delivered": info("Delivered", n_channels),
+                "result:control": info("Command", n_channels),
+            }
+        )
+
+    def take(self, stream, *messages):
+        start, stop = messages[0].start, messages[-1].stop
+        payload = codec.pack(messages, start, stop)
+        self.picture.take(stream, Entry(start, stop, payload))
+
+
+# Counts
+
+
+def test_spikes_are_counted_by_channel_and_bin():
+    counts = Counts(info("Spikes"))
+    counts.take(spikes(0, 1000, [3, 3, 5], [10, 150, 450]))
+    found = counts.raster(0, 5)
+    assert found.shape == (60, 5)
+    assert found[3].tolist() == [2, 0, 0, 0, 0]
+    assert found[5].tolist() == [0, 0, 1, 0, 0]
+    assert found.sum() == 3
+
+
+def test_what_is_older_than_a_minute_is_forgotten():
+    counts = Counts(info("Spikes"))
+    counts.take(spikes(0, 100, [1], [50]))
+    counts.reach(100 + 60 * RATE_HZ)
+    assert counts.raster(3000, 6000).sum() == 0
+    counts.take(spikes(600_100, 600_200, [2], [600_150]))
+    assert counts.raster(3000, 3001)[2, 0] == 1
+
+
+def test_many_spikes_in_a_bin_stay_many():
+    counts = Counts(info("Spikes"))
+    for start in range(0, 200, 20):
+        counts.take(spikes(start, start + 20, [0] * 60, [start] * 60))
+    assert counts.raster(0, 1)[0, 0] == 255
+
+
+@pytest.mark.parametrize("n_channels", [1024, 4096])
+def test_a_raster_has_no_more_rows_than_a_screen_and_loses_no_spike(n_channels):
+    counts = Counts(info("Spikes", n_channels))
+    channel = np.arange(n_channels)
+    counts.take(spikes(0, 200, channel, np.zeros(n_channels)))
+    assert counts.raster(0, 1).shape == (128, 1)
+    assert counts.raster(0, 1).sum() == n_channels
+
+
+def test_rates_are_per_second_and_channel():
+    counts = Counts(info("Spikes"))
+    counts.take(spikes(0, RATE_HZ, [7] * 12, np.arange(12) * 800))
+    assert counts.rates_hz()[7] == 12
+    assert counts.population(0, 50).mean() == pytest.approx(12 / 60)
+
+
+# Traces
+
+
+def test_a_trace_is_the_minimum_and_maximum_of_each_millisecond():
+    traces = Traces(info("Segment", 2, scale_uv=(0.5, 2.0)))
+    samples = np.arange(2 * 100, dtype=np.int32).reshape(2, 100)
+    for start in range(0, 100, 25):  # cut where no bin ends
+        traces.take(Segment(start, start + 25, samples[:, start : start + 25]))
+    low, high = traces.window(np.array([0, 1]), 0, 10, 1)
+    np.testing.assert_array_equal(low[0], 0.5 * np.arange(0, 100, 10))
+    np.testing.assert_array_equal(high[1], 2.0 * (np.arange(109, 209, 10)))
+    low, high = traces.window(np.array([1]), 0, 2, 5)
+    assert low.tolist() == [[200.0, 300.0]]
+
+
+def test_what_is_missing_is_nan_and_what_is_older_than_the_window_forgotten():
+    traces = Traces(info("Segment", 1))
+    ones = np.ones((1, 100), np.int32)
+    traces.take(Segment(0, 100, ones))
+    traces.take(Segment(300, 400, ones))
+    low, _ = traces.window(np.array([0]), 0, 40, 1)
+    assert np.isnan(low[0, 10:30]).all()
+    assert (low[0, 30:] == 1).all()
+    traces.take(Segment(100_000, 100_100, ones))
+    low, _ = traces.window(np.array([0]), 10, 10_000, 1)
+    assert np.isnan(low[0, 30:]).all()
+    assert (low[0, 20:30] == 1).all()  # 10 s ago
+
+
+def test_of_a_large_array_only_what_is_looked_at_is_kept():
+    traces = Traces(info("Segment", 1024))
+    traces.keep((5, 900))
+    traces.take(Segment(0, 100, np.arange(1024, dtype=np.int32)[:, None].repeat(100, 1)))
+    low, _ = traces.window(np.array([900, 7, 5]), 0, 1, 1)
+    assert low[0] == 900
+    assert np.isnan(low[1])
+    assert low[2] == 5
+    traces.keep((5, 7))
+    assert traces.window(np.array([5]), 0, 1, 1)[0] == 5  # it has not forgotten
+
+
+def test_the_noise_level_is_that_of_the_last_whole_second():
+    rng = np.random.default_rng(4)
+    samples = rng.normal(0, 10, (2, 2 * RATE_HZ)).astype(np.float32)
+    traces = Traces(info("Segment", 2))
+    for start in range(0, 2 * RATE_HZ, 300):
+        part = samples[:, start : start + 300]
+        traces.take(Segment(start, start + part.shape[1], part))
+    wanted = np.median(np.abs(samples[:, RATE_HZ:]), axis=1) / 0.6745
+    assert traces.noise_uv[0] == pytest.approx(wanted[0], rel=1e-5)
+    assert traces.noise_uv[1] == pytest.approx(wanted[1], rel=1e-5)
+
+
+# The picture, the story and the frames
+
+
+def test_the_truth_about_a_simulated_culture_is_not_looked_at():
+    assert "data:truth" not in Fed().picture.infos
+    assert Fed().picture.spikes_stream == "data:spikes"
+
+
+def test_a_gap_in_the_spikes_is_told():
+    fed = Fed()
+    for start, stop in ((0, 100), (100, 200), (500, 600)):
+        fed.take("data:spikes", spikes(start, stop))
+    assert list(fed.picture.gaps) == [(200, 500)]
+    assert fed.picture.n_gaps == 1
+
+
+def test_a_train_is_told_from_asking_to_its_end_and_a_refusal_with_its_reason():
+    fed = Fed()
+    train = (("48",), ((-10.0, 200.0), (10.0, 200.0)), 20.0, 20)
+    fed.take("result:stimuli", Stimulus(0, 100, 1, 600, *train, "rock"))
+    fed.take("result:delivered", Delivered(100, 200, 1, "delivered", fired=600, age_ms=50.0))
+    fed.take("result:stimuli", Stimulus(200, 300, 2, 900, *train, "rock"))
+    fed.take("result:delivered", Delivered(300, 400, 2, "refused", "not armed"))
+    found = fed.picture.story.as_json()
+    assert [one["state"] for one in found["stimuli"]] == ["delivered", "refused"]
+    assert (found["n_delivered"], found["n_refused"]) == (1, 1)
+    assert found["refusals"][0]["reason"] == "not armed"
+    assert fed.picture.fired.as_json()["p50_ms"] == 50.0
+
+
+def test_trials_are_kept_by_condition_and_what_is_said_without_the_sensors_frames():
+    fed = Fed()
+    for trial, condition, outcome in ((1, "", "won"), (2, "sham", None)):
+        at = trial * 100
+        said = {"gesture": "rock", "outcome": outcome, "condition": condition}
+        fed.take("result:game", GameState(at, at + 10, trial, "outcome", **said))
+    fed.take("result:control", Command(5, 6, "note", "hello"), Command(6, 7, "frame", "none"))
+    found = fed.picture.story.as_json()
+    assert found["by_condition"] == {"": {"won": 1}, "sham": {"none": 1}}
+    assert [one["value"] for one in found["said"]] == ["hello"]
+
+
+def test_a_frame_is_unpacked_to_what_was_packed():
+    arrays = {"a": np.arange(5, dtype=np.uint8), "b": np.ones((2, 3), np.float32)}
+    head, found = unpacked(pack({"x": "é"}, arrays))
+    assert head["x"] == "é"
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array)
+
+
+def test_each_browser_is_sent_everything_once():
+    fed = Fed()
+    view = View()
+    view.ask({"shows_raster": True, "shows_traces": True, "channels": [0, 3], "stream": "data"})
+    fed.picture.watch({"data": (0, 3)})
+    fed.take("data:spikes", spikes(0, 1000, [3], [500]))
+    fed.take("data", Segment(0, 1000, np.ones((60, 1000), np.int32)))
+    head, arrays = unpacked(view.frame(fed.picture, {"age_s": 0}))
+    assert {"about", "story", "more", "traces", "raster"} <= set(head)
+    assert arrays["raster"].shape == (60, 5)
+    assert arrays["low"].shape == (2, 20)
+    assert head["spikes"] == {"place": [1], "sample": [500]}
+    head, arrays = unpacked(view.frame(fed.picture, {"age_s": 0}))
+    assert not {"about", "story", "more"} & set(head)
+    assert arrays["raster"].shape == (60, 0)
+    assert arrays["low"].shape == (2, 0)
+    assert head["spikes"]["sample"] == []
+
+
+@pytest.mark.parametrize("n_channels", [60, 1024, 4096])
+def test_a_frame_is_bounded_by_the_screen_whatever_the_array_and_the_pause(n_channels):
+    fed = Fed(n_channels)
+    view = View()
+    channels = list(range(n_channels))
+    view.ask({"shows_raster": True, "shows_traces": True, "channels": channels, "stream": "data"})
+    view.ask({"traces_s": 10, "raster_s": 60})
+    fed.picture.watch({"data": view.channels})
+    view.frame(fed.picture, {})
+    for start in range(0, 65 * RATE_HZ, RATE_HZ):
+        fed.take("data:spikes", spikes(start, start + RATE_HZ, [0], [start]))
+    fed.picture.traces["data"].stop = 65 * RATE_HZ
+    frame = view.frame(fed.picture, {})
+    head, arrays = unpacked(frame)
+    assert arrays["raster"].shape[1] <= 3000
+    assert len(head["traces"]["channels"]) <= 64
+    assert arrays["low"].shape[1] <= 1000
+    assert len(frame) < 1_000_000
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"channels": "all"},
+        {"channels": [-1, 1.5, None, 10**9]},
+        {"traces_s": 10**6, "raster_s": "long"},
+        {"stream": "data:truth"},
+        {"stream": 5},
+        {},
+    ],
+)
+def test_what_a_browser_asks_in_vain_changes_nothing(words):
+    fed = Fed()
+    view = View()
+    view.ask({"shows_traces": True, "shows_raster": True})
+    view.ask(words)
+    fed.picture.watch({"data": view.channels})
+    head, _ = unpacked(view.frame(fed.picture, {}))
+    assert head["traces"]["channels"] == []
+    assert (view.traces_s, view.raster_s) == (5, 30)
+
+
+def test_the_stream_that_is_shown_is_the_one_whose_spikes_are_detected():
+    detect = {"run": "crepe.actors.detect:Detect", "reads": ["data"], "threshold_sd": 4.0}
+    fed = Fed(experiment={"actors": {"detect": detect}})
+    assert fed.picture.default_traces == "data"
+    assert fed.picture.threshold_sd("data") == 4.0
+    assert fed.picture.threshold_sd("data:filtered") is None
+
+
+def test_delays_fall_into_bars_and_the_longest_into_the_last():
+    latency = Latency()
+    assert latency.as_json()["p50_ms"] is None
+    for ms in (-0.1, 0.5, 4.0, 700.0):
+        latency.take(ms)
+    found = latency.as_json()
+    assert sum(found["counts"]) == found["n"] == 4
+    assert found["counts"][0] == 2
+    assert found["counts"][EDGES_MS.index(3)] == 1
+    assert found["counts"][-1] == 1
+
+
+# The seat
+
+
+def test_the_seat_goes_to_who_comes_first_and_then_in_order():
+    seat = Seat()
+    seat.ask("a", "Ada", 0)
+    seat.ask("b", "Bob", 1)
+    seat.ask("b", "Bob", 2)
+    assert seat.may_play("a")
+    assert not seat.may_play("b")
+    assert seat.as_json()["waiting"] == [{"client": "b", "name": "Bob"}]
+    seat.leave("a", 3)
+    assert seat.may_play("b")
+
+
+def test_who_plays_keeps_the_seat_and_who_is_idle_makes_way():
+    seat = Seat()
+    seat.ask("a", "Ada", 0)
+    seat.ask("b", "Bob", 0)
+    seat.played(20)
+    for who in "ab":
+        seat.seen(who, 20 + IDLE_S)
+    seat.tick(20 + IDLE_S)
+    assert seat.may_play("a")
+    seat.tick(21 + IDLE_S)
+    assert seat.may_play("b")
+    assert seat.as_json()["waiting"] == [{"client": "a", "name": "Ada"}]
+
+
+def test_nobody_is_hurried_who_plays_alone():
+    seat = Seat()
+    seat.ask("a", "Ada", 0)
+    seat.seen("a", 1000)
+    seat.tick(1000)
+    assert seat.may_play("a")
+
+
+def test_who_has_gone_away_leaves_the_seat():
+    seat = Seat()
+    seat.ask("a", "Ada", 0)
+    seat.ask("b", "Bob", 0)
+    seat.seen("b", AWAY_S + 1)
+    seat.tick(AWAY_S + 1)
+    assert seat.may_play("b")
+    seat.tick(3 * AWAY_S)
+    assert seat.player is None

@@ -1,0 +1,140 @@
+"""What an operator can do at the page, asked directly: bad words are refused, the stop always goes."""
+
+import json
+
+import pytest
+
+from crepe import arming
+from crepe.dashboard.control import Control
+from crepe.dashboard.live import Live
+from crepe.dashboard.routes import Page
+from crepe.dashboard.seat import Seat
+from crepe.errors import StoreError
+from crepe.messages import Command
+from crepe.recordings import Library
+from crepe.store import codec
+from crepe.store.contract import Said
+from crepe.store.memory import Memory, MemoryStore
+
+
+class Desk:
+    """The page's routes over a store in memory."""
+
+    def __init__(self, ask, directory):
+        self._ask = ask
+        self.directory = directory
+        self.memory = Memory()
+        self.is_lost = False
+        live = Live(self._store, lambda: ("", {}), lambda store: [], 5.0)
+        self.control = Control(directory, self._store)
+        self.seat = Seat()
+        self.app = Page(
+            live, self.control, self.seat, Library(directory),
+            can_stimulate=True, frames_per_s=5.0,
+        ).app()  # fmt: skip
+
+    def _store(self):
+        if self.is_lost:
+            raise StoreError("no Redis server answers")
+        return MemoryStore(self.memory, writer="page")
+
+    def post(self, path, words):
+        body = words if isinstance(words, bytes) else json.dumps(words).encode()
+        found = self._ask(self.app, "POST", path, bodies=(body,))
+        return found.status, json.loads(found.body)
+
+    def said(self, stream):
+        found = MemoryStore(self.memory, writer="test").wait({stream: "0-0"}, 0.0)
+        return [
+            command
+            for _, item in found
+            if isinstance(item, Said)
+            for command in codec.unpack(Command, item.payload, 0, 0)
+        ]
+
+
+@pytest.fixture
+def desk(ask, tmp_path):
+    found = Desk(ask, tmp_path)
+    yield found
+    found.control.close()
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"\xff"])
+@pytest.mark.parametrize("path", ["/api/arm", "/api/say", "/api/seat", "/api/gesture"])
+def test_a_body_that_is_no_object_is_refused(desk, path, body):
+    assert desk.post(path, body)[0] == 400
+
+
+@pytest.mark.parametrize("words", [{}, {"name": "stop"}, {"name": 5}, {"name": "note", "value": 7}])
+def test_only_what_can_be_said_is_said(desk, words):
+    status, answer = desk.post("/api/say", words)
+    assert status == 400
+    assert "pause, start" in answer["reason"]
+    assert desk.said("control") == []
+
+
+def test_a_note_is_said_on_control(desk):
+    assert desk.post("/api/say", {"name": "note", "value": "é <b>"})[0] == 200
+    (note,) = desk.said("control")
+    assert (note.name, note.value, note.sender) == ("note", "é <b>", "page")
+
+
+@pytest.mark.parametrize("minutes", [0, -1, 481, "60", None, True])
+def test_arming_needs_a_time_within_bounds(desk, minutes):
+    assert desk.post("/api/arm", {"minutes": minutes})[0] == 400
+    assert not (desk.directory / arming.ARMED_FILE).exists()
+
+
+def test_nothing_is_armed_where_no_stimulator_runs(desk):
+    status, answer = desk.post("/api/arm", {"minutes": 5})
+    assert status == 400
+    assert "no stimulator" in answer["reason"]
+
+
+def test_who_has_no_seat_shows_no_gesture(desk):
+    status, answer = desk.post("/api/gesture", {"client": "a", "gesture": "rock"})
+    assert (status, answer["reason"]) == (409, "nobody has the seat; take the seat first")
+    desk.post("/api/seat", {"client": "a", "name": "Ada"})
+    status, answer = desk.post("/api/gesture", {"client": "b", "gesture": "rock"})
+    assert (status, answer["reason"]) == (409, "Ada plays; take the seat first")
+    assert desk.post("/api/gesture", {"client": "a", "gesture": "rock"})[0] == 200
+    (gesture,) = desk.said("input")
+    assert (gesture.name, gesture.value, gesture.sender) == ("gesture", "rock", "page Ada")
+
+
+def test_the_game_is_told_when_a_person_begins_and_ends_to_play(desk):
+    desk.post("/api/seat", {"client": "a", "name": "Ada"})
+    desk.post("/api/seat", {"client": "b", "name": "Bob"})
+    desk.post("/api/seat", {"client": "a", "wants": False})
+    desk.post("/api/seat", {"client": "b", "wants": False})
+    assert [command.value for command in desk.said("control")] == ["person", ""]
+
+
+def test_without_redis_nothing_is_said_and_the_reason_is(desk):
+    desk.is_lost = True
+    status, answer = desk.post("/api/say", {"name": "pause"})
+    assert status == 503
+    assert "no Redis server" in answer["reason"]
+
+
+def test_a_stop_latches_without_redis_and_says_what_it_could_not_verify(desk):
+    desk.is_lost = True
+    status, answer = desk.post("/api/stop", b"anything")
+    assert status == 200
+    assert not answer["is_verified"]
+    assert any("NOT VERIFIED" in line for line in answer["lines"])
+    assert (desk.directory / arming.STOPPED_FILE).exists()
+    assert desk.control.state(can_stimulate=True)["is_stopped"]
+
+
+@pytest.mark.parametrize("path", ["/", "/replay/x", "/uPlot.js", "/uPlot.css", "/static/main.js"])
+def test_all_that_the_page_loads_comes_from_here(desk, ask, path):
+    found = ask(desk.app, path=path)
+    assert found.status == 200
+    assert b"://cdn" not in found.body
+
+
+@pytest.mark.parametrize("path", ["/static/../routes.py", "/static/%2e%2e/routes.py", "/nothing"])
+def test_nothing_else_is_served(desk, ask, path):
+    assert ask(desk.app, path=path).status == 404

@@ -1,0 +1,82 @@
+"""The essentials in a terminal: what is there, and in red what is wrong."""
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from crepe.dashboard.live import Live
+from crepe.dashboard.picture import Picture
+from crepe.electrodes import grid_labels
+from crepe.errors import ConfigError
+from crepe.messages import Delivered, GameState, Message, Spikes, StreamInfo
+from crepe.store import codec
+from crepe.store.contract import Entry
+from crepe.top import draw, run
+
+ARMED = {"can_stimulate": True, "refusal": None}
+
+
+@pytest.fixture
+def live(monkeypatch):
+    def never():
+        raise AssertionError("nothing is read here")
+
+    found = Live(never, never, never, 2.0)
+    found.picture = Picture("s", {"title": "A game"})
+    infos = {"data:spikes": "Spikes", "result:game": "GameState", "result:delivered": "Delivered"}
+    found.picture.learn(
+        {name: StreamInfo(kind, labels=grid_labels(60)) for name, kind in infos.items()}
+    )
+    return found
+
+
+def take(live: Live, stream: str, message: Message) -> None:
+    payload = codec.pack([message], message.start, message.stop)
+    live.picture.take(stream, Entry(message.start, message.stop, payload))
+
+
+def text(live, armed=ARMED):
+    console = Console(width=120)
+    with console.capture() as shown:
+        console.print(draw(live, armed))
+    return shown.get()
+
+
+def test_a_screen_says_how_the_experiment_does(live):
+    channel = np.zeros(120, np.int32)
+    sample = np.arange(120) * 80
+    take(live, "data:spikes", Spikes(0, 10_000, channel, sample, np.zeros(120, np.float32)))
+    take(live, "result:game", GameState(0, 10_000, 4, "response", score={"won": 3}))
+    take(live, "result:delivered", Delivered(0, 9000, 1, "delivered", fired=500, age_ms=55.0))
+    take(live, "result:delivered", Delivered(9000, 9500, 2, "refused", "not armed; `crepe arm`"))
+    live.programs = [
+        {
+            "program": "detect", "state": "stale for 7 s", "pid": 7, "up/s": 12, "restarts": 2,
+            "position": 9000, "lag": 1000, "p50/ms": 0.5, "p99/ms": 2.5,
+        }
+    ]  # fmt: skip
+    found = text(live)
+    for words in (
+        "A game",
+        "1.0 s",
+        "2.0 per second and channel; most 120",
+        "trial 4, response",
+        "won 3",
+        "p50 55.0 ms",
+        "1 delivered, 1 not",
+        "not armed",
+        "stale for 7 s",
+    ):
+        assert words in found
+    (row,) = [line.split() for line in found.splitlines() if line.strip().startswith("detect")]
+    assert row[-5:] == ["100", "0.5", "2.5", "2", "12"]
+
+
+def test_a_screen_says_why_nothing_is_stimulated(live):
+    assert "stopped by page" in text(live, {"can_stimulate": True, "refusal": "stopped by page"})
+
+
+def test_where_nothing_runs_it_says_how_to_begin(monkeypatch, tmp_path):
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path))
+    with pytest.raises(ConfigError, match="crepe up"):
+        run(Console(), once=True)
