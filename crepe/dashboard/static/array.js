@@ -70,7 +70,7 @@ export function drawArray(selected) {
   });
   byId("array-scale").textContent = `spikes/s in the last second: dark 0, light ${Math.round(most)}`;
   const places = [...pulsed];
-  byId("array-hint").textContent = places.length ? `stimulated now: ${places.join(", ")}` : "click an electrode to see its trace, again to take it away";
+  byId("array-hint").textContent = places.length ? `stimulated now: ${places.join(", ")}` : "click electrodes to choose whose traces are shown";
 }
 
 export function channelAt(event) {

@@ -114,7 +114,7 @@ export function drawGame() {
   drawTrials();
   if (page.about.has_court) { drawCourt(box); return; }
   const game = page.story?.game;
-  const text = JSON.stringify([game, page.more.seat, page.more.role, trouble(), saidByServer, page.story?.refused_gesture]);
+  const text = JSON.stringify([game, page.more.seat, page.more.role, trouble(), saidByServer, page.story?.refused_gesture?.shown_by]);
   if (text === told || box.contains(document.activeElement) && document.activeElement.tagName === "INPUT") return;
   told = text;
   box.replaceChildren();
@@ -128,7 +128,8 @@ export function drawGame() {
     faces.append(face);
   }
   box.append(element("h2", page.about.title), faces, element("div", phaseInWords(), trouble() ? "saying bad" : "saying"));
-  if (page.story?.refused_gesture) box.append(element("p", `the gesture was refused: ${page.story.refused_gesture.reason}`, "bad"));
+  const refused = page.story?.refused_gesture;
+  if (refused?.shown_by.startsWith("page")) box.append(element("p", `the gesture was refused: ${refused.reason}`, "bad"));
   if (saidByServer) box.append(element("p", saidByServer, "bad"));
   if (isOperator()) {
     const mine = page.more.seat?.player === page.client;

@@ -25,7 +25,7 @@ const histogram = (id, which) => chart(id, () => {
   return {
     scales: { x: { time: false, range: () => [-0.6, edges.length - 0.4] }, y: { range: (_, low, high) => [0, Math.max(1, high)] } },
     xLabel: "ms, from", yLabel: "times",
-    xAxis: { splits: () => edges.map((_, i) => i), values: () => edges.map(String), grid: { show: false } },
+    xAxis: { splits: () => edges.map((_, i) => i), values: (u) => edges.map((edge, i) => (u.width < 420 && i % 2 ? "" : String(edge))), grid: { show: false } },
     series: [{}, { paths: uPlot.paths.bars({ size: [0.85] }), fill: css("--blue"), stroke: css("--blue"), points: { show: false } }],
   };
 }, () => [(page.more.edges_ms ?? [0]).map((_, i) => i), page.more[which]?.counts ?? [0]]);

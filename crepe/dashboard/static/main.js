@@ -190,7 +190,7 @@ function draw() {
     followResponse();
     drawGame();
     responseChart.draw();
-    byId("response-hint").textContent = "spikes of all channels in bins of 20 ms; orange: stimulus, blue: the time in which an answer counts";
+    byId("response-hint").textContent = `spikes of all channels in bins of 20 ms; orange: stimulus${page.about.has_court ? "" : ", blue: the time in which an answer counts"}`;
   } else if (page.tab === "health") drawHealth();
 }
 

@@ -265,8 +265,9 @@ let responseFrom = 0;
 const RESPONSE_S = 2.5;
 
 export function followResponse() {
-  const began = page.story?.game?.phases?.stimulation;
-  if (began) responseFrom = seconds(began) - 0.25;
+  const at = page.story?.game?.phases?.stimulation;
+  if (page.about.has_court) responseFrom = seconds(page.now) - RESPONSE_S;
+  else if (at) responseFrom = seconds(at) - 0.25;
 }
 
 export const responseChart = chart("response", () => ({
