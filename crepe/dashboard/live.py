@@ -57,6 +57,7 @@ class Live:
         self.views: set[View] = set()
         self.problem = ""  # why nothing can be read
         self.programs: list[dict[str, Any]] = []
+        self.n_ticks = 0
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -71,6 +72,7 @@ class Live:
                 if not self.problem:
                     log.warning("cannot read: %s", error)
                 self.problem = str(error)
+            self.n_ticks += 1
             self._tick.set()
             self._tick = asyncio.Event()
             await asyncio.sleep(max(0.02, self._period_s - (time.monotonic() - began_s)))

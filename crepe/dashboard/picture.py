@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from itertools import count
 from typing import Any
 
 from crepe.actors.detect import Detect
@@ -16,6 +17,7 @@ from crepe.store.contract import Entry
 from crepe.wiring import TRUTH
 
 GAPS_KEPT = 100
+_numbers = count(1)
 _SPARSE = ("GameState", "Stimulus", "Delivered", "Command", "Court")
 
 
@@ -28,6 +30,7 @@ class Picture:
 
     def __init__(self, session: str, experiment: Mapping[str, Any] | None = None) -> None:
         self.session = session
+        self.number = next(_numbers)  # no two pictures of a process have the same
         self.infos: dict[str, StreamInfo] = {}
         self.now = 0  # newest sample index of all
         self.counts: Counts | None = None

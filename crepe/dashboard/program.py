@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,7 @@ from crepe.store.redis_store import RedisStore
 log = logging.getLogger(__name__)
 
 _PATIENCE_S = 1.0
+_NICENESS = 5  # the loop comes first; on a busy core a stop still takes milliseconds
 _SEAT_S = 1.0
 
 
@@ -64,6 +66,7 @@ class Dashboard:
 
     async def run(self) -> None:
         """Until `server.stop`; raises what ended the following of the session."""
+        os.nice(_NICENESS)
         tasks = [asyncio.create_task(self._live.run()), asyncio.create_task(self._keep_seat())]
         for task in tasks:
             task.add_done_callback(lambda _: self.server.stop())  # a page that stands still lies

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from crepe.dashboard.frames import View, union
+from crepe.dashboard.frames import View, more, union
 from crepe.dashboard.picture import Picture
 from crepe.hw.crepe_recording import Recording
 from crepe.recordings import experiment_tables
@@ -90,7 +90,7 @@ class Replay:
 
     def frame(self) -> bytes:
         """What the browser has not been sent yet."""
-        more = {
+        told = {
             "replay": {
                 "at_s": round(self._at / self.rate_hz, 2),
                 "length_s": round(self.length / self.rate_hz, 2),
@@ -101,7 +101,7 @@ class Replay:
             "gaps": list(self.picture.gaps)[-10:],
             "n_gaps": self.picture.n_gaps,
         }
-        return self.view.frame(self.picture, more)
+        return self.view.frame(self.picture, more(told), {})
 
     def close(self) -> None:
         self._store.close()

@@ -18,7 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from crepe.dashboard.access import Role
 from crepe.dashboard.control import CONTROL, INPUT, SAYABLE, SENDER, Control
-from crepe.dashboard.frames import View
+from crepe.dashboard.frames import Made, More, View, more
 from crepe.dashboard.live import Live
 from crepe.dashboard.replay import Replay
 from crepe.dashboard.seat import Seat
@@ -53,6 +53,9 @@ class Page:
         self._can_stimulate = can_stimulate
         self._period_s = 1 / frames_per_s
         self._n_replays = 0
+        self._made_at = -1  # tick of what follows
+        self._more: dict[Role, More] = {}
+        self._made: Made = {}
         self._said_player = ""  # what the game was told of who plays
 
     def app(self, routes: Sequence[BaseRoute] = ()) -> Starlette:
@@ -89,14 +92,23 @@ class Page:
         try:
             while not listening.done():
                 self._seat.seen(client, time.monotonic())
-                more = {**self._live.more(), **self._people(role)}
-                await socket.send_bytes(view.frame(self._live.picture, more))
+                await socket.send_bytes(self._frame(view, role))
                 await self._live.tick()
         except (WebSocketDisconnect, OSError, RuntimeError):
             pass  # the browser is gone
         finally:
             self._live.views.discard(view)
             await _ended(listening)
+
+    def _frame(self, view: View, role: Role) -> bytes:
+        """What one browser is sent now; what it has in common with others is made once."""
+        if self._made_at != self._live.n_ticks:
+            self._made_at = self._live.n_ticks
+            self._more.clear()
+            self._made.clear()
+        if role not in self._more:
+            self._more[role] = more({**self._live.more(), **self._people(role)})
+        return view.frame(self._live.picture, self._more[role], self._made)
 
     def _people(self, role: Role) -> dict[str, Any]:
         return {

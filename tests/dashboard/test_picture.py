@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crepe.dashboard.counts import Counts
-from crepe.dashboard.frames import View, pack
+from crepe.dashboard.frames import Made, View, more, pack
 from crepe.dashboard.latency import EDGES_MS, Latency
 from crepe.dashboard.picture import Picture
 from crepe.dashboard.seat import AWAY_S, IDLE_S, Seat
@@ -233,16 +233,42 @@ def test_each_browser_is_sent_everything_once():
     fed.picture.watch({"data": (0, 3)})
     fed.take("data:spikes", spikes(0, 1000, [3], [500]))
     fed.take("data", Segment(0, 1000, np.ones((60, 1000), np.int32)))
-    head, arrays = unpacked(view.frame(fed.picture, {"age_s": 0}))
+    head, arrays = unpacked(view.frame(fed.picture, more({"age_s": 0}), {}))
     assert {"about", "story", "more", "traces", "raster"} <= set(head)
     assert arrays["raster"].shape == (60, 5)
     assert arrays["low"].shape == (2, 20)
     assert head["spikes"] == {"place": [1], "sample": [500]}
-    head, arrays = unpacked(view.frame(fed.picture, {"age_s": 0}))
+    head, arrays = unpacked(view.frame(fed.picture, more({"age_s": 0}), {}))
     assert not {"about", "story", "more"} & set(head)
     assert arrays["raster"].shape == (60, 0)
     assert arrays["low"].shape == (2, 0)
     assert head["spikes"]["sample"] == []
+
+
+def test_browsers_that_look_at_the_same_share_a_frame_and_others_do_not():
+    fed = Fed()
+    views = [View() for _ in range(3)]
+    for view in views:
+        view.ask({"shows_raster": True})
+    made: Made = {}
+    fed.take("data:spikes", spikes(0, 1000, [3], [500]))
+    first, second = (view.frame(fed.picture, more({}), made) for view in views[:2])
+    assert first is second
+    fed.take("data:spikes", spikes(1000, 2000, [3], [1500]))
+    made.clear()
+    assert unpacked(views[0].frame(fed.picture, more({}), made))[1]["raster"].shape == (60, 5)
+    assert unpacked(views[2].frame(fed.picture, more({}), made))[1]["raster"].shape == (60, 10)
+    assert unpacked(views[1].frame(fed.picture, more({}), made))[1]["raster"].shape == (60, 5)
+
+
+def test_browsers_that_are_told_different_things_do_not_share_a_frame():
+    fed = Fed()
+    made: Made = {}
+    heads = [
+        unpacked(View().frame(fed.picture, more({"role": role}), made))[0]
+        for role in ("watch", "operate")
+    ]
+    assert [head["more"]["role"] for head in heads] == ["watch", "operate"]
 
 
 @pytest.mark.parametrize("n_channels", [60, 1024, 4096])
@@ -252,12 +278,12 @@ def test_a_frame_is_bounded_by_the_screen_whatever_the_array_and_the_pause(n_cha
     channels = list(range(n_channels))
     view.ask({"shows_raster": True, "shows_traces": True, "channels": channels, "stream": "data"})
     view.ask({"traces_s": 10, "raster_s": 60})
-    fed.picture.watch({"data": view.channels})
-    view.frame(fed.picture, {})
+    fed.picture.watch({"data": view.asked.channels})
+    view.frame(fed.picture, more({}), {})
     for start in range(0, 65 * RATE_HZ, RATE_HZ):
         fed.take("data:spikes", spikes(start, start + RATE_HZ, [0], [start]))
     fed.picture.traces["data"].stop = 65 * RATE_HZ
-    frame = view.frame(fed.picture, {})
+    frame = view.frame(fed.picture, more({}), {})
     head, arrays = unpacked(frame)
     assert arrays["raster"].shape[1] <= 3000
     assert len(head["traces"]["channels"]) <= 64
@@ -281,10 +307,10 @@ def test_what_a_browser_asks_in_vain_changes_nothing(words):
     view = View()
     view.ask({"shows_traces": True, "shows_raster": True})
     view.ask(words)
-    fed.picture.watch({"data": view.channels})
-    head, _ = unpacked(view.frame(fed.picture, {}))
+    fed.picture.watch({"data": view.asked.channels})
+    head, _ = unpacked(view.frame(fed.picture, more({}), {}))
     assert head["traces"]["channels"] == []
-    assert (view.traces_s, view.raster_s) == (5, 30)
+    assert (view.asked.traces_s, view.asked.raster_s) == (5, 30)
 
 
 def test_the_stream_that_is_shown_is_the_one_whose_spikes_are_detected():

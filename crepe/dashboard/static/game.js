@@ -112,7 +112,10 @@ export function drawGame() {
   const box = byId("game");
   if (!box.offsetParent || !page.about) return;
   drawTrials();
-  if (page.about.has_court) { drawCourt(box); return; }
+  if (page.about.has_court) {
+    drawCourt(box);
+    return;
+  }
   const game = page.story?.game;
   const text = JSON.stringify([game, page.more.seat, page.more.role, trouble(), saidByServer, page.story?.refused_gesture?.shown_by]);
   if (text === told || box.contains(document.activeElement) && document.activeElement.tagName === "INPUT") return;
@@ -189,12 +192,38 @@ function drawCourt(box) {
   box.querySelector("h2").textContent = page.about.title;
   box.querySelector(".saying").textContent = phaseInWords();
   byId("court-score").replaceChildren(scores());
+  if (!isPainting) paintCourt();
+}
+
+// The court between two frames: drawn as often as the screen is, a frame behind what is known.
+
+let isPainting = false;
+let court = { from: null, to: null, at: 0, lasts: 200 };
+
+export function moveCourt() {
+  if (!page.court) return;
+  const now = performance.now();
+  const isNew = !court.to || page.court.some((value, i) => value !== court.to[i]);
+  if (!isNew) return;
+  const lasts = court.at ? Math.min(400, Math.max(40, now - court.at)) : 200;
+  const isServe = court.to && court.to[5] !== page.court[5];
+  court = { from: isServe ? null : court.to, to: page.court, at: now, lasts };
+}
+
+function paintCourt() {
   const canvas = byId("court");
+  isPainting = Boolean(canvas?.offsetParent && court.to);
+  if (!isPainting) return;
+  requestAnimationFrame(paintCourt);
+  const part = Math.min(1, (performance.now() - court.at) / court.lasts);
+  const [x, y, paddle] = [0, 1, 2].map((i) => {
+    const from = court.from ? court.from[i] : court.to[i];
+    return from + (court.to[i] - from) * part;
+  });
+  const [, , , size, isInPlay] = court.to;
   const ctx = canvas.getContext("2d");
   const { width, height } = canvas;
   ctx.clearRect(0, 0, width, height);
-  if (!page.court) return;
-  const [x, y, paddle, size, isInPlay] = page.court;
   ctx.fillStyle = css("--blue");
   ctx.fillRect(8, (1 - paddle - size / 2) * height, 14, size * height);
   ctx.fillStyle = isInPlay ? css("--orange") : css("--dim");

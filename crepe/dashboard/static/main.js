@@ -1,7 +1,7 @@
 // The page: what is on it, and what its buttons do.
 
 import { channelAt, drawArray } from "./array.js";
-import { drawGame, drawGlance, key } from "./game.js";
+import { drawGame, drawGlance, key, moveCourt } from "./game.js";
 import { drawHealth, drawSessions } from "./health.js";
 import { drawTraces, followResponse, rasterChart, rasterView, rateChart, remakeCharts, responseChart, tracesView } from "./plots.js";
 import { ask, byId, connect, element, onFrame, page, post, say, seconds } from "./state.js";
@@ -196,6 +196,7 @@ function draw() {
 
 onFrame((head) => {
   if (head.about || page.about?.session !== session) begin();
+  moveCourt();
   draw();
 });
 setInterval(() => { if (performance.now() - page.heardAt > 1000) drawHead(); }, 500);
