@@ -17,6 +17,7 @@ from crepe.conditions import Calibration, Conditions
 from crepe.dashboard_settings import DashboardTable
 from crepe.errors import ConfigError
 from crepe.http_token import check_token
+from crepe.hw.instrument import check_url
 from crepe.messages import GameState, Segment
 from crepe.sensor.settings import HandTable, SensorTable
 from crepe.simulator.settings import SimulatorSettings
@@ -163,7 +164,10 @@ class Experiment:
         rate_hz, n_channels, n_streams = 10_000.0, 60, 0
         for actor in self.actors.values():
             rate_hz = float(actor.settings.get("sampling_rate_hz", rate_hz))
-            n_channels = int(actor.settings.get("n_channels", n_channels))
+            if "device" in actor.settings:
+                device = check_url(actor.settings["device"]).model_dump()
+                rate_hz = device.get("sampling_rate_hz", rate_hz) * (device.get("speed") or 1.0)
+                n_channels = device.get("n_channels", n_channels)
             n_streams += sum(issubclass(kind, Segment) for kind in actor.writes)
         return rate_hz * n_channels * 4 * n_streams * (1 + self.redis.append_only)
 

@@ -170,6 +170,7 @@ class Picture:
             "n_raster_rows": self.counts.n_rows if self.counts else 0,
             "gestures": self._gestures(),
             "conditions": self._conditions(),
+            "has_game": bool(self._of("GameState")),
             "has_court": bool(self._of("Court")),
         }
 

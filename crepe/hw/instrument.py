@@ -123,13 +123,20 @@ def open_stimulator(url: str, **settings: Any) -> Stimulator:
     return stimulator
 
 
-def check_url(url: str, settings: Mapping[str, Any]) -> None:
-    """Raise ConfigError if no instrument can be made of the URL; opens nothing."""
+def check_url(url: str) -> BaseModel:
+    """The settings of an instrument; opens nothing. Raises ConfigError if none can be made."""
     known = _STIMULATORS if urlsplit(url).scheme in _STIMULATORS else _RECORDERS
-    _make(url, known, dict(settings))
+    _, settings = _parse(url, known, {})
+    assert isinstance(settings, BaseModel)
+    return settings
 
 
-def _make(url: str, known: Mapping[str, str], settings: dict[str, Any]) -> Any:
+def _make(url: str, known: Mapping[str, str], settings: Mapping[str, Any]) -> Any:
+    device, values = _parse(url, known, settings)
+    return device(values)
+
+
+def _parse(url: str, known: Mapping[str, str], settings: Mapping[str, Any]) -> tuple[Any, Any]:
     parts = urlsplit(url)
     path = known.get(parts.scheme)
     if path is None:
@@ -143,7 +150,7 @@ def _make(url: str, known: Mapping[str, str], settings: dict[str, Any]) -> Any:
         **settings,
     }
     try:
-        return device(device.Settings(**values))
+        return device, device.Settings(**values)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

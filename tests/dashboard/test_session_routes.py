@@ -268,12 +268,13 @@ def test_reports_are_made_one_at_a_time_and_behind_everything_else(page, tmp_pat
     record(tmp_path)
     record(tmp_path, "other")
     before = os.getpriority(os.PRIO_PROCESS, 0)
+    others = psutil.Process().children()
     assert page.ask("POST", f"/api/sessions/{ID}/report")[0] == 202
     assert page.ask("POST", f"/api/sessions/{ID}/report")[0] == 202
     status, said = page.said("/api/sessions/other/report", "POST")
     assert status == 409
     assert ID in said["reason"]
-    (child,) = psutil.Process().children()
+    (child,) = set(psutil.Process().children()) - set(others)
     assert child.nice() == max(10, before)
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
     page.reports.close()

@@ -59,6 +59,7 @@ function begin() {
   byId("stream").replaceChildren(...options);
   byId("condition").replaceChildren(element("option", "condition …"), ...page.about.conditions.map((name) => element("option", name)));
   byId("condition").hidden = !page.about.conditions.length;
+  byId("of-game").hidden = !page.about.has_game;
   if (page.about.labels.length && !selected.length) choose(first(8));
 }
 
