@@ -228,24 +228,25 @@ def say(
     value: Annotated[str, typer.Argument(help="Of condition, player and note.")] = "",
 ) -> None:
     """Tell the running experiment something; it is recorded with its sample index."""
-    from crepe.dashboard.control import CONTROL, SAYABLE
+    from crepe import say as saying
     from crepe.status import running_experiment
     from crepe.store import Store
 
-    if name not in SAYABLE:
-        raise ConfigError(f"{name!r} cannot be said; what can: {', '.join(SAYABLE)}")
-    with Store(culture=running_experiment().name) as store:
-        store.say(name, value, sender="crepe say", stream=CONTROL)
+    experiment = running_experiment()
+    with Store(culture=experiment.name) as store:
+        saying.say(store, experiment, name, value)
 
 
 @app.command()
 def gesture(name: Annotated[str, typer.Argument(help="rock, paper or scissors")]) -> None:
-    """Show the culture a gesture; the running game takes it when it waits for one."""
+    """Show the culture a gesture; the running game takes it if a person plays."""
+    from crepe import say as saying
     from crepe.status import running_experiment
     from crepe.store import Store
 
-    with Store(culture=running_experiment().name) as store:
-        store.say("gesture", name, sender="crepe gesture")
+    experiment = running_experiment()
+    with Store(culture=experiment.name) as store:
+        console.print(saying.gesture(store, experiment, name))
 
 
 @app.command()

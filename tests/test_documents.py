@@ -48,7 +48,7 @@ def test_the_readmes_commands_work_one_after_the_other(tmp_path):
     blocks = re.findall(r"```\n(.*?)```", README, re.S)
     lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
     commands = [shlex.split(line) for line in lines if line.startswith(".venv/bin/crepe")]
-    assert [c[1] for c in commands] == ["play", "check", "up", "status", "redis-cli", "top", "gesture", "say", "down", "sessions", "play", "experiment"]  # fmt: skip
+    assert [c[1] for c in commands] == ["play", "check", "up", "status", "redis-cli", "top", "say", "gesture", "say", "down", "sessions", "play", "experiment"]  # fmt: skip
     for command in commands:
         words = command[1:]
         if "--file" in words or words == ["experiment"]:

@@ -113,6 +113,7 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
     _shown_by: str = PrivateAttr("")
     _told: Told = PrivateAttr(default_factory=Told)
     _chosen: str = PrivateAttr("")  # condition of this trial, where no plan decides
+    _refused_in: int = PrivateAttr(-1)  # trial in which a sensor was refused last
     _next: tuple[str, str] = PrivateAttr(("", ""))  # shown during the rest: gesture, by whom
     _votes: Counter[str] = PrivateAttr(default_factory=Counter)
     _score: Counter[str] = PrivateAttr(default_factory=Counter)
@@ -232,6 +233,10 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         if command.name != "gesture" or self._phase not in (Phase.REST, Phase.WAITING):
             return
         if refused := self._refused(command):
+            is_sensor = self._speaker(command.sender) == "sensor"
+            if is_sensor and self._refused_in == self._trial:
+                return  # it shows ten a second
+            self._refused_in = self._trial if is_sensor else self._refused_in
             yield self._state(command, "refused", outcome=refused, shown_by=command.sender)
         elif self._phase is Phase.WAITING:
             yield from self._stimulate(command, command.value, command.sender)
@@ -361,6 +366,7 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
             "in_block": self._in_block,
             "gesture": self._gesture,
             "shown_by": self._shown_by,
+            "refused_in": self._refused_in,
             "next": self._next,
             "told": asdict(self._told),
             "chosen": self._chosen,
@@ -377,6 +383,7 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         self._in_block = found["in_block"]
         self._gesture = found["gesture"]
         self._shown_by = found["shown_by"]
+        self._refused_in = found["refused_in"]
         self._next = found["next"]
         self._told = Told(**found["told"])
         self._chosen = found["chosen"]

@@ -165,6 +165,19 @@ def test_only_the_player_of_the_experiment_is_heard(player, sender):
     assert sender not in {s.shown_by for s in states(play(game, 50, 2000))}
 
 
+def test_a_sensor_is_refused_once_a_trial_and_not_with_every_frame():
+    game = opened(player="script", n_trials=2)
+    play(game, stop=50)
+    said = [list(game.step(replace(SEEN, sender=f"sensor {n}"))) for n in range(5)]
+    assert [s.shown_by for s in states(m for one in said for m in one)] == ["sensor 0"]
+    assert [[m.sender for m in one if isinstance(m, Command)] for one in said] == [
+        [f"sensor {n}"] for n in range(5)
+    ]
+    play(game, 50, 450)
+    (refused,) = states(game.step(SEEN))
+    assert (game._phase, refused.trial) == (Phase.REST, 2)
+
+
 def test_a_gesture_shown_before_a_restart_counts_after_it():
     game = opened(player="sensor", n_trials=1)
     play(game, stop=50)

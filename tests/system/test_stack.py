@@ -209,6 +209,14 @@ def test_bad_input_is_one_line_that_says_what_is_wrong(stack, words, said):
     assert len(done.stderr.splitlines()) == 1
 
 
+REFUSED_BY_THE_GAME = {
+    "gesture papr": "gesture: refused: 'papr' is no gesture; did you mean 'paper'?",
+    "say condition shan": "condition: refused: 'shan' is no condition of this game; "
+    "did you mean 'sham'?",
+    "say paus": "'paus' cannot be said; did you mean 'pause'?",
+}
+
+
 def test_a_person_plays_and_two_actors_share_a_process(stack, tmp_path):
     text = (ROOT / "config" / "rps.toml").read_text(encoding="utf-8")
     text = text.replace('player = "sensor"', 'player = "person"').replace(
@@ -227,10 +235,15 @@ def test_a_person_plays_and_two_actors_share_a_process(stack, tmp_path):
             return [m.phase for m in game.messages(0, len(game)) if isinstance(m, GameState)]
 
         stack.wait(lambda: "waiting" in phases())
-        stack.crepe("gesture", "paper")
+        for words, refused in REFUSED_BY_THE_GAME.items():
+            done = stack.crepe(*words.split(), check=False)
+            assert (done.returncode, done.stderr) == (1, f"crepe: {refused}\n")
+        assert stack.crepe("gesture", "paper").stdout == "trial 1: shown paper\n"
         stack.wait(lambda: game.is_ended)
         states = [m for m in game.messages(0, len(game)) if isinstance(m, GameState)]
         assert [m.gesture for m in states if m.phase == "outcome"] == ["paper"]
+        late = stack.crepe("say", "pause", check=False)
+        assert late.stderr.endswith("its game is over\n")
         filtered, spikes = store["data:filtered"], store["data:spikes"]
         assert filtered.gaps() == spikes.gaps() == []
 
