@@ -5,10 +5,8 @@ first labelled trials, from which the readout is trained; then the conditions in
 """
 
 import math
-import platform
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -21,6 +19,7 @@ from crepe.reservoir.readout import Readout
 from crepe.reservoir.training import shuffled, train
 from crepe.store import Store
 from crepe.trials import GAME, Accuracy, accuracy, by_condition, labelled, outcomes
+from crepe.versions import versions
 
 N_SHUFFLED = 50
 """Sets of weights of the shuffled control. One permutation of the labels may by chance lie near
@@ -76,7 +75,7 @@ class Result:
             },
             "conditions": {name: asdict(found) for name, found in self.conditions.items()},
             "session": self.session,
-            "versions": versions(),
+            "versions": versions("scipy", "scikit-learn"),
         }
 
 
@@ -96,7 +95,7 @@ class PongResult:
             "conditions": {name: asdict(found) for name, found in self.conditions.items()},
             "closed_loop_against": {name: asdict(found) for name, found in self.against.items()},
             "session": self.session,
-            "versions": versions(),
+            "versions": versions("scipy", "scikit-learn"),
         }
         return cast("dict[str, Any]", _without_nan(result))
 
@@ -107,12 +106,6 @@ def _without_nan(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_without_nan(one) for one in value]
     return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def versions() -> dict[str, str]:
-    """What the numbers were made with."""
-    names = ("crepe", "numpy", "scipy", "scikit-learn")
-    return {"python": platform.python_version()} | {name: version(name) for name in names}
 
 
 def calibrate(plan: Plan, run: Runs, told: Told) -> Calibrated:

@@ -33,7 +33,11 @@ class Recording:
     session, seed, is_simulated
         Of the run that was recorded.
     has_ended
-        False if the session was cut off, or still runs.
+        Whether the session came to its end, as that of a recording or a simulation does.
+    is_closed
+        False if its writer was cut off, or still writes.
+    versions
+        Of what wrote it, by name; empty if it does not say.
     experiment
         Text of the experiment file.
     culture
@@ -65,6 +69,8 @@ class Recording:
         self.seed = int(root.attrs["seed"])
         self.is_simulated = bool(root.attrs["is_simulated"])
         self.has_ended = bool(root.attrs["ended"])
+        self.is_closed = self.has_ended or bool(root.attrs.get("closed", 0))
+        self.versions: dict[str, str] = json.loads(root.attrs.get("versions", "{}"))
         self.experiment: str = root["experiment"][()].decode()
         self.culture: dict[str, str] = json.loads(root["culture"][()])
         self._streams = {name: _Stream(group) for name, group in self._file[STREAMS].items()}

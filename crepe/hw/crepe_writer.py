@@ -24,6 +24,7 @@ from crepe.hw.hdf5_file import one_line
 from crepe.hw.mcs_appenders import RawWriter, SpikeWriter, StimulusWriter
 from crepe.hw.mcs_writer import About
 from crepe.messages import Delivered, Message, Segment, Spikes, StreamInfo
+from crepe.versions import versions
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class RecordingWriter:
                     self.add(name, info)
             self._file.flush()
             self._file[ROOT].attrs.modify("ended", np.int8(0))
+            self._file[ROOT].attrs.modify("closed", np.int8(0))
 
     @property
     def positions(self) -> dict[str, int]:
@@ -133,6 +135,7 @@ class RecordingWriter:
         self.commit(with_rest=True)
         with self._writing():
             self._say_duration()
+            self._file[ROOT].attrs.modify("closed", np.int8(1))
             self._file.close()
 
     def _abandon(self) -> None:
@@ -176,7 +179,8 @@ class RecordingWriter:
             root.attrs["seed"] = about.seed
             root.attrs["is_simulated"] = about.is_simulated
             root.attrs["kind"] = "SIMULATED" if about.is_simulated else "living culture"
-            root.attrs["ended"] = np.int8(0)
+            root.attrs["ended"] = root.attrs["closed"] = np.int8(0)
+            root.attrs["versions"] = json.dumps(versions("h5py", "redis", "scipy"))
             root.create_dataset("experiment", data=about.experiment, dtype=TEXT)
             culture = json.dumps(dict(about.culture), ensure_ascii=False)
             root.create_dataset("culture", data=culture, dtype=TEXT)

@@ -21,11 +21,13 @@ class About(_Table):
     duration_s: float
     started_at: str | None  # UTC, ISO 8601; None: nobody measured it
     has_ended: bool  # the recorder saw the end
+    is_closed: bool  # the recorder was stopped in good order
     is_game_over: bool | None  # None: no game
     sampling_rate_hz: float
     n_electrodes: int
     culture: dict[str, str]
     streams: dict[str, int]  # name: length in samples
+    recorded_with: dict[str, str]  # versions; empty if the recording does not say
     versions: dict[str, str]  # of what made the report
 
 

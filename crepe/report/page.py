@@ -1,5 +1,7 @@
 """The page: its sections are those for which the session has something, else they say none."""
 
+from collections.abc import Mapping
+
 from crepe.report import words
 from crepe.report.activity import shown_on_map
 from crepe.report.draw import Picture, named
@@ -46,7 +48,8 @@ def _about(about: About) -> Element:
         ("duration", f"{about.duration_s:.1f} s ({about.duration_s / 60:.1f} min)"),
         ("array", f"{about.n_electrodes} electrodes at {about.sampling_rate_hz:g} Hz"),
         ("streams recorded", ", ".join(about.streams) or "none"),
-        ("report made with", ", ".join(f"{n} {v}" for n, v in about.versions.items())),
+        ("recorded with", _listed(about.recorded_with) or "not said"),
+        ("report made with", _listed(about.versions)),
     ]
     return section(
         "Session and culture",
@@ -58,8 +61,11 @@ def _about(about: About) -> Element:
                 *facts,
             ],
         ),
-        element("p", "The recording does not say which versions it was made with.", class_="small"),
     )
+
+
+def _listed(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def _decoding(report: Report, pictures: dict[str, Picture]) -> Element:

@@ -28,6 +28,8 @@ class Session:
     seed: int = 0
     is_simulated: bool = False
     has_ended: bool = True
+    is_closed: bool = True
+    versions: Mapping[str, str] = field(default_factory=dict)
     text: str = ""  # of the experiment file
     culture: Mapping[str, str] = field(default_factory=dict)
     gaps: Mapping[str, Gaps] = field(default_factory=dict)  # by stream that keeps the clock
@@ -79,6 +81,8 @@ def read(path: Path) -> Session:
             recording.seed,
             recording.is_simulated or any(info.is_simulated for info in infos.values()),
             recording.has_ended,
+            recording.is_closed,
+            recording.versions,
             recording.experiment,
             recording.culture,
             gaps,

@@ -77,9 +77,9 @@ def ended_text(about: About) -> str:
     """Whether the session is whole."""
     if about.has_ended:
         return "ended in good order"
-    if about.is_game_over:
-        return "the game came to its end; the recorder did not mark the session's end"
-    return "no end is marked: the session was cut off, or still runs"
+    if not about.is_closed:
+        return "no end is marked: the session was cut off, or still runs"
+    return "stopped after the game's end" if about.is_game_over else "stopped in good order"
 
 
 def readout_text(one: ReadoutNumbers) -> str:

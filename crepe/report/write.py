@@ -1,9 +1,7 @@
 """Gathers a session's numbers, draws its figures, and writes page, figures and JSON."""
 
-import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from crepe import places
@@ -26,6 +24,7 @@ from crepe.report.draw import Picture
 from crepe.report.numbers import About, Report
 from crepe.report.session import Session, find, read
 from crepe.trials import GAME
+from crepe.versions import versions
 
 STIMULI, DELIVERED = "result:stimuli", "result:delivered"
 
@@ -118,7 +117,6 @@ def _about(session: Session, states: Sequence[GameState]) -> About:
     lengths = {name: len(stream) for name, stream in streams.items()}
     origin_t_ns = max((info.origin_t_ns for info in infos), default=0)
     begun = datetime.fromtimestamp(origin_t_ns / 1e9, UTC) if origin_t_ns else None
-    names = ("crepe", "numpy", "scipy", "matplotlib")
     return About(
         session=session.id,
         title=str(session.experiment.get("title", "")),
@@ -127,10 +125,12 @@ def _about(session: Session, states: Sequence[GameState]) -> About:
         duration_s=max(lengths.values(), default=0) / rate_hz if rate_hz else 0.0,
         started_at=begun.isoformat(timespec="seconds") if begun else None,
         has_ended=session.has_ended,
+        is_closed=session.is_closed,
         is_game_over=any(s.phase == "over" for s in states) if GAME in store else None,
         sampling_rate_hz=rate_hz,
         n_electrodes=max((info.n_channels for info in infos), default=0),
         culture=dict(session.culture),
         streams=lengths,
-        versions={"python": platform.python_version()} | {name: version(name) for name in names},
+        recorded_with=dict(session.versions),
+        versions=versions("scipy", "matplotlib"),
     )

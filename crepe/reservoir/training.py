@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from crepe.errors import ConfigError
 from crepe.reservoir.features import Window
 from crepe.reservoir.readout import Readout
+from crepe.versions import versions
 
 ALPHAS = tuple(10.0**k for k in range(-1, 5))
 """Regularisations that are tried, within each fold."""
@@ -84,7 +84,7 @@ def train(trials: Trials, about: Mapping[str, Any]) -> Readout:
         "accuracy": found.accuracy,
         "confusion": found.confusion.tolist(),
         "alpha": alpha,
-        "versions": {name: version(name) for name in ("crepe", "numpy", "scikit-learn")},
+        "versions": versions("scikit-learn"),
     }
     return _fitted(trials, scaler, alpha, [trials.gesture], provenance)
 

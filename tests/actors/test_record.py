@@ -166,7 +166,14 @@ def test_what_is_taken_is_safe_after_a_second_and_positions_say_so(tmp_path: Pat
     assert record.positions()["data"] == 10_100
     with Recording(tmp_path / "s.h5") as recording:
         assert recording.last("data") == 10_100
-        assert not recording.has_ended
+        assert (recording.has_ended, recording.is_closed) == (False, False)
+    record.close()
+    with Recording(tmp_path / "s.h5") as recording:
+        assert (recording.has_ended, recording.is_closed) == (False, True)
+        assert {"crepe", "numpy", "h5py"} <= set(recording.versions)
+    record = opened(tmp_path)  # goes on
+    with Recording(tmp_path / "s.h5") as recording:
+        assert not recording.is_closed
     record.close()
 
 

@@ -100,6 +100,20 @@ def test_a_simulated_culture_is_called_so_in_large_letters(by_hand):
     assert "living culture" in living
 
 
+def test_how_a_session_ended_is_said(by_hand):
+    def said(**changes):
+        return Page(page_of(replace(by_hand, **changes))).text
+
+    assert "ended in good order" in said()
+    assert "stopped in good order" in said(has_ended=False)
+    assert "the session was cut off" in said(has_ended=False, is_closed=False)
+
+
+def test_what_a_session_was_recorded_with_is_said(by_hand):
+    assert "crepe 9.9, h5py 3" in page_of(replace(by_hand, versions={"crepe": "9.9", "h5py": "3"}))
+    assert "not said" in page_of(by_hand)
+
+
 def test_a_null_result_is_called_one_and_chance_is_said(by_hand):
     text = Page(page_of(by_hand)).text
     assert "stimulation: 2 of 2 trials were decoded correctly" in text
