@@ -196,6 +196,7 @@ class Live:
             "edges_ms": EDGES_MS,
             "gaps": list(picture.gaps)[-10:],
             "n_gaps": picture.n_gaps,
+            "n_missing": picture.n_missing,
         }
 
     def close(self) -> None:

@@ -40,6 +40,7 @@ class Picture:
         self.fired = Latency()
         self.gaps: deque[tuple[int, int]] = deque(maxlen=GAPS_KEPT)
         self.n_gaps = 0
+        self.n_missing = 0  # samples in them
         self._stops: dict[str, int] = {}
         self._experiment = experiment or {}
 
@@ -147,6 +148,7 @@ class Picture:
         if entry.start > have:
             self.gaps.append((have, entry.start))
             self.n_gaps += 1
+            self.n_missing += entry.start - have
         self._stops[stream] = entry.stop
 
     # What it looks like

@@ -100,6 +100,7 @@ class Replay:
             },
             "gaps": list(self.picture.gaps)[-10:],
             "n_gaps": self.picture.n_gaps,
+            "n_missing": self.picture.n_missing,
         }
         return self.view.frame(self.picture, more(told), {})
 

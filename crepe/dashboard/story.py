@@ -9,6 +9,7 @@ TRIALS_KEPT = 50
 STIMULI_KEPT = 200
 SAID_KEPT = 30
 _MOVES = ("gesture", "frame")
+_OPEN = {"state": "", "reason": "", "fired": 0}  # nothing is known yet of what became of it
 _OPEN_STATES = ("intended", "")  # the train is still to come, or under way
 
 
@@ -27,6 +28,7 @@ class Story:
         self.refusals: deque[dict[str, Any]] = deque(maxlen=SAID_KEPT)
         self.said: deque[dict[str, Any]] = deque(maxlen=SAID_KEPT)
         self._stimuli: dict[int, dict[str, Any]] = {}  # by number
+        self._became: dict[int, dict[str, Any]] = {}  # may be read before what was asked for
 
     def take(self, message: Message) -> None:
         """Take in a message of a sparse stream."""
@@ -39,7 +41,7 @@ class Story:
             case Stimulus():
                 self._asked(message)
             case Delivered():
-                self._became(message)
+                self._delivered(message)
             case Command():
                 self._command(message)
             case _:
@@ -80,17 +82,16 @@ class Story:
             "n_pulses": stimulus.n_pulses,
             "electrodes": list(stimulus.electrodes),
             "meaning": stimulus.meaning,
-            "state": "",
-            "reason": "",
-            "fired": 0,
         }
-        while len(self._stimuli) > STIMULI_KEPT:
-            del self._stimuli[next(iter(self._stimuli))]
+        _forget_oldest(self._stimuli)
 
-    def _became(self, delivered: Delivered) -> None:
-        if (found := self._stimuli.get(delivered.number)) is not None:
-            found |= {"state": delivered.state, "reason": delivered.reason}
-            found["fired"] = delivered.fired
+    def _delivered(self, delivered: Delivered) -> None:
+        self._became[delivered.number] = {
+            "state": delivered.state,
+            "reason": delivered.reason,
+            "fired": delivered.fired,
+        }
+        _forget_oldest(self._became)
         if delivered.state == "delivered":
             self.n_delivered += 1
         elif delivered.state not in _OPEN_STATES:
@@ -116,9 +117,8 @@ class Story:
             }
         )
 
-    def stimuli(self, since: int, until: int) -> list[dict[str, Any]]:
-        """Trains that were asked for with a due time in [since, until)."""
-        return [one for one in self._stimuli.values() if since <= one["due"] < until]
+    def _all_stimuli(self) -> list[dict[str, Any]]:
+        return [{**one, **self._became.get(n, _OPEN)} for n, one in self._stimuli.items()]
 
     def as_json(self) -> dict[str, Any]:
         """All of it that changes with `version`."""
@@ -149,5 +149,10 @@ class Story:
             "n_refused": self.n_refused,
             "refusals": list(self.refusals),
             "said": list(self.said),
-            "stimuli": list(self._stimuli.values())[-20:],
+            "stimuli": self._all_stimuli()[-20:],
         }
+
+
+def _forget_oldest(found: dict[int, Any]) -> None:
+    while len(found) > STIMULI_KEPT:
+        del found[next(iter(found))]

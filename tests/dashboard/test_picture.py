@@ -189,7 +189,7 @@ def test_a_gap_in_the_spikes_is_told():
     for start, stop in ((0, 100), (100, 200), (500, 600)):
         fed.take("data:spikes", spikes(start, stop))
     assert list(fed.picture.gaps) == [(200, 500)]
-    assert fed.picture.n_gaps == 1
+    assert (fed.picture.n_gaps, fed.picture.n_missing) == (1, 300)
 
 
 def test_a_train_is_told_from_asking_to_its_end_and_a_refusal_with_its_reason():
@@ -199,8 +199,11 @@ def test_a_train_is_told_from_asking_to_its_end_and_a_refusal_with_its_reason():
     fed.take("result:delivered", Delivered(100, 200, 1, "delivered", fired=600, age_ms=50.0))
     fed.take("result:stimuli", Stimulus(200, 300, 2, 900, *train, "rock"))
     fed.take("result:delivered", Delivered(300, 400, 2, "refused", "not armed"))
+    fed.take("result:delivered", Delivered(599, 600, 3, "intended"))  # its stream was read first
+    fed.take("result:stimuli", Stimulus(500, 590, 3, 1100, *train, "rock"))
+    fed.take("result:stimuli", Stimulus(590, 600, 4, 1500, *train, "rock"))
     found = fed.picture.story.as_json()
-    assert [one["state"] for one in found["stimuli"]] == ["delivered", "refused"]
+    assert [one["state"] for one in found["stimuli"]] == ["delivered", "refused", "intended", ""]
     assert (found["n_delivered"], found["n_refused"]) == (1, 1)
     assert found["refusals"][0]["reason"] == "not armed"
     assert fed.picture.fired.as_json()["p50_ms"] == 50.0

@@ -254,7 +254,7 @@ export function population(fromS, toS, together) {
 export const rateChart = chart("rate", () => ({
   ...overTime(() => rasterView.windowS, (_, low, high) => [0, Math.max(5, high * 1.1 || 5)]),
   scales: { x: overTime(() => rasterView.windowS).scales.x, y: { range: (_, low, high) => [0, Math.max(5, (high || 0) * 1.1)] } },
-  yLabel: "Hz per channel",
+  yLabel: "rate (Hz)",
   series: [{}, { stroke: css("--green"), width: 1.5, points: { show: false } }],
   hooks: { drawClear: [shade] },
 }), () => population(seconds(page.now) - rasterView.windowS, seconds(page.now), 5));
@@ -265,7 +265,7 @@ let responseFrom = 0;
 const RESPONSE_S = 2.5;
 
 export function followResponse() {
-  const at = page.story?.game?.phases?.stimulation;
+  const at = [page.story?.game, page.story?.trials?.at(-1)].find((one) => one?.phases?.stimulation)?.phases.stimulation;
   if (page.about.has_court) responseFrom = seconds(page.now) - RESPONSE_S;
   else if (at) responseFrom = seconds(at) - 0.25;
 }
