@@ -35,8 +35,7 @@ def main() -> None:
         page.get_by_text("Take the seat").click()
         page.locator(".saying", has_text="your turn").wait_for()
         page.keyboard.press("r")
-        page.wait_for_timeout(2_500)
-        _shoot(page, "play", "page-play")
+        _shoot(page, "play", "page-play", wait_ms=2_200)
         phone = _open(browser, url, PHONE)
         for tab in ("play", "live", "health"):
             _shoot(phone, tab, f"page-phone-{tab}", wait_ms=6_000)
