@@ -10,10 +10,17 @@ from crepe.messages import StreamInfo
 from crepe.store.contract import Entry, Said
 
 _DENSE = [b"start", b"t_ns", b"writer", b"data"]  # the fields of most entries
+_PLAIN = Entry(0, 0)[4:]  # what these leave out
 
 
-def entry_words(entry: Entry, writer: str) -> list[str | bytes | int]:
-    words: list[str | bytes | int] = ["start", entry.start, "t_ns", entry.t_ns, "writer", writer]
+def entry_words(entry: Entry, writer: str) -> tuple[str | bytes | int, ...]:
+    more = () if entry[4:] == _PLAIN else _more_words(entry)
+    head = ("start", entry.start, "t_ns", entry.t_ns, "writer", writer)
+    return (*head, *more, "data", entry.payload)
+
+
+def _more_words(entry: Entry) -> list[str | bytes | int]:
+    words: list[str | bytes | int] = []
     if entry.position >= 0:
         words += ("position", entry.position)
     if entry.heard:
@@ -24,7 +31,6 @@ def entry_words(entry: Entry, writer: str) -> list[str | bytes | int]:
         words += ("snapshot", entry.snapshot)
     if entry.is_end:
         words += ("end", 1)
-    words += ("data", entry.payload)
     return words
 
 
@@ -47,6 +53,13 @@ def entry_from(item: Any) -> Entry:
         )
     except (KeyError, ValueError) as error:
         raise StoreError(f"entry {identity.decode()}: not written by CREPE ({error!r})") from error
+
+
+def writer_of(item: Any) -> str:
+    """Who wrote an entry."""
+    _, words = item
+    found = dict(zip(words[::2], words[1::2], strict=True))
+    return str(found.get(b"writer", b""), "utf-8")
 
 
 def said_from(item: Any) -> Said:
