@@ -150,7 +150,7 @@ def _lone_segment(payload: bytes) -> NDArray[Any] | None:
     head, dtype, shape = _heads.get(len(payload), (b"", None, ()))
     if not head or not payload.startswith(head):
         return None
-    return np.frombuffer(payload[len(head) :], dtype).reshape(shape)  # a slice is aligned
+    return np.ndarray(shape, dtype, payload[len(head) :])  # a slice is aligned
 
 
 def unpack(

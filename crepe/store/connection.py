@@ -104,29 +104,32 @@ class RedisConnection:
 
         Raises Lost, or redis.exceptions.ResponseError with the server's words.
         """
-        (reply,) = self.exchange(pack(words), 1)
+        try:
+            self._socket.sendall(pack(words))
+            reply = self._reply()
+        except (RedisConnectionError, OSError) as error:
+            self._lose(error)
         if isinstance(reply, Exception):
             self.refuse(reply)
         return reply
 
     def exchange(self, packed: bytes, n_replies: int) -> list[Any]:
         """Packed commands, and a reply for each; an error reply is a value here. Raises Lost."""
-        replies: list[Any] = []
         try:
             self._socket.sendall(packed)
-            while len(replies) < n_replies:
-                replies.append(self._reply())
+            return [self._reply() for _ in range(n_replies)]
         except (RedisConnectionError, OSError) as error:
-            self.disconnect()
-            raise Lost(f"{self.url}: {error}") from error
-        return replies
+            self._lose(error)
 
     def refuse(self, reply: Exception) -> NoReturn:
         """Raise the error that came as a reply; Lost if the server is not ready yet."""
         if isinstance(reply, BusyLoadingError):
-            self.disconnect()
-            raise Lost(f"{self.url}: {reply}")
+            self._lose(reply)
         raise reply
+
+    def _lose(self, error: Exception) -> NoReturn:
+        self.disconnect()
+        raise Lost(f"{self.url}: {error}") from error
 
     def _reply(self) -> Any:
         replies: Any = self._replies

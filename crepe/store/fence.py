@@ -23,7 +23,8 @@ class Fence:
         self._claims: dict[str, list[bytes]] = {}
         self._replaced: dict[str, str] = {}  # who has written a claim that was ours
         self._is_up = False
-        self._watch = b""
+        self._watch = b""  # what the server must do to watch the claims, and to tell them
+        self._told: list[list[bytes]] = []  # what it then tells, while all are ours
 
     def claim(self, key: str, writer: str, session: str) -> None:
         """From now on: `writer` and `session` are what the info at `key` must say."""
@@ -54,7 +55,7 @@ class Fence:
                 if key in self._replaced:
                     raise OrderError(f"{key}: another writer has the stream: {self._replaced[key]}")
             packed = b"".join((_MULTI, *commands, _EXEC, self._watch))
-            replies = self._connection.exchange(packed, n + 3 + len(self._claims))
+            replies = self._connection.exchange(packed, n + 3 + len(self._told))
             self._look(replies[n + 3 :])
             done = replies[n + 1]
             if isinstance(done, list):
@@ -66,12 +67,13 @@ class Fence:
     def _set_up(self) -> None:
         looks = [pack(("HMGET", key, "writer", "session")) for key in self._claims]
         self._watch = b"".join((pack(("WATCH", *self._claims)), *looks))
+        self._told = list(self._claims.values())
         self._is_up = True
         replies = self._connection.exchange(_UNWATCH + self._watch, 2 + len(looks))
         self._look(replies[2:])
 
     def _look(self, claims: Sequence[Any]) -> None:
-        if claims == list(self._claims.values()):
+        if claims == self._told:
             return
         for key, found in zip(list(self._claims), claims, strict=True):
             if isinstance(found, Exception):

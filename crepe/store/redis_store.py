@@ -11,7 +11,7 @@ from redis.exceptions import OutOfMemoryError, ResponseError
 from crepe.errors import OrderError, StoreError
 from crepe.messages import StreamInfo
 from crepe.store import scripts
-from crepe.store.connection import Lost, pack
+from crepe.store.connection import Lost
 from crepe.store.contract import Entry
 from crepe.store.fence import Fence
 from crepe.store.modus import CULTURE
@@ -127,7 +127,7 @@ class RedisStore(RedisReader):
         for stream, entry in batch:
             writing = self._writing[stream]
             writing.check(entry)
-            if writing.retention.is_ahead(entry.stop):
+            if entry.stop > writing.retention.furthest:
                 self._wait_for_readers(stream, writing, entry.stop)
         while True:
             try:
@@ -150,7 +150,7 @@ class RedisStore(RedisReader):
         for stream, entry in batch:
             writing = self._writing[stream]
             claims.append(writing.info_key)
-            commands.append(pack(writing.words(entry)))
+            commands.append(writing.command(entry))
         replies = self._fence.carry_out(claims, commands)
         for (stream, entry), reply in zip(batch, replies, strict=True):
             if isinstance(reply, Exception):
@@ -177,7 +177,7 @@ class RedisStore(RedisReader):
 
     def _wait_for_readers(self, stream: str, writing: Writing, stop: int) -> None:
         """A recording that is replayed waits for its readers; a living culture does not."""
-        while not writing.info.is_live and writing.retention.is_ahead(stop):
+        while not writing.info.is_live and stop > writing.retention.furthest:
             time.sleep(_PAUSE_S)
             self._refresh(stream, writing)
 

@@ -10,13 +10,13 @@ from crepe.messages import StreamInfo
 from crepe.store.contract import Entry, Said
 
 _DENSE = [b"start", b"t_ns", b"writer", b"data"]  # the fields of most entries
-_PLAIN = Entry(0, 0)[4:]  # what these leave out
+_PLAIN = list(Entry(0, 0)[4:])  # what these leave out
 
 
 def entry_words(entry: Entry, writer: str) -> tuple[str | bytes | int, ...]:
-    more = () if entry[4:] == _PLAIN else _more_words(entry)
-    head = ("start", entry.start, "t_ns", entry.t_ns, "writer", writer)
-    return (*head, *more, "data", entry.payload)
+    start, _, payload, t_ns, *rest = entry
+    more = () if rest == _PLAIN else _more_words(entry)
+    return ("start", start, "t_ns", t_ns, "writer", writer, *more, "data", payload)
 
 
 def _more_words(entry: Entry) -> list[str | bytes | int]:

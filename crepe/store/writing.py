@@ -3,6 +3,7 @@
 from collections import deque
 
 from crepe.messages import StreamInfo
+from crepe.store.connection import pack
 from crepe.store.contract import Entry, check_order
 from crepe.store.retention import Retention
 from crepe.store.wire import entry_words
@@ -25,21 +26,22 @@ class Writing:
         self._writer = writer
         self._stop = last.stop if last else 0
         self._is_ended = False
+        self._oldest = f"{retention.oldest(self._stop)}-0"
 
     def check(self, entry: Entry) -> None:
         """Raise OrderError if `entry` cannot follow."""
         check_order(self.key, entry, self._stop, self._is_ended, self.info)
 
-    def words(self, entry: Entry) -> tuple[str | bytes | int, ...]:
-        """The command that appends `entry`, and drops what is too old."""
-        oldest = f"{self.retention.oldest(entry.stop)}-0"
+    def command(self, entry: Entry) -> bytes:
+        """What appends `entry`, and drops what was too old when the last one had been appended."""
         words = entry_words(entry, self._writer)
-        return ("XADD", self.key, "MINID", "~", oldest, identity(entry), *words)
+        return pack(("XADD", self.key, "MINID", "~", self._oldest, identity(entry), *words))
 
     def remember(self, entry: Entry) -> None:
         """`entry` is in the server."""
         self._stop = entry.stop
         self._is_ended = entry.is_end
+        self._oldest = f"{self.retention.oldest(entry.stop)}-0"
         self.retention.count(entry.start, len(entry.payload) + _FIELDS_BYTES)
         self.recent.append(entry)
         oldest = entry.stop - RESEND_S * self.info.sampling_rate_hz
