@@ -23,7 +23,7 @@ class Fence:
         self._claims: dict[str, list[bytes]] = {}
         self._replaced: dict[str, str] = {}  # who has written a claim that was ours
         self._is_up = False
-        self._watch = b""  # what the server must do to watch the claims, and to tell them
+        self._exec_and_watch = b""  # the end of an append, and the beginning of the next
         self._told: list[list[bytes]] = []  # what it then tells, while all are ours
 
     def claim(self, key: str, writer: str, session: str) -> None:
@@ -51,10 +51,9 @@ class Fence:
         while True:
             if not self._is_up:
                 self._set_up()
-            for key in keys:
-                if key in self._replaced:
-                    raise OrderError(f"{key}: another writer has the stream: {self._replaced[key]}")
-            packed = b"".join((_MULTI, *commands, _EXEC, self._watch))
+            if self._replaced:
+                self._must_hold(keys)
+            packed = b"".join((_MULTI, *commands, self._exec_and_watch))
             replies = self._connection.exchange(packed, n + 3 + len(self._told))
             self._look(replies[n + 3 :])
             done = replies[n + 1]
@@ -66,11 +65,17 @@ class Fence:
 
     def _set_up(self) -> None:
         looks = [pack(("HMGET", key, "writer", "session")) for key in self._claims]
-        self._watch = b"".join((pack(("WATCH", *self._claims)), *looks))
+        watch = b"".join((pack(("WATCH", *self._claims)), *looks))
+        self._exec_and_watch = _EXEC + watch
         self._told = list(self._claims.values())
         self._is_up = True
-        replies = self._connection.exchange(_UNWATCH + self._watch, 2 + len(looks))
+        replies = self._connection.exchange(_UNWATCH + watch, 2 + len(looks))
         self._look(replies[2:])
+
+    def _must_hold(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            if key in self._replaced:
+                raise OrderError(f"{key}: another writer has the stream: {self._replaced[key]}")
 
     def _look(self, claims: Sequence[Any]) -> None:
         if claims == self._told:

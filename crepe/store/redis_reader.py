@@ -116,9 +116,9 @@ class RedisReader:
                 break
             if time.monotonic() >= deadline:
                 return []
-        return [
-            (stream, item_from(item))
-            for key, items in found
-            for stream, item_from in (made[key],)
-            for item in items
-        ]
+        read: list[tuple[str, Entry | Said]] = []
+        for key, items in found:
+            stream, item_from = made[key]
+            for item in items:
+                read.append((stream, item_from(item)))
+        return read

@@ -15,8 +15,9 @@ _PLAIN = list(Entry(0, 0)[4:])  # what these leave out
 
 def entry_words(entry: Entry, writer: str) -> tuple[str | bytes | int, ...]:
     start, _, payload, t_ns, *rest = entry
-    more = () if rest == _PLAIN else _more_words(entry)
-    return ("start", start, "t_ns", t_ns, "writer", writer, *more, "data", payload)
+    if rest == _PLAIN:
+        return "start", start, "t_ns", t_ns, "writer", writer, "data", payload
+    return "start", start, "t_ns", t_ns, "writer", writer, *_more_words(entry), "data", payload
 
 
 def _more_words(entry: Entry) -> list[str | bytes | int]:
@@ -36,10 +37,10 @@ def _more_words(entry: Entry) -> list[str | bytes | int]:
 
 def entry_from(item: Any) -> Entry:
     identity, words = item
-    if words[::2] == _DENSE:
-        return Entry(int(words[1]), int(identity[: identity.index(b"-")]), words[7], int(words[3]))
-    found = dict(zip(words[::2], words[1::2], strict=True))
     try:
+        if words[::2] == _DENSE:
+            return Entry(int(words[1]), int(identity[:-2]), words[7], int(words[3]))
+        found = dict(zip(words[::2], words[1::2], strict=True))
         return Entry(
             int(found[b"start"]),
             int(identity[: identity.index(b"-")]),
