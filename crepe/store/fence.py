@@ -41,20 +41,22 @@ class Fence:
         """The connection is another: the server watches nothing."""
         self._is_up = False
 
-    def carry_out(self, keys: Sequence[str], commands: Sequence[bytes]) -> list[Any]:
-        """The replies of packed commands that need the claims `keys`; errors among them as values.
+    def carry_out(self, keys: Sequence[str], packed: Sequence[bytes]) -> list[Any]:
+        """The replies of packed commands, one for each of the claims `keys` that they need.
+
+        An error reply is a value here.
 
         Raises OrderError if a claim is another's, and what the server says if it refuses to
         begin; then nothing was carried out.
         """
-        n = len(commands)
+        n = len(keys)
         while True:
             if not self._is_up:
                 self._set_up()
             if self._replaced:
                 self._must_hold(keys)
-            packed = b"".join((_MULTI, *commands, self._exec_and_watch))
-            replies = self._connection.exchange(packed, n + 3 + len(self._told))
+            whole = b"".join((_MULTI, *packed, self._exec_and_watch))
+            replies = self._connection.exchange(whole, n + 3 + len(self._told))
             self._look(replies[n + 3 :])
             done = replies[n + 1]
             if isinstance(done, list):

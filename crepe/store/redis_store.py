@@ -146,12 +146,13 @@ class RedisStore(RedisReader):
                 self._refresh(stream, writing)
 
     def _send(self, batch: Sequence[tuple[str, Entry]]) -> None:
-        claims, commands = [], []
+        claims: list[str] = []
+        packed: list[bytes] = []
         for stream, entry in batch:
             writing = self._writing[stream]
             claims.append(writing.info_key)
-            commands.append(writing.command(entry))
-        replies = self._fence.carry_out(claims, commands)
+            packed += writing.command(entry)
+        replies = self._fence.carry_out(claims, packed)
         for (stream, entry), reply in zip(batch, replies, strict=True):
             if isinstance(reply, Exception):
                 self._must_be_there(stream, entry, reply)

@@ -14,10 +14,11 @@ _PLAIN = list(Entry(0, 0)[4:])  # what these leave out
 
 
 def entry_words(entry: Entry, writer: str) -> tuple[str | bytes | int, ...]:
-    start, _, payload, t_ns, *rest = entry
+    """All but the payload itself, which comes last."""
+    start, _, _, t_ns, *rest = entry
     if rest == _PLAIN:
-        return "start", start, "t_ns", t_ns, "writer", writer, "data", payload
-    return "start", start, "t_ns", t_ns, "writer", writer, *_more_words(entry), "data", payload
+        return "start", start, "t_ns", t_ns, "writer", writer, "data"
+    return "start", start, "t_ns", t_ns, "writer", writer, *_more_words(entry), "data"
 
 
 def _more_words(entry: Entry) -> list[str | bytes | int]:

@@ -3,7 +3,7 @@
 from collections import deque
 
 from crepe.messages import StreamInfo
-from crepe.store.connection import pack
+from crepe.store.connection import pack_parts
 from crepe.store.contract import Entry, check_order
 from crepe.store.retention import Retention
 from crepe.store.wire import entry_words
@@ -32,10 +32,10 @@ class Writing:
         """Raise OrderError if `entry` cannot follow."""
         check_order(self.key, entry, self._stop, self._is_ended, self.info)
 
-    def command(self, entry: Entry) -> bytes:
+    def command(self, entry: Entry) -> tuple[bytes, ...]:
         """What appends `entry`, and drops what was too old when the last one had been appended."""
-        words = entry_words(entry, self._writer)
-        return pack(("XADD", self.key, "MINID", "~", self._oldest, identity(entry), *words))
+        words = ("XADD", self.key, "MINID", "~", self._oldest, identity(entry))
+        return pack_parts((*words, *entry_words(entry, self._writer)), entry.payload)
 
     def remember(self, entry: Entry) -> None:
         """`entry` is in the server."""
