@@ -150,5 +150,6 @@ class RedisConnection:
 
 
 def _error(text: str) -> Exception:
-    """The exception for an error reply, by its first word."""
-    return _ERRORS.get(text.partition(" ")[0], ResponseError)(text)
+    """The exception for an error reply, by its first word, or by why a transaction was refused."""
+    why = text.removeprefix("EXECABORT Transaction discarded because of: ")
+    return _ERRORS.get(why.partition(" ")[0], ResponseError)(text)

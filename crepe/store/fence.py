@@ -24,7 +24,7 @@ class Fence:
         self._replaced: dict[str, str] = {}  # who has written a claim that was ours
         self._is_up = False
         self._exec_and_watch = b""  # the end of an append, and the beginning of the next
-        self._told: list[list[bytes]] = []  # what it then tells, while all are ours
+        self._told: list[bytes | list[bytes]] = []  # the replies to that, while all are ours
 
     def claim(self, key: str, writer: str, session: str) -> None:
         """From now on: `writer` and `session` are what the info at `key` must say."""
@@ -44,20 +44,18 @@ class Fence:
     def carry_out(self, keys: Sequence[str], packed: Sequence[bytes]) -> list[Any]:
         """The replies of packed commands, one for each of the claims `keys` that they need.
 
-        An error reply is a value here.
-
-        Raises OrderError if a claim is another's, and what the server says if it refuses to
-        begin; then nothing was carried out.
+        An error reply is a value here. Raises OrderError if a claim is another's, and what the
+        server says if it refuses to begin; then nothing was carried out.
         """
         n = len(keys)
         while True:
-            if not self._is_up:
+            if not self._is_up and self._claims:
                 self._set_up()
             if self._replaced:
                 self._must_hold(keys)
             whole = b"".join((_MULTI, *packed, self._exec_and_watch))
-            replies = self._connection.exchange(whole, n + 3 + len(self._told))
-            self._look(replies[n + 3 :])
+            replies = self._connection.exchange(whole, n + 2 + len(self._told))
+            self._look(replies[n + 2 :])
             done = replies[n + 1]
             if isinstance(done, list):
                 return done
@@ -69,22 +67,24 @@ class Fence:
         looks = [pack(("HMGET", key, "writer", "session")) for key in self._claims]
         watch = b"".join((pack(("WATCH", *self._claims)), *looks))
         self._exec_and_watch = _EXEC + watch
-        self._told = list(self._claims.values())
+        self._told = [b"OK", *self._claims.values()]
         self._is_up = True
-        replies = self._connection.exchange(_UNWATCH + watch, 2 + len(looks))
-        self._look(replies[2:])
+        self._look(self._connection.exchange(_UNWATCH + watch, 1 + len(self._told))[1:])
 
     def _must_hold(self, keys: Sequence[str]) -> None:
         for key in keys:
             if key in self._replaced:
                 raise OrderError(f"{key}: another writer has the stream: {self._replaced[key]}")
 
-    def _look(self, claims: Sequence[Any]) -> None:
-        if claims == self._told:
+    def _look(self, told: Sequence[Any]) -> None:
+        """See what the server tells, once it watches: it is not ours to write what is another's."""
+        if told == self._told:
             return
-        for key, found in zip(list(self._claims), claims, strict=True):
-            if isinstance(found, Exception):
-                self._connection.refuse(found)
+        for reply in told:
+            if isinstance(reply, Exception):
+                self.take_down()
+                self._connection.refuse(reply)
+        for key, found in zip(list(self._claims), told[1:], strict=True):
             if found != self._claims[key]:
                 self._replaced[key] = str(found[0] or b"nobody", "utf-8")
                 self.drop(key)

@@ -104,7 +104,10 @@ class RedisReader:
         # All that can be done before anything has come is done before.
         deadline = time.monotonic() + timeout_s
         made: dict[bytes, tuple[str, Callable[[Any], Entry | Said]]] = {
-            self._key(stream).encode(): (stream, entry_from if isinstance(at, int) else said_from)
+            f"{self.culture}:{stream}".encode(): (
+                stream,
+                entry_from if isinstance(at, int) else said_from,
+            )
             for stream, at in cursors.items()
         }
         ids = [f"{at}-0" if isinstance(at, int) else at for at in cursors.values()]
