@@ -121,10 +121,15 @@ class RedisConnection:
             self.refuse(reply)
         return reply
 
-    def exchange(self, packed: bytes, n_replies: int) -> list[Any]:
-        """Packed commands, and a reply for each; an error reply is a value here. Raises Lost."""
+    def exchange(self, packed: bytes, then: bytes, n_replies: int) -> list[Any]:
+        """Packed commands in two sends, and a reply for each; an error reply is a value here.
+
+        What can wait is in `then`: as a rule the server has acted on the first when it comes.
+        Raises Lost.
+        """
         try:
             self._socket.sendall(packed)
+            self._socket.sendall(then)
             return [self._reply() for _ in range(n_replies)]
         except (RedisConnectionError, OSError) as error:
             self._lose(error)

@@ -2,8 +2,8 @@
 
 The claim on a stream is `writer` and `session` in its info. The server watches the claims for us
 from one append to the next: an append is a transaction that it refuses if somebody has touched
-one, and behind it follow, in the same packet, the WATCH for the next append and a look at the
-claims. So the check costs no round trip, and none of it stands between samples and their reader.
+one, and right behind it follow the WATCH for the next append and a look at the claims. So the
+check costs no round trip, and as it is sent by itself the server wakes the readers before it.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class Fence:
         self._claims: dict[str, list[bytes]] = {}
         self._replaced: dict[str, str] = {}  # who has written a claim that was ours
         self._is_up = False
-        self._exec_and_watch = b""  # the end of an append, and the beginning of the next
+        self._watch = b""  # has the server watch the claims, and then tell them
         self._told: list[bytes | list[bytes]] = []  # the replies to that, while all are ours
 
     def claim(self, key: str, writer: str, session: str) -> None:
@@ -53,8 +53,8 @@ class Fence:
                 self._set_up()
             if self._replaced:
                 self._must_hold(keys)
-            whole = b"".join((_MULTI, *packed, self._exec_and_watch))
-            replies = self._connection.exchange(whole, n + 2 + len(self._told))
+            whole = b"".join((_MULTI, *packed, _EXEC))
+            replies = self._connection.exchange(whole, self._watch, n + 2 + len(self._told))
             self._look(replies[n + 2 :])
             done = replies[n + 1]
             if isinstance(done, list):
@@ -65,11 +65,10 @@ class Fence:
 
     def _set_up(self) -> None:
         looks = [pack(("HMGET", key, "writer", "session")) for key in self._claims]
-        watch = b"".join((pack(("WATCH", *self._claims)), *looks))
-        self._exec_and_watch = _EXEC + watch
+        self._watch = b"".join((pack(("WATCH", *self._claims)), *looks))
         self._told = [b"OK", *self._claims.values()]
         self._is_up = True
-        self._look(self._connection.exchange(_UNWATCH + watch, 1 + len(self._told))[1:])
+        self._look(self._connection.exchange(_UNWATCH, self._watch, 1 + len(self._told))[1:])
 
     def _must_hold(self, keys: Sequence[str]) -> None:
         for key in keys:
