@@ -1,13 +1,16 @@
 """One hop, publish to wake in another process, against a bare socket and the high-level client.
 
 `floor` is what is left when Python does nothing but send XADD and XREAD: no message is packed or
-unpacked, no writer is fenced. No store on Redis can be faster.
+unpacked, no writer is fenced. Each way is measured at two paces: `back to back`, where the next
+segment leaves as soon as the reader has answered that it woke, and `every 3 ms`, where both sides
+have been asleep and their caches are cold.
 """
 
 import multiprocessing
 import socket
-import tempfile
 import time
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -23,81 +26,44 @@ from crepe.store import codec
 from crepe.store.contract import Entry
 from crepe.store.redis_store import RedisStore
 
-N, REPEATS, PAUSE_S = 400, 5, 0.003
+N, LEFT_OUT, REPEATS = 450, 50, 7
+PAUSES_S = {"back to back": 0.0, "every 3 ms": 0.003}
 SAMPLES = np.random.default_rng(0).integers(-1000, 1000, (60, 100), dtype=np.int32)
 INFO = StreamInfo(labels=tuple(map(str, range(60))), is_live=True)
 
+# A way has a reader, which gives the time that stands in each segment when it has that segment in
+# hand (and a 0 before, when it is ready), and a writer, which makes what publishes segment i.
+Reader = Callable[[str, str], Iterator[int]]
+Writer = Callable[[str, str], Callable[[int], object]]
 
-def _bare_reader(path: str, ready: Any, found: Any) -> None:
+
+def _bare_reader(url: str, name: str) -> Iterator[int]:
     size = 8 + SAMPLES.nbytes
     with socket.socket(socket.AF_UNIX) as server:
-        server.bind(path)
+        server.bind(_path(url, name))
         server.listen()
-        ready.set()
+        yield 0
         client, _ = server.accept()
-        late = []
-        for _ in range(N):
+        while True:
             data = bytearray()
             while len(data) < size:
                 data += client.recv(size - len(data))
-            late.append(time.monotonic_ns() - int.from_bytes(data[:8], "little"))
-    found.put(late)
+            yield int.from_bytes(data[:8], "little")
 
 
-def _bare(url: str, ready: Any, path: str) -> None:
-    del url
-    ready.wait()
-    with socket.socket(socket.AF_UNIX) as client:
-        client.connect(path)
-        for _ in range(N):
-            client.sendall(time.monotonic_ns().to_bytes(8, "little") + SAMPLES.tobytes())
-            time.sleep(PAUSE_S)
+def _bare_writer(url: str, name: str) -> Callable[[int], object]:
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(_path(url, name))
+
+    def publish(i: int) -> None:
+        del i
+        client.sendall(time.monotonic_ns().to_bytes(8, "little") + SAMPLES.tobytes())
+
+    return publish
 
 
-def _store_reader(url: str, name: str, ready: Any, found: Any) -> None:
-    store, cursor, late = RedisStore(url), 0, []
-    ready.set()
-    while len(late) < N:
-        for _, entry in store.wait({name: cursor}, 1.0):
-            codec.unpack(Segment, entry.payload, entry.start, entry.stop)
-            late.append(time.monotonic_ns() - entry.t_ns)
-            cursor = entry.stop
-    found.put(late)
-
-
-def _store(url: str, ready: Any, name: str) -> None:
-    store = RedisStore(url)
-    store.declare(name, INFO)
-    ready.wait()
-    for i in range(N):
-        t_ns = time.monotonic_ns()
-        start, stop = 100 * i, 100 * i + 100
-        payload = codec.pack([Segment(start, stop, SAMPLES)], start, stop)
-        store.append([(name, Entry(start, stop, payload, t_ns))])
-        time.sleep(PAUSE_S)
-
-
-def _plain_reader(url: str, name: str, ready: Any, found: Any) -> None:
-    client, last, late = redis.Redis.from_url(url, socket_timeout=None), "0-0", []
-    ready.set()
-    while len(late) < N:
-        for _, entries in client.xread({name: last}, count=64, block=1000):
-            for identity, fields in entries:
-                msgpack.unpackb(fields[b"data"], object_hook=msgpack_numpy.decode)
-                late.append(time.monotonic_ns() - int(fields[b"t_ns"]))
-                last = identity
-    found.put(late)
-
-
-def _plain(url: str, ready: Any, name: str) -> None:
-    client = redis.Redis.from_url(url)
-    ready.wait()
-    for i in range(N):
-        t_ns = time.monotonic_ns()
-        data = msgpack.packb({"samples": SAMPLES}, default=msgpack_numpy.encode)
-        identity = f"{100 * i + 100}-0"
-        client.xadd(name, {"t_ns": t_ns, "data": data}, id=identity, maxlen=30_000)
-        time.sleep(PAUSE_S)
+def _path(url: str, name: str) -> str:
+    return str(Path(url.removeprefix("unix://")).with_name(f"{name}.sock"))
 
 
 class _Bare:
@@ -115,57 +81,131 @@ class _Bare:
         return reply
 
 
-def _floor_reader(url: str, name: str, ready: Any, found: Any) -> None:
-    redis_, last, late = _Bare(url), b"0-0", []
-    ready.set()
-    while len(late) < N:
-        for _, entries in (
-            redis_.call("XREAD", "COUNT", 64, "BLOCK", 1000, "STREAMS", name, last) or ()
-        ):
+def _floor_reader(url: str, name: str) -> Iterator[int]:
+    redis_, last = _Bare(url), b"0-0"
+    yield 0
+    while True:
+        read = ("XREAD", "COUNT", 64, "BLOCK", 1000, "STREAMS", name, last)
+        for _, entries in redis_.call(*read) or ():
             for identity, fields in entries:
-                late.append(time.monotonic_ns() - int(fields[1]))
+                yield int(fields[1])
                 last = identity
-    found.put(late)
 
 
-def _floor(url: str, ready: Any, name: str) -> None:
+def _floor_writer(url: str, name: str) -> Callable[[int], object]:
     redis_ = _Bare(url)
-    ready.wait()
-    for i in range(N):
+
+    def publish(i: int) -> None:
         t_ns = time.monotonic_ns()
         redis_.call("XADD", name, f"{100 * i + 100}-0", "t_ns", t_ns, "data", SAMPLES.tobytes())
-        time.sleep(PAUSE_S)
+
+    return publish
+
+
+def _store_reader(url: str, name: str) -> Iterator[int]:
+    store, cursor = RedisStore(url), 0
+    yield 0
+    while True:
+        for _, entry in store.wait({name: cursor}, 1.0):
+            assert isinstance(entry, Entry)
+            codec.unpack(Segment, entry.payload, entry.start, entry.stop)
+            yield entry.t_ns
+            cursor = entry.stop
+
+
+def _store_writer(url: str, name: str) -> Callable[[int], object]:
+    store = RedisStore(url)
+    store.declare(name, INFO)
+
+    def publish(i: int) -> None:
+        t_ns = time.monotonic_ns()
+        start, stop = 100 * i, 100 * i + 100
+        payload = codec.pack([Segment(start, stop, SAMPLES)], start, stop)
+        store.append([(name, Entry(start, stop, payload, t_ns))])
+
+    return publish
+
+
+def _plain_reader(url: str, name: str) -> Iterator[int]:
+    client, last = redis.Redis.from_url(url, socket_timeout=None), "0-0"
+    yield 0
+    while True:
+        for _, entries in client.xread({name: last}, count=64, block=1000):
+            for identity, fields in entries:
+                msgpack.unpackb(fields[b"data"], object_hook=msgpack_numpy.decode)
+                yield int(fields[b"t_ns"])
+                last = identity
+
+
+def _plain_writer(url: str, name: str) -> Callable[[int], object]:
+    client = redis.Redis.from_url(url)
+
+    def publish(i: int) -> None:
+        t_ns = time.monotonic_ns()
+        data = msgpack.packb({"samples": SAMPLES}, default=msgpack_numpy.encode)
+        identity = f"{100 * i + 100}-0"
+        client.xadd(name, {"t_ns": t_ns, "data": data}, id=identity, maxlen=30_000)
+
+    return publish
+
+
+WAYS: dict[str, tuple[Reader, Writer]] = {
+    "bare": (_bare_reader, _bare_writer),
+    "floor": (_floor_reader, _floor_writer),
+    "store": (_store_reader, _store_writer),
+    "plain": (_plain_reader, _plain_writer),
+}
+
+
+def _read(way: str, url: str, name: str, answers: Connection) -> None:
+    arrivals = WAYS[way][0](url, name)
+    next(arrivals)
+    answers.send_bytes(b"ready")
+    for _ in PAUSES_S:
+        late = []
+        for _ in range(N):
+            t_ns = next(arrivals)
+            late.append(time.monotonic_ns() - t_ns)
+            answers.send_bytes(b"woke")
+        answers.send(late)
+
+
+def _p50_us(way: str, url: str, name: str) -> dict[str, float]:
+    """p50 of one way at each pace."""
+    context = multiprocessing.get_context("spawn")
+    answers, answering = context.Pipe()
+    process = context.Process(target=_read, args=(way, url, name, answering))
+    process.start()
+    answers.recv_bytes()
+    publish = WAYS[way][1](url, name)
+    found = {}
+    for at, (pace, pause_s) in enumerate(PAUSES_S.items()):
+        for i in range(N):
+            publish(at * N + i)
+            answers.recv_bytes()
+            if pause_s:
+                time.sleep(pause_s)
+        found[pace] = float(np.median(answers.recv()[LEFT_OUT:])) / 1e3
+    process.join()
+    return found
 
 
 def run() -> dict[str, float]:
-    """p50 of each way and their ratios, medians over interleaved repeats."""
-    found: dict[str, list[float]] = {"bare": [], "floor": [], "store": [], "plain": []}
-    context = multiprocessing.get_context("spawn")
-    with running_server() as url, tempfile.TemporaryDirectory() as directory:
-        for i in range(REPEATS):
-            for kind, read, write in (
-                ("bare", _bare_reader, _bare),
-                ("floor", _floor_reader, _floor),
-                ("store", _store_reader, _store),
-                ("plain", _plain_reader, _plain),
-            ):
-                name = str(Path(directory) / f"s{i}") if kind == "bare" else f"data:{kind}{i}"
-                ready, queue = context.Event(), context.Queue()
-                words = (name, ready, queue) if kind == "bare" else (url, name, ready, queue)
-                process = context.Process(target=read, args=words)
-                process.start()
-                write(url, ready, name)
-                found[kind].append(float(np.median(queue.get(timeout=60)[50:])) / 1e3)
-                process.join()
-    p50 = {kind: float(np.median(values)) for kind, values in found.items()}
-
-    def ratio(of: str, to: str) -> float:
-        return float(np.median([a / b for a, b in zip(found[of], found[to], strict=True)]))
-
-    return {
-        **{f"{kind} p50 us": value for kind, value in p50.items()},
-        "store / bare (at most 4.5)": ratio("store", "bare"),
-        "store / plain redis-py (at most 0.7)": ratio("store", "plain"),
-        "floor / bare": ratio("floor", "bare"),
-        "store / floor": ratio("store", "floor"),
+    """p50 of each way and their ratios, medians over interleaved repeats, at both paces."""
+    with running_server() as url:
+        runs = [{way: _p50_us(way, url, f"{way}{i}") for way in WAYS} for i in range(REPEATS)]
+    p50 = {
+        (way, pace): np.array([run[way][pace] for run in runs]) for way in WAYS for pace in PAUSES_S
     }
+    ratios = {
+        "store / bare (at most 4.5)": ("store", "bare"),
+        "store / plain redis-py (at most 0.7)": ("store", "plain"),
+        "floor / bare": ("floor", "bare"),
+        "floor / plain redis-py": ("floor", "plain"),
+        "store / floor": ("store", "floor"),
+    }
+    found = {f"{way} p50 us, {pace}": float(np.median(p50[way, pace])) for way, pace in p50}
+    for name, (of, to) in ratios.items():
+        for pace in PAUSES_S:
+            found[f"{name}, {pace}"] = float(np.median(p50[of, pace] / p50[to, pace]))
+    return found

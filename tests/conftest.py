@@ -103,12 +103,14 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-def _exchange_with_fake(self: connection.RedisConnection, words: Any) -> Any:
-    """A command for fakeredis, which has no socket."""
-    fake = self._connection
-    fake.send_command(*words)
+def _begin_with_fake(self: connection.RedisConnection) -> None:
+    self._socket = self._connection._sock  # takes bytes as a server does
+
+
+def _reply_of_fake(self: connection.RedisConnection) -> Any:
+    """A reply of fakeredis, which hands over values instead of bytes."""
     try:
-        return fake.read_response()
+        return self._connection.read_response()
     except ResponseError as error:
         return error
 
@@ -126,8 +128,8 @@ def make_store(
     if request.param == "fakeredis":
         kind = {"connection_class": FakeRedisConnection, "server": FakeServer(server_type="redis")}
         monkeypatch.setattr(connection, "parse_url", lambda url: dict(kind))
-        monkeypatch.setattr(connection.RedisConnection, "_begin", lambda self: None)
-        monkeypatch.setattr(connection.RedisConnection, "_exchange", _exchange_with_fake)
+        monkeypatch.setattr(connection.RedisConnection, "_begin", _begin_with_fake)
+        monkeypatch.setattr(connection.RedisConnection, "_reply", _reply_of_fake)
     url = request.getfixturevalue("redis_url") if request.param == "redis" else "unix://fake"
 
     def make(writer: str) -> MemoryStore | RedisStore:

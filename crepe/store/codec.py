@@ -113,8 +113,8 @@ def pack(found: Sequence[Message], start: int, stop: int) -> bytes:
     if len(found) == 1 and type(found[0]) is Segment:
         segment = found[0]
         if segment.start == start and segment.stop == stop:
-            samples = np.ascontiguousarray(segment.samples)
-            return b"".join((_head(samples.dtype, samples.shape), samples.data))
+            samples = segment.samples
+            return _head(samples.dtype, samples.shape) + samples.tobytes()
     return _pack(found, start, stop)
 
 
@@ -150,7 +150,7 @@ def _lone_segment(payload: bytes) -> NDArray[Any] | None:
     head, dtype, shape = _heads.get(len(payload), (b"", None, ()))
     if not head or not payload.startswith(head):
         return None
-    return np.frombuffer(payload[len(head) :], dtype).reshape(shape)  # a slice is aligned
+    return np.ndarray(shape, dtype, payload[len(head) :])  # a slice is aligned
 
 
 def unpack(

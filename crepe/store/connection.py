@@ -6,14 +6,14 @@ option handling are most of what an XADD costs, above all when the caches are co
 
 import socket
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 import hiredis
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection, parse_url
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
-    NoScriptError,
     OutOfMemoryError,
     ResponseError,
 )
@@ -26,7 +26,19 @@ LONGEST_BLOCK_S = 1.0  # a blocking command waits no longer in the server
 _REPLY_S = LONGEST_BLOCK_S + 1.0  # a server that is silent for so long is taken as lost
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.02, 0.5
 _READ_BYTES = 1 << 16
-_ERRORS = {"LOADING": BusyLoadingError, "NOSCRIPT": NoScriptError, "OOM": OutOfMemoryError}
+_ERRORS = {"LOADING": BusyLoadingError, "OOM": OutOfMemoryError}
+
+Word = str | bytes | int | float
+pack: Callable[[tuple[Word, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]  # its stub knows commands of one word only
+"""The bytes of a command."""
+
+
+def pack_parts(words: tuple[Word, ...], last: bytes) -> tuple[bytes, ...]:
+    """The bytes of a command whose long last word is not copied, as hiredis would do twice."""
+    return pack((*words, b""))[: -len(_EMPTY)], b"$%d\r\n" % len(last), last, b"\r\n"
+
+
+_EMPTY = b"$0\r\n\r\n"  # how the last word is packed if it is empty
 
 
 class Lost(Exception):
@@ -95,35 +107,54 @@ class RedisConnection:
         self._socket = self._connection._sock
         self._replies = hiredis.Reader(replyError=_error)
 
-    def call(self, *words: str | bytes | int | float) -> Any:
+    def call(self, *words: Word) -> Any:
         """One command, one reply.
 
         Raises Lost, or redis.exceptions.ResponseError with the server's words.
         """
         try:
-            reply = self._exchange(words)
+            self._socket.sendall(pack(words))
+            reply = self._reply()
         except (RedisConnectionError, OSError) as error:
-            self.disconnect()
-            raise Lost(f"{self.url}: {error}") from error
-        if not isinstance(reply, Exception):
-            return reply
+            self._lose(error)
+        if isinstance(reply, Exception):
+            self.refuse(reply)
+        return reply
+
+    def exchange(self, packed: bytes, then: bytes, n_replies: int) -> list[Any]:
+        """Packed commands in two sends, and a reply for each; an error reply is a value here.
+
+        What can wait is in `then`: as a rule the server has acted on the first when it comes.
+        Raises Lost.
+        """
+        try:
+            self._socket.sendall(packed)
+            self._socket.sendall(then)
+            return [self._reply() for _ in range(n_replies)]
+        except (RedisConnectionError, OSError) as error:
+            self._lose(error)
+
+    def refuse(self, reply: Exception) -> NoReturn:
+        """Raise the error that came as a reply; Lost if the server is not ready yet."""
         if isinstance(reply, BusyLoadingError):
-            self.disconnect()
-            raise Lost(f"{self.url}: {reply}")
+            self._lose(reply)
         raise reply
 
-    def _exchange(self, words: Any) -> Any:
-        self._socket.sendall(hiredis.pack_command(words))
+    def _lose(self, error: Exception) -> NoReturn:
+        self.disconnect()
+        raise Lost(f"{self.url}: {error}") from error
+
+    def _reply(self) -> Any:
         replies: Any = self._replies
-        buffer = self._buffer
         while (reply := replies.gets()) is False:
-            n = self._socket.recv_into(buffer)
+            n = self._socket.recv_into(self._buffer)
             if not n:
                 raise ConnectionResetError("closed by the server")
-            replies.feed(buffer, 0, n)
+            replies.feed(self._buffer, 0, n)
         return reply
 
 
 def _error(text: str) -> Exception:
-    """The exception for an error reply, by its first word."""
-    return _ERRORS.get(text.partition(" ")[0], ResponseError)(text)
+    """The exception for an error reply, by its first word, or by why a transaction was refused."""
+    why = text.removeprefix("EXECABORT Transaction discarded because of: ")
+    return _ERRORS.get(why.partition(" ")[0], ResponseError)(text)

@@ -113,6 +113,8 @@ class StreamStore(Readable, Protocol):
 
 def check_order(key: str, entry: Entry, length: int, is_ended: bool, info: StreamInfo) -> None:
     """Raise OrderError if `entry` cannot follow a stream of `length` samples."""
+    if length <= entry.start < entry.stop <= entry.start + info.longest_samples and not is_ended:
+        return  # as nearly always
     if is_ended:
         raise OrderError(f"{key}: has ended at sample {length}; nothing can follow")
     is_empty = entry.stop <= entry.start and not entry.is_end

@@ -4,6 +4,7 @@ All streams keep the same time: what the budget holds at the sum of their rates,
 What a registered reader does not have yet stays.
 """
 
+import math
 import time
 from collections.abc import Mapping
 
@@ -25,6 +26,7 @@ class Retention:
         self._next_refresh_s = 0.0
         self.keep_samples = int(keep_s * sampling_rate_hz)
         self.read_until: int | None = None  # least position of a registered reader
+        self.furthest = math.inf  # beyond it, what readers lack is more than this stream's share
 
     def count(self, start: int, n_bytes: int) -> None:
         """An entry of `n_bytes` that begins at sample `start` is on its way."""
@@ -52,6 +54,7 @@ class Retention:
         keep_s = max(_SHORTEST_S, min(self._keep_s, fits_s))
         self.keep_samples = max(1, int(keep_s * self._rate_hz))
         self.read_until = min(readers.values()) if readers else None
+        self.furthest = math.inf if self.read_until is None else self.read_until + self.keep_samples
 
     def oldest(self, stop: int) -> int:
         """The oldest sample to keep once the stream reaches `stop`."""
@@ -59,7 +62,3 @@ class Retention:
         if self.read_until is not None:
             oldest = min(oldest, self.read_until)
         return max(0, oldest)
-
-    def is_ahead(self, stop: int) -> bool:
-        """True if keeping what its readers lack takes more than the share of this stream."""
-        return self.read_until is not None and stop - self.read_until > self.keep_samples

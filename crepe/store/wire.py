@@ -10,10 +10,19 @@ from crepe.messages import StreamInfo
 from crepe.store.contract import Entry, Said
 
 _DENSE = [b"start", b"t_ns", b"writer", b"data"]  # the fields of most entries
+_PLAIN = list(Entry(0, 0)[4:])  # what these leave out
 
 
-def entry_words(entry: Entry, writer: str) -> list[str | bytes | int]:
-    words: list[str | bytes | int] = ["start", entry.start, "t_ns", entry.t_ns, "writer", writer]
+def entry_words(entry: Entry, writer: str) -> tuple[str | bytes | int, ...]:
+    """All but the payload itself, which comes last."""
+    start, _, _, t_ns, *rest = entry
+    if rest == _PLAIN:
+        return "start", start, "t_ns", t_ns, "writer", writer, "data"
+    return "start", start, "t_ns", t_ns, "writer", writer, *_more_words(entry), "data"
+
+
+def _more_words(entry: Entry) -> list[str | bytes | int]:
+    words: list[str | bytes | int] = []
     if entry.position >= 0:
         words += ("position", entry.position)
     if entry.heard:
@@ -24,16 +33,15 @@ def entry_words(entry: Entry, writer: str) -> list[str | bytes | int]:
         words += ("snapshot", entry.snapshot)
     if entry.is_end:
         words += ("end", 1)
-    words += ("data", entry.payload)
     return words
 
 
 def entry_from(item: Any) -> Entry:
     identity, words = item
-    if words[::2] == _DENSE:
-        return Entry(int(words[1]), int(identity[: identity.index(b"-")]), words[7], int(words[3]))
-    found = dict(zip(words[::2], words[1::2], strict=True))
     try:
+        if words[::2] == _DENSE:
+            return Entry(int(words[1]), int(identity[:-2]), words[7], int(words[3]))
+        found = dict(zip(words[::2], words[1::2], strict=True))
         return Entry(
             int(found[b"start"]),
             int(identity[: identity.index(b"-")]),
@@ -47,6 +55,13 @@ def entry_from(item: Any) -> Entry:
         )
     except (KeyError, ValueError) as error:
         raise StoreError(f"entry {identity.decode()}: not written by CREPE ({error!r})") from error
+
+
+def writer_of(item: Any) -> str:
+    """Who wrote an entry."""
+    _, words = item
+    found = dict(zip(words[::2], words[1::2], strict=True))
+    return str(found.get(b"writer", b""), "utf-8")
 
 
 def said_from(item: Any) -> Said:

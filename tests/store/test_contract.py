@@ -93,6 +93,34 @@ def test_a_living_writer_is_not_replaced_unless_told(make_store):
     assert [e.stop for e in second.entries("data", 0, 99, 9)] == [10, 20]
 
 
+def test_a_writer_that_loses_one_stream_keeps_its_others(make_store):
+    first, second = make_store("first"), make_store("second")
+    for stream in ("data", "result"):
+        first.declare(stream, INFO)
+    first.append([("data", entry(0, 10)), ("result", entry(0, 10))])
+    second.declare("data", INFO, takes_over=True)
+    first.append([("result", entry(10, 20))])
+    with pytest.raises(OrderError, match="another writer"):
+        first.append([("data", entry(10, 20)), ("result", entry(20, 30))])
+    first.append([("result", entry(20, 30))])
+    assert (first.last("data").stop, first.last("result").stop) == (10, 30)
+    first.declare("data", INFO, takes_over=True)
+    first.append([("data", entry(10, 20))])
+    with pytest.raises(OrderError, match="another writer"):
+        second.append([("data", entry(20, 30))])
+    assert first.last("data").stop == 20
+
+
+def test_the_writer_of_a_deleted_stream_is_nobody(store):
+    store.declare("data", INFO)
+    store.append([("data", entry(0, 10))])
+    other = replace(INFO, session="s2")
+    store.delete("data")
+    assert store.declare("data", other) is None
+    store.append([("data", entry(0, 10))])
+    assert store.info("data").session == "s2"
+
+
 def test_a_dead_writer_is_replaced(make_store):
     first = make_store("first")
     first.declare("data", INFO)

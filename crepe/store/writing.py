@@ -1,0 +1,58 @@
+"""What a writer keeps of a stream that it has declared: its end, and its last seconds."""
+
+from collections import deque
+
+from crepe.messages import StreamInfo
+from crepe.store.connection import pack_parts
+from crepe.store.contract import Entry, check_order
+from crepe.store.retention import Retention
+from crepe.store.wire import entry_words
+
+RESEND_S = 3.0  # an unlucky server loses about a second of what it has acknowledged
+_FIELDS_BYTES = 100  # of an entry in the server, beside its payload; about
+
+
+class Writing:
+    """A stream that is ours to append to."""
+
+    def __init__(
+        self, key: str, info: StreamInfo, writer: str, retention: Retention, last: Entry | None
+    ) -> None:
+        self.key = key
+        self.info_key = f"{key}:info"
+        self.info = info
+        self.retention = retention
+        self.recent: deque[Entry] = deque()
+        self._writer = writer
+        self._stop = last.stop if last else 0
+        self._is_ended = False
+        self._oldest = f"{retention.oldest(self._stop)}-0"
+
+    def check(self, entry: Entry) -> None:
+        """Raise OrderError if `entry` cannot follow."""
+        check_order(self.key, entry, self._stop, self._is_ended, self.info)
+
+    def command(self, entry: Entry) -> tuple[bytes, ...]:
+        """What appends `entry`, and drops what was too old when the last one had been appended."""
+        words = ("XADD", self.key, "MINID", "~", self._oldest, identity(entry))
+        return pack_parts((*words, *entry_words(entry, self._writer)), entry.payload)
+
+    def remember(self, entry: Entry) -> None:
+        """`entry` is in the server."""
+        self._stop = entry.stop
+        self._is_ended = entry.is_end
+        self._oldest = f"{self.retention.oldest(entry.stop)}-0"
+        self.retention.count(entry.start, len(entry.payload) + _FIELDS_BYTES)
+        self.recent.append(entry)
+        oldest = entry.stop - RESEND_S * self.info.sampling_rate_hz
+        while self.recent[0].stop < oldest:
+            self.recent.popleft()
+
+    def bytes_per_s(self) -> float:
+        """Rate of the stream, in bytes per second of signal."""
+        return self.retention.bytes_per_s(self._stop)
+
+
+def identity(entry: Entry) -> str:
+    """The ID of an entry: where it stops, and 1 behind it for the end of the stream."""
+    return f"{entry.stop}-1" if entry.is_end else f"{entry.stop}-0"

@@ -1,0 +1,80 @@
+"""Who has lost a stream does not write it, whatever happens between two appends."""
+
+import pytest
+import redis
+from redis.exceptions import OutOfMemoryError, ResponseError
+
+from crepe.errors import OrderError
+from crepe.messages import StreamInfo
+from crepe.store.connection import RedisConnection
+from crepe.store.contract import Entry
+from crepe.store.redis_store import RedisStore
+
+INFO = StreamInfo(labels=("a",), session="s", is_live=True)
+
+
+@pytest.fixture
+def server(own_server):
+    own_server.start()
+    with redis.Redis.from_url(own_server.url) as found:
+        yield found
+
+
+@pytest.fixture
+def store(own_server, server):
+    made = RedisStore(own_server.url)
+    made.declare("data", INFO)
+    made.append([("data", Entry(0, 10))])
+    yield made
+    made.close()
+
+
+def test_an_append_goes_through_if_the_claim_was_touched_but_is_still_ours(store, server):
+    server.hset("crepe:data:info", "source", "somebody wrote this in")
+    store.append([("data", Entry(10, 20))])
+    assert store.last("data").stop == 20
+
+
+@pytest.mark.parametrize("field", ["writer", "session"])
+def test_an_append_is_refused_if_the_claim_is_another(store, server, field):
+    server.hset("crepe:data:info", field, "another")
+    for _ in range(2):
+        with pytest.raises(OrderError, match="another writer"):
+            store.append([("data", Entry(10, 20))])
+    assert server.xlen("crepe:data") == 1
+
+
+def test_an_append_is_refused_if_the_stream_is_gone(store, server):
+    server.unlink("crepe:data", "crepe:data:info")
+    with pytest.raises(OrderError, match="nobody"):
+        store.append([("data", Entry(10, 20))])
+    assert not server.exists("crepe:data")
+
+
+def test_a_repeated_append_stands_once_and_a_strangers_entry_is_no_repeated_one(store, server):
+    store._send([("data", Entry(0, 10))])
+    assert server.xlen("crepe:data") == 1
+    server.xadd("crepe:data", {"writer": "another"}, id="20-0")
+    with pytest.raises(OrderError, match="20-0 or later is there"):
+        store.append([("data", Entry(10, 20))])
+
+
+def test_nothing_is_written_where_the_server_does_not_watch(server, own_server):
+    server.acl_setuser("lab", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-watch"])
+    store = RedisStore(own_server.url.replace("unix://", "unix://lab:any@"))
+    store.declare("data", INFO)
+    for _ in range(2):
+        with pytest.raises(ResponseError, match="watch"):
+            store.append([("data", Entry(0, 10))])
+    assert not server.exists("crepe:data")
+    store.close()
+
+
+def test_a_transaction_refused_for_memory_is_known_as_that(own_server, server):
+    connection = RedisConnection(own_server.url, "test")
+    connection.connect(1.0)
+    connection._replies.feed(
+        b"-EXECABORT Transaction discarded because of: OOM command not allowed when used memory\r\n"
+    )
+    assert isinstance(connection._reply(), OutOfMemoryError)
+    connection.disconnect()
