@@ -36,9 +36,10 @@ class Dish:
             Start(
                 inputs={"data": INFO, "result:stimuli": INFO},
                 open_stimulator=lockstep.open_stimulator,
-                monotonic_s=lambda: 0.0,
+                monotonic_s=None,
             )
         )
+        self.tick(1)
 
     def tick(self, n):
         for _ in range(n):
