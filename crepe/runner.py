@@ -14,6 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from crepe.actors.actor import Sink, Source, Start
+from crepe.actors.real_time import real_s
 from crepe.config import Experiment
 from crepe.flow import Flow, as_entry
 from crepe.heartbeat import Heartbeat
@@ -157,6 +158,7 @@ class Runner:
             experiment=self._experiment.text,
             culture=self._experiment.culture.flat(),
             recordings=self._recordings,
+            monotonic_s=None if self._lockstep else real_s,
             open_recorder=self._lockstep.open_recorder if self._lockstep else open_recorder,
             open_stimulator=self._lockstep.open_stimulator if self._lockstep else open_stimulator,
         )

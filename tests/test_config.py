@@ -100,6 +100,18 @@ def test_what_does_not_fit_is_named_with_what_is_allowed(write, old, new, expect
     assert "toy.toml" in str(caught.value)
 
 
+def test_a_second_way_to_the_instrument_is_refused():
+    path = config.places.project_directory() / config.DEFAULT
+    again = {
+        "run": "crepe.actors.stimulate:Stimulate",
+        "reads": ["data", "result:stimuli"],
+        "writes": ["result:again"],
+        "device": "meame://simulator",
+    }
+    with pytest.raises(ConfigError, match=r"\[actors.again\] run: .*\[actors.stimulate\] stimul"):
+        config.load(path, {"actors.again": again})
+
+
 def test_actors_that_read_each_other_in_a_circle_are_refused(write):
     circle = TOY.replace('reads = ["data"]', 'reads = ["data:again"]') + (
         '[actors.again]\nrun = "crepe.actors.filter:BandPass"\n'

@@ -128,7 +128,7 @@ class Stimuli(_Table):
     n_asked: int
     n_delivered_pulses: int  # of trains that were delivered to their end
     states: dict[str, int]  # the last word on each train
-    reasons: dict[str, int]  # of those refused, stopped or unknown: how often
+    reasons: dict[str, int]  # why refused, stopped or unknown, what is in doubt: how often
 
 
 class Spread(_Table):
@@ -143,7 +143,7 @@ class Spread(_Table):
 class Timing(_Table):
     """Of the loop."""
 
-    age_ms: Spread | None  # from the sample that asked to the start, by sample index
+    age_ms: Spread | None  # from the sample that asked to the start; late data count
     latency_ms: Spread | None  # from a segment's arrival to the pulses' start, by the wall clock
     gaps: dict[str, list[tuple[int, int]]]  # by stream: windows in samples
 

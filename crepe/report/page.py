@@ -197,7 +197,7 @@ def _loop(report: Report) -> Element:
     if found and found.reasons:
         reasons = list(found.reasons.items())
         rows = [(reason, str(n)) for reason, n in reasons[:_MOST_REASONS]]
-        parts.append(table(("refused, stopped or unknown because", "trains"), rows))
+        parts.append(table(("refused, stopped, unknown or in doubt because", "trains"), rows))
         if len(reasons) > _MOST_REASONS:
             parts.append(
                 element("p", f"and {len(reasons) - _MOST_REASONS} more reasons, see the JSON")
@@ -210,7 +210,7 @@ def _loop(report: Report) -> Element:
             words.latency_text(timing, report.about),
         ),
         (
-            "age of a stimulus when it started, by sample index, its planned delay included",
+            "age of a stimulus when it started, its planned delay included",
             words.spread_text(timing.age_ms),
         ),
         ("gaps", gaps if timing.gaps else "no stream that keeps the clock"),
