@@ -46,6 +46,11 @@ class RedisReader:
         self._connection = RedisConnection(url, name)
 
     @property
+    def is_connected(self) -> bool:
+        """Whether the server answered last time."""
+        return self._connection.is_connected
+
+    @property
     def url(self) -> str:
         return self._connection.url
 
