@@ -61,7 +61,8 @@ class LinearReadout(Actor[Spikes | GameState, Decision]):
             self._readout = load(Path(self.readout))
             try:
                 self._readout.check(info.labels, self._rate_hz, self.window)
-                check_same(self._readout.provenance.get("experiment", ""), start.experiment)
+                stream = next(iter(start.inputs))
+                check_same(self._readout.provenance, start.experiment, stream, info)
             except ConfigError as error:
                 raise ConfigError(f"{start.name} readout {self.readout}: {error}") from error
             if self.forgetting is not None:

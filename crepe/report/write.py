@@ -23,10 +23,10 @@ from crepe.report.activity import Crossings, Trial
 from crepe.report.draw import Picture
 from crepe.report.numbers import About, Report
 from crepe.report.session import Session, find, read
-from crepe.trials import GAME
+from crepe.trials import DELIVERED, GAME, stimulated
 from crepe.versions import versions
 
-STIMULI, DELIVERED = "result:stimuli", "result:delivered"
+STIMULI = "result:stimuli"
 
 
 def write(asked: str, out: Path | None = None) -> Path:
@@ -64,10 +64,10 @@ def made(session: Session) -> tuple[Report, dict[str, Picture]]:
     ended = [state for state in states if state.phase == "outcome"]
     about = _about(session, states)
     tried = activity.trials(ended, asked, answers, about.sampling_rate_hz)
-    stimulated = {t.state.trial for t in tried if t.pulses} if DELIVERED in session.store else None
+    has_pulses = stimulated(answers) if DELIVERED in session.store else None
     report = Report(
         about=about,
-        decoding=decoding.decoding(session, ended, about.sampling_rate_hz, stimulated),
+        decoding=decoding.decoding(session, ended, about.sampling_rate_hz, has_pulses),
         readouts=decoding.readouts(
             session,
             places.var_directory() / "readouts",
