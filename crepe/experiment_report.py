@@ -103,13 +103,14 @@ def _run_pong(plan: Plan, run: Runs, console: Console, *, as_json: bool) -> None
             f"{low:.2f} to {high:.2f}",
             f"{found.aces.value:.2f}",
             f"{found.long.value:.2f}",
-            f"{against.p_permutation:.3f}" if against else "-",
+            f"{against.p_value:.3f}" if against else "-",
         )
     console.print(table)
     console.print(
         "length: hits before the miss; aces: share of rallies whose first ball was missed; long: "
-        f"of more than {LONG_RALLY} hits; p: closed loop against this one, permutation, two-sided, "
-        f"not corrected; no difference is a result, too{_simulated(plan)}"
+        f"of more than {LONG_RALLY} hits; p: closed loop against this one, blocks "
+        "permuted within rounds, two-sided, not corrected; no difference is a result, too"
+        f"{_simulated(plan)}"
     )
 
 

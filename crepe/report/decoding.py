@@ -42,7 +42,7 @@ def decoding(
         conditions=[
             _score(name, found[name], gestures, session.seed, has_pulses) for name in names
         ],
-        blocks=[_block(number, group, rate_hz) for number, group in _blocks(judged)],
+        blocks=[_block(number, group, rate_hz) for number, group in in_blocks(judged)],
     )
 
 
@@ -94,7 +94,7 @@ def _score(
     )
 
 
-def _blocks(states: Sequence[GameState]) -> list[tuple[int, list[GameState]]]:
+def in_blocks(states: Sequence[GameState]) -> list[tuple[int, list[GameState]]]:
     """By number; trials without blocks are taken ten in a row."""
     if any(state.block for state in states):
         return [(n, list(group)) for n, group in groupby(states, key=lambda s: s.block)]

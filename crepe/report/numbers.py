@@ -109,17 +109,28 @@ class Evoked(_Table):
     change_hz: dict[str, float]  # by electrode: rate after the first pulse less that before
 
 
+class RallyBlock(_Table):
+    """The finished rallies of one block, or ten in a row where there are no blocks."""
+
+    block: int
+    stop_s: float  # of its last rally
+    n: int
+    mean_length: float
+
+
 class RallyScore(_Table):
     """The finished rallies of one condition of Pong; null where there were too few."""
 
     condition: str
     n: int
     mean_length: float | None  # hits before the miss
-    mean_length_ci95: tuple[float | None, float | None]  # bootstrap
+    mean_length_ci95: tuple[float | None, float | None]  # bootstrap of blocks
     aces: float | None  # share of rallies whose first ball was missed
     long: float | None  # share of long rallies
     lengths: list[int]
-    p_against: float | None  # of the closed loop against this one, permutation, two-sided
+    blocks: list[RallyBlock]
+    n_rounds: int | None  # that the closed loop and this one were compared in
+    p_against: float | None  # of that, labels of blocks permuted within rounds, two-sided
 
 
 class Stimuli(_Table):

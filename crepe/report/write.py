@@ -73,7 +73,7 @@ def made(session: Session) -> tuple[Report, dict[str, Picture]]:
             places.var_directory() / "readouts",
             is_real_time=about.started_at is not None,
         ),
-        rallies=rallies.rallies(ended, session.seed),
+        rallies=rallies.rallies(ended, session.seed, about.sampling_rate_hz),
         activity=activity.activity(found) if found else None,
         evoked=activity.evoked(found, tried) if found else [],
         stimuli=timing.stimuli(asked, answers),
@@ -92,7 +92,8 @@ def _drawn(report: Report, found: Crossings | None, tried: Sequence[Trial]) -> l
     if calibrations:
         pictures.append(draw_decoding.calibration(calibrations, is_simulated=is_simulated))
     if report.rallies:
-        pictures.append(rallies.drawn(report.rallies, is_simulated=is_simulated))
+        for show in (rallies.drawn, rallies.course):
+            pictures.append(show(report.rallies, is_simulated=is_simulated))
     if found is None or report.activity is None:
         return pictures
     rates = report.activity
