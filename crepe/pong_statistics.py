@@ -79,17 +79,22 @@ def describe(blocks: Blocks, seed: int = 0) -> Rallies:
 def compare(found: Blocks, control: Blocks, seed: int = 0) -> Comparison:
     """Whether rallies are longer or shorter than in a control; nan of fewer than two rounds."""
     rounds = [(a.mean(), b.mean()) for a, b in zip(found, control, strict=False) if len(a) * len(b)]
-    if len(rounds) < 2:
-        return Comparison(len(rounds), np.nan, np.nan)
+    return compare_pairs(rounds, seed)
+
+
+def compare_pairs(means: Sequence[tuple[float, float]], seed: int = 0) -> Comparison:
+    """The same of mean lengths in pairs: of a round, or of a culture."""
+    if len(means) < 2:
+        return Comparison(len(means), np.nan, np.nan)
     permuted = stats.permutation_test(
-        tuple(np.array(rounds).T),
+        tuple(np.array(means).T),
         lambda a, b, axis: np.mean(a - b, axis=axis),
         permutation_type="samples",
         vectorized=True,
         n_resamples=N_RESAMPLES,
         random_state=np.random.default_rng(seed),
     )
-    return Comparison(len(rounds), float(permuted.statistic), float(permuted.pvalue))
+    return Comparison(len(means), float(permuted.statistic), float(permuted.pvalue))
 
 
 def against_controls(by_condition: Mapping[str, Blocks], seed: int = 0) -> dict[str, Comparison]:
