@@ -17,6 +17,7 @@ from crepe.report import (
     draw_raster,
     page,
     rallies,
+    structure,
     timing,
 )
 from crepe.report.activity import Crossings, Trial
@@ -75,6 +76,7 @@ def made(session: Session) -> tuple[Report, dict[str, Picture]]:
         ),
         rallies=rallies.rallies(ended, session.seed, about.sampling_rate_hz),
         activity=activity.activity(found) if found else None,
+        structure=structure.structure(found, session.seed) if found else None,
         evoked=activity.evoked(found, tried) if found else [],
         stimuli=timing.stimuli(asked, answers),
         timing=timing.timing(session, answers),
@@ -102,6 +104,8 @@ def _drawn(report: Report, found: Crossings | None, tried: Sequence[Trial]) -> l
     pictures.append(draw_array.rate_map(rates, tried, is_simulated=is_simulated))
     if tried:
         pictures.append(draw_raster.zoom(found, tried, is_simulated=is_simulated))
+    if report.structure:
+        pictures.append(structure.drawn(report.structure, is_simulated=is_simulated))
     if report.evoked:
         drawn = draw_evoked.evoked(report.evoked, tried, found.rate_hz, is_simulated=is_simulated)
         pictures.append(drawn)
