@@ -10,6 +10,7 @@ from crepe.report.html import Element, Part, element, figure, page, section, tab
 from crepe.report.numbers import About, Decoding, Report
 from crepe.report.rallies import rally_section
 from crepe.report.session import Session
+from crepe.report.structure import structure_section
 
 _MOST_REASONS = 20
 
@@ -26,6 +27,7 @@ def html(report: Report, session: Session, pictures: dict[str, Picture]) -> str:
         _decoding(report, pictures),
         _calibration(report, pictures),
         _activity(report, pictures),
+        structure_section(report.structure, pictures),
         _loop(report),
         _parameters(session),
     ]
