@@ -1,18 +1,29 @@
-"""The command `crepe`: an emergency stop at once, everything else when its modules are loaded."""
+"""The command `crepe`; what must be quick loads no more than it needs."""
 
 import sys
 
+from crepe.errors import CrepeError
+
 
 def main() -> None:
-    """Run a command. `crepe stop` must not wait for numpy and the like."""
+    """Run a command; what CREPE refuses to do is one line and exit status 1."""
     words = sys.argv[1:]
-    if words[:1] == ["stop"] and "--help" not in words:
-        from crepe.emergency import main as stop
+    try:
+        if words[:1] == ["stop"] and "--help" not in words:
+            from crepe.emergency import main as stop  # must not wait for numpy and the like
 
-        sys.exit(stop(words[1:]))
-    from crepe.cli import main as run
+            sys.exit(stop(words[1:]))
+        if words[:1] == ["run"] and len(words) == 2 and not words[1].startswith("-"):
+            from crepe.programs import main as run  # a dozen programs start at once
 
-    run()
+            run(words[1])
+        else:
+            from crepe.cli import app
+
+            app()
+    except CrepeError as error:
+        print(f"crepe: {error}", file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from crepe import __version__, cli_sessions, config, places, programs, redis_server, session
-from crepe.errors import ConfigError, CrepeError
+from crepe.errors import ConfigError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,15 +37,6 @@ Live = Annotated[
     bool, typer.Option("--live", help="Through Redis in real time, not in this process.")
 ]
 InLockstep = Annotated[bool, typer.Option("--lockstep", help="Through Redis, as fast as it goes.")]
-
-
-def main() -> None:
-    """Run a command; what CREPE refuses to do is one line and exit status 1."""
-    try:
-        app()
-    except CrepeError as error:
-        print(f"crepe: {error}", file=sys.stderr)
-        sys.exit(1)
 
 
 @app.callback(invoke_without_command=True)
@@ -154,13 +145,7 @@ def down() -> None:
 @app.command()
 def run(program: Annotated[str, typer.Argument(help="As in the experiment file.")]) -> None:
     """Be one program of the experiment in CREPE_EXPERIMENT; supervisord calls this."""
-    logging.basicConfig(
-        level=logging.INFO,
-        stream=sys.stdout,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    experiment = config.load(places.experiment_path(), only=program)
-    programs.run(experiment, program)
+    programs.main(program)
 
 
 @app.command()

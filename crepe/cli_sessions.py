@@ -3,7 +3,7 @@
 import json
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -11,7 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from crepe.parent import end_with
-from crepe.recordings import Library, Summary
+
+if TYPE_CHECKING:
+    from crepe.recordings import Summary
 
 app = typer.Typer()
 console = Console()
@@ -22,6 +24,7 @@ def sessions(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """List the recorded sessions, newest first."""
+    from crepe.recordings import Library
     from crepe.supervise import control
 
     library = Library(programs_run=control.is_running())
@@ -52,7 +55,7 @@ def report(
     console.print(f"report: {write(session, out)}", soft_wrap=True, markup=False)
 
 
-def _table(found: list[Summary]) -> Table:
+def _table(found: "list[Summary]") -> Table:
     table = Table(box=None, pad_edge=False, collapse_padding=True)
     table.add_column("session", no_wrap=True)
     table.add_column("started, UTC", min_width=10)
@@ -77,13 +80,13 @@ def _table(found: list[Summary]) -> Table:
     return table
 
 
-def _length(one: Summary) -> str:
+def _length(one: "Summary") -> str:
     if one.problem:
         return "unreadable"
     return "running" if one.is_running else str(timedelta(seconds=round(one.duration_s)))
 
 
-def _score(one: Summary) -> str:
+def _score(one: "Summary") -> str:
     """By condition where there are several, else as the game said."""
     if one.by_condition:
         parts = one.by_condition.items()

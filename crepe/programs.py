@@ -1,5 +1,7 @@
 """What `crepe run NAME` becomes: an actor's runner, or one of the programs that are no actors."""
 
+import logging
+import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -7,6 +9,16 @@ from crepe import config, places, redis_server, session
 from crepe.errors import ConfigError
 
 _SENSOR_PATIENCE_S = 2.0  # a sensor that has shown a frame is not kept waiting
+
+
+def main(program: str) -> None:
+    """Be one program of the experiment in CREPE_EXPERIMENT, and log to stdout."""
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stdout,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    run(config.load(places.experiment_path(), only=program), program)
 
 
 def run(experiment: config.Experiment, program: str) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from crepe.actors.actor import Sink, Source, Start
 from crepe.config import Experiment
@@ -19,11 +20,13 @@ from crepe.heartbeat import Heartbeat
 from crepe.hw.instrument import EndOfData, open_recorder, open_stimulator
 from crepe.messages import StreamInfo
 from crepe.parent import watch_parent
-from crepe.simulator.lockstep import Lockstep
 from crepe.station import CHECKPOINT_S, Out, Piece, Resume, Station
 from crepe.store import codec
 from crepe.store.contract import Cursor, Entry, Said, StreamStore
 from crepe.wiring import OUTSIDE, ActorSpec
+
+if TYPE_CHECKING:
+    from crepe.simulator.lockstep import Lockstep
 
 log = logging.getLogger(__name__)
 
@@ -79,11 +82,17 @@ class Runner:
         self._cursors: dict[str, Cursor] = {}
         self._infos: dict[str, StreamInfo] = {}
         self._keepers: list[tuple[str, Sink[object, object]]] = []
-        simulated = experiment.culture.simulated
+        self._lockstep = self._own_instrument()
+
+    def _own_instrument(self) -> "Lockstep | None":
+        """In lock-step the simulated instrument is in the process of who has it."""
+        simulated = self._experiment.culture.simulated
         has_instrument = any(issubclass(spec.kind, Source) for spec in self._specs)
-        self._lockstep: Lockstep | None = None
-        if simulated and experiment.lockstep_s and has_instrument:
-            self._lockstep = Lockstep(simulated)
+        if not (simulated and self._experiment.lockstep_s and has_instrument):
+            return None
+        from crepe.simulator.lockstep import Lockstep  # brings scipy, which takes its time
+
+        return Lockstep(simulated)
 
     def run(self) -> None:
         """Until SIGTERM, SIGINT, or the end of the session."""

@@ -42,6 +42,7 @@ def test_the_readmes_actor_is_one(tmp_path, monkeypatch):
 
 
 @pytest.mark.timeout(200)
+@pytest.mark.xdist_group("real time 2")
 def test_the_readmes_commands_work_one_after_the_other(tmp_path):
     """All but `make test` and what sets the environment up: that is what runs this test."""
     environment = {**os.environ, "CREPE_VAR": str(tmp_path / "var")}

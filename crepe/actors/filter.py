@@ -1,11 +1,12 @@
 """Band-pass: what is left are spikes and noise."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PrivateAttr
-from scipy.signal import butter, sosfilt, sosfilt_zi
 
 from crepe.actors.actor import Actor, Start
 from crepe.errors import ConfigError
@@ -23,6 +24,7 @@ class BandPass(Actor[Segment, Segment]):
 
     _sos: NDArray[np.float64] = PrivateAttr()
     _rest: NDArray[np.float64] = PrivateAttr()  # state of a constant input of 1
+    _sosfilt: Callable[..., Any] = PrivateAttr()
     _scale: NDArray[np.float64] = PrivateAttr()
     _state: NDArray[np.float64] = PrivateAttr()
     _stop: int = PrivateAttr(-1)
@@ -32,6 +34,8 @@ class BandPass(Actor[Segment, Segment]):
         return _SETTLE_PERIODS / self.low_hz
 
     def open(self, start: Start) -> None:
+        from scipy import signal  # slow to import, and not needed to check a file
+
         rate_hz = start.first.sampling_rate_hz
         if not self.low_hz < self.high_hz < rate_hz / 2:
             raise ConfigError(
@@ -39,8 +43,9 @@ class BandPass(Actor[Segment, Segment]):
                 f"must rise and stay below {rate_hz / 2:g} Hz, half the sampling rate"
             )
         band = (self.low_hz, self.high_hz)
-        self._sos = butter(self.order, band, "bandpass", fs=rate_hz, output="sos")
-        self._rest = sosfilt_zi(self._sos)[:, np.newaxis, :]
+        self._sosfilt = signal.sosfilt
+        self._sos = signal.butter(self.order, band, "bandpass", fs=rate_hz, output="sos")
+        self._rest = signal.sosfilt_zi(self._sos)[:, np.newaxis, :]
         self._scale = np.asarray(start.first.scale_uv, dtype=np.float64)[:, np.newaxis]
 
     def output_info(self, start: Start) -> StreamInfo:
@@ -51,7 +56,7 @@ class BandPass(Actor[Segment, Segment]):
         if segment.start != self._stop:  # a new beginning: as if the first sample had stood long
             self._state = self._rest * samples_uv[np.newaxis, :, :1]
         self._stop = segment.stop
-        filtered, self._state = sosfilt(self._sos, samples_uv, axis=1, zi=self._state)
+        filtered, self._state = self._sosfilt(self._sos, samples_uv, axis=1, zi=self._state)
         return Segment(
             segment.start,
             segment.stop,

@@ -22,7 +22,7 @@ from crepe.supervise.render import render
 
 _LOG_LINES = 15  # of a program that does not start
 _TRIES = 2  # starts of a program after which `up` gives up
-_POLL_S = 0.1
+_POLL_S = 0.05
 
 
 class Supervisor(NamedTuple):
@@ -242,7 +242,17 @@ def _is_gone(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    return False
+    return _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """True if it has ended, and init, which takes its time in some containers, has yet to notice.
+
+    Only Linux tells; elsewhere init is waited for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (OSError, IndexError):
+        return False
 
 
 def _kill(pid: int) -> None:

@@ -5,12 +5,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 import urllib3
+
+from crepe import status
 
 CREPE = [sys.executable, "-m", "crepe"]
 SECOND = 50_000  # ticks of the DSP's clock, 20 us each
@@ -37,8 +40,7 @@ class Stack:
         return done
 
     def rows(self) -> dict[str, dict]:
-        done = self.crepe("status", "--json", check=False)
-        return {row["program"]: row for row in json.loads(done.stdout or "[]")}
+        return {row["program"]: row for row in status.rows()}
 
     def pids(self) -> list[int]:
         found = []
@@ -51,15 +53,18 @@ class Stack:
         deadline = time.monotonic() + seconds
         while not (found := is_so()):
             assert time.monotonic() < deadline, self.logs()
-            time.sleep(0.1)
+            time.sleep(0.05)
         return found
+
+    def dish(self) -> "Dish":
+        return Dish(self)
 
     def logs(self) -> str:
         return "\n".join(f"{p.name}: {p.read_text()[-800:]}" for p in (self.var / "log").glob("*"))
 
 
 class Dish:
-    """What reaches the electrodes of the simulated culture."""
+    """What reaches the electrodes of the culture that a stack simulates, once it runs."""
 
     def __init__(self, stack):
         self._stack = stack
@@ -96,16 +101,32 @@ class Dish:
         return self._stack.wait(end)
 
 
-@pytest.fixture
-def stack(tmp_path, monkeypatch) -> Iterator[Stack]:
-    found = Stack(tmp_path / "a run %d é")
-    monkeypatch.setenv("CREPE_VAR", str(found.var))
+@contextmanager
+def running_stack(var: Path) -> Iterator[Stack]:
+    """A stack that is down again after the block, with no process left behind."""
+    found = Stack(var)
     yield found
     found.crepe("down", check=False)
     assert found.pids() == []
 
 
 @pytest.fixture
-def dish(stack: Stack) -> Callable[[], Dish]:
-    """Looks at the electrodes of the culture that the stack runs, once it runs."""
-    return lambda: Dish(stack)
+def stack(tmp_path, monkeypatch) -> Iterator[Stack]:
+    """A stack for one test; nothing runs yet."""
+    with running_stack(tmp_path / "a run %d é") as found:
+        monkeypatch.setenv("CREPE_VAR", str(found.var))
+        yield found
+
+
+@pytest.fixture(scope="module")
+def _default_stack(tmp_path_factory) -> Iterator[Stack]:
+    with running_stack(tmp_path_factory.mktemp("shared") / "a run %d é") as found:
+        found.crepe("up", "--new")
+        yield found
+
+
+@pytest.fixture
+def shared_stack(_default_stack, monkeypatch) -> Stack:
+    """The default experiment, which the tests of a file share: it runs when they begin and end."""
+    monkeypatch.setenv("CREPE_VAR", str(_default_stack.var))
+    return _default_stack

@@ -20,40 +20,28 @@ ROOT = Path(__file__).parent.parent.parent
 CREPE = [sys.executable, "-m", "crepe"]
 SEGMENT = 100
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("real time 1")]
 
 
 def has_grown(store, name, since):
     return name in store and len(store[name]) > since
 
 
+def are_back(rows, killed):
+    return all(rows.get(name, {}).get("pid") not in (0, None, pid) for name, pid in killed.items())
+
+
 def test_killing_every_program_in_turn_loses_nothing_and_doubles_nothing(stack):
     stack.crepe("up", str(ROOT / "config" / "rps.toml"), "--new")
     with Store(patience_s=60) as store:
         stack.wait(lambda: has_grown(store, "result:game", 0))
-        names = [
-            "culture",
-            "acquire",
-            "filter",
-            "detect",
-            "decode",
-            "game",
-            "stimulate",
-            "record",
-            "hear",
-            "sensor",
-            "dashboard",
-            "hand",
-        ]
-        for name in [*names, "redis"]:
-            pid = stack.wait(lambda name=name: stack.rows().get(name, {}).get("pid"))
+        turns = "culture acquire filter detect decode game stimulate record redis".split()
+        for names in [*([name] for name in turns), ["hear", "sensor", "dashboard", "hand"]]:
             before = len(store["data"])
-            os.kill(pid, signal.SIGKILL)
-            stack.wait(
-                lambda name=name, pid=pid: (
-                    stack.rows().get(name, {}).get("pid") not in (0, None, pid)
-                )
-            )
+            killed = {name: stack.rows()[name]["pid"] for name in names}
+            for pid in killed.values():
+                os.kill(pid, signal.SIGKILL)
+            stack.wait(lambda killed=killed: are_back(stack.rows(), killed))
             for stream in ("data", "data:spikes", "result"):
                 stack.wait(lambda s=stream, n=before: has_grown(store, s, n + 10_000))
         data = store["data"]
