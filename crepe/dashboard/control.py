@@ -35,6 +35,7 @@ class Control:
         self._one_at_a_time = Lock()
         # a stop must not wait behind anything, and nothing else is ever put here
         self.stopper = ThreadPoolExecutor(2, thread_name_prefix="stop")
+        self._sayer = ThreadPoolExecutor(1, thread_name_prefix="say")  # may wait for Redis
 
     def stop(self) -> dict[str, Any]:
         """The emergency stop: latched, then carried out and read back from the instrument."""
@@ -45,7 +46,7 @@ class Control:
             lines.append(f"NOT VERIFIED: {error}")
             is_verified = False
         word = "verified" if is_verified else "NOT VERIFIED"
-        self.stopper.submit(self._try_to_say, "stop", word)
+        self._sayer.submit(self._try_to_say, "stop", word)
         return {"is_verified": is_verified, "lines": lines}
 
     def arm(self, minutes: float) -> str:
@@ -85,5 +86,6 @@ class Control:
 
     def close(self) -> None:
         self.stopper.shutdown(wait=False)
+        self._sayer.shutdown(wait=False, cancel_futures=True)
         if self._store is not None:
             self._store.close()

@@ -4,7 +4,6 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from crepe.dashboard.access import Role
+from crepe.dashboard.browser import Browser
 from crepe.dashboard.control import CONTROL, INPUT, SAYABLE, SENDER, Control
 from crepe.dashboard.frames import Made, More, View, more
 from crepe.dashboard.live import Live
@@ -88,17 +88,16 @@ class Page:
         view, client = View(), str(socket.query_params.get("client", ""))[:_LONGEST_NAME]
         role: Role = socket.scope["role"]
         self._live.views.add(view)
-        listening = asyncio.create_task(_listen(socket, view.ask))
         try:
-            while not listening.done():
-                self._seat.seen(client, time.monotonic())
-                await socket.send_bytes(self._frame(view, role))
-                await self._live.tick()
+            async with Browser(socket, view.ask) as browser:
+                while await browser.can_take():
+                    self._seat.seen(client, time.monotonic())
+                    await browser.send(self._frame(view, role))
+                    await self._live.tick()
         except (WebSocketDisconnect, OSError, RuntimeError):
             pass  # the browser is gone
         finally:
             self._live.views.discard(view)
-            await _ended(listening)
 
     def _frame(self, view: View, role: Role) -> bytes:
         """What one browser is sent now; what it has in common with others is made once."""
@@ -140,20 +139,17 @@ class Page:
 
     async def _replay(self, socket: WebSocket, replay: Replay) -> None:
         asked: list[dict[str, Any]] = []
-        listening = asyncio.create_task(_listen(socket, asked.append))
         then_s = time.monotonic()
-        try:
-            while not listening.done():
+        async with Browser(socket, asked.append) as browser:
+            while await browser.can_take():
                 now_s = time.monotonic()
                 words, asked[:] = list(asked), []
                 for said in words:
                     await asyncio.to_thread(replay.ask, said)
                 await asyncio.to_thread(replay.advance, now_s - then_s)
                 then_s = now_s
-                await socket.send_bytes(replay.frame())
+                await browser.send(replay.frame())
                 await asyncio.sleep(self._period_s)
-        finally:
-            await _ended(listening)
 
     # What an operator does
 
@@ -244,20 +240,3 @@ def _of_uplot(name: str, media_type: str) -> Handler:
         return FileResponse(path, media_type=media_type)
 
     return answer
-
-
-async def _listen(socket: WebSocket, told: Callable[[dict[str, Any]], object]) -> None:
-    """Take in what a browser says, until it is gone."""
-    with suppress(WebSocketDisconnect, RuntimeError):
-        while True:
-            text = await socket.receive_text()
-            with suppress(ValueError):
-                words = json.loads(text)
-                if isinstance(words, dict):
-                    told(words)
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task

@@ -1,6 +1,7 @@
 """What an operator can do at the page, asked directly: bad words are refused, the stop always goes."""
 
 import json
+from threading import Event
 
 import pytest
 
@@ -126,6 +127,23 @@ def test_a_stop_latches_without_redis_and_says_what_it_could_not_verify(desk):
     assert any("NOT VERIFIED" in line for line in answer["lines"])
     assert (desk.directory / arming.STOPPED_FILE).exists()
     assert desk.control.state(can_stimulate=True)["is_stopped"]
+
+
+def test_a_stop_does_not_wait_for_a_redis_that_is_frozen(tmp_path):
+    is_thawed = Event()
+
+    def frozen():
+        is_thawed.wait(60)
+        raise StoreError("no Redis server answers")
+
+    control = Control(tmp_path, frozen)
+    try:
+        for _ in range(4):
+            done = control.stopper.submit(control.stop).result(timeout=30)
+            assert any("latched" in line for line in done["lines"])
+    finally:
+        is_thawed.set()
+        control.close()
 
 
 @pytest.mark.parametrize("path", ["/", "/replay/x", "/uPlot.js", "/uPlot.css", "/static/main.js"])

@@ -6,7 +6,7 @@ const replayed = location.pathname.match(/^\/replay\/([^/]+)$/);
 
 export const page = {
   replay: replayed ? decodeURIComponent(replayed[1]) : null,
-  client: sessionStorage.client || (sessionStorage.client = Math.random().toString(36).slice(2, 14)),
+  client: sessionStorage.client || (sessionStorage.client = crypto.getRandomValues(new Uint32Array(4)).join("-")),
   about: null, story: null, more: {}, now: 0, court: null, rates: null,
   connected: false, heardAt: performance.now(), problem: "",
   tab: "live",
@@ -46,6 +46,7 @@ export function connect(waitMs = 500) {
     if (head.court) page.court = head.court;
     if (arrays.rates_hz) page.rates = arrays.rates_hz.data;
     for (const told of listeners) told(head, arrays);
+    say({ got: true }); // the next one is made only now
   };
   socket.onclose = ({ reason }) => {
     page.connected = false;
