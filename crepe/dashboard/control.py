@@ -11,12 +11,13 @@ from crepe import arming, emergency
 from crepe.errors import CrepeError, StoreError
 from crepe.messages import Command
 from crepe.store import codec
-from crepe.store.contract import StreamStore
+from crepe.store.contract import Said, StreamStore
 
 CONTROL, INPUT = "control", "input"
 SENDER = "page"
 SAYABLE = ("pause", "start", "condition", "player", "note")
 _LONGEST_WORD = 2000
+_PAGE = 1000
 
 
 class Control:
@@ -63,6 +64,22 @@ class Control:
                 self._store = self._open_store()
             self._store.say(stream, codec.pack([command], 0, 0))
 
+    def said_player(self) -> str:
+        """Who plays as this page, before it was restarted, said last. Raises StoreError."""
+        player, cursor = "", "0-0"
+        with self._one_at_a_time:
+            if self._store is None:
+                self._store = self._open_store()
+            while found := self._store.wait({CONTROL: cursor}, 0.0, _PAGE):
+                for _, item in found:
+                    assert isinstance(item, Said)
+                    cursor = item.id
+                    for command in codec.unpack(Command, item.payload, 0, 0):
+                        assert isinstance(command, Command)
+                        if command.name == "player" and command.sender == SENDER:
+                            player = command.value
+        return player
+
     def _try_to_say(self, name: str, value: str) -> None:
         with suppress(StoreError):  # it is done all the same; the files in the run directory say so
             self.say(name, value)
@@ -82,6 +99,7 @@ class Control:
             "is_simulator": is_simulator,
             "is_stopped": (self._run_directory / arming.STOPPED_FILE).exists(),
             "refusal": refusal,
+            "armed_s": round(arming.armed_s(self._run_directory)),
         }
 
     def close(self) -> None:

@@ -23,7 +23,15 @@ def page(tmp_path):
 
     live = Live(store, lambda: ("", {}), lambda _: [], 5.0)
     control = Control(tmp_path, store)
-    made = Page(live, control, Seat(), Library(tmp_path), can_stimulate=True, frames_per_s=5.0)
+    made = Page(
+        live,
+        control,
+        Seat(),
+        Library(tmp_path),
+        can_stimulate=True,
+        frames_per_s=5.0,
+        asks_for_token=False,
+    )
     yield made.app(), live
     control.close()
 
