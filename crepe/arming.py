@@ -94,6 +94,12 @@ def refusal(run_directory: Path, stimulator: str, *, is_simulator: bool) -> str 
     return None
 
 
+def armed_s(run_directory: Path) -> float:
+    """For how much longer whoever is armed is; 0 if nobody is."""
+    until_ns = (_content(run_directory / ARMED_FILE) or {}).get("until_monotonic_ns")
+    return max(0.0, (until_ns - time.monotonic_ns()) / 1e9) if isinstance(until_ns, int) else 0.0
+
+
 def _content(path: Path) -> Mapping[str, Any] | None:
     """What a file says; one that cannot be read counts as one that says nothing good."""
     try:

@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import socket
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -33,7 +34,8 @@ class HttpServer:
     program
         Whose it is, for messages and for the file in the run directory.
     port
-        None for `usual_port`, or the next that is free.
+        None for the one it had last in this run directory, so that a browser finds it again; or
+        `usual_port`, or the next that is free.
 
     Raises DeviceError if the port that was asked for is taken, or the address is not ours.
     """
@@ -51,8 +53,10 @@ class HttpServer:
     ) -> None:
         self._program = program
         self._file = run_directory / server_file(program)
-        self._socket = _bound(program, host, port, usual_port)
+        last = run_directory / f"{program}-port.json"
+        self._socket = _bound(program, host, port, [*_port_in(last), *_ports(usual_port)])
         self.port = int(self._socket.getsockname()[1])
+        places.write_json(last, {"port": self.port})
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
         settings = uvicorn.Config(
             app,
@@ -83,19 +87,30 @@ class HttpServer:
         self._http.should_exit = True
 
 
-def _bound(program: str, host: str, port: int | None, usual_port: int) -> socket.socket:
-    """A listening socket on the port; without one, on the usual port or the next free one."""
-    first, n = (usual_port, _PORTS_TRIED) if port is None else (port, 1)
-    for candidate in range(first, first + n):
+def _port_in(path: Path) -> list[int]:
+    found = (places.read_json(path) or {}).get("port")
+    return [found] if isinstance(found, int) and 0 < found < 65_536 else []
+
+
+def _ports(usual_port: int) -> range:
+    return range(usual_port, usual_port + _PORTS_TRIED)
+
+
+def _bound(program: str, host: str, port: int | None, otherwise: Sequence[int]) -> socket.socket:
+    """A listening socket on the port; without one, on the first of the others that is free."""
+    candidates = otherwise if port is None else [port]
+    for candidate in candidates:
         try:
             return _listening(host, candidate)
         except OSError as error:
-            if n == 1 or error.errno != errno.EADDRINUSE:
+            if port is not None or error.errno != errno.EADDRINUSE:
                 raise DeviceError(
                     f"[{program}] {host} port {candidate}: {error.strerror}; free it, choose "
                     "another, or leave `port` out"
                 ) from error
-    raise DeviceError(f"[{program}] ports {first} to {first + n - 1}: all taken, one must be free")
+    raise DeviceError(
+        f"[{program}] ports {min(candidates)} to {max(candidates)}: all taken, one must be free"
+    )
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -240,7 +240,8 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
             if is_sensor and self._refused_in == self._trial:
                 return  # it shows ten a second
             self._refused_in = self._trial if is_sensor else self._refused_in
-            yield self._state(command, "refused", outcome=refused, shown_by=command.sender)
+            said = {"outcome": refused, "gesture": command.value, "shown_by": command.sender}
+            yield self._state(command, "refused", **said)
         elif self._phase is Phase.WAITING:
             yield from self._stimulate(command, command.value, command.sender)
         else:
@@ -250,7 +251,8 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         assert isinstance(message, Command)
         conditions = () if self.blocks else (STIMULATION, *UNSTIMULATED, *self.decisions)
         if refused := self._told.hear(message, conditions):
-            yield self._state(message, "refused", outcome=refused, shown_by=message.sender)
+            said = {"outcome": refused, "gesture": None, "shown_by": message.sender}
+            yield self._state(message, "refused", **said)
 
     @property
     def _player(self) -> str:

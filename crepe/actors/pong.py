@@ -235,7 +235,8 @@ class Pong(PongStimuli):
             yield from self._serve(command, command.sender)
             return
         reason = f"a serve by {command.sender or 'nobody'}, the player is {self._player!r}"
-        yield self._said(command, "refused", outcome=reason, shown_by=command.sender)
+        said = {"outcome": reason, "gesture": command.value, "shown_by": command.sender}
+        yield self._said(command, "refused", **said)
 
     # What is said
 

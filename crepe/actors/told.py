@@ -31,7 +31,8 @@ class Told:
             case "start":
                 self.is_paused = False
             case "condition" | "player" if not conditions:
-                return f"the plan of the blocks decides, not {command.sender or 'anybody'}"
+                asked = f"{command.name} {command.value!r}"
+                return f"{asked}: the plan of the blocks decides, not {command.sender or 'anybody'}"
             case "condition":
                 if command.value not in conditions:
                     near = suggest(command.value, conditions)

@@ -11,12 +11,13 @@ from crepe import arming, emergency
 from crepe.errors import CrepeError, StoreError
 from crepe.messages import Command
 from crepe.store import codec
-from crepe.store.contract import StreamStore
+from crepe.store.contract import Said, StreamStore
 
 CONTROL, INPUT = "control", "input"
 SENDER = "page"
 SAYABLE = ("pause", "start", "condition", "player", "note")
 _LONGEST_WORD = 2000
+_PAGE = 1000
 
 
 class Control:
@@ -35,6 +36,7 @@ class Control:
         self._one_at_a_time = Lock()
         # a stop must not wait behind anything, and nothing else is ever put here
         self.stopper = ThreadPoolExecutor(2, thread_name_prefix="stop")
+        self._sayer = ThreadPoolExecutor(1, thread_name_prefix="say")  # may wait for Redis
 
     def stop(self) -> dict[str, Any]:
         """The emergency stop: latched, then carried out and read back from the instrument."""
@@ -45,7 +47,7 @@ class Control:
             lines.append(f"NOT VERIFIED: {error}")
             is_verified = False
         word = "verified" if is_verified else "NOT VERIFIED"
-        self.stopper.submit(self._try_to_say, "stop", word)
+        self._sayer.submit(self._try_to_say, "stop", word)
         return {"is_verified": is_verified, "lines": lines}
 
     def arm(self, minutes: float) -> str:
@@ -61,6 +63,22 @@ class Control:
             if self._store is None:
                 self._store = self._open_store()
             self._store.say(stream, codec.pack([command], 0, 0))
+
+    def said_player(self) -> str:
+        """Who plays as this page, before it was restarted, said last. Raises StoreError."""
+        player, cursor = "", "0-0"
+        with self._one_at_a_time:
+            if self._store is None:
+                self._store = self._open_store()
+            while found := self._store.wait({CONTROL: cursor}, 0.0, _PAGE):
+                for _, item in found:
+                    assert isinstance(item, Said)
+                    cursor = item.id
+                    for command in codec.unpack(Command, item.payload, 0, 0):
+                        assert isinstance(command, Command)
+                        if command.name == "player" and command.sender == SENDER:
+                            player = command.value
+        return player
 
     def _try_to_say(self, name: str, value: str) -> None:
         with suppress(StoreError):  # it is done all the same; the files in the run directory say so
@@ -81,9 +99,11 @@ class Control:
             "is_simulator": is_simulator,
             "is_stopped": (self._run_directory / arming.STOPPED_FILE).exists(),
             "refusal": refusal,
+            "armed_s": round(arming.armed_s(self._run_directory)),
         }
 
     def close(self) -> None:
         self.stopper.shutdown(wait=False)
+        self._sayer.shutdown(wait=False, cancel_futures=True)
         if self._store is not None:
             self._store.close()

@@ -4,8 +4,8 @@
     head      JSON; `arrays` names each array with its dtype and shape, in order
     arrays    little endian, each padded to a multiple of 8 bytes
 
-A browser that is slow is sent fewer frames: a frame is made when it can be sent, and holds what is
-new since the last one, never more than a screen's worth.
+A browser that is slow is sent fewer frames: a frame is made when the last one has arrived, and
+holds what is new since then, never more than a screen's worth.
 """
 
 import json

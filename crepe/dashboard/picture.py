@@ -170,6 +170,7 @@ class Picture:
             "segment_streams": self.segment_streams,
             "default_traces": self.default_traces,
             "n_raster_rows": self.counts.n_rows if self.counts else 0,
+            "can_be_played": self.can_be_played(),
             "gestures": self._gestures(),
             "conditions": self._conditions(),
             "has_game": bool(self._of("GameState")),
@@ -182,6 +183,11 @@ class Picture:
             if any(self.infos.get(name, StreamInfo()).message == "GameState" for name in writes):
                 return table
         return {}
+
+    def can_be_played(self) -> bool:
+        """Whether the game hears gestures, and no plan says that nobody is to show any."""
+        game = self._game()
+        return "input" in (game.get("reads") or []) and not game.get("blocks")
 
     def _gestures(self) -> list[str]:
         rates = self._game().get("rates_hz", {})

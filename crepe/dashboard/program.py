@@ -51,6 +51,7 @@ class Dashboard:
             library,
             can_stimulate=experiment.can_stimulate,
             frames_per_s=table.frames_per_s,
+            asks_for_token=bool(token),
         )
         app = self._page.app(session_routes(library, self._reports))
         self.server = HttpServer(

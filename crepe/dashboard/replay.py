@@ -88,9 +88,10 @@ class Replay:
             if len(page) < _PAGE:
                 return after
 
-    def frame(self) -> bytes:
-        """What the browser has not been sent yet."""
+    def frame(self, people: Mapping[str, Any]) -> bytes:
+        """What the browser has not been sent yet; `people` says who looks and what they may do."""
         told = {
+            **people,
             "replay": {
                 "at_s": round(self._at / self.rate_hz, 2),
                 "length_s": round(self.length / self.rate_hz, 2),

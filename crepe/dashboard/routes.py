@@ -4,7 +4,6 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from crepe.dashboard.access import Role
+from crepe.dashboard.browser import Browser
 from crepe.dashboard.control import CONTROL, INPUT, SAYABLE, SENDER, Control
-from crepe.dashboard.frames import Made, More, View, more
+from crepe.dashboard.frames import Made, More, View, more, pack
 from crepe.dashboard.live import Live
 from crepe.dashboard.replay import Replay
 from crepe.dashboard.seat import Seat
@@ -29,6 +29,8 @@ from crepe.recordings import Library
 _STATIC = Path(__file__).parent / "static"
 _MOST_REPLAYS = 4
 _LONGEST_NAME = 40
+NOTHING_TO_REPLAY = 4004
+"""Code with which a replay's WebSocket is closed; the browser does not try again."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -45,18 +47,20 @@ class Page:
         *,
         can_stimulate: bool,
         frames_per_s: float,
+        asks_for_token: bool,
     ) -> None:
         self._live = live
         self._control = control
         self._seat = seat
         self._library = library
         self._can_stimulate = can_stimulate
+        self._asks_for_token = asks_for_token
         self._period_s = 1 / frames_per_s
         self._n_replays = 0
         self._made_at = -1  # tick of what follows
-        self._more: dict[Role, More] = {}
+        self._more: dict[tuple[Role, int | None], More] = {}  # by role and place at the seat
         self._made: Made = {}
-        self._said_player = ""  # what the game was told of who plays
+        self._said_player: str | None = None  # what the game was told of who plays, once known
 
     def app(self, routes: Sequence[BaseRoute] = ()) -> Starlette:
         """The ASGI application, with further routes."""
@@ -88,49 +92,52 @@ class Page:
         view, client = View(), str(socket.query_params.get("client", ""))[:_LONGEST_NAME]
         role: Role = socket.scope["role"]
         self._live.views.add(view)
-        listening = asyncio.create_task(_listen(socket, view.ask))
         try:
-            while not listening.done():
-                self._seat.seen(client, time.monotonic())
-                await socket.send_bytes(self._frame(view, role))
-                await self._live.tick()
+            async with Browser(socket, view.ask) as browser:
+                while await browser.can_take():
+                    if role is Role.OPERATOR:
+                        self._seat.seen(client, time.monotonic())
+                    await browser.send(self._frame(view, role, client))
+                    await self._live.tick()
         except (WebSocketDisconnect, OSError, RuntimeError):
             pass  # the browser is gone
         finally:
             self._live.views.discard(view)
-            await _ended(listening)
 
-    def _frame(self, view: View, role: Role) -> bytes:
+    def _frame(self, view: View, role: Role, client: str) -> bytes:
         """What one browser is sent now; what it has in common with others is made once."""
         if self._made_at != self._live.n_ticks:
             self._made_at = self._live.n_ticks
             self._more.clear()
             self._made.clear()
-        if role not in self._more:
-            self._more[role] = more({**self._live.more(), **self._people(role)})
-        return view.frame(self._live.picture, self._more[role], self._made)
+        who = role, self._seat.place(client)
+        if who not in self._more:
+            self._more[who] = more({**self._live.more(), **self._people(role, client)})
+        return view.frame(self._live.picture, self._more[who], self._made)
 
-    def _people(self, role: Role) -> dict[str, Any]:
+    def _people(self, role: Role, client: str = "") -> dict[str, Any]:
         return {
             "role": role,
-            "seat": self._seat.as_json(),
+            "may_operate": role is Role.OPERATOR or not self._asks_for_token,
+            "seat": self._seat.as_json(client),
             "control": self._control.state(can_stimulate=self._can_stimulate),
         }
 
     async def _replayed(self, socket: WebSocket) -> None:
-        summary = await asyncio.to_thread(self._library.find, socket.path_params["id"])
+        await socket.accept()
+        asked = socket.path_params["id"]
+        summary = await asyncio.to_thread(self._library.find, asked)
         if summary is None or self._n_replays >= _MOST_REPLAYS:
-            await socket.close(1008)
+            most = f"{_MOST_REPLAYS} sessions are being replayed; close one"
+            await self._give_up(socket, most if summary else f"no session {asked[:40]!r} is kept")
             return
         self._n_replays += 1
         replay = None
         try:
             replay = await asyncio.to_thread(Replay, summary.path)
-            await socket.accept()
             await self._replay(socket, replay)
         except CrepeError as error:
-            await socket.accept()
-            await socket.close(1011, str(error)[:100])
+            await self._give_up(socket, str(error))
         except (WebSocketDisconnect, OSError, RuntimeError):
             pass  # the browser is gone
         finally:
@@ -138,22 +145,25 @@ class Page:
             if replay is not None:
                 replay.close()
 
+    async def _give_up(self, socket: WebSocket, why: str) -> None:
+        """Say why nothing is replayed, and who the browser is: its STOP works all the same."""
+        told = {**self._people(socket.scope["role"]), "problem": why}
+        await socket.send_bytes(pack({"now": 0, "more": told}, {}))
+        await socket.close(NOTHING_TO_REPLAY)
+
     async def _replay(self, socket: WebSocket, replay: Replay) -> None:
         asked: list[dict[str, Any]] = []
-        listening = asyncio.create_task(_listen(socket, asked.append))
         then_s = time.monotonic()
-        try:
-            while not listening.done():
+        async with Browser(socket, asked.append) as browser:
+            while await browser.can_take():
                 now_s = time.monotonic()
                 words, asked[:] = list(asked), []
                 for said in words:
                     await asyncio.to_thread(replay.ask, said)
                 await asyncio.to_thread(replay.advance, now_s - then_s)
                 then_s = now_s
-                await socket.send_bytes(replay.frame())
+                await browser.send(replay.frame(self._people(socket.scope["role"])))
                 await asyncio.sleep(self._period_s)
-        finally:
-            await _ended(listening)
 
     # What an operator does
 
@@ -201,15 +211,19 @@ class Page:
             return refused(400, "client: must be a word made up by the browser")
         now_s = time.monotonic()
         if words.get("wants", True):
+            if not self._live.picture.can_be_played():
+                return refused(409, "the game that runs hears no gestures; nobody can play it")
             self._seat.ask(client[:_LONGEST_NAME], name[:_LONGEST_NAME], now_s)
         else:
             self._seat.leave(client[:_LONGEST_NAME], now_s)
         await self.tell_who_plays()
-        return JSONResponse(self._seat.as_json())
+        return JSONResponse(self._seat.as_json(client[:_LONGEST_NAME]))
 
     async def tell_who_plays(self) -> None:
         """Let the game know whether a person plays, if that has changed."""
         self._seat.tick(time.monotonic())
+        if self._said_player is None:
+            self._said_player = await asyncio.to_thread(self._control.said_player)
         player = "person" if self._seat.player else ""
         if player != self._said_player:
             await asyncio.to_thread(self._control.say, "player", player, CONTROL)
@@ -244,20 +258,3 @@ def _of_uplot(name: str, media_type: str) -> Handler:
         return FileResponse(path, media_type=media_type)
 
     return answer
-
-
-async def _listen(socket: WebSocket, told: Callable[[dict[str, Any]], object]) -> None:
-    """Take in what a browser says, until it is gone."""
-    with suppress(WebSocketDisconnect, RuntimeError):
-        while True:
-            text = await socket.receive_text()
-            with suppress(ValueError):
-                words = json.loads(text)
-                if isinstance(words, dict):
-                    told(words)
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task

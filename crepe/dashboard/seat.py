@@ -66,10 +66,19 @@ class Seat:
             self._people.append(self._people.pop(0))
             self._since_s = now_s
 
-    def as_json(self) -> dict[str, object]:
-        """For browsers: who plays and who waits."""
+    def place(self, client: str) -> int | None:
+        """0 for who has the seat, then those who wait in order; None for all others."""
+        clients = [person.client for person in self._people]
+        return clients.index(client) if client in clients else None
+
+    def as_json(self, client: str) -> dict[str, object]:
+        """For one browser: who plays, who waits, and which of them it is.
+
+        Clients are told by name alone, since who knows another's could play in its place.
+        """
         return {
-            "player": self.player.client if self.player else "",
+            "is_taken": self.player is not None,
             "name": self.player.name if self.player else "",
-            "waiting": [{"client": p.client, "name": p.name} for p in self._people[1:]],
+            "waiting": [person.name for person in self._people[1:]],
+            "place": self.place(client),
         }

@@ -50,7 +50,7 @@ class Story:
 
     def _state(self, state: GameState) -> None:
         if state.phase == "refused":
-            self.refused_gesture = state
+            self._refused(state)
             return
         if state.phase == "stimulation":
             self.refused_gesture = None
@@ -71,6 +71,14 @@ class Story:
                 "phases": dict(state.phases),
                 "at": state.stop,
             }
+        )
+
+    def _refused(self, state: GameState) -> None:
+        """A gesture, or something else that was said to the game."""
+        if state.gesture is not None:
+            self.refused_gesture = state
+        self.said.append(
+            {"name": "refused", "value": state.outcome, "sender": state.shown_by, "at": state.stop}
         )
 
     def _asked(self, stimulus: Stimulus) -> None:

@@ -62,6 +62,12 @@ def test_the_read_only_link_of_a_page_without_token_holds_in_that_browser(ask):
     assert ask(app, "POST", "/api/stop", (cookie, *OURS), (b"{}",)).status == 403
 
 
+def test_who_looks_only_where_all_may_operate_can_go_back_to_that(ask):
+    app = page()
+    cookie = enter(ask, app, "operator")
+    assert ask(app, "POST", "/api/stop", (cookie, *OURS), (b"{}",)).status == 200
+
+
 def test_the_links_are_those_that_let_in(ask):
     app = page(TOKEN)
     for link, role in zip(links("", TOKEN), (Role.OPERATOR, Role.SPECTATOR), strict=True):

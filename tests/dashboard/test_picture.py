@@ -221,6 +221,32 @@ def test_trials_are_kept_by_condition_and_what_is_said_without_the_sensors_frame
     assert [one["value"] for one in found["said"]] == ["hello"]
 
 
+def test_what_a_game_refuses_is_told_with_who_asked_and_is_no_gesture_unless_it_was_one():
+    fed = Fed()
+    said = {"outcome": "condition 'x': the plan decides", "shown_by": "page"}
+    fed.take("result:game", GameState(0, 10, 1, "refused", **said))
+    found = fed.picture.story.as_json()
+    assert found["said"] == [
+        {"name": "refused", "value": said["outcome"], "sender": "page", "at": 10}
+    ]
+    assert found["refused_gesture"] is None
+    fed.take("result:game", GameState(10, 20, 1, "refused", gesture="rok", **said))
+    assert fed.picture.story.as_json()["refused_gesture"]["shown_by"] == "page"
+
+
+@pytest.mark.parametrize(
+    ("game", "can_be_played"),
+    [
+        ({"reads": ["result", "control", "input"]}, True),
+        ({"reads": ["result", "control"]}, False),
+        ({"reads": ["result", "input"], "blocks": [{"condition": "sham"}]}, False),
+    ],
+)
+def test_a_seat_is_offered_only_where_gestures_are_heard(game, can_be_played):
+    fed = Fed(experiment={"actors": {"game": {**game, "writes": ["result:game"]}}})
+    assert fed.picture.about()["can_be_played"] is can_be_played
+
+
 def test_a_frame_is_unpacked_to_what_was_packed():
     arrays = {"a": np.arange(5, dtype=np.uint8), "b": np.ones((2, 3), np.float32)}
     head, found = unpacked(pack({"x": "é"}, arrays))
@@ -346,7 +372,8 @@ def test_the_seat_goes_to_who_comes_first_and_then_in_order():
     seat.ask("b", "Bob", 2)
     assert seat.may_play("a")
     assert not seat.may_play("b")
-    assert seat.as_json()["waiting"] == [{"client": "b", "name": "Bob"}]
+    assert seat.as_json("b") == {"is_taken": True, "name": "Ada", "waiting": ["Bob"], "place": 1}
+    assert seat.as_json("c")["place"] is None
     seat.leave("a", 3)
     assert seat.may_play("b")
 
@@ -362,7 +389,7 @@ def test_who_plays_keeps_the_seat_and_who_is_idle_makes_way():
     assert seat.may_play("a")
     seat.tick(21 + IDLE_S)
     assert seat.may_play("b")
-    assert seat.as_json()["waiting"] == [{"client": "a", "name": "Ada"}]
+    assert seat.as_json("b")["waiting"] == ["Ada"]
 
 
 def test_nobody_is_hurried_who_plays_alone():

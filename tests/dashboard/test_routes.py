@@ -1,37 +1,50 @@
 """What an operator can do at the page, asked directly: bad words are refused, the stop always goes."""
 
+import asyncio
 import json
+from threading import Event
 
 import pytest
 
 from crepe import arming
 from crepe.dashboard.control import Control
 from crepe.dashboard.live import Live
+from crepe.dashboard.picture import Picture
 from crepe.dashboard.routes import Page
 from crepe.dashboard.seat import Seat
 from crepe.errors import StoreError
-from crepe.messages import Command
+from crepe.messages import Command, StreamInfo
 from crepe.recordings import Library
 from crepe.store import codec
 from crepe.store.contract import Said
 from crepe.store.memory import Memory, MemoryStore
 
 
+def played(*reads):
+    """The picture of a session with a game that reads this."""
+    game = {"reads": list(reads), "writes": ["result:game"]}
+    found = Picture("s", {"actors": {"game": game}})
+    found.learn({"result:game": StreamInfo("GameState")})
+    return found
+
+
 class Desk:
     """The page's routes over a store in memory."""
 
-    def __init__(self, ask, directory):
+    def __init__(self, ask, directory, memory=None):
         self._ask = ask
         self.directory = directory
-        self.memory = Memory()
+        self.memory = memory or Memory()
         self.is_lost = False
-        live = Live(self._store, lambda: ("", {}), lambda store: [], 5.0)
+        live = self.live = Live(self._store, lambda: ("", {}), lambda store: [], 5.0)
+        live.picture = played("result", "control", "input")
         self.control = Control(directory, self._store)
         self.seat = Seat()
-        self.app = Page(
+        self.page = Page(
             live, self.control, self.seat, Library(directory),
-            can_stimulate=True, frames_per_s=5.0,
-        ).app()  # fmt: skip
+            can_stimulate=True, frames_per_s=5.0, asks_for_token=False,
+        )  # fmt: skip
+        self.app = self.page.app()
 
     def _store(self):
         if self.is_lost:
@@ -103,12 +116,38 @@ def test_who_has_no_seat_shows_no_gesture(desk):
     assert (gesture.name, gesture.value, gesture.sender) == ("gesture", "rock", "page Ada")
 
 
+def test_nobody_takes_the_seat_of_a_game_that_hears_no_gestures(desk):
+    desk.live.picture = played("result", "control")
+    status, answer = desk.post("/api/seat", {"client": "a", "name": "Ada"})
+    assert status == 409
+    assert "hears no gestures" in answer["reason"]
+    assert desk.said("control") == []
+
+
 def test_the_game_is_told_when_a_person_begins_and_ends_to_play(desk):
     desk.post("/api/seat", {"client": "a", "name": "Ada"})
     desk.post("/api/seat", {"client": "b", "name": "Bob"})
     desk.post("/api/seat", {"client": "a", "wants": False})
     desk.post("/api/seat", {"client": "b", "wants": False})
     assert [command.value for command in desk.said("control")] == ["person", ""]
+
+
+def test_a_page_that_was_killed_while_somebody_played_tells_the_game_that_nobody_does(ask, desk):
+    desk.post("/api/seat", {"client": "a", "name": "Ada"})
+    desk.control.say("player", "person", sender="crepe say")
+    again = Desk(ask, desk.directory, desk.memory)
+    asyncio.run(again.page.tell_who_plays())
+    asyncio.run(again.page.tell_who_plays())
+    again.control.close()
+    assert [command.value for command in desk.said("control")] == ["person", "person", ""]
+
+
+def test_nobody_is_told_what_another_browser_calls_itself(desk):
+    secret = "a-secret-of-Ada"
+    desk.post("/api/seat", {"client": secret, "name": "Ada"})
+    _, told = desk.post("/api/seat", {"client": "b", "name": "Bob"})
+    assert secret not in json.dumps(told)
+    assert told == {"is_taken": True, "name": "Ada", "waiting": ["Bob"], "place": 1}
 
 
 def test_without_redis_nothing_is_said_and_the_reason_is(desk):
@@ -126,6 +165,23 @@ def test_a_stop_latches_without_redis_and_says_what_it_could_not_verify(desk):
     assert any("NOT VERIFIED" in line for line in answer["lines"])
     assert (desk.directory / arming.STOPPED_FILE).exists()
     assert desk.control.state(can_stimulate=True)["is_stopped"]
+
+
+def test_a_stop_does_not_wait_for_a_redis_that_is_frozen(tmp_path):
+    is_thawed = Event()
+
+    def frozen():
+        is_thawed.wait(60)
+        raise StoreError("no Redis server answers")
+
+    control = Control(tmp_path, frozen)
+    try:
+        for _ in range(4):
+            done = control.stopper.submit(control.stop).result(timeout=30)
+            assert any("latched" in line for line in done["lines"])
+    finally:
+        is_thawed.set()
+        control.close()
 
 
 @pytest.mark.parametrize("path", ["/", "/replay/x", "/uPlot.js", "/uPlot.css", "/static/main.js"])

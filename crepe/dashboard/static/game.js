@@ -1,6 +1,6 @@
 // The game: at a glance, and to be played.
 
-import { byId, element, isOperator, page, post } from "./state.js";
+import { byId, element, page, post } from "./state.js";
 import { css } from "./plots.js";
 
 const HANDS = {
@@ -10,7 +10,6 @@ const HANDS = {
 };
 const hand = (name) => `<svg viewBox="0 0 100 100" fill="none" stroke="currentColor" stroke-width="5" stroke-linejoin="round" role="img" aria-label="${name ?? "nothing"}">${HANDS[name] ?? '<path d="M40 38a11 11 0 1 1 14 11q-4 3-4 11m0 12v3"/>'}</svg>`;
 const OF_THE_CULTURE = { won: "the culture won", drawn: "a draw", lost: "the culture lost", none: "no answer" };
-let told = "";
 let saidByServer = "";
 
 function trouble() {
@@ -23,8 +22,9 @@ function trouble() {
 
 export function phaseInWords() {
   const game = page.story?.game;
+  if (!page.connected) return "no connection: what is shown here is old";
   if (!game) return "no game runs here";
-  const player = page.more.seat?.player;
+  const { place, is_taken: isTaken, name } = page.more.seat ?? {};
   if (page.more.control?.is_stopped) return `stimulation is stopped; ${page.more.control.is_simulator ? "arm to go on" : "whoever may, arms to go on"}`;
   if (trouble() && !["over", "paused", "waiting"].includes(game.phase)) return trouble();
   switch (game.phase) {
@@ -33,7 +33,7 @@ export function phaseInWords() {
       const before = last && last.trial === game.trial - 1 && last.gesture ? `${resultInWords(last)} — ` : "";
       return `${before}rest, trial ${game.trial} is next`;
     }
-    case "waiting": return player === page.client ? "your turn: show a gesture" : player ? `waiting for ${page.more.seat.name}` : "waiting for a gesture";
+    case "waiting": return place === 0 ? "your turn: show a gesture" : isTaken ? `waiting for ${name}` : "waiting for a gesture";
     case "stimulation": return `stimulating: ${game.gesture ?? ""}`;
     case "response": return "listening to the culture";
     case "outcome": return resultInWords(game);
@@ -73,40 +73,87 @@ export function drawGlance() {
 async function send(path, words) {
   const answer = await post(path, { client: page.client, ...words });
   saidByServer = answer.reason ?? "";
-  told = "";
   drawGame();
 }
 
 export const play = (gesture) => send("/api/gesture", { gesture });
 
-function seat() {
-  const box = element("div", "", "operate");
-  const { player, name, waiting } = page.more.seat ?? { player: "", waiting: [] };
-  const mine = player === page.client;
-  const place = waiting.findIndex((one) => one.client === page.client);
-  const button = (text, words) => {
-    const made = element("button", text);
-    made.onclick = () => send("/api/seat", { name: localStorage.crepeName || "somebody", ...words });
-    return made;
-  };
-  if (mine) {
-    box.append(element("p", waiting.length ? `You play; ${waiting.map((one) => one.name).join(", ")} would like to, too.` : "You play."));
-    box.append(button(waiting.length ? "Hand over" : "Leave the seat", { wants: false }));
-  } else if (place >= 0) {
-    box.append(element("p", `${name} plays; you are number ${place + 1} to follow.`), button("Do not wait", { wants: false }));
-  } else {
-    const input = element("input");
-    input.placeholder = "your name";
-    input.maxLength = 40;
-    input.value = localStorage.crepeName || "";
-    input.oninput = () => { localStorage.crepeName = input.value; };
-    box.append(element("p", player ? `${name} plays.` : "Nobody has the seat."));
-    const row = element("div", "", "hands");
-    row.append(input, button(player ? "Wait for the seat" : "Take the seat", { wants: true }));
-    box.append(row);
+// The view is built once for a game; what changes are texts, so that no click falls between two.
+
+let view = null;
+
+function build(box) {
+  const { title, gestures, can_be_played: canBePlayed } = page.about;
+  view = { key: keyOfView(), culture: face("culture"), player: face("player"), saying: element("div", "", "saying"), refused: element("p", "", "bad"), answered: element("p", "", "bad"), points: element("div"), buttons: [] };
+  const faces = element("div", "", "faces");
+  faces.append(view.player.box, view.culture.box);
+  box.replaceChildren(element("h2", title), faces, view.saying, view.refused, view.answered);
+  if (canBePlayed) {
+    const hands = element("div", "", "hands operate");
+    view.buttons = gestures.map((gesture) => {
+      const made = element("button", gesture);
+      made.dataset.gesture = gesture;
+      made.append(element("kbd", `key ${gesture[0].toUpperCase()}`));
+      made.onclick = () => play(gesture);
+      return made;
+    });
+    hands.append(...view.buttons);
+    box.append(hands);
   }
-  return box;
+  box.append(view.points);
+  if (canBePlayed) box.append(seat());
 }
+
+function face(who) {
+  const box = element("div", "", "face");
+  const picture = element("div"), name = element("b");
+  box.append(picture, name, element("small", who));
+  return { box, picture, name };
+}
+
+function show(face, what) {
+  if (face.name.textContent === (what ?? "…")) return;
+  face.picture.innerHTML = hand(what);
+  face.name.textContent = what ?? "…";
+}
+
+function seat() {
+  const form = element("form", "", "operate");
+  const row = element("div", "", "hands");
+  const input = element("input");
+  input.placeholder = "your name";
+  input.maxLength = 40;
+  input.value = localStorage.crepeName || "";
+  input.oninput = () => { localStorage.crepeName = input.value; };
+  view.seat = { says: element("p"), input, button: element("button") };
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    input.blur();
+    send("/api/seat", { name: input.value.trim() || "somebody", wants: page.more.seat.place === null });
+  };
+  row.append(input, view.seat.button);
+  form.append(view.seat.says, row);
+  return form;
+}
+
+function drawSeat() {
+  const { place, name, waiting, is_taken: isTaken } = page.more.seat ?? { place: null, waiting: [] };
+  const { says, input, button } = view.seat;
+  input.hidden = place !== null;
+  button.disabled = !page.connected;
+  if (place === 0) {
+    says.textContent = waiting.length ? `You play; ${waiting.join(", ")} would like to, too.` : "You play.";
+    button.textContent = waiting.length ? "Hand over" : "Leave the seat";
+  } else if (place !== null) {
+    says.textContent = `${name} plays; you are number ${place + 1} to follow.`;
+    button.textContent = "Do not wait";
+  } else {
+    says.textContent = isTaken ? `${name} plays.` : "Nobody has the seat.";
+    button.textContent = isTaken ? "Wait for the seat" : "Take the seat";
+  }
+}
+
+const keyOfView = () => JSON.stringify([page.about.session, page.about.gestures, page.about.can_be_played]);
 
 export function drawGame() {
   const box = byId("game");
@@ -116,39 +163,25 @@ export function drawGame() {
     drawCourt(box);
     return;
   }
+  if (view?.key !== keyOfView()) build(box);
   const game = page.story?.game;
-  const text = JSON.stringify([game, page.more.seat, page.more.role, trouble(), saidByServer, page.story?.refused_gesture?.shown_by]);
-  if (text === told || box.contains(document.activeElement) && document.activeElement.tagName === "INPUT") return;
-  told = text;
-  box.replaceChildren();
   const last = ["rest", "over", "paused"].includes(game?.phase) ? page.story.trials.at(-1) : null;
   const shown = last ?? game;
-  const faces = element("div", "", "faces");
-  for (const [who, what, below] of [["player", shown?.gesture, shown?.gesture], ["culture", shown?.answer, shown?.answer]]) {
-    const face = element("div", "", "face");
-    face.innerHTML = hand(what);
-    face.append(element("b", below ?? "…"), element("small", who));
-    faces.append(face);
-  }
-  box.append(element("h2", page.about.title), faces, element("div", phaseInWords(), trouble() ? "saying bad" : "saying"));
+  show(view.player, shown?.gesture);
+  show(view.culture, shown?.answer);
+  view.saying.textContent = phaseInWords();
+  view.saying.classList.toggle("bad", !!trouble());
   const refused = page.story?.refused_gesture;
-  if (refused?.shown_by.startsWith("page")) box.append(element("p", `the gesture was refused: ${refused.reason}`, "bad"));
-  if (saidByServer) box.append(element("p", saidByServer, "bad"));
-  if (isOperator()) {
-    const mine = page.more.seat?.player === page.client;
-    const hands = element("div", "", "hands");
-    for (const gesture of page.about.gestures) {
-      const made = element("button", gesture);
-      made.dataset.gesture = gesture;
-      made.disabled = !mine || !["rest", "waiting"].includes(game?.phase);
-      made.append(element("kbd", `key ${gesture[0].toUpperCase()}`));
-      made.onclick = () => play(gesture);
-      hands.append(made);
-    }
-    box.append(hands);
+  view.refused.textContent = refused?.shown_by.startsWith("page") ? `the gesture was refused: ${refused.reason}` : "";
+  view.answered.textContent = saidByServer;
+  const isTurn = page.connected && page.more.seat?.place === 0 && ["rest", "waiting"].includes(game?.phase);
+  view.buttons.forEach((button) => { button.disabled = !isTurn; });
+  const points = JSON.stringify(game?.score);
+  if (view.points.dataset.text !== points) {
+    view.points.dataset.text = points;
+    view.points.replaceChildren(scores());
   }
-  box.append(scores());
-  if (isOperator()) box.append(seat());
+  if (view.seat) drawSeat();
 }
 
 export function key(event) {
@@ -187,17 +220,25 @@ function drawTrials() {
 
 function drawCourt(box) {
   if (!byId("court")) {
+    delete box.dataset.text;
+    view = null;
     box.innerHTML = '<h2></h2><canvas id="court" width="960" height="600"></canvas><div class="saying"></div><div id="court-score"></div>';
   }
   box.querySelector("h2").textContent = page.about.title;
   box.querySelector(".saying").textContent = phaseInWords();
-  byId("court-score").replaceChildren(scores());
+  const points = JSON.stringify(page.story?.game?.score);
+  if (box.dataset.text !== points) {
+    box.dataset.text = points;
+    byId("court-score").replaceChildren(scores());
+  }
   if (!isPainting) paintCourt();
 }
 
 // The court between two frames: drawn as often as the screen is, a frame behind what is known.
 
+const COURT_MS = 40; // between two pictures
 let isPainting = false;
+let painted = 0;
 let court = { from: null, to: null, at: 0, lasts: 200 };
 
 export function moveCourt() {
@@ -215,7 +256,11 @@ function paintCourt() {
   isPainting = Boolean(canvas?.offsetParent && court.to);
   if (!isPainting) return;
   requestAnimationFrame(paintCourt);
-  const part = Math.min(1, (performance.now() - court.at) / court.lasts);
+  const now = performance.now();
+  const hasCome = painted > court.at + court.lasts; // where it was going to
+  if (now - painted < COURT_MS || hasCome) return;
+  painted = now;
+  const part = Math.min(1, (now - court.at) / court.lasts);
   const [x, y, paddle] = [0, 1, 2].map((i) => {
     const from = court.from ? court.from[i] : court.to[i];
     return from + (court.to[i] - from) * part;

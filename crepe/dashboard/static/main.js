@@ -84,7 +84,7 @@ byId("alarm").onclick = () => alarm("");
 byId("arm").onclick = () => {
   byId("arm-instrument").textContent = page.more.control?.instrument || "no instrument";
   byId("arm-dialog").returnValue = "";
-  byId("arm-dialog").showModal();
+  byId("arm-dialog").show(); // not modal: STOP works beside it
 };
 byId("arm-dialog").onclose = async ({ target }) => {
   if (target.returnValue !== "arm") return;
@@ -127,7 +127,7 @@ byId("replay-speed").onchange = ({ target }) => say({ speed: Number(target.value
 
 function drawReplay() {
   const found = page.more.replay;
-  byId("timebar").hidden = !page.replay;
+  byId("timebar").hidden = !found;
   if (!found) return;
   const bar = byId("replay-at");
   bar.max = found.length_s;
@@ -152,7 +152,9 @@ function drawHead() {
   const silentS = (performance.now() - page.heardAt) / 1000;
   const ageS = Math.max(page.more.age_s ?? 0, silentS > 1.5 ? silentS : 0);
   const phase = page.story?.game?.phase;
-  if (!page.connected) pill("connection", `no connection for ${Math.round(silentS)} s${page.problem ? `: ${page.problem}` : ""}`, "bad");
+  document.body.classList.toggle("away", !page.connected);
+  if (page.replay && page.more.problem) pill("connection", page.more.problem, "bad");
+  else if (!page.connected) pill("connection", `no connection for ${Math.round(silentS)} s`, "bad");
   else if (page.replay) pill("connection", "replay", "warm");
   else if (page.more.problem) pill("connection", `Redis does not answer; stale for ${Math.round(ageS)} s`, "bad");
   else if (!page.about?.labels.length) pill("connection", "waiting for data", "warm");
@@ -161,19 +163,22 @@ function drawHead() {
   byId("clock").textContent = page.about ? `${seconds(page.now).toFixed(1)} s` : "";
   const control = page.more.control;
   if (!control || page.replay) pill("armed", "", "");
+  else if (!page.connected) pill("armed", "armed or not: not known", "warm");
   else if (!control.can_stimulate) pill("armed", "cannot stimulate", "");
   else if (control.is_stopped) pill("armed", "STOPPED", "bad");
   else if (control.refusal) pill("armed", "not armed", "warm");
-  else pill("armed", control.is_simulator ? "simulator: armed" : "ARMED", "good");
+  else pill("armed", control.is_simulator ? "simulator: armed" : `ARMED for ${Math.ceil(control.armed_s / 60)} min`, "good");
   byId("armed").title = control?.refusal ?? "";
-  document.body.classList.toggle("spectator", page.more.role === "spectator" || !!page.replay);
-  byId("stop").hidden = page.more.role === "spectator" || (!!page.replay && !page.more.replay);
+  const isSpectator = page.more.role === "spectator";
+  document.body.classList.toggle("spectator", isSpectator || !!page.replay);
+  byId("stop").hidden = isSpectator;
+  byId("operate").hidden = !isSpectator || !page.more.may_operate;
   byId("arm").hidden = !control?.can_stimulate || !!page.replay;
 }
 
 function drawSaid() {
   const said = (page.story?.said ?? []).slice(-6).reverse();
-  byId("said").replaceChildren(...said.map((one) => element("li", `${seconds(one.at).toFixed(1)} s ${one.name} ${one.value}`)));
+  byId("said").replaceChildren(...said.map((one) => element("li", `${seconds(one.at).toFixed(1)} s ${one.name} ${one.value}${["page", ""].includes(one.sender) ? "" : ` (${one.sender})`}`)));
 }
 
 function draw() {
@@ -200,7 +205,7 @@ onFrame((head) => {
   moveCourt();
   draw();
 });
-setInterval(() => { if (performance.now() - page.heardAt > 1000) drawHead(); }, 500);
+setInterval(() => { if (performance.now() - page.heardAt > 1000) draw(); }, 500);
 
 theme(localStorage.crepeTheme || (matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark"));
 show(["live", "play", "health", "sessions"].includes(location.hash.slice(1)) ? location.hash.slice(1) : matchMedia("(max-width: 820px)").matches ? "play" : "live");

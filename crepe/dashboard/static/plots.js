@@ -3,7 +3,8 @@
 import { Ring, rowsOf } from "./frame.js";
 import { began, byId, onFrame, page, seconds } from "./state.js";
 
-export const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+let colours = {}; // of this theme; asking for one costs the browser a look at every style
+export const css = (name) => colours[name] ??= getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 const charts = [];
 
@@ -35,7 +36,10 @@ export function chart(id, options, makeData) {
   return one;
 }
 
-export const remakeCharts = () => charts.forEach((one) => one.remake());
+export function remakeCharts() {
+  colours = {};
+  charts.forEach((one) => one.remake());
+}
 
 // What was done to the culture and what is missing, behind a plot over time.
 function shade(u) {

@@ -6,12 +6,13 @@ const replayed = location.pathname.match(/^\/replay\/([^/]+)$/);
 
 export const page = {
   replay: replayed ? decodeURIComponent(replayed[1]) : null,
-  client: sessionStorage.client || (sessionStorage.client = Math.random().toString(36).slice(2, 14)),
+  client: sessionStorage.client || (sessionStorage.client = crypto.getRandomValues(new Uint32Array(4)).join("-")),
   about: null, story: null, more: {}, now: 0, court: null, rates: null,
-  connected: false, heardAt: performance.now(), problem: "",
+  connected: false, heardAt: performance.now(),
   tab: "live",
 };
 
+const NOTHING_TO_REPLAY = 4004; // as in crepe/dashboard/routes.py
 const listeners = [];
 export const onFrame = (told) => listeners.push(told);
 
@@ -46,11 +47,11 @@ export function connect(waitMs = 500) {
     if (head.court) page.court = head.court;
     if (arrays.rates_hz) page.rates = arrays.rates_hz.data;
     for (const told of listeners) told(head, arrays);
+    say({ got: true }); // the next one is made only now
   };
-  socket.onclose = ({ reason }) => {
+  socket.onclose = ({ code }) => {
     page.connected = false;
-    page.problem = reason;
-    setTimeout(() => connect(Math.min(2 * waitMs, 5000)), waitMs);
+    if (code !== NOTHING_TO_REPLAY) setTimeout(() => connect(Math.min(2 * waitMs, 5000)), waitMs);
   };
 }
 

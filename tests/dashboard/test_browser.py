@@ -1,0 +1,84 @@
+"""The frames of the live page over a WebSocket: none is made for a browser that does not take it."""
+
+import asyncio
+import json
+
+import pytest
+
+from crepe.dashboard.access import Role
+from crepe.dashboard.control import Control
+from crepe.dashboard.live import Live
+from crepe.dashboard.routes import Page
+from crepe.dashboard.seat import Seat
+from crepe.recordings import Library
+from crepe.store.memory import Memory, MemoryStore
+
+GOT = {"type": "websocket.receive", "text": json.dumps({"got": True})}
+
+
+@pytest.fixture
+def page(tmp_path):
+    def store():
+        return MemoryStore(Memory(), writer="page")
+
+    live = Live(store, lambda: ("", {}), lambda _: [], 5.0)
+    control = Control(tmp_path, store)
+    made = Page(
+        live,
+        control,
+        Seat(),
+        Library(tmp_path),
+        can_stimulate=True,
+        frames_per_s=5.0,
+        asks_for_token=False,
+    )
+    yield made.app(), live
+    control.close()
+
+
+def now_of(frame):
+    length = int.from_bytes(frame[:4], "little")
+    return json.loads(frame[4 : 4 + length])["now"]
+
+
+async def looked(app, live, *, n_ticks, acknowledges_after=None):
+    """The `now` of every frame that is sent while the session's time goes on."""
+    frames: list[int] = []
+    heard: asyncio.Queue[dict] = asyncio.Queue()
+    heard.put_nowait({"type": "websocket.connect"})
+
+    async def send(message):
+        if "bytes" in message:
+            frames.append(now_of(message["bytes"]))
+
+    async def tick():
+        live.n_ticks += 1
+        live.picture.now += 1
+        if live.n_ticks == acknowledges_after:
+            heard.put_nowait(GOT)
+        if live.n_ticks >= n_ticks:
+            heard.put_nowait({"type": "websocket.disconnect", "code": 1001})
+        await asyncio.sleep(0)
+
+    live.tick = tick
+    scope = {
+        "type": "websocket", "path": "/live", "raw_path": b"/live", "query_string": b"",
+        "headers": [], "role": Role.OPERATOR, "scheme": "ws", "subprotocols": [],
+    }  # fmt: skip
+
+    async def time_goes_on():
+        while live.n_ticks < n_ticks:
+            await tick()
+
+    await asyncio.gather(app(scope, heard.get, send), time_goes_on())
+    return frames
+
+
+def test_a_browser_that_does_not_acknowledge_is_sent_one_frame(page):
+    assert len(asyncio.run(looked(*page, n_ticks=100))) == 1
+
+
+def test_who_was_silent_is_sent_the_newest_frame_and_none_of_the_past(page):
+    first, second = asyncio.run(looked(*page, n_ticks=100, acknowledges_after=80))
+    assert first <= 1
+    assert 80 <= second <= 85
