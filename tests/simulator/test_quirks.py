@@ -185,6 +185,14 @@ def test_the_dsp_may_never_acknowledge(meame):
         assert client.call(2) == 500
 
 
+def test_the_dsp_may_acknowledge_only_at_meames_second_look(meame):
+    with meame(Quirk.LATE_ACKNOWLEDGEMENT) as client:
+        began_s = time.monotonic()
+        assert client.call(2) == 200
+        assert time.monotonic() - began_s >= 0.1
+        assert client.read(4096) == [1]
+
+
 def test_the_shipped_replay_stimulates_the_bottom_row_at_10_hz(meame):
     with meame() as client:
         for path in ("/DSP/stim/setup", "/DSP/stim/start", "/DSP/stim/setup"):
