@@ -29,12 +29,12 @@ _MUST_BE_0 = (
 )
 _MEMORIES = [Register.MEMORY_CLEAR + 0x20 * memory for memory in range(2 * N_GROUPS)]
 _SILENCED = [*_OFF, *_MEMORIES]
-_CALLS: list[tuple[Function, list[tuple[int, int]]]] = [
-    (Function.RESET, []),
-    (Function.COMMIT_CONFIG, []),
-    *((Function.DISABLE_GROUP, [(Register.GROUP, group)]) for group in range(N_GROUPS)),
-    (Function.STOP_QUEUE, []),
-    (Function.WRITE_QUEUE_DEBUG, []),
+_CALLS: list[tuple[Function, dict[int, int]]] = [
+    (Function.RESET, {}),
+    (Function.COMMIT_CONFIG, {}),
+    *((Function.DISABLE_GROUP, {int(Register.GROUP): group}) for group in range(N_GROUPS)),
+    (Function.STOP_QUEUE, {}),
+    (Function.WRITE_QUEUE_DEBUG, {}),
 ]
 
 
@@ -54,7 +54,7 @@ def stop_dsp(control: Control) -> list[str]:
         before = _read(control, [Register.SLAVE_INSTRUCTION_ID], failed)
         for function, arguments in _CALLS:
             with _noted(failed, function.name):
-                control.call(function, arguments)
+                control.call(function, list(arguments.items()))
         wanted = [Register.SLAVE_INSTRUCTION_ID, *_ACTIVE, *_OFF]
         found = _read(control, wanted, failed)
     except Unreachable as error:
@@ -74,7 +74,7 @@ def _doubts(n_done: int, found: dict[int, int]) -> list[str]:
     ]
     if n_done < len(_CALLS):
         doubts.append(
-            f"register 1000: counts {n_done} of {len(_CALLS)} calls; the DSP has not done the others"
+            f"register 1000: counts {n_done} of {len(_CALLS)} calls; the DSP has not done the rest"
         )
     return doubts
 

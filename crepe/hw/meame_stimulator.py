@@ -6,7 +6,7 @@ were left to stop them. What the protocol lets one read back is read back before
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pydantic import PositiveFloat
@@ -14,18 +14,16 @@ from pydantic import PositiveFloat
 from crepe import places
 from crepe.electrodes import MCS_60_LABELS, MCS_REFERENCE
 from crepe.errors import DeviceError
-from crepe.hw import meame_wire as wire
+from crepe.hw.dsp_setup import GROUP, compiled, set_up
 from crepe.hw.dsp_stop import dsp_lock, stop_dsp
 from crepe.hw.guard import Guard
 from crepe.hw.instrument import Settings, Stimulator
 from crepe.hw.meame_http import SIMULATOR, Control, HttpControl, find_server
-from crepe.hw.meame_registers import N_GROUPS, Function, Register
+from crepe.hw.meame_registers import Register
 from crepe.messages import Stimulus
 
 log = logging.getLogger(__name__)
 
-_GROUP = 0  # one train runs at a time, so one group is enough
-_DAC_BITS = 0x3F00  # of register 9100: the six DACs, 1 voltage, 0 current
 _LOCK_S = 0.5
 _STOP_TRIES = 3  # a server may fail once; stopping is harmless to repeat
 
@@ -86,7 +84,7 @@ class MeameStimulator(Stimulator):
             if label not in MCS_60_LABELS or label == MCS_REFERENCE:
                 return f"electrode {label}: cannot be stimulated on a 60MEA"
         try:
-            _compiled(stimulus)
+            compiled(stimulus)
         except ValueError as error:
             return str(error)
         if self._doubts:
@@ -100,60 +98,8 @@ class MeameStimulator(Stimulator):
         if reason := self.refusal(stimulus):
             raise DeviceError(f"stimulus {stimulus.number}: {reason}")
         with self._alone():
-            self._set_up(stimulus)
+            set_up(self.control, stimulus, self._errors, self._beat)
         self._prepared = stimulus
-
-    def _set_up(self, stimulus: Stimulus) -> None:
-        control = self.control
-        self._call(Function.STOP_QUEUE)
-        self._call(Function.RESET)
-        mode = _DAC_BITS if stimulus.unit == "uV" else 0
-        modes = control.read([Register.DAC_MODE])[0] & ~_DAC_BITS | mode
-        control.write([Register.DAC_MODE, Register.TRIGGER_CTRL], [modes, 1])
-        for memory, words in enumerate(_compiled(stimulus), 2 * _GROUP):
-            control.write([Register.MEMORY_CLEAR + 0x20 * memory], [0])
-            control.write([Register.MEMORY_APPEND + 4 * memory] * len(words), words)
-        everywhere = wire.bitmap(label for label in MCS_60_LABELS if label != MCS_REFERENCE)
-        self._call(Function.SET_BLANKING, _words(Register.BLANKING_EN, everywhere))
-        self._call(Function.SET_BLANKING_PROTECTION, _words(Register.BLANK_PROT_EN, everywhere))
-        electrodes = wire.bitmap(stimulus.electrodes)
-        indices = wire.from_bitmap(electrodes)
-        group = {Register.GROUP: _GROUP, **_words(Register.ELEC0, electrodes)}
-        self._call(Function.CONFIGURE_GROUP, group)
-        auto = wire.pairs(indices, wire.MODE_AUTO)
-        self._call(Function.SET_MODE, _words(Register.MODE_ARG, auto))
-        self._call(Function.COMMIT_CONFIG)
-        self._call(Function.COMMIT_DEBUG)
-        self._call(Function.WRITE_QUEUE_DEBUG)
-        selects = wire.pairs(indices, _GROUP + 1)
-        self._verify(
-            {
-                Register.DAC_MODE: (modes,),
-                Register.TRIGGER_CTRL: (1,),
-                Register.CFG_DEBUG: (*electrodes, *auto, *selects),
-                Register.HW_MODE: auto,
-                Register.HW_ENABLE: electrodes,
-                Register.HW_DAC_SELECT: selects,
-                Register.HW_BLANKING: everywhere,
-                Register.HW_BLANK_PROT: everywhere,
-                Register.ERROR_FLAG: (self._errors,),
-                **{Register.STIM_REQ + 12 * g: (0,) for g in range(N_GROUPS)},
-            }
-        )
-
-    def _verify(self, expected: dict[int, Sequence[int]]) -> None:
-        wanted = [
-            (first + 4 * i, value)
-            for first, words in expected.items()
-            for i, value in enumerate(words)
-        ]
-        found = self.control.read([address for address, _ in wanted])
-        for (address, value), word in zip(wanted, found, strict=True):
-            if word != value:
-                raise DeviceError(
-                    f"DSP register {address:04X}: reads {word:#x}, must be {value:#x}; "
-                    "the set-up is not what was sent"
-                )
 
     def start(self, stimulus: Stimulus) -> None:
         if self._prepared is None or not stimulus.has_pulses_of(self._prepared):
@@ -163,7 +109,7 @@ class MeameStimulator(Stimulator):
         if self._guard is not None:
             self._guard.pulsing(True)
         with self._alone():
-            self.control.write([Register.MANUAL_TRIGGER], [1 << _GROUP])
+            self.control.write([Register.MANUAL_TRIGGER], [1 << GROUP])
 
     def stop(self) -> None:
         self._try_stop()
@@ -202,15 +148,7 @@ class MeameStimulator(Stimulator):
         with dsp_lock(self._guard.run_directory, _LOCK_S, may_break=may_break):
             yield
 
-    def _call(self, function: Function, arguments: dict[int, int] | None = None) -> None:
-        self.control.call(function, list((arguments or {}).items()))
+    def _beat(self) -> None:
+        """Over a slow network a set-up takes its time."""
         if self._guard is not None:
-            self._guard.beat()  # over a slow network a set-up takes its time
-
-
-def _compiled(stimulus: Stimulus) -> tuple[list[int], list[int]]:
-    return wire.compile_train(stimulus.phases, stimulus.unit, stimulus.rate_hz, stimulus.n_pulses)
-
-
-def _words(first: Register, words: Sequence[int]) -> dict[int, int]:
-    return {first + 4 * i: word for i, word in enumerate(words)}
+            self._guard.beat()

@@ -1,0 +1,67 @@
+"""Setting the DSP up on an instrument that others have used, by what the electrodes get."""
+
+from dataclasses import replace
+
+import pytest
+
+from crepe.errors import DeviceError
+from crepe.hw.meame_registers import Register
+from crepe.messages import Stimulus
+from crepe.simulator.lockstep import Lockstep
+from crepe.simulator.settings import SimulatorSettings
+
+TRAIN = Stimulus(9, 10, 1, 10, ("48", "38"), ((-10.0, 200.0), (10.0, 200.0)), 20.0, 10)
+SECOND = 50_000  # ticks
+
+
+class Bench:
+    """A stimulator in simulated time, and what reaches its electrodes."""
+
+    def __init__(self, **values):
+        lockstep = Lockstep(SimulatorSettings(**values))
+        self.dsp = lockstep.instrument.dsp
+        self.stimulator = lockstep.open_stimulator("meame://simulator")
+        self.stimulator.open()
+
+    def shots(self, train=TRAIN, seconds=10):
+        self.stimulator.prepare(train)
+        self.stimulator.start(train)
+        return self.dsp.advance(seconds * SECOND)
+
+
+@pytest.mark.parametrize(
+    ("register", "value"),
+    [
+        (Register.TRIGGER_REPEATS, 50),
+        (Register.DAC_TRIGGER, 0x010203),
+        (Register.SIDEBAND_TRIGGER, 0),
+        (Register.TRIGGER_CTRL, 0),
+        (Register.DAC_MODE, 0x3F00),
+    ],
+)
+def test_a_train_is_what_was_asked_for_whatever_another_client_has_left(register, value):
+    bench = Bench()
+    bench.dsp.write(register, value)
+    shots = bench.shots()
+    assert [shot.tick - shots[0].tick for shot in shots] == [2500 * i for i in range(10)]
+    assert {shot.phases for shot in shots} == {((-10.0, 200.0), (10.0, 200.0))}
+
+
+@pytest.mark.parametrize("register", [Register.TRIGGER_REPEATS, Register.DAC_TRIGGER])
+def test_a_register_that_does_not_take_what_is_written_keeps_a_train_from_being_prepared(
+    register, monkeypatch
+):
+    bench = Bench()
+    bench.dsp.write(register, 50)
+    write = bench.dsp.write
+    monkeypatch.setattr(bench.dsp, "write", lambda a, v: None if a == register else write(a, v))
+    with pytest.raises(DeviceError, match=f"register {register:04X}: reads 0x32, must be"):
+        bench.stimulator.prepare(TRAIN)
+
+
+def test_a_trigger_repeats_its_pattern_as_often_as_its_register_says():
+    bench = Bench()
+    bench.stimulator.prepare(replace(TRAIN, n_pulses=3))
+    bench.dsp.write(Register.TRIGGER_REPEATS, 4)
+    bench.stimulator.start(replace(TRAIN, n_pulses=3))
+    assert len(bench.dsp.advance(10 * SECOND)) == 12
