@@ -7,7 +7,7 @@ turns by a lock in the run directory; who must stop waits for it only for a mome
 import fcntl
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,14 +38,14 @@ _CALLS: list[tuple[Function, dict[int, int]]] = [
 ]
 
 
-def stop_dsp(control: Control) -> list[str]:
+def stop_dsp(control: Control, beat: Callable[[], None] = lambda: None) -> list[str]:
     """Take the electrodes off, then stop all else; what could not be verified, nothing if all is.
 
     The first request writes the hardware's own registers, so it needs no firmware that answers:
     electrodes off, triggers off, patterns gone. Then the firmware is told, or its next commit
     would bring them back. A call that fails keeps none of the others from being made, and what
     counts is what the registers say at the end: a server may acknowledge what the DSP does not
-    do, and not acknowledge what it does.
+    do, and not acknowledge what it does. `beat` is called before each call, which may take long.
     """
     failed: list[str] = []
     try:
@@ -53,6 +53,7 @@ def stop_dsp(control: Control) -> list[str]:
             control.write(_SILENCED, [0] * len(_SILENCED))
         before = _read(control, [Register.SLAVE_INSTRUCTION_ID], failed)
         for function, arguments in _CALLS:
+            beat()
             with _noted(failed, function.name):
                 control.call(function, list(arguments.items()))
         wanted = [Register.SLAVE_INSTRUCTION_ID, *_ACTIVE, *_OFF]

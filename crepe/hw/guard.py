@@ -39,7 +39,7 @@ class Guard:
         self._instrument = arming.Instrument("", os.getpid(), host, http_port, nonce)
         self._is_simulator = is_simulator
         self._answered_s = float("-inf")
-        self._is_pulsing = False
+        self._is_pulsing = True  # until it is certain that nothing of an earlier process runs
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         path = run_directory / STIMULATOR_SOCKET
@@ -55,7 +55,7 @@ class Guard:
         arming.announce(self.run_directory, self._instrument)
 
     def pulsing(self, is_pulsing: bool) -> None:
-        """True from before the first pulse may leave until all is stopped."""
+        """True from before electrodes are connected until all is stopped for certain."""
         self._is_pulsing = is_pulsing
         self.beat()
 

@@ -54,7 +54,10 @@ class Stimulator(ABC):
 
     @abstractmethod
     def open(self) -> None:
-        """Connect, and stop whatever still runs. Raises DeviceError if that cannot be done."""
+        """Connect, and stop whatever still runs. Raises DeviceError if nobody is there.
+
+        Where stopping is not certain, `watch` tries again and refuses until it is.
+        """
 
     def watch(self) -> str | None:
         """Feed the watchdog; why no pulse may leave now, or None. Called with every segment, and

@@ -6,6 +6,7 @@ were left to stop them. What the protocol lets one read back is read back before
 """
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,6 +26,7 @@ from crepe.messages import Stimulus
 log = logging.getLogger(__name__)
 
 _LOCK_S = 0.5
+_RETRY_S = 1.0  # between attempts to stop what did not stop for certain
 _STOP_TRIES = 3  # a server may fail once; stopping is harmless to repeat
 
 
@@ -44,6 +46,7 @@ class MeameStimulator(Stimulator):
         self._control = control
         self._guard: Guard | None = None  # none where `control` is given: nothing is outside then
         self._doubts: list[str] = []  # what of the last stop is not certain
+        self._tried_s = 0.0  # when it was tried last, by the monotonic clock
         self._errors = 0  # the DSP's error register, which is never cleared
         self._prepared: Stimulus | None = None
 
@@ -74,10 +77,20 @@ class MeameStimulator(Stimulator):
         self._errors = self.control.read([Register.ERROR_FLAG])[0]
 
     def watch(self) -> str | None:
-        if self._guard is None:
-            return None
-        self._guard.beat()
-        return self._guard.refusal()
+        if self._doubts and time.monotonic() - self._tried_s > _RETRY_S:
+            self._try_stop(1)
+        return self._refusal_now()
+
+    def _refusal_now(self) -> str | None:
+        self._beat()
+        if self._doubts:
+            return f"the instrument's state is NOT VERIFIED: {self._doubts[0]}"
+        return self._guard.refusal() if self._guard is not None else None
+
+    def _go_on(self) -> None:
+        """Raises DeviceError where no pulse may leave, so that a set-up ends there, too."""
+        if reason := self._refusal_now():
+            raise DeviceError(f"{self._settings.location}: {reason}")
 
     def refusal(self, stimulus: Stimulus) -> str | None:
         for label in stimulus.electrodes:
@@ -87,10 +100,6 @@ class MeameStimulator(Stimulator):
             compiled(stimulus)
         except ValueError as error:
             return str(error)
-        if self._doubts:
-            self._try_stop()
-        if self._doubts:
-            return f"the instrument's state is NOT VERIFIED: {self._doubts[0]}"
         return None
 
     def prepare(self, stimulus: Stimulus) -> None:
@@ -98,17 +107,17 @@ class MeameStimulator(Stimulator):
         if reason := self.refusal(stimulus):
             raise DeviceError(f"stimulus {stimulus.number}: {reason}")
         with self._alone():
-            set_up(self.control, stimulus, self._errors, self._beat)
+            self._go_on()  # asked here: another may have had the lock for long
+            self._pulsing(True)  # electrodes are about to be connected
+            set_up(self.control, stimulus, self._errors, self._go_on)
+            self._go_on()
         self._prepared = stimulus
 
     def start(self, stimulus: Stimulus) -> None:
         if self._prepared is None or not stimulus.has_pulses_of(self._prepared):
             raise DeviceError(f"stimulus {stimulus.number}: is not prepared")
-        if reason := self.watch():
-            raise DeviceError(f"stimulus {stimulus.number}: {reason}")
-        if self._guard is not None:
-            self._guard.pulsing(True)
         with self._alone():
+            self._go_on()
             self.control.write([Register.MANUAL_TRIGGER], [1 << GROUP])
 
     def stop(self) -> None:
@@ -116,17 +125,18 @@ class MeameStimulator(Stimulator):
         if self._doubts:
             raise DeviceError(f"{self._settings.location}: NOT STOPPED for certain: {self._doubts}")
 
-    def _try_stop(self) -> None:
+    def _try_stop(self, n_tries: int = _STOP_TRIES) -> None:
+        """Stop; while that is not certain the watchdog is to take this for a train under way."""
         self._prepared = None
-        for _ in range(_STOP_TRIES):
+        for _ in range(n_tries):
             with self._alone(may_break=True):
-                self._doubts = stop_dsp(self.control)
+                self._doubts = stop_dsp(self.control, self._beat)
             if not self._doubts:
                 break
+        self._tried_s = time.monotonic()
         for doubt in self._doubts:
             log.error("stopping is NOT VERIFIED: %s", doubt)
-        if self._guard is not None and not self._doubts:
-            self._guard.pulsing(False)
+        self._pulsing(bool(self._doubts))
 
     def close(self) -> None:
         if self._control is None:
@@ -149,6 +159,9 @@ class MeameStimulator(Stimulator):
             yield
 
     def _beat(self) -> None:
-        """Over a slow network a set-up takes its time."""
         if self._guard is not None:
             self._guard.beat()
+
+    def _pulsing(self, is_pulsing: bool) -> None:
+        if self._guard is not None:
+            self._guard.pulsing(is_pulsing)

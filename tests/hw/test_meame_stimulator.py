@@ -17,6 +17,7 @@ import urllib3
 
 from crepe import arming, config, emergency, places
 from crepe.errors import DeviceError
+from crepe.hw import meame_stimulator
 from crepe.hw import meame_wire as wire
 from crepe.hw.dsp_stop import dsp_lock
 from crepe.hw.instrument import open_stimulator
@@ -64,27 +65,57 @@ def opened(url="meame://simulator"):
     return stimulator
 
 
-def _stimulate_for_ever(started):
-    stimulator = opened()
-    stimulator.prepare(LONG)
-    stimulator.start(LONG)
-    started.set()
+def _live(stimulator):
     while True:
         stimulator.watch()
         time.sleep(0.01)
 
 
+def _stimulate_for_ever(started):
+    stimulator = opened()
+    stimulator.prepare(LONG)
+    stimulator.start(LONG)
+    started.set()
+    _live(stimulator)
+
+
+def _prepare_and_wait(started):
+    stimulator = opened()
+    stimulator.prepare(LONG)
+    started.set()
+    _live(stimulator)
+
+
+def _open_in_doubt(started):
+    """After another that has left its electrodes connected."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(meame_stimulator, "stop_dsp", lambda control, beat: ["a doubt"])
+        stimulator = opened()
+        stimulator.control.write([Register.HW_ENABLE], [1])
+        assert "NOT VERIFIED: a doubt" in stimulator.watch()
+    started.set()
+    _live(stimulator)
+
+
+@contextmanager
+def process(target):
+    started = SPAWN.Event()
+    process = SPAWN.Process(target=target, args=(started,))
+    process.start()
+    try:
+        assert started.wait(30)
+        yield process
+    finally:
+        process.kill()
+        process.join()
+
+
 @pytest.fixture
 def train(simulator, watchdog):
     """A process with a long train under way, and the watchdog beside it."""
-    started = SPAWN.Event()
-    process = SPAWN.Process(target=_stimulate_for_ever, args=(started,))
-    process.start()
-    assert started.wait(30)
-    wait(lambda: len(pulses(simulator)[1]) > 3)
-    yield process
-    process.kill()
-    process.join()
+    with process(_stimulate_for_ever) as found:
+        wait(lambda: len(pulses(simulator)[1]) > 3)
+        yield found
 
 
 def ceased(simulator, since):
@@ -98,6 +129,47 @@ def test_the_watchdog_stops_the_pulses_of_a_stimulator_that_died_or_hangs(simula
     now, _ = pulses(simulator)
     os.kill(train.pid, number)
     assert ceased(simulator, now) <= SECOND
+
+
+def is_connected(simulator):
+    return simulator.instrument.dsp.read(Register.HW_ENABLE) != 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_the_watchdog_takes_electrodes_off_that_were_only_connected(simulator, watchdog, number):
+    with process(_prepare_and_wait) as stimulator:
+        assert is_connected(simulator)
+        os.kill(stimulator.pid, number)
+        wait(lambda: not is_connected(simulator))
+    assert pulses(simulator)[1] == []
+
+
+def test_a_stimulator_that_could_not_stop_at_first_stops_a_moment_later(simulator, watchdog):
+    with process(_open_in_doubt):
+        wait(lambda: not is_connected(simulator))
+
+
+def test_the_watchdog_watches_a_stimulator_that_could_not_stop(simulator, watchdog):
+    with process(_open_in_doubt) as stimulator:
+        os.kill(stimulator.pid, signal.SIGKILL)
+        wait(lambda: not is_connected(simulator))
+
+
+def test_a_set_up_ends_where_it_is_stopped_and_its_electrodes_are_not_connected(
+    simulator, watchdog, monkeypatch
+):
+    stimulator = opened()
+    call = HttpControl.call
+
+    def latched_meanwhile(self, function, arguments):
+        call(self, function, arguments)
+        arming.latch(places.run_directory(), "somebody")
+
+    monkeypatch.setattr(HttpControl, "call", latched_meanwhile)
+    with pytest.raises(DeviceError, match="stopped by somebody"):
+        stimulator.prepare(LONG)
+    assert not is_connected(simulator)
+    stimulator.close()
 
 
 def test_a_stimulator_that_hung_goes_on_disarmed(simulator, train):
@@ -195,10 +267,11 @@ def test_an_instrument_that_proves_nothing_is_stimulated_only_while_it_is_armed(
 ):
     (places.run_directory() / "simulator.json").unlink()
     stimulator = opened(f"meame://127.0.0.1:{simulator.http_port}")
-    stimulator.prepare(LONG)
     with pytest.raises(DeviceError, match="not armed"):
-        stimulator.start(LONG)
+        stimulator.prepare(LONG)
+    assert not is_connected(simulator)
     arming.arm(places.run_directory(), 1.0)
+    stimulator.prepare(LONG)
     stimulator.start(LONG)
     wait(lambda: len(pulses(simulator)[1]) > 2)
     stimulator.stop()
@@ -259,8 +332,8 @@ def test_after_the_path_is_cut_only_the_rest_of_a_finite_train_comes(simulator, 
     with path_to(simulator) as (port, cut):
         stimulator = opened(f"meame://127.0.0.1:{port}")
         train = replace(LONG, n_pulses=30)
-        stimulator.prepare(train)
         arming.arm(places.run_directory(), 1.0)
+        stimulator.prepare(train)
         stimulator.start(train)
         wait(lambda: len(pulses(simulator)[1]) > 3)
         cut()
@@ -268,7 +341,7 @@ def test_after_the_path_is_cut_only_the_rest_of_a_finite_train_comes(simulator, 
             stimulator.stop()
         ceased(simulator, 0)
         assert len(pulses(simulator)[1]) == 30
-        assert stimulator.refusal(train).startswith("the instrument's state is NOT VERIFIED")
+        assert stimulator.watch().startswith("the instrument's state is NOT VERIFIED")
         stimulator.close()
 
 
@@ -288,9 +361,10 @@ def test_the_check_of_an_instrument_that_is_not_there_says_so(tmp_path):
     assert "meame://127.0.0.1:9/status" in finding.text
 
 
-def test_registers_that_do_not_read_back_keep_a_train_from_being_prepared(simulator, monkeypatch):
-    stimulator = open_stimulator("meame://simulator")
-    stimulator.open()
+def test_registers_that_do_not_read_back_keep_a_train_from_being_prepared(
+    simulator, watchdog, monkeypatch
+):
+    stimulator = opened()
     write = HttpControl.write
 
     def without_mode(self, addresses, values):
