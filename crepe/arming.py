@@ -47,10 +47,11 @@ def announced(run_directory: Path) -> Instrument | None:
 
 
 def latch(run_directory: Path, who: str) -> None:
-    """Let nothing be stimulated until somebody arms again; disarms, too."""
+    """Let nothing be stimulated until somebody arms again; disarms first, for which even a full
+    disk has room. Raises OSError where the latch cannot be written."""
+    disarm(run_directory)
     stopped = {"by": who, "at": datetime.now(UTC).isoformat(timespec="seconds")}
     places.write_json(run_directory / STOPPED_FILE, stopped)
-    disarm(run_directory)
 
 
 def disarm(run_directory: Path) -> None:

@@ -1,6 +1,7 @@
 """Latch and arming: who may stimulate, until when, and that doubt means no."""
 
 import os
+import pathlib
 import time
 
 import pytest
@@ -65,3 +66,15 @@ def test_arming_needs_a_running_stimulator_and_a_bounded_time(run, tmp_path):
     arming.announce(run, Instrument(NAME, 2**22 + 1, "127.0.0.1", 8888))
     with pytest.raises(ConfigError, match="no stimulator runs here"):
         arming.arm(run, 1.0)
+
+
+def test_a_disk_that_is_full_keeps_the_latch_away_and_the_arming_does_not_stay(run, monkeypatch):
+    arming.arm(run, 1.0)
+
+    def full(path, text, **_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pathlib.Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        arming.latch(run, "a test")
+    assert may(run) == "not armed; `crepe arm`"

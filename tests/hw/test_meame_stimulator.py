@@ -219,13 +219,13 @@ def test_the_emergency_stop_does_not_wait_for_a_lock_that_a_hung_program_holds(s
 def test_a_disk_that_is_full_does_not_keep_the_emergency_stop_from_stopping(
     simulator, train, monkeypatch
 ):
-    def full(run_directory, who):
+    def full(path, content):
         raise OSError(28, "No space left on device")
 
     def no_file(path, flags, mode):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(arming, "latch", full)
+    monkeypatch.setattr(places, "write_json", full)
     monkeypatch.setattr("crepe.hw.dsp_stop.os.open", no_file)
     now, _ = pulses(simulator)
     said = []
