@@ -16,6 +16,8 @@ UNKNOWABLE = (
     "pattern memories: MEAME cannot read them back",
     "the size of a count in microvolts (scale_uv): MEAME does not tell; compare with a recording",
     "that a manual trigger fires a pattern once: try it on an array without a culture",
+    "that clearing a pattern memory ends what it plays: electrodes are off before, and stay off "
+    "until the pattern would have ended",
     "that the output is held at zero after the last vector: look with an oscilloscope",
 )
 

@@ -23,6 +23,12 @@ def compiled(stimulus: Stimulus) -> tuple[list[int], list[int]]:
     return wire.compile_train(stimulus.phases, stimulus.unit, stimulus.rate_hz, stimulus.n_pulses)
 
 
+def lasts_s(stimulus: Stimulus) -> float:
+    """How long a train plays, the protection of the amplifiers after its last pulse included."""
+    dac, sideband = (sum(map(wire.ticks, words)) for words in compiled(stimulus))
+    return max(dac, sideband) / wire.TICKS_PER_S
+
+
 def set_up(
     control: Control, stimulus: Stimulus, last_error: int, go_on: Callable[[], None]
 ) -> None:

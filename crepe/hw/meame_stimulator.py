@@ -15,7 +15,7 @@ from pydantic import PositiveFloat
 from crepe import places
 from crepe.electrodes import MCS_60_LABELS, MCS_REFERENCE
 from crepe.errors import DeviceError
-from crepe.hw.dsp_setup import GROUP, compiled, set_up
+from crepe.hw.dsp_setup import GROUP, compiled, lasts_s, set_up
 from crepe.hw.dsp_stop import dsp_lock, stop_dsp
 from crepe.hw.guard import Guard
 from crepe.hw.instrument import Settings, Stimulator
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 _LOCK_S = 0.5
 _RETRY_S = 1.0  # between attempts to stop what did not stop for certain
+_WAIT_S = 0.1  # so long a set-up waits for the pattern before; otherwise it is refused
+_BURST_S = 1.0  # what `Stimulate` fires at once, at most
 _STOP_TRIES = 3  # a server may fail once; stopping is harmless to repeat
 
 
@@ -46,6 +48,7 @@ class MeameStimulator(Stimulator):
         self._control = control
         self._guard: Guard | None = None  # none where `control` is given: nothing is outside then
         self._doubts: list[str] = []  # what of the last stop is not certain
+        self._plays_until_s = 0.0  # when what was fired last is over, by the monotonic clock
         self._tried_s = 0.0  # when it was tried last, by the monotonic clock
         self._errors = 0  # the DSP's error register, which is never cleared
         self._prepared: Stimulus | None = None
@@ -72,6 +75,8 @@ class MeameStimulator(Stimulator):
                 server.nonce,
                 is_simulator=is_simulator,
             )
+            if any(control.read([Register.HW_ENABLE, Register.HW_ENABLE + 4])):
+                self._plays_until_s = time.monotonic() + _BURST_S  # of a process before this one
             control.flash()
         self._try_stop()
         self._errors = self.control.read([Register.ERROR_FLAG])[0]
@@ -106,6 +111,7 @@ class MeameStimulator(Stimulator):
         """Waveform, electrodes and modes, in the order that the firmware needs."""
         if reason := self.refusal(stimulus):
             raise DeviceError(f"stimulus {stimulus.number}: {reason}")
+        self._wait_for_the_end()
         with self._alone():
             self._go_on()  # asked here: another may have had the lock for long
             self._pulsing(True)  # electrodes are about to be connected
@@ -118,7 +124,23 @@ class MeameStimulator(Stimulator):
             raise DeviceError(f"stimulus {stimulus.number}: is not prepared")
         with self._alone():
             self._go_on()
+            self._plays_until_s = time.monotonic() + lasts_s(stimulus)
             self.control.write([Register.MANUAL_TRIGGER], [1 << GROUP])
+
+    def _wait_for_the_end(self) -> None:
+        """Let a pattern that was stopped early be over before electrodes are connected again.
+
+        That clearing a memory ends what it plays is not known of the real DSP. Raises DeviceError
+        if it would take long. In simulated time there is nothing to wait for.
+        """
+        left_s = self._plays_until_s - time.monotonic()
+        if self._guard is None or left_s <= 0:
+            return
+        if left_s > _WAIT_S:
+            raise DeviceError(
+                f"{self._settings.location}: what was fired last may play for {left_s:.1f} s more"
+            )
+        time.sleep(left_s)
 
     def stop(self) -> None:
         self._try_stop()

@@ -235,6 +235,38 @@ def test_a_disk_that_is_full_does_not_keep_the_emergency_stop_from_stopping(
     assert ceased(simulator, now) <= SECOND
 
 
+def test_after_an_early_stop_electrodes_are_connected_only_when_the_pattern_would_be_over(
+    simulator, watchdog
+):
+    stimulator = opened()
+    train = replace(LONG, n_pulses=20)
+    stimulator.prepare(train)
+    stimulator.start(train)
+    stimulator.stop()
+    refused = []
+
+    def is_prepared():
+        try:
+            stimulator.prepare(train)
+        except DeviceError as error:
+            refused.append(str(error))
+        return is_connected(simulator)
+
+    began, _ = pulses(simulator)
+    wait(is_prepared)
+    assert "may play for 0." in refused[0]
+    assert pulses(simulator)[0] - began > SECOND // 2
+    stimulator.close()
+
+
+def test_a_restarted_stimulator_waits_for_a_pattern_that_it_did_not_fire(simulator, watchdog):
+    simulator.instrument.dsp.write(Register.HW_ENABLE, 1)
+    stimulator = opened()
+    with pytest.raises(DeviceError, match="what was fired last may play for"):
+        stimulator.prepare(LONG)
+    stimulator.close()
+
+
 def test_a_watchdog_that_is_told_to_end_stops_the_train_first(simulator, watchdog, train):
     now, _ = pulses(simulator)
     watchdog.terminate()
@@ -350,7 +382,7 @@ def test_the_check_of_an_instrument_says_what_it_knows_and_what_it_cannot(simula
     found = list(check_instrument(experiment, places.run_directory()))
     assert not [finding for finding in found if finding.is_well is False]
     assert any("counted 1 of 1" in finding.text for finding in found)
-    assert sum(finding.is_well is None for finding in found) == 5
+    assert sum(finding.is_well is None for finding in found) == 6
     assert pulses(simulator)[1] == []
 
 
