@@ -19,7 +19,7 @@ from crepe.hw.dsp_setup import GROUP, compiled, lasts_s, set_up
 from crepe.hw.dsp_stop import dsp_lock, stop_dsp
 from crepe.hw.guard import Guard
 from crepe.hw.instrument import Settings, Stimulator
-from crepe.hw.meame_http import SIMULATOR, Control, HttpControl, find_server
+from crepe.hw.meame_http import SIMULATOR, Control, HttpControl, Server, find_server
 from crepe.hw.meame_registers import Register
 from crepe.messages import Stimulus
 
@@ -46,6 +46,7 @@ class MeameStimulator(Stimulator):
     def __init__(self, settings: StimulatorSettings, control: Control | None = None) -> None:
         self._settings = settings
         self._control = control
+        self._server = Server("", 0, 0)
         self._guard: Guard | None = None  # none where `control` is given: nothing is outside then
         self._doubts: list[str] = []  # what of the last stop is not certain
         self._plays_until_s = 0.0  # when what was fired last is over, by the monotonic clock
@@ -62,24 +63,36 @@ class MeameStimulator(Stimulator):
 
     def open(self) -> None:
         if self._control is None:
-            server = find_server(self._settings.location, 0, self._settings.wait_s)
-            control = HttpControl(server)
-            is_simulator = control.is_our_simulator()
-            if self._settings.location == SIMULATOR and not is_simulator:
-                raise DeviceError(f"{server.name}: does not prove that it is our simulator")
-            self._control = control
-            self._guard = Guard(
-                places.run_directory(),
-                server.host,
-                server.http_port,
-                server.nonce,
-                is_simulator=is_simulator,
-            )
-            if any(control.read([Register.HW_ENABLE, Register.HW_ENABLE + 4])):
-                self._plays_until_s = time.monotonic() + _BURST_S  # of a process before this one
-            control.flash()
+            self._connect(find_server(self._settings.location, 0, self._settings.wait_s))
         self._try_stop()
         self._errors = self.control.read([Register.ERROR_FLAG])[0]
+
+    def _connect(self, server: Server) -> None:
+        control = HttpControl(server)
+        is_simulator = self._is_proven(control, server)
+        self._control, self._server = control, server
+        self._guard = Guard(places.run_directory(), server.host, server.http_port, server.nonce)
+        self._guard.is_simulator = is_simulator
+        if any(control.read([Register.HW_ENABLE, Register.HW_ENABLE + 4])):
+            self._plays_until_s = time.monotonic() + _BURST_S  # of a process before this one
+        control.flash()
+
+    def _is_proven(self, control: Control, server: Server) -> bool:
+        """Whether no culture can be behind it. Raises DeviceError if it should be so and is not."""
+        is_simulator = control.is_our_simulator()
+        if self._settings.location == SIMULATOR and not is_simulator:
+            raise DeviceError(f"{server.name}: does not prove that it is our simulator")
+        return is_simulator
+
+    def _ask_who_is_there(self) -> None:
+        """What was a simulator may be an instrument by now, or another simulator elsewhere."""
+        if self._guard is None:
+            return
+        if find_server(self._settings.location, 0, 0.0) == self._server:
+            self._guard.is_simulator = self._is_proven(self.control, self._server)
+        else:
+            self.close()
+            self.open()
 
     def watch(self) -> str | None:
         if self._doubts and time.monotonic() - self._tried_s > _RETRY_S:
@@ -111,6 +124,7 @@ class MeameStimulator(Stimulator):
         """Waveform, electrodes and modes, in the order that the firmware needs."""
         if reason := self.refusal(stimulus):
             raise DeviceError(f"stimulus {stimulus.number}: {reason}")
+        self._ask_who_is_there()
         self._wait_for_the_end()
         with self._alone():
             self._go_on()  # asked here: another may have had the lock for long

@@ -32,7 +32,7 @@ SPAWN = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture
-def watchdog(simulator):
+def watchdog(simulate):
     process = subprocess.Popen([sys.executable, "-m", "crepe", "run", "watchdog"])
     wait((places.run_directory() / "watchdog.sock").exists)
     yield process
@@ -311,6 +311,32 @@ def test_an_instrument_that_proves_nothing_is_stimulated_only_while_it_is_armed(
     assert again.watch() == "not armed; `crepe arm`"
     again.close()
     stimulator.close()
+
+
+def test_what_was_a_simulator_and_proves_it_no_more_has_to_be_armed(simulator, watchdog):
+    stimulator = opened(f"meame://127.0.0.1:{simulator.http_port}")
+    stimulator.prepare(LONG)
+    stimulator.stop()
+    simulator.nonce = "of something else on the same port"
+    with pytest.raises(DeviceError, match="not armed"):
+        stimulator.prepare(LONG)
+    assert not is_connected(simulator)
+    stimulator.close()
+
+
+def test_a_stimulator_of_the_simulator_follows_it_and_no_other(simulate, watchdog):
+    with simulate():
+        stimulator = opened()
+    with simulate() as another:
+        with suppress(DeviceError):  # the watchdog has not heard its new name yet
+            stimulator.prepare(LONG)
+        wait(lambda: stimulator.watch() is None)
+        stimulator.prepare(LONG)
+        assert is_connected(another)
+        another.nonce = "of something else on the same port"
+        with pytest.raises(DeviceError, match="does not prove that it is our simulator"):
+            stimulator.prepare(LONG)
+        stimulator.close()
 
 
 def test_a_train_is_prepared_without_a_pulse_and_reaches_its_electrodes_only(simulator, watchdog):
