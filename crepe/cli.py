@@ -256,7 +256,7 @@ def arm(
     """Let the running stimulator stimulate, for a while; takes the latch of `crepe stop` away."""
     from crepe import arming
 
-    found = arming.arm(places.run_directory(), minutes)
+    found = arming.arm(arming.to_arm(), minutes)
     console.print(
         f"armed for {minutes:g} minutes: stimulator {found.stimulator} on "
         f"{found.host}:{found.http_port}; `crepe stop` ends it"
@@ -268,9 +268,11 @@ def stop(
     server: Annotated[str, typer.Option(help="HOST:PORT, if none was announced here.")] = "",
 ) -> None:
     """Emergency stop: no stimulation from now on, until `crepe arm`. Needs no Redis."""
+    from crepe import arming
     from crepe.emergency import stop as emergency_stop
 
-    raise typer.Exit(0 if emergency_stop(places.run_directory(), server, print) else 1)
+    is_verified = emergency_stop(arming.run_directories(), server, print)
+    raise typer.Exit(0 if is_verified else 1)
 
 
 @app.command()

@@ -196,7 +196,7 @@ def test_without_a_live_watchdog_nothing_is_stimulated(simulator, watchdog, numb
 def test_the_emergency_stop_ends_a_train_at_once_and_is_latched(simulator, train):
     now, _ = pulses(simulator)
     said = []
-    assert emergency.stop(places.run_directory(), "", said.append)
+    assert emergency.stop([places.run_directory()], "", said.append)
     assert "verified" in said[-1]
     assert ceased(simulator, now) <= SECOND
     stimulator = opened()
@@ -206,11 +206,24 @@ def test_the_emergency_stop_ends_a_train_at_once_and_is_latched(simulator, train
     stimulator.close()
 
 
+def test_the_emergency_stop_reaches_a_train_of_another_directory_and_latches_that(
+    simulator, train, tmp_path
+):
+    elsewhere = places.private(tmp_path / "elsewhere")
+    now, _ = pulses(simulator)
+    said = []
+    assert emergency.stop([elsewhere, places.run_directory()], "", said.append)
+    assert "verified" in said[-1]
+    assert ceased(simulator, now) <= SECOND
+    for directory in (elsewhere, places.run_directory()):
+        assert "stopped by crepe stop" in arming.refusal(directory, "x", is_simulator=True)
+
+
 def test_the_emergency_stop_does_not_wait_for_a_lock_that_a_hung_program_holds(simulator):
     opened_without_watchdog = open_stimulator("meame://simulator")
     opened_without_watchdog.open()
     with dsp_lock(places.run_directory(), 1.0):
-        assert emergency.stop(places.run_directory(), "", lambda text: None)
+        assert emergency.stop([places.run_directory()], "", lambda text: None)
         with pytest.raises(DeviceError, match="another program talks to the DSP"):
             opened_without_watchdog.prepare(LONG)
     opened_without_watchdog.close()
@@ -229,7 +242,7 @@ def test_a_disk_that_is_full_does_not_keep_the_emergency_stop_from_stopping(
     monkeypatch.setattr("crepe.hw.dsp_stop.os.open", no_file)
     now, _ = pulses(simulator)
     said = []
-    assert not emergency.stop(places.run_directory(), "", said.append)
+    assert not emergency.stop([places.run_directory()], "", said.append)
     assert "NOT LATCHED" in said[0]
     assert "verified" in said[-1]
     assert ceased(simulator, now) <= SECOND
@@ -287,9 +300,9 @@ def test_a_server_that_fails_once_is_asked_to_stop_again(simulator, watchdog):
 def test_the_emergency_stop_says_not_verified_where_nobody_answers(tmp_path, monkeypatch):
     monkeypatch.setattr(emergency, "_TRY_S", 0.3)
     said = []
-    assert not emergency.stop(tmp_path, "127.0.0.1:9", said.append)
+    assert not emergency.stop([tmp_path], "127.0.0.1:9", said.append)
     assert "NOT VERIFIED" in said[-1]
-    assert not emergency.stop(tmp_path, "", said.append)
+    assert not emergency.stop([tmp_path], "", said.append)
     assert "NOT VERIFIED: no stimulator has run here" in said[-1]
     assert arming.refusal(tmp_path, "x", is_simulator=True).startswith("stopped by crepe stop")
 
