@@ -421,7 +421,7 @@ def test_the_check_of_an_instrument_says_what_it_knows_and_what_it_cannot(simula
     found = list(check_instrument(experiment, places.run_directory()))
     assert not [finding for finding in found if finding.is_well is False]
     assert any("counted 1 of 1" in finding.text for finding in found)
-    assert sum(finding.is_well is None for finding in found) == 6
+    assert sum(finding.is_well is None for finding in found) == 7
     assert pulses(simulator)[1] == []
 
 
