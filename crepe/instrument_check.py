@@ -14,8 +14,8 @@ _LOCK_S = 2.0
 _CALL_S = 2.0
 UNKNOWABLE = (
     "pattern memories: MEAME cannot read them back",
-    "sampling rate and segment length, if another client has configured MEAME: the recorder looks for "
-    "a quiet reference, and measures the rate",
+    "sampling rate and segment length, if another client has configured MEAME: the recorder looks "
+    "for a quiet reference, and measures the rate",
     "the size of a count in microvolts (scale_uv): MEAME does not tell; compare with a recording",
     "that a manual trigger fires a pattern once: try it on an array without a culture",
     "that clearing a pattern memory ends what it plays: electrodes are off before, and stay off "

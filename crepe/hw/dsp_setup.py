@@ -29,10 +29,10 @@ def lasts_s(stimulus: Stimulus) -> float:
     return max(dac, sideband) / wire.TICKS_PER_S
 
 
-def set_up(
-    control: Control, stimulus: Stimulus, last_error: int, go_on: Callable[[], None]
-) -> None:
+def set_up(control: Control, stimulus: Stimulus, last_error: int, go_on: Callable[[], None]) -> int:
     """Waveform, electrodes and modes, in the order that the firmware needs.
+
+    Returns how often the stimulation queue has fired until now; it is stopped.
 
     Raises DeviceError if a register does not read back as it must.
 
@@ -50,8 +50,8 @@ def set_up(
 
     call(Function.STOP_QUEUE)
     call(Function.RESET)
-    modes = control.read([Register.DAC_MODE])[0] & ~_DAC_BITS
-    modes |= _DAC_BITS if stimulus.unit == "uV" else 0
+    modes, n_fired = control.read([Register.DAC_MODE, Register.SHOTS_FIRED])
+    modes = modes & ~_DAC_BITS | (_DAC_BITS if stimulus.unit == "uV" else 0)
     hardware: dict[int, Sequence[int]] = {
         Register.DAC_MODE: (modes,),
         Register.TRIGGER_CTRL: (1,),
@@ -89,6 +89,7 @@ def set_up(
             **{Register.STIM_REQ + 12 * group: (0,) for group in range(N_GROUPS)},
         },
     )
+    return n_fired
 
 
 def _verify(control: Control, expected: dict[int, Sequence[int]]) -> None:

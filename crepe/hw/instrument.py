@@ -81,6 +81,11 @@ class Stimulator(ABC):
         Raises DeviceError if that is not acknowledged; it may have been begun all the same.
         """
 
+    def doubts(self) -> str:
+        """What could not be verified of the train that is over, or "". Called once after each
+        train that was not stopped early, before `stop`; what cannot be read is a doubt."""
+        return ""
+
     @abstractmethod
     def stop(self) -> None:
         """Stop all stimulation; harmless to repeat. Raises DeviceError if it is not certain."""

@@ -15,6 +15,7 @@ from pydantic import PositiveFloat
 from crepe import places
 from crepe.electrodes import MCS_60_LABELS, MCS_REFERENCE
 from crepe.errors import DeviceError
+from crepe.hw import meame_wire as wire
 from crepe.hw.dsp_setup import GROUP, compiled, lasts_s, set_up
 from crepe.hw.dsp_stop import dsp_lock, stop_dsp
 from crepe.hw.guard import Guard
@@ -26,6 +27,8 @@ from crepe.messages import Stimulus
 log = logging.getLogger(__name__)
 
 _LOCK_S = 0.5
+_NOT_TOLD = "shot not verified: MEAME does not tell whether a trigger fired"
+_NOT_OURS = "electrodes are not connected as they were"
 _RETRY_S = 1.0  # between attempts to stop what did not stop for certain
 _WAIT_S = 0.1  # so long a set-up waits for the pattern before; otherwise it is refused
 _BURST_S = 1.0  # what `Stimulate` fires at once, at most
@@ -52,6 +55,7 @@ class MeameStimulator(Stimulator):
         self._plays_until_s = 0.0  # when what was fired last is over, by the monotonic clock
         self._tried_s = 0.0  # when it was tried last, by the monotonic clock
         self._errors = 0  # the DSP's error register, which is never cleared
+        self._n_queued = 0  # how often the DSP's queue had fired when the train was set up
         self._prepared: Stimulus | None = None
 
     @property
@@ -129,7 +133,7 @@ class MeameStimulator(Stimulator):
         with self._alone():
             self._go_on()  # asked here: another may have had the lock for long
             self._pulsing(True)  # electrodes are about to be connected
-            set_up(self.control, stimulus, self._errors, self._go_on)
+            self._n_queued = set_up(self.control, stimulus, self._errors, self._go_on)
             self._go_on()
         self._prepared = stimulus
 
@@ -155,6 +159,25 @@ class MeameStimulator(Stimulator):
                 f"{self._settings.location}: what was fired last may play for {left_s:.1f} s more"
             )
         time.sleep(left_s)
+
+    def doubts(self) -> str:
+        electrodes = wire.bitmap(self._prepared.electrodes) if self._prepared else (0, 0)
+        expected = {
+            Register.ERROR_FLAG: (self._errors, "an error was reported"),
+            Register.SHOTS_FIRED: (self._n_queued, "the stimulation queue fired, too"),
+            Register.HW_ENABLE: (electrodes[0], _NOT_OURS),
+            Register.HW_ENABLE + 4: (electrodes[1], _NOT_OURS),
+        }
+        try:
+            found = self.control.read(list(expected))
+        except DeviceError as error:
+            return f"{_NOT_TOLD}; nor could registers be read: {error}"
+        doubts = [
+            f"{what} (register {register:04X} reads {word:#x}, expected {value:#x})"
+            for (register, (value, what)), word in zip(expected.items(), found, strict=True)
+            if word != value
+        ]
+        return "; ".join([_NOT_TOLD, *doubts])
 
     def stop(self) -> None:
         self._try_stop()

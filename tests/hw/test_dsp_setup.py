@@ -65,3 +65,33 @@ def test_a_trigger_repeats_its_pattern_as_often_as_its_register_says():
     bench.dsp.write(Register.TRIGGER_REPEATS, 4)
     bench.stimulator.start(replace(TRAIN, n_pulses=3))
     assert len(bench.dsp.advance(10 * SECOND)) == 12
+
+
+NOT_TOLD = "shot not verified: MEAME does not tell whether a trigger fired"
+
+
+def test_what_is_in_doubt_of_a_train_is_the_shot_itself_and_what_registers_say():
+    bench = Bench()
+    bench.shots()
+    assert bench.stimulator.doubts() == NOT_TOLD
+    bench.dsp.write(Register.SHOTS_FIRED, 7)
+    bench.dsp.write(Register.ERROR_FLAG, 3)
+    bench.dsp.write(Register.HW_ENABLE, 0)
+    assert bench.stimulator.doubts().split("; ") == [
+        NOT_TOLD,
+        "an error was reported (register 104C reads 0x3, expected 0x0)",
+        "the stimulation queue fired, too (register 1048 reads 0x7, expected 0x0)",
+        "electrodes are not connected as they were (register 9158 reads 0x0, expected 0x12)",
+    ]
+    bench.stimulator.stop()
+
+
+def test_registers_that_cannot_be_read_after_a_train_are_in_doubt(monkeypatch):
+    bench = Bench()
+    bench.shots()
+    monkeypatch.setattr(bench.stimulator.control, "read", _fail)
+    assert bench.stimulator.doubts().endswith("nor could registers be read: status 500")
+
+
+def _fail(addresses):
+    raise DeviceError("status 500")
