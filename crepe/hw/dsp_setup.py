@@ -64,13 +64,15 @@ def set_up(control: Control, stimulus: Stimulus, last_error: int, go_on: Callabl
         written.append((Register.MEMORY_CLEAR + 0x20 * memory, 0))
         written += [(Register.MEMORY_APPEND + 4 * memory, word) for word in words]
     control.write([address for address, _ in written], [value for _, value in written])
-    call(Function.SET_BLANKING, _words(Register.BLANKING_EN, _EVERYWHERE))
-    call(Function.SET_BLANKING_PROTECTION, _words(Register.BLANK_PROT_EN, _EVERYWHERE))
+    is_lab = has_blanking(control, go_on)
     electrodes = wire.bitmap(stimulus.electrodes)
     indices = wire.from_bitmap(electrodes)
     call(Function.CONFIGURE_GROUP, {Register.GROUP: GROUP, **_words(Register.ELEC0, electrodes)})
-    auto = wire.pairs(indices, wire.MODE_AUTO)
-    call(Function.SET_MODE, _words(Register.MODE_ARG, auto))
+    auto = wire.pairs(indices if is_lab else range(wire.N_CHANNELS), wire.MODE_AUTO)
+    if is_lab:
+        call(Function.SET_MODE, _words(Register.MODE_ARG, auto))
+    else:
+        call(Function.MODE_AUTO)
     call(Function.COMMIT_CONFIG)
     call(Function.COMMIT_DEBUG)
     call(Function.WRITE_QUEUE_DEBUG)
@@ -83,13 +85,33 @@ def set_up(control: Control, stimulus: Stimulus, last_error: int, go_on: Callabl
             Register.HW_MODE: auto,
             Register.HW_ENABLE: electrodes,
             Register.HW_DAC_SELECT: selects,
-            Register.HW_BLANKING: _EVERYWHERE,
-            Register.HW_BLANK_PROT: _EVERYWHERE,
+            Register.HW_BLANKING: _EVERYWHERE if is_lab else (0, 0),
+            Register.HW_BLANK_PROT: _EVERYWHERE if is_lab else (0, 0),
             Register.ERROR_FLAG: (last_error,),
             **{Register.STIM_REQ + 12 * group: (0,) for group in range(N_GROUPS)},
         },
     )
     return n_fired
+
+
+def has_blanking(control: Control, go_on: Callable[[], None] = lambda: None) -> bool:
+    """Protect all amplifiers during pulses; whether the firmware can, as the lab's of 2019 can.
+
+    The public one of 2018 acknowledges these functions, does nothing, and has one mode for all.
+    """
+    registers = [
+        *_words(Register.HW_BLANKING, _EVERYWHERE),
+        *_words(Register.HW_BLANK_PROT, _EVERYWHERE),
+    ]
+    if control.read(registers) == [*_EVERYWHERE, *_EVERYWHERE]:
+        return True
+    for function, first in (
+        (Function.SET_BLANKING, Register.BLANKING_EN),
+        (Function.SET_BLANKING_PROTECTION, Register.BLANK_PROT_EN),
+    ):
+        go_on()
+        control.call(function, list(_words(first, _EVERYWHERE).items()))
+    return any(control.read(registers))
 
 
 def _verify(control: Control, expected: dict[int, Sequence[int]]) -> None:

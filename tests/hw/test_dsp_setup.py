@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from crepe.errors import DeviceError
+from crepe.hw import meame_wire as wire
 from crepe.hw.meame_registers import Register
 from crepe.messages import Stimulus
 from crepe.simulator.lockstep import Lockstep
-from crepe.simulator.settings import SimulatorSettings
+from crepe.simulator.settings import Firmware, SimulatorSettings
 
 TRAIN = Stimulus(9, 10, 1, 10, ("48", "38"), ((-10.0, 200.0), (10.0, 200.0)), 20.0, 10)
 SECOND = 50_000  # ticks
@@ -27,6 +28,20 @@ class Bench:
         self.stimulator.prepare(train)
         self.stimulator.start(train)
         return self.dsp.advance(seconds * SECOND)
+
+
+@pytest.mark.parametrize("firmware", Firmware)
+def test_both_firmwares_are_set_up_each_in_its_own_way(firmware):
+    bench = Bench(firmware=firmware)
+    shots = bench.shots()
+    assert len(shots) == 10
+    assert {wire.MCS_60_LABELS[i] for shot in shots for i in shot.electrodes} == {"48", "38"}
+    assert {shot.phases for shot in shots} == {((-10.0, 200.0), (10.0, 200.0))}
+    modes = wire.from_pairs(tuple(bench.dsp.read(Register.HW_MODE + 4 * i) for i in range(4)))
+    n_auto = sum(mode == wire.MODE_AUTO for mode in modes)
+    assert n_auto == (2 if firmware is Firmware.LAB else 60)
+    bench.stimulator.stop()
+    assert len(bench.shots()) == 10
 
 
 @pytest.mark.parametrize(
