@@ -15,7 +15,7 @@ from dataclasses import replace
 import pytest
 import urllib3
 
-from crepe import arming, config, emergency, places
+from crepe import arming, emergency, places
 from crepe.errors import DeviceError
 from crepe.hw import meame_stimulator
 from crepe.hw import meame_wire as wire
@@ -23,7 +23,6 @@ from crepe.hw.dsp_stop import dsp_lock
 from crepe.hw.instrument import open_stimulator
 from crepe.hw.meame_http import HttpControl
 from crepe.hw.meame_registers import Register
-from crepe.instrument_check import check_instrument
 from crepe.messages import Stimulus
 
 LONG = Stimulus(9, 10, 1, 10, ("48", "38"), ((-10.0, 200.0), (10.0, 200.0)), 20.0, 600)  # 30 s
@@ -414,22 +413,6 @@ def test_after_the_path_is_cut_only_the_rest_of_a_finite_train_comes(simulator, 
         assert len(pulses(simulator)[1]) == 30
         assert stimulator.watch().startswith("the instrument's state is NOT VERIFIED")
         stimulator.close()
-
-
-def test_the_check_of_an_instrument_says_what_it_knows_and_what_it_cannot(simulator):
-    experiment = config.load(changes={"actors.stimulate.device": "meame://simulator"})
-    found = list(check_instrument(experiment, places.run_directory()))
-    assert not [finding for finding in found if finding.is_well is False]
-    assert any("counted 1 of 1" in finding.text for finding in found)
-    assert sum(finding.is_well is None for finding in found) == 7
-    assert pulses(simulator)[1] == []
-
-
-def test_the_check_of_an_instrument_that_is_not_there_says_so(tmp_path):
-    changes = {"actors.stimulate.device": "meame://127.0.0.1:9"}
-    (finding,) = check_instrument(config.load(changes=changes), tmp_path)
-    assert finding.is_well is False
-    assert "meame://127.0.0.1:9/status" in finding.text
 
 
 def test_registers_that_do_not_read_back_keep_a_train_from_being_prepared(
