@@ -11,6 +11,7 @@ from crepe.errors import ConfigError, DeviceError
 from crepe.hw.dsp_setup import has_blanking
 from crepe.hw.dsp_stop import dsp_lock
 from crepe.hw.instrument import check_url
+from crepe.hw.meame import RecorderSettings
 from crepe.hw.meame_http import Control, HttpControl, Server, find_server
 from crepe.hw.meame_registers import OWN_TRIGGERS, Function, Register
 
@@ -62,8 +63,8 @@ def check_instrument(experiment: Experiment, run_directory: Path) -> Iterator[Fi
 
 def _server(url: str) -> Server:
     settings = check_url(url)
-    location = getattr(settings, "location", "")
-    return find_server(location, getattr(settings, "data_port", 0), _FIND_S)
+    data_port = getattr(settings, "data_port", RecorderSettings().data_port)
+    return find_server(getattr(settings, "location", ""), data_port, _FIND_S)
 
 
 def _of_server(server: Server, run_directory: Path) -> Iterator[Finding]:
