@@ -52,6 +52,7 @@ def test_statistics_agree_with_elephant():
         assert rates.lv(times) == pytest.approx(float(statistics.lv(intervals)), abs=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity")  # elephant's own
 def test_rates_intervals_and_histograms_agree_with_elephant():
     statistics = pytest.importorskip(
         "elephant.statistics", reason="needs pip install '.[analysis]'"
