@@ -303,3 +303,13 @@ def test_what_the_disk_takes_is_what_the_instrument_gives(write, device, n_bytes
         f'device = "{device}"\n' + ("sampling_rate_hz = 20000\n" if "meame" in device else "")
     )
     assert config.load(file).bytes_per_s == n_bytes * 4 * 2  # int32; recording, append-only file
+
+
+def test_how_long_a_stream_is_kept_can_be_said_by_stream(tmp_path):
+    path = tmp_path / "kept.toml"
+    path.write_text(TOY + '[redis]\nkeep_s = 60\n[redis.keep_of]\n"data:spikes" = 3600\n')
+    redis = config.load(path).redis
+    assert (redis.keep_of_s("data"), redis.keep_of_s("data:spikes")) == (60, 3600)
+    path.write_text(TOY + '[redis.keep_of]\n"data:spike" = 3600\n')
+    with pytest.raises(ConfigError, match="nobody writes 'data:spike'; did you mean 'data:spikes'"):
+        config.load(path)
