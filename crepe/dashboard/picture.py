@@ -91,9 +91,9 @@ class Picture:
         """The stream whose spikes are detected, else any."""
         for table in self._actors():
             reads = table.get("reads") or []
-            if str(table.get("run", "")).endswith(":Detect") and reads:
-                if reads[0] in self.infos:
-                    return str(reads[0])
+            is_detect = str(table.get("run", "")).endswith(":Detect")
+            if is_detect and reads and reads[0] in self.infos:
+                return str(reads[0])
         return self.segment_streams[-1] if self.segment_streams else None
 
     def threshold_sd(self, stream: str) -> float | None:

@@ -6,7 +6,7 @@ const replayed = location.pathname.match(/^\/replay\/([^/]+)$/);
 
 export const page = {
   replay: replayed ? decodeURIComponent(replayed[1]) : null,
-  client: sessionStorage.client || (sessionStorage.client = crypto.getRandomValues(new Uint32Array(4)).join("-")),
+  client: sessionStorage.client || (sessionStorage.client = crypto.getRandomValues(new Uint32Array(3)).join("-")),
   about: null, story: null, trains: new Map(), more: {}, now: 0, court: null, rates: null,
   connected: false, heardAt: performance.now(),
   tab: "live",
