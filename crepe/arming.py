@@ -9,6 +9,7 @@ was restarted, and has another name, is disarmed.
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,6 +32,15 @@ class Instrument(NamedTuple):
     http_port: int
     nonce: str = ""  # of our own simulator
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the stimulator itself still runs."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
 
 def announce(run_directory: Path, instrument: Instrument) -> None:
     """Let `crepe arm`, `crepe stop` and the watchdog find the instrument."""
@@ -46,11 +56,32 @@ def announced(run_directory: Path) -> Instrument | None:
         raise ConfigError(f"{run_directory / INSTRUMENT_FILE}: {error}; remove it") from error
 
 
+def run_directories() -> list[Path]:
+    """This run directory and, unless CREPE_VAR names it, all others of this user."""
+    found = [places.run_directory()]
+    with suppress(ConfigError, OSError):  # what is wrong elsewhere keeps nobody from stopping here
+        found += [places.run_directory(var) for var in places.searched()[1:] if var.is_dir()]
+    return list(dict.fromkeys(found))
+
+
+def to_arm() -> Path:
+    """The run directory that `crepe arm` means: this one, or the only one where a stimulator runs.
+
+    Raises ConfigError if several others could be meant.
+    """
+    running = [path for path in run_directories() if (it := announced(path)) and it.is_running]
+    if len(running) > 1 and running[0] != places.run_directory():
+        found = ", ".join(map(str, running))
+        raise ConfigError(f"stimulators run in {found}; name one by CREPE_VAR")
+    return running[0] if running else places.run_directory()
+
+
 def latch(run_directory: Path, who: str) -> None:
-    """Let nothing be stimulated until somebody arms again; disarms, too."""
+    """Let nothing be stimulated until somebody arms again; disarms first, for which even a full
+    disk has room. Raises OSError where the latch cannot be written."""
+    disarm(run_directory)
     stopped = {"by": who, "at": datetime.now(UTC).isoformat(timespec="seconds")}
     places.write_json(run_directory / STOPPED_FILE, stopped)
-    disarm(run_directory)
 
 
 def disarm(run_directory: Path) -> None:
@@ -66,7 +97,7 @@ def arm(run_directory: Path, minutes: float) -> Instrument:
     if not 0 < minutes <= LONGEST_MIN:
         raise ConfigError(f"{minutes:g} minutes, must be more than 0 and at most {LONGEST_MIN:g}")
     instrument = announced(run_directory)
-    if instrument is None or not _is_running(instrument.pid):
+    if instrument is None or not instrument.is_running:
         raise ConfigError("no stimulator runs here; start the experiment first (`crepe up`)")
     until_ns = time.monotonic_ns() + round(minutes * 60e9)
     content = {"stimulator": instrument.stimulator, "until_monotonic_ns": until_ns}
@@ -106,11 +137,3 @@ def _content(path: Path) -> Mapping[str, Any] | None:
         return places.read_json(path)
     except (ConfigError, OSError) as error:
         return {"by": f"an unreadable file ({error})"}
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

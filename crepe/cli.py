@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -241,7 +241,7 @@ def arm(
     """Let the running stimulator stimulate, for a while; takes the latch of `crepe stop` away."""
     from crepe import arming
 
-    found = arming.arm(places.run_directory(), minutes)
+    found = arming.arm(arming.to_arm(), minutes)
     console.print(
         f"armed for {minutes:g} minutes: stimulator {found.stimulator} on "
         f"{found.host}:{found.http_port}; `crepe stop` ends it"
@@ -253,9 +253,11 @@ def stop(
     server: Annotated[str, typer.Option(help="HOST:PORT, if none was announced here.")] = "",
 ) -> None:
     """Emergency stop: no stimulation from now on, until `crepe arm`. Needs no Redis."""
+    from crepe import arming
     from crepe.emergency import stop as emergency_stop
 
-    raise typer.Exit(0 if emergency_stop(places.run_directory(), server, print) else 1)
+    is_verified = emergency_stop(arming.run_directories(), server, print)
+    raise typer.Exit(0 if is_verified else 1)
 
 
 @app.command()
@@ -325,14 +327,15 @@ def culture_report(
 @app.command()
 def simulate(
     experiment: ExperimentFile = None,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[str | None, typer.Option(help="Address; default 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="HTTP port; default 8888.")] = None,
     data_port: Annotated[int | None, typer.Option(help="Default 12340.")] = None,
     sawtooth_port: Annotated[int | None, typer.Option(help="Default 12341.")] = None,
 ) -> None:
     """Be a simulated MEAME server with a simulated culture, in the foreground.
 
-    A port that was asked for and is taken is an error; the others move to the next that is free.
+    A port that was asked for, here or in the file, and is taken is an error; the others move to
+    the next that is free.
     """
     from crepe.simulator.server import serve
 
@@ -340,8 +343,11 @@ def simulate(
     table = config.load(experiment).culture.simulated
     if table is None:
         raise ConfigError("no [culture.simulated] table to simulate from")
-    asked = {"http": port, "data": data_port, "sawtooth": sawtooth_port}
-    chosen = {name: value for name, value in asked.items() if value is not None}
-    changes: dict[str, Any] = {"host": host, "fixed_ports": frozenset(chosen)}
-    changes |= {f"{name}_port": value for name, value in chosen.items()}
+    asked = {
+        "host": host,
+        "http_port": port,
+        "data_port": data_port,
+        "sawtooth_port": sawtooth_port,
+    }
+    changes = {name: value for name, value in asked.items() if value is not None}
     serve(table.model_copy(update=changes), places.run_directory())

@@ -51,6 +51,11 @@ class RedisTable(_Table):
     maxmemory_mb: int = Field(1024, ge=64)  # streams take half of it
     port: int | None = Field(None, ge=1, le=65535)  # None: 6379, or the next that is free
     keep_s: PositiveFloat = 300.0  # how much of each stream stays readable, if memory allows
+    keep_of: dict[str, PositiveFloat] = Field(default_factory=dict)  # of a stream, by name, in s
+
+    def keep_of_s(self, stream: str) -> float:
+        """How much of a stream stays readable."""
+        return self.keep_of.get(stream, self.keep_s)
 
 
 class CultureTable(_Table):
@@ -150,6 +155,7 @@ class Experiment:
             raise ConfigError(f"{path}: no [actors.NAME] table; there is nothing to run")
         self.actors = check_wiring(_actors(path, tables), str(path))
         self._check_chains()
+        self._check_kept()
         self._check_sensor()
         self._check_lockstep()
 
@@ -235,6 +241,13 @@ class Experiment:
                 if actor in seen:
                     raise ConfigError(f"{place}: {actor!r} is in [chains.{seen[actor]}] already")
                 seen[actor] = name
+
+    def _check_kept(self) -> None:
+        written = [stream for actor in self.actors.values() for stream in actor.writes.values()]
+        for name in self.redis.keep_of:
+            if name not in written:
+                near = suggest(name, written)
+                raise ConfigError(f"{self.path}: [redis.keep_of]: nobody writes {name!r}{near}")
 
     def _check_lockstep(self) -> None:
         """Raise ConfigError unless both halves of a simulated instrument share a process, and no

@@ -58,7 +58,9 @@ def _raster(axes: "Axes", report: Report) -> None:
     ]
     axes.set_yticks(firsts, [MCS_60_LABELS[order[i]] for i in firsts])
     axes.set(xlim=(0, report.seconds), ylim=(60, -1), ylabel="electrode, by column")
-    axes.set_title("Spikes found in the voltage (300 to 3000 Hz, 5 noise SD)")
+    axes.set_title(
+        "Threshold crossings (300 to 3000 Hz, 5 noise SD): multi-unit activity, here called spikes"
+    )
     axes.tick_params(labelbottom=False)
 
 

@@ -4,10 +4,11 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-from crepe import arming, places
+from crepe import arming
 from crepe.errors import ConfigError, CrepeError
 from crepe.hw.dsp_stop import dsp_lock, stop_dsp
 from crepe.hw.meame_http import HttpControl, Server
@@ -18,20 +19,49 @@ _TRY_S = 5.0  # after that a person must look
 _PAUSE_S = 0.1
 
 
-def stop(run_directory: Path, server: str, say: Callable[[str], None]) -> bool:
+def stop(run_directories: Sequence[Path], server: str, say: Callable[[str], None]) -> bool:
     """Stop everything; True if it is verified.
 
     Parameters
     ----------
+    run_directories
+        All are latched. What was announced in the first is stopped; in the others, if its
+        stimulator runs.
     server
-        HOST:PORT of the instrument; empty for the one that a stimulator has announced here.
+        HOST:PORT of the only instrument to stop; empty for those that stimulators have announced.
     """
     began_s = time.monotonic()
-    is_latched = _latch(run_directory, say)
-    there = _server(run_directory, server)
-    if there is None:
+    latched = [_latch(directory, say) for directory in run_directories]
+    here = run_directories[0]
+    found = {here: _named(server)} if server else _announced(run_directories, say)
+    if not found:
         say("NOT VERIFIED: no stimulator has run here; say --server HOST:PORT to stop one")
         return False
+    with ThreadPoolExecutor(len(found)) as pool:
+        stops = [pool.submit(_stop, where, one, say, began_s) for where, one in found.items()]
+    verified = [each.result() for each in stops]
+    return all(verified) and all(latched)
+
+
+def _announced(run_directories: Sequence[Path], say: Callable[[str], None]) -> dict[Path, Server]:
+    """The instruments to stop, by run directory."""
+    here, *others = run_directories
+    found: dict[Path, arming.Instrument] = {}
+    for other in others:
+        try:
+            instrument = arming.announced(other)
+        except (CrepeError, OSError) as error:
+            say(f"NOT VERIFIED: {error}")
+            continue
+        if instrument and instrument.is_running:
+            found[other] = instrument
+    own = arming.announced(here)
+    if own and (own.is_running or not own.nonce or not found):
+        found[here] = own  # not a simulator that is gone: it has nobody to hurt
+    return {path: Server(it.host, it.http_port, 0, it.nonce) for path, it in found.items()}
+
+
+def _stop(run_directory: Path, there: Server, say: Callable[[str], None], began_s: float) -> bool:
     doubts = ["not tried"]
     while doubts and time.monotonic() - began_s < _TRY_S:
         with ExitStack() as stack:
@@ -43,7 +73,7 @@ def stop(run_directory: Path, server: str, say: Callable[[str], None]) -> bool:
     took_s = time.monotonic() - began_s
     if not doubts:
         say(f"{there.name}: stopped, read back and verified after {took_s:.2f} s")
-        return is_latched
+        return True
     for doubt in doubts:
         say(f"NOT VERIFIED: {doubt}")
     say(f"{there.name}: NOT VERIFIED after {took_s:.1f} s. Switch the stimulator off by hand.")
@@ -57,18 +87,15 @@ def _latch(run_directory: Path, say: Callable[[str], None]) -> bool:
     except OSError as error:
         say(f"NOT LATCHED: {error}; end the experiment with `crepe down`, or it may go on")
         return False
-    say("latched: nothing is stimulated from here until `crepe arm`")
+    say(f"latched: nothing is stimulated from {run_directory} until `crepe arm`")
     return True
 
 
-def _server(run_directory: Path, named: str) -> Server | None:
-    if named:
-        host, _, port = named.rpartition(":")
-        if not host or not port.isdigit():
-            raise ConfigError(f"--server {named}: must be HOST:PORT")
-        return Server(host, int(port), 0)
-    found = arming.announced(run_directory)
-    return Server(found.host, found.http_port, 0, found.nonce) if found else None
+def _named(server: str) -> Server:
+    host, _, port = server.rpartition(":")
+    if not host or not port.isdigit():
+        raise ConfigError(f"--server {server}: must be HOST:PORT")
+    return Server(host, int(port), 0)
 
 
 def main(words: Sequence[str]) -> int:
@@ -77,7 +104,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--server", default="", metavar="HOST:PORT")
     try:
         server: str = parser.parse_args(words).server
-        return 0 if stop(places.run_directory(), server, print) else 1
+        return 0 if stop(arming.run_directories(), server, print) else 1
     except CrepeError as error:
         print(f"crepe: NOT VERIFIED: {error}", file=sys.stderr)
         return 1

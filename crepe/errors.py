@@ -23,6 +23,10 @@ class StoreError(CrepeError):
     """For who runs the Redis server: it cannot be found, reached or used."""
 
 
+class NotNowError(StoreError):
+    """The Redis server is away or full, or readers are behind; asked later, the same may go."""
+
+
 class OrderError(CrepeError):
     """A second writer, or a writer of an earlier session, tried to append to a stream."""
 

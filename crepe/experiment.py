@@ -18,7 +18,15 @@ from crepe.pong_statistics import Comparison, Rallies
 from crepe.reservoir.readout import Readout
 from crepe.reservoir.training import shuffled, train
 from crepe.store import Store
-from crepe.trials import GAME, Accuracy, accuracy, by_condition, labelled, outcomes
+from crepe.trials import (
+    GAME,
+    Accuracy,
+    accuracy,
+    by_condition,
+    labelled,
+    outcomes,
+    stimulated_in,
+)
 from crepe.versions import versions
 
 N_SHUFFLED = 50
@@ -48,7 +56,8 @@ class Calibrated:
     shuffled_path: Path
     session: str
     simulated_s: float  # of the session's own time
-    n_trials: int
+    n_trials: int  # that it was trained on
+    n_left_out: int  # their pulses were not delivered
     accuracy: float  # cross-validated
 
 
@@ -57,6 +66,7 @@ class Result:
     """What an experiment with a readout found."""
 
     seed: int
+    is_simulated: bool
     calibrated: Calibrated
     session: str
     conditions: Mapping[str, Accuracy]
@@ -66,8 +76,10 @@ class Result:
         calibrated = self.calibrated
         return {
             "seed": self.seed,
+            "is_simulated": self.is_simulated,
             "calibration": {
                 "n_trials": calibrated.n_trials,
+                "n_left_out": calibrated.n_left_out,
                 "accuracy": calibrated.accuracy,
                 "simulated_s": calibrated.simulated_s,
                 "session": calibrated.session,
@@ -84,6 +96,7 @@ class PongResult:
     """What an experiment with Pong found."""
 
     seed: int
+    is_simulated: bool
     session: str
     conditions: Mapping[str, Rallies]
     against: Mapping[str, Comparison]  # the closed loop against each control
@@ -92,6 +105,7 @@ class PongResult:
         """As JSON takes it; what could not be computed is null."""
         result = {
             "seed": self.seed,
+            "is_simulated": self.is_simulated,
             "conditions": {name: asdict(found) for name, found in self.conditions.items()},
             "closed_loop_against": {name: asdict(found) for name, found in self.against.items()},
             "session": self.session,
@@ -118,7 +132,7 @@ def calibrate(plan: Plan, run: Runs, told: Told) -> Calibrated:
         "seed": plan.seed,
         "title": experiment.title,
         "experiment": experiment.text,
-        "simulated": experiment.culture.simulated is not None,
+        "simulated": found.store[GAME].info.is_simulated,
     }
     readout = train(trials, about)
     control_readout = shuffled(trials, readout, N_SHUFFLED, plan.seed)
@@ -131,6 +145,7 @@ def calibrate(plan: Plan, run: Runs, told: Told) -> Calibrated:
         found.session,
         len(stream) / stream.info.sampling_rate_hz,
         len(trials.gesture),
+        len(outcomes(found.store)) - len(trials.gesture),
         readout.provenance["accuracy"],
     )
 
@@ -138,11 +153,13 @@ def calibrate(plan: Plan, run: Runs, told: Told) -> Calibrated:
 def compare(plan: Plan, calibrated: Calibrated, run: Runs, told: Told) -> Result:
     """Run all conditions with a calibrated readout."""
     found = run(plan.conditions(calibrated.path, calibrated.shuffled_path), told)
+    has_pulses = stimulated_in(found.store)
     conditions = {
-        name: accuracy(states, plan.seed)
+        name: accuracy(states, plan.seed, has_pulses)
         for name, states in by_condition(outcomes(found.store)).items()
     }
-    return Result(plan.seed, calibrated, found.session, conditions)
+    is_simulated = found.store[GAME].info.is_simulated
+    return Result(plan.seed, is_simulated, calibrated, found.session, conditions)
 
 
 def play_pong(plan: Plan, run: Runs, told: Told) -> PongResult:
@@ -151,6 +168,7 @@ def play_pong(plan: Plan, run: Runs, told: Told) -> PongResult:
     rallies = pong_statistics.lengths(outcomes(found.store))
     return PongResult(
         plan.seed,
+        found.store[GAME].info.is_simulated,
         found.session,
         {name: pong_statistics.describe(each, plan.seed) for name, each in rallies.items()},
         pong_statistics.against_controls(rallies, plan.seed),

@@ -1,6 +1,7 @@
 """What `crepe calibrate` and `crepe experiment` show while they run, and print at the end."""
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -12,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from crepe.actors.pong import LONG_RALLY
+from crepe.conditions import CALIBRATION, UNSTIMULATED
 from crepe.errors import ConfigError
 from crepe.experiment import Calibrated, Result, Runs, Told, calibrate, compare, play_pong
 from crepe.experiment_plan import Plan
@@ -74,6 +76,7 @@ def run_experiment(asked: Asked, console: Console, *, as_json: bool) -> None:
         _say_calibrated(calibrated, plan, console)
     with _bar("conditions", n_trials) as told:
         result = compare(plan, calibrated, run, told)
+    _warn(result)
     if as_json:
         print(json.dumps(result.plain()))
     else:
@@ -100,13 +103,14 @@ def _run_pong(plan: Plan, run: Runs, console: Console, *, as_json: bool) -> None
             f"{low:.2f} to {high:.2f}",
             f"{found.aces.value:.2f}",
             f"{found.long.value:.2f}",
-            f"{against.p_permutation:.3f}" if against else "-",
+            f"{against.p_value:.3f}" if against else "-",
         )
     console.print(table)
     console.print(
         "length: hits before the miss; aces: share of rallies whose first ball was missed; long: "
-        f"of more than {LONG_RALLY} hits; p: closed loop against this one, permutation, two-sided, "
-        f"not corrected; no difference is a result, too{_simulated(plan)}"
+        f"of more than {LONG_RALLY} hits; p: closed loop against this one, blocks "
+        "permuted within rounds, two-sided, not corrected; no difference is a result, too"
+        f"{_simulated(plan)}"
     )
 
 
@@ -124,6 +128,19 @@ def _bar(what: str, total: int | None) -> Iterator[Told]:
         yield told
 
 
+def _warn(result: Result) -> None:
+    """Say on stderr which trials lacked their pulses."""
+    lacking = {CALIBRATION: result.calibrated.n_left_out} | {
+        name: found.n_trials - found.n_stimulated
+        for name, found in result.conditions.items()
+        if name not in UNSTIMULATED
+    }
+    for name, n in lacking.items():
+        if n:
+            what = "left out" if name == CALIBRATION else "counted all the same"
+            print(f"{name}: {n} trials without their pulses, {what}", file=sys.stderr)
+
+
 def _say_calibrated(found: Calibrated, plan: Plan, console: Console) -> None:
     console.print(f"{plan.experiment.title}, seed {plan.seed}{_simulated(plan)}", style="bold")
     console.print(
@@ -138,12 +155,13 @@ def _say_calibrated(found: Calibrated, plan: Plan, console: Console) -> None:
 
 
 def _say_result(result: Result, plan: Plan, console: Console) -> None:
-    table = Table("condition", "trials", "accuracy", "95 % interval", "p", box=None)
+    table = Table("condition", "trials", "stimulated", "accuracy", "95 % interval", "p", box=None)
     for name, found in result.conditions.items():
         low, high = found.ci95
         table.add_row(
             name,
             str(found.n_trials),
+            str(found.n_stimulated),
             f"{found.accuracy:.3f}",
             f"{low:.3f} to {high:.3f}",
             f"{found.p_value:.4f}",

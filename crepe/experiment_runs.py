@@ -13,7 +13,7 @@ from crepe.messages import GameState
 from crepe.play import must_run, recording_path, running, wait_until_recorded
 from crepe.store import Store
 from crepe.supervise import control
-from crepe.trials import GAME, SPIKES
+from crepe.trials import DELIVERED, GAME, SPIKES
 
 _LOOK_S = 0.1
 
@@ -21,11 +21,11 @@ _LOOK_S = 0.1
 def in_process(experiment: Experiment, told: Told, kept: Collection[str] = ()) -> Run:
     """Run in this process, as fast as it goes; the recording is kept as of any session.
 
-    The result has the game, the spikes and the streams that are `kept`.
+    The result has the game, the spikes, what was delivered, and the streams that are `kept`.
     """
     session = sessions.new_id()
     directory = places.private(places.var_directory() / "recordings")
-    loop = Loop(experiment, directory, kept=(GAME, SPIKES, *kept), session=session)
+    loop = Loop(experiment, directory, kept=(GAME, SPIKES, DELIVERED, *kept), session=session)
     try:
         for messages in loop.steps():
             for message in messages:

@@ -78,7 +78,7 @@ class Loop:
                 experiment=self._experiment.text,
                 culture=self._experiment.culture.flat(),
                 recordings=self._recordings,
-                monotonic_s=lambda: 0.0,  # ages count in samples here
+                monotonic_s=None,
                 wall_ns=lambda: 0,
                 open_recorder=lockstep.open_recorder if lockstep else open_recorder,
                 open_stimulator=lockstep.open_stimulator if lockstep else open_stimulator,

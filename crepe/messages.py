@@ -137,9 +137,9 @@ class Delivered(Message):
 
     number: int  # of the stimulus
     state: str
-    reason: str = ""  # why it was refused, stopped or is unknown
+    reason: str = ""  # why it was refused, stopped or is unknown; what is in doubt if delivered
     fired: int = 0  # sample index of the clock when the instrument was told to start
-    age_ms: float = 0.0  # from the sample that asked to the start
+    age_ms: float = 0.0  # from the sample that asked to the start; late data count
     t_ns: int = 0  # wall clock when the instrument had acknowledged
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from crepe import config, places, redis_server, session
 from crepe.errors import ConfigError
+from crepe.parent import watch_parent
 
 _SENSOR_PATIENCE_S = 2.0  # a sensor that has shown a frame is not kept waiting
 
@@ -55,7 +56,7 @@ def _run_watchdog(experiment: config.Experiment) -> None:
     from crepe.store.locate import find_url
     from crepe.watchdog import Watchdog
 
-    def tell(text: str) -> None:
+    def tell(text: str) -> None:  # on a thread that ends with the program
         url = find_url(patience_s=float("inf"), is_ours=True)
         with Store(url, culture=experiment.name, patience_s=float("inf")) as store:
             store.say("watchdog", text, stream="control", sender="watchdog")
@@ -75,9 +76,10 @@ def _run_sensor(experiment: config.Experiment) -> None:
         raise ConfigError(f"{experiment.path}: no [sensor] table to open a door for")
     token = check_token("sensor", table.host)
     session_id, since_ms = _session()
+    end_with_parent = _end_with_parent()
     follows, says = (
         RedisStore(
-            find_url(patience_s=float("inf"), is_ours=True),
+            find_url(patience_s=float("inf"), is_ours=True, meanwhile=end_with_parent),
             culture=experiment.name,
             writer="sensor",
             patience_s=_SENSOR_PATIENCE_S,
@@ -127,6 +129,17 @@ def _session() -> tuple[str, int]:
     return now.id, round(datetime.fromisoformat(now.started_at).timestamp() * 1000)
 
 
+def _end_with_parent() -> Callable[[], None]:
+    """For who waits for Redis: ends this process if supervisord is gone."""
+    is_orphan = watch_parent()
+
+    def check() -> None:
+        if is_orphan():
+            raise SystemExit("supervisord is gone")
+
+    return check
+
+
 def _run_actor(experiment: config.Experiment, program: str) -> None:
     from crepe.runner import Runner
     from crepe.store.locate import find_url
@@ -134,12 +147,13 @@ def _run_actor(experiment: config.Experiment, program: str) -> None:
 
     experiment.in_program(program)  # a wrong name is said at once
     session_id, since_ms = _session()
+    end_with_parent = _end_with_parent()
     store = RedisStore(
-        find_url(patience_s=float("inf"), is_ours=True),
+        find_url(patience_s=float("inf"), is_ours=True, meanwhile=end_with_parent),
         culture=experiment.name,
         writer=program,
         patience_s=float("inf"),
-        keep_s=experiment.redis.keep_s,
+        meanwhile=end_with_parent,
     )
     recordings = places.private(places.var_directory() / "recordings")
     Runner(

@@ -1,7 +1,9 @@
 """`crepe run NAME`: one program of an experiment, between Redis and its actors.
 
 One process, one thread, one loop: XREAD BLOCK, step, XADD. The runner alone waits, and what it
-publishes in one step leaves in one round trip and arrives whole.
+publishes in one step leaves in one round trip and arrives whole. While Redis is away the loop goes
+on: actors are told of the silence, no more input is taken, and what they say is kept until it can
+be published.
 """
 
 import gc
@@ -9,20 +11,25 @@ import logging
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from crepe.actors.actor import Sink, Source, Start
+from crepe.actors.actor import Actor, Sink, Source, Start
+from crepe.actors.real_time import real_s
 from crepe.config import Experiment
+from crepe.errors import NotNowError
 from crepe.flow import Flow, as_entry
 from crepe.heartbeat import Heartbeat
 from crepe.hw.instrument import EndOfData, open_recorder, open_stimulator
 from crepe.messages import StreamInfo
 from crepe.parent import watch_parent
+from crepe.resuming import find_resumes
 from crepe.station import CHECKPOINT_S, Out, Piece, Resume, Station
 from crepe.store import codec
-from crepe.store.contract import Cursor, Entry, Said, StreamStore
+from crepe.store.contract import Cursor, Entry, Said
+from crepe.store.redis_store import RedisStore
 from crepe.wiring import OUTSIDE, ActorSpec
 
 if TYPE_CHECKING:
@@ -53,7 +60,7 @@ class Runner:
         self,
         experiment: Experiment,
         program: str,
-        store: StreamStore,
+        store: RedisStore,
         *,
         session: str,
         recordings: Path,
@@ -68,13 +75,23 @@ class Runner:
         self._heartbeat = Heartbeat(program, store, session)
         self._is_orphan = watch_parent()
         self._is_told_to_stop = False
+        self._may_finish = False  # told to stop, a keeper first takes what is there
+        self._ends: dict[str, Entry] | None = None  # of the streams when a keeper was told to stop
+        self._unsent: list[tuple[str, Entry]] = []
         self._next_look_s = 0.0
         inside = {stream for spec in self._specs for stream in spec.writes.values()}
         names = {spec.name for spec in self._specs}
         read = [*experiment.reads.items(), *experiment.feedback.items()]
         readers = {stream for _, streams in read for stream in streams}
         outside = {stream for name, streams in read if name not in names for stream in streams}
-        self._published = {s for s in inside if s in outside or s not in readers}
+        # A snapshot must be on a stream, or nobody could go on from it.
+        kept = {
+            stream
+            for spec in self._specs
+            if spec.kind.snapshot is not Actor.snapshot
+            for stream in spec.writes.values()
+        }
+        self._published = {s for s in inside if s in outside or s in kept or s not in readers}
         self._inputs = tuple(
             dict.fromkeys(s for spec in self._specs for s in spec.reads if s not in inside)
         )
@@ -98,9 +115,11 @@ class Runner:
         """Until SIGTERM, SIGINT, or the end of the session."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._told_to_stop)
+        self._store.meanwhile = self._check
         flow = Flow([])
         try:
             flow = self._open()
+            self._store.patience_s = 0.0  # from now on only this loop waits
             gc.collect()
             gc.freeze()
             first = flow.stations[0]
@@ -112,7 +131,9 @@ class Runner:
             log.info("stopping: %s", why)
         finally:
             flow.close()
-            self._heartbeat.say("stopped")
+            self._store.patience_s = 0.0
+            with suppress(NotNowError, Stop):
+                self._heartbeat.say("stopped")
 
     def _told_to_stop(self, number: int, frame: FrameType | None) -> None:
         del frame
@@ -122,7 +143,7 @@ class Runner:
     # Opening
 
     def _open(self) -> Flow:
-        resumes = {spec.name: self._resume(spec) for spec in self._specs}
+        resumes = find_resumes(self._specs, self._published, self._store, self._session)
         stations: list[Station] = []
         known: dict[str, StreamInfo] = {}
         checkpoint_s = 0.0 if self._experiment.lockstep_s else CHECKPOINT_S
@@ -134,8 +155,10 @@ class Runner:
             known.update(station.infos)
             stations.append(station)
             for stream in self._published.intersection(spec.writes.values()):
-                last = self._store.declare(stream, station.infos[stream], takes_over=True)
-                if last is None and not station.infos[stream].is_live:
+                keep_s = self._experiment.redis.keep_of_s(stream)
+                info = station.infos[stream]
+                last = self._store.declare(stream, info, takes_over=True, keep_s=keep_s)
+                if last is None and not info.is_live:
                     self._expect_readers(stream)
         self._set_cursors(stations, resumes)
         self._heartbeat.reached(max(station.position for station in stations))
@@ -157,6 +180,7 @@ class Runner:
             experiment=self._experiment.text,
             culture=self._experiment.culture.flat(),
             recordings=self._recordings,
+            monotonic_s=None if self._lockstep else real_s,
             open_recorder=self._lockstep.open_recorder if self._lockstep else open_recorder,
             open_stimulator=self._lockstep.open_stimulator if self._lockstep else open_stimulator,
         )
@@ -167,35 +191,15 @@ class Runner:
                 continue
             self._heartbeat.say(f"waiting for {stream}")
             while (info := self._store.info(stream)) is None or info.session != self._session:
-                self._look(has_begun=False)
+                self._check()
+                if self._is_time_to_look():
+                    self._heartbeat.beat()
                 time.sleep(_BLOCK_S)
             self._infos[stream] = info
             self._kinds[stream] = codec.message_type(info.message)
         for stream in self._inputs:
             if stream in OUTSIDE:
                 self._kinds[stream] = OUTSIDE[stream]
-
-    def _resume(self, spec: ActorSpec) -> Resume | None:
-        """How far the actor got in this session, from the last entries of its streams."""
-        stops: dict[str, int] = {}
-        newest: Entry | None = None
-        n_ended = 0
-        for stream in spec.writes.values():
-            if stream not in self._published:
-                continue
-            info = self._store.info(stream)
-            last = self._store.last(stream)
-            if info is None or info.session != self._session or last is None:
-                continue
-            stops[stream] = last.stop
-            n_ended += last.is_end
-            if newest is None or last.input_position > newest.input_position:
-                newest = last
-        if newest is None:
-            return None
-        snapshot = codec.unpack_value(newest.snapshot) if newest.snapshot else None
-        is_ended = n_ended == len(spec.writes)
-        return Resume(newest.input_position, stops, snapshot, newest.heard, is_ended)
 
     def _set_cursors(
         self, stations: Sequence[Station], resumes: Mapping[str, Resume | None]
@@ -240,8 +244,13 @@ class Runner:
     # Running
 
     def _run_source(self, flow: Flow, source: Station) -> None:
+        heard_s = time.monotonic()
         while not source.is_ended:
             self._look()
+            if not self._is_clear():
+                self._silence(flow, time.monotonic() - heard_s)
+                time.sleep(_BLOCK_S)
+                continue
             if self._lockstep is not None and not self._may_go_on(flow, source):
                 continue
             began_s = time.perf_counter()
@@ -249,9 +258,12 @@ class Runner:
                 outs = source.read(_BLOCK_S)
             except EndOfData:
                 outs = source.finish()
-            if outs:
-                self._publish(flow.spread(outs))
-                self._heartbeat.reached(source.position, time.perf_counter() - began_s)
+            if not outs:
+                self._silence(flow, time.monotonic() - heard_s)
+                continue
+            heard_s = time.monotonic()
+            self._publish(flow.spread(outs))
+            self._heartbeat.reached(source.position, time.perf_counter() - began_s)
         self._idle(source.position)
 
     def _may_go_on(self, flow: Flow, source: Station) -> bool:
@@ -266,20 +278,23 @@ class Runner:
         lead = round((self._experiment.lockstep_s or 0) * info.sampling_rate_hz)
         if source.position + 3 * info.segment_samples <= min(clocks) + lead:
             return True
-        for stream, item in self._store.wait(self._cursors, _BLOCK_S):
+        for stream, item in self._next():
             self._publish(flow.push(self._piece(stream, item)))
+            if self._unsent:
+                break
         return False
 
     def _run_reader(self, flow: Flow) -> None:
+        self._may_finish = bool(self._keepers)
         heard_s = time.monotonic()
         while any(isinstance(cursor, int) for cursor in self._cursors.values()):
-            if not (self._is_told_to_stop and self._keepers):
-                self._look()
-            found = self._store.wait(self._cursors, _BLOCK_S)
+            self._look()
+            if self._is_told_to_stop:
+                with suppress(NotNowError):
+                    self._stop_when_kept()
+            found = self._next()
             if not found:
-                self._look()
                 self._silence(flow, time.monotonic() - heard_s)
-                continue
             if any(isinstance(item, Entry) for _, item in found):
                 heard_s = time.monotonic()
             for stream, item in found:
@@ -287,19 +302,48 @@ class Runner:
                 self._publish(flow.push(self._piece(stream, item)))
                 elapsed_s = time.perf_counter() - began_s
                 self._heartbeat.reached(max(s.position for s in flow.stations), elapsed_s)
-                if self._is_told_to_stop and not self._keepers:
-                    break  # a keeper, though, takes all that is there before it stops
+                if self._is_told_to_stop or self._unsent:
+                    break  # what was not taken is read again
         self._idle(max(station.position for station in flow.stations))
+
+    def _next(self) -> list[tuple[str, Entry | Said]]:
+        """What comes next; nothing while Redis is away, or has not taken what was said."""
+        if self._is_clear():
+            with suppress(NotNowError):
+                return self._store.wait(self._cursors, _BLOCK_S)
+        time.sleep(_BLOCK_S)
+        return []
+
+    def _stop_when_kept(self) -> None:
+        """A keeper that is told to stop takes what is there now, however much follows meanwhile."""
+        if not self._store.is_connected:
+            raise Stop("told to, and Redis is away")
+        cursors = {s: at for s, at in self._cursors.items() if isinstance(at, int)}
+        if self._ends is None:
+            lasts = {stream: self._store.last(stream) for stream in cursors}
+            self._ends = {stream: last for stream, last in lasts.items() if last}
+        lacks = [
+            stream
+            for stream, at in cursors.items()
+            if (last := self._ends.get(stream)) and (last.is_end or last.stop > at)
+        ]
+        if not lacks:
+            raise Stop("told to")
 
     def _idle(self, position: int) -> None:
         """Stay up after the end of the stream: an early exit would look like a failure."""
         log.info("the input ended at sample %d", position)
-        self._heartbeat.say("ended")
+        self._may_finish = False
+        with suppress(NotNowError):
+            self._heartbeat.say("ended")
         while True:
             self._look()
+            self._is_clear()
             time.sleep(_BLOCK_S)
 
     def _silence(self, flow: Flow, elapsed_s: float) -> None:
+        if self._lockstep is not None:
+            return  # time stands still
         for station in flow.stations:
             self._publish(flow.spread(station.silent(elapsed_s)))
 
@@ -308,6 +352,8 @@ class Runner:
             self._cursors[stream] = item.id
             commands = codec.unpack(self._kinds[stream], item.payload, 0, 0)
             return Piece(stream, 0, 0, commands, heard=item.id)
+        if item.session != self._session:
+            raise Stop(f"session {item.session} has begun")
         self._cursors[stream] = item.stop
         if item.is_end:
             del self._cursors[stream]
@@ -325,28 +371,48 @@ class Runner:
         return Piece(stream, item.start, item.stop, messages, item.is_end)
 
     def _publish(self, outs: Sequence[Out]) -> None:
+        was_clear = not self._unsent
         now_ns = time.time_ns()
-        batch = [
+        self._unsent += [
             (out.piece.stream, as_entry(out, now_ns))
             for out in outs
             if out.piece.stream in self._published
         ]
-        if batch:
-            self._store.append(batch)
+        if was_clear:
+            self._is_clear()
 
-    def _look(self, *, has_begun: bool = True) -> None:
-        """Once a second: is there reason to stop, and how are we."""
-        if self._is_told_to_stop:
+    def _is_clear(self) -> bool:
+        """Whether all that was said is on its stream; if not, it is tried once."""
+        if self._unsent:
+            try:
+                self._store.append(self._unsent)
+            except NotNowError:
+                return False
+            self._unsent = []
+        return True
+
+    def _check(self) -> None:
+        """Raise Stop if there is reason to."""
+        if self._is_told_to_stop and not self._may_finish:
             raise Stop("told to")
-        now_s = time.monotonic()
-        if now_s < self._next_look_s:
-            return
-        self._next_look_s = now_s + _ONCE_A_S
         if self._is_orphan():
             raise Stop("supervisord is gone")
-        if not has_begun:
-            self._heartbeat.beat()
-            return
+
+    def _is_time_to_look(self) -> bool:
+        now_s = time.monotonic()
+        if now_s < self._next_look_s:
+            return False
+        self._next_look_s = now_s + _ONCE_A_S
+        return True
+
+    def _look(self) -> None:
+        """Is there reason to stop; and once a second, is the session ours, and how are we."""
+        self._check()
+        if self._store.is_connected and self._is_time_to_look():
+            with suppress(NotNowError):
+                self._look_around()
+
+    def _look_around(self) -> None:
         for stream in (*self._published, *self._infos):
             info = self._store.info(stream)
             if info is not None and info.session != self._session:

@@ -3,7 +3,7 @@
 Works on a running session, a recording and the memory of a loop alike.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from crepe.errors import ConfigError
-from crepe.messages import GameState, Spikes
+from crepe.messages import Delivered, GameState, Message, Spikes
 from crepe.reservoir.features import Window
 from crepe.reservoir.training import Trials, permuted
 from crepe.store import Store
 
-GAME, SPIKES = "result:game", "data:spikes"
+GAME, SPIKES, DELIVERED = "result:game", "data:spikes", "result:delivered"
 N_PERMUTATIONS = 10_000
 
 
@@ -27,14 +27,27 @@ def outcomes(store: Store) -> list[GameState]:
     return [m for m in found if isinstance(m, GameState) and m.phase == "outcome"]
 
 
+def stimulated(answers: Iterable[Message]) -> set[int]:
+    """Numbers of the trials whose pulses were delivered, all of them."""
+    return {a.number for a in answers if isinstance(a, Delivered) and a.state == "delivered"}
+
+
+def stimulated_in(store: Store) -> set[int]:
+    """The same of a whole session. Raises ConfigError if it does not tell."""
+    if DELIVERED not in store:
+        raise ConfigError(f"{DELIVERED}: not recorded, nobody knows which trials were stimulated")
+    return stimulated(store[DELIVERED].messages(0, len(store[DELIVERED])))
+
+
 def labelled(store: Store, window: Window) -> Trials:
-    """The trials with the activity that the readout saw when each was judged.
+    """The stimulated trials with the activity that the readout saw when each was judged.
 
     Raises ConfigError if there are none.
     """
-    states = outcomes(store)
+    has_pulses = stimulated_in(store)
+    states = [state for state in outcomes(store) if state.trial in has_pulses]
     if not states:
-        raise ConfigError(f"{GAME}: no finished trial, nothing to calibrate with")
+        raise ConfigError(f"{GAME}: no finished trial with its pulses, nothing to calibrate with")
     stream = store[SPIKES]
     info = stream.info
     span = round(window.span_s * info.sampling_rate_hz)
@@ -68,13 +81,17 @@ class Accuracy:
     """How often the gesture was decoded, under one condition."""
 
     n_trials: int
+    n_stimulated: int  # of them those whose pulses were delivered; all count
     accuracy: float
     ci95: tuple[float, float]  # Wilson's interval, trials taken as independent
     p_value: float  # of so many or more right by chance: gestures permuted within blocks
 
 
-def accuracy(states: Sequence[GameState], seed: int) -> Accuracy:
-    """Of the finished trials of one condition; one that could not be read counts as wrong."""
+def accuracy(states: Sequence[GameState], seed: int, has_pulses: Collection[int] = ()) -> Accuracy:
+    """Of the finished trials of one condition; one that could not be read counts as wrong.
+
+    `has_pulses` are the numbers of the trials that were stimulated.
+    """
     gesture = np.array([state.gesture for state in states], str)
     decoded = np.array([state.decoded or "" for state in states], str)
     block = np.array([state.block for state in states], np.int64)
@@ -87,6 +104,7 @@ def accuracy(states: Sequence[GameState], seed: int) -> Accuracy:
     )
     return Accuracy(
         n,
+        sum(state.trial in has_pulses for state in states),
         right / n,
         (float(interval.low), float(interval.high)),
         (1 + by_chance) / (1 + N_PERMUTATIONS),

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from crepe.actors.actor import Actor, Source
 from crepe.actors.record import Record
+from crepe.actors.stimulate import Stimulate
 from crepe.errors import ConfigError, CrepeError
 from crepe.hw.instrument import check_url
 from crepe.messages import Command, Message
@@ -78,6 +79,12 @@ def load_actor(name: str, table: Mapping[str, Any], place: str) -> ActorSpec:
 
 def check_wiring(actors: Mapping[str, ActorSpec], place: str) -> dict[str, ActorSpec]:
     """The actors in the order of the flow. Raises ConfigError for a wire that does not fit."""
+    stimulators = [name for name, actor in actors.items() if issubclass(actor.kind, Stimulate)]
+    for name in stimulators[1:]:
+        raise ConfigError(
+            f"{place}: [actors.{name}] run: {actors[name].kind.__name__}, but [actors."
+            f"{stimulators[0]}] stimulates already; what one fires the other would not count"
+        )
     writers: dict[str, tuple[str, type[Message]]] = {}
     for actor in actors.values():
         for kind, stream in actor.writes.items():

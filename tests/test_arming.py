@@ -1,11 +1,12 @@
 """Latch and arming: who may stimulate, until when, and that doubt means no."""
 
 import os
+import pathlib
 import time
 
 import pytest
 
-from crepe import arming
+from crepe import arming, places
 from crepe.arming import Instrument
 from crepe.errors import ConfigError
 
@@ -65,3 +66,53 @@ def test_arming_needs_a_running_stimulator_and_a_bounded_time(run, tmp_path):
     arming.announce(run, Instrument(NAME, 2**22 + 1, "127.0.0.1", 8888))
     with pytest.raises(ConfigError, match="no stimulator runs here"):
         arming.arm(run, 1.0)
+
+
+def test_a_disk_that_is_full_keeps_the_latch_away_and_the_arming_does_not_stay(run, monkeypatch):
+    arming.arm(run, 1.0)
+
+    def full(path, text, **_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pathlib.Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        arming.latch(run, "a test")
+    assert may(run) == "not armed; `crepe arm`"
+
+
+@pytest.fixture
+def elsewhere(tmp_path_factory, monkeypatch):
+    """A stimulator that runs with another CREPE_VAR than ours, which is not set."""
+    short = tmp_path_factory.mktemp("s")
+    monkeypatch.setattr("tempfile.tempdir", str(short))
+    monkeypatch.setattr(places, "project_directory", lambda: short / "clone")
+    (short / "clone").mkdir()
+
+    def start(name):
+        var = places.private(short / name)
+        places.announce(var)
+        found = places.run_directory(var)
+        arming.announce(found, Instrument(NAME, os.getpid(), "127.0.0.1", 9))
+        return found
+
+    return start
+
+
+def test_what_runs_with_another_var_is_found_from_a_plain_window_and_not_from_a_chosen_one(
+    elsewhere, monkeypatch
+):
+    there = elsewhere("there")
+    assert arming.run_directories() == [places.run_directory(), there]
+    assert arming.to_arm() == there
+    monkeypatch.setenv("CREPE_VAR", str(places.project_directory() / "chosen"))
+    assert arming.run_directories() == [places.run_directory()]
+    assert arming.to_arm() == places.run_directory()
+
+
+def test_which_of_two_stimulators_elsewhere_is_armed_has_to_be_said(elsewhere):
+    for name in ("one", "two"):
+        elsewhere(name)
+    with pytest.raises(ConfigError, match="name one by CREPE_VAR"):
+        arming.to_arm()
+    arming.announce(places.run_directory(), Instrument(NAME, os.getpid(), "127.0.0.1", 9))
+    assert arming.to_arm() == places.run_directory()

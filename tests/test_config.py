@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from crepe import config
+from crepe.actors.record import Record
 from crepe.config import Program
 from crepe.errors import ConfigError
 from crepe.messages import Delivered, GameState, Stimulus
@@ -98,6 +99,18 @@ def test_what_does_not_fit_is_named_with_what_is_allowed(write, old, new, expect
     with pytest.raises(ConfigError, match=expected) as caught:
         config.load(write(TOY.replace(old, new, 1)))
     assert "toy.toml" in str(caught.value)
+
+
+def test_a_second_way_to_the_instrument_is_refused():
+    path = config.places.project_directory() / config.DEFAULT
+    again = {
+        "run": "crepe.actors.stimulate:Stimulate",
+        "reads": ["data", "result:stimuli"],
+        "writes": ["result:again"],
+        "device": "meame://simulator",
+    }
+    with pytest.raises(ConfigError, match=r"\[actors.again\] run: .*\[actors.stimulate\] stimul"):
+        config.load(path, {"actors.again": again})
 
 
 def test_actors_that_read_each_other_in_a_circle_are_refused(write):
@@ -258,9 +271,14 @@ def test_truth_has_a_name_of_its_own():
 
 @pytest.mark.parametrize("path", sorted((config.places.project_directory() / "config").glob("*")))
 def test_no_actor_of_an_experiment_reads_the_truth(path):
+    """Not as shipped, and not if somebody had the truth published and wired it to one."""
     found = config.load(path)
-    streams = {stream for reads in found.reads.values() for stream in reads}
-    assert "data:truth" not in streams
+    for name, reads in found.reads.items():
+        if "data:spikes" not in reads or issubclass(found.actors[name].kind, Record):
+            continue
+        instead = ["data:truth" if stream == "data:spikes" else stream for stream in reads]
+        with pytest.raises(ConfigError, match="only Record may read it"):
+            config.load(path, {**TRUTH, f"actors.{name}.reads": instead})
 
 
 def test_what_is_wrong_with_a_table_as_a_whole_is_said_without_all_of_it():

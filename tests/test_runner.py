@@ -1,33 +1,42 @@
 """Programs between a real server and a recording that comes as fast as it goes: nothing is lost."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import redis
+from pydantic import PrivateAttr
 
 from crepe import config, session
+from crepe.actors.actor import Actor
+from crepe.hw.crepe_writer import RecordingWriter
 from crepe.hw.instrument import open_recorder
+from crepe.hw.mcs_writer import About
+from crepe.messages import Decision, Segment, StreamInfo
 from crepe.store import Store
 from crepe.store.redis_store import RedisStore
 
 KEPT = 10_000  # samples: one second, the least that a stream keeps
 LENGTH = 40_000
 DEVICE = f"generator://?speed=0&n_channels=4&duration_s={LENGTH / 10_000}"
-EXPERIMENT = f"""
-[redis]
-keep_s = 1.0
-
+ACQUIRE = f"""
 [actors.acquire]
 run = "crepe.actors.acquire:Acquire"
 writes = ["data"]
 device = "{DEVICE}"
+"""
+EXPERIMENT = f"""
+[redis]
+keep_s = 1.0
+{ACQUIRE}
 
 [actors.detect]
 run = "crepe.actors.detect:Detect"
@@ -43,9 +52,9 @@ reads = ["data", "data:spikes"]
 class Programs:
     """Programs of one experiment, started one by one and without supervisord."""
 
-    def __init__(self, var: Path, url: str) -> None:
+    def __init__(self, var: Path, url: str, text: str = EXPERIMENT) -> None:
         path = var / "replay.toml"
-        path.write_text(EXPERIMENT, encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
         found = config.load(path)
         self.session = session.begin(path, found.digest, found.seed, var)
         self.recording = var / "recordings" / f"{self.session.id}.h5"
@@ -57,6 +66,7 @@ class Programs:
             "CREPE_VAR": str(var),
             "CREPE_REDIS": url,
             "CREPE_EXPERIMENT": str(path),
+            "PYTHONPATH": str(Path(__file__).parent.parent),
         }
 
     def start(self, *names: str) -> None:
@@ -67,6 +77,16 @@ class Programs:
                 stdout=self._log,
                 stderr=self._log,
             )
+
+    def kill(self, name: str) -> None:
+        program = self._running.pop(name)
+        program.kill()
+        program.wait()
+
+    def stop(self, name: str) -> int:
+        program = self._running.pop(name)
+        program.terminate()
+        return program.wait()
 
     def signal(self, name: str, number: signal.Signals) -> None:
         self._running[name].send_signal(number)
@@ -109,11 +129,22 @@ class Programs:
 
 
 @pytest.fixture
-def programs(own_server, tmp_path) -> Iterator[Programs]:
-    own_server.start()
-    found = Programs(tmp_path, own_server.url)
-    yield found
-    found.close()
+def make_programs(own_server, tmp_path) -> Iterator[Callable[..., Programs]]:
+    made = []
+
+    def make(text: str = EXPERIMENT) -> Programs:
+        own_server.start()
+        made.append(Programs(tmp_path, own_server.url, text))
+        return made[-1]
+
+    yield make
+    for found in made:
+        found.close()
+
+
+@pytest.fixture
+def programs(make_programs) -> Programs:
+    return make_programs()
 
 
 def test_a_replay_waits_for_readers_that_start_late_or_hang_and_loses_nothing(programs):
@@ -135,3 +166,151 @@ def test_a_replay_waits_for_readers_that_start_late_or_hang_and_loses_nothing(pr
     for start in range(0, LENGTH, 100):
         segment = recorder.read(1.0)
         np.testing.assert_array_equal(read[:, start : start + 100], segment.samples)
+
+
+def hdf5_with_a_gap(path: Path, gap: int) -> None:
+    """A recording of two seconds, and so many samples between them."""
+    info = StreamInfo(labels=("a", "b"), longest_samples=100)
+    writer = RecordingWriter(path, About("s", 1, "", {}, True, 0), {"data": info})
+    for start in [*range(0, 10_000, 100), *range(10_000 + gap, 20_000 + gap, 100)]:
+        writer.append("data", Segment(start, start + 100, np.full((2, 100), start, np.int32)))
+    writer.end()
+
+
+def test_a_replay_goes_on_after_a_gap_longer_than_what_is_kept(make_programs, tmp_path):
+    hour = 36_000_000
+    hdf5_with_a_gap(tmp_path / "gap.h5", hour)
+    programs = make_programs(EXPERIMENT.replace(DEVICE, f"hdf5://{tmp_path / 'gap.h5'}?speed=0"))
+    programs.start("acquire", "detect", "record")
+    programs.wait(lambda: programs.state("record") == "ended")
+    with Store(programs.recording) as kept:
+        assert kept["data"].gaps() == [(10_000, 10_000 + hour)]
+        assert len(kept["data"]) == 20_000 + hour
+
+
+HEAR = """
+[actors.hear]
+run = "crepe.actors.hear:Hear"
+reads = ["data:spikes", "control"]
+writes = ["result:control"]
+"""
+
+
+def test_a_replay_ends_though_a_stream_that_is_recorded_has_no_messages(make_programs):
+    text = EXPERIMENT.replace('"data", "data:spikes"]', '"data", "data:spikes", "result:control"]')
+    programs = make_programs(text + HEAR)
+    programs.start("acquire", "detect", "hear", "record")
+    programs.wait(lambda: programs.state("record") == "ended")
+    with Store(programs.recording) as kept:
+        assert len(kept["data"]) == LENGTH
+
+
+CHAIN = (
+    ACQUIRE.replace("speed=0", "speed=10")
+    + """
+[actors.filter]
+run = "crepe.actors.filter:BandPass"
+reads = ["data"]
+writes = ["data:filtered"]
+low_hz = 300
+high_hz = 3000
+
+[actors.detect]
+run = "crepe.actors.detect:Detect"
+reads = ["data:filtered"]
+writes = ["data:spikes"]
+
+[chains.front]
+actors = ["filter", "detect"]
+"""
+)
+
+
+def test_a_killed_chain_goes_on_where_it_was_and_misses_and_doubles_nothing(make_programs):
+    text = CHAIN.replace(f"duration_s={LENGTH / 10_000}", "duration_s=12")
+    programs = make_programs(text)
+
+    def reached() -> int:
+        newest = programs.store.last("data:spikes")
+        return newest.stop if newest else 0
+
+    programs.start("acquire", "front")
+    programs.wait(lambda: reached() > 50_000)
+    programs.kill("front")
+    programs.start("front")
+    programs.wait(lambda: programs.state("front") == "ended")
+    assert "data:filtered" not in programs.store.streams()
+    begun = re.findall(r"filter at (\d+), detect at (\d+)", programs.log)
+    assert begun[0] == ("0", "0")
+    assert int(begun[1][0]) == int(begun[1][1]) - 21_000  # what warms detect up
+    found = Store(programs.store)["data:spikes"]
+    assert found.gaps() == []
+    interrupted = [(m.start, m.stop, m.sample.tolist()) for m in found.messages(0, len(found))]
+    programs.kill("front")
+    programs.store.delete("data:spikes")
+    programs.start("front")
+    programs.wait(lambda: programs.state("front") == "ended" and reached() >= 120_000 - 100)
+    whole = [(m.start, m.stop, m.sample.tolist()) for m in found.messages(0, len(found))]
+    assert interrupted == whole
+
+
+class Silence(Actor[Segment, Decision]):
+    """Says that nothing has come, once; and how far it is."""
+
+    is_sparse: ClassVar[bool] = True
+    _is_said: bool = PrivateAttr(False)
+
+    def step(self, segment: Segment) -> Decision | None:
+        return None
+
+    def silent(self, elapsed_s: float) -> Decision | None:
+        if elapsed_s < 0.5 or self._is_said:
+            return None
+        self._is_said = True
+        print("it is silent", flush=True)
+        return Decision(0, 1, "silence")
+
+
+SILENCE = (
+    ACQUIRE.replace("speed=0", "speed=1").replace(f"duration_s={LENGTH / 10_000}", "duration_s=600")
+    + """
+[actors.silence]
+run = "tests.test_runner:Silence"
+reads = ["data"]
+writes = ["result"]
+"""
+)
+
+
+@pytest.mark.parametrize("end", [signal.SIGSTOP, signal.SIGKILL])
+def test_an_actor_is_told_of_the_silence_while_redis_is_away_and_what_it_says_is_kept(
+    make_programs, own_server, end
+):
+    programs = make_programs(SILENCE)
+    programs.start("acquire", "silence")
+    programs.wait(lambda: programs.store.last("result"))
+    own_server.process.send_signal(end)
+    programs.wait(lambda: "it is silent" in programs.log)
+    if end == signal.SIGSTOP:
+        own_server.process.send_signal(signal.SIGCONT)
+    else:
+        own_server.process.wait()
+        own_server.start()
+
+    def said() -> list[object]:
+        found = Store(programs.store)["result"]
+        return [message.value for message in found.messages(0, len(found))]
+
+    programs.wait(lambda: "silence" in said())
+    assert said() == ["silence"]
+
+
+def test_a_program_stops_when_told_while_redis_is_away(make_programs, own_server):
+    programs = make_programs(SILENCE)
+    programs.start("acquire", "silence")
+    programs.wait(lambda: programs.store.last("result"))
+    own_server.kill()
+    programs.wait(lambda: "lost Redis" in programs.log)
+    assert [programs.stop(name) for name in ("acquire", "silence")] == [0, 0]
+    programs.start("silence")
+    assert programs.stop("silence") != 0  # it was not open yet

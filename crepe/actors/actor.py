@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict
 
+from crepe.actors.real_time import real_s
 from crepe.hw.instrument import Recorder, Stimulator, open_recorder, open_stimulator
 from crepe.messages import Message, StreamInfo
 
@@ -35,7 +36,7 @@ class Start:
     experiment: str = ""  # text of the experiment file
     culture: Mapping[str, str] = field(default_factory=dict)  # the [culture] table, flat
     recordings: Path = field(default_factory=Path)  # directory for files that outlive the session
-    monotonic_s: Callable[[], float] = time.monotonic
+    monotonic_s: Callable[[], float] | None = real_s  # None: no time but the samples' passes
     wall_ns: Callable[[], int] = time.time_ns
     open_recorder: Callable[..., Recorder] = open_recorder
     open_stimulator: Callable[..., Stimulator] = open_stimulator

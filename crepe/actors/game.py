@@ -10,10 +10,12 @@ import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt, PrivateAttr, model_validator
 
 from crepe.actors.actor import Actor, Start
+from crepe.actors.cut_train import cuttable
 from crepe.actors.told import CONTROL, Told
 from crepe.conditions import STIMULATION, UNSTIMULATED, Block
 from crepe.errors import ConfigError
 from crepe.messages import Command, Decision, GameState, Message, Stimulus
+from crepe.pulse import Unit
 from crepe.suggest import suggest
 
 SENSOR = "sensor"
@@ -90,7 +92,8 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
     electrodes: tuple[str, ...] | Mapping[str, tuple[str, ...]] = Field(min_length=1)
     """Labels of those that are stimulated: the same for all gestures, or by gesture."""
     rates_hz: Mapping[str, PositiveFloat] = Field(min_length=1)  # pulses per second, by gesture
-    phases: tuple[tuple[float, float], ...]  # of a pulse: (current in uA, width in us)
+    phases: tuple[tuple[float, float], ...]  # of a pulse: (amplitude in `unit`, width in us)
+    unit: Unit = "uA"  # of current pulses; "uV" of voltage pulses
     answer_is: Literal["most", "last"] = "most"
     """Which of the decisions in a response counts: the most frequent, or the last, for a readout
     that looks at a window of the response's length."""
@@ -308,7 +311,7 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         if self._condition in UNSTIMULATED:
             return
         rate_hz = self.rates_hz[gesture]
-        n_pulses = max(1, round(rate_hz * self.stimulation_s))
+        n_pulses = cuttable(max(1, round(rate_hz * self.stimulation_s)), rate_hz)
         yield Stimulus(
             message.start,
             message.stop,
@@ -319,6 +322,7 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
             rate_hz,
             n_pulses,
             gesture,
+            self.unit,
         )
 
     def _judge(self, message: Message) -> Iterator[Message]:

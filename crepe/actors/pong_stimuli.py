@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import PrivateAttr
 
 from crepe.actors import court, place_code
+from crepe.actors.cut_train import cuttable
 from crepe.actors.pong_settings import PongSettings
 from crepe.actors.pong_state import State
 from crepe.conditions import NO_FEEDBACK, SILENT, UNSTIMULATED
@@ -61,6 +62,7 @@ class PongStimuli(PongSettings):
         n = round(self.hit_rate_hz * self.hit_s)
         if n:
             due, rate_hz = self._soon, self.hit_rate_hz
+            n = cuttable(n, rate_hz)
             yield from self._ask(message, HIT, due, self.sites, rate_hz=rate_hz, n_pulses=n)
             self._state.next_pulse = max(self._state.next_pulse, self._state.free)
 

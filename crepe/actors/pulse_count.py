@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from crepe.actors.real_time import JITTER_S, Moment
 from crepe.messages import Stimulus
 from crepe.stimulus import Limits
 
@@ -12,17 +13,18 @@ from crepe.stimulus import Limits
 class PulseCount:
     """Remembers the pulses of the last second, and says when a further train would be too much.
 
-    A train that was stopped early counts as if it had gone on.
+    A second is one of samples, and but for the jitter one of real time: after a freeze samples
+    come fast. A train that was stopped early counts as if it had gone on.
     """
 
     def __init__(self, limits: Limits, sampling_rate_hz: float, n_pulses: int = 0) -> None:
         self.n_pulses = n_pulses  # of all trains of the session
         self._limits = limits
         self._rate_hz = sampling_rate_hz
-        self._pulses: dict[str, deque[int]] = {}  # by electrode
+        self._pulses: dict[str, deque[Moment]] = {}  # by electrode
 
     def refusal(
-        self, stimulus: Stimulus, clock: int, before: Sequence[Stimulus] = ()
+        self, stimulus: Stimulus, now: Moment, before: Sequence[Stimulus] = ()
     ) -> str | None:
         """Whether in any second, or in the session, there would be more pulses than the limit.
 
@@ -30,7 +32,7 @@ class PulseCount:
         """
         expected = {label: list(times) for label, times in self._pulses.items()}
         for train in (*before, stimulus):
-            planned = self._times(train, max(clock, train.due))
+            planned = self._times(train, now, max(0, train.due - now.sample))
             for label in train.electrodes:
                 expected.setdefault(label, []).extend(planned)
         for label in stimulus.electrodes:
@@ -47,26 +49,35 @@ class PulseCount:
             return f"session: {total} pulses, limit {limit:g}"
         return None
 
-    def remember(self, stimulus: Stimulus, clock: int) -> None:
+    def remember(self, stimulus: Stimulus, now: Moment) -> None:
         """The train is fired now."""
         self.n_pulses += stimulus.n_pulses
         for label in stimulus.electrodes:
             times = self._pulses.setdefault(label, deque())
-            times.extend(self._times(stimulus, clock))
-            while times[0] < clock - self._rate_hz:
+            times.extend(self._times(stimulus, now))
+            while max(times[0].sample - now.sample, times[0].real - now.real) < -self._rate_hz:
                 times.popleft()
 
     def _limit(self, name: str) -> float:
         return self._limits.limit(name)
 
-    def _most_in_a_second(self, times: list[int]) -> int:
-        """The largest number of sample indices within any second."""
-        ordered = np.sort(times)
-        until = np.searchsorted(ordered, ordered + self._rate_hz, side="left")
-        return int((until - np.arange(len(ordered))).max())
+    def _most_in_a_second(self, times: Sequence[Moment]) -> int:
+        """The largest number of pulses within any second."""
+        return max(
+            _most_within([time.sample for time in times], self._rate_hz),
+            _most_within([time.real for time in times], (1 - JITTER_S) * self._rate_hz),
+        )
 
-    def _times(self, stimulus: Stimulus, start: int) -> list[int]:
-        """Sample indices of a train's pulses."""
-        return [
-            start + round(i * self._rate_hz / stimulus.rate_hz) for i in range(stimulus.n_pulses)
+    def _times(self, stimulus: Stimulus, now: Moment, wait: int = 0) -> list[Moment]:
+        """When a train's pulses come, if the first comes `wait` samples from now."""
+        after = [
+            wait + round(i * self._rate_hz / stimulus.rate_hz) for i in range(stimulus.n_pulses)
         ]
+        return [Moment(now.sample + n, now.real + n) for n in after]
+
+
+def _most_within(times: Sequence[int], width: float) -> int:
+    """The largest number of times within any window of that width."""
+    ordered = np.sort(times)
+    until = np.searchsorted(ordered, ordered + width, side="left")
+    return int((until - np.arange(len(ordered))).max())

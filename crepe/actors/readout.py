@@ -32,8 +32,9 @@ class LinearReadout(Actor[Spikes | GameState, Decision]):
     readout: str = ""
     """File that `crepe calibrate` has made; empty: none yet."""
     window: Window = Field(default_factory=Window)
-    turn_s: PositiveFloat = 1.0
-    """A readout with several sets of weights (the shuffled control) goes to the next after this."""
+    turn_s: PositiveFloat = 0.5
+    """A readout with several sets of weights (the shuffled control) goes to the next after this;
+    shorter than a trial, so that no trial has the weights of its neighbour."""
 
     forgetting: float | None = Field(None, gt=0.9, le=1.0)
     """A trial's weight relative to the next, in recursive least squares; None: no adaptation."""
@@ -61,7 +62,8 @@ class LinearReadout(Actor[Spikes | GameState, Decision]):
             self._readout = load(Path(self.readout))
             try:
                 self._readout.check(info.labels, self._rate_hz, self.window)
-                check_same(self._readout.provenance.get("experiment", ""), start.experiment)
+                stream = next(iter(start.inputs))
+                check_same(self._readout.provenance, start.experiment, stream, info)
             except ConfigError as error:
                 raise ConfigError(f"{start.name} readout {self.readout}: {error}") from error
             if self.forgetting is not None:

@@ -29,6 +29,8 @@ class Record(Sink[Message, None]):
     _writer: RecordingWriter = PrivateAttr()
     _clock: StreamInfo = PrivateAttr()
     _flushed: int = PrivateAttr(0)  # newest sample index at the last flush
+    _taken: dict[str, int] = PrivateAttr(default_factory=dict)  # windows up to there, whole
+    _window: tuple[str, int] | None = PrivateAttr(None)  # its messages may still come
     _is_rested: bool = PrivateAttr(True)  # nothing came since all was written
 
     def open(self, start: Start) -> None:
@@ -49,6 +51,10 @@ class Record(Sink[Message, None]):
         self._writer = RecordingWriter(path, about, start.inputs, self.spare_mb)
         self._flushed = max(self._writer.positions.values())
 
+    def reached(self, stream: str, position: int) -> None:
+        self._end_window()
+        self._window = (stream, position)
+
     def take(self, stream: str, message: Message) -> None:
         if not self._writer.has(stream):
             self._writer.add(stream, self._outside(message))
@@ -61,6 +67,7 @@ class Record(Sink[Message, None]):
         self._is_rested = False
 
     def silent(self, elapsed_s: float) -> None:
+        self._end_window()
         if elapsed_s >= _FLUSH_S and not self._is_rested:
             self._writer.commit(with_rest=True)
             self._is_rested = True
@@ -69,11 +76,20 @@ class Record(Sink[Message, None]):
         self._writer.end()
 
     def positions(self) -> Mapping[str, int]:
-        return self._writer.positions
+        found = self._writer.positions
+        for stream, stop in self._taken.items():
+            if found[stream] >= self._writer.newest(stream):  # what came since were empty windows
+                found[stream] = max(found[stream], stop)
+        return found
 
     def close(self) -> None:
         if hasattr(self, "_writer"):
             self._writer.close()
+
+    def _end_window(self) -> None:
+        if self._window is not None:
+            stream, stop = self._window
+            self._taken[stream] = stop
 
     def _outside(self, message: Message) -> StreamInfo:
         """For a stream that has no clock of its own."""

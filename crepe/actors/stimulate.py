@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
 
-from pydantic import Field, PositiveFloat, PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from crepe.actors.actor import Actor, Start
-from crepe.actors.pulse_count import PulseCount
+from crepe.actors.cut_train import BURST_S
+from crepe.actors.gate import Gate
+from crepe.actors.liveness import Liveness
+from crepe.actors.real_time import JITTER_S, Moment, RealTime
 from crepe.errors import DeviceError
 from crepe.hw.instrument import Stimulator
 from crepe.messages import Delivered, Message, Segment, Stimulus, StreamInfo
@@ -20,21 +23,19 @@ class _Waiting(NamedTuple):
 
     stimulus: Stimulus
     intended_at: int  # sample index
-    arrived_s: float  # by the monotonic clock
-    age_ms: float  # when it arrived
 
 
 class Stimulate(Actor[Segment | Stimulus, Delivered]):
     """Checks a train that is asked for, fires it when it is due, and stops it when it is done.
 
-    The data stream is the clock. A train that passes the gate is answered with `intended` first;
-    it is fired one clock step later at the earliest, when that answer is on its stream, so that a
-    restarted stimulator knows what it must not fire again. One train runs at a time, so groups of
-    electrodes cannot overlap; others may wait, each due no earlier than the one before is over.
-    The instrument is given at most `burst_s` of a train at once, and the next burst only if all
-    is well then. It is stopped after each train, unless one with the same pulses waits. When the
-    clock stands still or jumps, when who asks for stimuli falls silent (a rest is not silence), or
-    this process ends, everything is stopped.
+    The data stream is the clock, and what it is late by real time counts, too. A train that passes
+    the gate is answered with `intended` first; it is fired one clock step later at the earliest,
+    when that answer is on its stream, so that a restarted stimulator knows what it must not fire
+    again. One train runs at a time, so groups of electrodes cannot overlap; others may wait, each
+    due no earlier than the one before is over. The instrument is given at most `burst_s` of a train
+    at once, and the next burst only if all is well then. It is stopped after each train, unless one
+    with the same pulses waits. When the clock stands still or jumps, when who asks for stimuli
+    falls silent (a rest is not silence), or this process ends, everything is stopped.
     """
 
     is_sparse: ClassVar[bool] = True
@@ -43,17 +44,19 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
 
     device: str
     limits: Limits = Limits()
-    max_age_ms: PositiveFloat = 200.0  # from the sample that asked to the first pulse
-    stall_s: float = Field(0.2, gt=0, le=1.0)  # silence of the data after which a train is stopped
-    silence_s: float = Field(0.75, gt=0, le=2.0)  # so far may who asks for stimuli be behind
-    burst_s: float = Field(1.0, gt=0, le=1.0)  # what goes on by itself if everything else dies
+    max_age_ms: float = Field(200.0, gt=0, le=200.0)
+    """From the sample that asked to the first pulse."""
+    stall_s: float = Field(0.2, gt=0, le=1.0)
+    """Silence, or lateness, of the data after which a train is stopped."""
+    silence_s: float = Field(0.75, gt=0, le=2.0)
+    """So far may who asks for stimuli be behind."""
+    burst_s: float = Field(BURST_S, gt=0, le=BURST_S)
+    """What goes on by itself if everything else dies."""
 
     _stimulator: Stimulator = PrivateAttr()
-    _monotonic_s: Callable[[], float] = PrivateAttr()
     _wall_ns: Callable[[], int] = PrivateAttr()
     _rate_hz: float = PrivateAttr()
-    _clock_stream: str = PrivateAttr("")
-    _clock: int = PrivateAttr(0)
+    _time: RealTime = PrivateAttr()
     _handled: int = PrivateAttr(0)  # highest number of a stimulus that was answered
     _waiting: deque[_Waiting] = PrivateAttr(default_factory=deque)  # in order of what is due
     _planned: int = PrivateAttr(0)  # when the last of them would be over if it began when due
@@ -62,23 +65,32 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     _fired: Delivered | None = PrivateAttr(None)
     _n_bursts: int = PrivateAttr(0)  # that are still to be fired
     _burst: Stimulus = PrivateAttr()  # the part of the train that is fired at once
-    _next_burst: int = PrivateAttr(0)  # sample index at which the last one is over
-    _asker_at: int = PrivateAttr(0)  # how far those who ask for stimuli are
-    _count: PulseCount = PrivateAttr()
+    _burst_ends: Moment = PrivateAttr(Moment(0, 0))  # when the last one is over
+    _alive: Liveness = PrivateAttr()
+    _gate: Gate = PrivateAttr()
     _lost: tuple[int, ...] = PrivateAttr(())  # trains that were open when the last process ended
 
     def open(self, start: Start) -> None:
         self._rate_hz = start.first.sampling_rate_hz
-        self._clock = start.position
-        self._clock_stream = next(iter(start.inputs))
-        self._monotonic_s, self._wall_ns = start.monotonic_s, start.wall_ns
+        self._wall_ns = start.wall_ns
+        self._time = RealTime(self._rate_hz, start.position, start.monotonic_s, start.wall_ns)
+        _, *askers = start.inputs  # the first is the clock
+        self._alive = Liveness(
+            self._time, self._rate_hz, askers, stall_s=self.stall_s, silence_s=self.silence_s
+        )
         n_pulses = 0
         if start.snapshot:
             self._handled = start.snapshot["handled"]
             self._lost = tuple(start.snapshot["open"])
             n_pulses = start.snapshot["n_pulses"]
-        self._count = PulseCount(self.limits, self._rate_hz, n_pulses)
-        self._asker_at = start.position
+        self._gate = Gate(
+            self.limits,
+            self._time,
+            self._rate_hz,
+            max_age_ms=self.max_age_ms,
+            burst_s=self.burst_s,
+            n_pulses=n_pulses,
+        )
         self._stimulator = start.open_stimulator(self.device)
         self._stimulator.open()
 
@@ -90,7 +102,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         return {
             "handled": self._handled,
             "open": [*self._lost, *running, *(one.stimulus.number for one in self._waiting)],
-            "n_pulses": self._count.n_pulses,
+            "n_pulses": self._gate.n_pulses,
         }
 
     def close(self) -> None:
@@ -107,14 +119,11 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             yield from self._asked(message)
 
     def reached(self, stream: str, position: int) -> None:
-        if stream != self._clock_stream:
-            self._asker_at = max(self._asker_at, position)
+        self._alive.reached(stream, position)
 
     def silent(self, elapsed_s: float) -> Iterator[Message]:
         reason = self._stimulator.watch()
-        if elapsed_s > self.stall_s:
-            reason = f"no data for {elapsed_s * 1000:.0f} ms"
-        if reason:
+        if reason := self._alive.stalled(elapsed_s) or reason:
             yield from self._stop("stopped", reason)
 
     def finish(self) -> Iterator[Message]:
@@ -133,8 +142,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         if reason:
             yield self._answer(stimulus.number, "refused", reason)
             return
-        age_ms = self._age_ms(stimulus)
-        self._waiting.append(_Waiting(stimulus, self._clock, self._monotonic_s(), age_ms))
+        self._waiting.append(_Waiting(stimulus, self._clock))
         self._planned = stimulus.due + self._lasts(stimulus)
         yield self._answer(stimulus.number, "intended")
 
@@ -146,30 +154,15 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
                 "one runs at a time"
             )
         return (
-            self.limits.refusal(
-                stimulus.electrodes,
-                stimulus.phases,
-                stimulus.rate_hz,
-                stimulus.n_pulses,
-                stimulus.unit,
-            )
-            or self._too_old(self._age_ms(stimulus))
-            or self._count.refusal(stimulus, self._clock, [one.stimulus for one in self._waiting])
+            self._gate.refusal(stimulus, [one.stimulus for one in self._waiting])
             or self._stimulator.watch()
-            or self._stimulator.refusal(self._in_bursts(stimulus))
+            or self._stimulator.refusal(self._gate.burst(stimulus))
         )
-
-    def _in_bursts(self, stimulus: Stimulus) -> Stimulus:
-        """The largest equal part of a train that is not longer than a burst."""
-        n = stimulus.n_pulses
-        most = max(1, int(self.burst_s * stimulus.rate_hz))
-        part = max(d for d in range(1, min(n, most) + 1) if n % d == 0)
-        return replace(stimulus, n_pulses=part)
 
     def _unready(self, stimulus: Stimulus) -> str | None:
         """Have the instrument prepare; why it could not, if so."""
         try:
-            self._burst = self._in_bursts(stimulus)
+            self._burst = self._gate.burst(stimulus)
             self._stimulator.prepare(self._burst)
         except DeviceError as error:
             self._halt()
@@ -181,25 +174,17 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         """Samples that a train takes, the pause after its last pulse included."""
         return round(stimulus.n_pulses / stimulus.rate_hz * self._rate_hz)
 
-    def _age_ms(self, stimulus: Stimulus) -> float:
-        return (self._clock - stimulus.stop) / self._rate_hz * 1000
-
-    def _too_old(self, age_ms: float) -> str | None:
-        if age_ms > self.max_age_ms:
-            return f"{age_ms:.0f} ms old, limit {self.max_age_ms:.0f} ms"
-        return None
-
     # What the clock says
 
     def _tick(self, segment: Segment) -> Iterator[Message]:
         is_gap = self._clock > 0 and segment.start != self._clock
-        self._clock = segment.stop
-        reason = self._stimulator.watch() or self._asker_silent()
+        self._time.tick(segment, is_gap=is_gap)
+        reason = self._stimulator.watch() or self._alive.missing()
         if is_gap:
             reason = "a gap in the data"
         if reason:
             yield from self._stop("stopped", reason)
-        if self._running and self._clock >= self._next_burst:
+        if self._running and self._is_burst_over():
             yield from self._start_burst() if self._n_bursts else self._end()
         if self._waiting and not self._running:
             yield from self._next(segment, reason)
@@ -210,25 +195,18 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         is_on_stream = first.intended_at < segment.start  # the answer went out one step ago
         is_due = is_on_stream and self._clock >= first.stimulus.due
         if is_due and not reason:
-            reason = self._too_late(first)  # then nothing is prepared for it
+            reason = self._gate.too_old(first.stimulus)  # then nothing is prepared for it
         has_failed = False
         if reason is None and self._prepared != first.stimulus.number:
             reason = self._unready(first.stimulus)
             has_failed = reason is not None
         if is_due or has_failed:
             self._waiting.popleft()
-            yield from self._fire(first, reason)
+            yield from self._fire(first.stimulus, reason)
 
-    def _asker_silent(self) -> str | None:
-        behind_s = (self._clock - self._asker_at) / self._rate_hz
-        if behind_s > self.silence_s:
-            return f"who asks for stimuli is {behind_s:.1f} s behind, limit {self.silence_s:g} s"
-        return None
-
-    def _fire(self, waiting: _Waiting, reason: str | None) -> Iterator[Message]:
-        stimulus = waiting.stimulus
-        age_ms = self._age_ms(stimulus)
-        reason = reason or self._too_late(waiting) or self._count.refusal(stimulus, self._clock)
+    def _fire(self, stimulus: Stimulus, reason: str | None) -> Iterator[Message]:
+        age_ms = self._gate.age_ms(stimulus)
+        reason = reason or self._gate.refusal_now(stimulus)
         if reason:
             if self._prepared:
                 self._halt()  # its electrodes are connected
@@ -236,25 +214,28 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             return
         self._running = stimulus
         self._n_bursts = stimulus.n_pulses // self._burst.n_pulses
-        self._count.remember(stimulus, self._clock)
+        self._gate.remember(stimulus)
         self._fired = self._answer(stimulus.number, "", fired=self._clock, age_ms=age_ms)
         yield from self._start_burst()
         if self._fired is not None:
             self._fired = replace(self._fired, t_ns=self._wall_ns())
 
-    def _too_late(self, waiting: _Waiting) -> str | None:
-        waited_ms = (self._monotonic_s() - waiting.arrived_s) * 1000
-        return self._too_old(max(self._age_ms(waiting.stimulus), waiting.age_ms + waited_ms))
-
     def _start_burst(self) -> Iterator[Message]:
-        # late by a segment at most, never early
-        self._next_burst = self._clock + self._lasts(self._burst)
         self._n_bursts -= 1
         try:
             self._stimulator.start(self._burst)
         except DeviceError as error:
             # if stopping fails, too, this process ends, and opening stops it
             yield from self._stop("unknown", f"the instrument failed: {error}")
+        # late by a segment at most, never early
+        lasts, sooner_s = self._lasts(self._burst), min(0.5 / self._burst.rate_hz, JITTER_S)
+        sample, real = self._time.now
+        self._burst_ends = Moment(sample + lasts, real + lasts - round(sooner_s * self._rate_hz))
+
+    def _is_burst_over(self) -> bool:
+        """By the samples, and in fact: samples come too fast where they came late before."""
+        sample, real = self._time.now
+        return sample >= self._burst_ends.sample and real >= self._burst_ends.real
 
     def _halt(self) -> None:
         self._prepared = 0
@@ -265,13 +246,16 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
 
         Setting the instrument up takes two dozen calls; single pulses at 40 Hz leave no time.
         """
-        following = self._waiting[0].stimulus if self._waiting else None
-        if self._running and following and following.has_pulses_of(self._running):
+        train, following = self._running, self._waiting[0].stimulus if self._waiting else None
+        assert train is not None
+        doubts = (self._stimulator.doubts(), self.limits.charge_in_doubt(train.phases, train.unit))
+        reason = "; ".join(filter(None, doubts))
+        if following and following.has_pulses_of(train):
             self._prepared = following.number
-            self._burst = self._in_bursts(following)
-            yield from self._told("delivered")
+            self._burst = self._gate.burst(following)
+            yield from self._told("delivered", reason)
         else:
-            yield from self._stop("delivered")
+            yield from self._stop("delivered", reason)
 
     def _stop(self, state: str, reason: str = "") -> Iterator[Message]:
         """Stop what runs or could run, if there is anything."""
@@ -287,6 +271,10 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             yield self._answer(
                 fired.number, state, reason, fired=fired.fired, age_ms=fired.age_ms, t_ns=fired.t_ns
             )
+
+    @property
+    def _clock(self) -> int:
+        return self._time.clock
 
     def _answer(self, number: int, state: str, reason: str = "", **more: Any) -> Delivered:
         return Delivered(max(0, self._clock - 1), self._clock, number, state, reason, **more)

@@ -7,62 +7,94 @@ turns by a lock in the run directory; who must stop waits for it only for a mome
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from crepe.errors import DeviceError
-from crepe.hw.meame_http import Control
+from crepe.hw.meame_http import Control, Unreachable
 from crepe.hw.meame_registers import N_GROUPS, Function, Register
 
 LOCK_FILE = "dsp.lock"
 _POLL_S = 0.01
-_STOPPING = (Function.STOP_QUEUE, Function.RESET, Function.COMMIT_CONFIG)
+_ELECTRODES = [Register.HW_ENABLE + 4 * i for i in range(2)]
+_SELECTS = [Register.HW_DAC_SELECT + 4 * i for i in range(4)]
+_OFF = [*_ELECTRODES, Register.TRIGGER_CTRL, *_SELECTS]
+_ACTIVE = [Register.STIM_REQ + 12 * group for group in range(N_GROUPS)]
+_MUST_BE_0 = (
+    ("electrodes still enabled", _ELECTRODES),
+    ("triggers still enabled", [Register.TRIGGER_CTRL]),
+    ("electrodes still on a DAC", _SELECTS),
+    ("group still active", _ACTIVE),
+)
+_MEMORIES = [Register.MEMORY_CLEAR + 0x20 * memory for memory in range(2 * N_GROUPS)]
+_SILENCED = [*_OFF, *_MEMORIES]
+_CALLS: list[tuple[Function, dict[int, int]]] = [
+    (Function.RESET, {}),
+    (Function.COMMIT_CONFIG, {}),
+    *((Function.DISABLE_GROUP, {int(Register.GROUP): group}) for group in range(N_GROUPS)),
+    (Function.STOP_QUEUE, {}),
+    (Function.WRITE_QUEUE_DEBUG, {}),
+]
 
 
-def stop_dsp(control: Control) -> list[str]:
-    """Disable, stop, reset, commit; returns what could not be verified, nothing if all is well.
+def stop_dsp(control: Control, beat: Callable[[], None] = lambda: None) -> list[str]:
+    """Take the electrodes off, then stop all else; what could not be verified, nothing if all is.
 
-    A call that fails does not keep the others from being made. Without the commit electrodes
-    would stay connected to the DAC. A server may acknowledge what it does not do, so
-    the registers are read back, and the DSP's count of instructions must have gone on.
+    The first request writes the hardware's own registers, so it needs no firmware that answers:
+    electrodes off, triggers off, patterns gone. Then the firmware is told, or its next commit
+    would bring them back. A call that fails keeps none of the others from being made, and what
+    counts is what the registers say at the end: a server may acknowledge what the DSP does not
+    do, and not acknowledge what it does. `beat` is called before each call, which may take long.
     """
-    doubts: list[str] = []
-    n_acknowledged = 0
-    before = _read(control, [Register.SLAVE_INSTRUCTION_ID], doubts)
-    calls = [(Function.DISABLE_GROUP, [(Register.GROUP, group)]) for group in range(N_GROUPS)]
-    calls += [(function, []) for function in _STOPPING]
-    calls += [(Function.WRITE_QUEUE_DEBUG, []), (Function.COMMIT_DEBUG, [])]
-    for function, arguments in calls:
-        try:
-            control.call(function, arguments)
-            n_acknowledged += 1
-        except DeviceError as error:
-            doubts.append(f"{function.name}: {error}")
-            if n_acknowledged == 0 and len(doubts) > 1:
-                return doubts  # nobody is there; who called tries again
-    enabled = [Register.HW_ENABLE, Register.HW_ENABLE + 4]
-    active = [Register.STIM_REQ + 12 * group for group in range(N_GROUPS)]
-    found = _read(control, [*enabled, *active, Register.SLAVE_INSTRUCTION_ID], doubts)
-    if before and found:
-        if any(found[:2]):
-            doubts.append(f"electrodes still enabled: registers 9158, 915C are {found[:2]}")
-        if any(found[2:5]):
-            doubts.append(f"groups still active: {found[2:5]}")
-        if found[5] - before[0] < n_acknowledged:
-            doubts.append(
-                f"register 1000: counts {found[5] - before[0]} of {n_acknowledged} calls; the "
-                "server acknowledges what the DSP does not do"
-            )
+    failed: list[str] = []
+    try:
+        with _noted(failed, "writing registers"):
+            control.write(_SILENCED, [0] * len(_SILENCED))
+        before = _read(control, [Register.SLAVE_INSTRUCTION_ID], failed)
+        for function, arguments in _CALLS:
+            beat()
+            with _noted(failed, function.name):
+                control.call(function, list(arguments.items()))
+        wanted = [Register.SLAVE_INSTRUCTION_ID, *_ACTIVE, *_OFF]
+        found = _read(control, wanted, failed)
+    except Unreachable as error:
+        return [*failed, str(error)]  # nobody is there; who called tries again
+    if not (before and found):
+        return failed
+    doubts = _doubts(found[0] - before[0], dict(zip(wanted, found, strict=True)))
+    return [*doubts, *failed] if doubts else []
+
+
+def _doubts(n_done: int, found: dict[int, int]) -> list[str]:
+    doubts = [
+        f"{what}: register {register:04X} reads {found[register]:#x}"
+        for what, registers in _MUST_BE_0
+        for register in registers
+        if found[register]
+    ]
+    if n_done < len(_CALLS):
+        doubts.append(
+            f"register 1000: counts {n_done} of {len(_CALLS)} calls; the DSP has not done the rest"
+        )
     return doubts
 
 
-def _read(control: Control, addresses: list[int], doubts: list[str]) -> list[int]:
+def _read(control: Control, registers: Sequence[int], failed: list[str]) -> list[int]:
+    with _noted(failed, "reading registers"):
+        return control.read(registers)
+    return []
+
+
+@contextmanager
+def _noted(failed: list[str], what: str) -> Iterator[None]:
+    """Go on after a request that fails, unless nobody is there."""
     try:
-        return control.read(addresses)
+        yield
+    except Unreachable:
+        raise
     except DeviceError as error:
-        doubts.append(f"reading back: {error}")
-        return []
+        failed.append(f"{what}: {error}")
 
 
 @contextmanager

@@ -28,18 +28,14 @@ class Guard:
     ----------
     host, http_port, nonce
         Of the instrument; announced, so that it can be stopped by others.
-    is_simulator
-        It has proved that there is no living culture behind it.
     """
 
-    def __init__(
-        self, run_directory: Path, host: str, http_port: int, nonce: str, *, is_simulator: bool
-    ) -> None:
+    def __init__(self, run_directory: Path, host: str, http_port: int, nonce: str) -> None:
         self.run_directory = run_directory
         self._instrument = arming.Instrument("", os.getpid(), host, http_port, nonce)
-        self._is_simulator = is_simulator
+        self.is_simulator = False  # True when it has proved that no living culture is behind it
         self._answered_s = float("-inf")
-        self._is_pulsing = False
+        self._is_pulsing = True  # until it is certain that nothing of an earlier process runs
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         path = run_directory / STIMULATOR_SOCKET
@@ -55,7 +51,7 @@ class Guard:
         arming.announce(self.run_directory, self._instrument)
 
     def pulsing(self, is_pulsing: bool) -> None:
-        """True from before the first pulse may leave until all is stopped."""
+        """True from before electrodes are connected until all is stopped for certain."""
         self._is_pulsing = is_pulsing
         self.beat()
 
@@ -79,7 +75,7 @@ class Guard:
         if age_s > FRESH_S:
             return f"the watchdog has not answered within {FRESH_S:g} s, or stopped the instrument"
         return arming.refusal(
-            self.run_directory, self._instrument.stimulator, is_simulator=self._is_simulator
+            self.run_directory, self._instrument.stimulator, is_simulator=self.is_simulator
         )
 
     def close(self) -> None:

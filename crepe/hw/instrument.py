@@ -6,6 +6,7 @@ An instrument has two halves which two processes use: `Recorder` gives samples t
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -54,7 +55,10 @@ class Stimulator(ABC):
 
     @abstractmethod
     def open(self) -> None:
-        """Connect, and stop whatever still runs. Raises DeviceError if that cannot be done."""
+        """Connect, and stop whatever still runs. Raises DeviceError if nobody is there.
+
+        Where stopping is not certain, `watch` tries again and refuses until it is.
+        """
 
     def watch(self) -> str | None:
         """Feed the watchdog; why no pulse may leave now, or None. Called with every segment, and
@@ -77,6 +81,11 @@ class Stimulator(ABC):
 
         Raises DeviceError if that is not acknowledged; it may have been begun all the same.
         """
+
+    def doubts(self) -> str:
+        """What could not be verified of the train that is over, or "". Called once after each
+        train that was not stopped early, before `stop`; what cannot be read is a doubt."""
+        return ""
 
     @abstractmethod
     def stop(self) -> None:
@@ -125,7 +134,14 @@ def open_stimulator(url: str, **settings: Any) -> Stimulator:
 
 def check_url(url: str) -> BaseModel:
     """The settings of an instrument; opens nothing. Raises ConfigError if none can be made."""
-    known = _STIMULATORS if urlsplit(url).scheme in _STIMULATORS else _RECORDERS
+    known = [part for part in (_STIMULATORS, _RECORDERS) if urlsplit(url).scheme in part]
+    for part in known[:-1]:
+        with suppress(ConfigError):  # its recorder may have what its stimulator has not
+            return _checked(url, part)
+    return _checked(url, known[-1] if known else _RECORDERS)
+
+
+def _checked(url: str, known: Mapping[str, str]) -> BaseModel:
     _, settings = _parse(url, known, {})
     assert isinstance(settings, BaseModel)
     return settings

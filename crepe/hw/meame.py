@@ -3,14 +3,15 @@
 import logging
 import socket
 import time
+from collections import deque
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from crepe.electrodes import MCS_60_LABELS, MCS_REFERENCE
+from crepe.electrodes import MCS_60_LABELS
 from crepe.errors import DeviceError
 from crepe.hw import meame_wire as wire
+from crepe.hw.framing import Framing
 from crepe.hw.instrument import Recorder, Settings
 from crepe.hw.meame_http import SIMULATOR, SIMULATOR_FILE, HttpControl, Server, find_server
 from crepe.messages import Segment, Spikes, StreamInfo
@@ -22,17 +23,13 @@ _RECEIVE_BYTES = 1 << 18
 _MEASURE_S = 10.0
 _RATE_TOLERANCE = 0.15  # MEAME's rates are further apart
 _STALL_S = 2.0  # MEAME never closes a data socket: one that is silent for so long is given up
-_QUIET_BLOCKS = 50  # from which it is learned how quiet the reference is
-_LOUD_BLOCKS = 20  # in a row: longer than any artefact
-_LOUD_TIMES = 5.0
-_REFERENCE = MCS_60_LABELS.index(MCS_REFERENCE)
 
 
 class RecorderSettings(Settings):
     """`meame://simulator` or `meame://HOST:PORT`."""
 
     sampling_rate_hz: PositiveInt = 10_000
-    segment_samples: PositiveInt = 100
+    segment_samples: int = Field(100, ge=10)  # in fewer nobody could hear that framing is lost
     scale_uv: PositiveFloat = 0.059605  # per count; MEAME does not say
     data_port: int = Field(12340, ge=1, le=65535)
     wait_s: PositiveFloat = 20.0  # for the simulator to start
@@ -49,8 +46,8 @@ class MeameRecorder(Recorder):
         self._socket: socket.socket | None = None
         self._block = bytearray()
         self._heard_s = 0.0
-        self._quiet: list[float] = []  # of the reference, SD of the first blocks in counts
-        self._n_loud = 0  # blocks in a row
+        self._framing = Framing("")
+        self._ready: deque[Segment] = deque()
         self._truth: HttpControl | None = None  # where the true spikes are known
         self._origin = self._position = 0  # sample index of the first; of the next
         self._measured_from: tuple[float, int] | None = None  # monotonic time, position
@@ -82,8 +79,8 @@ class MeameRecorder(Recorder):
         self._origin = self._position = position
         self._block.clear()
         self._heard_s = time.monotonic()
-        self._quiet.clear()
-        self._n_loud = 0
+        self._framing = Framing(f"{settings.location} data port")
+        self._ready.clear()
         self._measured_from = None
         return StreamInfo(
             sampling_rate_hz=float(settings.sampling_rate_hz),
@@ -107,11 +104,20 @@ class MeameRecorder(Recorder):
             )
 
     def read(self, timeout_s: float) -> Segment | None:
+        deadline = time.monotonic() + timeout_s
+        while not self._ready:
+            segment = self._receive(deadline)
+            if segment is None:
+                return None
+            self._ready.extend(self._framing.check(segment))
+        return self._ready.popleft()
+
+    def _receive(self, deadline: float) -> Segment | None:
+        """The next block, if it is complete by then."""
         if self._socket is None or self._server is None:
             raise DeviceError(f"{self._settings.location}: not open")
         n = self._settings.segment_samples
         wanted = wire.block_bytes(n)
-        deadline = time.monotonic() + timeout_s
         while len(self._block) < wanted:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
@@ -133,31 +139,12 @@ class MeameRecorder(Recorder):
         self._block = bytearray()
         start, self._position = self._position, self._position + n
         self._measure()
-        self._check_framing(samples)
         return Segment(start, self._position, samples, time.time_ns())
 
     def _check_silence(self) -> None:
         """Raise DeviceError if there has been nothing for long, though somebody has looked."""
         if time.monotonic() - self._heard_s > _STALL_S:
             raise DeviceError(f"{self._settings.location} data port: silent for {_STALL_S:g} s")
-
-    def _check_framing(self, samples: NDArray[np.int32]) -> None:
-        """Raise DeviceError if the quiet reference has become loud, and stays so.
-
-        Blocks carry no mark. After a short one all channels are shifted for ever, which shows
-        where an electrode's noise stands in the reference's place.
-        """
-        loudness = float(samples[_REFERENCE].std())
-        if len(self._quiet) < _QUIET_BLOCKS:
-            self._quiet.append(loudness)
-            return
-        is_loud = loudness > _LOUD_TIMES * max(1.0, float(np.median(self._quiet)))
-        self._n_loud = self._n_loud + 1 if is_loud else 0
-        if self._n_loud == _LOUD_BLOCKS:
-            raise DeviceError(
-                f"{self._settings.location} data port: the reference (electrode {MCS_REFERENCE}) "
-                f"has been loud for {_LOUD_BLOCKS} blocks: the framing is lost"
-            )
 
     def _measure(self) -> None:
         """Say so if samples come at another rate: MEAME keeps the first setting until restarted."""

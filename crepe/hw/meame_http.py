@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import urllib3
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from crepe import places
 from crepe.errors import ConfigError, DeviceError
@@ -19,6 +20,10 @@ SIMULATOR = "simulator"
 SIMULATOR_FILE = "simulator.json"
 _TIMEOUT_S = 2.0
 _POLL_S = 0.05
+
+
+class Unreachable(DeviceError):
+    """Nobody listens there, so nothing of a request has arrived."""
 
 
 class Server(NamedTuple):
@@ -63,7 +68,8 @@ def proof(nonce: str, challenge: str) -> str:
 
 
 class Control(ABC):
-    """What a stimulator needs of MEAME. Methods raise DeviceError if it does not acknowledge."""
+    """What a stimulator needs of MEAME. Methods raise DeviceError if it does not acknowledge, and
+    Unreachable if nobody is there to."""
 
     @abstractmethod
     def is_our_simulator(self) -> bool:
@@ -188,7 +194,9 @@ class HttpControl(Control):
             answer = self._pool.request(
                 verb, path, body=None if body is None else json.dumps(body).encode()
             )
-        except urllib3.exceptions.HTTPError as error:
+        except (ConnectTimeoutError, NewConnectionError) as error:
+            raise Unreachable(f"{place}: {error}") from error
+        except HTTPError as error:
             raise DeviceError(f"{place}: {error}") from error
         if answer.status != 200:
             raise DeviceError(f"{place}: status {answer.status}, must be 200")

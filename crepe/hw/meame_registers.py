@@ -3,6 +3,7 @@
 from enum import IntEnum
 
 N_GROUPS = 3
+OWN_TRIGGERS = 0 | 1 << 8 | 2 << 16  # of DAC_TRIGGER and SIDEBAND_TRIGGER: each group its own
 
 
 class Register(IntEnum):
@@ -33,7 +34,7 @@ class Register(IntEnum):
     HW_MODE = 0x9120  # four words, 15 electrodes of 2 bits each
     HW_ENABLE = 0x9158  # two words, 30 electrodes each
     HW_DAC_SELECT = 0x9160  # four words, 15 electrodes of 2 bits each
-    TRIGGER_REPEATS = 0x9190  # three words
+    TRIGGER_REPEATS = 0x9190  # three words: how often a trigger plays its pattern
     MEMORY_CLEAR = 0x920C  # + 0x20 * memory; any write clears
     MEMORY_APPEND = 0x9F20  # + 4 * memory
     MEMORY_RESTART = 0x9F40  # + 4 * memory; clear and append

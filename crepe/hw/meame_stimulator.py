@@ -6,7 +6,8 @@ were left to stop them. What the protocol lets one read back is read back before
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pydantic import PositiveFloat
@@ -15,18 +16,22 @@ from crepe import places
 from crepe.electrodes import MCS_60_LABELS, MCS_REFERENCE
 from crepe.errors import DeviceError
 from crepe.hw import meame_wire as wire
+from crepe.hw.dsp_setup import GROUP, compiled, lasts_s, set_up
 from crepe.hw.dsp_stop import dsp_lock, stop_dsp
 from crepe.hw.guard import Guard
 from crepe.hw.instrument import Settings, Stimulator
-from crepe.hw.meame_http import SIMULATOR, Control, HttpControl, find_server
-from crepe.hw.meame_registers import N_GROUPS, Function, Register
+from crepe.hw.meame_http import SIMULATOR, Control, HttpControl, Server, find_server
+from crepe.hw.meame_registers import Register
 from crepe.messages import Stimulus
 
 log = logging.getLogger(__name__)
 
-_GROUP = 0  # one train runs at a time, so one group is enough
-_DAC_BITS = 0x3F00  # of register 9100: the six DACs, 1 voltage, 0 current
 _LOCK_S = 0.5
+_NOT_TOLD = "shot not verified: MEAME does not tell whether a trigger fired"
+_NOT_OURS = "electrodes are not connected as they were"
+_RETRY_S = 1.0  # between attempts to stop what did not stop for certain
+_WAIT_S = 0.1  # so long a set-up waits for the pattern before; otherwise it is refused
+_BURST_S = 1.0  # what `Stimulate` fires at once, at most
 _STOP_TRIES = 3  # a server may fail once; stopping is harmless to repeat
 
 
@@ -44,9 +49,13 @@ class MeameStimulator(Stimulator):
     def __init__(self, settings: StimulatorSettings, control: Control | None = None) -> None:
         self._settings = settings
         self._control = control
+        self._server = Server("", 0, 0)
         self._guard: Guard | None = None  # none where `control` is given: nothing is outside then
         self._doubts: list[str] = []  # what of the last stop is not certain
+        self._plays_until_s = 0.0  # when what was fired last is over, by the monotonic clock
+        self._tried_s = 0.0  # when it was tried last, by the monotonic clock
         self._errors = 0  # the DSP's error register, which is never cleared
+        self._n_queued = 0  # how often the DSP's queue had fired when the train was set up
         self._prepared: Stimulus | None = None
 
     @property
@@ -58,129 +67,135 @@ class MeameStimulator(Stimulator):
 
     def open(self) -> None:
         if self._control is None:
-            server = find_server(self._settings.location, 0, self._settings.wait_s)
-            control = HttpControl(server)
-            is_simulator = control.is_our_simulator()
-            if self._settings.location == SIMULATOR and not is_simulator:
-                raise DeviceError(f"{server.name}: does not prove that it is our simulator")
-            self._control = control
-            self._guard = Guard(
-                places.run_directory(),
-                server.host,
-                server.http_port,
-                server.nonce,
-                is_simulator=is_simulator,
-            )
-            control.flash()
+            self._connect(find_server(self._settings.location, 0, self._settings.wait_s))
         self._try_stop()
         self._errors = self.control.read([Register.ERROR_FLAG])[0]
 
-    def watch(self) -> str | None:
+    def _connect(self, server: Server) -> None:
+        control = HttpControl(server)
+        is_simulator = self._is_proven(control, server)
+        self._control, self._server = control, server
+        self._guard = Guard(places.run_directory(), server.host, server.http_port, server.nonce)
+        self._guard.is_simulator = is_simulator
+        if any(control.read([Register.HW_ENABLE, Register.HW_ENABLE + 4])):
+            self._plays_until_s = time.monotonic() + _BURST_S  # of a process before this one
+        control.flash()
+
+    def _is_proven(self, control: Control, server: Server) -> bool:
+        """Whether no culture can be behind it. Raises DeviceError if it should be so and is not."""
+        is_simulator = control.is_our_simulator()
+        if self._settings.location == SIMULATOR and not is_simulator:
+            raise DeviceError(f"{server.name}: does not prove that it is our simulator")
+        return is_simulator
+
+    def _ask_who_is_there(self) -> None:
+        """What was a simulator may be an instrument by now, or another simulator elsewhere."""
         if self._guard is None:
-            return None
-        self._guard.beat()
-        return self._guard.refusal()
+            return
+        if find_server(self._settings.location, 0, 0.0) == self._server:
+            self._guard.is_simulator = self._is_proven(self.control, self._server)
+        else:
+            self.close()
+            self.open()
+
+    def watch(self) -> str | None:
+        if self._doubts and time.monotonic() - self._tried_s > _RETRY_S:
+            self._try_stop(1)
+        return self._refusal_now()
+
+    def _refusal_now(self) -> str | None:
+        self._beat()
+        if self._doubts:
+            return f"the instrument's state is NOT VERIFIED: {self._doubts[0]}"
+        return self._guard.refusal() if self._guard is not None else None
+
+    def _go_on(self) -> None:
+        """Raises DeviceError where no pulse may leave, so that a set-up ends there, too."""
+        if reason := self._refusal_now():
+            raise DeviceError(f"{self._settings.location}: {reason}")
 
     def refusal(self, stimulus: Stimulus) -> str | None:
         for label in stimulus.electrodes:
             if label not in MCS_60_LABELS or label == MCS_REFERENCE:
                 return f"electrode {label}: cannot be stimulated on a 60MEA"
         try:
-            _compiled(stimulus)
+            compiled(stimulus)
         except ValueError as error:
             return str(error)
-        if self._doubts:
-            self._try_stop()
-        if self._doubts:
-            return f"the instrument's state is NOT VERIFIED: {self._doubts[0]}"
         return None
 
     def prepare(self, stimulus: Stimulus) -> None:
         """Waveform, electrodes and modes, in the order that the firmware needs."""
         if reason := self.refusal(stimulus):
             raise DeviceError(f"stimulus {stimulus.number}: {reason}")
+        self._ask_who_is_there()
+        self._wait_for_the_end()
         with self._alone():
-            self._set_up(stimulus)
+            self._go_on()  # asked here: another may have had the lock for long
+            self._pulsing(True)  # electrodes are about to be connected
+            self._n_queued = set_up(self.control, stimulus, self._errors, self._go_on)
+            self._go_on()
         self._prepared = stimulus
-
-    def _set_up(self, stimulus: Stimulus) -> None:
-        control = self.control
-        self._call(Function.STOP_QUEUE)
-        self._call(Function.RESET)
-        mode = _DAC_BITS if stimulus.unit == "uV" else 0
-        modes = control.read([Register.DAC_MODE])[0] & ~_DAC_BITS | mode
-        control.write([Register.DAC_MODE, Register.TRIGGER_CTRL], [modes, 1])
-        for memory, words in enumerate(_compiled(stimulus), 2 * _GROUP):
-            control.write([Register.MEMORY_CLEAR + 0x20 * memory], [0])
-            control.write([Register.MEMORY_APPEND + 4 * memory] * len(words), words)
-        everywhere = wire.bitmap(label for label in MCS_60_LABELS if label != MCS_REFERENCE)
-        self._call(Function.SET_BLANKING, _words(Register.BLANKING_EN, everywhere))
-        self._call(Function.SET_BLANKING_PROTECTION, _words(Register.BLANK_PROT_EN, everywhere))
-        electrodes = wire.bitmap(stimulus.electrodes)
-        indices = wire.from_bitmap(electrodes)
-        group = {Register.GROUP: _GROUP, **_words(Register.ELEC0, electrodes)}
-        self._call(Function.CONFIGURE_GROUP, group)
-        auto = wire.pairs(indices, wire.MODE_AUTO)
-        self._call(Function.SET_MODE, _words(Register.MODE_ARG, auto))
-        self._call(Function.COMMIT_CONFIG)
-        self._call(Function.COMMIT_DEBUG)
-        self._call(Function.WRITE_QUEUE_DEBUG)
-        selects = wire.pairs(indices, _GROUP + 1)
-        self._verify(
-            {
-                Register.DAC_MODE: (modes,),
-                Register.TRIGGER_CTRL: (1,),
-                Register.CFG_DEBUG: (*electrodes, *auto, *selects),
-                Register.HW_MODE: auto,
-                Register.HW_ENABLE: electrodes,
-                Register.HW_DAC_SELECT: selects,
-                Register.HW_BLANKING: everywhere,
-                Register.HW_BLANK_PROT: everywhere,
-                Register.ERROR_FLAG: (self._errors,),
-                **{Register.STIM_REQ + 12 * g: (0,) for g in range(N_GROUPS)},
-            }
-        )
-
-    def _verify(self, expected: dict[int, Sequence[int]]) -> None:
-        wanted = [
-            (first + 4 * i, value)
-            for first, words in expected.items()
-            for i, value in enumerate(words)
-        ]
-        found = self.control.read([address for address, _ in wanted])
-        for (address, value), word in zip(wanted, found, strict=True):
-            if word != value:
-                raise DeviceError(
-                    f"DSP register {address:04X}: reads {word:#x}, must be {value:#x}; "
-                    "the set-up is not what was sent"
-                )
 
     def start(self, stimulus: Stimulus) -> None:
         if self._prepared is None or not stimulus.has_pulses_of(self._prepared):
             raise DeviceError(f"stimulus {stimulus.number}: is not prepared")
-        if reason := self.watch():
-            raise DeviceError(f"stimulus {stimulus.number}: {reason}")
-        if self._guard is not None:
-            self._guard.pulsing(True)
         with self._alone():
-            self.control.write([Register.MANUAL_TRIGGER], [1 << _GROUP])
+            self._go_on()
+            self._plays_until_s = time.monotonic() + lasts_s(stimulus)
+            self.control.write([Register.MANUAL_TRIGGER], [1 << GROUP])
+
+    def _wait_for_the_end(self) -> None:
+        """Let a pattern that was stopped early be over before electrodes are connected again.
+
+        That clearing a memory ends what it plays is not known of the real DSP. Raises DeviceError
+        if it would take long. In simulated time there is nothing to wait for.
+        """
+        left_s = self._plays_until_s - time.monotonic()
+        if self._guard is None or left_s <= 0:
+            return
+        if left_s > _WAIT_S:
+            raise DeviceError(
+                f"{self._settings.location}: what was fired last may play for {left_s:.1f} s more"
+            )
+        time.sleep(left_s)
+
+    def doubts(self) -> str:
+        electrodes = wire.bitmap(self._prepared.electrodes) if self._prepared else (0, 0)
+        expected = {
+            Register.ERROR_FLAG: (self._errors, "an error was reported"),
+            Register.SHOTS_FIRED: (self._n_queued, "the stimulation queue fired, too"),
+            Register.HW_ENABLE: (electrodes[0], _NOT_OURS),
+            Register.HW_ENABLE + 4: (electrodes[1], _NOT_OURS),
+        }
+        try:
+            found = self.control.read(list(expected))
+        except DeviceError as error:
+            return f"{_NOT_TOLD}; nor could registers be read: {error}"
+        doubts = [
+            f"{what} (register {register:04X} reads {word:#x}, expected {value:#x})"
+            for (register, (value, what)), word in zip(expected.items(), found, strict=True)
+            if word != value
+        ]
+        return "; ".join([_NOT_TOLD, *doubts])
 
     def stop(self) -> None:
         self._try_stop()
         if self._doubts:
             raise DeviceError(f"{self._settings.location}: NOT STOPPED for certain: {self._doubts}")
 
-    def _try_stop(self) -> None:
+    def _try_stop(self, n_tries: int = _STOP_TRIES) -> None:
+        """Stop; while that is not certain the watchdog is to take this for a train under way."""
         self._prepared = None
-        for _ in range(_STOP_TRIES):
+        for _ in range(n_tries):
             with self._alone(may_break=True):
-                self._doubts = stop_dsp(self.control)
+                self._doubts = stop_dsp(self.control, self._beat)
             if not self._doubts:
                 break
+        self._tried_s = time.monotonic()
         for doubt in self._doubts:
             log.error("stopping is NOT VERIFIED: %s", doubt)
-        if self._guard is not None and not self._doubts:
-            self._guard.pulsing(False)
+        self._pulsing(bool(self._doubts))
 
     def close(self) -> None:
         if self._control is None:
@@ -202,15 +217,10 @@ class MeameStimulator(Stimulator):
         with dsp_lock(self._guard.run_directory, _LOCK_S, may_break=may_break):
             yield
 
-    def _call(self, function: Function, arguments: dict[int, int] | None = None) -> None:
-        self.control.call(function, list((arguments or {}).items()))
+    def _beat(self) -> None:
         if self._guard is not None:
-            self._guard.beat()  # over a slow network a set-up takes its time
+            self._guard.beat()
 
-
-def _compiled(stimulus: Stimulus) -> tuple[list[int], list[int]]:
-    return wire.compile_train(stimulus.phases, stimulus.unit, stimulus.rate_hz, stimulus.n_pulses)
-
-
-def _words(first: Register, words: Sequence[int]) -> dict[int, int]:
-    return {first + 4 * i: word for i, word in enumerate(words)}
+    def _pulsing(self, is_pulsing: bool) -> None:
+        if self._guard is not None:
+            self._guard.pulsing(is_pulsing)

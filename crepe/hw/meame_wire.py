@@ -92,6 +92,11 @@ def vector(value: int, ticks: int) -> int:
     return (ticks - 1) << 16 | value
 
 
+def ticks(word: int) -> int:
+    """For how long a pattern word that holds a value does so."""
+    return ((word >> 16 & 0x3FF) + 1) * (_LONG_BASE if word >> 26 & 1 else 1)
+
+
 def compile_train(
     phases: Sequence[tuple[float, float]], unit: str, rate_hz: float, n_pulses: int
 ) -> tuple[list[int], list[int]]:
@@ -114,7 +119,7 @@ def compile_train(
         (ZERO_DIGIT + _digits(i, value, unit), _ticks(i, width_us))
         for i, (value, width_us) in enumerate(phases)
     ]
-    total = sum(ticks for _, ticks in pulse)
+    total = sum(n for _, n in pulse)
     rest = period_ticks(rate_hz) - total - 1
     if n_pulses > 1 and rest < _BLANK_TICKS:
         ms = TICK_US / 1000
@@ -125,7 +130,7 @@ def compile_train(
     dac: list[int] = []
     sideband: list[int] = []
     for i in range(n_pulses):
-        dac += [vector(value, ticks) for value, ticks in pulse]
+        dac += [vector(value, n) for value, n in pulse]
         dac.append(vector(ZERO_DIGIT, 1))
         sideband += (vector(SIDEBAND_STIMULATE, total + 1), vector(SIDEBAND_BLANK, _BLANK_TICKS))
         if i < n_pulses - 1:

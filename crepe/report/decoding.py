@@ -24,11 +24,11 @@ def decoding(
     session: Session,
     states: Sequence[GameState],
     rate_hz: float,
-    stimulated: Collection[int] | None = None,
+    has_pulses: Collection[int] | None = None,
 ) -> Decoding | None:
     """Of finished trials in which a gesture was shown; None without any, as in a calibration.
 
-    `stimulated` are the numbers of the trials in which pulses were delivered, if that is known.
+    `has_pulses` are the numbers of the trials that were stimulated, if that is known.
     """
     judged = [s for s in states if s.gesture is not None and s.condition != CALIBRATION]
     if not judged:
@@ -40,9 +40,9 @@ def decoding(
         gestures=gestures,
         chance=1 / len(gestures),
         conditions=[
-            _score(name, found[name], gestures, session.seed, stimulated) for name in names
+            _score(name, found[name], gestures, session.seed, has_pulses) for name in names
         ],
-        blocks=[_block(number, group, rate_hz) for number, group in _blocks(judged)],
+        blocks=[_block(number, group, rate_hz) for number, group in in_blocks(judged)],
     )
 
 
@@ -73,9 +73,9 @@ def _score(
     states: Sequence[GameState],
     gestures: Sequence[str],
     seed: int,
-    stimulated: Collection[int] | None,
+    has_pulses: Collection[int] | None,
 ) -> ConditionScore:
-    found = accuracy(states, seed)
+    found = accuracy(states, seed, has_pulses or ())
     confusion = np.zeros((len(gestures), len(gestures) + 1), int)
     for state in states:
         is_known = state.decoded in gestures
@@ -84,7 +84,7 @@ def _score(
     return ConditionScore(
         condition=name,
         n_trials=found.n_trials,
-        n_stimulated=None if stimulated is None else sum(s.trial in stimulated for s in states),
+        n_stimulated=None if has_pulses is None else found.n_stimulated,
         n_right=_n_right(states),
         accuracy=found.accuracy,
         ci95=found.ci95,
@@ -94,7 +94,7 @@ def _score(
     )
 
 
-def _blocks(states: Sequence[GameState]) -> list[tuple[int, list[GameState]]]:
+def in_blocks(states: Sequence[GameState]) -> list[tuple[int, list[GameState]]]:
     """By number; trials without blocks are taken ten in a row."""
     if any(state.block for state in states):
         return [(n, list(group)) for n, group in groupby(states, key=lambda s: s.block)]

@@ -22,6 +22,7 @@ from crepe.report.draw import (
 from crepe.report.numbers import Activity, BlockScore
 
 MOST_DOTS = 40_000
+MOST_NAMES = 15
 N_ZOOMED = 3
 
 
@@ -44,8 +45,7 @@ def whole(
             _conditions(strip, blocks)
         at_min = found.sample[::every] / found.rate_hz / 60
         raster.plot(at_min, found.channel[::every], "|", color=BLACK, alpha=0.5, ms=3, mew=0.5)
-        raster.set_ylim(len(found.labels) - 0.5, -0.5)
-        raster.set_ylabel("channel (row of the data)")
+        _electrodes(raster, found.labels)
         hz = np.array([np.nan if v is None else v for v in rates.population_rate_hz])
         middle_min = (np.arange(len(hz)) + 0.5) * rates.population_bin_s / 60
         rate.plot(middle_min, hz, color=BLACK, lw=0.9)
@@ -62,6 +62,14 @@ def whole(
 
     alt = f"Raster of {len(found.sample)} threshold crossings and population rate over the session"
     return picture("session", alt, 6.2, draw, is_simulated=is_simulated)
+
+
+def _electrodes(axes: Axes, labels: Sequence[str]) -> None:
+    """Rows by the names of their electrodes, as many as can be read."""
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    rows = range(0, len(labels), -(-len(labels) // MOST_NAMES))
+    axes.set_yticks(rows, [labels[row] for row in rows], size=9)
+    axes.set_ylabel("electrode")
 
 
 def _conditions(axes: Axes, blocks: Sequence[BlockScore]) -> None:
@@ -105,10 +113,9 @@ def zoom(found: Crossings, tried: Sequence[Trial], *, is_simulated: bool) -> Pic
                 size=10,
                 color=colour,
             )
-        axes.set_ylim(len(found.labels) - 0.5, -0.5)
+        _electrodes(axes, found.labels)
         axes.set_xlim(begin / found.rate_hz, end / found.rate_hz)
         axes.set_xlabel("time in the session (s)")
-        axes.set_ylabel("channel (row of the data)")
 
     alt = f"Raster of trials {some[0].state.trial} to {some[-1].state.trial}, pulses marked"
     return picture("trials", alt, 5.0, draw, is_simulated=is_simulated)

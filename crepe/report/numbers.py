@@ -95,6 +95,29 @@ class Activity(_Table):
     population_rate_hz: list[float | None]  # per electrode, in bins from sample 0; None: no data
 
 
+class Structure(_Table):
+    """Bursts and synchrony of the last stretch without a gap; see `crepe.analysis`."""
+
+    start_s: float
+    stop_s: float
+    n_active: int  # electrodes; medians are over them
+    cv: float | None  # of intervals; None: too few spikes
+    cv2: float | None
+    lv: float | None
+    bursts_per_min: float  # MaxInterval
+    log_isi_bursts_per_min: float
+    network_bursts_per_min: float
+    isi_n_bursts_per_min: float
+    around_burst_hz: list[
+        float
+    ]  # per electrode, from 0.5 s before network bursts begin, 20 ms bins
+    electrodes: list[str]  # the most active, in order of their channels
+    sttc: list[list[float]]  # of each pair of them
+    median_sttc: float
+    n_linked: int  # pairs that exceed 99 % of their surrogates
+    n_pairs: int
+
+
 class Evoked(_Table):
     """Peri-stimulus histogram of one gesture in one condition, per electrode."""
 
@@ -109,17 +132,28 @@ class Evoked(_Table):
     change_hz: dict[str, float]  # by electrode: rate after the first pulse less that before
 
 
+class RallyBlock(_Table):
+    """The finished rallies of one block, or ten in a row where there are no blocks."""
+
+    block: int
+    stop_s: float  # of its last rally
+    n: int
+    mean_length: float
+
+
 class RallyScore(_Table):
     """The finished rallies of one condition of Pong; null where there were too few."""
 
     condition: str
     n: int
     mean_length: float | None  # hits before the miss
-    mean_length_ci95: tuple[float | None, float | None]  # bootstrap
+    mean_length_ci95: tuple[float | None, float | None]  # bootstrap of blocks
     aces: float | None  # share of rallies whose first ball was missed
     long: float | None  # share of long rallies
     lengths: list[int]
-    p_against: float | None  # of the closed loop against this one, permutation, two-sided
+    blocks: list[RallyBlock]
+    n_rounds: int | None  # that the closed loop and this one were compared in
+    p_against: float | None  # of that, labels of blocks permuted within rounds, two-sided
 
 
 class Stimuli(_Table):
@@ -128,7 +162,7 @@ class Stimuli(_Table):
     n_asked: int
     n_delivered_pulses: int  # of trains that were delivered to their end
     states: dict[str, int]  # the last word on each train
-    reasons: dict[str, int]  # of those refused, stopped or unknown: how often
+    reasons: dict[str, int]  # why refused, stopped or unknown, what is in doubt: how often
 
 
 class Spread(_Table):
@@ -143,7 +177,7 @@ class Spread(_Table):
 class Timing(_Table):
     """Of the loop."""
 
-    age_ms: Spread | None  # from the sample that asked to the start, by sample index
+    age_ms: Spread | None  # from the sample that asked to the start; late data count
     latency_ms: Spread | None  # from a segment's arrival to the pulses' start, by the wall clock
     gaps: dict[str, list[tuple[int, int]]]  # by stream: windows in samples
 
@@ -157,6 +191,7 @@ class Report(_Table):
     readouts: list[ReadoutNumbers]
     rallies: list[RallyScore] = []
     activity: Activity | None
+    structure: Structure | None
     evoked: list[Evoked]
     stimuli: Stimuli | None
     timing: Timing

@@ -10,6 +10,7 @@ from crepe.report.html import Element, Part, element, figure, page, section, tab
 from crepe.report.numbers import About, Decoding, Report
 from crepe.report.rallies import rally_section
 from crepe.report.session import Session
+from crepe.report.structure import structure_section
 
 _MOST_REASONS = 20
 
@@ -26,6 +27,7 @@ def html(report: Report, session: Session, pictures: dict[str, Picture]) -> str:
         _decoding(report, pictures),
         _calibration(report, pictures),
         _activity(report, pictures),
+        structure_section(report.structure, pictures),
         _loop(report),
         _parameters(session),
     ]
@@ -197,7 +199,7 @@ def _loop(report: Report) -> Element:
     if found and found.reasons:
         reasons = list(found.reasons.items())
         rows = [(reason, str(n)) for reason, n in reasons[:_MOST_REASONS]]
-        parts.append(table(("refused, stopped or unknown because", "trains"), rows))
+        parts.append(table(("refused, stopped, unknown or in doubt because", "trains"), rows))
         if len(reasons) > _MOST_REASONS:
             parts.append(
                 element("p", f"and {len(reasons) - _MOST_REASONS} more reasons, see the JSON")
@@ -210,7 +212,7 @@ def _loop(report: Report) -> Element:
             words.latency_text(timing, report.about),
         ),
         (
-            "age of a stimulus when it started, by sample index, its planned delay included",
+            "age of a stimulus when it started, its planned delay included",
             words.spread_text(timing.age_ms),
         ),
         ("gaps", gaps if timing.gaps else "no stream that keeps the clock"),

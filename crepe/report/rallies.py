@@ -9,19 +9,20 @@ from matplotlib.figure import Figure
 from crepe import pong_statistics
 from crepe.actors.pong import LONG_RALLY
 from crepe.messages import GameState
+from crepe.report.decoding import in_blocks
 from crepe.report.draw import Picture, condition_look, named, picture, stimulation_first
 from crepe.report.html import Element, element, figure, section, table
-from crepe.report.numbers import RallyScore
+from crepe.report.numbers import RallyBlock, RallyScore
 
 
-def rallies(ended: Sequence[GameState], seed: int) -> list[RallyScore]:
+def rallies(ended: Sequence[GameState], seed: int, rate_hz: float) -> list[RallyScore]:
     """The finished rallies by condition; empty for a game that has none."""
     played = [state for state in ended if "rally" in state.score]
-    lengths = pong_statistics.lengths(played)
-    against = pong_statistics.against_controls(lengths, seed)
+    by_block = pong_statistics.lengths(played)
+    against = pong_statistics.against_controls(by_block, seed)
     found = []
-    for name in stimulation_first(lengths):
-        about = pong_statistics.describe(lengths[name], seed)
+    for name in stimulation_first(by_block):
+        about = pong_statistics.describe(by_block[name], seed)
         other = against.get(name)
         low, high = about.length.ci95
         found.append(
@@ -32,11 +33,26 @@ def rallies(ended: Sequence[GameState], seed: int) -> list[RallyScore]:
                 mean_length_ci95=(_known(low), _known(high)),
                 aces=_known(about.aces.value),
                 long=_known(about.long.value),
-                lengths=lengths[name].tolist(),
-                p_against=_known(other.p_permutation) if other else None,
+                lengths=np.concatenate(by_block[name]).tolist(),
+                blocks=_blocks([s for s in played if s.condition == name], rate_hz),
+                n_rounds=other.n_rounds if other else None,
+                p_against=_known(other.p_value) if other else None,
             )
         )
     return found
+
+
+def _blocks(played: Sequence[GameState], rate_hz: float) -> list[RallyBlock]:
+    finished = [state for state in played if state.outcome == "miss"]
+    return [
+        RallyBlock(
+            block=number,
+            stop_s=states[-1].stop / rate_hz,
+            n=len(states),
+            mean_length=float(np.mean([state.score["rally"] for state in states])),
+        )
+        for number, states in in_blocks(finished)
+    ]
 
 
 def drawn(found: Sequence[RallyScore], *, is_simulated: bool) -> Picture:
@@ -63,6 +79,27 @@ def drawn(found: Sequence[RallyScore], *, is_simulated: bool) -> Picture:
     return picture("rallies", f"Mean rally length: {said}", 4.4, draw, is_simulated=is_simulated)
 
 
+def course(found: Sequence[RallyScore], *, is_simulated: bool) -> Picture:
+    """The mean of each block over the time in the session."""
+    names = [one.condition for one in found]
+
+    def draw(into: Figure) -> None:
+        axes = into.subplots()
+        for one in found:
+            look = condition_look(one.condition, names)
+            at_min = [block.stop_s / 60 for block in one.blocks]
+            means = [block.mean_length for block in one.blocks]
+            axes.plot(at_min, means, lw=1, ms=7, label=named(one.condition), **look)
+        axes.set(xlabel="time in the session (min)", ylabel="mean rally length\n(hits)")
+        axes.set_xlim(left=0)
+        axes.set_ylim(bottom=0)
+        into.legend(loc="outside lower center", ncols=4)
+
+    n = sum(len(one.blocks) for one in found)
+    alt = f"Mean rally length of {n} blocks over time in the session"
+    return picture("rally-course", alt, 4.4, draw, is_simulated=is_simulated)
+
+
 def rally_section(found: Sequence[RallyScore], pictures: dict[str, Picture]) -> Element:
     """The part of the page."""
     rows = [
@@ -73,21 +110,28 @@ def rally_section(found: Sequence[RallyScore], pictures: dict[str, Picture]) -> 
             " to ".join(map(_text, one.mean_length_ci95)),
             _text(one.aces),
             _text(one.long),
+            "-" if one.n_rounds is None else str(one.n_rounds),
             _text(one.p_against, 3),
         ]
         for one in found
     ]
-    head = ["condition", "rallies", "mean length", "95 % interval", "aces", "long", "p"]
+    head = ["condition", "rallies", "mean length", "95 % interval", "aces", "long", "rounds", "p"]
     return section(
         "Rallies",
         table(head, rows),
         figure(pictures["rallies"], "Each rally (small) and the mean with its 95 % interval."),
+        figure(
+            pictures["rally-course"],
+            "Mean rally length of each block over the session (where there are no blocks, of ten "
+            "rallies in a row).",
+        ),
         element(
             "p",
             "Length: hits before the miss. Aces: share of rallies whose first ball was missed. "
-            f"Long: of more than {LONG_RALLY} hits. p: closed loop against this condition, by "
-            "permutation, two-sided, not corrected for the number of conditions; 0.05 and more is "
-            "a null result. Rallies are taken as independent.",
+            f"Long: of more than {LONG_RALLY} hits. p: closed loop against this condition, labels "
+            "of whole blocks permuted within each round, two-sided, not corrected for the number "
+            "of conditions; 0.05 and more is a null result. Of n rounds p is at least 2 / 2^n. "
+            "Intervals are by bootstrap of blocks; where there are none, of rallies.",
         ),
     )
 

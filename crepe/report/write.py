@@ -17,16 +17,17 @@ from crepe.report import (
     draw_raster,
     page,
     rallies,
+    structure,
     timing,
 )
 from crepe.report.activity import Crossings, Trial
 from crepe.report.draw import Picture
 from crepe.report.numbers import About, Report
 from crepe.report.session import Session, find, read
-from crepe.trials import GAME
+from crepe.trials import DELIVERED, GAME, stimulated
 from crepe.versions import versions
 
-STIMULI, DELIVERED = "result:stimuli", "result:delivered"
+STIMULI = "result:stimuli"
 
 
 def write(asked: str, out: Path | None = None) -> Path:
@@ -64,17 +65,18 @@ def made(session: Session) -> tuple[Report, dict[str, Picture]]:
     ended = [state for state in states if state.phase == "outcome"]
     about = _about(session, states)
     tried = activity.trials(ended, asked, answers, about.sampling_rate_hz)
-    stimulated = {t.state.trial for t in tried if t.pulses} if DELIVERED in session.store else None
+    has_pulses = stimulated(answers) if DELIVERED in session.store else None
     report = Report(
         about=about,
-        decoding=decoding.decoding(session, ended, about.sampling_rate_hz, stimulated),
+        decoding=decoding.decoding(session, ended, about.sampling_rate_hz, has_pulses),
         readouts=decoding.readouts(
             session,
             places.var_directory() / "readouts",
             is_real_time=about.started_at is not None,
         ),
-        rallies=rallies.rallies(ended, session.seed),
+        rallies=rallies.rallies(ended, session.seed, about.sampling_rate_hz),
         activity=activity.activity(found) if found else None,
+        structure=structure.structure(found, session.seed) if found else None,
         evoked=activity.evoked(found, tried) if found else [],
         stimuli=timing.stimuli(asked, answers),
         timing=timing.timing(session, answers),
@@ -92,7 +94,8 @@ def _drawn(report: Report, found: Crossings | None, tried: Sequence[Trial]) -> l
     if calibrations:
         pictures.append(draw_decoding.calibration(calibrations, is_simulated=is_simulated))
     if report.rallies:
-        pictures.append(rallies.drawn(report.rallies, is_simulated=is_simulated))
+        for show in (rallies.drawn, rallies.course):
+            pictures.append(show(report.rallies, is_simulated=is_simulated))
     if found is None or report.activity is None:
         return pictures
     rates = report.activity
@@ -101,6 +104,8 @@ def _drawn(report: Report, found: Crossings | None, tried: Sequence[Trial]) -> l
     pictures.append(draw_array.rate_map(rates, tried, is_simulated=is_simulated))
     if tried:
         pictures.append(draw_raster.zoom(found, tried, is_simulated=is_simulated))
+    if report.structure:
+        pictures.append(structure.drawn(report.structure, is_simulated=is_simulated))
     if report.evoked:
         drawn = draw_evoked.evoked(report.evoked, tried, found.rate_hz, is_simulated=is_simulated)
         pictures.append(drawn)

@@ -1,42 +1,85 @@
-"""What a readout was trained for: how an experiment stimulates, taken from its text."""
+"""What a readout was trained for: the culture, the way of its signal, its stimuli."""
 
 import json
 import tomllib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from crepe.errors import ConfigError
+from crepe.messages import StreamInfo
 
 _STIMULATION = ("electrodes", "rates_hz", "phases", "stimulation_s", "response_s", "task")
+_WIRES = {"reads", "writes"}
 
 
-def stimulation(experiment: str) -> dict[str, Any]:
-    """The settings of an experiment's game that its stimuli and its windows follow from.
+def check_same(
+    provenance: Mapping[str, Any], experiment: str, stream: str, info: StreamInfo
+) -> None:
+    """Raise ConfigError unless a readout was trained for what an experiment does.
 
     Parameters
     ----------
+    provenance
+        The readout's.
     experiment
-        Text of the file, TOML or JSON; of one without a game nothing is known.
+        Text of the file, TOML or JSON.
+    stream, info
+        Where its spikes come from. If that is a recording, neither the culture nor its stimuli
+        follow from the experiment, and only the way of the signal is compared.
     """
-    try:
-        table = tomllib.loads(experiment)
-    except tomllib.TOMLDecodeError:
-        table = json.loads(experiment) if experiment.startswith("{") else {}
-    for actor in table.get("actors", {}).values():
-        if "rates_hz" in actor and "phases" in actor:
-            known = {name: actor[name] for name in _STIMULATION if name in actor}
-            plain: dict[str, Any] = json.loads(json.dumps(known))
-            return plain
-    return {}
-
-
-def check_same(trained_on: str, experiment: str) -> None:
-    """Raise ConfigError if an experiment stimulates otherwise than that of the training."""
-    before, now = stimulation(trained_on), stimulation(experiment)
-    if not before or not now:
-        return
-    for name in _STIMULATION:
+    if "experiment" not in provenance:
+        raise ConfigError("the readout does not say what it was trained on; calibrate again")
+    culture = {True: "a simulated culture", False: "a living culture"}
+    trained_on = bool(provenance.get("simulated"))
+    if trained_on != info.is_simulated:
+        raise ConfigError(
+            f"the readout was trained on {culture[trained_on]}, "
+            f"the experiment has {culture[info.is_simulated]}"
+        )
+    tables = [_parsed(text) for text in (provenance["experiment"], experiment)]
+    before, now = (dict(_signal(table, stream)) for table in tables)
+    if info.is_live:
+        before |= _culture_and_stimuli(tables[0])
+        now |= _culture_and_stimuli(tables[1])
+    for name in sorted(before.keys() | now.keys()):
         if before.get(name) != now.get(name):
             raise ConfigError(
                 f"the readout was trained with {name} = {before.get(name)!r}, "
                 f"the experiment has {now.get(name)!r}"
             )
+
+
+def _parsed(experiment: str) -> dict[str, Any]:
+    try:
+        table: dict[str, Any] = (
+            json.loads(experiment) if experiment.startswith("{") else tomllib.loads(experiment)
+        )
+    except ValueError as error:
+        raise ConfigError(f"neither TOML nor JSON: {error}") from error
+    return table
+
+
+def _signal(table: Mapping[str, Any], stream: str) -> Iterator[tuple[str, Any]]:
+    """The settings of all actors between the instrument and a stream, by dotted name."""
+    for name, actor in table.get("actors", {}).items():
+        reads, writes = (_listed(actor.get(wires, [])) for wires in ("reads", "writes"))
+        if stream in writes and reads:  # an instrument is known by its labels and its rate
+            for key in actor.keys() - _WIRES:
+                yield f"actors.{name}.{key}", actor[key]
+            for before in reads:
+                yield from _signal(table, before)
+
+
+def _culture_and_stimuli(table: Mapping[str, Any]) -> dict[str, Any]:
+    culture = table.get("culture", {})
+    found = {"culture.id": culture.get("id", "")}
+    if "simulated" in culture:
+        found["culture.simulated.seed"] = culture["simulated"].get("seed", 0)
+    for actor in table.get("actors", {}).values():
+        if "rates_hz" in actor and "phases" in actor:
+            found |= {name: actor[name] for name in _STIMULATION if name in actor}
+    return found
+
+
+def _listed(names: str | list[str]) -> list[str]:
+    return [names] if isinstance(names, str) else names

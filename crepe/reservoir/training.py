@@ -74,29 +74,24 @@ def validate(trials: Trials) -> Validation:
 def train(trials: Trials, about: Mapping[str, Any]) -> Readout:
     """A readout of all trials; `about` goes into its provenance, with the validation."""
     found = validate(trials)
-    scaler = StandardScaler().fit(trials.features)
-    scaled = scaler.transform(trials.features)
-    alpha = float(RidgeClassifierCV(ALPHAS).fit(scaled, trials.gesture).alpha_)
     provenance = {
         **about,
         "n_trials": len(trials.gesture),
         "n_blocks": len(np.unique(trials.block)),
         "accuracy": found.accuracy,
         "confusion": found.confusion.tolist(),
-        "alpha": alpha,
         "versions": versions("scikit-learn"),
     }
-    return _fitted(trials, scaler, alpha, [trials.gesture], provenance)
+    return _fitted(trials, [trials.gesture], provenance)
 
 
 def shuffled(trials: Trials, readout: Readout, n_turns: int, seed: int) -> Readout:
-    """A control: trained in the same way, but labels were permuted within each block, anew for
-    each of `n_turns` sets of weights."""
+    """A control: trained in the same way, regularisation included, but labels were permuted
+    within each block, anew for each of `n_turns` sets of weights."""
     rng = np.random.default_rng([seed, n_turns])
-    scaler = StandardScaler().fit(trials.features)
     gestures = [permuted(trials.gesture, trials.block, rng) for _ in range(n_turns)]
     provenance = {**readout.provenance, "labels_permuted": n_turns}
-    return _fitted(trials, scaler, float(readout.provenance["alpha"]), gestures, provenance)
+    return _fitted(trials, gestures, provenance)
 
 
 def permuted(
@@ -110,20 +105,20 @@ def permuted(
 
 
 def _fitted(
-    trials: Trials,
-    scaler: StandardScaler,
-    alpha: float,
-    gestures: Sequence[NDArray[np.str_]],
-    provenance: Mapping[str, Any],
+    trials: Trials, gestures: Sequence[NDArray[np.str_]], provenance: Mapping[str, Any]
 ) -> Readout:
+    """One set of weights for each of several labellings of the same trials."""
     answers = np.unique(trials.gesture)
+    scaler = StandardScaler().fit(trials.features)
     scaled = scaler.transform(trials.features)
+    alphas = [float(RidgeClassifierCV(ALPHAS).fit(scaled, g).alpha_) for g in gestures]
     targets = np.stack([np.where(g[:, None] == answers, 1.0, -1.0) for g in gestures], axis=1)
-    ridge = Ridge(alpha).fit(scaled, targets.reshape(len(scaled), -1))
+    by_target = np.repeat(alphas, len(answers))
+    ridge = Ridge(by_target).fit(scaled, targets.reshape(len(scaled), -1))
     _, _, components = np.linalg.svd(scaled, full_matrices=False)
     basis = components[:N_COMPONENTS].T
     seen = np.column_stack([scaled @ basis, np.ones(len(scaled))])
-    moments = seen.T @ seen + alpha * np.eye(seen.shape[1])
+    moments = seen.T @ seen + alphas[0] * np.eye(seen.shape[1])
     shape = (len(gestures), len(answers))
     return Readout(
         tuple(answers.tolist()),
@@ -136,7 +131,7 @@ def _fitted(
         scaler.scale_,
         basis,
         np.linalg.inv(moments),
-        provenance,
+        {**provenance, "alpha": alphas},
     )
 
 

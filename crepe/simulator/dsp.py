@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from crepe.hw.meame_registers import N_GROUPS, Function, Register
+from crepe.hw.meame_registers import N_GROUPS, OWN_TRIGGERS, Function, Register
 from crepe.hw.meame_wire import (
     MODE_AUTO,
     MV_PER_DIGIT,
@@ -51,7 +51,7 @@ class Dsp:
         self._registers: defaultdict[int, int] = defaultdict(int)
         self._registers[Register.DAC_MODE] = _ALL_VOLTAGE
         for first in (Register.DAC_TRIGGER, Register.SIDEBAND_TRIGGER):
-            self._registers[first] = 0 | 1 << 8 | 2 << 16
+            self._registers[first] = OWN_TRIGGERS
         for group in range(N_GROUPS):
             self._registers[Register.TRIGGER_REPEATS + 4 * group] = 1
         self._memories: list[list[int]] = [[] for _ in range(_N_MEMORIES)]
@@ -243,6 +243,7 @@ class Dsp:
                     tuple(sideband),
                     partial(self._reach, pair),
                     partial(self._current_ua, pair),
+                    n_times=self._registers[Register.TRIGGER_REPEATS + 4 * trigger],
                 )
 
     def _play(self, until: int) -> None:

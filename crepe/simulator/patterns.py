@@ -72,6 +72,8 @@ class Playing:
         sideband has a certain value, as the registers stand now.
     current_ua
         Of a DAC value, as the registers stand now.
+    n_times
+        How often the pair is played, one after the other; what 0 does is not known, and taken as 1.
     """
 
     def __init__(
@@ -81,9 +83,12 @@ class Playing:
         sideband: Sequence[int],
         reach: Callable[[int], tuple[tuple[int, ...], tuple[int, ...]]],
         current_ua: Callable[[int], float],
+        *,
+        n_times: int = 1,
     ) -> None:
-        self._sources = [unroll(dac), unroll(sideband)]
-        self._runs = [next(source, None) for source in self._sources]
+        self._memories = [dac, sideband]
+        self._begin()
+        self._n_left = n_times - 1
         self._reach = reach
         self._current_ua = current_ua
         self._tick = tick
@@ -92,12 +97,17 @@ class Playing:
         self._phases: list[tuple[float, float]] = []
         self._gap = 0  # ticks of zero since the last phase
 
+    def _begin(self) -> None:
+        self._sources = [unroll(words) for words in self._memories]
+        self._runs = [next(source, None) for source in self._sources]
+
     @property
     def is_over(self) -> bool:
         return self._runs == [None, None]
 
     def clear(self, which: int) -> None:
         """The DAC's memory (0) or the sideband's (1) has no words any more."""
+        self._memories[which] = ()
         self._sources[which], self._runs[which] = iter(()), None
 
     def play(self, until: int) -> Iterator[Shot]:
@@ -130,6 +140,9 @@ class Playing:
             if run:
                 left = run[1] - n
                 self._runs[i] = (run[0], left) if left else next(self._sources[i], None)
+        if self.is_over and self._n_left > 0:
+            self._n_left -= 1
+            self._begin()
 
     def _output(self, value: int, ticks: int, electrodes: tuple[int, ...]) -> Iterator[Shot]:
         if value == ZERO_DIGIT or not electrodes:

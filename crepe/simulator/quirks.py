@@ -17,6 +17,7 @@ class Quirk(StrEnum):
     LATE_PORTS = "late-ports"  # the data ports open 100 ms after /DAQ/start has answered
     STICKY_ERROR = "sticky-error"  # the DSP's error register says 2 from the beginning
     DSP_DIES = "dsp-dies"  # after a bad DSP request all others fail, until the power is cycled
+    LATE_ACKNOWLEDGEMENT = "late-acknowledgement"  # MEAME waits its 100 ms for each call
     NO_ACKNOWLEDGEMENT = "no-acknowledgement"  # the DSP never answers a call
 
 

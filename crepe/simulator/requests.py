@@ -28,14 +28,23 @@ async def body_of(request: Request) -> Mapping[str, Any]:
 
 
 def number(body: Mapping[str, Any], name: str) -> int:
-    return _word(body.get(name.lower(), 0))
+    """An unsigned word; 0 where there is none."""
+    return _integer(body.get(name.lower(), 0), 0, _LARGEST_WORD)
+
+
+def signed(body: Mapping[str, Any], name: str) -> int:
+    """An int of MEAME's, as the sampling rate is."""
+    return _integer(body.get(name.lower(), 0), -(2**31), 2**31 - 1)
 
 
 def words(body: Mapping[str, Any], name: str) -> list[int]:
-    return [_word(value) for value in body[name.lower()]]
+    found = body[name.lower()]
+    if not isinstance(found, list):
+        raise ValueError(f"{name}: {found!r} is no list")
+    return [_integer(value, 0, _LARGEST_WORD) for value in found]
 
 
-def _word(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST_WORD:
-        raise ValueError(f"{value!r} is no 32-bit word")
+def _integer(value: Any, least: int, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f"{value!r} is no integer of {least} to {most}")
     return value

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crepe.simulator.quirks import Faults, Quirk
-from crepe.simulator.requests import BAD_REQUEST, Handler, Routes, body_of, done, number
+from crepe.simulator.requests import BAD_REQUEST, Handler, Routes, body_of, done, signed
 from crepe.simulator.routes_dsp import dsp_routes
 from crepe.simulator.routes_own import own_routes
 
@@ -46,7 +46,7 @@ def _daq_routes(simulator: "Simulator") -> Routes:
 
     async def connect(request: Request) -> Response:
         body = await body_of(request)
-        simulator.daq.connect(number(body, "samplerate"), number(body, "segmentLength"))
+        simulator.daq.connect(signed(body, "samplerate"), signed(body, "segmentLength"))
         return done()
 
     async def start(request: Request) -> Response:

@@ -1,5 +1,6 @@
 """The routes to the DSP: calls, registers, and the stimulation that MEAME replays."""
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from crepe.simulator.requests import BAD_REQUEST, Handler, Routes, body_of, done
 if TYPE_CHECKING:
     from crepe.simulator.server import Simulator
 
+_LATE_S = 0.1  # the handshake's second look at the DSP's counter
 _LARGEST_READ = 2**31 - 1  # a client of MEAME decodes signed words
 
 
@@ -35,6 +37,8 @@ def dsp_routes(simulator: "Simulator") -> Routes:
         is_done = Quirk.NO_ACKNOWLEDGEMENT not in quirks and simulator.instrument.call(
             function, list(zip(addresses, values, strict=False))
         )
+        if Quirk.LATE_ACKNOWLEDGEMENT in quirks:
+            await asyncio.sleep(_LATE_S)
         return done() if is_done else Response(status_code=500)
 
     async def read(request: Request) -> Response:

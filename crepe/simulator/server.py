@@ -21,7 +21,7 @@ import uvicorn
 
 from crepe import parent, places
 from crepe.errors import DeviceError
-from crepe.hw.meame_http import SIMULATOR_FILE
+from crepe.hw.meame_http import SIMULATOR_FILE, HttpControl, Server
 from crepe.hw.meame_wire import TICKS_PER_S
 from crepe.simulator.daq import Daq
 from crepe.simulator.dsp import Dsp
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 _KEEP_ALIVE_S = 3600  # a stimulator's connection must not end between two trains
 _PORTS_TRIED = 200
+_PROOF_S = 0.5  # for another simulator to prove that it lives
 
 
 class Simulator:
@@ -80,12 +81,11 @@ class Simulator:
     async def run(self) -> None:
         """Serve until `stop`."""
         self._http.capture_signals = nullcontext  # type: ignore  # our own handlers are enough
-        self._sockets["http"].listen(64)  # there may be no listener yet on a port the system chose
         self._announce()
         try:
             await self._http.serve(sockets=[self._sockets["http"]])
         finally:
-            (self._run_directory / SIMULATOR_FILE).unlink(missing_ok=True)
+            self._withdraw()
             self.daq.close()
             for each in self._sockets.values():
                 each.close()
@@ -99,6 +99,12 @@ class Simulator:
         self._http.should_exit = True
 
     def _announce(self) -> None:
+        """Let `meame://simulator` mean this one, unless another that lives is meant by it."""
+        if (other := self._announced()) is not None:
+            with HttpControl(other, _PROOF_S) as control:
+                if control.is_our_simulator():
+                    log.warning("meame://simulator goes on to mean %s, not this one", other.name)
+                    return
         places.write_json(
             self._run_directory / SIMULATOR_FILE,
             {
@@ -114,6 +120,17 @@ class Simulator:
             "simulated MEAME on http://%s:%d, data %d, sawtooth %d",
             *(self.settings.host, self.http_port, self.data_port, self.sawtooth_port),
         )
+
+    def _announced(self) -> Server | None:
+        """The simulator that is found in this run directory."""
+        found = places.read_json(self._run_directory / SIMULATOR_FILE)
+        if found is None:
+            return None
+        return Server(found["host"], found["http_port"], found["data_port"], found["nonce"])
+
+    def _withdraw(self) -> None:
+        if (found := self._announced()) is not None and found.nonce == self.nonce:
+            (self._run_directory / SIMULATOR_FILE).unlink(missing_ok=True)
 
     def catch_up(self) -> Dsp:
         """The DSP, its clock at the present: it runs by itself, whatever is acquired."""
@@ -136,7 +153,7 @@ def _bound(settings: SimulatorSettings, name: str, port: int) -> socket.socket:
     hold it is it bound for reuse.
     """
     listens = name == "http"
-    n = 1 if name in settings.fixed_ports or port == 0 else _PORTS_TRIED
+    n = 1 if settings.is_fixed(name) or port == 0 else _PORTS_TRIED
     for candidate in range(port, min(port + n, 65536)):
         for is_for_reuse in (True,) if listens else (False, True):
             # asyncio turns Nagle's delay off only where the protocol is named
@@ -144,7 +161,7 @@ def _bound(settings: SimulatorSettings, name: str, port: int) -> socket.socket:
             found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(is_for_reuse))
             try:
                 found.bind((settings.host, candidate))
-                if listens and candidate:
+                if listens:
                     found.listen(64)  # another that has bound it, too, is refused from now on
                 return found
             except OSError as error:

@@ -1,7 +1,6 @@
 """The `[culture.simulated]` table."""
 
 from enum import StrEnum
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
@@ -41,5 +40,8 @@ class SimulatorSettings(BaseModel):
     http_port: int = Field(8888, ge=0, le=65535)
     data_port: int = Field(12340, ge=0, le=65535)
     sawtooth_port: int = Field(12341, ge=0, le=65535)
-    fixed_ports: frozenset[Literal["http", "data", "sawtooth"]] = frozenset()
-    """Those that must not move; where another is taken the next free one serves."""
+
+    def is_fixed(self, port: str) -> bool:
+        """Whether a port was asked for, so that it must not move; where another is taken the next
+        free one serves."""
+        return f"{port}_port" in self.model_fields_set

@@ -1,7 +1,8 @@
 """The firmware's stimulation queue, with its oddities: clients live with them.
 
 A group fires when it is active and the step counter equals its next firing, and at no other time:
-one whose moment has passed stays silent until its period is set again.
+one whose moment has passed stays silent until its period is set again. Not modelled: that the
+firmware's step counter overflows after 11.9 hours, since what happens then is not known.
 """
 
 from dataclasses import dataclass

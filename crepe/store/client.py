@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from uuid import uuid4
 
 import numpy as np
 
@@ -115,10 +116,12 @@ class Store:
         scale_uv: float | tuple[float, ...] = 1.0,
         longest_samples: int = 10_000,
         is_resumed: bool = False,
+        keep_s: float | None = None,
     ) -> Stream:
         """Become the writer of a stream of segments, with one label for each channel.
 
-        It begins empty unless it is resumed. Raises OrderError if a living writer has it.
+        It begins empty unless it is resumed. Its last `keep_s` seconds stay readable (default
+        300), if the server's memory allows. Raises OrderError if a living writer has it.
         """
         scales = tuple(scale_uv) if isinstance(scale_uv, tuple) else (scale_uv,)
         if len(scales) not in (1, len(labels)):
@@ -132,9 +135,9 @@ class Store:
             scale_uv=scales,
             longest_samples=longest_samples,
             is_live=True,
-            session=before.session if before else "",
+            session=before.session if before else uuid4().hex[:12],
         )
-        self._writable().declare(name, info, is_fresh=not is_resumed)
+        self._writable().declare(name, info, is_fresh=not is_resumed, keep_s=keep_s)
         return Stream(self._kept, name)
 
     def say(self, name: str, value: str, sender: str = "", stream: str = INPUT) -> str:

@@ -4,8 +4,8 @@ redis-py finds the server, logs in and does TLS; then commands go past it. Its p
 option handling are most of what an XADD costs, above all when the caches are cold.
 """
 
+import logging
 import socket
-import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -15,17 +15,21 @@ from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
     OutOfMemoryError,
+    RedisError,
     ResponseError,
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from crepe.errors import StoreError
+from crepe.redis_choice import without_password
 
-LONGEST_BLOCK_S = 1.0  # a blocking command waits no longer in the server
+log = logging.getLogger(__name__)
+
+LONGEST_BLOCK_S = 0.1  # a blocking command waits no longer in the server
 _REPLY_S = LONGEST_BLOCK_S + 1.0  # a server that is silent for so long is taken as lost
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.02, 0.5
 _READ_BYTES = 1 << 16
+_LATER = (RedisConnectionError, RedisTimeoutError)  # BusyLoadingError is one of the first
 _ERRORS = {"LOADING": BusyLoadingError, "OOM": OutOfMemoryError}
 
 Word = str | bytes | int | float
@@ -42,17 +46,18 @@ _EMPTY = b"$0\r\n\r\n"  # how the last word is packed if it is empty
 
 
 class Lost(Exception):
-    """The connection broke before a reply came: the commands may have been carried out or not."""
+    """Nobody answers: what was sent may have been carried out or not."""
 
 
 class RedisConnection:
     """Sends commands and reads replies; who calls decides what a lost connection means."""
 
     def __init__(self, url: str, name: str) -> None:
+        self.place = without_password(url)
         try:
             settings = dict(parse_url(url))  # type: ignore[no-untyped-call] # redis-py's
         except ValueError as error:
-            raise StoreError(f"Redis URL {url!r}: {error}") from error
+            raise StoreError(f"Redis URL {self.place!r}: {error}") from error
         kind = settings.pop("connection_class", None)
         if kind is None:
             kind = UnixDomainSocketConnection if "path" in settings else Connection
@@ -74,29 +79,26 @@ class RedisConnection:
         self._replies: hiredis.Reader
         self._buffer = bytearray(_READ_BYTES)
 
-    def connect(self, patience_s: float) -> None:
-        """Connect and see that the server is ready; tries again for `patience_s` seconds.
+    def connect(self) -> None:
+        """Connect, and see that the server is ready.
 
-        Raises StoreError when nobody answers, and at once for a wrong password or an old server.
+        Raises Lost if nobody answers yet, and StoreError for what waiting does not mend: a wrong
+        password, a database that is not there, a server of another kind.
         """
-        deadline = time.monotonic() + patience_s
-        wait_s = _FIRST_WAIT_S
-        while True:
-            try:
-                self._connection.connect()
-                self._connection.send_command("PING")
-                self._connection.read_response()
-                self._begin()
-                self.is_connected = True
-                return
-            except AuthenticationError as error:
-                raise StoreError(f"{self.url}: {error}") from error
-            except (RedisConnectionError, RedisTimeoutError, BusyLoadingError, OSError) as error:
-                self.disconnect()
-                if time.monotonic() + wait_s > deadline:
-                    raise StoreError(f"{self.url}: no Redis server answers ({error})") from error
-            time.sleep(wait_s)
-            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+        try:
+            self._connection.connect()
+            self._connection.send_command("PING")
+            self._connection.read_response()
+        except RedisError as error:
+            self.disconnect()
+            if isinstance(error, _LATER) and not isinstance(error, AuthenticationError):
+                raise Lost(f"{self.place}: no Redis server answers ({error})") from error
+            raise StoreError(f"{self.place}: {error}") from error
+        except OSError as error:
+            self.disconnect()
+            raise Lost(f"{self.place}: no Redis server answers ({error})") from error
+        self._begin()
+        self.is_connected = True
 
     def disconnect(self) -> None:
         self.is_connected = False
@@ -142,7 +144,8 @@ class RedisConnection:
 
     def _lose(self, error: Exception) -> NoReturn:
         self.disconnect()
-        raise Lost(f"{self.url}: {error}") from error
+        log.warning("lost Redis: %s: %s", self.place, error)
+        raise Lost(f"{self.place}: {error}") from error
 
     def _reply(self) -> Any:
         replies: Any = self._replies

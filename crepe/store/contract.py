@@ -24,6 +24,7 @@ class Entry(NamedTuple):
     heard: str = ""  # ID of the last command that the writer had consumed
     is_estimated: bool = False  # the gap before it was estimated from the clock
     is_end: bool = False  # nothing follows; start == stop
+    session: str = ""  # ID of the writer's session; the store fills it in
 
     @property
     def input_position(self) -> int:
@@ -64,7 +65,8 @@ class Readable(Protocol):
     ) -> list[tuple[str, Entry | Said]]:
         """What stands after the cursors, in order within a stream; waits if there is nothing.
 
-        Empty after `timeout_s`. The end marker comes as the last entry of a stream.
+        Empty after `timeout_s`. The end marker comes as the last entry of a stream. A stream that
+        was begun anew goes on after the old cursor: compare the entries' `session`.
         """
 
     def close(self) -> None:
@@ -75,19 +77,27 @@ class StreamStore(Readable, Protocol):
     """Where streams are kept. One object per process; `writer` tells its appends apart."""
 
     def declare(
-        self, stream: str, info: StreamInfo, *, is_fresh: bool = False, takes_over: bool = False
+        self,
+        stream: str,
+        info: StreamInfo,
+        *,
+        is_fresh: bool = False,
+        takes_over: bool = False,
+        keep_s: float | None = None,
     ) -> Entry | None:
         """Become the writer of a stream; returns its last entry.
 
-        A stream of another session is emptied first, as is any if `is_fresh`. Raises OrderError
-        if a living writer has the stream, unless `takes_over`: then that one's appends are
-        refused from now on.
+        A stream of another session is emptied first, as is any if `is_fresh`. So many seconds of
+        it stay readable, if memory allows: `keep_s`, or what the store was made with. Raises
+        OrderError if a living writer has the stream, unless `takes_over`: then that one's
+        appends are refused from now on.
         """
 
     def append(self, batch: Sequence[tuple[str, Entry]]) -> None:
         """Append to declared streams: all of the batch or nothing.
 
-        An append whose reply was lost is repeated inside and stands once. Raises OrderError for a
+        An append whose reply was lost is repeated inside and stands once, also if it is made again
+        after a NotNowError. Raises OrderError for a
         window that begins before the end of the stream, and for a writer that was replaced or
         belongs to an earlier session.
         """

@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,20 @@ from crepe.errors import StoreError
 _POLL_S = 0.05
 
 
-def find_url(patience_s: float = 0.0, *, is_ours: bool = False) -> str:
+def _nothing() -> None:
+    pass
+
+
+def find_url(
+    patience_s: float = 0.0, *, is_ours: bool = False, meanwhile: Callable[[], None] = _nothing
+) -> str:
     """CREPE_REDIS, else the socket of the CREPE server that this user runs.
 
     A server in another directory counts only where CREPE_VAR names none, and not if it must be
     `is_ours`: a program waits for its own server, and never goes to that of another clone. Only a
     socket in a private run directory counts, so that a stranger's server on port 6379 is
-    never taken for ours. Raises StoreError if after `patience_s` there is none, or more than one
-    to choose from.
+    never taken for ours. `meanwhile` is called between two looks. Raises StoreError if after
+    `patience_s` there is none, or more than one to choose from.
     """
     deadline = time.monotonic() + patience_s
     while True:
@@ -28,6 +35,7 @@ def find_url(patience_s: float = 0.0, *, is_ours: bool = False) -> str:
         except StoreError:
             if time.monotonic() >= deadline:
                 raise
+            meanwhile()
         time.sleep(_POLL_S)
 
 

@@ -111,8 +111,15 @@ class MemoryStore:
     # Writing
 
     def declare(
-        self, stream: str, info: StreamInfo, *, is_fresh: bool = False, takes_over: bool = False
+        self,
+        stream: str,
+        info: StreamInfo,
+        *,
+        is_fresh: bool = False,
+        takes_over: bool = False,
+        keep_s: float | None = None,
     ) -> Entry | None:
+        del keep_s  # everything is kept
         with self.memory.changed:
             before = self.memory.streams.get(stream)
             is_others = before is not None and before.info.writer != self.writer
@@ -137,10 +144,11 @@ class MemoryStore:
                 check_order(stream, entry, found.length, found.end is not None, found.info)
             for stream, entry in batch:
                 found = self.memory.streams[stream]
+                kept = entry._replace(session=found.info.session)
                 if entry.is_end:
-                    found.end = entry
+                    found.end = kept
                 else:
-                    found.entries.append(entry)
+                    found.entries.append(kept)
             self.memory.changed.notify_all()
 
     def delete(self, stream: str) -> None:

@@ -43,19 +43,22 @@ class RecordedStore:
             for message in self._recording.messages(stream, after, until)
             if after < message.stop <= until
         ]
-        return [_entry(list(group)) for _, group in groupby(messages, key=lambda found: found.stop)]
+        session = self._infos[stream].session
+        return [
+            _entry(list(group), session) for _, group in groupby(messages, key=lambda one: one.stop)
+        ]
 
     def first(self, stream: str) -> Entry | None:
         if stream not in self._infos:
             return None
         start = self._recording.first(stream)
-        return Entry(start, start)
+        return Entry(start, start, session=self._infos[stream].session)
 
     def last(self, stream: str) -> Entry | None:
         if stream not in self._infos:
             return None
         length = self._recording.last(stream)
-        return Entry(length, length, is_end=True)
+        return Entry(length, length, is_end=True, session=self._infos[stream].session)
 
     def wait(
         self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = 64
@@ -77,10 +80,10 @@ class RecordedStore:
         self._recording.close()
 
 
-def _entry(messages: list[Message]) -> Entry:
+def _entry(messages: list[Message], session: str) -> Entry:
     start, stop = min(message.start for message in messages), messages[0].stop
     first = messages[0]
-    payload = codec.pack(messages, start, stop)
+    entry = Entry(start, stop, codec.pack(messages, start, stop), session=session)
     if isinstance(first, Segment):
-        return Entry(start, stop, payload, first.t_ns, is_estimated=first.is_estimated)
-    return Entry(start, stop, payload)
+        return entry._replace(t_ns=first.t_ns, is_estimated=first.is_estimated)
+    return entry

@@ -1,26 +1,54 @@
 """The reading half of a store on a Redis (or Valkey) server, and the connection that comes back."""
 
-import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from crepe.errors import StoreError
+from redis.exceptions import OutOfMemoryError
+
+from crepe.errors import NotNowError
 from crepe.messages import StreamInfo
 from crepe.store.connection import LONGEST_BLOCK_S, Lost, RedisConnection, Word
 from crepe.store.contract import Cursor, Entry, Said
 from crepe.store.wire import entry_from, info_from, said_from
 
-log = logging.getLogger(__name__)
+LATER = (Lost, OutOfMemoryError)  # what may go at another try
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
+
+
+def _nothing() -> None:
+    pass
 
 
 class RedisReader:
-    """Reads streams in Redis, through one connection; not for several threads."""
+    """Reads streams in Redis, through one connection; not for several threads.
 
-    def __init__(self, url: str, culture: str, name: str, patience_s: float) -> None:
+    Attributes
+    ----------
+    patience_s
+        For how long a call tries again what does not go now, before it raises NotNowError.
+    meanwhile
+        Called between two tries; what it raises ends them.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        culture: str,
+        name: str,
+        patience_s: float,
+        meanwhile: Callable[[], None] = _nothing,
+    ) -> None:
         self.culture = culture
-        self._patience_s = patience_s
+        self.patience_s = patience_s
+        self.meanwhile = meanwhile
         self._connection = RedisConnection(url, name)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the server answered last time."""
+        return self._connection.is_connected
 
     @property
     def url(self) -> str:
@@ -31,32 +59,48 @@ class RedisReader:
 
     # Connection
 
-    def _connect(self) -> None:
+    def _connect(self, began_s: float) -> None:
+        """Be connected, however many tries it takes since `began_s`."""
         while not self._connection.is_connected:
-            self._connection.connect(self._patience_s)
             try:
+                self._connection.connect()
                 self._prepare()
-            except Lost as lost:
-                log.warning("lost Redis again while reconnecting: %s", lost)
+            except LATER as why:
+                try:
+                    self._bear(why, began_s)
+                finally:
+                    self._connection.disconnect()  # all of it is done anew
 
     def _prepare(self) -> None:
         """Called on each new connection."""
 
+    def _make_room(self) -> None:
+        """Called when the server is at its memory ceiling."""
+
     def _retry(self, *words: Word) -> Any:
         """A command that may be repeated: goes on after a lost connection.
 
-        Raises StoreError when it is lost again and again for longer than this store is patient.
+        Raises NotNowError when that takes longer than this store is patient.
         """
-        deadline = time.monotonic() + self._patience_s
+        began_s = time.monotonic()
         while True:
+            if not self._connection.is_connected:
+                self._connect(began_s)
             try:
-                if not self._connection.is_connected:
-                    self._connect()
                 return self._connection.call(*words)
-            except Lost as lost:
-                log.warning("lost Redis: %s", lost)
-                if time.monotonic() > deadline:
-                    raise StoreError(f"{words[0]!s}: {lost}") from lost
+            except LATER as why:
+                self._bear(why, began_s)
+
+    def _bear(self, why: Exception, began_s: float) -> None:
+        """Do what can be done about a failed try, and wait for the next, or raise NotNowError."""
+        if isinstance(why, OutOfMemoryError):
+            with suppress(Lost):
+                self._make_room()
+        self.meanwhile()
+        waited_s = time.monotonic() - began_s
+        if waited_s >= self.patience_s:
+            raise NotNowError(str(why)) from why
+        time.sleep(min(max(waited_s, _FIRST_PAUSE_S), _LONGEST_PAUSE_S))
 
     def close(self) -> None:
         self._connection.disconnect()

@@ -2,27 +2,26 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from uuid import uuid4
 
 from redis.exceptions import OutOfMemoryError, ResponseError
 
-from crepe.errors import OrderError, StoreError
+from crepe.errors import NotNowError, OrderError, StoreError
 from crepe.messages import StreamInfo
 from crepe.store import scripts
 from crepe.store.connection import Lost
 from crepe.store.contract import Entry
 from crepe.store.fence import Fence
 from crepe.store.modus import CULTURE
-from crepe.store.redis_reader import RedisReader
+from crepe.store.redis_reader import LATER, RedisReader, _nothing
 from crepe.store.retention import DEFAULT_BUDGET_BYTES, DEFAULT_KEEP_S, Retention
-from crepe.store.wire import info_words, writer_of
+from crepe.store.wire import entry_from, info_words, writer_of
 from crepe.store.writing import RESEND_S, Writing, identity
 
 log = logging.getLogger(__name__)
 
-_PAUSE_S = 0.05  # between looks at a slow reader, and between tries at a full server
 _BEAT_KEPT_S = 3600
 
 
@@ -35,8 +34,10 @@ class RedisStore(RedisReader):
         redis://, rediss:// or unix://
     culture
         First word of every key.
-    patience_s
-        How long a lost or absent server is waited for; actors wait without a limit.
+    patience_s, meanwhile
+        As in RedisReader.
+    keep_s
+        Seconds of signal that stay readable, if memory allows; `declare` may say otherwise.
     """
 
     def __init__(
@@ -47,14 +48,15 @@ class RedisStore(RedisReader):
         writer: str = "client",
         patience_s: float = 5.0,
         keep_s: float = DEFAULT_KEEP_S,
+        meanwhile: Callable[[], None] = _nothing,
     ) -> None:
         self.writer = f"{writer}-{uuid4().hex[:12]}"
-        super().__init__(url, culture, self.writer, patience_s)
+        super().__init__(url, culture, self.writer, patience_s, meanwhile)
         self._keep_s = keep_s
         self._budget_bytes: float = DEFAULT_BUDGET_BYTES
         self._writing: dict[str, Writing] = {}
         self._fence = Fence(self._connection)
-        self._connect()
+        self._connect(time.monotonic())
 
     # Connection
 
@@ -88,7 +90,13 @@ class RedisStore(RedisReader):
     # Writing
 
     def declare(
-        self, stream: str, info: StreamInfo, *, is_fresh: bool = False, takes_over: bool = False
+        self,
+        stream: str,
+        info: StreamInfo,
+        *,
+        is_fresh: bool = False,
+        takes_over: bool = False,
+        keep_s: float | None = None,
     ) -> Entry | None:
         before = self.info(stream)
         if before and before.writer != self.writer and not takes_over and self._is_here(before):
@@ -96,15 +104,16 @@ class RedisStore(RedisReader):
                 f"{self._key(stream)}: {before.writer} is writing it; choose another name="
             )
         is_fresh = is_fresh or (before is not None and before.session != info.session)
+        began_s = time.monotonic()
         while True:
-            self._connect()
+            self._connect(began_s)
             try:
                 self._declare(stream, info, is_fresh=is_fresh)
                 break
-            except Lost as lost:
-                log.warning("lost Redis: %s", lost)
+            except LATER as why:
+                self._bear(why, began_s)
         last = self.last(stream)
-        retention = Retention(info.sampling_rate_hz, self._keep_s, self._budget_bytes)
+        retention = Retention(info.sampling_rate_hz, keep_s or self._keep_s, self._budget_bytes)
         self._writing[stream] = Writing(self._key(stream), info, self.writer, retention, last)
         return last
 
@@ -124,26 +133,27 @@ class RedisStore(RedisReader):
 
     def append(self, batch: Sequence[tuple[str, Entry]]) -> None:
         # Nothing stands between an entry and the socket that could as well be done afterwards.
+        began_s = time.monotonic()
         for stream, entry in batch:
             writing = self._writing[stream]
             writing.check(entry)
-            if entry.stop > writing.retention.furthest:
-                self._wait_for_readers(stream, writing, entry.stop)
+            if writing.is_ahead(entry):
+                self._wait_for_readers(stream, writing, entry, began_s)
         while True:
+            if not self._connection.is_connected:
+                self._connect(began_s)
             try:
-                if not self._connection.is_connected:
-                    self._connect()
                 self._send(batch)
                 break
-            except Lost as lost:
-                log.warning("lost Redis: %s", lost)
-            except OutOfMemoryError:
-                self._make_room(batch)
+            except LATER as why:
+                self._bear(why, began_s)
         for stream, entry in batch:
+            self._writing[stream].remember(entry)
+        for stream, _ in batch:
             writing = self._writing[stream]
-            writing.remember(entry)
             if writing.retention.is_due():
-                self._refresh(stream, writing)
+                with suppress(NotNowError):  # the batch is there; this can wait
+                    self._refresh(stream, writing)
 
     def _send(self, batch: Sequence[tuple[str, Entry]]) -> None:
         claims: list[str] = []
@@ -176,28 +186,33 @@ class RedisStore(RedisReader):
         readers = dict(zip(words[::2], map(int, words[1::2]), strict=True))
         writing.retention.update(total, readers)
 
-    def _wait_for_readers(self, stream: str, writing: Writing, stop: int) -> None:
+    def _wait_for_readers(
+        self, stream: str, writing: Writing, entry: Entry, began_s: float
+    ) -> None:
         """A recording that is replayed waits for its readers; a living culture does not."""
-        while not writing.info.is_live and stop > writing.retention.furthest:
-            time.sleep(_PAUSE_S)
+        while True:
             self._refresh(stream, writing)
+            if not writing.is_ahead(entry):
+                return
+            behind = f"{writing.key}: at {entry.stop} it waits for a reader at {writing.read_until}"
+            self._bear(NotNowError(behind), began_s)
 
-    def _make_room(self, batch: Sequence[tuple[str, Entry]]) -> None:
+    def _make_room(self) -> None:
         """At the memory ceiling XADD is refused but XTRIM is not: keep half of what is there."""
-        for stream, entry in batch:
-            first = self.first(stream)
-            if first is None:
+        call = self._connection.call
+        for writing in self._writing.values():
+            found = call("XRANGE", writing.key, "-", "+", "COUNT", 1)
+            if not found:
                 continue
-            middle = (first.stop + entry.stop) // 2
-            read_until = self._writing[stream].retention.read_until
-            n = self._retry("XTRIM", self._key(stream), "MINID", "~", f"{middle}-0", "LIMIT", 1000)
-            is_unread = read_until is not None and read_until < middle
+            middle = (entry_from(found[0]).stop + writing.stop) // 2
+            n = call("XTRIM", writing.key, "MINID", "~", f"{middle}-0", "LIMIT", 1000)
+            read_until = writing.read_until
+            is_unread = n and read_until is not None and read_until < middle
             log.error(
                 "%s: Redis is at its memory ceiling; %d entries before sample %d dropped%s",
-                *(self._key(stream), n, middle),
+                *(writing.key, n, middle),
                 f", of which a reader lacks those after {read_until}" if is_unread else "",
             )
-        time.sleep(_PAUSE_S)
 
     def delete(self, stream: str) -> None:
         self._writing.pop(stream, None)
@@ -207,13 +222,17 @@ class RedisStore(RedisReader):
         self._retry("HDEL", f"{self.culture}:rates", stream)
 
     def say(self, stream: str, payload: bytes, n_kept: int | None = 10_000) -> str:
-        self._connect()
         kept = () if n_kept is None else ("MAXLEN", "~", n_kept)
-        try:
-            said = self._connection.call("XADD", self._key(stream), *kept, "*", "data", payload)
-        except Lost as lost:
-            raise StoreError(f"{lost}; it may have been said or not") from lost
-        return str(said, "ascii")
+        began_s = time.monotonic()
+        while True:
+            self._connect(began_s)
+            try:
+                said = self._connection.call("XADD", self._key(stream), *kept, "*", "data", payload)
+                return str(said, "ascii")
+            except Lost as lost:
+                raise StoreError(f"{lost}; it may have been said or not") from lost
+            except OutOfMemoryError as why:
+                self._bear(why, began_s)
 
     def forget(self, stream: str, before: str) -> None:
         self._retry("XTRIM", self._key(stream), "MINID", before)

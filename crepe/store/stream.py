@@ -11,6 +11,7 @@ from crepe.errors import GapError, StoreError
 from crepe.messages import Message, Segment, StreamInfo
 from crepe.store import codec
 from crepe.store.contract import Entry, Readable, StreamStore
+from crepe.store.segments import cut, fitting, joined
 
 _PAGE_BYTES = 1 << 20  # pages of about 1 MB are best for bulk reads
 _LOOK_AGAIN_S = 1.0  # a reader of a stream that was begun anew would never wake
@@ -125,7 +126,9 @@ class Stream:
             start, stop, step = columns.indices(length)
             if step <= 0:
                 raise IndexError(f"{self.name}: step {step}, must be positive")
-            start = self.first if columns.start is None else start
+            if columns.start is None and (columns.stop is None or columns.stop < 0):
+                first = self.first
+                start = first if first < stop else 0
             found = self.read(start, max(start, stop))[:, ::step]
         else:
             at = int(columns) + (length if columns < 0 else 0)
@@ -181,16 +184,16 @@ class Stream:
                 yield message
                 continue
             if parts and message.start != parts[-1].stop:
-                yield _joined(parts)
+                yield joined(parts)
                 parts = []
             parts.append(message)
             while parts and parts[-1].stop - parts[0].start >= n_samples:
-                whole = _joined(parts)
-                cut = whole.start + n_samples
-                yield _cut(whole, whole.start, cut)
-                parts = [_cut(whole, cut, whole.stop)] if cut < whole.stop else []
+                whole = joined(parts)
+                end = whole.start + n_samples
+                yield cut(whole, whole.start, end)
+                parts = [cut(whole, end, whole.stop)] if end < whole.stop else []
         if parts:
-            yield _joined(parts)
+            yield joined(parts)
 
     def follow_messages(self, start: int | None = None) -> Iterator[Message]:
         """All messages from sample `start` on, as they come, until the stream ends."""
@@ -200,16 +203,16 @@ class Stream:
             found = self._store.wait({self.name: cursor}, _LOOK_AGAIN_S, 64)
             if not found:
                 now = self._store.info(self.name)
-                if now is None or now.session != self.info.session:
-                    raise StoreError(f"{self.name}: its session has ended and another has begun")
+                self._must_be_ours(now.session if now else None)
             for _, entry in found:
                 assert isinstance(entry, Entry)
+                self._must_be_ours(entry.session)
                 if entry.is_end:
                     return
                 cursor = entry.stop
                 for message in self._of(entry):
                     if isinstance(message, Segment) and message.start < begun:
-                        yield _cut(message, begun, message.stop)
+                        yield cut(message, begun, message.stop)
                     else:
                         yield message
 
@@ -218,14 +221,15 @@ class Stream:
     def append(self, samples: ArrayLike, *, start: int | None = None) -> None:
         """Append samples (n_channels, n_samples) at the end, or from sample `start` on.
 
-        The stream must have been declared by this store. Raises ValueError for a wrong shape and
-        OrderError for a window that begins before the end.
+        The stream must have been declared by this store. Raises ValueError for a wrong shape
+        or values that the stream's dtype cannot hold, and OrderError for a window that begins
+        before the end.
         """
         found = np.asarray(samples)
         if found.ndim != 2 or found.shape[0] != self.info.n_channels or found.shape[1] == 0:
             shape = f"({self.info.n_channels} channels, n > 0)"
             raise ValueError(f"{self.name}: samples of shape {found.shape}, must be {shape}")
-        found = np.ascontiguousarray(found, dtype=self.info.dtype)
+        found = np.ascontiguousarray(fitting(found, self.info.dtype, self.name))
         begin = len(self) if start is None else start
         for at in range(0, found.shape[1], self.info.longest_samples):
             piece = found[:, at : at + self.info.longest_samples]
@@ -249,6 +253,10 @@ class Stream:
         self._writable().delete(self.name)
 
     # Inside
+
+    def _must_be_ours(self, session: str | None) -> None:
+        if session != self.info.session:
+            raise StoreError(f"{self.name}: its session has ended and another has begun")
 
     def _entries(self, start: int, stop: int) -> Iterator[Entry]:
         """The entries that overlap [start, stop), in pages."""
@@ -312,16 +320,3 @@ class Microvolts:
     def read(self, start: int, stop: int, *, fill: float | None = None) -> NDArray[np.float64]:
         """As `Stream.read`, in microvolts."""
         return self._stream.scaled(self._stream.read(start, stop, fill=fill))
-
-
-def _joined(parts: list[Segment]) -> Segment:
-    if len(parts) == 1:
-        return parts[0]
-    samples = np.concatenate([part.samples for part in parts], axis=1)
-    return Segment(parts[0].start, parts[-1].stop, samples, parts[-1].t_ns, parts[0].is_estimated)
-
-
-def _cut(segment: Segment, start: int, stop: int) -> Segment:
-    samples = segment.samples[:, start - segment.start : stop - segment.start]
-    is_estimated = segment.is_estimated and start == segment.start
-    return Segment(start, stop, samples, segment.t_ns, is_estimated)

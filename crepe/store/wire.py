@@ -9,16 +9,17 @@ from crepe.errors import StoreError
 from crepe.messages import StreamInfo
 from crepe.store.contract import Entry, Said
 
-_DENSE = [b"start", b"t_ns", b"writer", b"data"]  # the fields of most entries
-_PLAIN = list(Entry(0, 0)[4:])  # what these leave out
+_DENSE = [b"start", b"t_ns", b"session", b"writer", b"data"]  # the fields of most entries
+_PLAIN = list(Entry(0, 0)[4:-1])  # what these leave out
 
 
-def entry_words(entry: Entry, writer: str) -> tuple[str | bytes | int, ...]:
+def entry_words(entry: Entry, session: str, writer: str) -> tuple[str | bytes | int, ...]:
     """All but the payload itself, which comes last."""
-    start, _, _, t_ns, *rest = entry
+    start, _, _, t_ns, *rest, _ = entry
+    words = "start", start, "t_ns", t_ns, "session", session, "writer", writer
     if rest == _PLAIN:
-        return "start", start, "t_ns", t_ns, "writer", writer, "data"
-    return "start", start, "t_ns", t_ns, "writer", writer, *_more_words(entry), "data"
+        return *words, "data"
+    return *words, *_more_words(entry), "data"
 
 
 def _more_words(entry: Entry) -> list[str | bytes | int]:
@@ -40,7 +41,13 @@ def entry_from(item: Any) -> Entry:
     identity, words = item
     try:
         if words[::2] == _DENSE:
-            return Entry(int(words[1]), int(identity[:-2]), words[7], int(words[3]))
+            return Entry(
+                int(words[1]),
+                int(identity[:-2]),
+                words[9],
+                int(words[3]),
+                session=words[5].decode(),
+            )
         found = dict(zip(words[::2], words[1::2], strict=True))
         return Entry(
             int(found[b"start"]),
@@ -52,6 +59,7 @@ def entry_from(item: Any) -> Entry:
             found.get(b"heard", b"").decode(),
             b"gap" in found,
             b"end" in found,
+            found.get(b"session", b"").decode(),
         )
     except (KeyError, ValueError) as error:
         raise StoreError(f"entry {identity.decode()}: not written by CREPE ({error!r})") from error

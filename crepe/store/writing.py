@@ -24,22 +24,38 @@ class Writing:
         self.retention = retention
         self.recent: deque[Entry] = deque()
         self._writer = writer
-        self._stop = last.stop if last else 0
+        self.stop = last.stop if last else 0
         self._is_ended = False
-        self._oldest = f"{retention.oldest(self._stop)}-0"
+        self._oldest = f"{retention.oldest(self.stop)}-0"
+
+    @property
+    def read_until(self) -> int | None:
+        """The least position of a registered reader."""
+        return self.retention.read_until
+
+    def is_ahead(self, entry: Entry) -> bool:
+        """Whether readers of a replay must come nearer before `entry` may follow."""
+        return (
+            entry.stop > self.retention.furthest
+            and not self.info.is_live
+            and self.read_until is not None
+            and self.read_until < self.stop  # who has all that is there is not behind
+        )
 
     def check(self, entry: Entry) -> None:
         """Raise OrderError if `entry` cannot follow."""
-        check_order(self.key, entry, self._stop, self._is_ended, self.info)
+        check_order(self.key, entry, self.stop, self._is_ended, self.info)
 
     def command(self, entry: Entry) -> tuple[bytes, ...]:
         """What appends `entry`, and drops what was too old when the last one had been appended."""
         words = ("XADD", self.key, "MINID", "~", self._oldest, identity(entry))
-        return pack_parts((*words, *entry_words(entry, self._writer)), entry.payload)
+        return pack_parts(
+            (*words, *entry_words(entry, self.info.session, self._writer)), entry.payload
+        )
 
     def remember(self, entry: Entry) -> None:
         """`entry` is in the server."""
-        self._stop = entry.stop
+        self.stop = entry.stop
         self._is_ended = entry.is_end
         self._oldest = f"{self.retention.oldest(entry.stop)}-0"
         self.retention.count(entry.start, len(entry.payload) + _FIELDS_BYTES)
@@ -50,7 +66,7 @@ class Writing:
 
     def bytes_per_s(self) -> float:
         """Rate of the stream, in bytes per second of signal."""
-        return self.retention.bytes_per_s(self._stop)
+        return self.retention.bytes_per_s(self.stop)
 
 
 def identity(entry: Entry) -> str:

@@ -71,6 +71,20 @@ def test_the_stimulus_encodes_the_gesture_as_a_finite_train():
         assert stimulus.electrodes == ("48", "38")
 
 
+@pytest.mark.parametrize(("stimulation_s", "n_pulses"), [(1.0, 30), (2.0, 60), (2.2, 66)])
+def test_a_long_train_has_a_number_of_pulses_that_makes_equal_bursts(stimulation_s, n_pulses):
+    said = play(opened(stimulation_s=stimulation_s, rates_hz={"scissors": 30.3}), stop=9000)
+    assert {m.n_pulses for m in said if isinstance(m, Stimulus)} == {n_pulses}
+
+
+def test_pulses_are_of_current_or_of_voltage():
+    said = play(opened(unit="uV", phases=((-100_000.0, 200.0),)))
+    assert {m.unit for m in said if isinstance(m, Stimulus)} == {"uV"}
+    assert {m.unit for m in play(opened()) if isinstance(m, Stimulus)} == {"uA"}
+    with pytest.raises(ValidationError):
+        opened(unit="mV")
+
+
 def test_a_gesture_decoded_rightly_is_beaten():
     outcomes = states(play(opened()), "outcome")
     assert all(o.answer == BEATS[o.gesture] and o.outcome == "won" for o in outcomes)

@@ -19,6 +19,12 @@ from crepe.store import codec
 RATE_HZ = 1000.0
 LABELS = ("12", "13", "14")
 INFO = StreamInfo("Spikes", RATE_HZ, LABELS)
+EXPERIMENT = """
+[actors.detect]
+reads = "data"
+writes = "data:spikes"
+threshold_sd = 5.0
+"""
 WINDOW = {"window_s": 0.2, "bin_s": 0.1}
 
 
@@ -37,14 +43,15 @@ def path(tmp_path_factory):
         np.ones(6),
         np.eye(6)[:, :2],
         np.eye(3),
-        {},
+        {"experiment": EXPERIMENT, "simulated": False},
     )
     return readout.save(tmp_path_factory.mktemp("readouts") / "r.h5")
 
 
-def opened(readout="", info=INFO, **more):
+def opened(readout="", info=INFO, experiment=EXPERIMENT, snapshot=None, **more):
     actor = LinearReadout(readout=str(readout), window=WINDOW, **more)
-    actor.open(Start(inputs={"data:spikes": info}, name="decode"))
+    inputs = {"data:spikes": info}
+    actor.open(Start(inputs=inputs, name="decode", experiment=experiment, snapshot=snapshot))
     return actor
 
 
@@ -110,8 +117,7 @@ def test_a_restarted_adapting_readout_goes_on_as_it_was(path):
         actor.step(spikes(1000 * trial, 1000 * trial + 200, [(trial % 3, 1000 * trial + 50)]))
         actor.step(outcome(1000 * trial + 200, "rock"))
     kept = codec.unpack_value(codec.pack_value(actor.snapshot()))
-    again = LinearReadout(readout=str(path), window=WINDOW, forgetting=0.99)
-    again.open(Start(inputs={"data:spikes": INFO}, name="decode", snapshot=kept))
+    again = opened(path, forgetting=0.99, snapshot=kept)
     later = spikes(20_000, 20_200, [(1, 20_100)])
     assert again.step(later).scores == actor.step(later).scores
 
@@ -129,6 +135,13 @@ def test_without_a_readout_nothing_is_decided():
 def test_a_readout_of_another_array_is_refused(path):
     with pytest.raises(ConfigError, match=r"decode readout .*r\.h5: .* they differ in 14, 15"):
         opened(path, StreamInfo("Spikes", RATE_HZ, ("12", "13", "15")))
+
+
+def test_a_readout_of_another_signal_or_culture_is_refused(path):
+    with pytest.raises(ConfigError, match=r"decode readout .*r\.h5: .*threshold_sd = 5.0, .* 3.0"):
+        opened(path, experiment=EXPERIMENT.replace("5.0", "3.0"))
+    with pytest.raises(ConfigError, match="on a living culture, the experiment has a simulated"):
+        opened(path, StreamInfo("Spikes", RATE_HZ, LABELS, is_simulated=True))
 
 
 def test_chance_gives_each_answer_equally_often_and_again_after_a_restart():

@@ -177,6 +177,23 @@ def test_what_is_taken_is_safe_after_a_second_and_positions_say_so(tmp_path: Pat
     record.close()
 
 
+def test_empty_windows_count_once_all_messages_before_them_are_safe(tmp_path: Path) -> None:
+    record = opened(tmp_path)
+    record.reached("result:game", 100)
+    assert record.positions()["result:game"] == 0  # its messages may still come
+    record.reached("result:stimuli", 100)
+    assert record.positions()["result:game"] == 100
+    record.reached("result:game", 200)
+    record.take("result:game", GameState(199, 200, 1, "rest"))
+    record.reached("result:game", 300)
+    record.reached("result:game", 400)
+    assert record.positions()["result:game"] == 0
+    record.silent(1.0)
+    assert record.positions()["result:game"] == 400
+    assert record.positions()["result:delivered"] == 0
+    record.close()
+
+
 @pytest.mark.parametrize("n_windows", [3, 21, 64, 130])
 def test_a_recording_that_was_closed_is_gone_on_with(tmp_path: Path, n_windows: int) -> None:
     taken: list[tuple[str, Message]] = []

@@ -1,5 +1,6 @@
 """The gate: nothing unsafe, nothing twice, nothing without an end reaches the instrument."""
 
+import re
 from collections import Counter
 from itertools import pairwise
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from crepe.actors.actor import Start
 from crepe.actors.stimulate import Stimulate
@@ -18,6 +20,7 @@ from crepe.store.codec import pack_value, unpack_value
 
 INFO = StreamInfo(labels=("48", "38", "15"))  # 10 kHz, segments of 100
 SAMPLES = np.zeros((3, 100), np.int32)
+ASKED = ("result:stimuli",)
 
 
 class Bench(Stimulator):
@@ -27,6 +30,10 @@ class Bench(Stimulator):
         self.clock = 0
         self.seconds = 0.0
         self.log = []
+        self.started_s = []  # by the computer's clock
+        self.asked_s = {}  # by number of the stimulus
+        self.prepares_s = 0.0
+        self.doubt = ""
         self.is_running = False
         self.fails = False
         self.says_no = None
@@ -39,16 +46,21 @@ class Bench(Stimulator):
 
     def prepare(self, stimulus):
         assert not self.is_running
+        self.seconds += self.prepares_s
 
     def start(self, stimulus):
         before = self.log[-1][2]
-        if (
-            self.is_running
-        ):  # the next burst, or a train with the same pulses, when the last is over
+        is_burst = self.is_running and stimulus.number == before.number
+        if self.is_running:
+            # the next burst, or a train with the same pulses, when the last is over
             assert stimulus.has_pulses_of(before)
             assert self.clock >= self.burst_ends
+            assert self.seconds > self.burst_ends_s - 0.051
+        if not is_burst:
+            assert self.seconds < self.asked_s[stimulus.number] + 0.201
         self.burst_ends = self.clock + round(stimulus.n_pulses / stimulus.rate_hz * 10_000)
-        is_burst = self.is_running and stimulus.number == before.number
+        self.burst_ends_s = self.seconds + stimulus.n_pulses / stimulus.rate_hz
+        self.started_s.append(self.seconds)
         self.log.append(("burst" if is_burst else "start", self.clock, stimulus))
         self.is_running = True  # also if the acknowledgement is lost
         if self.fails:
@@ -57,6 +69,10 @@ class Bench(Stimulator):
     def stop(self):
         self.log.append(("stop", self.clock, None))
         self.is_running = False
+
+    def doubts(self):
+        assert self.is_running
+        return self.doubt
 
     def close(self):
         self.stop()
@@ -69,32 +85,32 @@ class Bench(Stimulator):
 class Gate:
     """A stimulator's life as the runner leads it."""
 
-    def __init__(self, bench=None, snapshot=None, position=0, **more):
+    def __init__(self, bench=None, snapshot=None, position=0, streams=ASKED, wall_ns=5, **more):
         self.bench = bench or Bench()
         self.at = position
-        self.is_asker_alive = True
+        self.alive = list(streams)
         self.said = []
         self.actor = Stimulate(device="none://", **more)
         self.actor.open(
             Start(
-                inputs={"data": INFO},
+                inputs=dict.fromkeys(("data", *streams), INFO),
                 position=position,
                 snapshot=snapshot,
                 monotonic_s=lambda: self.bench.seconds,
-                wall_ns=lambda: 5,
+                wall_ns=lambda: wall_ns,
                 open_stimulator=lambda url: self.bench,
             )
         )
 
-    def tick(self, n=1, missing=0):
+    def tick(self, n=1, missing=0, took_s=0.01, t_ns=0):
         for _ in range(n):
             self.at += missing
             self.bench.clock = self.at + 100
-            self.bench.seconds += 0.01
-            if self.is_asker_alive:
-                self.actor.reached("result:stimuli", self.at)
+            self.bench.seconds += took_s
+            for stream in self.alive:
+                self.actor.reached(stream, self.at)
             self.actor.reached("data", self.at + 100)
-            self._keep(self.actor.take("data", Segment(self.at, self.at + 100, SAMPLES)))
+            self._keep(self.actor.take("data", Segment(self.at, self.at + 100, SAMPLES, t_ns)))
             self.at += 100
 
     def ask(  # noqa: PLR0917
@@ -106,12 +122,17 @@ class Gate:
         phases=((-10.0, 200.0), (10.0, 200.0)),
         electrodes=("48",),
         age=0,
+        unit="uA",
     ):
         now = self.at - age
+        self.bench.asked_s.setdefault(number, self.bench.seconds)
         self._keep(
             self.actor.take(
                 "result:stimuli",
-                Stimulus(now - 1, now, number, now + due_in, electrodes, phases, rate_hz, n_pulses),
+                Stimulus(
+                    now - 1, now, number, now + due_in, electrodes, phases, rate_hz, n_pulses,
+                    unit=unit,
+                ),
             )
         )  # fmt: skip
 
@@ -292,7 +313,104 @@ def test_a_frozen_stream_does_not_make_old_stimuli_look_young(gate):
     gate.bench.seconds += 5.0
     gate.tick(10)
     assert gate.states == [(1, "intended"), (1, "refused")]
-    assert gate.said[-1].reason.endswith("ms old, limit 200 ms")
+    assert re.match(r"the data are (4999|5000) ms late, limit 200 ms", gate.said[-1].reason)
+
+
+# Real time: samples that were held up come late, and then fast
+
+RUSH_S = 0.0002  # a segment of 10 ms, fifty times as fast
+
+
+def test_stimuli_that_were_held_up_with_the_data_are_as_old_as_they_are(gate):
+    gate.bench.seconds += 10.0
+    for number in range(1, 100):
+        gate.ask(number, n_pulses=1)
+        gate.tick(5, took_s=RUSH_S)
+    assert {state for _, state in gate.states} == {"refused"}
+    assert gate.said[0].reason == "10000 ms old, limit 200 ms"
+
+
+def test_a_stimulator_that_starts_behind_the_data_knows_how_late_they_are():
+    gate = Gate(wall_ns=10_000_000_000)
+    gate.tick(10, took_s=RUSH_S, t_ns=3_000_000_000)
+    gate.ask()
+    assert gate.said[-1].reason == "6912 ms old, limit 200 ms"
+
+
+def test_how_old_a_stimulus_is_can_only_be_known_when_data_have_come(gate):
+    gate.ask()
+    gate.tick(40)
+    again = gate.restart()
+    again.ask(2)
+    assert again.said[-1].state == "refused"
+    assert again.said[-1].reason == "no data yet, so nobody knows how old it is"
+    again.tick(1)
+    again.ask(3)
+    assert again.said[-1].state == "intended"
+
+
+def test_after_a_gap_the_data_are_as_late_as_they_were_acquired():
+    gate = Gate(wall_ns=10_000_000_000)
+    gate.tick(10)
+    gate.bench.seconds += 5.0
+    gate.tick(missing=40_000, t_ns=9_999_000_000)  # a second less than went by
+    gate.tick(10)
+    gate.ask()
+    assert gate.said[-1].state == "intended"
+
+
+def test_what_the_instrument_takes_to_prepare_counts_in_the_age(gate):
+    gate.bench.prepares_s = 1.0
+    gate.ask()
+    gate.tick(100, took_s=RUSH_S)
+    assert gate.states == [(1, "intended"), (1, "refused")]
+    assert not gate.bench.started
+
+
+def test_samples_that_come_too_fast_do_not_bring_the_next_burst_early(gate):
+    gate.ask(n_pulses=100, rate_hz=20.0)
+    gate.tick(500, took_s=0.001)
+    assert len(gate.bench.started_s) == 1
+    gate.tick(1000)
+    assert gate.states[-1] == (1, "delivered")
+    apart_s = [b - a for a, b in pairwise(gate.bench.started_s)]
+    assert len(apart_s) == 4
+    assert all(0.975 <= apart <= 1.01 for apart in apart_s)
+
+
+def test_samples_that_come_too_fast_do_not_bring_more_pulses_per_second(gate):
+    for number in range(1, 301):
+        gate.ask(number, n_pulses=1, rate_hz=50.0, due_in=200)
+        gate.tick(3, took_s=RUSH_S)
+    fired_s = np.array(gate.bench.started_s)
+    assert len(fired_s) > 10
+    assert np.diff(fired_s).min() > 0.009
+    assert max(np.sum((fired_s >= s) & (fired_s < s + 0.95)) for s in fired_s) <= 50
+
+
+@pytest.mark.parametrize("hiccup_s", [0.02, 0.05])
+def test_an_ordinary_hiccup_refuses_and_stops_nothing(gate, hiccup_s):
+    for number in range(1, 60):
+        gate.ask(number, n_pulses=20, rate_hz=40.0)
+        for _ in range(6):
+            gate.tick(9)
+            gate.tick(1, took_s=0.01 + hiccup_s)
+            gate.tick(round(hiccup_s / 0.01), took_s=0.0)  # and what was held up comes at once
+    gate.tick(60)
+    assert {state for _, state in gate.states} == {"intended", "delivered"}
+
+
+def test_the_age_that_is_told_is_that_of_real_time(gate):
+    gate.ask()
+    gate.tick(4)
+    gate.tick(1, took_s=0.04)
+    gate.tick(2)
+    assert gate.said[-1].state == "intended"
+    gate.tick(50)
+    assert gate.said[-1].age_ms == pytest.approx(50 + 30, abs=0.1)
+
+
+# What stops a train
 
 
 def test_silence_stops_a_running_train_and_nothing_else_starts_it_again(gate):
@@ -354,11 +472,65 @@ def test_the_next_burst_is_not_fired_when_who_asks_has_fallen_silent():
     gate = Gate()
     gate.tick(10)
     gate.ask(n_pulses=60, rate_hz=20.0)
-    gate.is_asker_alive = False
+    gate.alive.clear()
     gate.tick(400)
     assert len([what for what, _, _ in gate.bench.log if what != "stop"]) == 1
     assert gate.states[-1] == (1, "stopped")
-    assert "who asks for stimuli is 0.8 s behind" in gate.said[-1].reason
+    assert "who asks on result:stimuli is 0.8 s behind" in gate.said[-1].reason
+
+
+def test_one_stream_of_stimuli_that_lives_does_not_hide_another_that_hangs():
+    gate = Gate(streams=("result:stimuli", "result:other"))
+    gate.tick(10)
+    gate.ask(n_pulses=60, rate_hz=20.0)
+    gate.alive.remove("result:other")
+    gate.tick(400)
+    assert gate.states[-1] == (1, "stopped")
+    assert "who asks on result:other is 0.8 s behind" in gate.said[-1].reason
+
+
+@pytest.mark.parametrize("n_pulses", [61, 67, 122])
+def test_a_train_that_would_be_cut_into_single_pulses_is_refused(gate, n_pulses):
+    gate.ask(n_pulses=n_pulses, rate_hz=30.3)
+    assert gate.said[-1].state == "refused"
+    assert re.fullmatch(
+        rf"train: {n_pulses} pulses at 30.3 Hz cannot be cut into equal bursts of 1 s at most, "
+        r"(60|66|120) can",
+        gate.said[-1].reason,
+    )
+
+
+def test_the_pulses_of_a_cut_train_have_the_rate_that_was_asked_for(gate):
+    gate.ask(n_pulses=60, rate_hz=30.3)
+    gate.tick(300)
+    fired = [(clock, s.n_pulses) for what, clock, s in gate.bench.log if what != "stop"]
+    assert [n for _, n in fired] == [30, 30]
+    assert fired[1][0] - fired[0][0] == pytest.approx(30 / 30.3 * 10_000, abs=100)
+
+
+def test_what_is_in_doubt_of_a_delivered_train_is_said(gate):
+    gate.bench.doubt = "the shot is not confirmed"
+    gate.ask(1)
+    gate.tick(40)
+    assert gate.states[-1] == (1, "delivered")
+    assert gate.said[-1].reason == "the shot is not confirmed"
+    gate.ask(2, phases=((-100_000.0, 200.0),), unit="uV")
+    gate.tick(40)
+    assert (
+        gate.said[-1].reason
+        == "the shot is not confirmed; charge unknown: no limits.impedance_kohm"
+    )
+    gate.bench.doubt = ""
+    gate.ask(3)
+    gate.tick(40)
+    assert (gate.said[-1].state, gate.said[-1].reason) == ("delivered", "")
+
+
+def test_age_may_be_made_tighter_but_not_looser():
+    assert Stimulate(device="none://", max_age_ms=60.0).max_age_ms == 60.0
+    for max_age_ms in (201.0, 1e9, float("nan"), 0.0):
+        with pytest.raises(ValidationError):
+            Stimulate(device="none://", max_age_ms=max_age_ms)
 
 
 def test_a_train_that_is_refused_when_it_is_due_leaves_nothing_connected(gate):
@@ -379,8 +551,12 @@ def test_an_instrument_that_fails_is_stopped_and_what_happened_is_unknown(gate):
     assert not gate.bench.is_running
 
 
+phase = st.tuples(st.sampled_from([-20.0, -10.0, 0.0, 10.0, 20.0]), st.just(100.0))
 event = st.one_of(
     st.tuples(st.just("tick"), st.integers(1, 30)),
+    st.tuples(st.just("freeze"), st.floats(0, 3)),
+    st.tuples(st.just("rush"), st.integers(1, 150)),
+    st.tuples(st.just("phases"), st.integers(1, 6), st.lists(phase, max_size=6)),
     st.tuples(st.just("gap"), st.integers(1, 5000)),
     st.tuples(
         st.just("ask"),
@@ -405,13 +581,21 @@ def test_no_course_of_events_gets_anything_unsafe_to_the_instrument(course):
     gate = Gate()
     bench = gate.bench
     gate.tick(30)
-    asked = 10
+    asked, rushed = 10, 0
     for name, *values in course:
         match name:
             case "tick":
                 gate.tick(values[0])
             case "gap":
                 gate.tick(1, missing=values[0])
+            case "freeze":
+                bench.seconds += values[0]
+            case "rush":
+                gate.tick(values[0], took_s=RUSH_S)
+                rushed += 100 * values[0]
+            case "phases":
+                asked = max(asked, values[0]) + 1
+                gate.ask(asked, n_pulses=40, rate_hz=30.0, phases=tuple(values[1]))
             case "ask":
                 number, due_in, n_pulses, rate_hz, current, electrodes, age = values
                 phases = ((current, 200.0), (-current, 200.0))
@@ -449,5 +633,5 @@ def test_no_course_of_events_gets_anything_unsafe_to_the_instrument(course):
         assert begin - stimulus.stop <= 2000
         n = bursts[stimulus.number]
         lasts = n * (stimulus.n_pulses / stimulus.rate_hz * 10_000 + 100)
-        assert end - begin <= lasts + 100 + 5000  # a gap is noticed at its end
+        assert end - begin <= lasts + 100 + 5000 + rushed  # a gap is noticed at its end
         assert (stimulus.number, "intended") in gate.states

@@ -87,10 +87,10 @@ def test_log_isi_finds_the_valley_between_the_two_kinds_of_intervals():
 
 
 def test_log_isi_extends_cores_where_the_threshold_is_longer_than_100_ms():
-    times = bursting(0.04, 8.0)
+    times = bursting(0.05, 8.0)
     late = np.sort(np.concatenate([times, times[7::8] + 0.15]))  # a straggler after each burst
-    if (log_isi_threshold_s(late) or 0) > 0.1:
-        assert {burst.n_spikes for burst in log_isi(late)} == {9}
+    assert 0.15 < log_isi_threshold_s(late) < 1.0
+    assert {burst.n_spikes for burst in log_isi(late)} == {9}
 
 
 def test_without_a_void_100_ms_is_taken():

@@ -5,9 +5,11 @@ import pytest
 
 from crepe.errors import DeviceError
 from crepe.hw import meame
+from crepe.hw.framing import Framing
 from crepe.hw.instrument import open_recorder
-from crepe.hw.meame_http import HttpControl
+from crepe.hw.meame_http import HttpControl, find_server
 from crepe.hw.meame_wire import pack_block
+from crepe.messages import Segment
 from crepe.simulator.quirks import Quirk
 
 
@@ -43,6 +45,80 @@ def test_lost_framing_is_noticed_by_the_reference_and_an_artefact_is_none(simula
         recorder = opened()
         with pytest.raises(DeviceError, match="the framing is lost"):
             read_until_it_fails(recorder, 500)
+        recorder.close()
+
+
+def loudness(segment):
+    """Of the reference, in counts."""
+    return segment.samples[14].std()
+
+
+def test_of_what_comes_after_a_cut_block_nothing_is_handed_on(simulator):
+    recorder = opened()
+    for _ in range(30):
+        recorder.read(1.0)
+    simulator.faults.truncate_bytes = 1000
+    found = []
+    with pytest.raises(DeviceError, match="the framing is lost"):
+        for _ in range(500):
+            found += [segment] if (segment := recorder.read(1.0)) else []
+    assert max(map(loudness, found)) < 30
+    recorder.close()
+
+
+class Loud:
+    """Blocks of noise in which the reference is as quiet as it should be, or is not."""
+
+    def __init__(self):
+        self._rng = np.random.default_rng(1)
+        self._n = 0
+
+    def block(self, reference=5.0, electrodes=70.0, offset=0, is_zeroed=False):
+        samples = self._rng.normal(offset, electrodes, (60, 100))
+        samples[14] = self._rng.normal(offset, reference, 100)
+        if is_zeroed:
+            samples[:, -1] = 0
+        start, self._n = self._n, self._n + 100
+        return Segment(start, self._n, samples.astype(np.int32))
+
+
+def test_blocks_in_which_the_reference_is_loud_for_a_moment_are_late_and_not_lost():
+    framing, loud = Framing("x"), Loud()
+    blocks = [loud.block() for _ in range(10)]
+    assert [framing.check(block) for block in blocks] == [[]] * 9 + [blocks]
+    blocks = [loud.block(reference=300.0) for _ in range(19)] + [loud.block()]
+    assert [framing.check(block) for block in blocks] == [[]] * 19 + [blocks]
+    with pytest.raises(DeviceError, match="the framing is lost"):
+        for _ in range(20):
+            assert framing.check(loud.block(reference=300.0)) == []
+
+
+def test_a_reference_as_loud_as_the_electrodes_is_none():
+    framing, loud = Framing("x"), Loud()
+    with pytest.raises(DeviceError, match=r"segment length: restart MEAME"):
+        for _ in range(10):
+            assert framing.check(loud.block(reference=60.0)) == []
+
+
+def test_a_zeroed_last_sample_does_not_hide_how_quiet_the_reference_is():
+    framing, loud = Framing("x"), Loud()
+    blocks = [loud.block(offset=5000, is_zeroed=True) for _ in range(10)]
+    assert [framing.check(block) for block in blocks][-1] == blocks
+
+
+@pytest.mark.parametrize("segment_samples", [200, 1000])
+def test_a_server_that_another_client_has_configured_gives_no_sample(
+    simulate, segment_samples, monkeypatch
+):
+    with simulate() as found:
+        with HttpControl(find_server("simulator", 0, 1.0)) as control:
+            control.connect(10_000, segment_samples)
+        monkeypatch.setattr(HttpControl, "acquisition", lambda self: (10_000, 100))
+        recorder = open_recorder(f"meame://127.0.0.1:{found.http_port}", data_port=found.data_port)
+        recorder.open(0)
+        with pytest.raises(DeviceError, match="restart MEAME"):
+            while True:
+                assert recorder.read(1.0) is None
         recorder.close()
 
 

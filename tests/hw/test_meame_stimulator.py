@@ -15,14 +15,14 @@ from dataclasses import replace
 import pytest
 import urllib3
 
-from crepe import arming, config, emergency, places
+from crepe import arming, emergency, places
 from crepe.errors import DeviceError
+from crepe.hw import meame_stimulator
 from crepe.hw import meame_wire as wire
-from crepe.hw.dsp_stop import dsp_lock, stop_dsp
+from crepe.hw.dsp_stop import dsp_lock
 from crepe.hw.instrument import open_stimulator
-from crepe.hw.meame_http import Control, HttpControl, Server
+from crepe.hw.meame_http import HttpControl
 from crepe.hw.meame_registers import Register
-from crepe.instrument_check import check_instrument
 from crepe.messages import Stimulus
 
 LONG = Stimulus(9, 10, 1, 10, ("48", "38"), ((-10.0, 200.0), (10.0, 200.0)), 20.0, 600)  # 30 s
@@ -31,7 +31,7 @@ SPAWN = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture
-def watchdog(simulator):
+def watchdog(simulate):
     process = subprocess.Popen([sys.executable, "-m", "crepe", "run", "watchdog"])
     wait((places.run_directory() / "watchdog.sock").exists)
     yield process
@@ -64,27 +64,57 @@ def opened(url="meame://simulator"):
     return stimulator
 
 
-def _stimulate_for_ever(started):
-    stimulator = opened()
-    stimulator.prepare(LONG)
-    stimulator.start(LONG)
-    started.set()
+def _live(stimulator):
     while True:
         stimulator.watch()
         time.sleep(0.01)
 
 
+def _stimulate_for_ever(started):
+    stimulator = opened()
+    stimulator.prepare(LONG)
+    stimulator.start(LONG)
+    started.set()
+    _live(stimulator)
+
+
+def _prepare_and_wait(started):
+    stimulator = opened()
+    stimulator.prepare(LONG)
+    started.set()
+    _live(stimulator)
+
+
+def _open_in_doubt(started):
+    """After another that has left its electrodes connected."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(meame_stimulator, "stop_dsp", lambda control, beat: ["a doubt"])
+        stimulator = opened()
+        stimulator.control.write([Register.HW_ENABLE], [1])
+        assert "NOT VERIFIED: a doubt" in stimulator.watch()
+    started.set()
+    _live(stimulator)
+
+
+@contextmanager
+def process(target):
+    started = SPAWN.Event()
+    process = SPAWN.Process(target=target, args=(started,))
+    process.start()
+    try:
+        assert started.wait(30)
+        yield process
+    finally:
+        process.kill()
+        process.join()
+
+
 @pytest.fixture
 def train(simulator, watchdog):
     """A process with a long train under way, and the watchdog beside it."""
-    started = SPAWN.Event()
-    process = SPAWN.Process(target=_stimulate_for_ever, args=(started,))
-    process.start()
-    assert started.wait(30)
-    wait(lambda: len(pulses(simulator)[1]) > 3)
-    yield process
-    process.kill()
-    process.join()
+    with process(_stimulate_for_ever) as found:
+        wait(lambda: len(pulses(simulator)[1]) > 3)
+        yield found
 
 
 def ceased(simulator, since):
@@ -98,6 +128,47 @@ def test_the_watchdog_stops_the_pulses_of_a_stimulator_that_died_or_hangs(simula
     now, _ = pulses(simulator)
     os.kill(train.pid, number)
     assert ceased(simulator, now) <= SECOND
+
+
+def is_connected(simulator):
+    return simulator.instrument.dsp.read(Register.HW_ENABLE) != 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_the_watchdog_takes_electrodes_off_that_were_only_connected(simulator, watchdog, number):
+    with process(_prepare_and_wait) as stimulator:
+        assert is_connected(simulator)
+        os.kill(stimulator.pid, number)
+        wait(lambda: not is_connected(simulator))
+    assert pulses(simulator)[1] == []
+
+
+def test_a_stimulator_that_could_not_stop_at_first_stops_a_moment_later(simulator, watchdog):
+    with process(_open_in_doubt):
+        wait(lambda: not is_connected(simulator))
+
+
+def test_the_watchdog_watches_a_stimulator_that_could_not_stop(simulator, watchdog):
+    with process(_open_in_doubt) as stimulator:
+        os.kill(stimulator.pid, signal.SIGKILL)
+        wait(lambda: not is_connected(simulator))
+
+
+def test_a_set_up_ends_where_it_is_stopped_and_its_electrodes_are_not_connected(
+    simulator, watchdog, monkeypatch
+):
+    stimulator = opened()
+    call = HttpControl.call
+
+    def latched_meanwhile(self, function, arguments):
+        call(self, function, arguments)
+        arming.latch(places.run_directory(), "somebody")
+
+    monkeypatch.setattr(HttpControl, "call", latched_meanwhile)
+    with pytest.raises(DeviceError, match="stopped by somebody"):
+        stimulator.prepare(LONG)
+    assert not is_connected(simulator)
+    stimulator.close()
 
 
 def test_a_stimulator_that_hung_goes_on_disarmed(simulator, train):
@@ -124,7 +195,7 @@ def test_without_a_live_watchdog_nothing_is_stimulated(simulator, watchdog, numb
 def test_the_emergency_stop_ends_a_train_at_once_and_is_latched(simulator, train):
     now, _ = pulses(simulator)
     said = []
-    assert emergency.stop(places.run_directory(), "", said.append)
+    assert emergency.stop([places.run_directory()], "", said.append)
     assert "verified" in said[-1]
     assert ceased(simulator, now) <= SECOND
     stimulator = opened()
@@ -134,11 +205,24 @@ def test_the_emergency_stop_ends_a_train_at_once_and_is_latched(simulator, train
     stimulator.close()
 
 
+def test_the_emergency_stop_reaches_a_train_of_another_directory_and_latches_that(
+    simulator, train, tmp_path
+):
+    elsewhere = places.private(tmp_path / "elsewhere")
+    now, _ = pulses(simulator)
+    said = []
+    assert emergency.stop([elsewhere, places.run_directory()], "", said.append)
+    assert "verified" in said[-1]
+    assert ceased(simulator, now) <= SECOND
+    for directory in (elsewhere, places.run_directory()):
+        assert "stopped by crepe stop" in arming.refusal(directory, "x", is_simulator=True)
+
+
 def test_the_emergency_stop_does_not_wait_for_a_lock_that_a_hung_program_holds(simulator):
     opened_without_watchdog = open_stimulator("meame://simulator")
     opened_without_watchdog.open()
     with dsp_lock(places.run_directory(), 1.0):
-        assert emergency.stop(places.run_directory(), "", lambda text: None)
+        assert emergency.stop([places.run_directory()], "", lambda text: None)
         with pytest.raises(DeviceError, match="another program talks to the DSP"):
             opened_without_watchdog.prepare(LONG)
     opened_without_watchdog.close()
@@ -147,20 +231,52 @@ def test_the_emergency_stop_does_not_wait_for_a_lock_that_a_hung_program_holds(s
 def test_a_disk_that_is_full_does_not_keep_the_emergency_stop_from_stopping(
     simulator, train, monkeypatch
 ):
-    def full(run_directory, who):
+    def full(path, content):
         raise OSError(28, "No space left on device")
 
     def no_file(path, flags, mode):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(arming, "latch", full)
+    monkeypatch.setattr(places, "write_json", full)
     monkeypatch.setattr("crepe.hw.dsp_stop.os.open", no_file)
     now, _ = pulses(simulator)
     said = []
-    assert not emergency.stop(places.run_directory(), "", said.append)
+    assert not emergency.stop([places.run_directory()], "", said.append)
     assert "NOT LATCHED" in said[0]
     assert "verified" in said[-1]
     assert ceased(simulator, now) <= SECOND
+
+
+def test_after_an_early_stop_electrodes_are_connected_only_when_the_pattern_would_be_over(
+    simulator, watchdog
+):
+    stimulator = opened()
+    train = replace(LONG, n_pulses=20)
+    stimulator.prepare(train)
+    stimulator.start(train)
+    stimulator.stop()
+    refused = []
+
+    def is_prepared():
+        try:
+            stimulator.prepare(train)
+        except DeviceError as error:
+            refused.append(str(error))
+        return is_connected(simulator)
+
+    began, _ = pulses(simulator)
+    wait(is_prepared)
+    assert "may play for 0." in refused[0]
+    assert pulses(simulator)[0] - began > SECOND // 2
+    stimulator.close()
+
+
+def test_a_restarted_stimulator_waits_for_a_pattern_that_it_did_not_fire(simulator, watchdog):
+    simulator.instrument.dsp.write(Register.HW_ENABLE, 1)
+    stimulator = opened()
+    with pytest.raises(DeviceError, match="what was fired last may play for"):
+        stimulator.prepare(LONG)
+    stimulator.close()
 
 
 def test_a_watchdog_that_is_told_to_end_stops_the_train_first(simulator, watchdog, train):
@@ -183,9 +299,9 @@ def test_a_server_that_fails_once_is_asked_to_stop_again(simulator, watchdog):
 def test_the_emergency_stop_says_not_verified_where_nobody_answers(tmp_path, monkeypatch):
     monkeypatch.setattr(emergency, "_TRY_S", 0.3)
     said = []
-    assert not emergency.stop(tmp_path, "127.0.0.1:9", said.append)
+    assert not emergency.stop([tmp_path], "127.0.0.1:9", said.append)
     assert "NOT VERIFIED" in said[-1]
-    assert not emergency.stop(tmp_path, "", said.append)
+    assert not emergency.stop([tmp_path], "", said.append)
     assert "NOT VERIFIED: no stimulator has run here" in said[-1]
     assert arming.refusal(tmp_path, "x", is_simulator=True).startswith("stopped by crepe stop")
 
@@ -195,10 +311,11 @@ def test_an_instrument_that_proves_nothing_is_stimulated_only_while_it_is_armed(
 ):
     (places.run_directory() / "simulator.json").unlink()
     stimulator = opened(f"meame://127.0.0.1:{simulator.http_port}")
-    stimulator.prepare(LONG)
     with pytest.raises(DeviceError, match="not armed"):
-        stimulator.start(LONG)
+        stimulator.prepare(LONG)
+    assert not is_connected(simulator)
     arming.arm(places.run_directory(), 1.0)
+    stimulator.prepare(LONG)
     stimulator.start(LONG)
     wait(lambda: len(pulses(simulator)[1]) > 2)
     stimulator.stop()
@@ -206,6 +323,32 @@ def test_an_instrument_that_proves_nothing_is_stimulated_only_while_it_is_armed(
     assert again.watch() == "not armed; `crepe arm`"
     again.close()
     stimulator.close()
+
+
+def test_what_was_a_simulator_and_proves_it_no_more_has_to_be_armed(simulator, watchdog):
+    stimulator = opened(f"meame://127.0.0.1:{simulator.http_port}")
+    stimulator.prepare(LONG)
+    stimulator.stop()
+    simulator.nonce = "of something else on the same port"
+    with pytest.raises(DeviceError, match="not armed"):
+        stimulator.prepare(LONG)
+    assert not is_connected(simulator)
+    stimulator.close()
+
+
+def test_a_stimulator_of_the_simulator_follows_it_and_no_other(simulate, watchdog):
+    with simulate():
+        stimulator = opened()
+    with simulate() as another:
+        with suppress(DeviceError):  # the watchdog has not heard its new name yet
+            stimulator.prepare(LONG)
+        wait(lambda: stimulator.watch() is None)
+        stimulator.prepare(LONG)
+        assert is_connected(another)
+        another.nonce = "of something else on the same port"
+        with pytest.raises(DeviceError, match="does not prove that it is our simulator"):
+            stimulator.prepare(LONG)
+        stimulator.close()
 
 
 def test_a_train_is_prepared_without_a_pulse_and_reaches_its_electrodes_only(simulator, watchdog):
@@ -259,8 +402,8 @@ def test_after_the_path_is_cut_only_the_rest_of_a_finite_train_comes(simulator, 
     with path_to(simulator) as (port, cut):
         stimulator = opened(f"meame://127.0.0.1:{port}")
         train = replace(LONG, n_pulses=30)
-        stimulator.prepare(train)
         arming.arm(places.run_directory(), 1.0)
+        stimulator.prepare(train)
         stimulator.start(train)
         wait(lambda: len(pulses(simulator)[1]) > 3)
         cut()
@@ -268,67 +411,14 @@ def test_after_the_path_is_cut_only_the_rest_of_a_finite_train_comes(simulator, 
             stimulator.stop()
         ceased(simulator, 0)
         assert len(pulses(simulator)[1]) == 30
-        assert stimulator.refusal(train).startswith("the instrument's state is NOT VERIFIED")
+        assert stimulator.watch().startswith("the instrument's state is NOT VERIFIED")
         stimulator.close()
 
 
-def test_the_check_of_an_instrument_says_what_it_knows_and_what_it_cannot(simulator):
-    experiment = config.load(changes={"actors.stimulate.device": "meame://simulator"})
-    found = list(check_instrument(experiment, places.run_directory()))
-    assert not [finding for finding in found if finding.is_well is False]
-    assert any("counted 1 of 1" in finding.text for finding in found)
-    assert sum(finding.is_well is None for finding in found) == 5
-    assert pulses(simulator)[1] == []
-
-
-def test_the_check_of_an_instrument_that_is_not_there_says_so(tmp_path):
-    changes = {"actors.stimulate.device": "meame://127.0.0.1:9"}
-    (finding,) = check_instrument(config.load(changes=changes), tmp_path)
-    assert finding.is_well is False
-    assert "meame://127.0.0.1:9/status" in finding.text
-
-
-class Mock(Control):
-    """A MEAME whose DSP executor is the mock of its last version: acknowledges, reads 0."""
-
-    def is_our_simulator(self):
-        return False
-
-    def call(self, function, arguments):
-        pass
-
-    def write(self, addresses, values):
-        pass
-
-    def read(self, addresses):
-        return [0] * len(addresses)
-
-    def close(self):
-        pass
-
-
-def test_a_server_that_only_acknowledges_is_not_taken_at_its_word():
-    (doubt,) = stop_dsp(Mock())
-    assert "counts 0 of 8 calls" in doubt
-
-
-def test_what_still_runs_after_the_stop_is_named():
-    class Stuck(Mock):
-        count = 0
-
-        def read(self, addresses):
-            self.count += 8
-            return [
-                self.count if a == Register.SLAVE_INSTRUCTION_ID else int(a == Register.HW_ENABLE)
-                for a in addresses
-            ]
-
-    assert stop_dsp(Stuck()) == ["electrodes still enabled: registers 9158, 915C are [1, 0]"]
-
-
-def test_registers_that_do_not_read_back_keep_a_train_from_being_prepared(simulator, monkeypatch):
-    stimulator = open_stimulator("meame://simulator")
-    stimulator.open()
+def test_registers_that_do_not_read_back_keep_a_train_from_being_prepared(
+    simulator, watchdog, monkeypatch
+):
+    stimulator = opened()
     write = HttpControl.write
 
     def without_mode(self, addresses, values):
@@ -339,10 +429,3 @@ def test_registers_that_do_not_read_back_keep_a_train_from_being_prepared(simula
     with pytest.raises(DeviceError, match="register 9100: reads 0x3f00, must be 0x0"):
         stimulator.prepare(LONG)
     stimulator.close()
-
-
-def test_a_lost_instrument_leaves_the_state_not_verified(tmp_path, monkeypatch):
-    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "v"))
-    with HttpControl(Server("127.0.0.1", 9, 0), 0.2) as control:
-        doubts = stop_dsp(control)
-    assert len(doubts) == 2

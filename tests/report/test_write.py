@@ -150,7 +150,7 @@ def test_a_session_of_nothing_says_none():
     assert pictures == {}
     assert report.decoding is None
     assert report.activity is None
-    assert Page(page.html(report, session, pictures)).text.count("None:") == 3
+    assert Page(page.html(report, session, pictures)).text.count("None:") == 4
 
 
 def test_an_electrode_array_of_another_make_has_a_map(by_hand):

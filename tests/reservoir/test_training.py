@@ -69,6 +69,17 @@ def test_readouts_of_permuted_labels_decode_at_chance_on_average():
     assert abs(np.mean([right(control, test, turn) for turn in range(40)]) - 1 / 3) < 0.1
 
 
+def test_each_permutation_chooses_its_own_regularisation():
+    """A control that kept what fits the truth would not be trained in the same way."""
+    found = trials(effect=0.5)
+    readout = train(found, {})
+    control = shuffled(found, readout, 20, seed=1)
+    assert len(control.provenance["alpha"]) == 20
+    assert len(set(control.provenance["alpha"])) > 1
+    true = shuffled(replace(found, block=np.arange(150)), readout, 1, seed=1)  # nothing moves
+    np.testing.assert_allclose(true.weights, readout.weights)
+
+
 def test_permuting_keeps_the_labels_of_each_block():
     found = trials()
     changed = permuted(found.gesture, found.block, np.random.default_rng(1))

@@ -89,8 +89,9 @@ def test_the_last_sample_of_a_block_may_be_zero_and_not_on_the_sawtooth(meame, i
             np.testing.assert_array_equal(blocks(saw, 1)[0], wire.sawtooth(0, N))
 
 
-def test_a_connect_that_fails_may_say_that_it_succeeded(meame):
-    wrong = {"samplerate": 123, "segmentLength": 100}
+@pytest.mark.parametrize("rate_hz", [123, -10_000])
+def test_a_connect_that_fails_may_say_that_it_succeeded(meame, rate_hz):
+    wrong = {"samplerate": rate_hz, "segmentLength": 100}
     with meame() as client:
         assert client.ask("POST", "/DAQ/connect", wrong).status == 500
     with meame(Quirk.CONNECT_ALWAYS_SUCCEEDS) as client:
@@ -183,6 +184,14 @@ def test_the_dsp_may_die_of_a_bad_request(meame, is_on):
 def test_the_dsp_may_never_acknowledge(meame):
     with meame(Quirk.NO_ACKNOWLEDGEMENT) as client:
         assert client.call(2) == 500
+
+
+def test_the_dsp_may_acknowledge_only_at_meames_second_look(meame):
+    with meame(Quirk.LATE_ACKNOWLEDGEMENT) as client:
+        began_s = time.monotonic()
+        assert client.call(2) == 200
+        assert time.monotonic() - began_s >= 0.1
+        assert client.read(4096) == [1]
 
 
 def test_the_shipped_replay_stimulates_the_bottom_row_at_10_hz(meame):

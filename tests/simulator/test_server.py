@@ -8,7 +8,10 @@ from http.client import HTTPConnection
 import numpy as np
 import pytest
 import urllib3
+from typer.testing import CliRunner
 
+from crepe import places
+from crepe.cli import app
 from crepe.errors import DeviceError
 from crepe.hw import meame_wire as wire
 from crepe.hw.instrument import open_recorder, open_stimulator
@@ -57,6 +60,8 @@ def ask(simulator):
         ("POST", "/DSP/call", b'{"func": 8, "argAddrs": [4112], "argVals": []}', 500),
         ("POST", "/DSP/call", b'{"func": 4294967296, "argAddrs": [], "argVals": []}', 500),
         ("POST", "/DSP/call", b"[]", 500),
+        ("POST", "/DSP/call", b'{"func": 8, "argAddrs": "", "argVals": []}', 500),
+        ("POST", "/DSP/call", b'{"func": 8, "argAddrs": {}, "argVals": []}', 500),
         ("POST", "/DSP/read", b'{"addresses": null}', 500),
         ("POST", "/DSP/write", b'{"addresses": [4112], "values": [1, 2, 3]}', 200),
         ("POST", "/DAQ/connect", b'{"samplerate": 1, "segmentLength": 100}', 500),
@@ -200,12 +205,52 @@ def test_a_taken_port_moves_unless_it_was_asked_for(tmp_path):
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        moved = SETTINGS.model_copy(update={"http_port": port})
+        values = {**SETTINGS.model_dump(), "http_port": port}
+        moved = SimulatorSettings.model_construct(set(), **values)
         with running_simulator(moved, tmp_path) as found:
             assert found.http_port != port
-        fixed = moved.model_copy(update={"fixed_ports": frozenset({"http"})})
         with pytest.raises(DeviceError, match=f"port {port}: .*choose another"):
-            running_simulator(fixed, tmp_path).__enter__()
+            running_simulator(SimulatorSettings(http_port=port), tmp_path).__enter__()
+
+
+def test_what_the_file_says_of_address_and_ports_counts_like_what_the_command_says(
+    tmp_path, monkeypatch
+):
+    served = []
+    monkeypatch.setattr("crepe.simulator.server.serve", lambda found, _: served.append(found))
+    text = places.project_directory().joinpath("config", "pong.toml").read_text("utf-8")
+    assert "[culture.simulated]\n" in text
+    table = '[culture.simulated]\nhost = "127.0.0.2"\nhttp_port = 18888\n'
+    (tmp_path / "e.toml").write_text(text.replace("[culture.simulated]\n", table), "utf-8")
+    for words in ([], ["--data-port", "5"]):
+        done = CliRunner().invoke(app, ["simulate", str(tmp_path / "e.toml"), *words])
+        assert done.exit_code == 0, done.output
+    assert [(found.host, found.http_port) for found in served] == [("127.0.0.2", 18888)] * 2
+    fixed = [[name for name in ("http", "data") if found.is_fixed(name)] for found in served]
+    assert fixed == [["http"], ["http", "data"]]
+
+
+def test_a_second_simulator_leaves_the_first_where_it_is_found(simulator, ask, caplog):
+    directory = places.run_directory()
+    before = (directory / "simulator.json").read_text()
+    with running_simulator(SETTINGS, directory) as second:
+        url = f"http://127.0.0.1:{second.http_port}/status"
+        assert urllib3.request("GET", url, retries=False).status == 200
+        assert "meame://simulator goes on to mean" in caplog.text
+        assert (directory / "simulator.json").read_text() == before
+    assert (directory / "simulator.json").read_text() == before
+
+
+def test_a_simulator_takes_the_place_of_one_that_was_killed(tmp_path, monkeypatch):
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path))
+    path = places.run_directory() / "simulator.json"
+    gone = {"host": "127.0.0.1", "http_port": 9, "data_port": 9, "nonce": "gone"}
+    places.write_json(path, gone)
+    with running_simulator(SETTINGS, places.run_directory()) as found:
+        url = f"http://127.0.0.1:{found.http_port}/status"
+        assert urllib3.request("GET", url, retries=False).status == 200
+        assert places.read_json(path)["nonce"] == found.nonce
+    assert not path.exists()
 
 
 def test_an_absent_simulator_is_named_with_what_was_waited_for(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crepe.errors import OrderError
+from crepe.errors import OrderError, StoreError
 from crepe.messages import Segment, StreamInfo
 from crepe.store import codec
 from crepe.store.contract import Entry, Said
@@ -37,8 +37,12 @@ def test_what_is_appended_reads_back_field_by_field(store):
     store.declare("data", INFO)
     put = entry(0, 10, position=12, snapshot=b"\x00\xff", heard="5-1", is_estimated=True)
     store.append([("data", put)])
-    assert store.entries("data", 0, 10, 99) == [put]
-    assert store.first("data") == store.last("data") == put
+    kept = put._replace(session="s1")
+    assert store.entries("data", 0, 10, 99) == [kept]
+    assert store.first("data") == store.last("data") == kept
+    plain = entry(10, 20)
+    store.append([("data", plain)])
+    assert store.last("data") == plain._replace(session="s1")
 
 
 def test_entries_are_those_that_end_in_the_window(store):
@@ -222,5 +226,23 @@ def test_any_split_into_segments_reads_back_the_same(make_store, cuts):
     np.testing.assert_array_equal(
         data.read(at // 3, at - at // 4), expected[:, at // 3 : at - at // 4]
     )
-    followed = list(data.follow(n_samples=1 + at // 3)) if data.is_ended else []
-    assert followed == []
+    data.end()
+    followed = list(data.follow(n_samples=1 + at // 3))
+    np.testing.assert_array_equal(np.concatenate([s.samples for s in followed], 1), expected)
+    windows = [(segment.start, segment.stop) for segment in followed]
+    assert windows == [(a, min(at, a + 1 + at // 3)) for a in range(0, at, 1 + at // 3)]
+
+
+def test_who_follows_a_stream_that_is_begun_anew_gets_nothing_of_the_new_one(make_store):
+    from crepe.store import Store
+
+    store = make_store("writer")
+    store.declare("data", INFO)
+    store.append([("data", entry(0, 100))])
+    following = Store(store)["data"].follow()
+    assert next(following).stop == 100
+    store.declare("data", replace(INFO, session="s2"))
+    for start in (0, 100):
+        store.append([("data", entry(start, start + 100))])
+    with pytest.raises(StoreError, match="another has begun"):
+        next(following)

@@ -1,7 +1,10 @@
 """A server that dies, forgets, freezes or is full costs nothing that was acknowledged."""
 
+import itertools
+import logging
 import os
 import signal
+import socket
 import threading
 
 import numpy as np
@@ -9,7 +12,7 @@ import pytest
 import redis
 
 from crepe import places
-from crepe.errors import GapError, StoreError
+from crepe.errors import GapError, NotNowError, StoreError
 from crepe.messages import Segment, StreamInfo
 from crepe.store import Store, codec
 from crepe.store.contract import Entry
@@ -36,8 +39,8 @@ def check(url, length):
         data = found["data"]
         assert data.gaps(data.first, length) == []
         np.testing.assert_array_equal(data[0, data.first : length], np.arange(data.first, length))
-        stops = [stop for stop, _ in data.times_ns(0, length)]
-        assert len(stops) == len(set(stops))
+        windows = [(message.start, message.stop) for message in data.messages(0, length)]
+        assert all(before[1] <= after[0] for before, after in itertools.pairwise(windows))
 
 
 @pytest.mark.parametrize("appendonly", ["yes", "no"])
@@ -103,6 +106,30 @@ def test_at_the_memory_ceiling_old_samples_go_and_new_ones_stay(own_server, capl
     store.close()
 
 
+def test_at_the_memory_ceiling_readers_register_and_people_are_heard(own_server, caplog):
+    own_server.start(maxmemory="20mb", **{"maxmemory-policy": "noeviction"})
+    store, other = RedisStore(own_server.url, keep_s=1e9), RedisStore(own_server.url, patience_s=0)
+    wide = StreamInfo(labels=tuple(map(str, range(200))), session="s", is_live=True)
+    store.declare("data", wide)
+    store.register("data", "record", 0)
+    payload = codec.pack([Segment(0, 100, np.zeros((200, 100), np.int32))], 0, 100)
+    stop = 0
+    while "memory ceiling" not in caplog.text:
+        stop += 100
+        store.append([("data", Entry(stop - 100, stop, payload))])
+    with redis.Redis.from_url(own_server.url) as client:  # now it is full again
+        client.config_set("maxmemory", "1mb")
+        with pytest.raises(NotNowError, match="maxmemory"):
+            other.register("data", "record", stop)
+        with pytest.raises(NotNowError, match="maxmemory"):
+            other.say("input", b"rock")
+        client.config_set("maxmemory", client.info("memory")["used_memory"])
+    store.register("data", "record", stop)
+    store.say("input", b"rock")
+    store.close()
+    other.close()
+
+
 def test_a_frozen_server_is_given_up_after_the_patience(own_server):
     own_server.start()
     store = RedisStore(own_server.url, patience_s=0.1)
@@ -127,6 +154,79 @@ def test_old_samples_are_trimmed_but_not_what_a_reader_lacks(own_server):
     for start in range(0, 100_000, 100):
         store.append([("kept", entry(start))])
     assert store.first("kept").start <= 100
+    store.close()
+
+
+def test_old_samples_that_are_trimmed_are_missing_for_who_asks_for_them(own_server):
+    own_server.start()
+    store = RedisStore(own_server.url)
+    store.declare("data", INFO, keep_s=0.5)
+    append(store, 0, 100_000)
+    data = Store(store)["data"]
+    first = data.first
+    assert 0 < first <= 95_000
+    assert data[:, :].shape == data[:, : -0 or None].shape == (2, 100_000 - first)
+    assert data[0, :-100].tolist() == list(range(first, 99_900))
+    for stop in (100, first, first + 100, -99_900, -100_000 + first):
+        with pytest.raises(GapError, match=f"kept are {first} to 100000"):
+            data[:, :stop]
+    store.close()
+
+
+def test_a_replay_does_not_wait_for_readers_that_have_all_there_is(own_server):
+    own_server.start()
+    store = RedisStore(own_server.url, keep_s=5.0, patience_s=0)
+    store.declare("data", StreamInfo(labels=("a", "b"), session="s"))
+    store.register("data", "record", 0)
+    append(store, 0, 10_000)
+    hour = 36_000_000
+    with pytest.raises(NotNowError, match="waits for a reader at 0"):
+        store.append([("data", entry(hour))])
+    store.register("data", "record", 10_000)
+    append(store, hour, hour + 100)
+    assert store.last("data").stop == hour + 100
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"-ERR no such command\r\n" * 3]
+)
+def test_a_server_of_another_kind_is_said_in_one_line(answer):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            with server.accept()[0] as client:
+                client.recv(4096)
+                client.sendall(answer)
+                client.recv(4096)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        port = server.getsockname()[1]
+        with pytest.raises(StoreError, match=f"redis://127.0.0.1:{port}"):
+            Store(f"redis://:sekret@127.0.0.1:{port}", patience_s=0)
+        thread.join()
+
+
+def test_no_text_shows_a_password(own_server, caplog):
+    caplog.set_level(logging.DEBUG)
+    own_server.start()
+    with redis.Redis.from_url(own_server.url) as client:
+        client.config_set("requirepass", "sekret")
+    url = own_server.url.replace("unix://", "unix://:sekret@")
+    store = RedisStore(url, patience_s=0)
+    with pytest.raises(StoreError, match="DB index is out of range") as wrong_database:
+        Store(f"{url}?db=99")
+    with pytest.raises(StoreError, match="invalid username-password") as wrong_password:
+        Store(url.replace("sekret", "sekret1"))
+    own_server.kill()
+    with pytest.raises(NotNowError) as gone:
+        store.last("data")
+    with pytest.raises(StoreError) as bad_scheme:
+        Store("http://:sekret@127.0.0.1")
+    assert "lost Redis" in caplog.text
+    for text in (caplog.text, *map(str, (wrong_database, wrong_password, gone, bad_scheme))):
+        assert "sekret" not in text
     store.close()
 
 

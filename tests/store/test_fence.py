@@ -72,7 +72,7 @@ def test_nothing_is_written_where_the_server_does_not_watch(server, own_server):
 
 def test_a_transaction_refused_for_memory_is_known_as_that(own_server, server):
     connection = RedisConnection(own_server.url, "test")
-    connection.connect(1.0)
+    connection.connect()
     connection._replies.feed(
         b"-EXECABORT Transaction discarded because of: OOM command not allowed when used memory\r\n"
     )

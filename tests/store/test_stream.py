@@ -88,6 +88,25 @@ def test_a_gap_is_reported_or_filled_as_asked():
     np.testing.assert_array_equal(filled_in[:, 300:], ARRAY[:, :100])
 
 
+@pytest.mark.parametrize("value", [2**40, -(2**31) - 1, np.nan, np.inf, 0.5, 2.0**31])
+def test_values_that_the_stream_cannot_hold_are_refused_and_none_is_appended(value):
+    _, data = filled()
+    with pytest.raises(ValueError, match="data: a sample of .*, must be a value that int32 can"):
+        data.append([[1, 2], [3, value], [5, 6]])
+    assert len(data) == N
+
+
+def test_values_of_another_dtype_that_fit_are_taken():
+    _, data = filled()
+    for dtype in ("int64", "uint8", "float64", "bool"):
+        data.append(np.ones((3, 2), dtype))
+    assert data[:, N:].tolist() == np.ones((3, 8)).tolist()
+    volts = Store("memory://").declare("volts", labels=("a",), dtype="float32")
+    volts.append([[0.1, np.nan, np.inf]])
+    with pytest.raises(ValueError, match=r"1e\+300.*float32"):
+        volts.append([[1e300]])
+
+
 def test_what_does_not_fit_is_refused():
     store, data = filled()
     with pytest.raises(ValueError, match=r"shape \(2, 5\), must be \(3 channels, n > 0\)"):

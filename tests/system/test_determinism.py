@@ -1,91 +1,138 @@
-"""One experiment file and one seed: the same decisions in one process and through Redis."""
+"""One experiment file and one seed: the same in one process, through Redis, and in a replay."""
 
-import numpy as np
+import json
+from pathlib import Path
+
 import pytest
+from typer.testing import CliRunner
 
 from crepe import config
-from crepe.electrodes import MCS_60_LABELS
+from crepe.cli import app
+from crepe.conditions import SILENCED
+from crepe.experiment_plan import Plan
 from crepe.experiment_runs import live
 from crepe.loop import Loop
-from crepe.reservoir.features import Window
-from crepe.reservoir.readout import Readout
 from crepe.store import Store
 
 SCRIPTED = {"hand": None, "sensor": None, "actors.game.player": "script"}
-ADAPTING = {
-    "actors.decode.readout": "any.h5",
-    "actors.decode.forgetting": 0.99,
-    "actors.decode.feedback": {"result:game": 1.0},
+BRIEF = {
+    "dashboard": None,
+    "calibration": {"n_blocks": 2, "n_trials": 6, "rest_s": 0.5},  # a busy machine refuses some
+    "conditions": {
+        "names": ["stimulation", SILENCED], "n_blocks": 1, "n_trials": 3, "rest_s": 0.5,
+    },
+    "actors.record.reads": [
+        "data", "data:spikes", "result", "result:shuffled", "result:game", "result:stimuli",
+        "result:delivered",
+    ],
+}  # fmt: skip
+LOCKSTEP = {
+    "culture.simulated.lockstep_s": 0.05,
+    "chains": {"instrument": {"actors": ["acquire", "stimulate"]}},
 }
+DECIDED = ("result", "result:shuffled", "result:game", "result:stimuli")
 
 
-@pytest.fixture
-def any_readout(tmp_path):
-    """Weights of no meaning: what is decided by them changes with every trial it learns from."""
-    rng = np.random.default_rng(1)
-    n = 60 * 8
-    return Readout(
-        ("paper", "rock", "scissors"),
-        MCS_60_LABELS,
-        10_000.0,
-        Window(window_s=0.4, bin_s=0.05),
-        rng.normal(0, 0.1, (1, 3, n)),
-        np.zeros((1, 3)),
-        np.zeros(n),
-        np.ones(n),
-        np.linalg.qr(rng.normal(size=(n, 5)))[0],
-        np.eye(6),
-        {},
-    ).save(tmp_path / "any.h5")
+def shipped(name):
+    return config.places.project_directory() / "config" / name
 
 
-def messages(store, name):
-    stream = store[name]
-    return list(stream.messages(0, len(stream)))
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory):
+    """A brief experiment in real time, by the command: its file, what it printed, its recording."""
+    with pytest.MonkeyPatch.context() as patch:
+        directory = tmp_path_factory.mktemp("lived")
+        patch.setenv("CREPE_VAR", str(directory / "var"))
+        brief = config.load(shipped("rps-controls.toml"), BRIEF)
+        path = config.save(brief, directory / "brief.json")
+        done = CliRunner().invoke(app, ["experiment", str(path), "--live", "--json"])
+        assert done.exit_code == 0, done.output
+        found = json.loads(done.stdout)
+        yield path, found, directory / "var" / "recordings" / f"{found['session']}.h5"
 
 
-@pytest.mark.parametrize(
-    ("name", "more"),
-    [("rps.toml", SCRIPTED), ("rps-controls.toml", {}), ("rps-controls.toml", ADAPTING)],
-    ids=["default", "controls", "adapting"],
-)
-def test_lockstep_through_redis_decides_and_stimulates_as_one_process_does(
-    name, more, any_readout, tmp_path, monkeypatch
-):
+def of_conditions(lived, *, in_lockstep=False):
+    """The experiment whose recording that is."""
+    path, found, _ = lived
+    readout = Path(found["calibration"]["readout"])
+    shuffled = readout.with_name(f"{readout.stem}-shuffled.h5")
+    return Plan(path, in_lockstep=in_lockstep).conditions(readout, shuffled)
+
+
+def assert_same(one, other, streams, least=3):
+    """Up to the end of the game, message by message."""
+    stop = len(one["result:game"])
+    for name in streams:
+        found, expected = ([repr(m) for m in s[name].messages(0, stop)] for s in (one, other))
+        assert len(found) > least
+        assert found == expected
+
+
+def fired(store):
+    stream = store["result:delivered"]
+    told = stream.messages(0, len(stream))
+    return [(m.number, m.state, m.fired) for m in told if m.fired]
+
+
+def test_an_experiment_in_real_time_prints_what_one_in_a_process_does(lived):
+    _, found, _ = lived
+    assert found["is_simulated"] is True
+    assert found["calibration"]["n_trials"] + found["calibration"]["n_left_out"] == 12
+    assert {name: one["n_trials"] for name, one in found["conditions"].items()} == {
+        "stimulation": 3, SILENCED: 3,
+    }  # fmt: skip
+
+
+def test_a_session_recorded_live_decides_and_stimulates_again_as_it_did(lived, tmp_path):
+    recording = lived[2]
+    path = config.save(of_conditions(lived), tmp_path / "conditions.json")
+    replayed = config.load(
+        path,
+        {
+            "actors.acquire.device": f"hdf5://{recording}?speed=0",
+            "actors.stimulate.device": "none://",
+            "culture.simulated": None,
+            "actors.record": None,
+            "actors.hear": None,
+        },
+    )
+    again = Store(Loop(replayed).run(until="result:game"))
+    assert_same(Store(recording), again, DECIDED)
+
+
+def test_a_calibrated_readout_in_lockstep_decides_as_in_one_process(lived, tmp_path, monkeypatch):
+    """One adapts, one takes its weights in turn; the cells of one block do not fire."""
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
-    if more is ADAPTING:
-        more = {**ADAPTING, "actors.decode.readout": str(any_readout)}
-    states = play_twice(name, {**more, "actors.game.n_trials": 4}, ())
+    path = config.save(of_conditions(lived, in_lockstep=True), tmp_path / "conditions.json")
+    adapting = {"actors.decode.forgetting": 0.99, "actors.decode.feedback": {"result:game": 1.0}}
+    states = play_twice(config.load(path, adapting), DECIDED)
+    judged = [s for s in states if s.phase == "outcome"]
+    assert sorted(s.condition for s in judged) == [SILENCED] * 3 + ["stimulation"] * 3
+    assert all(s.decoded for s in judged)
+
+
+def test_the_default_in_lockstep_decides_and_stimulates_as_one_process_does(tmp_path, monkeypatch):
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
+    changes = {**SCRIPTED, **LOCKSTEP, "actors.game.n_trials": 4}
+    states = play_twice(config.load(shipped("rps.toml"), changes))
     assert [s.trial for s in states if s.phase == "outcome"] == [1, 2, 3, 4]
 
 
 def test_pong_in_lockstep_through_redis_is_the_pong_of_one_process(tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
-    states = play_twice("pong.toml", {"actors.game.session_s": 8.0}, ("result:court",))
+    experiment = config.load(shipped("pong.toml"), {**LOCKSTEP, "actors.game.session_s": 8.0})
+    states = play_twice(experiment, ("result", "result:game", "result:stimuli", "result:court"))
     assert [s.outcome for s in states if s.phase == "outcome"]
     assert states[-1].phase == "over"
 
 
-def play_twice(name, more, streams):
-    """Play a shipped experiment both ways and compare; returns the states through Redis."""
-    path = config.places.project_directory() / "config" / name
-    changes = {
-        **more,
-        "culture.simulated.lockstep_s": 0.05,
-        "chains": {"instrument": {"actors": ["acquire", "stimulate"]}},
-    }
+def play_twice(experiment, streams=("result", "result:game", "result:stimuli")):
+    """Play an experiment both ways and compare; returns the states through Redis."""
+    one_process = Store(Loop(experiment).run(until="result:game"))
     states = []
-    through_redis = live(config.load(path, changes), states.append).store
-    one_process = Store(Loop(config.load(path, changes)).run(until="result:game"))
-    for stream in ("result", "result:game", "result:stimuli", *streams):
-        found, expected = messages(through_redis, stream), messages(one_process, stream)
-        n = min(len(found), len(expected))
-        assert n > 3
-        assert [repr(m) for m in found[:n]] == [repr(m) for m in expected[:n]]
-    fired = [
-        [(m.number, m.state, m.fired) for m in messages(store, "result:delivered") if m.fired]
-        for store in (through_redis, one_process)
-    ]
-    assert len(fired[0]) >= 3
-    assert fired[0] == fired[1][: len(fired[0])]
+    through_redis = live(experiment, states.append).store
+    assert_same(through_redis, one_process, streams)
+    assert len(through_redis["result:game"]) == len(one_process["result:game"])
+    assert len(fired(through_redis)) >= 3
+    assert fired(through_redis) == fired(one_process)
     return states

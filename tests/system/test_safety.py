@@ -5,11 +5,11 @@ import signal
 from pathlib import Path
 
 import pytest
-import redis
 
 from crepe.messages import Delivered
 from crepe.store import Store
 from crepe.store.locate import find_url
+from crepe.store.redis_store import RedisStore
 
 ROOT = Path(__file__).parent.parent.parent
 ACTORS = ("acquire", "filter", "detect", "decode", "game", "stimulate")
@@ -67,8 +67,10 @@ def with_long_trains():
 def stops(store, name):
     """How often a train was stopped for cause by whoever has to when this program is gone."""
     if name in BY_WATCHDOG:
-        said = redis.Redis.from_url(find_url()).xrange("crepe:control")
-        return sum(b"the watchdog stopped the instrument" in fields[b"data"] for _, fields in said)
+        control = RedisStore(find_url(60), patience_s=60)
+        said = control.wait({"control": "0-0"}, 0.01, count=1000)
+        control.close()
+        return sum(b"the watchdog stopped the instrument" in item.payload for _, item in said)
     given = store["result:delivered"]
     found = given.messages(given.first, len(given))
     return sum(m.state == "stopped" for m in found if isinstance(m, Delivered))

@@ -1,0 +1,52 @@
+"""The arithmetic of one pulse: phases, widths, charges. No limits here."""
+
+from collections.abc import Sequence
+from math import pi
+from typing import Literal
+
+Phases = Sequence[tuple[float, float]]  # (amplitude in uA or uV, width in us), in order of time
+Unit = Literal["uA", "uV"]
+
+
+def merged(phases: Phases) -> list[tuple[int, int]]:
+    """The phases as the electrode has them: those of one sign that follow each other are one, and
+    pauses between them belong to it. First and last index of each."""
+    spans: list[tuple[int, int]] = []
+    for i, (amplitude, _) in enumerate(phases):
+        if amplitude == 0:
+            continue
+        if spans and (phases[spans[-1][0]][0] > 0) == (amplitude > 0):
+            spans[-1] = (spans[-1][0], i)
+        else:
+            spans.append((i, i))
+    return spans
+
+
+def charge_nc(current_ua: float, width_us: float) -> float:
+    """Charge of one phase in nC."""
+    return current_ua * width_us / 1000
+
+
+def density_mc_cm2(charge: float, diameter_um: float) -> float:
+    """Charge in nC over the area of a disc, in mC/cm2, without its sign."""
+    area_cm2 = pi * (diameter_um / 2 * 1e-4) ** 2
+    return abs(charge) * 1e-6 / area_cm2
+
+
+def total_charge_nc(phases: Phases) -> float:
+    """Charge of all phases in nC, with its sign."""
+    return sum(charge_nc(*phase) for phase in phases)
+
+
+def total_us(phases: Phases) -> float:
+    """How long all phases take."""
+    return sum(width_us for _, width_us in phases)
+
+
+def place_of(phases: Phases, unit: str, first: int, last: int) -> str:
+    """Phases `first` to `last` in words: where they stand, how strong and long they are."""
+    if first < last:
+        return f"phases {first} to {last}: {total_us(phases[first : last + 1]):g} us"
+    amplitude, width_us = phases[first]
+    found = f"{amplitude:.1f} uA" if unit == "uA" else f"{amplitude / 1000:g} mV"
+    return f"phase {first}: {found} x {width_us:g} us"

@@ -1,0 +1,145 @@
+"""Bursts and synchrony of a session: numbers, figure and section."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from crepe.analysis.bursts import isi_n, log_isi, max_interval, network_bursts
+from crepe.analysis.rates import Times, cv, cv2, is_active, lv, psth_hz
+from crepe.analysis.synchrony import connectivity, sttc
+from crepe.report.activity import Crossings
+from crepe.report.draw import BLACK, Picture, picture
+from crepe.report.html import Element, element, figure, section, table
+from crepe.report.numbers import Structure
+
+MOST_S = 600.0
+MOST_PAIRED = 20
+"""So many of the most active electrodes are compared in pairs; shifted trains take their time."""
+ISI_N, ISI_N_S = 10, 0.1
+"""Spikes of any electrodes, and within which time; chosen."""
+AROUND_S = (0.5, 1.0)
+BIN_S = 0.02
+
+
+def structure(found: Crossings, seed: int) -> Structure | None:
+    """Of the last stretch without a gap; None if fewer than two electrodes are active in it."""
+    begin = max((stop for _, stop in found.gaps), default=0)
+    begin = max(begin, found.stop - round(MOST_S * found.rate_hz))
+    duration_s = (found.stop - begin) / found.rate_hz
+    all_s, channel = (found.sample - begin) / found.rate_hz, found.channel
+    trains = [all_s[(channel == k) & (all_s >= 0)] for k in range(len(found.labels))]
+    if duration_s <= 0:
+        return None
+    active = np.flatnonzero(is_active(trains, duration_s))
+    if len(active) < 2:
+        return None
+    bursts = [max_interval(times_s) for times_s in trains]
+    together = network_bursts(bursts, len(active))
+    all_s = all_s[all_s >= 0]
+    order = sorted(active, key=lambda k: -len(trains[k]))[:MOST_PAIRED]
+    paired = [trains[k] for k in sorted(order)]
+    tiling = _matrix(paired, duration_s)
+    linked = connectivity(paired, duration_s, np.random.default_rng(seed))
+    above = np.triu_indices(len(paired), 1)
+    per_min = 60 / duration_s
+
+    def median(of: Callable[[Times], float]) -> float:
+        return float(np.median([of(trains[k]) for k in active]))
+
+    def regularity(of: Callable[[Times], float]) -> float | None:
+        known = [value for k in active if not np.isnan(value := of(trains[k]))]
+        return float(np.median(known)) if known else None
+
+    begins_s = [begin_s for begin_s, _ in together]
+    around = psth_hz(all_s, begins_s, *AROUND_S, BIN_S) / len(found.labels)
+    return Structure(
+        start_s=begin / found.rate_hz,
+        stop_s=found.stop / found.rate_hz,
+        n_active=len(active),
+        cv=regularity(cv),
+        cv2=regularity(cv2),
+        lv=regularity(lv),
+        bursts_per_min=median(lambda times_s: len(max_interval(times_s)) * per_min),
+        log_isi_bursts_per_min=median(lambda times_s: len(log_isi(times_s)) * per_min),
+        network_bursts_per_min=len(together) * per_min,
+        isi_n_bursts_per_min=len(isi_n(all_s, ISI_N, ISI_N_S)) * per_min,
+        around_burst_hz=around.tolist() if together else [],
+        electrodes=[found.labels[k] for k in sorted(order)],
+        sttc=tiling.tolist(),
+        median_sttc=float(np.median(tiling[above])),
+        n_linked=int((linked[above] > 0).sum()),
+        n_pairs=len(above[0]),
+    )
+
+
+def _matrix(trains: Sequence[Times], duration_s: float) -> NDArray[np.float64]:
+    return np.array([[sttc(a, b, duration_s) for b in trains] for a in trains])
+
+
+def drawn(found: Structure, *, is_simulated: bool) -> Picture:
+    """The tiling coefficients, and the rate around network bursts."""
+
+    def draw(into: Figure) -> None:
+        left, right = into.subplots(1, 2)
+        image = left.imshow(found.sttc, cmap="cividis", vmin=0, vmax=1)
+        into.colorbar(image, ax=left, label="spike time tiling coefficient (50 ms)", shrink=0.8)
+        ticks = range(len(found.electrodes))
+        left.set_xticks(ticks, found.electrodes, rotation=90, size=8)
+        left.set_yticks(ticks, found.electrodes, size=8)
+        left.set(xlabel="electrode", ylabel="electrode")
+        middle_s = -AROUND_S[0] + BIN_S * (np.arange(len(found.around_burst_hz)) + 0.5)
+        right.plot(middle_s, found.around_burst_hz, color=BLACK)
+        right.set(xlabel="time from the begin of network bursts (s)")
+        right.set_ylabel("threshold crossings per second\nand electrode")
+        right.set_ylim(bottom=0)
+
+    alt = f"Synchrony of {len(found.electrodes)} electrodes, and mean rate around network bursts"
+    return picture("structure", alt, 4.4, draw, is_simulated=is_simulated)
+
+
+def structure_section(found: Structure | None, pictures: dict[str, Picture]) -> Element:
+    """The part of the page."""
+    if found is None:
+        return section(
+            "Bursts and synchrony", element("p", "None: fewer than two electrodes are active.")
+        )
+    rows = [
+        ("active electrodes (0.1 Hz and more)", str(found.n_active)),
+        (
+            "intervals, median over them: CV, CV2, LV",
+            ", ".join(map(_text, (found.cv, found.cv2, found.lv))),
+        ),
+        ("bursts per minute, median over them, MaxInterval", f"{found.bursts_per_min:.2f}"),
+        ("the same, logISI", f"{found.log_isi_bursts_per_min:.2f}"),
+        ("network bursts per minute, 20 % of them at once", f"{found.network_bursts_per_min:.2f}"),
+        (
+            f"the same, ISI_N: {ISI_N} crossings within {ISI_N_S * 1000:g} ms",
+            f"{found.isi_n_bursts_per_min:.2f}",
+        ),
+        ("spike time tiling coefficient, 50 ms, median of pairs", f"{found.median_sttc:.2f}"),
+        (
+            "pairs above 99 % of shifted trains (1 in 100 of unrelated ones is)",
+            f"{found.n_linked} of {found.n_pairs}",
+        ),
+    ]
+    return section(
+        "Bursts and synchrony",
+        element(
+            "p",
+            f"From {found.start_s:.0f} to {found.stop_s:.0f} s: the last stretch without a gap, "
+            f"{MOST_S / 60:.0f} minutes at most. Stimulated trials are part of it, so that what "
+            "electrodes have in common may come from the stimuli. Definitions: docs/analysis.md.",
+        ),
+        table((), rows),
+        figure(
+            pictures["structure"],
+            f"Left: pairs of the most active electrodes, {MOST_PAIRED} at most. Right: mean rate "
+            "around the begin of network bursts.",
+        ),
+    )
+
+
+def _text(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

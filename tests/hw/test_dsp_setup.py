@@ -1,0 +1,112 @@
+"""Setting the DSP up on an instrument that others have used, by what the electrodes get."""
+
+from dataclasses import replace
+
+import pytest
+
+from crepe.errors import DeviceError
+from crepe.hw import meame_wire as wire
+from crepe.hw.meame_registers import Register
+from crepe.messages import Stimulus
+from crepe.simulator.lockstep import Lockstep
+from crepe.simulator.settings import Firmware, SimulatorSettings
+
+TRAIN = Stimulus(9, 10, 1, 10, ("48", "38"), ((-10.0, 200.0), (10.0, 200.0)), 20.0, 10)
+SECOND = 50_000  # ticks
+
+
+class Bench:
+    """A stimulator in simulated time, and what reaches its electrodes."""
+
+    def __init__(self, **values):
+        lockstep = Lockstep(SimulatorSettings(**values))
+        self.dsp = lockstep.instrument.dsp
+        self.stimulator = lockstep.open_stimulator("meame://simulator")
+        self.stimulator.open()
+
+    def shots(self, train=TRAIN, seconds=10):
+        self.stimulator.prepare(train)
+        self.stimulator.start(train)
+        return self.dsp.advance(seconds * SECOND)
+
+
+@pytest.mark.parametrize("firmware", Firmware)
+def test_both_firmwares_are_set_up_each_in_its_own_way(firmware):
+    bench = Bench(firmware=firmware)
+    shots = bench.shots()
+    assert len(shots) == 10
+    assert {wire.MCS_60_LABELS[i] for shot in shots for i in shot.electrodes} == {"48", "38"}
+    assert {shot.phases for shot in shots} == {((-10.0, 200.0), (10.0, 200.0))}
+    modes = wire.from_pairs(tuple(bench.dsp.read(Register.HW_MODE + 4 * i) for i in range(4)))
+    n_auto = sum(mode == wire.MODE_AUTO for mode in modes)
+    assert n_auto == (2 if firmware is Firmware.LAB else 60)
+    bench.stimulator.stop()
+    assert len(bench.shots()) == 10
+
+
+@pytest.mark.parametrize(
+    ("register", "value"),
+    [
+        (Register.TRIGGER_REPEATS, 50),
+        (Register.DAC_TRIGGER, 0x010203),
+        (Register.SIDEBAND_TRIGGER, 0),
+        (Register.TRIGGER_CTRL, 0),
+        (Register.DAC_MODE, 0x3F00),
+    ],
+)
+def test_a_train_is_what_was_asked_for_whatever_another_client_has_left(register, value):
+    bench = Bench()
+    bench.dsp.write(register, value)
+    shots = bench.shots()
+    assert [shot.tick - shots[0].tick for shot in shots] == [2500 * i for i in range(10)]
+    assert {shot.phases for shot in shots} == {((-10.0, 200.0), (10.0, 200.0))}
+
+
+@pytest.mark.parametrize("register", [Register.TRIGGER_REPEATS, Register.DAC_TRIGGER])
+def test_a_register_that_does_not_take_what_is_written_keeps_a_train_from_being_prepared(
+    register, monkeypatch
+):
+    bench = Bench()
+    bench.dsp.write(register, 50)
+    write = bench.dsp.write
+    monkeypatch.setattr(bench.dsp, "write", lambda a, v: None if a == register else write(a, v))
+    with pytest.raises(DeviceError, match=f"register {register:04X}: reads 0x32, must be"):
+        bench.stimulator.prepare(TRAIN)
+
+
+def test_a_trigger_repeats_its_pattern_as_often_as_its_register_says():
+    bench = Bench()
+    bench.stimulator.prepare(replace(TRAIN, n_pulses=3))
+    bench.dsp.write(Register.TRIGGER_REPEATS, 4)
+    bench.stimulator.start(replace(TRAIN, n_pulses=3))
+    assert len(bench.dsp.advance(10 * SECOND)) == 12
+
+
+NOT_TOLD = "shot not verified: MEAME does not tell whether a trigger fired"
+
+
+def test_what_is_in_doubt_of_a_train_is_the_shot_itself_and_what_registers_say():
+    bench = Bench()
+    bench.shots()
+    assert bench.stimulator.doubts() == NOT_TOLD
+    bench.dsp.write(Register.SHOTS_FIRED, 7)
+    bench.dsp.write(Register.ERROR_FLAG, 3)
+    bench.dsp.write(Register.HW_ENABLE, 0)
+    assert bench.stimulator.doubts().split("; ") == [
+        NOT_TOLD,
+        "an error was reported (register 104C reads 0x3, expected 0x0)",
+        "the stimulation queue fired, too (register 1048 reads 0x7, expected 0x0)",
+        "electrodes are not connected as they were (register 9158 reads 0x0, expected 0x12)",
+    ]
+    bench.stimulator.stop()
+
+
+def test_registers_that_cannot_be_read_after_a_train_are_in_doubt(monkeypatch):
+    bench = Bench()
+    bench.shots()
+    monkeypatch.setattr(bench.stimulator.control, "read", _fail)
+    assert bench.stimulator.doubts().endswith("nor could registers be read: status 500")
+
+
+def _fail(addresses):
+    raise DeviceError("status 500")

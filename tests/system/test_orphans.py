@@ -1,0 +1,68 @@
+"""Programs end in good order also when Redis or supervisord do not."""
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from crepe import places
+from crepe.hw.crepe_recording import Recording
+from crepe.store import Store
+
+ROOT = Path(__file__).parent.parent.parent
+pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("real time 1")]
+
+
+def has_grown(store, name, since=0):
+    return name in store and len(store[name]) > since
+
+
+def the_recording(stack):
+    (path,) = (stack.var / "recordings").glob("*.h5")
+    return path
+
+
+def test_no_program_outlives_supervisord(stack):
+    stack.crepe("up", str(ROOT / "config" / "rps.toml"), "--new")
+    with Store(patience_s=60) as store:
+        stack.wait(lambda: has_grown(store, "result:delivered"))
+    supervisor = places.read_json(places.run_directory(stack.var) / "supervisor.json")
+    os.kill(supervisor["pid"], signal.SIGKILL)
+    stack.wait(lambda: stack.pids() == [])
+
+
+def test_all_programs_stop_in_good_order_while_redis_is_frozen(stack):
+    stack.crepe("up", str(ROOT / "config" / "rps.toml"), "--new")
+    with Store(patience_s=60) as store:
+        stack.wait(lambda: has_grown(store, "result:delivered", 20_000))
+    psutil.Process(stack.rows()["redis"]["pid"]).suspend()
+    stack.crepe("down")
+    said = (stack.var / "log" / "supervisord.log").read_text()
+    assert re.findall(r"killing '(\w+)' .* with SIGKILL", said) == ["redis"]
+    with Recording(the_recording(stack)) as kept:
+        assert kept.is_closed
+        assert kept.last("data") > 20_000
+
+
+def test_a_recorder_stops_while_samples_go_on(stack):
+    stack.crepe("up", str(ROOT / "config" / "record.toml"), "--new")
+    with Store(patience_s=60) as store:
+        stack.wait(lambda: has_grown(store, "data:spikes", 20_000))
+        pid = stack.rows()["record"]["pid"]
+        os.kill(pid, signal.SIGTERM)
+        row = stack.wait(
+            lambda: (
+                (row := stack.rows()["record"])["pid"] not in (0, pid)
+                and row["state"] == "running"
+                and row
+            )
+        )
+        assert row["restarts"] == 1
+        length = len(store["data"])
+        stack.wait(lambda: has_grown(store, "data:spikes", length))
+    stack.crepe("down")
+    with Store(the_recording(stack)) as kept:
+        assert kept["data"].gaps() == []
