@@ -138,7 +138,8 @@ def page_lines(experiment: Experiment) -> list[str]:
     while experiment.dashboard is not None and time.monotonic() < deadline:
         found = places.read_json(places.run_directory() / server_file(DASHBOARD)) or {}
         if any(found.get("pid") == program.pid for program in control.status()):
-            to = links(str(found["url"]), http_token.token(DASHBOARD))
+            url = experiment.dashboard.public_url or str(found["url"])
+            to = links(url, http_token.token(DASHBOARD))
             return [f"live page: {to.operator}", f"to look only: {to.spectator}"]
         time.sleep(0.05)
     return []

@@ -7,19 +7,21 @@ The cookie is an HMAC by a key that this process made up, so it ends with the pr
 
 import hmac
 import ipaddress
+import re
 import secrets
 import socket
 import time
 from enum import StrEnum
 from http.cookies import CookieError, SimpleCookie
 from typing import NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crepe.http_body import again, refused, whole
+from crepe.http_token import is_loopback
 
 SPECTATOR_WORD = "spectator"
 """In the read-only link of a page that asks for no token."""
@@ -38,6 +40,7 @@ _HEADERS = {
     "cache-control": "no-cache",
 }
 _SAFE = ("GET", "HEAD")
+_NAME = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(:\d+)?$")  # of a Host header, without the port
 
 
 class Role(StrEnum):
@@ -62,8 +65,10 @@ def spectator_key(token: str) -> str:
 
 
 def links(url: str, token: str) -> Links:
-    """The two links to a page at `url`."""
-    operator = f"{url}/?token={token}" if token else f"{url}/"
+    """The two links to a page at `url`; one on all addresses is called by its machine's name."""
+    for everywhere in ("//0.0.0.0:", "//[::]:"):
+        url = url.replace(everywhere, f"//{socket.getfqdn()}:")
+    operator = f"{url}/?token={quote(token, safe='')}" if token else f"{url}/"
     return Links(operator, f"{url}/?token={spectator_key(token)}")
 
 
@@ -75,15 +80,20 @@ class Access:
     made to point here), 429 after many wrong tokens.
     """
 
-    def __init__(self, app: ASGIApp, *, host: str, token: str) -> None:
+    def __init__(
+        self, app: ASGIApp, *, host: str, token: str, public_url: str | None = None
+    ) -> None:
         self._app = app
         self._token = token
         self._key = secrets.token_bytes(32)
         self._hosts = {"127.0.0.1", "localhost", "[::1]", _bracketed(host).lower()}
+        self._public = urlsplit(public_url or "")
+        if self._public.hostname:
+            self._hosts.add(_bracketed(self._public.hostname))
         self._is_open = host in ("0.0.0.0", "::")
-        if self._is_open:
-            name = socket.gethostname().lower()
-            self._hosts |= {name, name.partition(".")[0]}
+        if not is_loopback(host):
+            full = socket.getfqdn().lower()
+            self._hosts |= {full, full.partition(".")[0], socket.gethostname().lower()}
         self._wrong: dict[str, list[float]] = {}  # by address: when wrong tokens came
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,11 +123,11 @@ class Access:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         port = int(scope["server"][1])
-        if not self._is_ours(host, port):
+        if not self._is_ours(host):
             return refused(421, f"Host {host[:100]!r}: not the name of this page"), None
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
         if scope["type"] == "http" and scope["method"] in _SAFE and "token" in query:
-            return self._enter(scope, query["token"][0], port), None
+            return self._enter(scope, query["token"][0], port, host), None
         role = self._role(headers, port)
         if role is None:
             return PlainTextResponse(
@@ -130,16 +140,19 @@ class Access:
             return refusal, role
         return None, role
 
-    def _is_ours(self, host: str, port: int) -> bool:
-        name, _, found = host.lower().rpartition(":")
-        if not name or found != str(port):
-            return False
+    def _is_ours(self, host: str) -> bool:
+        """By the name alone: a tunnel may have changed the port."""
+        name = _NAME.match(host.lower())
+        return name is not None and self._is_ours_by_name(name[1])
+
+    def _is_ours_by_name(self, name: str) -> bool:
         return name in self._hosts or (self._is_open and _is_address(name))
 
     def _from_elsewhere(self, scope: Scope, headers: Headers, host: str) -> Response | None:
         """Why this was not sent by our own page, if so."""
         origin = urlsplit(headers.get("origin", ""))
-        if origin.scheme not in ("http", "https") or origin.netloc.lower() != host.lower():
+        ours = {host.lower(), self._public.netloc.lower()} - {""}
+        if origin.scheme not in ("http", "https") or origin.netloc.lower() not in ours:
             return refused(403, "sent by a page of another site, or by none")
         if scope["type"] == "http":
             kind = headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -149,7 +162,7 @@ class Access:
 
     # Tokens and cookies
 
-    def _enter(self, scope: Scope, token: str, port: int) -> Response:
+    def _enter(self, scope: Scope, token: str, port: int, host: str) -> Response:
         address = (scope.get("client") or ("",))[0]
         now_s = time.monotonic()
         wrong = [at for at in self._wrong.get(address, []) if now_s - at < _WRONG_WITHIN_S]
@@ -169,7 +182,12 @@ class Access:
             return PlainTextResponse("This token is not the one of this page.", 401)
         answer = RedirectResponse(_local(scope["path"]), 303)
         answer.set_cookie(
-            _cookie(port), self._signed(role), httponly=True, samesite="strict", path="/"
+            _cookie(port),
+            self._signed(role),
+            httponly=True,
+            samesite="strict",
+            secure=self._public.scheme == "https" and host.lower() == self._public.netloc.lower(),
+            path="/",
         )
         return answer
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from crepe.dashboard.counts import KEPT_S
 from crepe.dashboard.picture import Picture
 from crepe.dashboard.traces import BIN_S
 
@@ -131,6 +132,8 @@ def _make(picture: Picture, told: More, asked: Asked, sent: Sent) -> tuple[bytes
         head["about"] = picture.about()
     if sent.version != picture.story.version:
         head["story"] = picture.story.as_json()
+        minute_ago = picture.now - round(KEPT_S * picture.rate_hz)
+        head["trains"] = picture.story.trains(sent.version, minute_ago)
     if (court := picture.story.court) is not None:
         head["court"] = [
             court.ball_x, court.ball_y, court.paddle_y, court.paddle_size,

@@ -194,7 +194,7 @@ class Live:
             "decided": picture.decided.as_json(),
             "fired": picture.fired.as_json(),
             "edges_ms": EDGES_MS,
-            "gaps": list(picture.gaps)[-10:],
+            "gaps": picture.newest_gaps,
             "n_gaps": picture.n_gaps,
             "n_missing": picture.n_missing,
         }

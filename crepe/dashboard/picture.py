@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any
 
 from crepe.actors.detect import Detect
-from crepe.dashboard.counts import Counts
+from crepe.dashboard.counts import KEPT_S, Counts
 from crepe.dashboard.latency import Latency
 from crepe.dashboard.story import Story
 from crepe.dashboard.traces import Traces
@@ -91,8 +91,9 @@ class Picture:
         """The stream whose spikes are detected, else any."""
         for table in self._actors():
             reads = table.get("reads") or []
-            if str(table.get("run", "")).endswith(":Detect") and reads:
-                return str(reads[0]) if reads[0] in self.infos else None
+            is_detect = str(table.get("run", "")).endswith(":Detect")
+            if is_detect and reads and reads[0] in self.infos:
+                return str(reads[0])
         return self.segment_streams[-1] if self.segment_streams else None
 
     def threshold_sd(self, stream: str) -> float | None:
@@ -150,6 +151,12 @@ class Picture:
             self.n_gaps += 1
             self.n_missing += entry.start - have
         self._stops[stream] = entry.stop
+
+    @property
+    def newest_gaps(self) -> list[tuple[int, int]]:
+        """Those that a raster can show."""
+        since = self.now - round(KEPT_S * self.rate_hz)
+        return [gap for gap in self.gaps if gap[1] > since]
 
     # What it looks like
 

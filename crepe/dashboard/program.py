@@ -55,7 +55,7 @@ class Dashboard:
         )
         app = self._page.app(session_routes(library, self._reports))
         self.server = HttpServer(
-            Access(app, host=table.host, token=token),
+            Access(app, host=table.host, token=token, public_url=table.public_url),
             DASHBOARD,
             run_directory,
             host=table.host,

@@ -12,7 +12,7 @@ from crepe.store.recorded import RecordedStore
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 _PAGE = 4096
-_BEFORE_S = 30.0  # what a place in the middle is shown with
+_BEFORE_S = 60.0  # what a place in the middle is shown with
 
 
 class Replay:
@@ -99,7 +99,7 @@ class Replay:
                 "speeds": SPEEDS,
                 "is_playing": self.is_playing,
             },
-            "gaps": list(self.picture.gaps)[-10:],
+            "gaps": self.picture.newest_gaps,
             "n_gaps": self.picture.n_gaps,
             "n_missing": self.picture.n_missing,
         }

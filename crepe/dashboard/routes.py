@@ -207,17 +207,19 @@ class Page:
 
     async def _take_seat(self, words: dict[str, Any]) -> Response:
         client, name = words.get("client"), words.get("name") or "somebody"
-        if not isinstance(client, str) or not client or not isinstance(name, str):
-            return refused(400, "client: must be a word made up by the browser")
+        if not isinstance(client, str) or not isinstance(name, str):
+            return refused(400, "client and name: must be words")
+        if not 0 < len(client) <= _LONGEST_NAME:
+            return refused(400, f"client: {len(client)} characters, must have 1 to {_LONGEST_NAME}")
         now_s = time.monotonic()
         if words.get("wants", True):
             if not self._live.picture.can_be_played():
                 return refused(409, "the game that runs hears no gestures; nobody can play it")
-            self._seat.ask(client[:_LONGEST_NAME], name[:_LONGEST_NAME], now_s)
+            self._seat.ask(client, name[:_LONGEST_NAME], now_s)
         else:
-            self._seat.leave(client[:_LONGEST_NAME], now_s)
+            self._seat.leave(client, now_s)
         await self.tell_who_plays()
-        return JSONResponse(self._seat.as_json(client[:_LONGEST_NAME]))
+        return JSONResponse(self._seat.as_json(client))
 
     async def tell_who_plays(self) -> None:
         """Let the game know whether a person plays, if that has changed."""

@@ -7,6 +7,7 @@ from crepe.messages import Command, Court, Delivered, GameState, Message, Stimul
 
 TRIALS_KEPT = 50
 STIMULI_KEPT = 200
+TRAINS_KEPT = 3000  # of a minute, fifty a second
 SAID_KEPT = 30
 _MOVES = ("gesture", "frame")
 _OPEN = {"state": "", "reason": "", "fired": 0}  # nothing is known yet of what became of it
@@ -27,6 +28,7 @@ class Story:
         self.n_refused = 0
         self.refusals: deque[dict[str, Any]] = deque(maxlen=SAID_KEPT)
         self.said: deque[dict[str, Any]] = deque(maxlen=SAID_KEPT)
+        self._trains: dict[int, tuple[int, int, float]] = {}  # by number: version, first, seconds
         self._stimuli: dict[int, dict[str, Any]] = {}  # by number
         self._became: dict[int, dict[str, Any]] = {}  # may be read before what was asked for
 
@@ -92,6 +94,7 @@ class Story:
             "meaning": stimulus.meaning,
         }
         _forget_oldest(self._stimuli)
+        self._begins(stimulus.number)
 
     def _delivered(self, delivered: Delivered) -> None:
         self._became[delivered.number] = {
@@ -100,6 +103,7 @@ class Story:
             "fired": delivered.fired,
         }
         _forget_oldest(self._became)
+        self._begins(delivered.number)
         if delivered.state == "delivered":
             self.n_delivered += 1
         elif delivered.state not in _OPEN_STATES:
@@ -112,6 +116,24 @@ class Story:
                     "at": delivered.stop,
                 }
             )
+
+    def _begins(self, number: int) -> None:
+        """A train begins, or is to begin, once both who asked and who fired have told of it."""
+        stimulus, became = self._stimuli.get(number), self._became.get(number, _OPEN)
+        if stimulus is None or became["state"] in ("", "refused"):
+            self._trains.pop(number, None)
+            return
+        first = became["fired"] or stimulus["due"]
+        self._trains[number] = (self.version + 1, first, stimulus["lasts_s"])
+        _forget_oldest(self._trains, TRAINS_KEPT)
+
+    def trains(self, version: int, since: int) -> list[tuple[int, int, float]]:
+        """(number, first sample, seconds) of the trains that are new or changed after `version`."""
+        return [
+            (number, first, lasts_s)
+            for number, (at, first, lasts_s) in self._trains.items()
+            if at > version and first >= since
+        ]
 
     def _command(self, command: Command) -> None:
         if command.name in _MOVES:
@@ -161,6 +183,6 @@ class Story:
         }
 
 
-def _forget_oldest(found: dict[int, Any]) -> None:
-    while len(found) > STIMULI_KEPT:
+def _forget_oldest(found: dict[int, Any], n_kept: int = STIMULI_KEPT) -> None:
+    while len(found) > n_kept:
         del found[next(iter(found))]

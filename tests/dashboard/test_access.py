@@ -152,8 +152,9 @@ def test_what_a_form_can_send_is_refused(ask, kind):
     [
         "evil.example",
         "evil.example:8080",
-        "127.0.0.1",
-        "127.0.0.1:80",
+        "127.0.0.1.evil.example:8080",
+        "127.0.0.1:80:80",
+        "[127.0.0.1:8080",
         "",
         ":8080",
         "10.0.0.1:8080",
@@ -170,6 +171,37 @@ def test_a_page_on_all_addresses_answers_to_any_address_but_not_to_any_name(ask)
     assert ask(app, headers=[("host", "192.168.1.7:8080")]).status == 401
     assert ask(app, headers=[("host", "[fd00::7]:8080")]).status == 401
     assert ask(app, headers=[("host", "evil.example:8080")]).status == 421
+
+
+def test_a_tunnel_may_change_the_port(ask):
+    headers = [("host", "localhost:9000"), ("origin", "http://localhost:9000")]
+    assert ask(page(), headers=headers, kind="websocket").status == 101
+
+
+@pytest.mark.parametrize("host", ["lab.example.org", "127.0.0.1:8080"])
+def test_behind_a_proxy_the_public_url_is_ours_whatever_host_the_proxy_sends(ask, host):
+    app = Access(told, host="127.0.0.1", token=TOKEN, public_url="https://lab.example.org")
+    answer = ask(app, headers=[("host", host)], query=f"token={TOKEN}")
+    assert ("secure" in answer.headers["set-cookie"].lower()) == (host == "lab.example.org")
+    for origin, status in (("https://lab.example.org", 101), ("https://evil.example", 403)):
+        headers = [("host", host), ("origin", origin), cookie_of(answer)]
+        assert ask(app, headers=headers, kind="websocket").status == status
+
+
+@pytest.mark.parametrize("token", ["q3+Zx/8vJm0PpY2+4hZr5w==", "abc&def#ghijklmno%41"])
+def test_a_token_may_hold_any_character(ask, token):
+    query = links("http://127.0.0.1:8080", token).operator.partition("?")[2]
+    assert ask(page(token), query=query).status == 303
+
+
+def test_a_page_for_others_answers_to_the_full_name_of_its_machine(ask, monkeypatch):
+    monkeypatch.setattr("socket.getfqdn", lambda: "labpc.ntnu.example")
+    for host in ("labpc.ntnu.example:8080", "labpc:8080"):
+        assert ask(page(TOKEN, host="0.0.0.0"), headers=[("host", host)]).status == 401
+        assert ask(page(TOKEN, host="192.168.1.7"), headers=[("host", host)]).status == 401
+    assert links("http://0.0.0.0:8080", TOKEN).operator.startswith(
+        "http://labpc.ntnu.example:8080/"
+    )
 
 
 def test_names_in_capitals_and_a_tls_proxy_are_let_in(ask):

@@ -124,6 +124,12 @@ def test_nobody_takes_the_seat_of_a_game_that_hears_no_gestures(desk):
     assert desk.said("control") == []
 
 
+def test_a_name_of_a_browser_that_would_be_cut_off_takes_no_seat(desk):
+    assert desk.post("/api/seat", {"client": "x" * 41, "name": "Ada"})[0] == 400
+    assert desk.post("/api/seat", {"client": "", "name": "Ada"})[0] == 400
+    assert desk.seat.player is None
+
+
 def test_the_game_is_told_when_a_person_begins_and_ends_to_play(desk):
     desk.post("/api/seat", {"client": "a", "name": "Ada"})
     desk.post("/api/seat", {"client": "b", "name": "Bob"})

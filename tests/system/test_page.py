@@ -171,6 +171,7 @@ def test_the_stop_button_silences_the_electrodes_until_somebody_arms(shared_stac
     shared_stack.wait(lambda: window.clock_s() > then_s + 5)  # more than a trial
     assert [tick for tick in electrodes.pulses()[1] if tick > stopped] == []
     window.page.click("#arm")
+    window.page.click("#stop", trial=True)  # a dialog is not in its way
     window.page.get_by_role("button", name="Arm", exact=True).click()
     expect(window.page.locator("#armed")).to_contain_text("armed", timeout=SOON_MS)
     electrodes.in_a_train()
@@ -216,9 +217,14 @@ def test_what_is_killed_is_shown_as_such_and_comes_back(shared_stack, watch):
     expect(window.page.locator("#connection")).to_contain_text("stale for", timeout=SOON_MS)
     os.kill(shared_stack.rows()["redis"]["pid"], signal.SIGKILL)
     expect(window.page.locator("#connection")).to_have_text("live", timeout=SOON_MS)
+    window.seat("Ada")
+    expect(window.page.locator(".saying")).to_contain_text("your turn", timeout=SOON_MS)
     os.kill(shared_stack.rows()["dashboard"]["pid"], signal.SIGKILL)
     expect(window.page.locator("#connection")).to_contain_text("no connection", timeout=SOON_MS)
+    expect(window.page.locator(".saying")).to_contain_text("no connection")
     expect(window.page.locator("#connection")).to_have_text("live", timeout=SOON_MS)
+    expect(window.page.locator("#game")).to_contain_text("Nobody has the seat.", timeout=SOON_MS)
+    expect(window.page.locator(".saying")).to_contain_text("stimulating", timeout=SOON_MS)
     window.faults[:] = [said for said in window.faults if "WebSocket" not in said]
 
 

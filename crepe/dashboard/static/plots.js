@@ -1,7 +1,7 @@
 // Plots over the session's time: traces, raster, population rate. uPlot draws axes and lines.
 
 import { Ring, rowsOf } from "./frame.js";
-import { began, byId, onFrame, page, seconds } from "./state.js";
+import { byId, onFrame, page, seconds } from "./state.js";
 
 let colours = {}; // of this theme; asking for one costs the browser a look at every style
 export const css = (name) => colours[name] ??= getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -41,6 +41,19 @@ export function remakeCharts() {
   charts.forEach((one) => one.remake());
 }
 
+// Hatched, so that what is missing differs from a stimulus by more than its colour.
+function hatched(ctx) {
+  const tile = document.createElement("canvas");
+  tile.width = tile.height = 8;
+  const pen = tile.getContext("2d");
+  pen.strokeStyle = css("--red");
+  pen.lineWidth = 1.5;
+  pen.beginPath();
+  for (const x of [-8, 0, 8]) { pen.moveTo(x, 8); pen.lineTo(x + 8, 0); }
+  pen.stroke();
+  return ctx.createPattern(tile, "repeat");
+}
+
 // What was done to the culture and what is missing, behind a plot over time.
 function shade(u) {
   const { left, top, width, height } = u.bbox;
@@ -58,10 +71,17 @@ function shade(u) {
     const { response, outcome } = trial.phases ?? {};
     if (response) paint(seconds(response), seconds(outcome > response ? outcome : page.now), css("--response"));
   }
-  for (const one of story?.stimuli ?? []) {
-    if (began(one)) paint(began(one), began(one) + one.lasts_s, css("--stim"));
+  let [begun, ended] = [0, -1]; // trains that touch are one area
+  for (const [from, lastsS] of page.trains.values()) {
+    if (from > seconds(page.now)) continue;
+    if (from > ended + 0.02) {
+      if (ended > begun) paint(begun, ended, css("--stim"));
+      begun = from;
+    }
+    ended = Math.max(ended, from + lastsS);
   }
-  for (const [start, stop] of page.more.gaps ?? []) paint(seconds(start), seconds(stop), css("--gap"));
+  if (ended > begun) paint(begun, ended, css("--stim"));
+  for (const [start, stop] of page.more.gaps ?? []) paint(seconds(start), seconds(stop), hatched(u.ctx));
   u.ctx.restore();
 }
 

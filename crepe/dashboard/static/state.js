@@ -6,8 +6,8 @@ const replayed = location.pathname.match(/^\/replay\/([^/]+)$/);
 
 export const page = {
   replay: replayed ? decodeURIComponent(replayed[1]) : null,
-  client: sessionStorage.client || (sessionStorage.client = crypto.getRandomValues(new Uint32Array(4)).join("-")),
-  about: null, story: null, more: {}, now: 0, court: null, rates: null,
+  client: sessionStorage.client || (sessionStorage.client = crypto.getRandomValues(new Uint32Array(3)).join("-")),
+  about: null, story: null, trains: new Map(), more: {}, now: 0, court: null, rates: null,
   connected: false, heardAt: performance.now(),
   tab: "live",
 };
@@ -41,7 +41,15 @@ export function connect(waitMs = 500) {
     const { head, arrays } = unpack(data);
     page.heardAt = performance.now();
     page.now = head.now;
-    if (head.about) page.about = head.about;
+    if (head.about) {
+      if (page.about?.session !== head.about.session) page.trains.clear();
+      page.about = head.about;
+    }
+    for (const [number, first, lastsS] of head.trains ?? []) page.trains.set(number, [first / page.about.rate_hz, lastsS]);
+    for (const [number, [from]] of page.trains) {
+      if (from > page.now / page.about.rate_hz - 61) break;
+      page.trains.delete(number);
+    }
     if (head.story) page.story = head.story;
     if (head.more) page.more = head.more;
     if (head.court) page.court = head.court;
