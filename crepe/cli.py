@@ -40,7 +40,10 @@ def check(
     ] = False,
 ) -> None:
     """Prove an experiment file: types, bounds, names and every wire. Runs nothing."""
+    from crepe.rehearsal import rehearse
+
     found = config.load(experiment)
+    rehearse(found)
     for actor in found.actors.values():
         reads = ", ".join(actor.reads) or "the instrument"
         writes = ", ".join(actor.writes.values()) or "a file"

@@ -13,10 +13,12 @@ from crepe import http_token, places, session
 from crepe.config import Experiment
 from crepe.dashboard.access import links
 from crepe.dashboard_settings import DASHBOARD
+from crepe.disk import disk_message
 from crepe.errors import CrepeError, StoreError
 from crepe.heartbeat import is_from
 from crepe.http_server import server_file
 from crepe.redis_choice import choose
+from crepe.rehearsal import rehearse
 from crepe.store import Store
 from crepe.store.locate import find_url
 from crepe.store.redis_store import RedisStore
@@ -57,9 +59,9 @@ def up(
     the log of a program that does not start; everything is stopped again then, as it is by Ctrl-C.
     """
     experiment.check_tokens()
+    rehearse(experiment)
     _check_server()
-    disk = places.disk_message(places.var_directory(), experiment.bytes_per_s)
-    print(disk, file=sys.stderr)
+    print(disk_message(places.var_directory(), experiment), file=sys.stderr)
     with _interrupts() as end_undisturbed:
         control.up(experiment.programs, path, session_is=session_is, foreground=foreground)
         try:

@@ -285,21 +285,3 @@ def test_what_is_wrong_with_a_table_as_a_whole_is_said_without_all_of_it():
     with pytest.raises(ConfigError) as error:
         config.load(None, {"actors.game.electrodes": {"rock": ["48"]}})
     assert str(error.value).endswith("[actors.game] electrodes: none for paper, scissors")
-
-
-@pytest.mark.parametrize(
-    ("device", "n_bytes"),
-    [
-        ("meame://simulator", 60 * 20_000),
-        ("generator://?n_channels=1024&sampling_rate_hz=20000", 1024 * 20_000),
-        ("generator://?n_channels=100&sampling_rate_hz=1000&speed=0.5", 100 * 500),
-    ],
-)
-def test_what_the_disk_takes_is_what_the_instrument_gives(write, device, n_bytes):
-    file = write(
-        "[actors.acquire]\n"
-        'run = "crepe.actors.acquire:Acquire"\n'
-        'writes = ["data"]\n'
-        f'device = "{device}"\n' + ("sampling_rate_hz = 20000\n" if "meame" in device else "")
-    )
-    assert config.load(file).bytes_per_s == n_bytes * 4 * 2  # int32; recording, append-only file
