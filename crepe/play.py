@@ -79,7 +79,7 @@ def band_hz(sampling_rate_hz: float) -> tuple[float, float]:
 
 
 def play(experiment: Experiment, console: Console) -> bool:
-    """Run a game to its end; True if every trial ran, or its time is over."""
+    """Run a game to its end; True if it was played, see `Score.is_played`."""
     n_trials = next(
         (a.settings["n_trials"] for a in experiment.actors.values() if "n_trials" in a.settings), 0
     )
@@ -98,9 +98,7 @@ def play(experiment: Experiment, console: Console) -> bool:
     _summary(score, console)
     if recording is not None and recording.is_file():
         console.print(f"recording: {recording}", soft_wrap=True)
-    if not score.n_trials:
-        return score.is_over
-    return len(score.outcomes) == score.n_trials
+    return score.is_played
 
 
 def recording_path() -> Path | None:
@@ -149,6 +147,8 @@ def _summary(score: Score, console: Console) -> None:
     console.print(
         f"{len(score.outcomes)}{of} trials; the culture: {points(newest.score if newest else {})}"
     )
-    console.print(f"acquired to decided: {score.latency()}; gaps in the data: {score.n_gaps}")
+    for name, latency in score.latencies().items():
+        console.print(f"{name}: {latency}")
+    console.print(f"gaps in the data: {score.n_gaps}")
     for one in score.refused:
         console.print(f"stimulus {one.number} {one.state}: {one.reason}")
