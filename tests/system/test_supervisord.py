@@ -24,24 +24,26 @@ def test_every_program_runs_at_the_first_start_and_none_is_left(stack, tmp_path)
     conf = tmp_path / "elsewhere" / "supervisord.conf"
     conf.parent.mkdir()
     shutil.copy(ROOT / "supervisord.conf", conf)
-    with subprocess.Popen(
+    running = subprocess.Popen(
         supervisor("supervisord", conf),
         env=stack.environment, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    ) as running:  # fmt: skip
+    )  # fmt: skip
+    try:
 
         def states():
             return {row["program"]: row["state"] for row in stack.rows().values()}
 
         stack.wait(lambda: (found := states()) and set(found.values()) == {"running"})
-        assert list(states()) == [program.name for program in config.load().programs]
+        assert set(states()) == {program.name for program in config.load().programs}
         asked = subprocess.run(
             [*supervisor("supervisorctl", conf), "status"],
             cwd="/", capture_output=True, text=True, check=True,
         )  # fmt: skip
         assert asked.stdout.count("RUNNING") == len(states())
         assert {program.restarts for program in control.status()} == {0}
+    finally:
         running.send_signal(signal.SIGTERM)
-        said = running.stdout.read()
+        said, _ = running.communicate()
     assert "the disk lasts" in said
     assert stack.pids() == []
     assert session.current().state == session.ENDED
