@@ -58,7 +58,7 @@ def test_the_readmes_commands_work_one_after_the_other(tmp_path, monkeypatch):
         words = command[1:]
         if "--file" in words or words == ["experiment"]:
             continue  # done in tests/system, with the real recording, and in test_experiment.py
-        words = ["play", "--rounds", "1"] if words[:2] == ["play", "--rounds"] else words
+        words = ["play", "--rounds", "3"] if words[:2] == ["play", "--rounds"] else words
         if words == ["down"]:
             read_the_streams()
             for inline in ("check --instrument config/rps.toml", "arm", "stop"):
