@@ -62,7 +62,7 @@ test:
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/python -m pytest --numprocesses 3 --dist loadgroup
+	.venv/bin/python -m pytest
 
 bench:
 	$(call PREPARE,[test$(COMMA)analysis],installed-test)

@@ -21,25 +21,6 @@ from crepe.store import connection
 from crepe.store.memory import Memory, MemoryStore
 from crepe.store.redis_store import RedisStore
 
-REAL_TIME = {"stack", "shared_stack", "simulate", "simulator"}
-"""Fixtures of those tests in which real time passes in other processes."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups of tests that run one after the other begin first, since they take the longest."""
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
-
-
-@pytest.fixture(autouse=True)
-def _gives_way(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A test that only computes takes what processor time those in real time leave."""
-    if REAL_TIME.intersection(request.fixturenames) or not hasattr(os, "SCHED_IDLE"):
-        yield
-        return
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    yield
-    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-
 
 class Server:
     """A real server on a unix socket in a directory of its own; can be killed and restarted."""
