@@ -17,8 +17,9 @@ import psutil
 from websockets.asyncio.client import connect
 from websockets.typing import Origin
 
-from crepe.play import page_lines, prepare, running
+from crepe.play import prepare
 from crepe.scoreboard import latencies_ms
+from crepe.start import page_lines, running
 from crepe.store import Store
 
 N_CLIENTS, N_DEAF = 20, 5

@@ -10,7 +10,8 @@ from crepe.config import Experiment
 from crepe.errors import StoreError
 from crepe.hw.instrument import open_recorder
 from crepe.messages import Spikes
-from crepe.play import DRAIN_S, SPIKE_BAND_HZ, must_run, recording_path, running
+from crepe.play import DRAIN_S, SPIKE_BAND_HZ, recording_path
+from crepe.start import running
 from crepe.store import Store, Stream
 from crepe.supervise import control
 
@@ -59,7 +60,7 @@ def analyse(experiment: Experiment, console: Console) -> bool:
 
 def _await(store: Store, name: str) -> Stream:
     while name not in store:
-        must_run(control.status())
+        control.must_run()
         time.sleep(0.05)
     return store[name]
 
@@ -67,7 +68,7 @@ def _await(store: Store, name: str) -> Stream:
 def _await_end(store: Store, actor: str) -> None:
     deadline = time.monotonic() + DRAIN_S
     while store.actors().get(actor, {}).get("state") != "ended":
-        must_run(control.status())
+        control.must_run()
         if time.monotonic() > deadline:
             raise StoreError(f"{actor}: has not finished {DRAIN_S:.0f} s after the data's end")
         time.sleep(0.05)

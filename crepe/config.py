@@ -2,13 +2,13 @@
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, field_validator
+from pydantic import ValidationError
 
 from crepe import places
 from crepe.actors.actor import Source
@@ -16,12 +16,10 @@ from crepe.actors.stimulate import Stimulate
 from crepe.conditions import Calibration, Conditions
 from crepe.dashboard_settings import DashboardTable
 from crepe.errors import ConfigError
+from crepe.experiment_tables import CultureTable, File, RedisTable
 from crepe.http_token import check_token
-from crepe.hw.instrument import check_url
-from crepe.messages import GameState, Segment
+from crepe.messages import GameState
 from crepe.sensor.settings import HandTable, SensorTable
-from crepe.simulator.settings import SimulatorSettings
-from crepe.store.modus import CULTURE, stream_name
 from crepe.suggest import explain, suggest
 from crepe.wiring import ActorSpec, check_wiring, load_actor, streams
 
@@ -31,6 +29,7 @@ DEFAULT = Path("config") / "rps.toml"
 _FIXED = {
     "redis": 10, "culture": 20, "sensor": 60, "dashboard": 65, "hand": 70, "watchdog": 85,
 }  # fmt: skip
+_PROGRAM = re.compile(r"[a-z0-9_-]+")
 
 
 class Program(NamedTuple):
@@ -38,75 +37,6 @@ class Program(NamedTuple):
 
     name: str
     priority: int
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class RedisTable(_Table):
-    """`[redis]`: the server that CREPE runs."""
-
-    append_only: bool = True  # off: a killed server forgets its streams; the recording has them
-    maxmemory_mb: int = Field(1024, ge=64)  # streams take half of it
-    port: int | None = Field(None, ge=1, le=65535)  # None: 6379, or the next that is free
-    keep_s: PositiveFloat = 300.0  # how much of each stream stays readable, if memory allows
-    keep_of: dict[str, PositiveFloat] = Field(default_factory=dict)  # of a stream, by name, in s
-
-    def keep_of_s(self, stream: str) -> float:
-        """How much of a stream stays readable."""
-        return self.keep_of.get(stream, self.keep_s)
-
-
-class CultureTable(_Table):
-    """`[culture]`: what is in the dish; goes into every recording."""
-
-    id: str = ""
-    species: str = ""
-    cell_type: str = ""
-    plating_date: date | None = None
-    mea_serial: str = ""
-    medium: str = ""
-    experimenter: str = ""
-    notes: str = ""
-    simulated: SimulatorSettings | None = None
-
-    def flat(self) -> dict[str, str]:
-        """What is said of the culture, as text; a simulated one has no species."""
-        said = self.model_dump(exclude={"simulated"}, exclude_none=True)
-        if self.simulated is not None:
-            said.pop("species", None)
-        return {name: str(value) for name, value in said.items() if value != ""}
-
-
-class ChainTable(_Table):
-    """`[chains.NAME]`: actors that share the process NAME and hand messages over in memory."""
-
-    actors: list[str] = Field(min_length=1)
-
-
-class _File(_Table):
-    """The whole file; `actors` are checked one by one, by their classes."""
-
-    title: str = ""
-    name: str = CULTURE
-    seed: int = Field(0, ge=0)
-    redis: RedisTable = RedisTable()
-    culture: CultureTable = CultureTable()
-    dashboard: DashboardTable | None = None
-    sensor: SensorTable | None = None
-    hand: HandTable | None = None
-    calibration: Calibration | None = None
-    conditions: Conditions | None = None
-    actors: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    chains: dict[str, ChainTable] = Field(default_factory=dict)
-
-    @field_validator("name")
-    @classmethod
-    def _is_a_key(cls, name: str) -> str:
-        if not name or any(letter.isspace() or letter in "*?[]" for letter in name):
-            raise ValueError("must be a word without spaces, *, ? or []")
-        return name
 
 
 class Experiment:
@@ -130,9 +60,9 @@ class Experiment:
         self.path = path
         self.text = text
         try:
-            file = _File.model_validate(table)
+            file = File.model_validate(table)
         except ValidationError as error:
-            raise ConfigError(f"{path}: {explain(error, _File)}") from error
+            raise ConfigError(f"{path}: {explain(error, File)}") from error
         self.title: str = file.title
         self.name: str = file.name
         self.seed: int = file.seed
@@ -163,19 +93,6 @@ class Experiment:
     def digest(self) -> str:
         """Changes whenever the file's text does."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:16]
-
-    @property
-    def bytes_per_s(self) -> float:
-        """About what the disk takes per second: the recording, and the append-only file."""
-        rate_hz, n_channels, n_streams = 10_000.0, 60, 0
-        for actor in self.actors.values():
-            rate_hz = float(actor.settings.get("sampling_rate_hz", rate_hz))
-            if "device" in actor.settings:
-                device = check_url(actor.settings["device"]).model_dump()
-                rate_hz = device.get("sampling_rate_hz", rate_hz) * (device.get("speed") or 1.0)
-                n_channels = device.get("n_channels", n_channels)
-            n_streams += sum(issubclass(kind, Segment) for kind in actor.writes)
-        return rate_hz * n_channels * 4 * n_streams * (1 + self.redis.append_only)
 
     @property
     def can_stimulate(self) -> bool:
@@ -229,11 +146,12 @@ class Experiment:
         seen: dict[str, str] = {}
         for name, chain in self.chains.items():
             place = f"{self.path}: [chains.{name}]"
+            _check_name(name, place)
             in_order = [actor for actor in self.actors if actor in chain]
             if sorted(in_order) == sorted(chain) and in_order != list(chain):
                 order = ", ".join(in_order)
                 raise ConfigError(f"{place}: must be in the order of the flow: {order}")
-            if name in self.actors or name in _FIXED:
+            if name in self.actors:
                 raise ConfigError(f"{place}: the name is taken by another program")
             for actor in chain:
                 if actor not in self.actors:
@@ -288,14 +206,17 @@ def _actors(path: Path, tables: Mapping[str, dict[str, Any]]) -> dict[str, Actor
     actors = {}
     for name, table in tables.items():
         place = f"{path}: [actors.{name}]"
-        if name in _FIXED:
-            raise ConfigError(f"{place}: the name is taken by another program")
-        try:
-            stream_name(name)
-        except ConfigError as error:
-            raise ConfigError(f"{place}: {error}") from error
+        _check_name(name, place)
         actors[name] = load_actor(name, table, place)
     return actors
+
+
+def _check_name(name: str, place: str) -> None:
+    """Raise ConfigError for what supervisord or a file's name could not take."""
+    if name in _FIXED:
+        raise ConfigError(f"{place}: the name is taken by another program")
+    if not _PROGRAM.fullmatch(name):
+        raise ConfigError(f"{place}: {name!r} is no program's name; allowed are a-z, 0-9, _ and -")
 
 
 def load(

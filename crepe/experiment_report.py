@@ -37,6 +37,11 @@ class Asked(NamedTuple):
     n_trials: int | None
     how: How
 
+    @property
+    def is_supervised(self) -> bool:
+        """Whether programs are started, with a session of their own."""
+        return self.how is not How.PROCESS
+
 
 def asked_for(
     path: Path, seed: int | None, n_trials: int | None, *, live: bool, lockstep: bool

@@ -10,7 +10,8 @@ from crepe.errors import CrepeError
 from crepe.experiment import Run, Told
 from crepe.loop import Loop
 from crepe.messages import GameState
-from crepe.play import must_run, recording_path, running, wait_until_recorded
+from crepe.play import recording_path, wait_until_recorded
+from crepe.start import running
 from crepe.store import Store
 from crepe.supervise import control
 from crepe.trials import DELIVERED, GAME, SPIKES
@@ -67,5 +68,5 @@ def _states(store: Store) -> Iterator[GameState]:
             position = length
             if is_over:
                 return
-        must_run(control.status())
+        control.must_run()
         time.sleep(_LOOK_S)

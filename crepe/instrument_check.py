@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from crepe.actors.actor import Source
 from crepe.config import Experiment
 from crepe.errors import ConfigError, DeviceError
 from crepe.hw.dsp_setup import has_blanking
@@ -48,7 +49,8 @@ def check_instrument(experiment: Experiment, run_directory: Path) -> Iterator[Fi
     urls = {name: url for name, url in devices.items() if url.startswith("meame://")}
     if not urls:
         raise ConfigError(f"{experiment.path}: no actor has a device meame://...")
-    found = {name: _server(url) for name, url in urls.items()}
+    kinds = {name: experiment.actors[name].kind for name in urls}
+    found = {name: _server(urls[name], issubclass(kinds[name], Source)) for name in urls}
     servers: dict[str, Server] = {}
     for server in found.values():
         servers.setdefault(server.name, server)  # the recorder comes first and knows the data port
@@ -61,8 +63,8 @@ def check_instrument(experiment: Experiment, run_directory: Path) -> Iterator[Fi
         yield Finding(None, text)
 
 
-def _server(url: str) -> Server:
-    settings = check_url(url)
+def _server(url: str, is_source: bool) -> Server:
+    settings = check_url(url, is_source=is_source)
     data_port = getattr(settings, "data_port", RecorderSettings().data_port)
     return find_server(getattr(settings, "location", ""), data_port, _FIND_S)
 

@@ -14,7 +14,6 @@ directory moves to a private temporary directory whose name follows from `var`.
 import hashlib
 import json
 import os
-import shutil
 import socket
 import stat
 import tempfile
@@ -129,18 +128,3 @@ def searched(*, is_ours: bool = False) -> list[Path]:
     """
     is_chosen = is_ours or "CREPE_VAR" in os.environ
     return [var_directory(), *([] if is_chosen else announced())]
-
-
-def disk_hours(directory: Path, bytes_per_s: float) -> float:
-    """How long the free space of the file system that holds `directory` lasts at that rate."""
-    there = directory.absolute()
-    while not there.exists():
-        there = there.parent
-    free = shutil.disk_usage(there).free
-    return free / bytes_per_s / 3600 if bytes_per_s > 0 else float("inf")
-
-
-def disk_message(directory: Path, bytes_per_s: float) -> str:
-    """One line for who starts an experiment: how many hours of it the disk can hold."""
-    hours = disk_hours(directory, bytes_per_s)
-    return f"{directory}: the disk lasts {hours:.1f} h at {bytes_per_s / 1e6:.1f} MB/s"

@@ -167,7 +167,10 @@ def forget(var: Path) -> None:
 
 
 def redis_cli_line(var: Path) -> str:
-    """The command that looks into the running server with the real redis-cli."""
+    """The command that looks into the running server: the real redis-cli, or crepe's own for a
+    server that others run, whose URL may hold a password."""
+    if choose().binary is None:
+        return "crepe redis-cli"
     found = running(var)
     port = found["port"] if found else USUAL_PORT
     return "redis-cli" if port == USUAL_PORT else f"redis-cli -p {port}"

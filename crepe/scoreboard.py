@@ -1,6 +1,6 @@
 """The scoreboard of a running game: gathered from the streams, drawn with rich."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +22,7 @@ class Score:
     states: list[GameState] = field(default_factory=list)
     delivered: list[Delivered] = field(default_factory=list)
     decision_ms: list[float] = field(default_factory=list)
+    stimulation_ms: list[float] = field(default_factory=list)
     n_gaps: int = 0
     is_over: bool = False
 
@@ -40,12 +41,20 @@ class Score:
     def refused(self) -> list[Delivered]:
         return [one for one in self.delivered if one.state not in ("intended", "delivered")]
 
-    def latency(self) -> str:
-        """From a segment's acquisition to the decision made of it, p50 and p99."""
-        if not self.decision_ms:
-            return "-"
-        p50, p99 = np.percentile(self.decision_ms, (50, 99))
-        return f"p50 {p50:.1f} ms, p99 {p99:.1f} ms"
+    @property
+    def is_played(self) -> bool:
+        """True if every trial ran, or its time is over, and not all stimulation was refused."""
+        is_complete = len(self.outcomes) == self.n_trials if self.n_trials else self.is_over
+        has_stimulated = any(one.state == "delivered" for one in self.delivered)
+        return is_complete and (has_stimulated or not self.refused)
+
+    def latencies(self) -> dict[str, str]:
+        """From a segment's acquisition to the decision made of it, and to the first pulse of a
+        train that was due with it: p50 and p99."""
+        return {
+            "acquired to decided": _percentiles(self.decision_ms),
+            "acquired to stimulated": _percentiles(self.stimulation_ms),
+        }
 
 
 def gather(store: Store, score: Score, cursors: dict[str, int]) -> None:
@@ -56,6 +65,8 @@ def gather(store: Store, score: Score, cursors: dict[str, int]) -> None:
         length = len(stream)
         for message in stream.messages(cursors.get(name, 0), length):
             score.take(message)
+            if isinstance(message, Delivered):
+                score.stimulation_ms += _stimulated_ms(store, message)
         cursors[name] = length
     if GAME in store:
         score.is_over = store[GAME].is_ended
@@ -83,6 +94,21 @@ def latencies_ms(store: Store, source: str, made: str, cursors: dict[str, int]) 
     return list(elapsed_ns / 1e6)
 
 
+def _stimulated_ms(store: Store, one: Delivered) -> list[float]:
+    """From the arrival of the segment at whose end a train was started to the instrument's
+    acknowledgement."""
+    if not (one.fired and one.t_ns):
+        return []
+    return [(one.t_ns - t_ns) / 1e6 for _, t_ns in store["data"].times_ns(one.fired - 1, one.fired)]
+
+
+def _percentiles(ms: Sequence[float]) -> str:
+    if not ms:
+        return "-"
+    p50, p99 = np.percentile(ms, (50, 99))
+    return f"p50 {p50:.1f} ms, p99 {p99:.1f} ms"
+
+
 def trial_line(state: GameState) -> str:
     """What a finished trial came to; where no gesture is shown it is a rally."""
     if state.gesture is None:
@@ -102,7 +128,8 @@ def board(score: Score, is_simulated: bool) -> Table:
         table.add_row("culture", Text("SIMULATED", style="bold"))
     table.add_row("phase", newest.phase if newest else "waiting")
     table.add_row("score", points(newest.score if newest else {}))
-    table.add_row("acquired to decided", score.latency())
+    for name, latency in score.latencies().items():
+        table.add_row(name, latency)
     table.add_row("gaps in the data", str(score.n_gaps))
     table.add_row("stimuli refused", str(len(score.refused)))
     return table

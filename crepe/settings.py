@@ -1,12 +1,13 @@
-"""The original's settings, made of the default experiment: RPCPORTS, STREAM_DIMENSION."""
+"""The original's settings, made of the experiment that runs, or else would: RPCPORTS,
+STREAM_DIMENSION."""
 
 from typing import Any
 
-from crepe import config
+from crepe import config, places
+from crepe.actors.actor import Source
 from crepe.electrodes import MCS_60_LABELS
-
-STREAM_DIMENSION = len(MCS_60_LABELS)
-"""Channels of a stream: the electrodes of the default experiment's array."""
+from crepe.status import running_experiment
+from crepe.supervise import control
 
 _FIRST_PORT = 18861
 
@@ -21,13 +22,27 @@ RPYC_CONFIG: dict[str, Any] = {
 
 def services() -> dict[str, str]:
     """The stream behind each service's name."""
-    written = [s for actor in config.load().actors.values() for s in actor.writes.values()]
+    written = [s for actor in _experiment().actors.values() for s in actor.writes.values()]
     names = {"STREAM": "data", "RESULT": "result", "TESTING": "testing"}
     others = {stream.upper(): stream for stream in written if stream not in names.values()}
     return names | others
 
 
 def __getattr__(name: str) -> Any:
+    if name == "STREAM_DIMENSION":
+        return _n_channels()
     if name == "RPCPORTS":
         return {service: _FIRST_PORT + i for i, service in enumerate(services())}
     raise AttributeError(f"module 'crepe.settings' has no attribute {name!r}")
+
+
+def _experiment() -> config.Experiment:
+    is_up = control.is_running()
+    return running_experiment() if is_up else config.load(places.experiment_path())
+
+
+def _n_channels() -> int:
+    """Of the instrument: the rows of a stream, unless a service says otherwise."""
+    actors = (spec.make() for spec in _experiment().actors.values())
+    infos = (actor.expected() for actor in actors if isinstance(actor, Source))
+    return next((info.n_channels for info in infos if info), len(MCS_60_LABELS))

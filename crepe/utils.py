@@ -43,7 +43,7 @@ def _stream(port: int | str | DataModus) -> str:
         return port.stream
     services = settings.services()
     if isinstance(port, str):
-        return services.get(port) or stream_name(port)
+        return services.get(port) or stream_name(port.lower())
     by_port = {number: services[name] for name, number in settings.RPCPORTS.items()}
     if port not in by_port:
         raise ConfigError(f"port {port}: no service{suggest(str(port), map(str, by_port))}")

@@ -61,7 +61,7 @@ def load_actor(name: str, table: Mapping[str, Any], place: str) -> ActorSpec:
     device = getattr(actor, "device", None)
     if isinstance(device, str):
         try:
-            check_url(device)
+            check_url(device, is_source=issubclass(kind, Source))
         except ConfigError as error:
             raise ConfigError(f"{place} {error}") from error
     inputs, outputs = kind.message_types()

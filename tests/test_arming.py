@@ -5,9 +5,11 @@ import pathlib
 import time
 
 import pytest
+from typer.testing import CliRunner
 
 from crepe import arming, places
 from crepe.arming import Instrument
+from crepe.cli import app
 from crepe.errors import ConfigError
 
 NAME = "7-abc"
@@ -116,3 +118,15 @@ def test_which_of_two_stimulators_elsewhere_is_armed_has_to_be_said(elsewhere):
         arming.to_arm()
     arming.announce(places.run_directory(), Instrument(NAME, os.getpid(), "127.0.0.1", 9))
     assert arming.to_arm() == places.run_directory()
+
+
+def test_the_command_arms_what_runs_and_says_so_or_says_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path))
+    with pytest.raises(ConfigError, match="no stimulator runs here"):
+        CliRunner().invoke(app, ["arm"], standalone_mode=False, catch_exceptions=False)
+    run = places.run_directory()
+    arming.announce(run, Instrument(NAME, os.getpid(), "127.0.0.1", 8888))
+    arming.latch(run, "a test")
+    done = CliRunner().invoke(app, ["arm", "--minutes", "5"])
+    assert f"armed for 5 minutes: stimulator {NAME} on 127.0.0.1:8888" in done.output
+    assert may(run) is None

@@ -287,19 +287,11 @@ def test_what_is_wrong_with_a_table_as_a_whole_is_said_without_all_of_it():
     assert str(error.value).endswith("[actors.game] electrodes: none for paper, scissors")
 
 
-@pytest.mark.parametrize(
-    ("device", "n_bytes"),
-    [
-        ("meame://simulator", 60 * 20_000),
-        ("generator://?n_channels=1024&sampling_rate_hz=20000", 1024 * 20_000),
-        ("generator://?n_channels=100&sampling_rate_hz=1000&speed=0.5", 100 * 500),
-    ],
-)
-def test_what_the_disk_takes_is_what_the_instrument_gives(write, device, n_bytes):
-    file = write(
-        "[actors.acquire]\n"
-        'run = "crepe.actors.acquire:Acquire"\n'
-        'writes = ["data"]\n'
-        f'device = "{device}"\n' + ("sampling_rate_hz = 20000\n" if "meame" in device else "")
-    )
-    assert config.load(file).bytes_per_s == n_bytes * 4 * 2  # int32; recording, append-only file
+def test_how_long_a_stream_is_kept_can_be_said_by_stream(tmp_path):
+    path = tmp_path / "kept.toml"
+    path.write_text(TOY + '[redis]\nkeep_s = 60\n[redis.keep_of]\n"data:spikes" = 3600\n')
+    redis = config.load(path).redis
+    assert (redis.keep_of_s("data"), redis.keep_of_s("data:spikes")) == (60, 3600)
+    path.write_text(TOY + '[redis.keep_of]\n"data:spike" = 3600\n')
+    with pytest.raises(ConfigError, match="nobody writes 'data:spike'; did you mean 'data:spikes'"):
+        config.load(path)

@@ -10,6 +10,10 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from typer.core import TyperGroup as Group
+from typer.main import get_command
+
+from crepe.cli import app
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -43,9 +47,9 @@ def test_the_readmes_actor_is_one(tmp_path, monkeypatch):
 
 @pytest.mark.timeout(200)
 @pytest.mark.xdist_group("real time 2")
-def test_the_readmes_commands_work_one_after_the_other(tmp_path):
+def test_the_readmes_commands_work_one_after_the_other(tmp_path, monkeypatch):
     """All but `make test` and what sets the environment up: that is what runs this test."""
-    environment = {**os.environ, "CREPE_VAR": str(tmp_path / "var")}
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
     blocks = re.findall(r"```\n(.*?)```", README, re.S)
     lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
     commands = [shlex.split(line) for line in lines if line.startswith(".venv/bin/crepe")]
@@ -54,14 +58,66 @@ def test_the_readmes_commands_work_one_after_the_other(tmp_path):
         words = command[1:]
         if "--file" in words or words == ["experiment"]:
             continue  # done in tests/system, with the real recording, and in test_experiment.py
-        words = ["play", "--rounds", "1"] if words[:2] == ["play", "--rounds"] else words
-        done = subprocess.run(
-            [sys.executable, "-m", "crepe", *words],
-            env=environment, cwd=ROOT, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, (words, done.stdout, done.stderr)
+        words = ["play", "--rounds", "3"] if words[:2] == ["play", "--rounds"] else words
+        if words == ["down"]:
+            read_the_streams()
+            for inline in ("check --instrument config/rps.toml", "arm", "stop"):
+                crepe(*inline.split())
+        said = crepe(*words)
         if "XRANGE" in words:
-            assert '"100-0"' in done.stdout
+            assert '"100-0"' in said
+    assert "report: " in crepe("report", "last")
+
+
+def crepe(*words):
+    done = subprocess.run(
+        [sys.executable, "-m", "crepe", *words],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, (words, done.stdout, done.stderr)
+    return done.stdout
+
+
+def read_the_streams():
+    """The README's lines for a notebook, up to the third segment that comes."""
+    (lines,) = re.findall(r"```python\n(from crepe.store.*?)```", README, re.S)
+    shown = []
+
+    def show(*values):
+        shown.append(values)
+        if len(shown) == 3:
+            raise StopIteration
+
+    names = {"print": show}
+    with pytest.raises(StopIteration):
+        exec(lines, names)
+    assert shown == [
+        (start, start + 100, (60, 100)) for start in range(shown[0][0], shown[0][0] + 300, 100)
+    ]
+    names["store"].close()
+
+
+def test_every_command_that_the_readme_names_is_one():
+    text = re.sub(r"```.*?```", "", README, flags=re.S).replace("\n", " ")
+    commands = [found[1].split() for found in re.finditer(r"`(crepe [^`]+)`", text)]
+    assert ["crepe", "up", "--resume"] in commands
+    for words in commands:
+        command, rest = get_command(app), words[1:]
+        while isinstance(command, Group):
+            context = command.make_context("crepe", list(rest), ignore_unknown_options=True)
+            name, command, rest = command.resolve_command(context, rest)
+        command.make_context(name, list(rest))  # reads the options, and runs nothing
+
+
+def test_the_targets_that_the_readme_names_are_there():
+    targets = {found[1] for found in re.finditer(r"\bmake ((?:play|help|bench|test)\b)", README)}
+    assert targets == {"play", "help", "bench", "test"}
+    dry = subprocess.run(
+        ["make", "-n", *sorted(targets)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "crepe play --rounds '10'" in dry.stdout
+    helped = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "make play [ROUNDS=n]" in helped.stdout
 
 
 def test_every_file_the_readme_links_to_is_there():

@@ -1,9 +1,7 @@
 """Run-time files are private, and sockets find a short path on a file system that takes them."""
 
 import os
-import shutil
 import stat
-from collections import namedtuple
 from pathlib import Path
 
 import pytest
@@ -68,14 +66,3 @@ def test_json_is_replaced_whole_and_private(tmp_path: Path) -> None:
     assert places.read_json(path) == {"a": 2}
     assert mode(path) == 0o600
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_the_disk_lasts_as_long_as_its_free_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**12, 0, 36 * 10**9))
-    not_there_yet = tmp_path / "var" / "recordings"
-    assert places.disk_hours(not_there_yet, 2e6) == pytest.approx(5.0)
-    assert places.disk_hours(not_there_yet, 0) == float("inf")
-    assert places.disk_message(not_there_yet, 2e6).endswith("the disk lasts 5.0 h at 2.0 MB/s")

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from crepe import config
+from crepe import settings as settings_module
 from crepe.errors import DeviceError, GapError, OrderError
 from crepe.legacy.connection import Connection
 from crepe.settings import RPCPORTS, RPYC_CONFIG, STREAM_DIMENSION
@@ -168,6 +170,41 @@ def test_samples_that_were_dropped_are_an_error(make_store):
     service.stream.append(np.ones((3, 5)), start=10)
     with pytest.raises(GapError, match="0 to 5 are missing"):
         service.get_stream_segment(5, 0)
+
+
+def test_what_comes_before_a_gap_is_given_and_iterators_step_over_it(pair, caplog):
+    service, connection = pair
+    service.append_stream_segment_data(np.arange(150.0).reshape(3, 50))
+    service.stream.append(np.ones((3, 5)), start=1_000_000)
+    root = connection.root
+    assert root.get_stream_segment(100, 0).shape == (3, 50)
+    assert root.get_row_segment(1, 100, 40).shape == (10,)
+    with pytest.raises(GapError, match="50 to 60 are missing"):
+        root.get_stream_segment(10, 50)
+    for iterator in (StreamSegmentIterator(100), StreamRowIterator(2, 100)):
+        lengths = [iterator.next_or_wait(connection, timeout=0).shape[-1] for _ in range(2)]
+        assert lengths == [50, 5]
+        assert iterator.position == 1_000_005
+        assert iterator.next(connection) is False
+    assert "samples 50 to 1000000 are missing" in caplog.text
+
+
+def test_names_of_the_original_become_streams(make_store):
+    store = make_store("reader")
+    service = Pusher(store, name="HDF5Reader")
+    assert service.name == "testing:hdf5reader"
+    found = get_connection("testing:HDF5Reader", store=store)
+    assert found.root.stream.name == service.name
+
+
+def test_the_settings_follow_the_experiment_file(tmp_path, monkeypatch):
+    text = (config.places.project_directory() / "config" / "record.toml").read_text()
+    path = tmp_path / "small.toml"
+    path.write_text(text.replace("meame://simulator", "generator://?n_channels=7"))
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
+    monkeypatch.setenv("CREPE_EXPERIMENT", str(path))
+    assert settings_module.STREAM_DIMENSION == 7
+    assert "RESULT:GAME" not in settings_module.RPCPORTS
 
 
 def test_get_connection_takes_a_port_a_name_or_a_modus_and_waits_in_bounds(make_store):

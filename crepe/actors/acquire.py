@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ from pydantic import PositiveFloat, PositiveInt, PrivateAttr
 
 from crepe.actors.actor import Output, Source, Start
 from crepe.errors import ConfigError, DeviceError
-from crepe.hw.instrument import EndOfData, Recorder
+from crepe.hw.instrument import EndOfData, Recorder, open_recorder
 from crepe.messages import Message, Segment, Spikes, StreamInfo
 
 log = logging.getLogger(__name__)
@@ -96,14 +96,20 @@ class Acquire(Source[None, Segment | Spikes]):
         if hasattr(self, "_recorder"):
             self._recorder.close()
 
+    def expected(self) -> StreamInfo:
+        return self._make(open_recorder).expected()
+
     def _connect(self) -> StreamInfo:
+        self._recorder = self._make(self._start.open_recorder)
+        return self._recorder.open(self._position)
+
+    def _make(self, open_recorder: Callable[..., Recorder]) -> Recorder:
         settings = {
             name: value
             for name in ("sampling_rate_hz", "segment_samples")
             if (value := getattr(self, name)) is not None
         }
-        self._recorder = self._start.open_recorder(self.device, **settings)
-        return self._recorder.open(self._position)
+        return open_recorder(self.device, **settings)
 
     def _fetch(self, timeout_s: float) -> None:
         """Put the instrument's next segment on `_ready`, if it gives one."""

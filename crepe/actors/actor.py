@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from crepe.actors.real_time import real_s
 from crepe.hw.instrument import Recorder, Stimulator, open_recorder, open_stimulator
-from crepe.messages import Message, StreamInfo
+from crepe.messages import Message, Stimulus, StreamInfo
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -55,7 +55,9 @@ class Actor(BaseModel, Generic[In, Out]):
     empty ones, unless the actor is sparse.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False
+    )
 
     is_sparse: ClassVar[bool] = False  # publishes when it has something, and four times a second
     merges: ClassVar[bool] = True  # inputs are merged by sample index; False: as they arrive
@@ -109,6 +111,10 @@ class Actor(BaseModel, Generic[In, Out]):
         """State that `warmup_s` of input cannot restore, stored with each output entry."""
         return None
 
+    def trains(self) -> Iterable[Stimulus]:
+        """The trains of pulses it may ask for, one of each kind; `crepe check` judges them."""
+        return ()
+
     def close(self) -> None:
         """Give back what `open` took; called once, also after an exception."""
 
@@ -131,6 +137,10 @@ def _flat(argument: Any) -> tuple[type, ...]:
 
 class Source(Actor[In, Out]):
     """The beginning of the flow: its messages come from an instrument, not from a stream."""
+
+    def expected(self) -> StreamInfo | None:
+        """What its streams will carry; None if only the instrument itself can say."""
+        return None
 
     def read(self, timeout_s: float) -> Output:
         """The next message, or None within `timeout_s`; raises EndOfData at the end."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, Self
 
@@ -310,20 +310,20 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         self._until = due + self._samples(self.stimulation_s)
         if self._condition in UNSTIMULATED:
             return
+        rng = np.random.default_rng([self._seed, self._trial, 1])
+        train = self._train(gesture, rng)
+        yield replace(train, start=message.start, stop=message.stop, number=self._trial, due=due)
+
+    def trains(self) -> Iterator[Stimulus]:
+        for gesture in self.rates_hz:
+            yield self._train(gesture, np.random.default_rng(self._seed))
+
+    def _train(self, gesture: str, rng: np.random.Generator) -> Stimulus:
+        """What stimulates a gesture, at no sample yet."""
         rate_hz = self.rates_hz[gesture]
         n_pulses = cuttable(max(1, round(rate_hz * self.stimulation_s)), rate_hz)
-        yield Stimulus(
-            message.start,
-            message.stop,
-            self._trial,
-            due,
-            self.place(gesture, np.random.default_rng([self._seed, self._trial, 1])),
-            self.phases,
-            rate_hz,
-            n_pulses,
-            gesture,
-            self.unit,
-        )
+        electrodes = self.place(gesture, rng)
+        return Stimulus(0, 0, 0, 0, electrodes, self.phases, rate_hz, n_pulses, gesture, self.unit)
 
     def _judge(self, message: Message) -> Iterator[Message]:
         best = self._votes.most_common(2)

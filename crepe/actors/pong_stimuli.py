@@ -1,6 +1,7 @@
 """What a culture that plays Pong is told, and when: every stimulus of the game."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +46,21 @@ class PongStimuli(PongSettings):
     def _soon(self) -> int:
         """The first sample index at which a stimulus can be due."""
         return max(self._state.at + self._samples(self.delay_s), self._state.free)
+
+    def trains(self) -> Iterator[Stimulus]:
+        rate_hz = 1 / self.pulse_s
+        for site in self.sites:
+            yield self._train(BALL, (site,), rate_hz, 1)
+            yield self._train(MISS, (site,), rate_hz, 1)
+        if n := round(self.hit_rate_hz * self.hit_s):
+            yield self._train(HIT, self.sites, self.hit_rate_hz, n)
+
+    def _train(
+        self, meaning: str, electrodes: tuple[str, ...], rate_hz: float, n_pulses: int
+    ) -> Stimulus:
+        """A train at no sample yet."""
+        phases = self.miss_phases if meaning == MISS else self.phases
+        return Stimulus(0, 0, 0, 0, electrodes, phases, rate_hz, n_pulses, meaning)
 
     def _sense(self, message: Message) -> Iterator[Message]:
         """The next pulse that tells of the ball, if it is time to ask for it."""
@@ -106,11 +122,8 @@ class PongStimuli(PongSettings):
         if is_withheld or state.free > self._now.stop:
             return
         state.number += 1
-        phases = self.miss_phases if meaning == MISS else self.phases
-        yield Stimulus(
-            message.start, message.stop, state.number, due, electrodes, phases, rate_hz, n_pulses,
-            meaning,
-        )  # fmt: skip
+        train = self._train(meaning, electrodes, rate_hz, n_pulses)
+        yield replace(train, start=message.start, stop=message.stop, number=state.number, due=due)
 
     def _rng(self, of: int) -> np.random.Generator:
         """Fresh for each rally: of its serve (0), of what follows its miss (1)."""

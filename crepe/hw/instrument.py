@@ -6,7 +6,6 @@ An instrument has two halves which two processes use: `Recorder` gives samples t
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from contextlib import suppress
 from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -31,6 +30,13 @@ class Recorder(ABC):
 
         Raises DeviceError if the instrument is not there or is not what it should be.
         """
+
+    def expected(self) -> StreamInfo:
+        """What `open` will say, as far as it can be known without a live instrument."""
+        try:
+            return self.open(0)
+        finally:
+            self.close()
 
     @abstractmethod
     def read(self, timeout_s: float) -> Segment | None:
@@ -99,7 +105,7 @@ class Stimulator(ABC):
 class Settings(BaseModel):
     """What a device URL can set; subclasses add fields. `location` is all before the `?`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     location: str = ""
 
@@ -132,17 +138,11 @@ def open_stimulator(url: str, **settings: Any) -> Stimulator:
     return stimulator
 
 
-def check_url(url: str) -> BaseModel:
-    """The settings of an instrument; opens nothing. Raises ConfigError if none can be made."""
-    known = [part for part in (_STIMULATORS, _RECORDERS) if urlsplit(url).scheme in part]
-    for part in known[:-1]:
-        with suppress(ConfigError):  # its recorder may have what its stimulator has not
-            return _checked(url, part)
-    return _checked(url, known[-1] if known else _RECORDERS)
+def check_url(url: str, *, is_source: bool) -> BaseModel:
+    """The settings of an instrument that records, or else stimulates; opens nothing.
 
-
-def _checked(url: str, known: Mapping[str, str]) -> BaseModel:
-    _, settings = _parse(url, known, {})
+    Raises ConfigError if none can be made."""
+    _, settings = _parse(url, _RECORDERS if is_source else _STIMULATORS, {})
     assert isinstance(settings, BaseModel)
     return settings
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from crepe.errors import DeviceError
 from crepe.hw import instrument
@@ -33,6 +33,7 @@ _BLOCK_SAMPLES = 8192  # read from the file at once; a multiple of the usual chu
 class McsSettings(instrument.Settings):
     """`hdf5://PATH?speed=0`."""
 
+    location: str = Field(min_length=1)
     speed: NonNegativeFloat = 1.0
     """1 is real time, 0 as fast as it goes; gaps between segments pass at once."""
     stream: str = ""

@@ -4,6 +4,7 @@ import logging
 import socket
 import time
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -12,8 +13,9 @@ from crepe.electrodes import MCS_60_LABELS
 from crepe.errors import DeviceError
 from crepe.hw import meame_wire as wire
 from crepe.hw.framing import Framing
-from crepe.hw.instrument import Recorder, Settings
+from crepe.hw.instrument import Recorder
 from crepe.hw.meame_http import SIMULATOR, SIMULATOR_FILE, HttpControl, Server, find_server
+from crepe.hw.meame_settings import MeameSettings
 from crepe.messages import Segment, Spikes, StreamInfo
 
 log = logging.getLogger(__name__)
@@ -25,14 +27,13 @@ _RATE_TOLERANCE = 0.15  # MEAME's rates are further apart
 _STALL_S = 2.0  # MEAME never closes a data socket: one that is silent for so long is given up
 
 
-class RecorderSettings(Settings):
-    """`meame://simulator` or `meame://HOST:PORT`."""
+class RecorderSettings(MeameSettings):
+    """Of what MEAME records."""
 
     sampling_rate_hz: PositiveInt = 10_000
     segment_samples: int = Field(100, ge=10)  # in fewer nobody could hear that framing is lost
     scale_uv: PositiveFloat = 0.059605  # per count; MEAME does not say
     data_port: int = Field(12340, ge=1, le=65535)
-    wait_s: PositiveFloat = 20.0  # for the simulator to start
 
 
 class MeameRecorder(Recorder):
@@ -82,16 +83,23 @@ class MeameRecorder(Recorder):
         self._framing = Framing(f"{settings.location} data port")
         self._ready.clear()
         self._measured_from = None
+        return replace(
+            self.expected(),
+            origin_t_ns=time.time_ns(),
+            is_simulated=is_simulated,
+            source=f"MEAME {server.host}:{server.http_port}",
+        )
+
+    def expected(self) -> StreamInfo:
+        settings = self._settings
         return StreamInfo(
             sampling_rate_hz=float(settings.sampling_rate_hz),
             labels=MCS_60_LABELS,
             scale_uv=(settings.scale_uv,),
             segment_samples=settings.segment_samples,
             longest_samples=settings.segment_samples,
-            origin_t_ns=time.time_ns(),
             is_live=True,
-            is_simulated=is_simulated,
-            source=f"MEAME {server.host}:{server.http_port}",
+            source=f"MEAME {settings.location}",
         )
 
     def _check(self, server: Server, found: tuple[int, int]) -> None:

@@ -46,20 +46,26 @@ def find_server(location: str, data_port: int, wait_s: float) -> Server:
     """
     path = places.run_directory() / SIMULATOR_FILE
     if location != SIMULATOR:
-        host, _, port = location.rpartition(":")
-        if not host:
-            host, port = location, "8888"
-        if not port.isdigit():
-            raise ConfigError(f"device meame://{location}: must be meame://HOST:PORT")
+        host, port = host_and_port(location)
         known = places.read_json(path) or {}
-        nonce = known["nonce"] if known.get("http_port") == int(port) else ""
-        return Server(host, int(port), data_port, nonce)
+        nonce = known["nonce"] if known.get("http_port") == port else ""
+        return Server(host, port, data_port, nonce)
     deadline = time.monotonic() + wait_s
     while (found := places.read_json(path)) is None:
         if time.monotonic() > deadline:
             raise DeviceError(f"{path}: the simulator has not started in {wait_s:.0f} s")
         time.sleep(_POLL_S)
     return Server(found["host"], found["http_port"], found["data_port"], found["nonce"])
+
+
+def host_and_port(location: str) -> tuple[str, int]:
+    """What a device URL names; the port is 8888 unless it says another. Raises ConfigError."""
+    host, _, port = location.rpartition(":")
+    if not host:
+        host, port = location, "8888"
+    if not host or not port.isdigit():
+        raise ConfigError(f"device meame://{location}: must be meame://HOST:PORT")
+    return host, int(port)
 
 
 def proof(nonce: str, challenge: str) -> str:

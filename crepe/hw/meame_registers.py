@@ -21,6 +21,8 @@ class Register(IntEnum):
     CFG_DEBUG = 0x1020  # ten words: enable 2, mode 4, DAC select 4
     SHOTS_FIRED = 0x1048
     ERROR_FLAG = 0x104C
+    ERROR_INFO = 0x1050  # eight words
+    ERROR_ENTRIES = 0x1070
     STEP_COUNTER = 0x1074
     STIM_REQ = 0x1078  # three words a group: active, period, next firing
     BLANKING_EN = 0x10AC  # two words: arguments of function 14

@@ -10,8 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pydantic import PositiveFloat
-
 from crepe import places
 from crepe.electrodes import MCS_60_LABELS, MCS_REFERENCE
 from crepe.errors import DeviceError
@@ -19,9 +17,10 @@ from crepe.hw import meame_wire as wire
 from crepe.hw.dsp_setup import GROUP, compiled, lasts_s, set_up
 from crepe.hw.dsp_stop import dsp_lock, stop_dsp
 from crepe.hw.guard import Guard
-from crepe.hw.instrument import Settings, Stimulator
+from crepe.hw.instrument import Stimulator
 from crepe.hw.meame_http import SIMULATOR, Control, HttpControl, Server, find_server
 from crepe.hw.meame_registers import Register
+from crepe.hw.meame_settings import MeameSettings
 from crepe.messages import Stimulus
 
 log = logging.getLogger(__name__)
@@ -35,10 +34,8 @@ _BURST_S = 1.0  # what `Stimulate` fires at once, at most
 _STOP_TRIES = 3  # a server may fail once; stopping is harmless to repeat
 
 
-class StimulatorSettings(Settings):
-    """`meame://simulator` or `meame://HOST:PORT`."""
-
-    wait_s: PositiveFloat = 20.0
+class StimulatorSettings(MeameSettings):
+    """Of how MEAME stimulates: nothing more."""
 
 
 class MeameStimulator(Stimulator):

@@ -9,8 +9,8 @@ from typing import Any, Literal, Self
 from numpy.typing import NDArray
 
 from crepe.legacy.names import takes_old_names
-from crepe.legacy.rows import ahead_of, read_row
-from crepe.store.contract import Cursor, Said, StreamStore
+from crepe.legacy.rows import ahead_of, read_row, read_to_gap
+from crepe.store.contract import Cursor, Entry, Said, StreamStore
 from crepe.store.memory import MemoryStore
 from crepe.store.redis_store import RedisStore
 from crepe.store.stream import Stream
@@ -36,9 +36,9 @@ class Reader:
     ) -> Answer:
         """1 to `n_samples` samples of a channel from sample `start` on, or False if there is none.
 
-        If there is none, `callback` is called once when some arrive, on a thread of the
-        connection, with them if it takes an argument. Raises IndexError for a row that does not
-        exist and GapError for samples that are no longer kept.
+        Fewer than `n_samples` before a gap, too. If there is none, `callback` is called once when
+        some arrive, on a thread of the connection, with them if it takes an argument. Raises
+        IndexError for a row that does not exist and GapError if sample `start` is missing.
         """
         n = self.stream.info.n_channels
         if not 0 <= row < n:
@@ -57,7 +57,7 @@ class Reader:
 
         def get(reader: "Reader") -> NDArray[Any]:
             stop = max(start, min(len(reader.stream), start + n_samples))
-            return reader.stream.read(start, stop)
+            return read_to_gap(reader.stream, start, stop)
 
         return self._get(get, n_samples, start, callback)
 
@@ -104,6 +104,11 @@ class Reader:
         seen = [s for _, s in self.store.wait({ahead: "0-0"}, 0.0, 100_000) if isinstance(s, Said)]
         cursors: dict[str, Cursor] = {name: len(self.stream), ahead: seen[-1].id if seen else "0-0"}
         return bool(self.store.wait(cursors, timeout_s, 1)) and not self.stream.is_ended
+
+    def after_gap(self, start: int) -> int:
+        """Where samples go on, for a `start` that is missing."""
+        entries = [e for _, e in self.store.wait({self.stream.name: start}, 0.0, 1)]
+        return max([start, *(e.start for e in entries if isinstance(e, Entry))])
 
     def close(self) -> None:
         """End the threads that wait for data."""

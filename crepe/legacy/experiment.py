@@ -1,36 +1,38 @@
 """CREPE: the whole experiment from Python."""
 
 import atexit
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from crepe import cut_off
 from crepe.legacy.names import takes_old_names
 from crepe.play import prepare
-from crepe.supervise import control
+from crepe.start import running
 
 
 class CREPE:
     """Starts every process of the experiment; with a file, that recording is the instrument.
 
-    `shutdown` stops them all, as does leaving the `with` block, Ctrl-C and the end of the program.
-    Raises ConfigError if the file is not there or an experiment runs already.
+    `shutdown` stops them all, as does leaving the `with` block, Ctrl-C, SIGTERM and the end of the
+    program. Raises ConfigError if the file is not there, if an experiment runs already, or if the
+    last session was cut off and nobody gives it up: at the terminal, or by `new=True`.
     """
 
     @takes_old_names
-    def __init__(self, data_file_path: str | Path | None = None) -> None:
+    def __init__(self, data_file_path: str | Path | None = None, *, new: bool = False) -> None:
         file = None if data_file_path is None else Path(data_file_path)
         experiment = prepare(None, file=file)
-        control.up(experiment.programs, experiment.path, session_is="new")
-        self._is_up = True
+        cut_off.give_up(new=new)
+        self._programs = ExitStack()
+        self._programs.enter_context(running(experiment))
         atexit.register(self.shutdown)
 
     def shutdown(self) -> None:
         """Stop every process that was started; harmless to repeat."""
-        if self._is_up:
-            self._is_up = False
-            control.down()
-            atexit.unregister(self.shutdown)
+        self._programs.close()
+        atexit.unregister(self.shutdown)
 
     def __enter__(self) -> Self:
         return self

@@ -1,10 +1,14 @@
 """Walk through a row or a stream without keeping the index."""
 
+import logging
 import time
 from typing import Any
 
+from crepe.errors import GapError
 from crepe.legacy.connection import Answer, Connection
 from crepe.legacy.names import takes_old_names
+
+log = logging.getLogger(__name__)
 
 _FOREVER_S = 0.5  # between looks whether the stream has ended
 
@@ -21,10 +25,17 @@ class _Iterator:
 
     @takes_old_names
     def next(self, connection: Connection) -> Answer:
-        """What there is: 1 to `n_samples` samples, or False."""
+        """What there is: 1 to `n_samples` samples, or False. A gap is said in the log, and
+        stepped over: `position` tells where the next samples begin."""
         if self.position is None:
             self.position = connection.root.stream.first
-        found = self._get(connection, self.position)
+        try:
+            found = self._get(connection, self.position)
+        except GapError:
+            start, self.position = self.position, connection.root.after_gap(self.position)
+            name = connection.root.stream.name
+            log.warning("%s: samples %d to %d are missing", name, start, self.position)
+            found = self._get(connection, self.position)
         if found is not False:
             self.position += found.shape[-1]
         return found

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from crepe.errors import GapError
 from crepe.store import codec
 from crepe.store.contract import Readable, Said
 from crepe.store.stream import Stream
@@ -54,11 +55,23 @@ def row_ahead(store: Readable, stream: str, row: int, length: int) -> NDArray[An
     return np.concatenate(parts) if parts else np.empty(0)
 
 
+def read_to_gap(stream: Stream, start: int, stop: int) -> NDArray[Any]:
+    """The samples of [start, stop) before the first gap: (n_channels, n). Raises GapError if
+    there are none because `start` itself is missing."""
+    try:
+        return stream.read(start, stop)
+    except GapError as error:
+        end = error.gaps[0][0]
+        if end <= start:
+            raise
+        return stream.read(start, end)
+
+
 def read_row(store: Readable, stream: Stream, row: int, start: int, n: int) -> NDArray[Any]:
     """What exists of a row in [start, start + n), from the segments and from what is ahead."""
     length = len(stream)
-    whole: NDArray[Any] = stream.read(min(start, length), min(length, start + n))[row]
-    if len(whole) == n:
+    whole: NDArray[Any] = read_to_gap(stream, min(start, length), min(length, start + n))[row]
+    if len(whole) == n or start + len(whole) < length:
         return whole
     ahead = row_ahead(store, stream.name, row, length)
     rest = ahead[max(0, start - length) : max(0, start + n - length)]

@@ -30,7 +30,7 @@ class StreamService:
     modus
         Names the stream's key: `crepe:data`, `crepe:result` or `crepe:testing`.
     name
-        For a second stream of a kind: `crepe:<modus>:<name>`.
+        For a second stream of a kind: `crepe:<modus>:<name>`, in small letters.
     n_channels
         Rows; default `crepe.settings.STREAM_DIMENSION`.
     store
@@ -56,7 +56,7 @@ class StreamService:
     ) -> None:
         self._store = store or RedisStore(find_url(), writer=f"service-{os.getpid()}")
         self.modus = modus
-        self.name = stream_name(f"{modus.stream}:{name}" if name else modus)
+        self.name = stream_name(f"{modus.stream}:{name.lower()}" if name else modus)
         n = n_channels or settings.STREAM_DIMENSION
         before = self._store.info(self.name)
         info = StreamInfo(

@@ -2,6 +2,11 @@
 
 Two firmwares: the public one of 2018, and the one of the lab in 2019, whose functions are known
 from its clients. What the electrodes receive follows from the registers and nothing else.
+
+Not modelled, since public sources do not say enough: what the eight words of error information
+(1050 to 106C) hold, of which only the number is kept here, taken to be one for each error; the log
+(1100 to 1FF0); which sideband serves a DAC (9154), which memory (91D0, 91D4), and segments (9200).
+These registers keep what is written, and decide nothing.
 """
 
 from collections import defaultdict
@@ -27,6 +32,7 @@ from crepe.simulator.settings import Firmware
 from crepe.simulator.stim_queue import StimQueue
 
 _N_MEMORIES = 8
+_ERROR_WORDS, _ERROR_OVERFLOW = 8, 5
 _ALL_VOLTAGE = 0x3F00
 _WORD = 0xFFFFFFFF
 _MOST_AT_ONCE = 1000  # instructions that a master far ahead has executed
@@ -105,8 +111,10 @@ class Dsp:
 
     def _tell(self) -> None:
         """What the firmware writes for the host to read; an error stays until the power goes."""
-        if self._queue.error:
-            self._put(Register.ERROR_FLAG, [self._queue.error])
+        if n := self._queue.n_errors:
+            is_full = n > _ERROR_WORDS
+            self._put(Register.ERROR_FLAG, [_ERROR_OVERFLOW if is_full else self._queue.error])
+            self._put(Register.ERROR_ENTRIES, [min(n, _ERROR_WORDS)])
         self._put(Register.STEP_COUNTER, [self._queue.n_counted])
 
     def _words(self, first: int, n: int) -> tuple[int, ...]:

@@ -28,13 +28,18 @@ class StimQueue:
         self.step = 0  # ticks while it was running
         self.n_counted = 0  # what the firmware's register of it says
         self.error = 0  # the last; 0 if there was none
+        self.n_errors = 0
 
     def group(self, number: int) -> Group | None:
         """A group, or None and an error. The firmware also writes beside its table then."""
         if number < N_GROUPS:
             return self.groups[number]
-        self.error = ERROR_NO_GROUP
+        self._fail(ERROR_NO_GROUP)
         return None
+
+    def _fail(self, error: int) -> None:
+        self.error = error
+        self.n_errors += 1
 
     def set_period(self, number: int, period: int) -> None:
         """The only thing that makes a group due again after its time has passed."""
@@ -55,7 +60,7 @@ class StimQueue:
         for number, group in enumerate(self.groups):
             while group.is_active and first <= group.next < self.step:
                 if group.period == 0:
-                    self.error = ERROR_ZERO_PERIOD
+                    self._fail(ERROR_ZERO_PERIOD)
                     break
                 fired.append((group.next - first, number))
                 group.next += group.period

@@ -8,6 +8,9 @@ from crepe.errors import ConfigError
 CULTURE = "crepe"
 """Default name of the culture: the first word of every key."""
 
+_FIRST_TAKEN, _LAST_TAKEN = ("rates", "actor"), ("info", "readers")
+"""Words of the store's own keys: `crepe:rates`, `crepe:actor:NAME`, `crepe:data:info`."""
+
 _NAME = re.compile(r"[a-z0-9_-]+(:[a-z0-9_-]+)*")
 
 
@@ -31,7 +34,10 @@ def stream_name(stream: "DataModus | str", culture: str = CULTURE) -> str:
     """
     name = stream.stream if isinstance(stream, DataModus) else stream
     name = name.removeprefix(f"{culture}:")
-    if not _NAME.fullmatch(name) or name.endswith(":info"):
+    words = name.split(":")
+    if words[0] in _FIRST_TAKEN or words[-1] in _LAST_TAKEN:
+        raise ConfigError(f"stream {name!r}: the store keeps something else under that key")
+    if not _NAME.fullmatch(name):
         raise ConfigError(
             f"stream {name!r}: allowed are words of a-z, 0-9, _ and - joined by ':' (data:spikes)"
         )

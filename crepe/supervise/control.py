@@ -22,6 +22,7 @@ from crepe.supervise.render import render
 
 _LOG_LINES = 15  # of a program that does not start
 _TRIES = 2  # starts of a program after which `up` gives up
+_FAILED = ("BACKOFF", "EXITED", "FATAL")
 _POLL_S = 0.05
 
 
@@ -75,6 +76,38 @@ def status(var: Path | None = None) -> list[Status]:
     return []
 
 
+def must_be_down(var: Path | None = None) -> None:
+    """Raise ConfigError if the programs of `var` run already."""
+    var = var or places.var_directory()
+    there = running(var)
+    if there is not None:
+        raise ConfigError(
+            f"{var}: programs run already (supervisord has pid {there.pid}); "
+            "stop them with `crepe down`"
+        )
+
+
+def must_start(programs: Sequence[Status], var: Path | None = None) -> None:
+    """Raise CrepeError for a program that has failed to start twice.
+
+    One that fails after its imports has been RUNNING for a moment, so its starts count.
+    """
+    for program in programs:
+        if program.restarts + (program.state in _FAILED) >= _TRIES:
+            raise _does_not_run(program, var)
+
+
+def must_run(var: Path | None = None) -> None:
+    """Raise CrepeError if a program does not run any more, though supervisord has tried."""
+    programs = status(var)
+    for program in programs:
+        if program.state in _FAILED and program.restarts >= 3:
+            raise _does_not_run(program, var)
+    if not programs:
+        log = (var or places.var_directory()) / "log" / "supervisord.log"
+        raise CrepeError(f"supervisord is gone; the end of {log}:\n{_tail(log)}")
+
+
 def up(
     programs: Sequence[tuple[str, int]],
     experiment: Path | None = None,
@@ -101,12 +134,7 @@ def up(
     the end of its log if a program does not start; everything is stopped again then.
     """
     var = places.var_directory()
-    there = running(var)
-    if there is not None:
-        raise ConfigError(
-            f"{var}: programs run already (supervisord has pid {there.pid}); "
-            "stop them with `crepe down`"
-        )
+    must_be_down(var)
     if session_is == "resume" and session.found_unclean(var) is None:
         raise ConfigError(f"{var}: the last session ended in good order, nothing to resume")
     clear(var)
@@ -181,17 +209,20 @@ def _wait_running(pid: int, said: Path, var: Path, timeout_s: float) -> None:
         is_late = time.monotonic() > deadline
         if _is_gone(pid) or (is_late and not programs):
             raise CrepeError(f"supervisord: does not run; it said\n{_tail(said)}")
+        must_start(programs, var)
         for program in programs:
-            gave_up = program.state == "FATAL" or (
-                program.state == "BACKOFF" and program.restarts >= _TRIES - 1
-            )
-            if gave_up or (is_late and program.state != "RUNNING"):
-                path = var / "log" / f"{program.name}.log"
-                raise CrepeError(
-                    f"program {program.name}: {program.state} after {program.restarts + 1} "
-                    f"starts, must be RUNNING; the end of {path}:\n{_tail(path)}"
-                )
+            if is_late and program.state != "RUNNING":
+                raise _does_not_run(program, var)
         time.sleep(_POLL_S)
+
+
+def _does_not_run(program: Status, var: Path | None) -> CrepeError:
+    path = (var or places.var_directory()) / "log" / f"{program.name}.log"
+    n = program.restarts + 1
+    return CrepeError(
+        f"program {program.name}: {program.state} after {n} start{'s' if n > 1 else ''}, must stay "
+        f"RUNNING; the end of {path}:\n{_tail(path)}"
+    )
 
 
 def _tail(path: Path) -> str:

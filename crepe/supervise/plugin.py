@@ -16,6 +16,7 @@ from supervisor import events, loggers
 from supervisor.states import getProcessStateDescription
 
 from crepe import config, places, redis_server, session
+from crepe.disk import disk_message
 from crepe.errors import ConfigError, CrepeError
 from crepe.redis_choice import choose
 from crepe.store.redis_store import RedisStore
@@ -35,8 +36,9 @@ def make(supervisord: Any) -> "Extension":
     var = Path(chosen).expanduser().absolute() if chosen else here / "var"
     try:
         return Extension(supervisord, var)
-    except CrepeError:
-        sys.tracebacklimit = 0  # supervisord prints a traceback, where the text says all
+    except CrepeError as error:
+        print(f"crepe: {error}", file=sys.stderr)  # supervisord says only that it failed
+        sys.tracebacklimit = 0  # into its log it writes a traceback, where the text says all
         raise
 
 
@@ -116,6 +118,7 @@ def open_session(logger: Any, var: Path) -> None:
     """
     named = os.environ.get("CREPE_EXPERIMENT")
     experiment = config.load(Path(named) if named else None)
+    logger.info(disk_message(var, experiment))
     decided = os.environ.pop("CREPE_SESSION", "")
     unclean = session.found_unclean(var)
     is_same = unclean is not None and unclean.experiment_digest == experiment.digest

@@ -52,6 +52,24 @@ def test_statistics_agree_with_elephant():
         assert rates.lv(times) == pytest.approx(float(statistics.lv(intervals)), abs=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity")  # elephant's own
+def test_rates_intervals_and_histograms_agree_with_elephant():
+    statistics = pytest.importorskip(
+        "elephant.statistics", reason="needs pip install '.[analysis]'"
+    )
+    neo = pytest.importorskip("neo")
+    for times in trains():
+        train = neo.SpikeTrain(times, units="s", t_stop=30.0)
+        rate = float(statistics.mean_firing_rate(train).rescale("Hz"))
+        assert rates.mean_rate_hz(times, 30.0) == pytest.approx(rate, abs=1e-9)
+        np.testing.assert_allclose(rates.intervals_s(times), statistics.isi(times), atol=1e-9)
+        histogram = statistics.time_histogram(train, 500 * train.units / 1000)
+        counts = histogram.magnitude.ravel()
+        np.testing.assert_array_equal(rates.counts_in(times, 0.5, 30.0), counts)
+        found = rates.psth_hz(times, [10.0], 10.0, 20.0, 0.5)  # one event: the same, as a rate
+        np.testing.assert_allclose(found, counts / 0.5, atol=1e-9)
+
+
 def test_fano_factors_agree_with_elephant():
     statistics = pytest.importorskip(
         "elephant.statistics", reason="needs pip install '.[analysis]'"

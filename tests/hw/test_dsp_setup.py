@@ -3,7 +3,10 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from crepe.electrodes import MCS_REFERENCE
 from crepe.errors import DeviceError
 from crepe.hw import meame_wire as wire
 from crepe.hw.meame_registers import Register
@@ -110,3 +113,71 @@ def test_registers_that_cannot_be_read_after_a_train_are_in_doubt(monkeypatch):
 
 def _fail(addresses):
     raise DeviceError("status 500")
+
+
+LABELS = sorted(set(wire.MCS_60_LABELS) - {MCS_REFERENCE})
+BENCHES = {firmware: Bench(firmware=firmware) for firmware in Firmware}  # each used many times
+IMPEDANCE_KOHM = SimulatorSettings().impedance_kohm
+
+
+@st.composite
+def trains(draw):
+    unit = draw(st.sampled_from(["uA", "uV"]))
+    value = st.integers(-30_000, 30_000).map(lambda digits: digits * wire.UA_PER_DIGIT)
+    if unit == "uV":
+        value = st.floats(-1e6, 1e6)
+    width_us = st.integers(1, 50).map(lambda ticks: 20.0 * ticks)
+    phases = draw(st.lists(st.tuples(value, width_us), min_size=1, max_size=4))
+    electrodes = draw(st.sets(st.sampled_from(LABELS), min_size=1, max_size=20))
+    rate_hz = draw(st.floats(0.5, 100.0))
+    n_pulses = draw(st.integers(1, 6))
+    train = Stimulus(9, 10, 1, 10, tuple(electrodes), tuple(phases), rate_hz, n_pulses)
+    return replace(train, unit=unit)
+
+
+def asked_for(train):
+    """(tick from the trigger, uA) of every tick with a current, and who is to receive it."""
+    period = wire.period_ticks(train.rate_hz)
+    wave, tick = [], 0
+    for value, width_us in train.phases:
+        digits = round(value / (wire.UA_PER_DIGIT if train.unit == "uA" else 571.0))
+        ua = digits * (wire.UA_PER_DIGIT if train.unit == "uA" else 0.571 / IMPEDANCE_KOHM)
+        wave += [(tick + i, ua) for i in range(round(width_us / 20)) if digits]
+        tick += round(width_us / 20)
+    channels = {wire.MCS_60_LABELS.index(label) for label in train.electrodes}
+    return [(i * period + at, ua) for i in range(train.n_pulses) for at, ua in wave], channels
+
+
+def received(shots, began):
+    wave = []
+    for shot in shots:
+        tick = shot.tick - began
+        for ua, us in shot.phases:
+            wave += [(tick + i, ua) for i in range(round(us / 20)) if ua]
+            tick += round(us / 20)
+    return wave
+
+
+@settings(deadline=None, max_examples=150)
+@given(train=trains(), firmware=st.sampled_from(Firmware))
+def test_electrodes_receive_exactly_the_train_that_was_asked_for_tick_by_tick(train, firmware):
+    bench = BENCHES[firmware]
+    reason = bench.stimulator.refusal(train)
+    if reason is not None:
+        assert "pulse and blanking take" in reason
+        return
+    bench.dsp.advance(1)
+    bench.stimulator.prepare(train)
+    assert bench.dsp.advance(SECOND) == []
+    began = bench.dsp.now
+    bench.stimulator.start(train)
+    seconds = train.n_pulses / train.rate_hz + 1
+    shots = bench.dsp.advance(round(seconds * SECOND))
+    wave, channels = asked_for(train)
+    found = received(shots, began)
+    assert [tick for tick, _ in found] == [tick for tick, _ in wave]
+    assert [ua for _, ua in found] == pytest.approx([ua for _, ua in wave])
+    assert all(set(shot.electrodes) == channels for shot in shots)
+    bench.stimulator.stop()
+    bench.dsp.write(Register.MANUAL_TRIGGER, 1)
+    assert bench.dsp.advance(SECOND) == []

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from crepe.hw import meame_wire as wire
 from crepe.hw.meame_registers import Function, Register
+from crepe.simulator.dsp import Dsp
 from crepe.simulator.instrument import SimulatedMeame
 from crepe.simulator.patterns import unroll
 from crepe.simulator.settings import Firmware, SimulatorSettings
@@ -168,6 +169,13 @@ def test_a_group_that_does_not_exist_is_an_error_that_stays(bench):
     bench.call(Function.SET_PERIOD, GROUP=3, PERIOD=100)
     bench.call(Function.RESET)
     assert bench.dsp.read(Register.ERROR_FLAG) == 4
+
+
+def test_errors_are_counted_and_the_ninth_is_an_overflow(bench):
+    for n in range(1, 11):
+        bench.call(Function.SET_PERIOD, GROUP=3, PERIOD=100)
+        assert bench.dsp.read(Register.ERROR_ENTRIES) == min(n, 8)
+        assert bench.dsp.read(Register.ERROR_FLAG) == (4 if n <= 8 else 5)
 
 
 def test_the_step_counter_leaves_out_every_4096th_tick(bench):
@@ -357,6 +365,93 @@ class QueueAgainstAPlainModel(RuleBasedStateMachine):
         assert self.queue.run(n) == expected
 
 
+class MailboxAgainstAPlainModel(RuleBasedStateMachine):
+    """The queue as a client drives it: through the mailbox, with what goes wrong, tick by tick.
+
+    A master that runs ahead repeats, arguments stay, group 3 is an error, RESET stops nothing.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.dsp = Dsp(30.0)
+        self.active, self.period, self.next = [False] * 3, [0] * 3, [0] * 3
+        self.step, self.is_running, self.n_done, self.n_fired = 0, False, 0, 0
+        self.errors = []
+
+    groups = st.integers(0, 3)
+    ahead = st.integers(1, 3)
+
+    def call(self, function, ahead, **registers):
+        for name, value in registers.items():
+            self.dsp.write(Register[name], value)
+        self.dsp.write(Register.INSTRUCTION_TYPE, function)
+        self.n_done += ahead
+        self.dsp.write(Register.MASTER_INSTRUCTION_ID, self.n_done)
+        assert self.dsp.read(Register.SLAVE_INSTRUCTION_ID) == self.n_done
+
+    @rule(group=groups, period=st.integers(0, 60), ahead=ahead)
+    def set_period(self, group, period, ahead):
+        self.call(Function.SET_PERIOD, ahead, GROUP=group, PERIOD=period)
+        for _ in range(ahead):
+            if group == 3:
+                self.errors.append(4)
+                continue
+            self.next[group] += period - self.period[group]
+            if self.next[group] <= self.step:
+                self.next[group] = self.step + 1
+            self.period[group] = period
+
+    @rule(group=groups, is_active=st.booleans(), ahead=ahead)
+    def enable(self, group, is_active, ahead):
+        function = Function.ENABLE_GROUP if is_active else Function.DISABLE_GROUP
+        self.call(function, ahead, GROUP=group)
+        if group == 3:
+            self.errors += [4] * ahead
+        else:
+            self.active[group] = is_active
+
+    @rule(is_running=st.booleans())
+    def switch(self, is_running):
+        self.call(Function.START_QUEUE if is_running else Function.STOP_QUEUE, 1)
+        self.is_running = is_running
+
+    @rule(function=st.sampled_from([1, 2, 3, 5, 6, 12, 99]))
+    def what_leaves_the_queue_alone(self, function):
+        self.call(function, 1, GROUP=0, ELEC0=0, ELEC1=0)
+
+    @rule(n=st.integers(0, 200))
+    def pass_time(self, n):
+        self.dsp.run_until(self.dsp.now + n)
+        for _ in range(n if self.is_running else 0):
+            for group in range(3):
+                if self.active[group] and self.step == self.next[group]:
+                    if self.period[group] == 0:
+                        self.errors.append(3)
+                        continue
+                    self.n_fired += 1
+                    self.next[group] += self.period[group]
+            self.step += 1
+
+    @invariant()
+    def registers_say_so(self):
+        dsp = self.dsp
+        assert dsp.read(Register.SHOTS_FIRED) == self.n_fired
+        assert dsp.read(Register.ERROR_ENTRIES) == min(len(self.errors), 8)
+        if len(self.errors) > 8:
+            assert dsp.read(Register.ERROR_FLAG) == 5
+        elif self.errors:
+            assert dsp.read(Register.ERROR_FLAG) == self.errors[-1]
+
+    @rule()
+    def what_function_13_says_is_the_queue(self):
+        self.call(Function.WRITE_QUEUE_DEBUG, 1)
+        words = [self.dsp.read(Register.STIM_REQ + 4 * i) for i in range(9)]
+        groups = zip(self.active, self.period, self.next, strict=True)
+        assert words == [word & 0xFFFFFFFF for group in groups for word in map(int, group)]
+
+
+TestMailbox = MailboxAgainstAPlainModel.TestCase
+TestMailbox.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestQueue = QueueAgainstAPlainModel.TestCase
 TestQueue.settings = settings(max_examples=60, stateful_step_count=30)
 

@@ -1,0 +1,83 @@
+"""An experiment's programs all work when they are said to run, or are stopped again."""
+
+import os
+import signal
+from contextlib import nullcontext
+
+import pytest
+
+from crepe import config, cut_off, session, start
+from crepe.errors import ConfigError, CrepeError, StoreError
+from crepe.supervise import control
+
+LATE = """#!/bin/sh
+if [ "$2" = decode ]; then sleep 1.3; echo "decode electrodes: no electrode '99'"; exit 1; fi
+exec sleep 1000
+"""
+
+
+def test_a_program_that_fails_after_its_imports_stops_the_start(clone, monkeypatch, redis_url):
+    (clone / "bin" / "crepe").write_text(LATE)
+    monkeypatch.setenv("CREPE_REDIS", redis_url)
+    with pytest.raises(CrepeError, match=r"(?s)program decode: .* no electrode '99'"):
+        start.up(config.load(), None, "new")
+    assert not control.is_running()
+
+
+def test_what_runs_already_is_not_stopped_by_another_start(clone):
+    control.up([("detect", 50)])
+    with pytest.raises(ConfigError, match="run already"), start.running(config.load()):
+        pass
+    with pytest.raises(ConfigError, match="run already"):
+        cut_off.give_up(new=True)
+    assert control.is_running()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [("foo", "CREPE_REDIS: 'foo', must begin with"), ("unix:///nobody", "no Redis server answers")],
+)
+def test_a_server_that_is_not_there_is_said_before_anything_starts(clone, monkeypatch, url, said):
+    monkeypatch.setenv("CREPE_REDIS", url)
+    monkeypatch.setattr(start, "_SERVER_S", 0.1)
+    with pytest.raises(StoreError, match=said):
+        start.up(config.load(), None, "new")
+    assert not (clone / "var" / "run" / "supervisord.conf").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_lost_terminal_ends_it_as_ctrl_c_does(tmp_path, monkeypatch, number):
+    ended = []
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path))
+
+    def down():  # a second signal does not disturb it
+        os.kill(os.getpid(), number)
+        ended.append(number)
+
+    monkeypatch.setattr(start, "up", lambda *_: nullcontext())
+    monkeypatch.setattr(control, "down", down)
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), start.running(config.load()):
+        os.kill(os.getpid(), number)
+    assert ended == [number]
+    assert signal.getsignal(number) is before
+
+
+def test_what_was_cut_off_is_given_up_only_by_a_person(clone, monkeypatch):
+    cut_off.give_up(new=False)
+    assert cut_off.resume_or_new(resume=True, new=False) == "new"
+    begun = session.begin(clone, "digest", 1)
+    with pytest.raises(ConfigError, match="--new, or new=True"):
+        cut_off.give_up(new=False)
+    with pytest.raises(ConfigError, match="--resume to go on"):
+        cut_off.resume_or_new(resume=False, new=False)
+    assert cut_off.resume_or_new(resume=True, new=False) == "resume"
+    cut_off.give_up(new=True)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    for answer in (True, False):
+        monkeypatch.setattr(cut_off.Confirm, "ask", lambda _, answer=answer: answer)
+        asked = cut_off.resume_or_new(resume=False, new=False)
+        assert asked == ("resume" if answer else "new")
+    with pytest.raises(ConfigError):
+        cut_off.give_up(new=False)
+    assert session.found_unclean() == begun

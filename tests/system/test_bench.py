@@ -1,0 +1,68 @@
+"""README "At the bench", step by step, with a simulated instrument that proves nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from crepe.simulator.server import running_simulator
+from crepe.simulator.settings import SimulatorSettings
+
+ROOT = Path(__file__).parent.parent.parent
+SECOND = 50_000  # ticks of the DSP's clock, 20 us each
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture
+def instrument(tmp_path):
+    directory = tmp_path / "the lab's"
+    directory.mkdir()
+    ports = {"http_port": 0, "data_port": 0, "sawtooth_port": 0}
+    with running_simulator(SimulatorSettings(**ports), directory) as found:
+        yield found
+
+
+@pytest.fixture
+def lab_toml(instrument, tmp_path):
+    """config/meame-lab.toml with the address of the instrument, and a player that is here."""
+    text = (ROOT / "config" / "meame-lab.toml").read_text(encoding="utf-8")
+    here = f"meame://127.0.0.1:{instrument.http_port}"
+    assert text.count('"meame://127.0.0.1:8888"') == 2
+    text = text.replace('"meame://127.0.0.1:8888"', f'"{here}?data_port={instrument.data_port}"', 1)
+    text = text.replace('"meame://127.0.0.1:8888"', f'"{here}"')
+    for old, new in (
+        ('player = "sensor"', 'player = "script"'),
+        ("n_trials = 10", "n_trials = 1000"),
+    ):
+        assert old in text
+        text = text.replace(old, new, 1)
+    path = tmp_path / "lab.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_steps_at_the_bench(stack, instrument, lab_toml):
+    dsp = instrument.instrument.dsp
+    done = stack.crepe("check", "--instrument", str(lab_toml))
+    assert "it is not CREPE's own simulator" in done.stdout
+    assert "WRONG" not in done.stdout
+
+    stack.crepe("up", str(lab_toml), "--new")
+    stack.wait(lambda: "not armed" in delivered(stack), 90)
+    assert not dsp.shots
+
+    assert "armed for 5 minutes" in stack.crepe("arm", "--minutes", "5").stdout
+    stack.wait(lambda: len(dsp.shots) > 3, 90)
+
+    assert "verified" in stack.crepe("stop").stdout
+    n_shots = len(dsp.shots)
+    stopped = dsp.now
+    stack.wait(lambda: instrument.catch_up().now > stopped + 5 * SECOND)
+    assert len(dsp.shots) == n_shots
+    stack.wait(lambda: "stopped by crepe stop" in delivered(stack))
+    stack.crepe("down")
+    assert list((stack.var / "recordings").glob("*.h5"))
+
+
+def delivered(stack):
+    return stack.crepe("redis-cli", "XRANGE", "crepe:result:delivered", "-", "+").stdout

@@ -1,0 +1,71 @@
+"""`CREPE` starts the whole experiment from a script, and leaves no process however it ends."""
+
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from crepe import session
+from crepe.hw.crepe_writer import RecordingWriter
+from crepe.hw.mcs_writer import About
+from crepe.messages import Segment, StreamInfo
+
+pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("real time 2")]
+
+WITH_A_FILE = """
+import sys
+from crepe import CREPE
+from crepe.stream_service import StreamSegmentIterator
+from crepe.utils import get_connection
+
+with CREPE(path_to_file=sys.argv[1]) as crepe, get_connection("STREAM") as connection:
+    segments = StreamSegmentIterator(_range=1000)
+    while (found := segments.next_or_wait(connection, timeout=100)) is not False:
+        print(*found.shape, found[1, 0])
+crepe.shutdown()
+"""
+
+UNTIL_TOLD = """
+import time
+from crepe import CREPE
+
+crepe = CREPE()
+print("runs", flush=True)
+time.sleep(1000)
+"""
+
+
+def script(stack, text, *words):
+    command = [sys.executable, "-c", text, *words]
+    return subprocess.Popen(
+        command, env=stack.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_a_recording_is_the_instrument_of_a_script(stack, tmp_path):
+    path = tmp_path / "made.h5"
+    info = StreamInfo(sampling_rate_hz=10_000.0, labels=("1", "2"), dtype="int32")
+    writer = RecordingWriter(path, About("made"), {"data": info})
+    samples = np.arange(6000, dtype=np.int32).reshape(2, 3000)
+    writer.append("data", Segment(0, 3000, samples))
+    writer.end()
+    running = script(stack, WITH_A_FILE, str(path))
+    said, wrong = running.communicate()
+    assert running.returncode == 0, wrong
+    assert said.split() == "2 1000 3000 2 1000 4000 2 1000 5000".split()
+    assert stack.pids() == []
+    assert session.current().state == session.ENDED
+
+
+def test_a_script_that_is_told_to_stop_stops_all_it_has_started(stack):
+    with script(stack, UNTIL_TOLD) as running:
+        assert running.stdout.readline() == "runs\n", running.stderr.read()
+        assert {row["state"] for row in stack.rows().values()} == {"running"}
+        with script(stack, UNTIL_TOLD) as again:
+            assert "programs run already" in again.stderr.read()
+        running.send_signal(signal.SIGTERM)
+    assert running.returncode != 0
+    assert stack.pids() == []
+    assert session.current().state == session.ENDED

@@ -1,0 +1,49 @@
+"""The file at the project's root works by itself, with real programs."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from crepe import config, session
+from crepe.supervise import control
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("real time 1")]
+
+
+def supervisor(program, conf):
+    return [sys.executable, "-m", f"supervisor.{program}", "-c", str(conf)]
+
+
+def test_every_program_runs_at_the_first_start_and_none_is_left(stack, tmp_path):
+    conf = tmp_path / "elsewhere" / "supervisord.conf"
+    conf.parent.mkdir()
+    shutil.copy(ROOT / "supervisord.conf", conf)
+    running = subprocess.Popen(
+        supervisor("supervisord", conf),
+        env=stack.environment, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+
+        def states():
+            return {row["program"]: row["state"] for row in stack.rows().values()}
+
+        stack.wait(lambda: (found := states()) and set(found.values()) == {"running"})
+        assert set(states()) == {program.name for program in config.load().programs}
+        asked = subprocess.run(
+            [*supervisor("supervisorctl", conf), "status"],
+            cwd="/", capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert asked.stdout.count("RUNNING") == len(states())
+        assert {program.restarts for program in control.status()} == {0}
+    finally:
+        running.send_signal(signal.SIGTERM)
+        said, _ = running.communicate()
+    assert "the disk lasts" in said
+    assert stack.pids() == []
+    assert session.current().state == session.ENDED
