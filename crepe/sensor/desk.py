@@ -56,6 +56,7 @@ class Desk:
         self._speaker = speaker  # first word of `GameState.shown_by` if it was one of ours
         self._phase = ""
         self._trial = 0
+        self._refusal = ""  # of the last input; the game says it once in a trial
         self._inputs: dict[str, Input] = {}
         self._last = ""  # the last input that began a trial or may begin one
         self.newest_result: Input | None = None
@@ -85,10 +86,14 @@ class Desk:
     def hear(self, said: GameState) -> None:
         """The game has said something."""
         if said.phase == "refused":
-            found = self._inputs.get(self._number(said))
+            number = self._number(said)
+            self._refusal = said.outcome or "" if number else self._refusal
+            found = self._inputs.get(number)
             if found is not None and found.state is State.WAITING:
-                self._change(found.number, State.UNUSED, reason=said.outcome or "")
+                self._change(number, State.UNUSED, reason=self._refusal)
             return
+        if said.trial != self._trial or said.phase == "stimulation":
+            self._refusal = ""
         self._phase, self._trial = said.phase, said.trial
         if said.phase == "stimulation":
             self._began(said)
@@ -111,7 +116,7 @@ class Desk:
             return State.UNUSED, "no hand in the frame"
         if self._phase not in _HEARS:
             return State.UNUSED, f"trial {self._trial} is under way: {self._phase}"
-        return State.WAITING, ""
+        return (State.UNUSED, self._refusal) if self._refusal else (State.WAITING, "")
 
     def _began(self, said: GameState) -> None:
         number = self._number(said)

@@ -77,6 +77,22 @@ def test_what_the_game_refuses_is_unused_for_its_reason():
     desk.hear(said("refused", by="sensor unheard-of"))
 
 
+def test_what_follows_a_refusal_in_the_same_trial_does_not_wait_for_one_of_its_own():
+    desk = Desk("sensor")
+    desk.hear(said("rest", by=""))
+    desk.posted("a", "rock")
+    desk.hear(said("refused", outcome="the player is 'person'"))
+    desk.hear(said("waiting", by=""))
+    assert desk.posted("b", "rock").state is State.UNUSED  # the game says it once in a trial
+    assert desk.find("b").reason == "the player is 'person'"
+    desk.posted("c", "rock")
+    desk.hear(said("stimulation", by="sensor c", gesture="rock"))  # it is the sensor's turn again
+    assert desk.find("c").state is State.PLAYING
+    desk.hear(said("outcome", by="sensor c", outcome="won"))
+    desk.hear(said("rest", 2, ""))
+    assert desk.posted("d", "rock").state is State.WAITING
+
+
 def test_after_the_last_trial_the_result_stays_and_inputs_are_told():
     desk = Desk("sensor")
     desk.posted("a", "rock")
