@@ -19,7 +19,7 @@ from crepe.hw.meame_registers import OWN_TRIGGERS, Function, Register
 _LOCK_S = 2.0
 _CALL_S = 2.0
 _FIND_S = 1.0
-_SET_UP_CALLS = 12  # of a train, with what is written and read
+_SET_UP_CALLS = 9  # that electrodes take at most the first time; later trains on them take none
 UNKNOWABLE = (
     "pattern memories: MEAME cannot read them back",
     "sampling rate and segment length, if another client has configured MEAME: the recorder looks "
@@ -125,8 +125,9 @@ def _of_dsp(control: Control) -> Iterator[Finding]:
     )
     yield Finding(
         True,
-        f"a call takes {took_s * 1000:.0f} ms, so setting a train up takes about "
-        f"{_SET_UP_CALLS * took_s:.2f} s: a game's delay_s must be longer",
+        f"a call takes {took_s * 1000:.0f} ms, so setting new electrodes up takes about "
+        f"{_SET_UP_CALLS * took_s:.2f} s; where that makes a train too old it is refused, and the "
+        "next on the same electrodes is not",
     )
     yield Finding(error == 0, f"error register: {error}")
     yield Finding(not any(enabled), f"electrodes enabled: {enabled}, must be none at rest")

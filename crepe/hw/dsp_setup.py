@@ -4,7 +4,8 @@ Nothing is left as another client may have set it: a train is finite because its
 loop, and because triggers repeat nothing and reach their own memories only.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from crepe.electrodes import MCS_60_LABELS, MCS_REFERENCE
 from crepe.errors import DeviceError
@@ -15,6 +16,15 @@ from crepe.messages import Stimulus
 
 GROUP = 0  # one train runs at a time, so one group is enough
 _DAC_BITS = 0x3F00  # of register 9100: the six DACs, 1 voltage, 0 current
+_AGAIN = (
+    Register.DAC_MODE,
+    Register.TRIGGER_CTRL,
+    Register.TRIGGER_REPEATS,
+    Register.DAC_TRIGGER,
+    Register.SIDEBAND_TRIGGER,
+    Register.HW_MODE,
+    Register.HW_DAC_SELECT,
+)
 _EVERYWHERE = wire.bitmap(label for label in MCS_60_LABELS if label != MCS_REFERENCE)
 
 
@@ -29,10 +39,18 @@ def lasts_s(stimulus: Stimulus) -> float:
     return max(dac, sideband) / wire.TICKS_PER_S
 
 
-def set_up(control: Control, stimulus: Stimulus, last_error: int, go_on: Callable[[], None]) -> int:
-    """Waveform, electrodes and modes, in the order that the firmware needs.
+class SetUp(NamedTuple):
+    """What was found to be so when electrodes were set up; good for other trains on them."""
 
-    Returns how often the stimulation queue has fired until now; it is stopped.
+    electrodes: tuple[str, ...]
+    unit: str
+    registers: Mapping[int, Sequence[int]]  # words from an address on
+
+
+def set_up(
+    control: Control, stimulus: Stimulus, last_error: int, go_on: Callable[[], None]
+) -> SetUp:
+    """Waveform, electrodes and modes, in the order that the firmware needs.
 
     Raises DeviceError if a register does not read back as it must.
 
@@ -59,11 +77,7 @@ def set_up(control: Control, stimulus: Stimulus, last_error: int, go_on: Callabl
         Register.DAC_TRIGGER: (OWN_TRIGGERS,),
         Register.SIDEBAND_TRIGGER: (OWN_TRIGGERS,),
     }
-    written = [pair for first, words in hardware.items() for pair in _words(first, words).items()]
-    for memory, words in enumerate(compiled(stimulus), 2 * GROUP):
-        written.append((Register.MEMORY_CLEAR + 0x20 * memory, 0))
-        written += [(Register.MEMORY_APPEND + 4 * memory, word) for word in words]
-    control.write([address for address, _ in written], [value for _, value in written])
+    _write(control, hardware, stimulus)
     is_lab = has_blanking(control, go_on)
     electrodes = wire.bitmap(stimulus.electrodes)
     indices = wire.from_bitmap(electrodes)
@@ -77,21 +91,42 @@ def set_up(control: Control, stimulus: Stimulus, last_error: int, go_on: Callabl
     call(Function.COMMIT_DEBUG)
     call(Function.WRITE_QUEUE_DEBUG)
     selects = wire.pairs(indices, GROUP + 1)
-    _verify(
-        control,
-        {
-            **hardware,
-            Register.CFG_DEBUG: (*electrodes, *auto, *selects),
-            Register.HW_MODE: auto,
-            Register.HW_ENABLE: electrodes,
-            Register.HW_DAC_SELECT: selects,
-            Register.HW_BLANKING: _EVERYWHERE if is_lab else (0, 0),
-            Register.HW_BLANK_PROT: _EVERYWHERE if is_lab else (0, 0),
-            Register.ERROR_FLAG: (last_error,),
-            **{Register.STIM_REQ + 12 * group: (0,) for group in range(N_GROUPS)},
-        },
-    )
-    return n_fired
+    blanking = _EVERYWHERE if is_lab else (0, 0)
+    registers = {
+        **hardware,
+        Register.HW_MODE: auto,
+        Register.HW_DAC_SELECT: selects,
+        Register.HW_ENABLE: electrodes,
+        Register.HW_BLANKING: blanking,
+        Register.HW_BLANK_PROT: blanking,
+        Register.SHOTS_FIRED: (n_fired,),
+        Register.ERROR_FLAG: (last_error,),
+        **{Register.STIM_REQ + 12 * group: (0,) for group in range(N_GROUPS)},
+    }
+    _verify(control, {**registers, Register.CFG_DEBUG: (*electrodes, *auto, *selects)})
+    return SetUp(stimulus.electrodes, stimulus.unit, registers)
+
+
+def connect(control: Control, stimulus: Stimulus, known: SetUp) -> None:
+    """Set up once more what a stop took off, the electrodes last, by what the firmware wrote then.
+
+    Without a call, for each of which MEAME may wait 100 ms. Raises DeviceError if a register does
+    not read back as it must.
+    """
+    again: dict[int, Sequence[int]] = {first: known.registers[first] for first in _AGAIN}
+    _write(control, again, stimulus)
+    enable = _words(Register.HW_ENABLE, known.registers[Register.HW_ENABLE])
+    control.write(list(enable), list(enable.values()))
+    _verify(control, known.registers)
+
+
+def _write(control: Control, hardware: Mapping[int, Sequence[int]], stimulus: Stimulus) -> None:
+    """Registers, and the patterns of a train."""
+    written = [pair for first, words in hardware.items() for pair in _words(first, words).items()]
+    for memory, words in enumerate(compiled(stimulus), 2 * GROUP):
+        written.append((Register.MEMORY_CLEAR + 0x20 * memory, 0))
+        written += [(Register.MEMORY_APPEND + 4 * memory, word) for word in words]
+    control.write([address for address, _ in written], [value for _, value in written])
 
 
 def has_blanking(control: Control, go_on: Callable[[], None] = lambda: None) -> bool:
@@ -114,7 +149,7 @@ def has_blanking(control: Control, go_on: Callable[[], None] = lambda: None) -> 
     return any(control.read(registers))
 
 
-def _verify(control: Control, expected: dict[int, Sequence[int]]) -> None:
+def _verify(control: Control, expected: Mapping[int, Sequence[int]]) -> None:
     wanted = [pair for first, words in expected.items() for pair in _words(first, words).items()]
     found = control.read([address for address, _ in wanted])
     for (address, value), word in zip(wanted, found, strict=True):

@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from crepe import places
 from crepe.electrodes import MCS_60_LABELS, MCS_REFERENCE
 from crepe.errors import DeviceError
-from crepe.hw import meame_wire as wire
-from crepe.hw.dsp_setup import GROUP, compiled, lasts_s, set_up
+from crepe.hw.dsp_setup import GROUP, SetUp, compiled, connect, lasts_s, set_up
 from crepe.hw.dsp_stop import dsp_lock, stop_dsp
 from crepe.hw.guard import Guard
 from crepe.hw.instrument import Stimulator
@@ -52,7 +51,7 @@ class MeameStimulator(Stimulator):
         self._plays_until_s = 0.0  # when what was fired last is over, by the monotonic clock
         self._tried_s = 0.0  # when it was tried last, by the monotonic clock
         self._errors = 0  # the DSP's error register, which is never cleared
-        self._n_queued = 0  # how often the DSP's queue had fired when the train was set up
+        self._known: SetUp | None = None  # the last set-up, if it read back as it must
         self._prepared: Stimulus | None = None
 
     @property
@@ -69,6 +68,7 @@ class MeameStimulator(Stimulator):
         self._errors = self.control.read([Register.ERROR_FLAG])[0]
 
     def _connect(self, server: Server) -> None:
+        self._known = None
         control = HttpControl(server)
         is_simulator = self._is_proven(control, server)
         self._control, self._server = control, server
@@ -130,9 +130,17 @@ class MeameStimulator(Stimulator):
         with self._alone():
             self._go_on()  # asked here: another may have had the lock for long
             self._pulsing(True)  # electrodes are about to be connected
-            self._n_queued = set_up(self.control, stimulus, self._errors, self._go_on)
+            self._set_up(stimulus)
             self._go_on()
         self._prepared = stimulus
+
+    def _set_up(self, stimulus: Stimulus) -> None:
+        known, self._known = self._known, None
+        if known and (known.electrodes, known.unit) == (stimulus.electrodes, stimulus.unit):
+            connect(self.control, stimulus, known)
+            self._known = known
+        else:
+            self._known = set_up(self.control, stimulus, self._errors, self._go_on)
 
     def start(self, stimulus: Stimulus) -> None:
         if self._prepared is None or not stimulus.has_pulses_of(self._prepared):
@@ -158,12 +166,14 @@ class MeameStimulator(Stimulator):
         time.sleep(left_s)
 
     def doubts(self) -> str:
-        electrodes = wire.bitmap(self._prepared.electrodes) if self._prepared else (0, 0)
+        if self._known is None:
+            return _NOT_TOLD
+        enabled, known = Register.HW_ENABLE, self._known.registers
         expected = {
             Register.ERROR_FLAG: (self._errors, "an error was reported"),
-            Register.SHOTS_FIRED: (self._n_queued, "the stimulation queue fired, too"),
-            Register.HW_ENABLE: (electrodes[0], _NOT_OURS),
-            Register.HW_ENABLE + 4: (electrodes[1], _NOT_OURS),
+            Register.SHOTS_FIRED: (known[Register.SHOTS_FIRED][0], "the queue fired, too"),
+            enabled: (known[enabled][0], _NOT_OURS),
+            enabled + 4: (known[enabled][1], _NOT_OURS),
         }
         try:
             found = self.control.read(list(expected))

@@ -77,6 +77,35 @@ def test_a_register_that_does_not_take_what_is_written_keeps_a_train_from_being_
         bench.stimulator.prepare(TRAIN)
 
 
+def test_the_same_electrodes_are_connected_again_without_a_call_and_others_with(monkeypatch):
+    bench = Bench()
+    control = bench.stimulator.control
+    assert len(bench.shots()) == 10
+    bench.stimulator.stop()
+    called = []
+    call = control.call
+    monkeypatch.setattr(control, "call", lambda f, a: called.append(f) or call(f, a))
+    shots = bench.shots(replace(TRAIN, rate_hz=40.0, n_pulses=5))
+    assert [shot.tick - shots[0].tick for shot in shots] == [1250 * i for i in range(5)]
+    assert called == []
+    bench.stimulator.stop()
+    called.clear()
+    shots = bench.shots(replace(TRAIN, electrodes=("21",)))
+    assert {wire.MCS_60_LABELS[i] for i in shots[0].electrodes} == {"21"}
+    assert called
+
+
+def test_electrodes_are_not_connected_again_where_another_client_was_active_meanwhile():
+    bench = Bench()
+    bench.shots()
+    bench.stimulator.stop()
+    bench.dsp.write(Register.HW_BLANKING, 0)
+    with pytest.raises(DeviceError, match="register 8150: reads 0x0"):
+        bench.stimulator.prepare(TRAIN)
+    bench.stimulator.stop()
+    assert len(bench.shots()) == 10  # set up from the beginning
+
+
 def test_a_trigger_repeats_its_pattern_as_often_as_its_register_says():
     bench = Bench()
     bench.stimulator.prepare(replace(TRAIN, n_pulses=3))
@@ -98,7 +127,7 @@ def test_what_is_in_doubt_of_a_train_is_the_shot_itself_and_what_registers_say()
     assert bench.stimulator.doubts().split("; ") == [
         NOT_TOLD,
         "an error was reported (register 104C reads 0x3, expected 0x0)",
-        "the stimulation queue fired, too (register 1048 reads 0x7, expected 0x0)",
+        "the queue fired, too (register 1048 reads 0x7, expected 0x0)",
         "electrodes are not connected as they were (register 9158 reads 0x0, expected 0x12)",
     ]
     bench.stimulator.stop()
