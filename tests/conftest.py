@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from fakeredis import FakeRedisConnection, FakeServer
+from hypothesis import settings
 from redis.exceptions import ResponseError
 
 from crepe import places, redis_choice
@@ -20,6 +21,9 @@ from crepe.simulator.settings import SimulatorSettings
 from crepe.store import connection
 from crepe.store.memory import Memory, MemoryStore
 from crepe.store.redis_store import RedisStore
+
+settings.register_profile("without deadlines", deadline=None)  # no test asserts a duration
+settings.load_profile("without deadlines")
 
 
 class Server:

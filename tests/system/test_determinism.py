@@ -17,7 +17,7 @@ from crepe.store import Store
 SCRIPTED = {"hand": None, "sensor": None, "actors.game.player": "script"}
 BRIEF = {
     "dashboard": None,
-    "calibration": {"n_blocks": 2, "n_trials": 6, "rest_s": 0.5},  # a busy machine refuses some
+    "calibration": {"n_blocks": 3, "n_trials": 6, "rest_s": 0.5},  # a busy machine refuses some
     "conditions": {
         "names": ["stimulation", SILENCED], "n_blocks": 1, "n_trials": 3, "rest_s": 0.5,
     },
@@ -77,7 +77,7 @@ def fired(store):
 def test_an_experiment_in_real_time_prints_what_one_in_a_process_does(lived):
     _, found, _ = lived
     assert found["is_simulated"] is True
-    assert found["calibration"]["n_trials"] + found["calibration"]["n_left_out"] == 12
+    assert found["calibration"]["n_trials"] + found["calibration"]["n_left_out"] == 18
     assert {name: one["n_trials"] for name, one in found["conditions"].items()} == {
         "stimulation": 3, SILENCED: 3,
     }  # fmt: skip
