@@ -99,6 +99,7 @@ class MeameRecorder(Recorder):
             segment_samples=settings.segment_samples,
             longest_samples=settings.segment_samples,
             is_live=True,
+            is_simulated=settings.location == SIMULATOR,
             source=f"MEAME {settings.location}",
         )
 
