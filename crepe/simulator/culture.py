@@ -13,25 +13,24 @@ from numpy.typing import NDArray
 from crepe.electrodes import is_recording, positions_um
 from crepe.hw.meame_wire import TICK_US
 from crepe.simulator.contacts import Background, Contacts
+from crepe.simulator.field import Course, Field
 from crepe.simulator.network import Network
 from crepe.simulator.patterns import Shot
 from crepe.simulator.settings import SimulatorSettings
 
 MARGIN_UM = 100.0  # the cells' plane reaches so far beyond the outer electrodes
-# Stimulation: cells near the electrode fire if the charge of the negative phase that reaches them
-# exceeds their threshold, with a chance that rises over JITTER around it (Ranck 1975, Brain Res
-# 98:417; currents and latencies as in Wagenaar, Pine & Potter 2004, J Neurosci Methods 138:27).
+# Stimulation: cells near the electrode fire if the charge that reaches them exceeds their
+# threshold, with a chance that rises over JITTER around it (Ranck 1975, Brain Res 98:417). It is
+# done by negative current, whatever the pulse's shape (Wagenaar, Pine & Potter 2004, J Neurosci
+# Methods 138:27); where a pulse ends with a positive phase the electrode discharges, and
+# DISCHARGED of that charge comes back as negative current. All five numbers are chosen.
 CURRENT_REACH_UM = 120.0  # a current's effect falls to 1/e at this distance
-THRESHOLD_NC = (0.4, 1.2)
+THRESHOLD_NC = (0.1, 1.2)
 JITTER = 0.15  # SD of a threshold from pulse to pulse, as a part of it
-POSITIVE_PART = 0.3  # as much as negative charge does positive charge excite
+DISCHARGED = 0.5
 DIRECT_MS = (1, 4)  # latency of what current makes fire, in whole milliseconds
-# Field potential of the many cells that are not modelled one by one: what a pulse excites answers
-# with a fast and a slow slope of equal areas, so that it leaves no offset.
-EVOKED_UV, EVOKED_NC, EVOKED_REACH_UM = 600.0, 1.0, 2000.0  # peak at saturation, half of it, reach
-EVOKED_MS = (8.0, 40.0)
-# The artefact, too, leaves no offset: amplifiers are coupled by capacitors.
-ARTEFACT_UV_PER_UA, ARTEFACT_REACH_UM, ARTEFACT_MS = 400.0, 250.0, (0.25, 0.45)
+# The artefact leaves no offset: amplifiers are coupled by capacitors. Chosen.
+ARTEFACT_UV_PER_UA, ARTEFACT_REACH_UM, ARTEFACT_MS = 180.0, 250.0, (0.25, 0.45)
 
 
 class Culture:
@@ -73,12 +72,12 @@ class Culture:
         self._is_recording = is_recording(labels)
         self._threshold_nc = made.uniform(*THRESHOLD_NC, self.network.n_cells)
         n, block = len(labels), self.block_samples
+        self._field = Field(self.distance_um, self._is_recording, block)
         self._contacts = Contacts(self.distance_um, self._is_recording, block, made)
         self._background = Background(settings.noise_uv, self._is_recording, block, chance[2])
         self._due: defaultdict[int, list[NDArray[np.int64]]] = defaultdict(list)
         self._blanked_until = np.zeros(n)  # ms
-        self._artefact = _Slopes(n, ARTEFACT_MS, block)
-        self._evoked = _Slopes(n, EVOKED_MS, block)
+        self._artefact = Course(n, ARTEFACT_MS, block)
         self._now_ms = 0
 
     def block(self, shots: Sequence[Shot]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -89,17 +88,17 @@ class Culture:
         """
         for shot in shots:
             self._stimulated(shot)
-        is_silenced = self._is_silenced()
         due = self._due.pop(self._now_ms, None)
         forced = np.unique(np.concatenate(due)) if due else _NOBODY
-        fired = self.network.step(forced, is_silenced=is_silenced)
+        fired = self.network.step(forced, is_silenced=self._is_silenced())
         found = self._background.next()
         place = self._rng.integers(0, self.block_samples, len(fired))
         found += self._contacts.see(fired, place)
-        self._artefact.add_to(found)
-        if not is_silenced:
-            self._evoked.add_to(found)
-        self._blank(found)
+        self._field.add(fired)
+        field_uv = self._field.next()
+        found += field_uv
+        found += self._artefact.next()
+        self._blank(found, field_uv)
         self._now_ms += 1
         return found, fired
 
@@ -113,16 +112,13 @@ class Culture:
         """What a pulse does to cells and to amplifiers."""
         negative_nc = sum(-ua * us / 1000 for ua, us in shot.phases if ua < 0)
         positive_nc = sum(ua * us / 1000 for ua, us in shot.phases if ua > 0)
-        excited_nc = negative_nc + POSITIVE_PART * positive_nc
-        answer_uv = EVOKED_UV * excited_nc / (excited_nc + EVOKED_NC)
+        exciting_nc = max(negative_nc, DISCHARGED * positive_nc)
         largest_ua = max((abs(ua) for ua, _ in shot.phases), default=0.0)
-        for electrode in shot.electrodes:
-            self._excite(negative_nc * np.exp(-self.distance_um[:, electrode] / CURRENT_REACH_UM))
-            away_um = self._between_um[electrode]
-            near = np.exp(-away_um / EVOKED_REACH_UM) * self._is_recording
-            self._evoked.add(-answer_uv / len(shot.electrodes) * near)
-            reach = np.exp(-away_um / ARTEFACT_REACH_UM) * self._is_recording
-            self._artefact.add(ARTEFACT_UV_PER_UA * largest_ua * reach)
+        at = list(shot.electrodes)
+        near = np.exp(-self.distance_um[:, at] / CURRENT_REACH_UM).sum(axis=1)
+        self._excite(exciting_nc * near)
+        near = np.exp(-self._between_um[:, at] / ARTEFACT_REACH_UM).sum(axis=1)
+        self._artefact.add(ARTEFACT_UV_PER_UA * largest_ua * near * self._is_recording)
         if shot.blanked:
             until_ms = self._now_ms + (shot.tick * TICK_US + shot.blanked_us) / 1000
             blanked = list(shot.blanked)
@@ -137,39 +133,13 @@ class Culture:
         for delay in range(*DIRECT_MS):
             self._due[self._now_ms + delay].append(reached[delay_ms == delay])
 
-    def _blank(self, found: NDArray[np.float32]) -> None:
-        """Protected amplifiers show their baseline."""
+    def _blank(self, found: NDArray[np.float32], field_uv: NDArray[np.float32]) -> None:
+        """Protected amplifiers show slow potentials only, and are let go without a step."""
         if self._blanked_until.max() <= self._now_ms:
             return
         t_ms = self._now_ms + np.arange(self.block_samples) / self.block_samples
         is_held = t_ms < self._blanked_until[:, None]
-        baseline = self._background.drift_uv[:, None]
-        found[is_held] = np.broadcast_to(baseline, found.shape)[is_held]
+        found[is_held] = (field_uv + self._background.drift_uv[:, None])[is_held]
 
 
 _NOBODY = np.empty(0, np.int64)
-
-
-class _Slopes:
-    """What decays on each electrode in two slopes, fast and slow, of equal and opposite areas."""
-
-    def __init__(self, n_electrodes: int, decay_ms: tuple[float, float], n_samples: int) -> None:
-        t_ms = np.arange(n_samples) / n_samples
-        fast, slow = (np.exp(-t_ms / ms) for ms in decay_ms)
-        self._slopes = np.stack([fast, -slow * decay_ms[0] / decay_ms[1]])
-        self._keep = np.exp(-1 / np.array(decay_ms))  # over one block of a millisecond
-        self._left_uv = np.zeros((n_electrodes, 2))
-        self._is_over = True
-
-    def add(self, peaks_uv: NDArray[np.float64]) -> None:
-        self._left_uv += peaks_uv[:, None]
-        self._is_over = False
-
-    def add_to(self, found: NDArray[np.float32]) -> None:
-        """Add this millisecond's course to (n_electrodes, n_samples) microvolts."""
-        if self._is_over:
-            return
-        found += self._left_uv @ self._slopes
-        self._left_uv *= self._keep
-        self._left_uv[np.abs(self._left_uv) < 0.1] = 0
-        self._is_over = not self._left_uv.any()

@@ -9,6 +9,7 @@ from crepe.electrodes import MCS_60_LABELS
 from crepe.simulator.culture import Culture
 from crepe.simulator.dsp import Shot
 from crepe.simulator.instrument import SimulatedMeame
+from crepe.simulator.network import Network
 from crepe.simulator.settings import SimulatorSettings
 
 PULSE = ((-10.0, 200.0), (10.0, 200.0))
@@ -26,6 +27,15 @@ def culture(seed=1, **more):
 def run(found, n_ms, pulses=()):
     blocks = [found.block([shot()] if ms in pulses else []) for ms in range(n_ms)]
     return np.concatenate([b for b, _ in blocks], axis=1), [len(fired) for _, fired in blocks]
+
+
+@pytest.fixture
+def nobody_fires(monkeypatch):
+    """No cell can fire; all else that a culture does goes on."""
+    step = Network.step
+    monkeypatch.setattr(
+        Network, "step", lambda self, forced, **_: step(self, forced, is_silenced=True)
+    )
 
 
 @settings(deadline=None, max_examples=10)
@@ -56,7 +66,7 @@ def test_a_pulse_is_answered_within_some_milliseconds_and_then_it_is_over():
     assert later < 50  # of a thousand cells
 
 
-@pytest.mark.parametrize("phases", [((10.0, 200.0),), ((-0.05, 20.0), (0.05, 20.0)), ()])
+@pytest.mark.parametrize("phases", [((0.1, 200.0),), ((-0.05, 20.0), (0.05, 20.0)), ()])
 def test_currents_that_reach_no_threshold_are_not_answered(phases):
     first, second = culture(), culture()
     for _ in range(200):
@@ -68,6 +78,21 @@ def test_currents_that_reach_no_threshold_are_not_answered(phases):
 def test_a_silenced_culture_fires_no_cell_whatever_reaches_it():
     _, fired = run(culture(silenced=True), 1000, range(0, 1000, 50))
     assert sum(fired) == 0
+
+
+@pytest.mark.usefixtures("nobody_fires")
+def test_silence_takes_the_cells_spikes_and_nothing_else():
+    unable, _ = run(culture(), 300, range(0, 300, 50))
+    silenced, _ = run(culture(silenced=True), 300, range(0, 300, 50))
+    np.testing.assert_array_equal(unable, silenced)
+
+
+@pytest.mark.usefixtures("nobody_fires")
+def test_where_no_cell_fires_nothing_of_a_pulse_is_left_when_its_artefact_is_over():
+    stimulated, _ = run(culture(), 300, [100])
+    left_alone, _ = run(culture(), 300)
+    np.testing.assert_array_equal(stimulated[:, :1000], left_alone[:, :1000])
+    np.testing.assert_allclose(stimulated[:, 1080:], left_alone[:, 1080:], atol=0.01)  # uV
 
 
 def test_the_artefact_is_seen_where_amplifiers_are_open_and_held_off_where_not():

@@ -1,0 +1,31 @@
+"""The control of the controls: where no cell fires, nothing in the signal tells what was done."""
+
+import pytest
+
+from crepe.experiment_plan import Plan
+from crepe.experiment_runs import in_process
+from crepe.places import project_directory
+from crepe.reservoir.training import validate
+from crepe.simulator.network import Network
+from crepe.trials import labelled
+
+
+@pytest.mark.timeout(300)
+def test_a_readout_trained_on_trials_in_which_no_cell_fires_is_at_chance(monkeypatch, tmp_path):
+    """Artefact, blanking and noise stay; the limit is low enough that noise crosses it."""
+    step = Network.step
+    monkeypatch.setattr(
+        Network, "step", lambda self, forced, **_: step(self, forced, is_silenced=True)
+    )
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path))
+    text = (project_directory() / "config" / "rps-controls.toml").read_text()
+    for a, b in (("threshold_sd = 5.0", "threshold_sd = 3.0"), ("n_trials = 30", "n_trials = 9")):
+        assert a in text
+        text = text.replace(a, b)
+    path = tmp_path / "noise.toml"
+    path.write_text(text)
+    plan = Plan(path, 1)
+    trials = labelled(in_process(plan.calibration(), lambda _: None).store, plan.readout.window)
+    assert len(trials.gesture) == 45
+    assert (trials.features**2).sum(axis=1).mean() > 50
+    assert validate(trials).accuracy < 0.6  # at chance once in ten thousand times
