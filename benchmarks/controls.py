@@ -1,7 +1,10 @@
 """Ten cultures, none of which the defaults were chosen with: does the answer come from the cells?
 
-Run on its own (`python -m benchmarks.controls`): it takes about half an hour on two cores. Each
-seed is a culture, and the culture is the unit of replication.
+Run on its own (`python -m benchmarks.controls`). What each culture gave stands in
+docs/controls-by-culture.json as soon as it is there; seeds that are there already are not run
+again. The culture is the unit: its accuracy is one number of a condition, and the interval of their
+mean is Student's t. Beside it stand all trials together with Wilson's interval, as if they were
+independent.
 """
 
 import json
@@ -9,58 +12,68 @@ import os
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.stats import binomtest, t
+
+from crepe import places
+from crepe.conditions import STIMULATION
 
 SEEDS = tuple(range(3001, 3011))
-N_AT_ONCE = 2
+KEPT = places.project_directory() / "docs" / "controls-by-culture.json"
 
 
-def one(seed: int, directory: str) -> dict[str, object]:
+def one(seed: int) -> dict[str, Any]:
     """The shipped experiment on one culture, in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "crepe", "experiment", "--seed", str(seed), "--json"],
-        env={**os.environ, "CREPE_VAR": directory},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found: dict[str, object] = json.loads(done.stdout)
-    print(seed, json.dumps(found["conditions"]), flush=True)
+    with tempfile.TemporaryDirectory() as directory:
+        done = subprocess.run(
+            [sys.executable, "-m", "crepe", "experiment", "--seed", str(seed), "--json"],
+            env={**os.environ, "CREPE_VAR": directory},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    found: dict[str, Any] = json.loads(done.stdout)
+    for name in ("session", "readout"):
+        del found["calibration"][name]  # they went with the directory
+    del found["session"]
     return found
 
 
-def run() -> dict[str, float]:
-    """Medians over the cultures, and each condition pooled over all of them with its interval."""
-    with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(N_AT_ONCE) as pool:
-        found = list(pool.map(one, SEEDS, (f"{directory}/{seed}" for seed in SEEDS)))
-    (Path(__file__).parent / "results").mkdir(exist_ok=True)
-    path = Path(__file__).parent / "results" / "controls-by-culture.json"
-    path.write_text(json.dumps(found, indent=2) + "\n")
-    result = {
-        "calibration, cross-validated, median": float(
-            np.median([one["calibration"]["accuracy"] for one in found])
-        )
-    }
-    for name in found[0]["conditions"]:
-        each = [one["conditions"][name] for one in found]
-        right = sum(round(one["accuracy"] * one["n_trials"]) for one in each)
-        n = sum(one["n_trials"] for one in each)
+def run() -> list[dict[str, Any]]:
+    """What each culture gave, kept as soon as it is there."""
+    found = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else []
+    for seed in SEEDS:
+        if seed not in [each["seed"] for each in found]:
+            found.append(one(seed))
+            KEPT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return found
+
+
+def table(found: list[dict[str, Any]]) -> Iterator[str]:
+    """By condition in Markdown."""
+    calibrated = [each["calibration"]["accuracy"] for each in found]
+    middle, least = np.median(calibrated), min(calibrated)
+    yield f"Cross-validated in calibration: median {middle:.3f}, lowest {least:.3f}"
+    yield ""
+    columns = ("condition", "median", "lowest to highest", "mean, 95 % interval over cultures")
+    yield f"| {' | '.join((*columns, 'all trials, 95 % interval'))} |"
+    yield "|---" * (len(columns) + 1) + "|"
+    for name in sorted(found[0]["conditions"], key=lambda name: (name != STIMULATION, name)):
+        each = [culture["conditions"][name] for culture in found]
+        accuracy = np.array([condition["accuracy"] for condition in each])
+        reach = t.ppf(0.975, len(found) - 1) * accuracy.std(ddof=1) / np.sqrt(len(found))
+        n = sum(condition["n_trials"] for condition in each)
+        right = sum(round(c["accuracy"] * c["n_trials"]) for c in each)
         low, high = binomtest(right, n).proportion_ci(method="wilson")
-        result |= {
-            f"{name}, median over cultures": float(np.median([one["accuracy"] for one in each])),
-            f"{name}, lowest": min(one["accuracy"] for one in each),
-            f"{name}, highest": max(one["accuracy"] for one in each),
-            f"{name}, pooled over {n} trials": right / n,
-            f"{name}, pooled, 95 % low": float(low),
-            f"{name}, pooled, 95 % high": float(high),
-        }
-    return result
+        yield (
+            f"| `{name}` | {np.median(accuracy):.3f} | {accuracy.min():.3f} to {accuracy.max():.3f}"
+            f" | {accuracy.mean():.3f} +- {reach:.3f}"
+            f" | {right} of {n}: {right / n:.3f}, {low:.3f} to {high:.3f} |"
+        )
 
 
 if __name__ == "__main__":
-    for what, value in run().items():
-        print(f"{value:10.3f}  {what}")
+    print("\n".join(table(run())))
