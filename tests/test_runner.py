@@ -242,7 +242,7 @@ def test_a_killed_chain_goes_on_where_it_was_and_misses_and_doubles_nothing(make
     assert "data:filtered" not in programs.store.streams()
     begun = re.findall(r"filter at (\d+), detect at (\d+)", programs.log)
     assert begun[0] == ("0", "0")
-    assert int(begun[1][0]) == int(begun[1][1]) - 21_000  # what warms detect up
+    assert int(begun[1][0]) == int(begun[1][1]) - 31_000  # what warms detect up
     found = Store(programs.store)["data:spikes"]
     assert found.gaps() == []
     interrupted = [(m.start, m.stop, m.sample.tolist()) for m in found.messages(0, len(found))]

@@ -11,13 +11,16 @@ from crepe.actors.noise_level import NoiseLevel
 from crepe.messages import Segment, Spikes
 
 _NOISE_WINDOW_S = 1.0
+_LEAST = 0.8  # of the second before; chosen: noise does not fall faster, a signal that stands does
 
 
 class Detect(Actor[Segment, Spikes]):
     """A spike where a channel falls below -threshold_sd noise levels (Quiroga et al. 2004).
 
     The noise level is median(|x|) / 0.6745 over the last whole second of the sample index; in the
-    first second, and after a gap, over what there is after 0.1 s, and no spikes before. A spike's
+    first second, and after a gap, over what there is after 0.1 s, and no spikes before. A second in
+    which the signal mostly stood still (held amplifiers) does not count: the level is at least
+    `_LEAST` of what the second before gave. A spike's
     sample is the minimum within `align_ms` after the crossing; the next may follow `refractory_ms`
     after that. Output windows lag by `align_ms`, so that a peak never falls between two segments:
     the same spikes come out however the signal is cut.
@@ -36,6 +39,7 @@ class Detect(Actor[Segment, Spikes]):
     _said: int = PrivateAttr(0)  # spikes before this sample are published
     _held: NDArray[np.float32] = PrivateAttr()  # from sample _scanned - 1 on
     _noise_uv: NDArray[np.float32] | None = PrivateAttr(None)  # (n_channels,)
+    _before_uv: NDArray[np.float32] = PrivateAttr()  # what the last whole second gave, or 0
     _noise: NoiseLevel = PrivateAttr()
     _noise_start: int = PrivateAttr(0)  # of the window that goes on
     _blocked: NDArray[np.int64] = PrivateAttr()  # per channel: no spike before this sample
@@ -43,7 +47,7 @@ class Detect(Actor[Segment, Spikes]):
 
     @property
     def warmup_s(self) -> float:
-        return 2 * _NOISE_WINDOW_S + 0.1
+        return 3 * _NOISE_WINDOW_S + 0.1  # two whole seconds of the index are in it
 
     @property
     def delay_samples(self) -> int:
@@ -83,6 +87,7 @@ class Detect(Actor[Segment, Spikes]):
         self._noise = NoiseLevel(n_channels, self._window)
         self._found.clear()
         self._noise_uv = None
+        self._before_uv = np.zeros(n_channels, np.float32)
 
     def _parts(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
         """[start, stop) cut where a noise window ends."""
@@ -104,7 +109,11 @@ class Detect(Actor[Segment, Spikes]):
         if stop < self._window_end():
             return
         is_first = self._noise_uv is None
-        if is_first or self._noise_start % self._window == 0:
+        if self._noise_start % self._window == 0 and stop % self._window == 0:
+            level_uv = self._noise.level_uv()
+            self._noise_uv = np.maximum(level_uv, np.float32(_LEAST) * self._before_uv)
+            self._before_uv = level_uv
+        elif is_first:
             self._noise_uv = self._noise.level_uv()
         if is_first and stop < (self._noise_start // self._window + 1) * self._window:
             return  # the same window goes on

@@ -9,6 +9,7 @@ from crepe.hw.meame_wire import TICKS_PER_S
 from crepe.messages import Spikes
 from crepe.simulator.culture import Culture
 from crepe.simulator.dsp import Dsp
+from crepe.simulator.patterns import Shot
 from crepe.simulator.quirks import Quirk
 from crepe.simulator.settings import SimulatorSettings
 
@@ -36,6 +37,7 @@ class SimulatedMeame:
         """Sample 0 is now, by the DSP's clock; no sample shows what was stimulated before."""
         self._began = self.dsp.now
         self.dsp.take()
+        self._ahead: list[Shot] = []  # pulses of samples to come
 
     def _begin(self) -> None:
         self.culture = Culture(self.settings, MCS_60_LABELS, self.sampling_rate_hz)
@@ -62,7 +64,10 @@ class SimulatedMeame:
             for made in (self._made, self._made + n)
         )
         self.dsp.run_until(until)
-        shots = [shot._replace(tick=shot.tick - began) for shot in self.dsp.take()]
+        self._ahead += self.dsp.take()  # the DSP may have run ahead of the samples
+        due = [shot for shot in self._ahead if shot.tick < until]
+        self._ahead = [shot for shot in self._ahead if shot.tick >= until]
+        shots = [shot._replace(tick=shot.tick - began) for shot in due]
         voltage_uv, fired = self.culture.block(shots)
         if held := self.dsp.held:
             voltage_uv[list(held)] = 0.0

@@ -69,6 +69,16 @@ def test_a_dead_channel_has_no_spikes():
     assert all(c != 2 for _, c, _ in pairs(run(opened(), [])))
 
 
+def test_a_second_in_which_the_signal_stood_still_is_not_taken_for_quiet():
+    """Held amplifiers show nothing for 0.6 s; afterwards noise is noise, and spikes are found."""
+    found = SIGNAL.copy()
+    found[:, 2200:2800] = 0
+    spikes = pairs(opened().step(Segment(0, N, found)))
+    after = {(at, channel) for at, channel, _ in spikes if at >= 2810}
+    truth = {(at, channel) for at, channel in TRUTH if 2810 <= at < N - 5}
+    assert len(after ^ truth) <= 0.05 * len(truth)
+
+
 def test_no_two_spikes_of_a_channel_are_closer_than_the_refractory_period():
     found = pairs(run(opened(refractory_ms=80.0), []))
     for channel in (0, 1):
@@ -89,7 +99,7 @@ def test_any_split_gives_the_same_spikes(cuts):
 
 
 @settings(deadline=None, max_examples=20)
-@given(st.integers(2300, N - 100))
+@given(st.integers(3300, N - 100))
 def test_a_restarted_detector_goes_on_as_if_it_had_never_stopped(at):
     cuts = range(0, N, 50)
     whole = [s for s in pairs(run(opened(), cuts)) if s[0] >= at]

@@ -162,3 +162,22 @@ def test_the_sixty_requests_of_the_original_client_make_the_bottom_row_pulse(sim
         ticks = [tick for tick, *_ in found[1:]]
         assert set(np.diff(ticks)) == {5000}
         assert set(found[-1][1:]) == set(wire.from_bitmap(GROUPS[0]))
+
+
+def test_pulses_are_seen_when_they_were_however_far_the_dsp_has_run_ahead_of_the_samples():
+    """The DSP's clock is real; on a machine that is late the samples are behind it."""
+    near, blanked = 0, 1  # labels 47, which is not blanked, and 48, which is
+    pulses_ms, n_held = [], []
+    for is_late in (False, True):
+        meame = SimulatedMeame(SimulatorSettings(seed=1))
+        original_set_up(meame)
+        meame.call(10, [(4112, 0)])
+        if is_late:
+            meame.dsp.run_until(meame.dsp.now + 30_000)  # 0.6 s
+        found = meame.advance(6000) * meame.settings.scale_uv
+        above = np.flatnonzero(np.abs(found[near]) > 500)
+        pulses_ms.append(above[np.insert(np.diff(above) > 100, 0, True)] / 10)
+        n_held.append(np.count_nonzero(np.abs(np.diff(found[blanked])) < 0.1))
+    assert len(pulses_ms[0]) == len(pulses_ms[1]) == 5
+    np.testing.assert_allclose(*pulses_ms, atol=3)
+    assert n_held[1] < 1.5 * n_held[0]
