@@ -118,5 +118,12 @@ def _course(axes: "Axes", report: Report) -> None:
     axes.set(xlim=(0, _SHOWN_MS), ylim=(0, None), xlabel="time after the pulse, ms")
     axes.set_ylabel("spikes per trial in 5 ms, all electrodes")
     axes.legend(title=f"pulse {-PHASES[0][0]:g} uA, {PHASES[0][1]:g} us at", fontsize=9)
-    told = 100 * report.numbers["places_told_apart"]
-    axes.set_title(f"Evoked: a linear readout tells {told:.0f} %", fontsize=11)
+    told, low, high, n, chance = (
+        report.numbers[f"places_told_apart{part}"]
+        for part in ("", "_low", "_high", "_n", "_chance")
+    )
+    axes.set_title(
+        f"Evoked: a linear readout tells {100 * told:.0f} %\n"
+        f"(95 %: {100 * low:.0f} to {100 * high:.0f}, {n:.0f} trials, chance {100 * chance:.0f} %)",
+        fontsize=10,
+    )

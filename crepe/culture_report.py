@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from sklearn.linear_model import RidgeClassifier
-from sklearn.model_selection import cross_val_score
+from scipy.stats import binomtest
 
 from crepe import config
 from crepe.actors.actor import Start
@@ -22,6 +21,8 @@ from crepe.analysis.rates import ACTIVE_HZ, Times, cv, mean_rate_hz
 from crepe.electrodes import MCS_60_LABELS
 from crepe.errors import ConfigError
 from crepe.messages import Segment, Spikes, StreamInfo
+from crepe.reservoir.features import Window
+from crepe.reservoir.training import Trials, validate
 from crepe.simulator.culture import Culture
 from crepe.simulator.patterns import Shot
 from crepe.simulator.settings import SimulatorSettings
@@ -33,7 +34,7 @@ BLANKED_US = 4000.0
 N_TRIALS, TRIAL_MS = 20, 1500  # of each place; from pulse to pulse
 AFTER_MS = (5, 250)  # the spikes that a readout may use
 _SETTLE_MS = 2000  # until the noise level is known
-_RIDGE = 10.0
+_BLOCK = 4  # trials of each place that follow each other are left out together
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,11 @@ def observe(settings: SimulatorSettings, seconds: float) -> Report:
     rates_hz = np.array([mean_rate_hz(each, seconds) for each in times])
     n_active = int((rates_hz >= ACTIVE_HZ).sum())
     bursts_s = network_bursts([max_interval(each) for each in times], n_active)
-    numbers = _numbers(times, rates_hz, bursts_s, counts, seconds)
+    numbers = {
+        **_numbers(times, rates_hz, bursts_s, counts, seconds),
+        **told_apart(counts, dish.rate_hz),
+    }
+    numbers = {name: round(float(value), 4) for name, value in numbers.items()}
     return Report(settings, seconds, times, rates_hz, bursts_s, after_ms, counts, numbers)
 
 
@@ -115,11 +120,27 @@ def evoked(
     )
 
 
-def accuracy(counts: dict[str, NDArray[np.float64]]) -> float:
-    """How often a linear readout of the counts tells the place, in five-fold cross-validation."""
-    seen = np.sqrt(np.concatenate(list(counts.values())))
-    places = np.repeat(list(counts), [len(each) for each in counts.values()])
-    return float(cross_val_score(RidgeClassifier(_RIDGE), seen, places, cv=5).mean())
+def told_apart(counts: dict[str, NDArray[np.float64]], rate_hz: float) -> dict[str, float]:
+    """How often a linear readout of the counts tells the place; folds are blocks of trials."""
+    after_s = (AFTER_MS[1] - AFTER_MS[0]) / 1000
+    trials = Trials(
+        np.sqrt(np.concatenate(list(counts.values()))),
+        np.repeat(list(counts), [len(each) for each in counts.values()]),
+        np.concatenate([np.arange(len(each)) // _BLOCK for each in counts.values()]),
+        MCS_60_LABELS,
+        rate_hz,
+        Window(window_s=after_s, bin_s=after_s),
+    )
+    n = len(trials.gesture)
+    accuracy = validate(trials).accuracy
+    interval = binomtest(round(accuracy * n), n).proportion_ci(method="wilson")
+    return {
+        "places_told_apart": accuracy,
+        "places_told_apart_low": interval.low,
+        "places_told_apart_high": interval.high,
+        "places_told_apart_n": n,
+        "places_told_apart_chance": 1 / len(counts),
+    }
 
 
 def _numbers(
@@ -132,7 +153,7 @@ def _numbers(
     everything = np.concatenate(times)
     in_bursts = sum(((everything >= a) & (everything <= b)).sum() for a, b in bursts_s)
     length_s = [end - begin for begin, end in bursts_s]
-    found = {
+    return {
         "mean_rate_hz": rates_hz.mean(),
         "median_rate_hz": np.median(rates_hz),
         "lowest_tenth_rate_hz": np.percentile(rates_hz, 10),
@@ -143,9 +164,7 @@ def _numbers(
         "part_of_spikes_in_network_bursts": in_bursts / max(1, len(everything)),
         "interval_cv": np.nanmedian([cv(each) for each in times]),
         "evoked_spikes_per_trial": np.mean([each.sum(axis=1).mean() for each in counts.values()]),
-        "places_told_apart": accuracy(counts),
     }
-    return {name: round(float(value), 4) for name, value in found.items()}
 
 
 def run(
@@ -167,6 +186,10 @@ def run(
     text = json.dumps({**kept, "found": report.numbers}, indent=2)
     (out / "culture.json").write_text(text + "\n", encoding="utf-8")
     draw(report, out / "culture.png")
+    seed = settings.seed
+    console.print(
+        f"SIMULATED culture, seed {seed}; spikes: threshold crossings, multi-unit activity"
+    )
     for name, value in report.numbers.items():
         console.print(f"{value:10.2f}  {name}")
     console.print(f"{out / 'culture.png'}, {out / 'culture.json'}", soft_wrap=True)

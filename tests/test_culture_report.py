@@ -17,7 +17,11 @@ def test_the_report_draws_a_figure_and_keeps_its_numbers(tmp_path):
     assert found["is_simulated"] is True
     assert found["settings"]["seed"] == 3
     assert 0.05 < found["found"]["mean_rate_hz"] < 20
-    assert found["found"]["places_told_apart"] > 0.8
+    told = found["found"]
+    assert "SIMULATED" in result.output
+    assert told["places_told_apart"] > 0.8
+    assert told["places_told_apart_low"] < told["places_told_apart"]
+    assert (told["places_told_apart_n"], told["places_told_apart_chance"]) == (60, 0.3333)
     assert (tmp_path / "culture.png").read_bytes().startswith(b"\x89PNG")
 
 
