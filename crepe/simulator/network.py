@@ -21,12 +21,12 @@ N_SYNAPSES = 60
 REACH_UM = (220.0, 160.0)  # mean distance, excitatory and inhibitory
 VELOCITY_UM_MS = 300.0
 SYNAPSE_MS = 1.0
-WEIGHT = (1.4, -2.2)  # mean strength, in the units of the cells' current
-WEIGHT_SPREAD = 0.5  # SD of its logarithm
+WEIGHT = (1.4, -2.2)  # mean strength, in the units of the cells' current; chosen
+WEIGHT_SPREAD = 0.5  # SD of its logarithm; chosen
 DECAY_MS = (5.0, 8.0)  # of a synaptic current
 REFRACTORY_MS = 2
 # Depression of excitatory synapses (Tsodyks & Markram 1997, PNAS 94:719); it ends network bursts.
-RELEASE = 0.35  # part of what is left that a spike uses up
+RELEASE = 0.35  # part of what is left that a spike uses up; chosen
 RECOVERY_MS = 700.0
 # Pairwise plasticity of excitatory synapses (Song, Miller & Abbott 2000, Nat Neurosci 3:919).
 STDP_MS = 20.0
