@@ -56,6 +56,8 @@ def _row(program: control.Status, beat: Mapping[str, str], *, redis_answers: boo
     if is_from(beat, program.pid):
         is_stale = age_s(beat) > STALE_S
         state = f"stale for {age_s(beat):.0f} s" if is_stale else beat["state"]
+    elif beat and state == "running":
+        state = "starting"  # it will say more, and has not yet: the last word is its predecessor's
     return {
         "program": program.name,
         "state": state,

@@ -58,15 +58,23 @@ def test_an_old_heartbeat_is_stale(now, redis_url):
     assert str(detect()["state"]).startswith("stale for 10")
 
 
-@pytest.mark.parametrize("state", ["STARTING", "BACKOFF", "FATAL"])
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("STARTING", "starting"),
+        ("RUNNING", "starting"),  # it has a process, which has not said a word yet
+        ("BACKOFF", "backoff"),
+        ("FATAL", "fatal"),
+    ],
+)
 def test_what_a_dead_process_said_last_is_not_its_successors_state(
-    now, redis_url, monkeypatch, state
+    now, redis_url, monkeypatch, word, state
 ):
     beat(redis_url, session=now.id, pid=9, t_ns=1)
-    pid = 12 if state == "STARTING" else 0
-    programs = [control.Status("detect", state, pid, 0.0, 3)]
+    pid = 12 if word in ("STARTING", "RUNNING") else 0
+    programs = [control.Status("detect", word, pid, 0.0, 3)]
     monkeypatch.setattr(control, "status", lambda: programs)
-    assert (detect()["state"], detect()["position"]) == (state.lower(), 700)
+    assert (detect()["state"], detect()["position"]) == (state, 700)
 
 
 def test_a_heartbeat_of_another_session_says_nothing(now, redis_url):
