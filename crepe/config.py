@@ -162,10 +162,11 @@ class Experiment:
 
     def _check_kept(self) -> None:
         written = [stream for actor in self.actors.values() for stream in actor.writes.values()]
-        for name in self.redis.keep_of:
-            if name not in written:
-                near = suggest(name, written)
-                raise ConfigError(f"{self.path}: [redis.keep_of]: nobody writes {name!r}{near}")
+        for table in ("keep_of", "keep_bytes_of"):
+            for name in getattr(self.redis, table):
+                if name not in written:
+                    near = suggest(name, written)
+                    raise ConfigError(f"{self.path}: [redis.{table}]: nobody writes {name!r}{near}")
 
     def _check_lockstep(self) -> None:
         """Raise ConfigError unless both halves of a simulated instrument share a process, and no

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, PositiveFloat, field_validator
 
 from crepe.conditions import Calibration, Conditions
 from crepe.dashboard_settings import DashboardTable
@@ -26,6 +26,7 @@ class RedisTable(Table):
     port: int | None = Field(None, ge=1, le=65535)  # None: 6379, or the next that is free
     keep_s: PositiveFloat = 300.0  # how much of each stream stays readable, if memory allows
     keep_of: dict[str, PositiveFloat] = Field(default_factory=dict)  # of a stream, by name, in s
+    keep_bytes_of: dict[str, ByteSize] = Field(default_factory=dict)  # at most; such as "64 MB"
 
     def keep_of_s(self, stream: str) -> float:
         """How much of a stream stays readable."""

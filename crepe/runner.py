@@ -155,9 +155,14 @@ class Runner:
             known.update(station.infos)
             stations.append(station)
             for stream in self._published.intersection(spec.writes.values()):
-                keep_s = self._experiment.redis.keep_of_s(stream)
-                info = station.infos[stream]
-                last = self._store.declare(stream, info, takes_over=True, keep_s=keep_s)
+                redis, info = self._experiment.redis, station.infos[stream]
+                last = self._store.declare(
+                    stream,
+                    info,
+                    takes_over=True,
+                    keep_s=redis.keep_of_s(stream),
+                    keep_bytes=redis.keep_bytes_of.get(stream),
+                )
                 if last is None and not info.is_live:
                     self._expect_readers(stream)
         self._set_cursors(stations, resumes)

@@ -289,9 +289,17 @@ def test_what_is_wrong_with_a_table_as_a_whole_is_said_without_all_of_it():
 
 def test_how_long_a_stream_is_kept_can_be_said_by_stream(tmp_path):
     path = tmp_path / "kept.toml"
-    path.write_text(TOY + '[redis]\nkeep_s = 60\n[redis.keep_of]\n"data:spikes" = 3600\n')
+    kept = '[redis]\nkeep_s = 60\n[redis.keep_of]\n"data:spikes" = 3600\n'
+    path.write_text(f'{TOY}{kept}[redis.keep_bytes_of]\n"data" = "64 MB"\n')
     redis = config.load(path).redis
     assert (redis.keep_of_s("data"), redis.keep_of_s("data:spikes")) == (60, 3600)
-    path.write_text(TOY + '[redis.keep_of]\n"data:spike" = 3600\n')
-    with pytest.raises(ConfigError, match="nobody writes 'data:spike'; did you mean 'data:spikes'"):
+    assert redis.keep_bytes_of == {"data": 64_000_000}
+    for table in ("keep_of", "keep_bytes_of"):
+        path.write_text(f'{TOY}[redis.{table}]\n"data:spike" = 3600\n')
+        with pytest.raises(
+            ConfigError, match=rf"{table}\]: nobody writes 'data:spike'; did you mean"
+        ):
+            config.load(path)
+    path.write_text(f'{TOY}[redis.keep_bytes_of]\n"data" = "64 apples"\n')
+    with pytest.raises(ConfigError, match=r"redis.keep_bytes_of\.data"):
         config.load(path)

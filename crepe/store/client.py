@@ -117,11 +117,13 @@ class Store:
         longest_samples: int = 10_000,
         is_resumed: bool = False,
         keep_s: float | None = None,
+        keep_bytes: float | None = None,
     ) -> Stream:
         """Become the writer of a stream of segments, with one label for each channel.
 
         It begins empty unless it is resumed. Its last `keep_s` seconds stay readable (default
-        300), if the server's memory allows. Raises OrderError if a living writer has it.
+        300), or what `keep_bytes` hold of them, if the server's memory allows. Raises OrderError
+        if a living writer has it.
         """
         scales = tuple(scale_uv) if isinstance(scale_uv, tuple) else (scale_uv,)
         if len(scales) not in (1, len(labels)):
@@ -137,7 +139,9 @@ class Store:
             is_live=True,
             session=before.session if before else uuid4().hex[:12],
         )
-        self._writable().declare(name, info, is_fresh=not is_resumed, keep_s=keep_s)
+        self._writable().declare(
+            name, info, is_fresh=not is_resumed, keep_s=keep_s, keep_bytes=keep_bytes
+        )
         return Stream(self._kept, name)
 
     def say(self, name: str, value: str, sender: str = "", stream: str = INPUT) -> str:

@@ -49,6 +49,10 @@ class Lost(Exception):
     """Nobody answers: what was sent may have been carried out or not."""
 
 
+class Refused(StoreError):
+    """The server understood, and will not: a right that is missing, a key of another kind."""
+
+
 class RedisConnection:
     """Sends commands and reads replies; who calls decides what a lost connection means."""
 
@@ -112,13 +116,16 @@ class RedisConnection:
     def call(self, *words: Word) -> Any:
         """One command, one reply.
 
-        Raises Lost, or redis.exceptions.ResponseError with the server's words.
+        Raises Lost, Refused with the server's words, or OutOfMemoryError.
         """
         try:
             self._socket.sendall(pack(words))
             reply = self._reply()
         except (RedisConnectionError, OSError) as error:
             self._lose(error)
+        except BaseException:  # Ctrl-C: a reply may be on its way that nobody would expect
+            self.disconnect()
+            raise
         if isinstance(reply, Exception):
             self.refuse(reply)
         return reply
@@ -135,12 +142,17 @@ class RedisConnection:
             return [self._reply() for _ in range(n_replies)]
         except (RedisConnectionError, OSError) as error:
             self._lose(error)
+        except BaseException:  # Ctrl-C: a reply may be on its way that nobody would expect
+            self.disconnect()
+            raise
 
     def refuse(self, reply: Exception) -> NoReturn:
-        """Raise the error that came as a reply; Lost if the server is not ready yet."""
+        """Raise what `call` does for the error that came as a reply."""
         if isinstance(reply, BusyLoadingError):
-            self._lose(reply)
-        raise reply
+            self._lose(reply)  # the server is not ready yet
+        if isinstance(reply, OutOfMemoryError):
+            raise reply
+        raise Refused(f"{self.place}: {reply}") from reply
 
     def _lose(self, error: Exception) -> NoReturn:
         self.disconnect()

@@ -84,13 +84,14 @@ class StreamStore(Readable, Protocol):
         is_fresh: bool = False,
         takes_over: bool = False,
         keep_s: float | None = None,
+        keep_bytes: float | None = None,
     ) -> Entry | None:
         """Become the writer of a stream; returns its last entry.
 
         A stream of another session is emptied first, as is any if `is_fresh`. So many seconds of
-        it stay readable, if memory allows: `keep_s`, or what the store was made with. Raises
-        OrderError if a living writer has the stream, unless `takes_over`: then that one's
-        appends are refused from now on.
+        it stay readable, if memory allows: `keep_s`, or what the store was made with, and of
+        those not more than `keep_bytes` hold. Raises OrderError if a living writer has the
+        stream, unless `takes_over`: then that one's appends are refused from now on.
         """
 
     def append(self, batch: Sequence[tuple[str, Entry]]) -> None:

@@ -118,8 +118,9 @@ class MemoryStore:
         is_fresh: bool = False,
         takes_over: bool = False,
         keep_s: float | None = None,
+        keep_bytes: float | None = None,
     ) -> Entry | None:
-        del keep_s  # everything is kept
+        del keep_s, keep_bytes  # everything is kept
         with self.memory.changed:
             before = self.memory.streams.get(stream)
             is_others = before is not None and before.info.writer != self.writer

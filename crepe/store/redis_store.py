@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from uuid import uuid4
 
-from redis.exceptions import OutOfMemoryError, ResponseError
+from redis.exceptions import OutOfMemoryError
 
 from crepe.errors import NotNowError, OrderError, StoreError
 from crepe.messages import StreamInfo
 from crepe.store import scripts
-from crepe.store.connection import Lost
+from crepe.store.connection import Lost, Refused
 from crepe.store.contract import Entry
 from crepe.store.fence import Fence
 from crepe.store.modus import CULTURE
@@ -62,7 +62,7 @@ class RedisStore(RedisReader):
 
     def _prepare(self) -> None:
         self._fence.take_down()
-        with suppress(ResponseError):  # a managed server may not tell; then the default stands
+        with suppress(Refused):  # a managed server may not tell; then the default stands
             maxmemory = int(self._connection.call("CONFIG", "GET", "maxmemory")[1])
             self._budget_bytes = maxmemory / 2 or DEFAULT_BUDGET_BYTES
         for stream, writing in self._writing.items():
@@ -97,6 +97,7 @@ class RedisStore(RedisReader):
         is_fresh: bool = False,
         takes_over: bool = False,
         keep_s: float | None = None,
+        keep_bytes: float | None = None,
     ) -> Entry | None:
         before = self.info(stream)
         if before and before.writer != self.writer and not takes_over and self._is_here(before):
@@ -113,7 +114,8 @@ class RedisStore(RedisReader):
             except LATER as why:
                 self._bear(why, began_s)
         last = self.last(stream)
-        retention = Retention(info.sampling_rate_hz, keep_s or self._keep_s, self._budget_bytes)
+        kept = (keep_s or self._keep_s, keep_bytes or self._budget_bytes)
+        retention = Retention(info.sampling_rate_hz, *kept, self._budget_bytes)
         self._writing[stream] = Writing(self._key(stream), info, self.writer, retention, last)
         return last
 
@@ -127,7 +129,7 @@ class RedisStore(RedisReader):
         """Whether the writer of a stream is connected now."""
         try:
             clients: bytes = self._retry("CLIENT", "LIST")
-        except ResponseError:  # not every server tells; then the newest writer has it
+        except Refused:  # not every server tells; then the newest writer has it
             return False
         return f" name={info.writer} ".encode() in clients
 
@@ -170,7 +172,7 @@ class RedisStore(RedisReader):
     def _must_be_there(self, stream: str, entry: Entry, refusal: Exception) -> None:
         """An append was refused: it is a repeated one if what stands there is ours."""
         if "equal or smaller" not in str(refusal):
-            raise refusal
+            self._connection.refuse(refusal)
         key, at = self._key(stream), identity(entry)
         found = self._connection.call("XRANGE", key, at, at)
         if not found or writer_of(found[0]) != self.writer:
@@ -184,7 +186,7 @@ class RedisStore(RedisReader):
         total = sum(map(float, self._retry("HVALS", rates)))
         words = self._retry("HGETALL", self._key(stream, "readers"))
         readers = dict(zip(words[::2], map(int, words[1::2]), strict=True))
-        writing.retention.update(total, readers)
+        writing.retention.update(rate, total, readers)
 
     def _wait_for_readers(
         self, stream: str, writing: Writing, entry: Entry, began_s: float

@@ -1,7 +1,7 @@
-"""How much of a stream Redis keeps: so many seconds, or a share of the memory budget.
+"""How much of a stream Redis keeps: so many seconds or bytes, or a share of the memory budget.
 
-All streams keep the same time: what the budget holds at the sum of their rates, 300 s at most.
-What a registered reader does not have yet stays.
+All streams keep the same time, what the budget holds at the sum of their rates and 300 s at most,
+unless something else was said of one. What a registered reader does not have yet stays.
 """
 
 import math
@@ -17,9 +17,12 @@ _SHORTEST_S = 1.0
 class Retention:
     """Says for one stream, on each append, which sample is the oldest to keep."""
 
-    def __init__(self, sampling_rate_hz: float, keep_s: float, budget_bytes: float) -> None:
+    def __init__(
+        self, sampling_rate_hz: float, keep_s: float, keep_bytes: float, budget_bytes: float
+    ) -> None:
         self._rate_hz = sampling_rate_hz
         self._keep_s = keep_s
+        self._keep_bytes = keep_bytes
         self._budget_bytes = budget_bytes
         self._appended_bytes = 0
         self._first_start: int | None = None
@@ -48,10 +51,13 @@ class Retention:
             return 0.0
         return self._appended_bytes * self._rate_hz / (stop - self._first_start)
 
-    def update(self, all_bytes_per_s: float, readers: Mapping[str, int]) -> None:
-        """Take in the sum over all streams, and where the registered readers are."""
+    def update(
+        self, bytes_per_s: float, all_bytes_per_s: float, readers: Mapping[str, int]
+    ) -> None:
+        """Take in this stream's rate, the sum over all, and where the registered readers are."""
+        own_s = self._keep_bytes / bytes_per_s if bytes_per_s else self._keep_s
         fits_s = self._budget_bytes / all_bytes_per_s if all_bytes_per_s else self._keep_s
-        keep_s = max(_SHORTEST_S, min(self._keep_s, fits_s))
+        keep_s = max(_SHORTEST_S, min(self._keep_s, own_s, fits_s))
         self.keep_samples = max(1, int(keep_s * self._rate_hz))
         self.read_until = min(readers.values()) if readers else None
         self.furthest = math.inf if self.read_until is None else self.read_until + self.keep_samples

@@ -157,6 +157,47 @@ def test_old_samples_are_trimmed_but_not_what_a_reader_lacks(own_server):
     store.close()
 
 
+def test_a_read_that_is_broken_off_leaves_no_reply_for_the_next(own_server, monkeypatch):
+    own_server.start()
+    store = RedisStore(own_server.url)
+    store.declare("data", INFO)
+    append(store, 0, 100)
+
+    def interrupted():
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store._connection, "_reply", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.info("data")
+    assert store.last("data").stop == 100
+    store.close()
+
+
+def test_what_the_server_refuses_is_said_with_its_words(own_server):
+    own_server.start()
+    store = RedisStore(own_server.url)
+    store.declare("data", INFO)
+    with redis.Redis.from_url(own_server.url) as server:
+        server.set("crepe:data", "no stream")
+    for asked in (lambda: store.last("data"), lambda: append(store, 0, 100)):
+        with pytest.raises(StoreError, match="unix://.*WRONGTYPE"):
+            asked()
+    store.close()
+
+
+def test_a_stream_keeps_about_the_bytes_it_may(own_server):
+    own_server.start()
+    store = RedisStore(own_server.url)
+    store.declare("data", INFO, keep_bytes=200_000)
+    append(store, 0, 100_000)
+    kept = store.entries("data", 0, 100_000, 10_000)
+    n_bytes = sum(len(e.payload) for e in kept)
+    assert 100_000 < n_bytes < 300_000  # Redis trims whole nodes of 100 entries
+    assert len(kept) < 1000
+    store.close()
+
+
 def test_old_samples_that_are_trimmed_are_missing_for_who_asks_for_them(own_server):
     own_server.start()
     store = RedisStore(own_server.url)
