@@ -141,8 +141,12 @@ class McsRecording(Recorder):
                 f"{self._path}: {stream.name} describes row {channels['RowIndex'].max()}, "
                 f"has {self._data.shape[0]}"
             )
+        if not np.issubdtype(self._data.dtype, np.integer):
+            raise DeviceError(
+                f"{self._path}: {stream.name}: samples are {self._data.dtype}, must be integers"
+            )
         self._rows = channels["RowIndex"].astype(np.int64)
-        self._zero = channels["ADZero"].astype(np.int32)[:, None]
+        self._zero = channels["ADZero"].astype(np.int64)[:, None]
         self._block = np.empty((len(channels), 0), dtype=np.int32)
         self._block_start = 0
         tick_us = int(channels["Tick"][0])
@@ -196,8 +200,19 @@ class McsRecording(Recorder):
             stored = self._data[:, first:until]
         if not np.array_equal(self._rows, np.arange(stored.shape[0])):
             stored = stored[self._rows]
-        counts: NDArray[np.int32] = stored.astype(np.int32, copy=False)
-        return counts - self._zero if self._zero.any() else counts
+        if self._zero.any():
+            stored = stored - self._zero
+        if np.can_cast(stored.dtype, np.int32):
+            counts: NDArray[np.int32] = stored.astype(np.int32, copy=False)
+            return counts
+        counts = stored.astype(np.int32)
+        if not np.array_equal(counts, stored):
+            row, column = np.argwhere(counts != stored)[0].tolist()
+            raise DeviceError(
+                f"{self._path}: {self._data.name}: channel {row}, sample {first + column} is "
+                f"{stored[row, column]}, must fit into 32 bits"
+            )
+        return counts
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

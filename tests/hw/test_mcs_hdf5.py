@@ -119,6 +119,26 @@ def test_the_zero_of_the_converter_is_subtracted(tmp_path: Path) -> None:
     assert np.array_equal(joined(segments), ramp())
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.uint32, np.uint64])
+def test_wide_samples_are_read_if_they_fit_and_never_wrap(tmp_path: Path, dtype: type) -> None:
+    samples = ramp().astype(dtype)
+    make_mcs(tmp_path / "a.h5", samples)
+    assert np.array_equal(joined(read_all(replay(tmp_path / "a.h5"))), ramp())
+    samples[2, 150] = 2**31
+    make_mcs(tmp_path / "b.h5", samples)
+    with pytest.raises(DeviceError, match=r"channel 2, sample 150 is 2147483648, must fit"):
+        read_all(replay(tmp_path / "b.h5"))
+    make_mcs(tmp_path / "c.h5", np.full((1, 200), -(2**31) + 5, np.int32), zero=6)
+    with pytest.raises(DeviceError, match="channel 0, sample 0 is -2147483649"):
+        read_all(replay(tmp_path / "c.h5"))
+
+
+def test_samples_that_are_no_counts_are_refused(tmp_path: Path) -> None:
+    make_mcs(tmp_path / "a.h5", ramp().astype(np.float32))
+    with pytest.raises(DeviceError, match="samples are float32, must be integers"):
+        read_all(replay(tmp_path / "a.h5"))
+
+
 def test_channels_come_in_the_order_of_their_description(tmp_path: Path) -> None:
     make_mcs(tmp_path / "a.h5", ramp(), row_index=[2, 0, 1])
     assert np.array_equal(joined(read_all(replay(tmp_path / "a.h5"))), ramp()[[2, 0, 1]])
