@@ -141,6 +141,7 @@ class Delivered(Message):
     fired: int = 0  # sample index of the clock when the instrument was told to start
     age_ms: float = 0.0  # from the sample that asked to the start; late data count
     t_ns: int = 0  # wall clock when the instrument had acknowledged
+    acquired_ns: int = 0  # and when the segment that ends at `fired` had come
 
 
 @dataclass(frozen=True, slots=True)

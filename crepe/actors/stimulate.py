@@ -202,9 +202,9 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             has_failed = reason is not None
         if is_due or has_failed:
             self._waiting.popleft()
-            yield from self._fire(first.stimulus, reason)
+            yield from self._fire(first.stimulus, segment.t_ns, reason)
 
-    def _fire(self, stimulus: Stimulus, reason: str | None) -> Iterator[Message]:
+    def _fire(self, stimulus: Stimulus, acquired_ns: int, reason: str | None) -> Iterator[Message]:
         age_ms = self._gate.age_ms(stimulus)
         reason = reason or self._gate.refusal_now(stimulus)
         if reason:
@@ -215,7 +215,9 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         self._running = stimulus
         self._n_bursts = stimulus.n_pulses // self._burst.n_pulses
         self._gate.remember(stimulus)
-        self._fired = self._answer(stimulus.number, "", fired=self._clock, age_ms=age_ms)
+        self._fired = self._answer(
+            stimulus.number, "", fired=self._clock, age_ms=age_ms, acquired_ns=acquired_ns
+        )
         yield from self._start_burst()
         if self._fired is not None:
             self._fired = replace(self._fired, t_ns=self._wall_ns())
@@ -268,9 +270,8 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         fired = self._fired
         self._running = self._fired = None
         if fired is not None:
-            yield self._answer(
-                fired.number, state, reason, fired=fired.fired, age_ms=fired.age_ms, t_ns=fired.t_ns
-            )
+            now = self._answer(fired.number, state, reason)
+            yield replace(fired, start=now.start, stop=now.stop, state=state, reason=reason)
 
     @property
     def _clock(self) -> int:

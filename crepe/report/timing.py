@@ -1,16 +1,13 @@
 """Numbers of the loop: what became of the stimuli, how late they were, and what is missing."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from crepe.messages import Delivered, Segment, Stimulus
+from crepe.messages import Delivered, Stimulus
 from crepe.report.numbers import Spread, Stimuli, Timing
 from crepe.report.session import Session
-from crepe.store import Store
-
-DATA = "data"
 
 
 def stimuli(asked: Sequence[Stimulus], answers: Sequence[Delivered]) -> Stimuli | None:
@@ -37,21 +34,11 @@ def timing(session: Session, answers: Sequence[Delivered]) -> Timing:
     started = [one for one in answers if one.fired]
     return Timing(
         age_ms=_spread([one.age_ms for one in started]),
-        latency_ms=_spread(list(_latencies_ms(session.store, started))),
+        latency_ms=_spread(
+            [(o.t_ns - o.acquired_ns) / 1e6 for o in started if o.t_ns and o.acquired_ns]
+        ),
         gaps={name: list(gaps) for name, gaps in session.gaps.items()},
     )
-
-
-def _latencies_ms(store: Store, started: Sequence[Delivered]) -> Iterator[float]:
-    """From the arrival of the segment at whose end the pulses were started to their start, where
-    both were measured."""
-    if DATA not in store:
-        return
-    stream = store[DATA]
-    for one in started:
-        for segment in stream.messages(one.fired - 1, one.fired):
-            if isinstance(segment, Segment) and segment.t_ns and one.t_ns:
-                yield (one.t_ns - segment.t_ns) / 1e6
 
 
 def _spread(values: Sequence[float]) -> Spread | None:

@@ -125,7 +125,7 @@ def latency_text(timing: Timing, about: About) -> str:
     if timing.latency_ms is None and about.started_at is None:
         return f"{NOT_MEASURED}: the session ran without a wall clock"
     if timing.latency_ms is None:
-        return f"{NOT_MEASURED}: needs pulses and the recorded stream `data`"
+        return f"{NOT_MEASURED}: no pulse was started"
     return spread_text(timing.latency_ms)
 
 

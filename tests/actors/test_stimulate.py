@@ -175,6 +175,21 @@ def test_a_train_is_announced_fired_when_due_and_stopped_when_done(gate):
     assert gate.said[-1].age_ms == 50
 
 
+def test_what_was_delivered_says_when_its_segment_had_come_and_when_it_began():
+    gate = Gate(wall_ns=9_000)
+    gate.tick(5, t_ns=1_000)
+    gate.ask()
+    gate.tick(5, t_ns=2_000)  # due with the last of them
+    gate.tick(30, t_ns=3_000)
+    told = gate.said[-1]
+    assert (told.state, told.fired, told.acquired_ns, told.t_ns) == (
+        "delivered",
+        1000,
+        2_000,
+        9_000,
+    )
+
+
 def test_an_intent_is_a_clock_step_old_before_it_is_fired(gate):
     gate.ask(due_in=-100)
     gate.tick()

@@ -1,11 +1,7 @@
 """What became of stimuli, and how late they were."""
 
-import numpy as np
-
-from crepe.messages import Delivered, Segment, Stimulus
+from crepe.messages import Delivered, Stimulus
 from crepe.report.timing import stimuli, timing
-from crepe.store import codec
-from crepe.store.contract import Entry
 
 
 def parts(session):
@@ -39,11 +35,9 @@ def test_gaps_and_age_are_told_and_latency_is_not_without_a_clock(by_hand):
 
 
 def test_latency_is_from_the_arrival_of_the_segment_at_whose_end_pulses_began(by_hand):
-    by_hand.store.declare("data", labels=("22", "72"), sampling_rate_hz=1000.0)
-    for start, t_ns in ((1000, 5_000_000_000), (1050, 5_050_000_000)):
-        segment = Segment(start, start + 50, np.zeros((2, 50), np.int32))
-        payload = codec.pack([segment], start, start + 50)
-        by_hand.store._kept.append([("data", Entry(start, start + 50, payload, t_ns))])
-    answer = Delivered(1099, 1100, 1, "delivered", "", 1050, 51.0, t_ns=5_003_500_000)
-    found = timing(by_hand, [answer]).latency_ms
+    answer = Delivered(
+        1099, 1100, 1, "delivered", "", 1050, 51.0, 5_003_500_000, acquired_ns=5_000_000_000
+    )
+    refused = Delivered(1199, 1200, 2, "refused", "too old")
+    found = timing(by_hand, [answer, refused]).latency_ms
     assert (found.n, found.p50) == (1, 3.5)
