@@ -62,7 +62,8 @@ test:
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n auto --ignore tests/system
+	.venv/bin/python -m pytest tests/system
 
 bench:
 	$(call PREPARE,[test$(COMMA)analysis],installed-test)

@@ -344,7 +344,7 @@ def test_a_writer_is_not_disturbed_by_those_who_list(tmp_path):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "400")
     return lambda *words: CliRunner().invoke(app, ["sessions", *words])
 
 

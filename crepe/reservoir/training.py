@@ -145,6 +145,6 @@ def _check(trials: Trials) -> None:
     if counts.min() < n_blocks:
         least = answers[counts.argmin()]
         raise ConfigError(
-            f"calibration: {counts.min()} trials of {least!r} in {n_blocks} blocks, "
+            f"calibration: {counts.min()} trials of {str(least)!r} in {n_blocks} blocks, "
             "must be at least one per block"
         )

@@ -288,6 +288,7 @@ def test_a_client_finds_its_own_server_and_never_a_strangers(own_server, tmp_pat
 def test_a_program_never_goes_to_the_server_of_another_clone(own_server, tmp_path, monkeypatch):
     own_server.start()
     other = tmp_path / "other"
+    other.mkdir()
     places.write_json(
         places.run_directory(other) / "redis.json",
         {"url": own_server.url, "socket": str(own_server.socket)},

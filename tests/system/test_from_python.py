@@ -12,7 +12,7 @@ from crepe.hw.crepe_writer import RecordingWriter
 from crepe.hw.mcs_writer import About
 from crepe.messages import Segment, StreamInfo
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("real time 2")]
+pytestmark = pytest.mark.timeout(120)
 
 WITH_A_FILE = """
 import sys

@@ -13,7 +13,7 @@ from crepe.hw.crepe_recording import Recording
 from crepe.store import Store
 
 ROOT = Path(__file__).parent.parent.parent
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("real time 1")]
+pytestmark = pytest.mark.timeout(240)
 
 
 def has_grown(store, name, since=0):

@@ -22,7 +22,6 @@ SOON_MS = 30_000
 
 pytestmark = [
     pytest.mark.timeout(240),
-    pytest.mark.xdist_group("real time 2"),
     pytest.mark.skipif(not CHROMIUM, reason="no Chromium: apt-get install chromium"),
 ]
 

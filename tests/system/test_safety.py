@@ -18,13 +18,7 @@ SECOND = 50_000  # ticks of the DSP's clock, 20 us each
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize(
-    "number",
-    [
-        pytest.param(signal.SIGSTOP, marks=pytest.mark.xdist_group("real time 1")),
-        pytest.param(signal.SIGKILL, marks=pytest.mark.xdist_group("real time 2")),
-    ],
-)
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
 def test_the_pulses_cease_because_somebody_stops_them(stack, tmp_path, number):
     """A train takes two seconds, so that pulses go on for more than one if nobody acts."""
     path = tmp_path / "long.toml"

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent.parent
 CREPE = [sys.executable, "-m", "crepe"]
 SEGMENT = 100
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("real time 1")]
+pytestmark = pytest.mark.timeout(240)
 
 
 def has_grown(store, name, since):

@@ -13,7 +13,7 @@ from crepe.supervise import control
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("real time 1")]
+pytestmark = pytest.mark.timeout(120)
 
 
 def supervisor(program, conf):

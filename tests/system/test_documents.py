@@ -15,7 +15,7 @@ from typer.main import get_command
 
 from crepe.cli import app
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -46,7 +46,6 @@ def test_the_readmes_actor_is_one(tmp_path, monkeypatch):
 
 
 @pytest.mark.timeout(200)
-@pytest.mark.xdist_group("real time 2")
 def test_the_readmes_commands_work_one_after_the_other(tmp_path, monkeypatch):
     """All but `make test` and what sets the environment up: that is what runs this test."""
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
