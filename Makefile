@@ -62,7 +62,7 @@ test:
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/python -m pytest -n auto --ignore tests/system
+	.venv/bin/python -m pytest -n auto --dist loadfile --ignore tests/system
 	.venv/bin/python -m pytest tests/system
 
 bench:
