@@ -132,6 +132,24 @@ def test_pong_takes_the_same_course_for_the_same_seed():
     assert everything(pong()) == first
 
 
+def test_every_online_analysis_runs_and_the_originals_readout_finds_the_gesture():
+    changes = {"actors.game.n_trials": 3}
+    experiment = config.load(ROOT / "config" / "online-analysis.toml", changes)
+    store = Store(Loop(experiment).run(until="result:game"))
+    assert all(won == "won" for _, won in outcomes(store))
+    trains = store["result:stimuli"].messages(0, len(store["result:stimuli"]))
+    heard = store["result:frequency"].messages(0, len(store["result:frequency"]))
+    for train in trains:
+        whole = (train.due + 10_000, train.due + 20_000)  # a second within it ends in here
+        (said,) = [d.value for d in heard if whole[0] <= d.stop < whole[1]]
+        assert said == train.meaning
+    spikes = store["data:spikes"].messages(0, len(store["data:spikes"]))
+    waveforms = store["data:waveforms"].messages(0, len(store["data:waveforms"]))
+    n_spikes = sum(len(s.channel) for s in spikes)
+    assert 0.9 * n_spikes < sum(len(w.channel) for w in waveforms) <= n_spikes
+    assert len(store["data:activity"].messages(0, len(store["data:activity"]))) >= 2
+
+
 def test_a_loop_does_not_stimulate_a_living_culture():
     living = config.load(
         config.places.project_directory() / "config" / "meame-lab.toml",
