@@ -11,9 +11,17 @@ from crepe.play import prepare
 from crepe.scoreboard import latencies_ms
 from crepe.start import running
 
+N_GAMES = 3
+
 
 def run() -> dict[str, float]:
-    """p50 and p99 over a game of 6 trials; the fixed delay of a stimulus is part of its figure."""
+    """Medians over games of 6 trials; the fixed delay of a stimulus is part of its figure."""
+    games = [game() for _ in range(N_GAMES)]
+    return {name: float(np.nanmedian([found[name] for found in games])) for name in games[0]}
+
+
+def game() -> dict[str, float]:
+    """p50 and p99 over one game."""
     with tempfile.TemporaryDirectory() as directory:
         os.environ["CREPE_VAR"] = directory
         with running(prepare(None, rounds=6)) as store:
@@ -32,6 +40,7 @@ def run() -> dict[str, float]:
                 for m in delivered.messages(0, 10**12)
                 if isinstance(m, Delivered) and m.state == "delivered"
             ]
+    handed = handed or [float("nan")]  # a busy machine may refuse all: they came too late
     return {
         "acquired to decided p50 ms": float(np.percentile(decided, 50)),
         "acquired to decided p99 ms": float(np.percentile(decided, 99)),

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable
+from multiprocessing import Pipe, Process
+from multiprocessing.connection import Connection
 
 import numpy as np
 
@@ -61,8 +63,16 @@ def bulk() -> dict[str, float]:
     return {"MB/s (at least 500)": 60 * 1_000_000 * 4 / seconds / 1e6}
 
 
+def _follow(url: str, name: str, n_read: Connection) -> None:
+    """Follow a stream to its end, in a process of its own; says how many samples came."""
+    with Store(url) as store:
+        while name not in store:
+            time.sleep(0.001)
+        n_read.send(sum(segment.samples.shape[1] for segment in store[name].follow()))
+
+
 def replay() -> dict[str, float]:
-    """A recording of 60 channels at 10 kHz, as fast as it goes, into Redis."""
+    """A recording of 60 channels at 10 kHz, as fast as it goes, through Redis to a reader."""
     import tempfile
     from pathlib import Path
 
@@ -87,16 +97,27 @@ def replay() -> dict[str, float]:
         record.finish()
         record.close()
         store, elapsed = RedisStore(url), []
-        for i in range(3):
+        for name in ("data:r0", "data:r1", "data:r2"):
+            ours, theirs = Pipe()
+            reader = Process(target=_follow, args=(url, name, theirs))
+            reader.start()
             recorder = open_recorder(f"hdf5://{directory}/bench.h5?speed=0")
-            store.declare(f"data:r{i}", recorder.open(0))
+            store.declare(name, recorder.open(0))
             began_s = time.perf_counter()
-            try:
-                while True:
+            stop = 0
+            while True:
+                try:
                     found = recorder.read(1.0)
-                    if found is not None:
-                        payload = codec.pack([found], found.start, found.stop)
-                        store.append([(f"data:r{i}", Entry(found.start, found.stop, payload))])
-            except EndOfData:
-                elapsed.append(time.perf_counter() - began_s)
+                except EndOfData:
+                    break
+                if found is not None:
+                    stop = found.stop
+                    payload = codec.pack([found], found.start, stop)
+                    store.append([(name, Entry(found.start, stop, payload))])
+            store.append([(name, Entry(stop, stop, is_end=True))])
+            n_read = ours.recv()
+            elapsed.append(time.perf_counter() - began_s)
+            reader.join()
+            if n_read != 60 * 10_000:
+                raise RuntimeError(f"the reader got {n_read} samples")
     return {"times real time (at least 20)": 60 / float(np.median(elapsed))}
