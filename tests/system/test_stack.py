@@ -32,6 +32,12 @@ def are_back(rows, killed):
     return all(rows.get(name, {}).get("pid") not in (0, None, pid) for name, pid in killed.items())
 
 
+def are_running(rows, killed):
+    return all(
+        rows[name]["state"] == "running" and rows[name]["pid"] != killed[name] for name in killed
+    )
+
+
 def test_killing_every_program_in_turn_loses_nothing_and_doubles_nothing(stack):
     stack.crepe("up", str(ROOT / "config" / "rps.toml"), "--new")
     with Store(patience_s=60) as store:
@@ -260,12 +266,7 @@ def test_frames_posted_to_the_door_become_stimuli_and_answers(stack, tmp_path):
     late = stack.crepe("sensor", "paper", check=False)
     assert (late.returncode, late.stdout) == (1, "shown Paper: the game is over\n")
     os.kill(door["pid"], signal.SIGKILL)
-    stack.wait(
-        lambda: (
-            stack.rows()["sensor"]["state"] == "running"
-            and stack.rows()["sensor"]["pid"] != door["pid"]
-        )
-    )
+    stack.wait(lambda: are_running(stack.rows(), {"sensor": door["pid"]}))
     stack.wait(lambda: get("output") == (200, decoded))
     stack.crepe("down")
     assert not (places.run_directory(stack.var) / "sensor.json").exists()
