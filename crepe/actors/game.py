@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
-from enum import StrEnum
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -11,6 +10,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, PrivateAttr, model_valid
 
 from crepe.actors.actor import Actor, Start
 from crepe.actors.cut_train import cuttable
+from crepe.actors.game_state import NEXT, Phase, State
 from crepe.actors.told import CONTROL, Told
 from crepe.conditions import STIMULATION, UNSTIMULATED, Block
 from crepe.errors import ConfigError
@@ -22,29 +22,6 @@ SENSOR = "sensor"
 """First word of the sender of what came through the sensor door."""
 
 _STEP_S = 0.02  # between two decisions, at most
-
-
-class Phase(StrEnum):
-    """Where a trial is."""
-
-    REST = "rest"
-    WAITING = "waiting"  # for a gesture from outside
-    STIMULATION = "stimulation"
-    RESPONSE = "response"
-    OUTCOME = "outcome"
-    PAUSED = "paused"
-    OVER = "over"
-
-
-NEXT: Mapping[Phase, frozenset[Phase]] = {
-    Phase.REST: frozenset({Phase.WAITING, Phase.STIMULATION, Phase.PAUSED}),
-    Phase.WAITING: frozenset({Phase.STIMULATION, Phase.PAUSED}),
-    Phase.PAUSED: frozenset({Phase.REST}),
-    Phase.STIMULATION: frozenset({Phase.RESPONSE}),
-    Phase.RESPONSE: frozenset({Phase.OUTCOME}),
-    Phase.OUTCOME: frozenset({Phase.REST, Phase.OVER}),
-    Phase.OVER: frozenset(),
-}
 
 
 def check_decisions(decisions: Mapping[str, str], start: Start) -> None:
@@ -106,21 +83,9 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
     _rate_hz: float = PrivateAttr()
     _seed: int = PrivateAttr()
     _heard: str = PrivateAttr("")  # the stream that decides where no other is named
-    _block: int = PrivateAttr(0)  # index of the block
-    _in_block: int = PrivateAttr(0)  # trials begun in it
     _order: tuple[str, ...] = PrivateAttr(())
-    _phase: Phase = PrivateAttr(Phase.REST)
-    _until: int = PrivateAttr(-1)  # sample index at which the phase ends
-    _trial: int = PrivateAttr(0)
-    _gesture: str = PrivateAttr("")
-    _shown_by: str = PrivateAttr("")
+    _at: State = PrivateAttr(default_factory=State)
     _told: Told = PrivateAttr(default_factory=Told)
-    _chosen: str = PrivateAttr("")  # condition of this trial, where no plan decides
-    _refused_in: int = PrivateAttr(-1)  # trial in which a sensor was refused last
-    _next: tuple[str, str] = PrivateAttr(("", ""))  # shown during the rest: gesture, by whom
-    _votes: Counter[str] = PrivateAttr(default_factory=Counter)
-    _score: Counter[str] = PrivateAttr(default_factory=Counter)
-    _began: dict[str, int] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _can_be_played(self) -> Self:
@@ -140,7 +105,7 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
     def move(self, rng: np.random.Generator) -> str:
         """The scripted player's gesture for the next trial; `rng` is fresh for each trial."""
         del rng
-        return self._order[self._in_block - 1]
+        return self._order[self._at.in_block - 1]
 
     def place(self, gesture: str, rng: np.random.Generator) -> tuple[str, ...]:
         """The electrodes that are stimulated for a gesture; `rng` is fresh for each trial."""
@@ -166,7 +131,7 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
 
     @property
     def is_over(self) -> bool:
-        return self._phase is Phase.OVER
+        return self._at.phase is Phase.OVER
 
     @property
     def trial_s(self) -> float:
@@ -185,67 +150,67 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
             yield from self._hear(message)
             return
         now = message.stop
-        if self._phase is Phase.RESPONSE and isinstance(message.value, str):
+        if self._at.phase is Phase.RESPONSE and isinstance(message.value, str):
             if self.answer_is == "last":
-                self._votes.clear()
-            self._votes[message.value] += 1
-        if self._trial == 0:
+                self._at.votes.clear()
+            self._at.votes[message.value] = self._at.votes.get(message.value, 0) + 1
+        if self._at.trial == 0:
             yield from self._rest(message, now)
-        elif self._phase in (Phase.REST, Phase.WAITING, Phase.PAUSED) and self._turns:
+        elif self._at.phase in (Phase.REST, Phase.WAITING, Phase.PAUSED) and self._turns:
             yield from self._turn(message)
-        elif self._phase is Phase.OVER or now < self._until:
+        elif self._at.phase is Phase.OVER or now < self._at.until:
             return
-        elif self._phase is Phase.REST:
+        elif self._at.phase is Phase.REST:
             yield from self._begin(message, now)
-        elif self._phase is Phase.STIMULATION:
-            self._votes.clear()
+        elif self._at.phase is Phase.STIMULATION:
+            self._at.votes.clear()
             yield self._enter(Phase.RESPONSE, message, now)
-            self._until += self._samples(self.response_s)
-        elif self._phase is Phase.RESPONSE:
+            self._at.until += self._samples(self.response_s)
+        elif self._at.phase is Phase.RESPONSE:
             yield from self._judge(message)
 
     @property
     def _turns(self) -> bool:
         """Whether what people said makes the game leave its rest, its waiting or its pause."""
-        if self._phase is Phase.PAUSED or self._told.is_paused:
-            return (self._phase is Phase.PAUSED) != self._told.is_paused
-        return self._phase is Phase.WAITING and self._player == "script"
+        if self._at.phase is Phase.PAUSED or self._told.is_paused:
+            return (self._at.phase is Phase.PAUSED) != self._told.is_paused
+        return self._at.phase is Phase.WAITING and self._player == "script"
 
     def _turn(self, message: Message) -> Iterator[Message]:
         if self._told.is_paused:
             yield self._enter(Phase.PAUSED, message, message.stop)
-        elif self._phase is Phase.PAUSED:
+        elif self._at.phase is Phase.PAUSED:
             yield self._enter(Phase.REST, message, message.stop)
-            self._until = message.stop + self._samples(self.rest_s)
+            self._at.until = message.stop + self._samples(self.rest_s)
         else:
             yield from self._begin(message, message.stop)
 
     def _begin(self, message: Message, now: int) -> Iterator[Message]:
-        gesture, shown_by = self._next
+        gesture, shown_by = self._at.next
         if self._player == "script":
-            rng = np.random.default_rng([self._seed, self._trial])
+            rng = np.random.default_rng([self._seed, self._at.trial])
             yield from self._stimulate(message, self.move(rng), "script")
         elif gesture and self._speaker(shown_by) == self._player:
             yield from self._stimulate(message, gesture, shown_by)
         else:
             yield self._enter(Phase.WAITING, message, now)
-            self._until = 2**62  # a person takes the time a person takes
+            self._at.until = 2**62  # a person takes the time a person takes
 
     def _hear(self, command: Command) -> Iterator[Message]:
         yield command
-        if command.name != "gesture" or self._phase not in (Phase.REST, Phase.WAITING):
+        if command.name != "gesture" or self._at.phase not in (Phase.REST, Phase.WAITING):
             return
         if refused := self._refused(command):
             is_sensor = self._speaker(command.sender) == "sensor"
-            if is_sensor and self._refused_in == self._trial:
+            if is_sensor and self._at.refused_in == self._at.trial:
                 return  # it shows ten a second
-            self._refused_in = self._trial if is_sensor else self._refused_in
+            self._at.refused_in = self._at.trial if is_sensor else self._at.refused_in
             said = {"outcome": refused, "gesture": command.value, "shown_by": command.sender}
             yield self._state(command, "refused", **said)
-        elif self._phase is Phase.WAITING:
+        elif self._at.phase is Phase.WAITING:
             yield from self._stimulate(command, command.value, command.sender)
         else:
-            self._next = (command.value, command.sender)
+            self._at.next = (command.value, command.sender)
 
     def _hear_control(self, message: Message) -> Iterator[Message]:
         assert isinstance(message, Command)
@@ -272,47 +237,47 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         return ""
 
     def _reset(self) -> None:
-        self.reset(np.random.default_rng([self._seed, self._block]), self._n_in_block)
+        self.reset(np.random.default_rng([self._seed, self._at.block]), self._n_in_block)
 
     @property
     def _n_in_block(self) -> int:
         if not self.blocks:
             return self.n_trials
-        block = self.blocks[self._block]
+        block = self.blocks[self._at.block]
         return block.n_trials or max(1, int((block.stop_s - block.start_s) / self.trial_s))
 
     @property
     def _condition(self) -> str:
-        return self.blocks[self._block].condition if self.blocks else self._chosen
+        return self.blocks[self._at.block].condition if self.blocks else self._at.chosen
 
     def _rest(self, message: Message, now: int) -> Iterator[Message]:
-        self._trial += 1
-        self._in_block += 1
-        if self._in_block > self._n_in_block:
-            self._block += 1
-            self._in_block = 1
+        self._at.trial += 1
+        self._at.in_block += 1
+        if self._at.in_block > self._n_in_block:
+            self._at.block += 1
+            self._at.in_block = 1
             self._reset()
-        self._gesture = self._shown_by = ""
-        self._began.clear()
+        self._at.gesture = self._at.shown_by = ""
+        self._at.began.clear()
         yield self._enter(Phase.REST, message, now)
         begins = now
-        if self.blocks and self._in_block == 1:
-            begins = max(now, self._samples(self.blocks[self._block].start_s))
-        self._until = begins + self._samples(self.rest_s)
+        if self.blocks and self._at.in_block == 1:
+            begins = max(now, self._samples(self.blocks[self._at.block].start_s))
+        self._at.until = begins + self._samples(self.rest_s)
 
     def _stimulate(self, message: Message, gesture: str, shown_by: str) -> Iterator[Message]:
-        self._gesture, self._shown_by = gesture, shown_by
-        self._chosen = self._told.condition
-        self._next = ("", "")
+        self._at.gesture, self._at.shown_by = gesture, shown_by
+        self._at.chosen = self._told.condition
+        self._at.next = ("", "")
         now = message.stop
         yield self._enter(Phase.STIMULATION, message, now)
         due = now + self._samples(self.delay_s)
-        self._until = due + self._samples(self.stimulation_s)
+        self._at.until = due + self._samples(self.stimulation_s)
         if self._condition in UNSTIMULATED:
             return
-        rng = np.random.default_rng([self._seed, self._trial, 1])
+        rng = np.random.default_rng([self._seed, self._at.trial, 1])
         train = self._train(gesture, rng)
-        yield replace(train, start=message.start, stop=message.stop, number=self._trial, due=due)
+        yield replace(train, start=message.start, stop=message.stop, number=self._at.trial, due=due)
 
     def trains(self) -> Iterator[Stimulus]:
         for gesture in self.rates_hz:
@@ -326,76 +291,49 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         return Stimulus(0, 0, 0, 0, electrodes, self.phases, rate_hz, n_pulses, gesture, self.unit)
 
     def _judge(self, message: Message) -> Iterator[Message]:
-        best = self._votes.most_common(2)
+        best = Counter(self._at.votes).most_common(2)
         is_tied = len(best) == 2 and best[0][1] == best[1][1]
         decoded = best[0][0] if best and not is_tied else None
-        answer, outcome = self.observe(self._gesture, decoded)
-        self._score[outcome] += 1
+        answer, outcome = self.observe(self._at.gesture, decoded)
+        self._at.score[outcome] = self._at.score.get(outcome, 0) + 1
         said = {"answer": answer, "outcome": outcome, "decoded": decoded}
         yield self._enter(Phase.OUTCOME, message, message.stop, **said)
-        if self._in_block < self._n_in_block or self._block + 1 < len(self.blocks):
+        if self._at.in_block < self._n_in_block or self._at.block + 1 < len(self.blocks):
             yield from self._rest(message, message.stop)
         else:
             yield self._enter(Phase.OVER, message, message.stop)
 
     def _enter(self, phase: Phase, message: Message, now: int, **said: Any) -> GameState:
-        is_first = self._trial == 1 and phase is Phase.REST
-        if not is_first and phase not in NEXT[self._phase]:
-            raise RuntimeError(f"trial {self._trial}: from {self._phase} to {phase}")
-        self._phase = phase
-        self._began[str(phase)] = now
+        is_first = self._at.trial == 1 and phase is Phase.REST
+        if not is_first and phase not in NEXT[self._at.phase]:
+            raise RuntimeError(f"trial {self._at.trial}: from {self._at.phase} to {phase}")
+        self._at.phase = phase
+        self._at.began[str(phase)] = now
         return self._state(message, str(phase), **said)
 
     def _state(self, message: Message, phase: str, **said: Any) -> GameState:
         """Where the trial is; `said` are the fields of this state alone."""
         so_far = {
-            "gesture": self._gesture or None,
-            "score": dict(self._score),
-            "phases": dict(self._began),
-            "shown_by": self._shown_by,
+            "gesture": self._at.gesture or None,
+            "score": dict(self._at.score),
+            "phases": dict(self._at.began),
+            "shown_by": self._at.shown_by,
             "condition": self._condition,
-            "block": self._block + 1 if self.blocks else 0,
+            "block": self._at.block + 1 if self.blocks else 0,
         }
-        return GameState(message.start, message.stop, self._trial, phase, **{**so_far, **said})
+        return GameState(message.start, message.stop, self._at.trial, phase, **{**so_far, **said})
 
     def _samples(self, seconds: float) -> int:
         return round(seconds * self._rate_hz)
 
-    # State that input cannot restore
-
     def snapshot(self) -> Mapping[str, Any]:
-        return {
-            "phase": str(self._phase),
-            "until": self._until,
-            "trial": self._trial,
-            "block": self._block,
-            "in_block": self._in_block,
-            "gesture": self._gesture,
-            "shown_by": self._shown_by,
-            "refused_in": self._refused_in,
-            "next": self._next,
-            "told": asdict(self._told),
-            "chosen": self._chosen,
-            "votes": dict(self._votes),
-            "score": dict(self._score),
-            "began": dict(self._began),
-        }
+        return {**asdict(self._at), "told": asdict(self._told)}
 
     def _restore(self, found: Mapping[str, Any]) -> None:
-        self._phase = Phase(found["phase"])
-        self._until = found["until"]
-        self._trial = found["trial"]
-        self._block = found["block"]
-        self._in_block = found["in_block"]
-        self._gesture = found["gesture"]
-        self._shown_by = found["shown_by"]
-        self._refused_in = found["refused_in"]
-        self._next = found["next"]
-        self._told = Told(**found["told"])
-        self._chosen = found["chosen"]
-        self._votes = Counter(found["votes"])
-        self._score = Counter(found["score"])
-        self._began = dict(found["began"])
+        state = dict(found)
+        self._told = Told(**state.pop("told"))
+        self._at = State(**state)
+        self._at.phase = Phase(self._at.phase)
 
 
 BEATS: Mapping[str, str] = {"rock": "paper", "paper": "scissors", "scissors": "rock"}

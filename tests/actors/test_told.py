@@ -5,7 +5,8 @@ from dataclasses import asdict
 import pytest
 
 from crepe.actors.actor import Start
-from crepe.actors.game import Phase, RockPaperScissors
+from crepe.actors.game import RockPaperScissors
+from crepe.actors.game_state import Phase
 from crepe.actors.pong import Pong
 from crepe.actors.told import CONTROL, Told
 from crepe.messages import Command, Decision, GameState, Stimulus, StreamInfo
