@@ -28,6 +28,7 @@ from crepe.versions import versions
 
 log = logging.getLogger(__name__)
 
+_CACHE_BYTES = 1 << 17  # of chunks, for each of a hundred tables: they are only appended to
 _ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowError)  # of h5py
 
 
@@ -56,7 +57,7 @@ class RecordingWriter:
         with self._writing():
             if not path.exists() or not self._is_readable():
                 self._create(about, infos)
-            self._file = h5py.File(path, "r+")
+            self._file = h5py.File(path, "r+", rdcc_nbytes=_CACHE_BYTES)
             for name in self._file[STREAMS]:
                 self._take_up(name)
             for name, info in infos.items():
