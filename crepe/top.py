@@ -105,11 +105,10 @@ def _essentials(live: Live, armed: Mapping[str, Any]) -> Table:
         table.add_row("score", points(story.game.score))
     table.add_row("acquired to decided", _in_words(more["decided"]))
     table.add_row("asked to stimulated", _in_words(more["fired"]))
-    table.add_row("stimuli", f"{story.n_delivered} delivered, {story.n_refused} not")
+    for name, words in more["integrity"]:
+        table.add_row(name, words)
     if story.refusals:
         table.add_row("", Text(story.refusals[-1]["reason"], style="red"))
-    missing_s = picture.n_missing / picture.rate_hz
-    table.add_row("gaps", f"{picture.n_gaps}, {missing_s:.2f} s missing" if missing_s else "0")
     if armed["can_stimulate"]:
         word = Text(armed["refusal"], style="red") if armed["refusal"] else Text("armed")
         table.add_row("stimulator", word)

@@ -184,14 +184,6 @@ def test_the_truth_about_a_simulated_culture_is_not_looked_at():
     assert Fed().picture.spikes_stream == "data:spikes"
 
 
-def test_a_gap_in_the_spikes_is_told():
-    fed = Fed()
-    for start, stop in ((0, 100), (100, 200), (500, 600)):
-        fed.take("data:spikes", spikes(start, stop))
-    assert list(fed.picture.gaps) == [(200, 500)]
-    assert (fed.picture.n_gaps, fed.picture.n_missing) == (1, 300)
-
-
 def test_a_train_is_told_from_asking_to_its_end_and_a_refusal_with_its_reason():
     fed = Fed()
     train = (("48",), ((-10.0, 200.0), (10.0, 200.0)), 20.0, 20)

@@ -1,6 +1,6 @@
 // The game: at a glance, and to be played.
 
-import { byId, element, page, post } from "./state.js";
+import { byId, element, page, post, seconds } from "./state.js";
 import { css } from "./plots.js";
 
 const HANDS = {
@@ -216,6 +216,7 @@ function drawTrials() {
   const scroll = element("div", "", "scroll");
   scroll.append(table);
   box.replaceChildren(scroll);
+  if (story.since) box.append(element("p", `counted from ${Math.round(seconds(story.since))} s on: what was before is in the recording`, "hint"));
 }
 
 function drawCourt(box) {

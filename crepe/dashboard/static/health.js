@@ -50,10 +50,8 @@ export function drawHealth() {
   const list = byId("integrity");
   const rows = [
     ["session", page.about.session], ["time", `${seconds(page.now).toFixed(1)} s, sample ${page.now}`],
-    ["gaps", `${page.more.n_gaps ?? 0}`],
-    ["missing", `${seconds(page.more.n_missing ?? 0).toFixed(2)} s, ${page.more.n_missing ?? 0} samples`],
+    ...(page.more.integrity ?? []),
     ["newest gaps", (page.more.gaps ?? []).slice(-3).map(([a, b]) => `${seconds(a).toFixed(2)} to ${seconds(b).toFixed(2)} s`).join("; ") || "none"],
-    ["stimuli delivered", page.story?.n_delivered ?? 0], ["stimuli not delivered", page.story?.n_refused ?? 0],
     ["streams", page.about.segment_streams.join(", ")],
   ];
   list.replaceChildren(...rows.flatMap(([name, value]) => [element("dt", name), element("dd", value)]));
