@@ -148,6 +148,7 @@ class Runner:
     ) -> Start:
         return Start(
             inputs={stream: known[stream] for stream in spec.reads if stream not in OUTSIDE},
+            outside=tuple(stream for stream in spec.reads if stream in OUTSIDE),
             position=resume.position if resume else 0,
             snapshot=resume.snapshot if resume else None,
             name=spec.name,
