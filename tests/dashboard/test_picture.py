@@ -342,6 +342,19 @@ def test_the_stream_that_is_shown_is_the_one_whose_spikes_are_detected():
     assert fed.picture.threshold_sd("data:filtered") is None
 
 
+def test_where_what_is_detected_on_is_not_published_the_last_stream_of_samples_is_shown():
+    detect = {"run": "crepe.actors.detect:Detect", "reads": ["data:filtered"]}
+    fed = Fed(experiment={"actors": {"detect": detect}})
+    fed.picture.learn({"data:blanked": info("Segment")})
+    view = View()
+    view.ask({"shows_traces": True, "channels": [3]})
+    fed.picture.watch({"data:blanked": (3,)})
+    fed.take("data:blanked", Segment(0, 1000, np.ones((60, 1000), np.int32)))
+    head, _ = unpacked(view.frame(fed.picture, more({}), {}))
+    assert head["about"]["default_traces"] == head["traces"]["stream"] == "data:blanked"
+    assert head["traces"]["thresholds_uv"] == [None]  # that of another stream would be wrong
+
+
 def test_delays_fall_into_bars_and_the_longest_into_the_last():
     latency = Latency()
     assert latency.as_json()["p50_ms"] is None
