@@ -266,6 +266,16 @@ def test_each_browser_is_sent_everything_once():
     assert head["spikes"]["sample"] == []
 
 
+def test_the_rates_of_the_array_are_sent_to_who_sees_its_map():
+    fed = Fed(n_channels=1024)
+    fed.take("data:spikes", spikes(0, 1000, [3], [500]))
+    for shows_array in (True, False):
+        view = View()
+        view.ask({"shows_array": shows_array, "shows_raster": True})
+        _, arrays = unpacked(view.frame(fed.picture, more({}), {}))
+        assert ("rates_hz" in arrays) is shows_array
+
+
 def test_browsers_that_look_at_the_same_share_a_frame_and_others_do_not():
     fed = Fed()
     views = [View() for _ in range(3)]

@@ -15,7 +15,7 @@ function show(tab) {
   page.tab = tab;
   for (const section of document.querySelectorAll("main > section")) section.hidden = section.id !== tab;
   for (const button of document.querySelectorAll("[data-tab]")) button.classList.toggle("on", button.dataset.tab === tab);
-  ask({ shows_traces: tab === "live", shows_raster: tab === "live" || tab === "play" });
+  ask({ shows_array: tab === "live", shows_traces: tab === "live", shows_raster: tab === "live" || tab === "play" });
   history.replaceState(null, "", `#${tab}`);
   if (tab === "sessions") drawSessions();
   draw();
