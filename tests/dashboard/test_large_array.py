@@ -101,10 +101,7 @@ def page(url, frames):
         faults = []
         found.on("pageerror", lambda error: faults.append(str(error)))
         found.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
-        found.on(
-            "websocket",
-            lambda socket: socket.on("framereceived", lambda frame: frames.append(frame)),
-        )
+        found.on("websocket", lambda socket: socket.on("framereceived", heard))
         found.goto(f"{url}/#live")
         yield found
         browser.close()
