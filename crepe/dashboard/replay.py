@@ -6,6 +6,7 @@ from typing import Any
 
 from crepe.dashboard.frames import View, more, union
 from crepe.dashboard.integrity import Gaps, integrity
+from crepe.dashboard.latency import EDGES_MS
 from crepe.dashboard.picture import Picture
 from crepe.heartbeat import GAPS_KEPT
 from crepe.hw.crepe_recording import Recording
@@ -105,6 +106,8 @@ class Replay:
                 "speeds": SPEEDS,
                 "is_playing": self.is_playing,
             },
+            "fired": self.picture.fired.as_json(),
+            "edges_ms": EDGES_MS,
             "gaps": gaps.newest if gaps else (),
             "integrity": integrity(self.picture, gaps, None),
         }

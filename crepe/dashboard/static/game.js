@@ -64,10 +64,13 @@ function scores() {
 export function drawGlance() {
   const box = byId("glance");
   if (!box.offsetParent) return;
-  const text = `${phaseInWords()} ${JSON.stringify(page.story?.game?.score)}`;
+  const game = page.story?.game;
+  const condition = game?.condition || (page.about.conditions.length ? "none chosen" : "");
+  const text = `${phaseInWords()} ${condition} ${JSON.stringify(game?.score)}`;
   if (box.dataset.text === text) return;
   box.dataset.text = text;
   box.replaceChildren(element("p", phaseInWords()), scores());
+  if (condition) box.append(element("p", `condition of this trial: ${condition}`, "hint"));
 }
 
 async function send(path, words) {

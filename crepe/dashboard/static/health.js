@@ -1,7 +1,7 @@
 // How programs, delays and data do.
 
 import { chart, css } from "./plots.js";
-import { byId, element, page, seconds } from "./state.js";
+import { byId, element, isOperator, page, post, seconds } from "./state.js";
 
 function fill(table, names, rows) {
   const text = JSON.stringify(rows);
@@ -38,14 +38,15 @@ const inWords = (found) => (found?.n ? `p50 ${found.p50_ms} ms, p99 ${found.p99_
 export function drawHealth() {
   if (!byId("health").offsetParent || !page.about) return;
   const rate = page.about.rate_hz;
-  fill(byId("programs"), ["program", "state", ...["lag (ms)", "step p50 (ms)", "step p99 (ms)", "position (s)", "restarts", "up (s)", "pid"].map((name) => [name, "n"])],
+  if (page.replay) byId("programs").replaceChildren(element("caption", "How programs did is not in a recording."));
+  else fill(byId("programs"), ["program", "state", ...["lag (ms)", "step p50 (ms)", "step p99 (ms)", "position (s)", "missing (s)", "restarts", "up (s)", "pid"].map((name) => [name, "n"])],
     (page.more.programs ?? []).map((one) => [
       one.program, [one.state, GOOD.includes(one.state) ? "good" : one.state.startsWith("waiting") || one.state === "starting" ? "warm" : "bad"],
-      ...(one.position ? [Math.round((1000 * one.lag) / rate), one["p50/ms"].toFixed(2), one["p99/ms"].toFixed(2), Math.round(one.position / rate)] : ["–", "–", "–", "–"]), one.restarts, one["up/s"], one.pid,
+      ...(one.position ? [Math.round((1000 * one.lag) / rate), one["p50/ms"].toFixed(2), one["p99/ms"].toFixed(2), Math.round(one.position / rate), (one.missing / rate).toFixed(2)] : ["–", "–", "–", "–", "–"]), one.restarts, one["up/s"], one.pid,
     ].map((cell, i) => (i < 2 ? cell : [String(cell), "n"]))));
   decided.draw();
   fired.draw();
-  byId("decided-text").textContent = `${inWords(page.more.decided)}. From a segment's arrival to the decision made of it, a few samples a second.`;
+  byId("decided-text").textContent = page.replay ? "When decisions were made is not in a recording." : `${inWords(page.more.decided)}. From a segment's arrival to the decision made of it, a few samples a second.`;
   byId("fired-text").textContent = `${inWords(page.more.fired)}. From the sample that asked to the first pulse; the game's own delay is in it.`;
   const list = byId("integrity");
   const rows = [
@@ -86,8 +87,8 @@ function sessionRow(one) {
   const row = element("tr");
   const name = one.title || one.id;
   const cells = [
-    (one.started ?? one.id).replace("T", " ").slice(0, 19), name, length(one.duration_s),
-    one.is_running ? "it still runs" : points(one.score) || (one.problem ? "" : "–"), one.is_running ? "" : one.n_gaps, (one.n_bytes / 1e6).toFixed(1),
+    (one.started ?? one.id).replace("T", " ").slice(0, 19), name, one.is_running ? "running" : length(one.duration_s),
+    one.is_running ? "–" : points(one.score) || (one.problem ? "" : "–"), one.is_running ? "–" : one.n_gaps, (one.n_bytes / 1e6).toFixed(1),
   ];
   cells.forEach((cell, i) => row.append(element("td", cell, i === 1 ? "wide" : "")));
   if (one.problem || one.is_running) {
@@ -108,14 +109,15 @@ function sessionRow(one) {
   };
   link("replay", `/replay/${encodeURIComponent(one.id)}`);
   link("recording", `${at}/recording`, true);
-  const cell = link(one.has_report ? "report" : "make a report", `${at}/report/`);
-  if (!one.has_report) cell.firstChild.onclick = (event) => { event.preventDefault(); makeReport(at, cell); };
-  else cell.firstChild.target = "_blank";
+  if (one.has_report) link("report", `${at}/report/`).firstChild.target = "_blank";
+  else if (isOperator()) {
+    const cell = link("make a report", `${at}/report/`);
+    cell.firstChild.onclick = (event) => { event.preventDefault(); makeReport(at, cell); };
+  } else row.append(element("td", "no report yet"));
   return row;
 }
 
 async function makeReport(at, cell) {
-  const { post } = await import("./state.js");
   const begun = await post(`${at}/report`);
   cell.textContent = begun.reason || "being made …";
   while (begun.state === "making") {

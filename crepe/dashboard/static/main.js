@@ -181,6 +181,15 @@ function drawSaid() {
   byId("said").replaceChildren(...said.map((one) => element("li", `${seconds(one.at).toFixed(1)} s ${one.name} ${one.value}${["page", ""].includes(one.sender) ? "" : ` (${one.sender})`}`)));
 }
 
+// What of the experiment's buttons is in force.
+function drawExperiment() {
+  const game = page.story?.game;
+  const told = page.story?.said.findLast((one) => ["pause", "start"].includes(one.name))?.name;
+  const isPaused = game?.phase === "paused" || (told === "pause" && game?.phase !== "over");
+  document.querySelector("[data-say=start]").disabled = !isPaused;
+  document.querySelector("[data-say=pause]").disabled = isPaused || game?.phase === "over";
+}
+
 function draw() {
   drawHead();
   if (!page.about || document.hidden) return;
@@ -192,6 +201,7 @@ function draw() {
     rateChart.draw();
     drawGlance();
     drawSaid();
+    drawExperiment();
   } else if (page.tab === "play") {
     followResponse();
     drawGame();
