@@ -228,7 +228,7 @@ def test_what_is_killed_is_shown_as_such_and_comes_back(shared_stack, watch):
     expect(row).to_contain_text("stale for", timeout=SOON_MS)
     os.kill(shared_stack.rows()["detect"]["pid"], signal.SIGKILL)
     expect(row).to_contain_text("running", timeout=SOON_MS)
-    expect(row.locator("td").nth(6)).to_have_text("1", timeout=SOON_MS)
+    expect(row.locator("td").nth(7)).to_have_text("1", timeout=SOON_MS)
     os.kill(shared_stack.rows()["redis"]["pid"], signal.SIGSTOP)
     expect(window.page.locator("#connection")).to_contain_text("stale for", timeout=SOON_MS)
     os.kill(shared_stack.rows()["redis"]["pid"], signal.SIGKILL)
