@@ -5,7 +5,7 @@ import { css } from "./plots.js";
 
 // About as cividis (Nuñez et al. 2018) runs: from blue over grey to yellow.
 const COLOURS = [[0, 34, 78], [18, 53, 112], [64, 81, 109], [104, 106, 112], [145, 140, 120], [196, 176, 102], [254, 232, 56]];
-const TICKS_HZ = [0, 1, 3, 10, 30, 100, 300, 1000];
+const TICKS_HZ = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 let most = 10; // Hz, at the light end
 let cells = [];
 
