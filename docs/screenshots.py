@@ -51,6 +51,8 @@ def _look(browser: Browser) -> None:
     _down()
     pages = _open(browser, _up("pong.toml"))
     _show(pages, "play", wait_s=20)
+    pages["page"].locator(".saying", has_text="rally").wait_for()
+    pages["page"].wait_for_timeout(1_500)  # the ball is on its way
     _shoot(pages, "pong")
     _show(pages, "sessions")
     _shoot(pages, "sessions")

@@ -9,7 +9,7 @@ const HANDS = {
   scissors: '<path d="M32 20l26 44M70 20L44 64"/><circle cx="38" cy="74" r="10"/><circle cx="64" cy="74" r="10"/>',
 };
 const hand = (name) => `<svg viewBox="0 0 100 100" fill="none" stroke="currentColor" stroke-width="5" stroke-linejoin="round" role="img" aria-label="${name ?? "nothing"}">${HANDS[name] ?? '<path d="M40 38a11 11 0 1 1 14 11q-4 3-4 11m0 12v3"/>'}</svg>`;
-const OF_THE_CULTURE = { won: "the culture won", drawn: "a draw", lost: "the culture lost", none: "no answer" };
+const OF_THE_CULTURE = { won: "the culture won", drawn: "a draw", lost: "the culture lost", none: "no answer", rally: "hits in this rally" };
 let saidByServer = "";
 
 function trouble() {

@@ -62,6 +62,7 @@ export function drawHealth() {
 
 // The recorded sessions
 
+const COLUMNS = ["begun (UTC)", "experiment", "length", "score", "gaps", "MB"];
 const length = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`;
 const points = (score) => Object.entries(score).map(([name, n]) => `${name} ${n}`).join(", ");
 
@@ -79,7 +80,7 @@ export async function drawSessions() {
   hint.textContent = found.length ? "" : "nothing has been recorded yet";
   const table = byId("session-table");
   const head = element("tr");
-  ["begun (UTC)", "experiment", "length", "score", "gaps", "MB", "", "", ""].forEach((name) => head.append(element("th", name)));
+  [...COLUMNS, "", "", ""].forEach((name) => head.append(element("th", name)));
   table.replaceChildren(head, ...found.map(sessionRow));
 }
 
@@ -90,7 +91,11 @@ function sessionRow(one) {
     (one.started ?? one.id).replace("T", " ").slice(0, 19), name, one.is_running ? "running" : length(one.duration_s),
     one.is_running ? "–" : points(one.score) || (one.problem ? "" : "–"), one.is_running ? "–" : one.n_gaps, (one.n_bytes / 1e6).toFixed(1),
   ];
-  cells.forEach((cell, i) => row.append(element("td", cell, i === 1 ? "wide" : "")));
+  cells.forEach((cell, i) => {
+    const made = element("td", cell, i === 1 ? "wide" : "");
+    made.dataset.name = COLUMNS[i]; // where there is no room for a head
+    row.append(made);
+  });
   if (one.problem || one.is_running) {
     const said = element("td", one.problem || "can be replayed and downloaded when it has ended", one.problem ? "wide bad" : "wide");
     said.colSpan = 3;

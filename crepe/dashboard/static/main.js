@@ -178,7 +178,10 @@ function drawHead() {
 
 function drawSaid() {
   const said = (page.story?.said ?? []).slice(-6).reverse();
-  byId("said").replaceChildren(...said.map((one) => element("li", `${seconds(one.at).toFixed(1)} s ${one.name} ${one.value}${["page", ""].includes(one.sender) ? "" : ` (${one.sender})`}`)));
+  byId("said").replaceChildren(...said.map(({ at, name, value, sender }) => {
+    const who = ["page", ""].includes(sender) || String(value).includes(sender) ? "" : ` (${sender})`;
+    return element("li", `${seconds(at).toFixed(1)} s ${name} ${value || (name === "player" ? "nobody" : "")}${who}`);
+  }));
 }
 
 // What of the experiment's buttons is in force.
