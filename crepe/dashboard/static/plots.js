@@ -81,7 +81,9 @@ function shade(u) {
     ended = Math.max(ended, from + lastsS);
   }
   if (ended > begun) paint(begun, ended, css("--stim"));
-  for (const [start, stop] of page.more.gaps ?? []) paint(seconds(start), seconds(stop), hatched(u.ctx));
+  const missing = (page.more.gaps ?? []).filter(([, stop]) => seconds(stop) >= min);
+  const hatch = missing.length ? hatched(u.ctx) : "";
+  for (const [start, stop] of missing) paint(seconds(start), seconds(stop), hatch);
   u.ctx.restore();
 }
 
