@@ -120,8 +120,10 @@ def _looking(kind: str, url: str) -> Iterator[Callable[[], list[psutil.Process]]
         yield list
         return
     words = [sys.executable, "-m", "benchmarks.page", kind, url]
-    process = subprocess.Popen(words)
+    process = subprocess.Popen(words, stdout=subprocess.PIPE)
     try:
+        assert process.stdout is not None
+        assert process.stdout.readline(), f"{kind}: sees nothing"
         yield lambda: [
             child
             for child in psutil.Process(process.pid).children(recursive=True)
@@ -134,6 +136,7 @@ def _looking(kind: str, url: str) -> Iterator[Callable[[], list[psutil.Process]]
 
 async def _clients(url: str, n: int) -> None:
     """Many that look; the first five of them stop reading at once."""
+    print("they begin to look", flush=True)
     await asyncio.gather(*(_client(url, is_deaf=i < N_DEAF) for i in range(n)))
 
 
@@ -156,6 +159,8 @@ def _browser(kind: str, url: str) -> None:
         page.goto(url + ("/#play" if kind == COURT else "/#live"))
         if kind == LIVE_60:
             page.select_option("#raster-s", "60")
+        page.locator("#connection", has_text="live").wait_for()
+        print("it is drawn", flush=True)
         page.wait_for_timeout(3_600_000)
 
 
