@@ -52,7 +52,7 @@ def _look(browser: Browser) -> None:
     pages = _open(browser, _up("pong.toml"))
     _show(pages, "play", wait_s=20)
     pages["page"].locator(".saying", has_text="rally").wait_for()
-    pages["page"].wait_for_timeout(1_500)  # the ball is on its way
+    pages["page"].wait_for_timeout(700)  # the ball is on its way
     _shoot(pages, "pong")
     _show(pages, "sessions")
     _shoot(pages, "sessions")
@@ -112,7 +112,7 @@ def _shoot(pages: Pages, name: str) -> None:
     """In 256 colours, which these pictures hardly exceed and which take a third of the room."""
     for first, page in pages.items():
         picture = Image.open(BytesIO(page.screenshot()))
-        few = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        few = picture.convert("RGB").quantize(256, kmeans=4, dither=Image.Dither.NONE)
         few.save(DOCS / f"{first}-{name}.png", optimize=True)
 
 
