@@ -1,4 +1,7 @@
-"""What the live page costs: the loop with nobody looking, with 20 clients, and with a browser."""
+"""What the live page costs: the loop with nobody looking, with 20 clients, and with a browser.
+
+The browser shows the Live view with a raster of 30 s and of 60 s, and the court of Pong.
+"""
 
 import asyncio
 import json
@@ -8,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,20 +28,36 @@ from crepe.store import Store
 N_CLIENTS, N_DEAF = 20, 5
 ROUNDS, ROUND_S, SETTLE_S = 6, 15.0, 2.0
 DEAF_S = 60.0
-WISH = {"shows_traces": True, "shows_raster": True, "channels": list(range(60))}
+WISH = {
+    "shows_array": True, "shows_traces": True, "shows_raster": True, "raster_s": 60,
+    "channels": list(range(60)),
+}  # fmt: skip
+NOBODY, CLIENTS, DEAF = "nobody", "clients", "deaf clients"
+LIVE_30, LIVE_60, COURT = "browser, raster of 30 s", "browser, raster of 60 s", "browser, court"
+PONG = Path(__file__).parent.parent / "config" / "pong.toml"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""
 
 
 def run() -> dict[str, float]:
     """Medians over rounds that take turns; figures of time move with the machine, so see ratios."""
-    kinds = ["nobody", "clients", *(["browser"] if CHROMIUM else [])]
+    browsers = (LIVE_30, LIVE_60) if CHROMIUM else ()
+    found = _measured(None, (NOBODY, CLIENTS, *browsers))
+    if CHROMIUM:
+        pong = _measured(PONG, (NOBODY, COURT))
+        found |= {f"Pong: {what}": value for what, value in pong.items()}
+    return found
+
+
+def _measured(path: Path | None, kinds: Sequence[str]) -> dict[str, float]:
+    """An experiment, looked at in these ways."""
     p99: dict[str, list[float]] = {kind: [] for kind in kinds}
     p50: dict[str, list[float]] = {kind: [] for kind in kinds}
     cpu: dict[str, list[float]] = {kind: [] for kind in kinds}
     mb: list[float] = []
+    deaf_mb: list[float] = []
     with tempfile.TemporaryDirectory() as directory:
         os.environ["CREPE_VAR"] = directory
-        experiment = prepare(None, rounds=1000)
+        experiment = prepare(path)
         with running(experiment) as store:
             url = page_lines(experiment)[0].removeprefix("live page: ").rstrip("/")
             pid = json.loads((Path(directory) / "run" / "dashboard.json").read_text())["pid"]
@@ -52,29 +71,29 @@ def run() -> dict[str, float]:
                         before_s = _cpu_s(seen)
                         decided = _decided_ms(store)
                         cpu[kind].append((_cpu_s(seen) - before_s) / ROUND_S * 100)
-                        if kind == "clients":
+                        if kind == CLIENTS:
                             mb.append(page.memory_info().rss / 1e6)
                     p50[kind].append(float(np.percentile(decided, 50)))
                     p99[kind].append(float(np.percentile(decided, 99)))
-            with _looking("deaf", url):
-                time.sleep(SETTLE_S)
-                deaf_mb = [page.memory_info().rss / 1e6]
-                time.sleep(DEAF_S)
-                deaf_mb.append(page.memory_info().rss / 1e6)
+            if CLIENTS in kinds:
+                with _looking(DEAF, url):
+                    time.sleep(SETTLE_S)
+                    deaf_mb.append(page.memory_info().rss / 1e6)
+                    time.sleep(DEAF_S)
+                    deaf_mb.append(page.memory_info().rss / 1e6)
     found: dict[str, float] = {}
     for kind in kinds:
         found[f"acquired to decided p50 ms, {kind}"] = float(np.median(p50[kind]))
         found[f"acquired to decided p99 ms, {kind}"] = float(np.median(p99[kind]))
-        found[f"% of a core, page{' and browser' * (kind == 'browser')}, {kind}"] = float(
-            np.median(cpu[kind])
-        )
+        found[f"% of a core of the page and its browser, {kind}"] = float(np.median(cpu[kind]))
     for kind in kinds[1:]:
-        found[f"p50, {kind} to nobody"] = float(np.median(p50[kind]) / np.median(p50["nobody"]))
-        found[f"p99, {kind} to nobody"] = float(np.median(p99[kind]) / np.median(p99["nobody"]))
-    found["memory of the page, last to first round with clients"] = mb[-1] / mb[0]
-    found[f"MB that the page grows by in {DEAF_S:.0f} s with deaf clients alone"] = (
-        deaf_mb[1] - deaf_mb[0]
-    )
+        found[f"p50, {kind} to nobody"] = float(np.median(p50[kind]) / np.median(p50[NOBODY]))
+        found[f"p99, {kind} to nobody"] = float(np.median(p99[kind]) / np.median(p99[NOBODY]))
+    if CLIENTS in kinds:
+        found["memory of the page, last to first round with clients"] = mb[-1] / mb[0]
+        found[f"MB that the page grows by in {DEAF_S:.0f} s with deaf clients alone"] = (
+            deaf_mb[1] - deaf_mb[0]
+        )
     return found
 
 
@@ -97,12 +116,14 @@ def _cpu_s(processes: list[psutil.Process]) -> float:
 @contextmanager
 def _looking(kind: str, url: str) -> Iterator[Callable[[], list[psutil.Process]]]:
     """Clients or a browser, in a process of their own."""
-    if kind == "nobody":
+    if kind == NOBODY:
         yield list
         return
     words = [sys.executable, "-m", "benchmarks.page", kind, url]
-    process = subprocess.Popen(words)
+    process = subprocess.Popen(words, stdout=subprocess.PIPE)
     try:
+        assert process.stdout is not None
+        assert process.stdout.readline(), f"{kind}: sees nothing"
         yield lambda: [
             child
             for child in psutil.Process(process.pid).children(recursive=True)
@@ -115,6 +136,7 @@ def _looking(kind: str, url: str) -> Iterator[Callable[[], list[psutil.Process]]
 
 async def _clients(url: str, n: int) -> None:
     """Many that look; the first five of them stop reading at once."""
+    print("they begin to look", flush=True)
     await asyncio.gather(*(_client(url, is_deaf=i < N_DEAF) for i in range(n)))
 
 
@@ -128,19 +150,24 @@ async def _client(url: str, *, is_deaf: bool) -> None:
             await socket.send('{"got": true}')
 
 
-def _browser(url: str) -> None:
+def _browser(kind: str, url: str) -> None:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.goto(url + "/#live")
+        page.goto(url + ("/#play" if kind == COURT else "/#live"))
+        if kind == LIVE_60:
+            page.select_option("#raster-s", "60")
+        page.locator("#connection", has_text="live").wait_for()
+        print("it is drawn", flush=True)
         page.wait_for_timeout(3_600_000)
 
 
 if __name__ == "__main__":
-    if sys.argv[1] in ("clients", "deaf"):
+    looks_as, at = sys.argv[1:]
+    if looks_as in (CLIENTS, DEAF):
         os.nice(10)  # they stand for other machines
-        asyncio.run(_clients(sys.argv[2], N_CLIENTS if sys.argv[1] == "clients" else N_DEAF))
+        asyncio.run(_clients(at, N_CLIENTS if looks_as == CLIENTS else N_DEAF))
     else:
-        _browser(sys.argv[2])
+        _browser(looks_as, at)

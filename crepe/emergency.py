@@ -19,7 +19,13 @@ _TRY_S = 5.0  # after that a person must look
 _PAUSE_S = 0.1
 
 
-def stop(run_directories: Sequence[Path], server: str, say: Callable[[str], None]) -> bool:
+def stop(
+    run_directories: Sequence[Path],
+    server: str,
+    say: Callable[[str], None],
+    *,
+    by: str = "crepe stop",
+) -> bool:
     """Stop everything; True if it is verified.
 
     Parameters
@@ -29,9 +35,11 @@ def stop(run_directories: Sequence[Path], server: str, say: Callable[[str], None
         stimulator runs.
     server
         HOST:PORT of the only instrument to stop; empty for those that stimulators have announced.
+    by
+        Who stops; the latch says so.
     """
     began_s = time.monotonic()
-    latched = [_latch(directory, say) for directory in run_directories]
+    latched = [_latch(directory, by, say) for directory in run_directories]
     here = run_directories[0]
     found = {here: _named(server)} if server else _announced(run_directories, say)
     if not found:
@@ -80,10 +88,10 @@ def _stop(run_directory: Path, there: Server, say: Callable[[str], None], began_
     return False
 
 
-def _latch(run_directory: Path, say: Callable[[str], None]) -> bool:
+def _latch(run_directory: Path, by: str, say: Callable[[str], None]) -> bool:
     """Latch; a disk that is full does not keep us from stopping the instrument."""
     try:
-        arming.latch(run_directory, "crepe stop")
+        arming.latch(run_directory, by)
     except OSError as error:
         say(f"NOT LATCHED: {error}; end the experiment with `crepe down`, or it may go on")
         return False

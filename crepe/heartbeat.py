@@ -1,5 +1,6 @@
 """What a program says about itself once a second, and what `crepe status` makes of it."""
 
+import json
 import os
 import time
 from collections import deque
@@ -8,6 +9,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from crepe.store.contract import StreamStore
+
+GAPS_KEPT = 20
+"""Of so many, the newest, a heartbeat says where they were."""
 
 STALE_S = 3.0
 """A heartbeat older than this belongs to a program that hangs or is gone."""
@@ -24,8 +28,13 @@ class Heartbeat:
         self._position = 0
         self._steps_s: deque[float] = deque(maxlen=1000)
         before = store.beats().get(name, {})
-        is_same = before.get("session") == session
-        self._restarts = int(before.get("restarts", -1)) + 1 if is_same else 0
+        before = before if before.get("session") == session else {}
+        self._restarts = int(before.get("restarts", -1)) + 1
+        self._covered = 0  # sample index up to which windows have come
+        self._n_gaps = int(before.get("n_gaps", 0))
+        self._n_missing = int(before.get("n_missing", 0))
+        kept = json.loads(before.get("gaps", "[]"))
+        self._gaps: deque[tuple[int, int]] = deque(map(tuple, kept), maxlen=GAPS_KEPT)
 
     def say(self, state: str) -> None:
         """Change the state, and say so at once."""
@@ -37,6 +46,18 @@ class Heartbeat:
         self._position = position
         if elapsed_s is not None:
             self._steps_s.append(elapsed_s)
+
+    def begins(self, at: int) -> None:
+        """What is missing counts from here on; what came before was counted by who had it."""
+        self._covered = at
+
+    def covers(self, start: int, stop: int) -> None:
+        """A window has come, or was acquired; what is missing before it is counted."""
+        if start > self._covered:
+            self._n_gaps += 1
+            self._n_missing += start - self._covered
+            self._gaps.append((self._covered, start))
+        self._covered = max(self._covered, stop)
 
     def beat(self, newest: int | None = None) -> None:
         """Tell the store; `newest` is the last sample that the inputs hold."""
@@ -53,6 +74,9 @@ class Heartbeat:
                 "step_p50_ms": f"{p50:.3f}",
                 "step_p99_ms": f"{p99:.3f}",
                 "restarts": str(self._restarts),
+                "n_gaps": str(self._n_gaps),
+                "n_missing": str(self._n_missing),
+                "gaps": json.dumps(list(self._gaps)),
                 "t_ns": str(time.time_ns()),
             },
         )

@@ -6,6 +6,7 @@ from contextlib import suppress
 from crepe.actors.actor import Sink
 from crepe.errors import NotNowError
 from crepe.messages import StreamInfo
+from crepe.recordings import CLOCKED
 from crepe.station import Piece, Resume, Station
 from crepe.store import codec
 from crepe.store.contract import Cursor, Entry, Said
@@ -33,6 +34,8 @@ class Intake:
     ----------
     infos
         Of the streams that have been found; those outside the clock have none.
+    clock
+        The first of them whose writer publishes every window: what is not there is missing.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Intake:
         self._keepers: dict[str, Sink[object, object]] = {}
         self._ends: dict[str, Entry] | None = None  # of the streams when a keeper was told to stop
         self.infos: dict[str, StreamInfo] = {}
+        self.clock = ""
 
     # Opening
 
@@ -74,6 +78,8 @@ class Intake:
 
     def begin(self, stations: Sequence[Station], resumes: Mapping[str, Resume | None]) -> None:
         """Set each stream to where the first of its readers goes on."""
+        clocked = (s for s, info in self.infos.items() if info.message in CLOCKED)
+        self.clock = next(clocked, "")
         warmup = sum(station.warmup_samples for station in stations)
         for stream in self._streams:
             readers = [station for station in stations if stream in station.spec.reads]
@@ -109,6 +115,12 @@ class Intake:
     def has_keepers(self) -> bool:
         """Whether an actor keeps what comes: it must miss nothing."""
         return bool(self._keepers)
+
+    @property
+    def kept(self) -> int:
+        """How far who keeps the clock has it; 0 if nobody does."""
+        keeper = self._keepers.get(self.clock)
+        return keeper.positions().get(self.clock, 0) if keeper else 0
 
     @property
     def positions(self) -> list[int]:

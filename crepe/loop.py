@@ -72,6 +72,7 @@ class Loop:
         for spec in self._experiment.actors.values():
             start = Start(
                 inputs={stream: known[stream] for stream in spec.reads if stream not in OUTSIDE},
+                outside=tuple(stream for stream in spec.reads if stream in OUTSIDE),
                 name=spec.name,
                 session=self._session,
                 seed=self._experiment.seed,

@@ -135,7 +135,9 @@ class Runner:
             stations.append(station)
             self._outlet.declare(station)
         self._intake.begin(stations, resumes)
-        self._heartbeat.reached(max(station.position for station in stations))
+        reached = max(station.position for station in stations)
+        self._heartbeat.reached(reached)
+        self._heartbeat.begins(max(reached, self._intake.kept))
         self._heartbeat.say("running")
         places = ", ".join(f"{s.spec.name} at {s.position}" for s in stations)
         log.info("session %s: %s", self._session, places)
@@ -146,6 +148,7 @@ class Runner:
     ) -> Start:
         return Start(
             inputs={stream: known[stream] for stream in spec.reads if stream not in OUTSIDE},
+            outside=tuple(stream for stream in spec.reads if stream in OUTSIDE),
             position=resume.position if resume else 0,
             snapshot=resume.snapshot if resume else None,
             name=spec.name,
@@ -189,6 +192,8 @@ class Runner:
                 self._silence(flow, time.monotonic() - heard_s)
                 continue
             heard_s = time.monotonic()
+            for out in outs:
+                self._heartbeat.covers(out.piece.start, out.piece.stop)
             self._outlet.publish(flow.spread(outs))
             self._heartbeat.reached(source.position, time.perf_counter() - began_s)
         self._idle(source.position)
@@ -225,7 +230,10 @@ class Runner:
                 heard_s = time.monotonic()
             for stream, item in found:
                 began_s = time.perf_counter()
-                self._outlet.publish(flow.push(self._intake.take(stream, item)))
+                piece = self._intake.take(stream, item)
+                if stream == self._intake.clock:
+                    self._heartbeat.covers(piece.start, piece.stop)
+                self._outlet.publish(flow.push(piece))
                 elapsed_s = time.perf_counter() - began_s
                 self._heartbeat.reached(max(s.position for s in flow.stations), elapsed_s)
                 if self._is_told_to_stop or self._outlet.has_unsent:

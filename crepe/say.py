@@ -25,8 +25,6 @@ def say(store: Store, experiment: Experiment, name: str, value: str) -> None:
         store.say(name, value, sender, CONTROL)
         return
     game = _game(store, experiment)
-    if name == "player" and value in ("person", "sensor") and not _hears_gestures(experiment):
-        raise ConfigError(f"player {value!r}: {experiment.title}: its game does not read {INPUT!r}")
     since = len(game)
     store.say(name, value, sender, CONTROL)
     for state in _answers(game, since, sender, _OBJECTS_WITHIN_S):
@@ -57,10 +55,6 @@ def _game(store: Store, experiment: Experiment) -> Stream:
     if (game := store[names[0]]).is_ended:
         raise ConfigError(f"{experiment.title}: its game is over")
     return game
-
-
-def _hears_gestures(experiment: Experiment) -> bool:
-    return any(GameState in a.writes and INPUT in a.reads for a in experiment.actors.values())
 
 
 def _answers(game: Stream, since: int, sender: str, for_s: float) -> Iterator[GameState]:

@@ -15,8 +15,9 @@ Row = dict[str, str | int | float]
 def rows(store: StreamStore | None = None) -> list[Row]:
     """One row per program, in order of start; empty if nothing runs.
 
-    Positions and lags are samples; p50 and p99 are of the time one step takes. The state is what
-    the process says of itself, or supervisord's word for one that has not said anything yet.
+    Positions, lags and what is missing are samples; gaps are in what `acquire` publishes, and in
+    what the others were given. p50 and p99 are of the time one step takes. The state is what the
+    process says of itself, or supervisord's word for one that has not said anything yet.
     Without a `store`, that of the running experiment is asked.
     """
     programs = control.status()
@@ -68,4 +69,6 @@ def _row(program: control.Status, beat: Mapping[str, str], *, redis_answers: boo
         "lag": int(beat.get("lag_samples", 0)),
         "p50/ms": float(beat.get("step_p50_ms", 0)),
         "p99/ms": float(beat.get("step_p99_ms", 0)),
+        "gaps": int(beat.get("n_gaps", 0)),
+        "missing": int(beat.get("n_missing", 0)),
     }

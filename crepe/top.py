@@ -55,18 +55,18 @@ async def _look(console: Console, *, once: bool) -> None:
     hands = Control(places.run_directory(), open_store)
     following = asyncio.create_task(live.run())
 
-    def drawn() -> Group:
-        return draw(live, hands.state(can_stimulate=experiment.can_stimulate))
+    def armed() -> Mapping[str, Any]:
+        return hands.state(can_stimulate=experiment.can_stimulate)
 
     try:
         if once:
             await asyncio.sleep(_FIRST_S)
-            console.print(drawn())
+            console.print(draw(live, armed()))
             return
         with Screen(console=console, screen=True, auto_refresh=False) as screen:
             while not following.done():
                 await live.tick()
-                screen.update(drawn(), refresh=True)
+                screen.update(draw(live, armed(), console), refresh=True)
     finally:
         following.cancel()
         with suppress(asyncio.CancelledError):
@@ -75,8 +75,8 @@ async def _look(console: Console, *, once: bool) -> None:
         hands.close()
 
 
-def draw(live: Live, armed: Mapping[str, Any]) -> Group:
-    """What is known now, as a screen."""
+def draw(live: Live, armed: Mapping[str, Any], screen: Console | None = None) -> Group:
+    """What is known now; programs that do not fit on the `screen` are counted."""
     picture, more = live.picture, live.more()
     about = picture.about()
     head = Text(about["title"] or "CREPE", style="bold")
@@ -87,7 +87,10 @@ def draw(live: Live, armed: Mapping[str, Any]) -> Group:
         head.append(f"   {more['problem']}", style="red")
     elif more["age_s"]:
         head.append(f"   stale for {more['age_s']} s", style="red")
-    return Group(head, _essentials(live, armed), _programs(more["programs"], picture.rate_hz))
+    top = Group(head, _essentials(live, armed))
+    programs = more["programs"]
+    room = screen.height - len(screen.render_lines(top)) - 1 if screen else len(programs)
+    return Group(top, _programs(programs, picture.rate_hz, room))
 
 
 def _essentials(live: Live, armed: Mapping[str, Any]) -> Table:
@@ -105,11 +108,10 @@ def _essentials(live: Live, armed: Mapping[str, Any]) -> Table:
         table.add_row("score", points(story.game.score))
     table.add_row("acquired to decided", _in_words(more["decided"]))
     table.add_row("asked to stimulated", _in_words(more["fired"]))
-    table.add_row("stimuli", f"{story.n_delivered} delivered, {story.n_refused} not")
+    for name, words in more["integrity"]:
+        table.add_row(name, words)
     if story.refusals:
         table.add_row("", Text(story.refusals[-1]["reason"], style="red"))
-    missing_s = picture.n_missing / picture.rate_hz
-    table.add_row("gaps", f"{picture.n_gaps}, {missing_s:.2f} s missing" if missing_s else "0")
     if armed["can_stimulate"]:
         word = Text(armed["refusal"], style="red") if armed["refusal"] else Text("armed")
         table.add_row("stimulator", word)
@@ -120,10 +122,17 @@ def _in_words(found: Mapping[str, Any]) -> str:
     return f"p50 {found['p50_ms']} ms, p99 {found['p99_ms']} ms" if found["n"] else "-"
 
 
-def _programs(rows: list[dict[str, Any]], rate_hz: float) -> Table:
-    table = Table("program", "state", box=None, padding=(0, 2))
+def _programs(rows: list[dict[str, Any]], rate_hz: float, room: int) -> Table:
+    """In at most `room` lines under its head: what does not run comes first, then."""
+    table = Table(box=None, padding=(0, 1))
+    for name in ("program", "state"):
+        table.add_column(name, no_wrap=True)
     for name in ("lag/ms", "p50/ms", "p99/ms", "restarts", "up/s"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
+    left_out: list[dict[str, Any]] = []
+    if len(rows) > room:
+        urgent = sorted(rows, key=lambda row: row["state"] in _GOOD)
+        rows, left_out = urgent[: max(0, room - 1)], urgent[max(0, room - 1) :]
     for row in rows:
         style = "" if row["state"] in _GOOD else "red"
         lag_ms = f"{1000 * row['lag'] / rate_hz:.0f}"
@@ -135,4 +144,8 @@ def _programs(rows: list[dict[str, Any]], rate_hz: float) -> Table:
             str(row["restarts"]),
             str(row["up/s"]),
         )
+    if left_out:
+        n_bad = sum(row["state"] not in _GOOD for row in left_out)
+        words = Text(f"{n_bad} of them not running", "red") if n_bad else Text("all running")
+        table.add_row(f"{len(left_out)} more", words)
     return table

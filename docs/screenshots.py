@@ -1,6 +1,6 @@
-"""Draws the pictures of the live page for the documents, from a seeded session.
+"""Draws the pictures of the live page for the documents, from seeded sessions.
 
-.venv/bin/python docs/screenshots.py        # needs Chromium, and the extra `test`
+.venv/bin/python docs/screenshots.py        # needs Chromium, and the extras `test` and `analysis`
 """
 
 import os
@@ -9,13 +9,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 DOCS = Path(__file__).parent
 CONFIG = DOCS.parent / "config"
-LAPTOP, PHONE = (1440, 900), (390, 844)
+SIZES = {"page": (1440, 900), "page-phone": (390, 844)}  # by first words of the pictures' names
+
+Pages = Mapping[str, Page]
 
 
 def main() -> None:
@@ -25,34 +30,38 @@ def main() -> None:
         browser = driver.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
-        url = _up("rps.toml")
-        page = _open(browser, url, LAPTOP)
-        page.wait_for_timeout(40_000)
-        _shoot(page, "live", "page-live")
-        _shoot(page, "health", "page-health")
-        page.click("[data-tab=play]")
-        page.get_by_placeholder("your name").fill("Ada")
-        page.get_by_text("Take the seat").click()
-        page.locator(".saying", has_text="your turn").wait_for()
-        page.keyboard.press("r")
-        _shoot(page, "play", "page-play", wait_ms=2_200)
-        phone = _open(browser, url, PHONE)
-        for tab in ("play", "live", "health"):
-            _shoot(phone, tab, f"page-phone-{tab}", wait_ms=6_000)
-        page.emulate_media(color_scheme="dark")
-        page.click("#theme")
-        _shoot(page, "live", "page-dark", wait_ms=6_000)
-        _down()
-        url = _up("pong.toml")
-        page = _open(browser, url, LAPTOP)
-        page.wait_for_timeout(15_000)
-        _shoot(page, "play", "page-pong")
-        _shoot(page, "sessions", "page-sessions")
+        try:
+            _look(browser)
+        finally:
+            _down()
+            browser.close()
+
+
+def _look(browser: Browser) -> None:
+    pages = _open(browser, _up("rps.toml"))
+    _show(pages, "live", wait_s=45)
+    _shoot(pages, "live")
+    _show(pages, "health")
+    _shoot(pages, "health")
+    for first, page in pages.items():
+        _play_a_round(page)
+        _shoot({first: page}, "play")
+        page.get_by_role("button", name="Leave the seat").click()
+    _in_the_dark(pages)
+    _down()
+    pages = _open(browser, _up("pong.toml"))
+    _show(pages, "play", wait_s=20)
+    pages["page"].locator(".saying", has_text="rally").wait_for()
+    pages["page"].wait_for_timeout(700)  # the ball is on its way
+    _shoot(pages, "pong")
+    _show(pages, "sessions")
+    _shoot(pages, "sessions")
+    for page in pages.values():
         page.get_by_role("link", name="replay").first.click()
-        page.wait_for_timeout(8_000)
-        page.screenshot(path=DOCS / "page-replay.png")
-        _down()
-        browser.close()
+        page.locator("#timebar").wait_for()
+        page.locator("#replay-at").fill("30")
+    _show(pages, "live", wait_s=8)
+    _shoot(pages, "replay")
 
 
 def _up(name: str) -> str:
@@ -67,16 +76,44 @@ def _down() -> None:
     subprocess.run([sys.executable, "-m", "crepe", "down"], check=True, capture_output=True)
 
 
-def _open(browser: Browser, url: str, size: tuple[int, int]) -> Page:
-    page = browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme="light")
-    page.goto(url)
-    return page
+def _open(browser: Browser, url: str) -> Pages:
+    pages = {}
+    for name, (width, height) in SIZES.items():
+        size = {"width": width, "height": height}
+        pages[name] = browser.new_page(viewport=size, color_scheme="light")
+        pages[name].goto(url)
+    return pages
 
 
-def _shoot(page: Page, tab: str, name: str, wait_ms: int = 3_000) -> None:
-    page.click(f"[data-tab={tab}]")
-    page.wait_for_timeout(wait_ms)
-    page.screenshot(path=DOCS / f"{name}.png")
+def _show(pages: Pages, tab: str, wait_s: float = 3) -> None:
+    for page in pages.values():
+        page.click(f"[data-tab={tab}]")
+    page.wait_for_timeout(1000 * wait_s)
+
+
+def _play_a_round(page: Page) -> None:
+    page.click("[data-tab=play]")
+    page.get_by_placeholder("your name").fill("Ada")
+    page.get_by_role("button", name=re.compile("the seat")).click()
+    page.get_by_text("You play.").wait_for()
+    page.locator(".saying", has_text="your turn").wait_for()
+    page.locator("[data-gesture=rock]").click()
+    page.locator(".saying", has_text="answered").wait_for()
+
+
+def _in_the_dark(pages: Pages) -> None:
+    page = pages["page"]
+    page.click("#theme")
+    _show({"page": page}, "live", wait_s=6)
+    _shoot({"page": page}, "dark")
+
+
+def _shoot(pages: Pages, name: str) -> None:
+    """In 256 colours, which these pictures hardly exceed and which take a third of the room."""
+    for first, page in pages.items():
+        picture = Image.open(BytesIO(page.screenshot()))
+        few = picture.convert("RGB").quantize(256, kmeans=4, dither=Image.Dither.NONE)
+        few.save(DOCS / f"{first}-{name}.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Programs between a real server and a recording that comes as fast as it goes: nothing is lost."""
 
+import json
 import os
 import re
 import signal
@@ -115,8 +116,16 @@ class Programs:
         with redis.Redis.from_url(self.store.url) as client:
             return int(client.hget("crepe:data:readers", reader) or 0)
 
+    def beat(self, name: str) -> dict[str, str]:
+        return self.store.beats().get(name, {})
+
     def state(self, name: str) -> str:
-        return self.store.beats().get(name, {}).get("state", "")
+        return self.beat(name).get("state", "")
+
+    def gaps(self, name: str) -> tuple[int, int, list[list[int]]]:
+        """What the program says is missing: how often, how much, where."""
+        beat = self.beat(name)
+        return int(beat["n_gaps"]), int(beat["n_missing"]), json.loads(beat["gaps"])
 
     def close(self) -> None:
         for program in self._running.values():
@@ -183,9 +192,29 @@ def test_a_replay_goes_on_after_a_gap_longer_than_what_is_kept(make_programs, tm
     programs = make_programs(EXPERIMENT.replace(DEVICE, f"hdf5://{tmp_path / 'gap.h5'}?speed=0"))
     programs.start("acquire", "detect", "record")
     programs.wait(lambda: programs.state("record") == "ended")
+    for name in ("acquire", "detect", "record"):
+        assert programs.gaps(name) == (1, hour, [[10_000, 10_000 + hour]])
     with Store(programs.recording) as kept:
         assert kept["data"].gaps() == [(10_000, 10_000 + hour)]
         assert len(kept["data"]) == 20_000 + hour
+
+
+def test_a_program_says_what_it_was_not_given_and_says_it_once(make_programs, tmp_path):
+    hdf5_with_a_gap(tmp_path / "gap.h5", 500)
+    device = f"hdf5://{tmp_path / 'gap.h5'}?speed=0"
+    programs = make_programs(CHAIN.replace(DEVICE.replace("speed=0", "speed=10"), device))
+    programs.start("acquire")
+    programs.wait(lambda: programs.length() == 20_500)
+    dropped = Store(programs.store)["data"].times_ns(0, 3_000)
+    with redis.Redis.from_url(programs.store.url) as client:  # as at its memory ceiling
+        client.xtrim("crepe:data", minid=f"{dropped[-1][0] + 1}-0", approximate=False)
+    for n_restarts in ("0", "1"):  # then it goes over the same windows again to warm up
+        programs.start("front")
+        programs.wait(lambda n=n_restarts: programs.beat("front").get("restarts") == n)
+        programs.wait(lambda: programs.beat("front")["state"] == "ended")
+        assert programs.gaps("acquire") == (1, 500, [[10_000, 10_500]])
+        assert programs.gaps("front") == (2, 3_500, [[0, 3_000], [10_000, 10_500]])
+        programs.kill("front")
 
 
 HEAR = """
@@ -245,6 +274,7 @@ def test_a_killed_chain_goes_on_where_it_was_and_misses_and_doubles_nothing(make
     assert int(begun[1][0]) == int(begun[1][1]) - 31_000  # what warms detect up
     found = Store(programs.store)["data:spikes"]
     assert found.gaps() == []
+    assert programs.gaps("front") == (0, 0, [])
     interrupted = [(m.start, m.stop, m.sample.tolist()) for m in found.messages(0, len(found))]
     programs.kill("front")
     programs.store.delete("data:spikes")

@@ -29,6 +29,7 @@ def beat(url, **said):
     """What `detect` says, seconds ago."""
     words = {"state": "running", "position": "700", "lag_samples": "100", "t_ns": time.time_ns()}
     words |= {"step_p50_ms": "0.5", "step_p99_ms": "2.5", "pid": "11"}
+    words |= {"n_gaps": "1", "n_missing": "300"}
     store = RedisStore(url)
     store.beat("detect", {name: str(value) for name, value in {**words, **said}.items()})
     store.close()
@@ -50,6 +51,8 @@ def test_a_row_joins_supervisords_word_and_the_heartbeat(now, redis_url):
         "lag": 100,
         "p50/ms": 0.5,
         "p99/ms": 2.5,
+        "gaps": 1,
+        "missing": 300,
     }
 
 

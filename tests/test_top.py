@@ -1,8 +1,12 @@
 """The essentials in a terminal: what is there, and in red what is wrong."""
 
+import re
+from io import StringIO
+
 import numpy as np
 import pytest
 from rich.console import Console
+from rich.live import Live as Screen
 
 from crepe.dashboard.live import Live
 from crepe.dashboard.picture import Picture
@@ -70,6 +74,41 @@ def test_a_screen_says_how_the_experiment_does(live):
         assert words in found
     (row,) = [line.split() for line in found.splitlines() if line.strip().startswith("detect")]
     assert row[-5:] == ["100", "0.5", "2.5", "2", "12"]
+
+
+def row(name, state="running"):
+    counted = {"pid": 7, "up/s": 86_000, "restarts": 0, "position": 9000, "lag": 100, "missing": 0}
+    return {"program": name, "state": state, **counted, "p50/ms": 0.511, "p99/ms": 12.512}
+
+
+def on_a_terminal(live):
+    """The lines of the moving screen on a terminal of 80x24."""
+    out = StringIO()
+    console = Console(file=out, force_terminal=True, width=80, height=24, color_system=None)
+    with Screen(console=console, screen=True, auto_refresh=False) as screen:
+        screen.update(draw(live, ARMED, console), refresh=True)
+    return [line.rstrip() for line in re.sub(r"\x1b\[[?\d;]*\w", "", out.getvalue()).splitlines()]
+
+
+def test_a_small_terminal_shows_first_what_does_not_run_and_counts_what_it_has_no_room_for(live):
+    take(live, "result:game", GameState(0, 10_000, 4, "response", score={"won": 3}))
+    reason = "not armed: `crepe arm` lets it stimulate, for so many minutes as are asked for by you"
+    take(live, "result:delivered", Delivered(9000, 9500, 2, "refused", reason))
+    live.programs = [row(f"program{i}") for i in range(14)]
+    live.programs += [row("decode", "waiting for data:spikes"), row("detect", "stale for 7 s")]
+    lines = on_a_terminal(live)
+    assert len(lines) <= 24
+    first = next(i for i, line in enumerate(lines) if line.split()[:1] == ["program"]) + 1
+    assert [line.split()[0] for line in lines[first : first + 3]] == [
+        "decode",
+        "detect",
+        "program0",
+    ]
+    assert lines[first + 1].split() == "detect stale for 7 s 10 0.511 12.512 0 86000".split()
+    n_shown = sum(line.strip().startswith("program") for line in lines[first:]) + 2
+    assert lines[-1].split() == [str(16 - n_shown), "more", "all", "running"]
+    live.programs = live.programs[:5]
+    assert not any("more" in line for line in on_a_terminal(live))
 
 
 def test_a_screen_says_why_nothing_is_stimulated(live):

@@ -28,6 +28,7 @@ class Start:
     """What an actor learns when it is opened."""
 
     inputs: Mapping[str, StreamInfo] = field(default_factory=dict)  # by stream, as in `reads`
+    outside: tuple[str, ...] = ()  # those of `reads` that are outside the clock
     position: int = 0  # everything before this sample index is done
     snapshot: Mapping[str, Any] | None = None  # what `snapshot` gave when it got there
     name: str = ""  # of the actor

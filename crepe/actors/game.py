@@ -11,7 +11,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, PrivateAttr, model_valid
 from crepe.actors.actor import Actor, Start
 from crepe.actors.cut_train import cuttable
 from crepe.actors.game_state import NEXT, Phase, State
-from crepe.actors.told import CONTROL, Told
+from crepe.actors.told import CONTROL, INPUT, Told
 from crepe.conditions import STIMULATION, UNSTIMULATED, Block
 from crepe.errors import ConfigError
 from crepe.messages import Command, Decision, GameState, Message, Stimulus
@@ -86,6 +86,7 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
     _order: tuple[str, ...] = PrivateAttr(())
     _at: State = PrivateAttr(default_factory=State)
     _told: Told = PrivateAttr(default_factory=Told)
+    _hears_gestures: bool = PrivateAttr(False)
 
     @model_validator(mode="after")
     def _can_be_played(self) -> Self:
@@ -123,6 +124,7 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         self._rate_hz = start.first.sampling_rate_hz
         self._seed = start.seed
         self._heard = next(iter(start.inputs))
+        self._hears_gestures = INPUT in start.outside
         check_decisions(self.decisions, start)
         self._told.is_paused = self.waits_for_start
         if start.snapshot:
@@ -215,7 +217,8 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
     def _hear_control(self, message: Message) -> Iterator[Message]:
         assert isinstance(message, Command)
         conditions = () if self.blocks else (STIMULATION, *UNSTIMULATED, *self.decisions)
-        if refused := self._told.hear(message, conditions):
+        refused = self._told.hear(message, conditions, hears_gestures=self._hears_gestures)
+        if refused:
             said = {"outcome": refused, "gesture": None, "shown_by": message.sender}
             yield self._state(message, "refused", **said)
 

@@ -11,7 +11,7 @@ from crepe.actors.actor import Start
 from crepe.actors.game import SENSOR, check_decisions
 from crepe.actors.pong_state import NEXT, Phase, State
 from crepe.actors.pong_stimuli import PongStimuli, Span
-from crepe.actors.told import CONTROL, Told
+from crepe.actors.told import CONTROL, INPUT, Told
 from crepe.conditions import NO_FEEDBACK, OPEN_LOOP, SILENT, STIMULATION, UNSTIMULATED
 from crepe.messages import Command, Court, Decision, GameState, Message
 
@@ -43,12 +43,14 @@ class Pong(PongStimuli):
     is_sparse: ClassVar[bool] = True
 
     _told: Told = PrivateAttr(default_factory=Told)
+    _hears_gestures: bool = PrivateAttr(False)
     _heard: str = PrivateAttr("")  # the stream that decides where no other is named
 
     def open(self, start: Start) -> None:
         self._rate_hz = start.first.sampling_rate_hz
         self._seed = start.seed
         self._heard = next(iter(start.inputs))
+        self._hears_gestures = INPUT in start.outside
         self._step = max(1, self._samples(self.step_s))
         check_decisions(self.decisions, start)
         self._plan = tuple(
@@ -223,7 +225,9 @@ class Pong(PongStimuli):
     def _hear_control(self, message: Message) -> Iterator[Message]:
         assert isinstance(message, Command)
         known = (STIMULATION, *UNSTIMULATED, SILENT, NO_FEEDBACK, *self.decisions)
-        if refused := self._told.hear(message, () if self.blocks else known):
+        conditions = () if self.blocks else known
+        refused = self._told.hear(message, conditions, hears_gestures=self._hears_gestures)
+        if refused:
             yield self._said(message, "refused", outcome=refused, shown_by=message.sender)
 
     def _hear(self, command: Command) -> Iterator[Message]:

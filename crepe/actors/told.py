@@ -9,6 +9,9 @@ from crepe.suggest import suggest
 CONTROL = "control"
 """The stream on which it is said."""
 
+INPUT = "input"
+"""The stream on which gestures come."""
+
 PLAYERS = ("script", "person", "sensor")
 
 
@@ -20,7 +23,7 @@ class Told:
     condition: str = ""  # of the trials from now on; empty: none was chosen
     player: str = ""  # empty: that of the experiment file
 
-    def hear(self, command: Command, conditions: Collection[str]) -> str:
+    def hear(self, command: Command, conditions: Collection[str], *, hears_gestures: bool) -> str:
         """Take a command in; why it is refused, if so. A name that is no game's is not.
 
         `conditions` are those that may be chosen; none where a plan decides.
@@ -42,5 +45,9 @@ class Told:
                 if command.value not in ("", *PLAYERS):
                     near = suggest(command.value, PLAYERS)
                     return f"{command.value!r} cannot be the player{near}"
+                if command.value not in ("", "script") and not hears_gestures:
+                    return (
+                        f"{command.value!r} cannot be the player: the game does not read {INPUT!r}"
+                    )
                 self.player = command.value
         return ""

@@ -42,7 +42,7 @@ class Control:
         """The emergency stop: latched, then carried out and read back from the instrument."""
         lines: list[str] = []
         try:
-            is_verified = emergency.stop([self._run_directory], "", lines.append)
+            is_verified = emergency.stop([self._run_directory], "", lines.append, by="the page")
         except (CrepeError, OSError) as error:
             lines.append(f"NOT VERIFIED: {error}")
             is_verified = False

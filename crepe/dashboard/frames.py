@@ -51,6 +51,7 @@ class Asked:
     channels: tuple[int, ...] = ()
     traces_s: int = 5
     raster_s: int = 30
+    shows_array: bool = False
     shows_traces: bool = False
     shows_raster: bool = False
 
@@ -108,7 +109,7 @@ class View:
             new["traces_s"] = int(words["traces_s"])
         if words.get("raster_s") in RASTER_WINDOWS_S:
             new["raster_s"] = int(words["raster_s"])
-        for name in ("shows_traces", "shows_raster"):
+        for name in ("shows_array", "shows_traces", "shows_raster"):
             if name in words:
                 new[name] = bool(words[name])
         self.asked = replace(self.asked, **new)
@@ -191,7 +192,8 @@ def _counts(
     counts = picture.counts
     if counts is None:
         return sent
-    arrays["rates_hz"] = counts.rates_hz()
+    if asked.shows_array:
+        arrays["rates_hz"] = counts.rates_hz()
     if not asked.shows_raster:
         return sent
     stop = counts.stop // counts.bin_samples

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from crepe.dashboard.frames import View, union
+from crepe.dashboard.integrity import Gaps, gaps_told, integrity
 from crepe.dashboard.latency import EDGES_MS
 from crepe.dashboard.picture import Picture
 from crepe.errors import StoreError
@@ -16,6 +17,7 @@ from crepe.store.contract import Entry, StreamStore
 log = logging.getLogger(__name__)
 
 _HISTORY_S = 60.0  # that is read when a session is first seen
+_BEGINNING_S = 1.0  # a stream that begins so early has not been trimmed
 _FAR_BEHIND_S = 2.0  # then what lies between is left out: the newest counts
 _LOOK_S = 1.0
 _PAGE = 256  # entries of a stream at once
@@ -57,6 +59,7 @@ class Live:
         self.views: set[View] = set()
         self.problem = ""  # why nothing can be read
         self.programs: list[dict[str, Any]] = []
+        self.gaps: Gaps | None = None  # in the data, as far as who acquires has told
         self.n_ticks = 0
 
     async def run(self) -> None:
@@ -118,14 +121,17 @@ class Live:
         if session != self.picture.session:
             self.picture = Picture(session, tables)
             self._cursors.clear()
-        self.programs, infos, begins = await asyncio.to_thread(self._ask, session)
+        self.programs, infos, begins, self.gaps = await asyncio.to_thread(self._ask, session)
         for stream in self.picture.learn(infos):
             if stream in self.picture.followed:
                 self._cursors[stream] = begins[stream]
+            is_counted = infos[stream].message in ("GameState", "Delivered")
+            if is_counted and begins[stream] > _BEGINNING_S * self.picture.rate_hz:
+                self.picture.story.since = max(self.picture.story.since, begins[stream])
 
     def _ask(
         self, session: str
-    ) -> tuple[list[dict[str, Any]], dict[str, StreamInfo], dict[str, int]]:
+    ) -> tuple[list[dict[str, Any]], dict[str, StreamInfo], dict[str, int], Gaps | None]:
         store = self._connected()
         infos: dict[str, StreamInfo] = {}
         begins: dict[str, int] = {}
@@ -140,7 +146,16 @@ class Live:
                 length = last.stop if last else 0
                 recent = length - round(_HISTORY_S * info.sampling_rate_hz)
                 begins[stream] = max(first.start if first else 0, 0 if is_sparse else recent)
-        return self._status(store), infos, begins
+        return self._status(store), infos, begins, self._gaps(store, infos, session)
+
+    def _gaps(
+        self, store: StreamStore, infos: Mapping[str, StreamInfo], session: str
+    ) -> Gaps | None:
+        """In the first stream of samples, as its writer has told."""
+        data = min((name for name, info in infos.items() if info.message == "Segment"), default="")
+        writer = infos[data].writer.rpartition("-")[0] if data else ""
+        beat = store.beats().get(writer, {})
+        return gaps_told(beat) if beat.get("session") == session else None
 
     def _wanted(self) -> dict[str, int]:
         """Where to read on: what is followed, and the segments that somebody looks at."""
@@ -194,9 +209,8 @@ class Live:
             "decided": picture.decided.as_json(),
             "fired": picture.fired.as_json(),
             "edges_ms": EDGES_MS,
-            "gaps": picture.newest_gaps,
-            "n_gaps": picture.n_gaps,
-            "n_missing": picture.n_missing,
+            "gaps": self.gaps.newest if self.gaps else (),
+            "integrity": integrity(picture, self.gaps, self.programs),
         }
 
     def close(self) -> None:

@@ -1,12 +1,11 @@
 """What is known of one session, live or recorded: gathered from its streams entry by entry."""
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any
 
 from crepe.actors.detect import Detect
-from crepe.dashboard.counts import KEPT_S, Counts
+from crepe.dashboard.counts import Counts
 from crepe.dashboard.latency import Latency
 from crepe.dashboard.story import Story
 from crepe.dashboard.traces import Traces
@@ -16,7 +15,6 @@ from crepe.store import codec
 from crepe.store.contract import Entry
 from crepe.wiring import TRUTH
 
-GAPS_KEPT = 100
 _numbers = count(1)
 _SPARSE = ("GameState", "Stimulus", "Delivered", "Command", "Court")
 
@@ -38,10 +36,6 @@ class Picture:
         self.story = Story()
         self.decided = Latency()
         self.fired = Latency()
-        self.gaps: deque[tuple[int, int]] = deque(maxlen=GAPS_KEPT)
-        self.n_gaps = 0
-        self.n_missing = 0  # samples in them
-        self._stops: dict[str, int] = {}
         self._experiment = experiment or {}
 
     # What there is
@@ -126,8 +120,6 @@ class Picture:
         self.now = max(self.now, entry.stop)
         if entry.is_end:
             return
-        if stream == self.spikes_stream:
-            self._check_gap(stream, entry)
         kind = codec.message_type(info.message)
         found = codec.unpack(kind, entry.payload, entry.start, entry.stop)
         for message in found:
@@ -143,20 +135,6 @@ class Picture:
                 self.fired.take(message.age_ms)
         if stream == self.spikes_stream and self.counts is not None:
             self.counts.reach(entry.stop)
-
-    def _check_gap(self, stream: str, entry: Entry) -> None:
-        have = self._stops.get(stream, entry.start)
-        if entry.start > have:
-            self.gaps.append((have, entry.start))
-            self.n_gaps += 1
-            self.n_missing += entry.start - have
-        self._stops[stream] = entry.stop
-
-    @property
-    def newest_gaps(self) -> list[tuple[int, int]]:
-        """Those that a raster can show."""
-        since = self.now - round(KEPT_S * self.rate_hz)
-        return [gap for gap in self.gaps if gap[1] > since]
 
     # What it looks like
 

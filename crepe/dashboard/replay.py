@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from crepe.dashboard.frames import View, more, union
+from crepe.dashboard.integrity import Gaps, integrity
+from crepe.dashboard.latency import EDGES_MS
 from crepe.dashboard.picture import Picture
+from crepe.heartbeat import GAPS_KEPT
 from crepe.hw.crepe_recording import Recording
-from crepe.recordings import experiment_tables
+from crepe.recordings import CLOCKED, experiment_tables
 from crepe.store.recorded import RecordedStore
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
@@ -25,6 +28,9 @@ class Replay:
         with Recording(path) as recording:
             self._tables = experiment_tables(recording.experiment)
             self.session = recording.session or path.stem
+            infos = recording.streams()
+            clocked = [name for name, info in infos.items() if info.message in CLOCKED]
+            self._gaps = recording.gaps(min(clocked)) if clocked else None  # `data`, if it is kept
         self._store = RecordedStore(path)
         self._infos = {
             name: info for name in self._store.streams() if (info := self._store.info(name))
@@ -90,6 +96,7 @@ class Replay:
 
     def frame(self, people: Mapping[str, Any]) -> bytes:
         """What the browser has not been sent yet; `people` says who looks and what they may do."""
+        gaps = self._gaps_so_far()
         told = {
             **people,
             "replay": {
@@ -99,11 +106,18 @@ class Replay:
                 "speeds": SPEEDS,
                 "is_playing": self.is_playing,
             },
-            "gaps": self.picture.newest_gaps,
-            "n_gaps": self.picture.n_gaps,
-            "n_missing": self.picture.n_missing,
+            "fired": self.picture.fired.as_json(),
+            "edges_ms": EDGES_MS,
+            "gaps": gaps.newest if gaps else (),
+            "integrity": integrity(self.picture, gaps, None),
         }
         return self.view.frame(self.picture, more(told), {})
+
+    def _gaps_so_far(self) -> Gaps | None:
+        if self._gaps is None:
+            return None
+        gaps = [(a, min(b, int(self._at))) for a, b in self._gaps if a < self._at]
+        return Gaps(len(gaps), sum(b - a for a, b in gaps), gaps[-GAPS_KEPT:])
 
     def close(self) -> None:
         self._store.close()

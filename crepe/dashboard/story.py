@@ -19,6 +19,7 @@ class Story:
 
     def __init__(self) -> None:
         self.version = 0  # grows with everything that is new
+        self.since = 0  # sample index from which on it is told: what was before, nobody has kept
         self.game: GameState | None = None
         self.refused_gesture: GameState | None = None  # the last, while its trial has not begun
         self.court: Court | None = None
@@ -173,6 +174,7 @@ class Story:
             "refused_gesture": None
             if refused is None
             else {"reason": refused.outcome, "shown_by": refused.shown_by, "at": refused.stop},
+            "since": self.since,
             "trials": list(self.trials),
             "by_condition": {name: dict(found) for name, found in self.by_condition.items()},
             "n_delivered": self.n_delivered,

@@ -22,7 +22,7 @@ def said(name, value="", sender="page"):
 class Playing:
     """A game, stepped decision by decision, and what it said."""
 
-    def __init__(self, snapshot=None, at=0, **settings):
+    def __init__(self, snapshot=None, at=0, outside=("input", "control"), **settings):
         chosen = {
             "electrodes": ("21",),
             "rates_hz": GESTURES,
@@ -37,6 +37,7 @@ class Playing:
         self.game.open(
             Start(
                 inputs={"result": StreamInfo(sampling_rate_hz=RATE_HZ)},
+                outside=outside,
                 snapshot=snapshot,
                 position=at,
             )
@@ -124,17 +125,31 @@ def test_a_chosen_condition_holds_from_the_next_trial_on():
 def test_what_is_not_known_is_refused_with_what_is(name, value, reason):
     game = Playing().go_on(0.05).tell(name, value)
     assert game.phases[-1] == "refused"
-    assert Told().hear(said(name, value), ("stimulation", "sham")) == game.newest.outcome
+    assert (
+        Told().hear(said(name, value), ("stimulation", "sham"), hears_gestures=True)
+        == game.newest.outcome
+    )
     with pytest.raises(AssertionError, match=reason):
         raise AssertionError(game.newest.outcome)
 
 
+@pytest.mark.parametrize("player", ["person", "sensor"])
+def test_a_game_that_reads_no_gestures_refuses_who_would_show_them(player):
+    reason = f"{player!r} cannot be the player: the game does not read 'input'"
+    game = Playing(outside=("control",)).go_on(0.05).tell("player", player)
+    assert (game.newest.phase, game.newest.outcome) == ("refused", reason)
+    assert game.tell("player", "script").tell("player").phases.count("refused") == 1
+    assert "waiting" not in game.go_on(1).phases
+    (refused,) = pong(outside=("control",)).take(CONTROL, said("player", player))
+    assert (refused.phase, refused.outcome) == ("refused", reason)
+
+
 def test_where_a_plan_decides_nobody_chooses():
     told = Told()
-    assert "plan" in told.hear(said("condition", "sham"), ())
-    assert "plan" in told.hear(said("player", "person"), ())
+    assert "plan" in told.hear(said("condition", "sham"), (), hears_gestures=True)
+    assert "plan" in told.hear(said("player", "person"), (), hears_gestures=True)
     assert told == Told()
-    assert told.hear(said("pause"), ()) == ""
+    assert told.hear(said("pause"), (), hears_gestures=True) == ""
     assert told.is_paused
 
 
@@ -171,7 +186,7 @@ def test_what_was_told_survives_a_restart():
 
 def test_what_is_no_word_for_a_game_changes_nothing():
     told = Told()
-    assert told.hear(said("note", "medium changed"), ("sham",)) == ""
+    assert told.hear(said("note", "medium changed"), ("sham",), hears_gestures=True) == ""
     assert asdict(told) == asdict(Told())
 
 
@@ -184,7 +199,7 @@ def test_paused_is_a_phase_that_only_a_rest_follows():
 # Pong
 
 
-def pong(snapshot=None, **more):
+def pong(snapshot=None, outside=("input", "control"), **more):
     game = Pong(
         **{
             "session_s": 60.0,
@@ -197,7 +212,7 @@ def pong(snapshot=None, **more):
         }
     )
     info = StreamInfo(message="Decision", sampling_rate_hz=RATE_HZ)
-    game.open(Start(inputs={"result": info}, snapshot=snapshot))
+    game.open(Start(inputs={"result": info}, outside=outside, snapshot=snapshot))
     return game
 
 

@@ -184,14 +184,6 @@ def test_the_truth_about_a_simulated_culture_is_not_looked_at():
     assert Fed().picture.spikes_stream == "data:spikes"
 
 
-def test_a_gap_in_the_spikes_is_told():
-    fed = Fed()
-    for start, stop in ((0, 100), (100, 200), (500, 600)):
-        fed.take("data:spikes", spikes(start, stop))
-    assert list(fed.picture.gaps) == [(200, 500)]
-    assert (fed.picture.n_gaps, fed.picture.n_missing) == (1, 300)
-
-
 def test_a_train_is_told_from_asking_to_its_end_and_a_refusal_with_its_reason():
     fed = Fed()
     train = (("48",), ((-10.0, 200.0), (10.0, 200.0)), 20.0, 20)
@@ -274,6 +266,16 @@ def test_each_browser_is_sent_everything_once():
     assert head["spikes"]["sample"] == []
 
 
+def test_the_rates_of_the_array_are_sent_to_who_sees_its_map():
+    fed = Fed(n_channels=1024)
+    fed.take("data:spikes", spikes(0, 1000, [3], [500]))
+    for shows_array in (True, False):
+        view = View()
+        view.ask({"shows_array": shows_array, "shows_raster": True})
+        _, arrays = unpacked(view.frame(fed.picture, more({}), {}))
+        assert ("rates_hz" in arrays) is shows_array
+
+
 def test_browsers_that_look_at_the_same_share_a_frame_and_others_do_not():
     fed = Fed()
     views = [View() for _ in range(3)]
@@ -348,6 +350,19 @@ def test_the_stream_that_is_shown_is_the_one_whose_spikes_are_detected():
     assert fed.picture.default_traces == "data"
     assert fed.picture.threshold_sd("data") == 4.0
     assert fed.picture.threshold_sd("data:filtered") is None
+
+
+def test_where_what_is_detected_on_is_not_published_the_last_stream_of_samples_is_shown():
+    detect = {"run": "crepe.actors.detect:Detect", "reads": ["data:filtered"]}
+    fed = Fed(experiment={"actors": {"detect": detect}})
+    fed.picture.learn({"data:blanked": info("Segment")})
+    view = View()
+    view.ask({"shows_traces": True, "channels": [3]})
+    fed.picture.watch({"data:blanked": (3,)})
+    fed.take("data:blanked", Segment(0, 1000, np.ones((60, 1000), np.int32)))
+    head, _ = unpacked(view.frame(fed.picture, more({}), {}))
+    assert head["about"]["default_traces"] == head["traces"]["stream"] == "data:blanked"
+    assert head["traces"]["thresholds_uv"] == [None]  # that of another stream would be wrong
 
 
 def test_delays_fall_into_bars_and_the_longest_into_the_last():

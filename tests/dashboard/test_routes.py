@@ -171,6 +171,7 @@ def test_a_stop_latches_without_redis_and_says_what_it_could_not_verify(desk):
     assert any("NOT VERIFIED" in line for line in answer["lines"])
     assert (desk.directory / arming.STOPPED_FILE).exists()
     assert desk.control.state(can_stimulate=True)["is_stopped"]
+    assert desk.control.state(can_stimulate=True)["refusal"].startswith("stopped by the page at ")
 
 
 def test_a_stop_does_not_wait_for_a_redis_that_is_frozen(tmp_path):

@@ -124,3 +124,11 @@ def test_every_file_the_readme_links_to_is_there():
     for path in re.findall(r"\]\(([^)#]+)\)|`(docs/[\w./-]+|config/[\w./-]+)`", README):
         name = next(filter(None, path))
         assert (ROOT / name).is_file(), name
+
+
+def test_every_picture_of_the_documents_is_shown_in_one():
+    shown: set[Path] = set()
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        links = re.findall(r"\]\(([^)#]+\.png)\)", page.read_text(encoding="utf-8"))
+        shown |= {(page.parent / link).resolve() for link in links}
+    assert shown == set((ROOT / "docs").resolve().glob("*.png"))

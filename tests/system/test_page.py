@@ -184,8 +184,12 @@ def test_notes_and_pauses_are_in_the_recording_which_is_played_again(shared_stac
     expect(window.page.locator("#said")).to_contain_text("medium changed <b>&", timeout=SOON_MS)
     window.page.click("[data-say=pause]")
     expect(window.page.locator("#glance")).to_contain_text("paused", timeout=SOON_MS)
+    expect(window.page.locator("[data-say=pause]")).to_be_disabled()
     window.page.click("[data-say=start]")
-    expect(window.page.locator("#glance")).not_to_contain_text("paused", timeout=SOON_MS)
+    expect(window.page.locator("[data-say=pause]")).to_be_enabled(timeout=SOON_MS)
+    expect(window.page.locator("[data-say=start]")).to_be_disabled()
+    window.page.select_option("#condition", "sham")
+    expect(window.page.locator("#glance")).to_contain_text("trial: sham", timeout=SOON_MS)
     window.page.context.close()
     shared_stack.crepe("down")
     (path,) = (shared_stack.var / "recordings").glob("*.h5")
@@ -202,6 +206,18 @@ def test_notes_and_pauses_are_in_the_recording_which_is_played_again(shared_stac
     shared_stack.wait(lambda: again.clock_s() > 3)
     expect(again.page.locator("#said")).to_contain_text("medium changed", timeout=SOON_MS)
     assert again.ink("#traces canvas") > 500
+    again.page.click("[data-tab=health]")
+    expect(again.page.locator("#programs")).to_contain_text("not in a recording")
+    expect(again.page.locator("#fired-text")).to_contain_text("p50", timeout=SOON_MS)
+    expect(again.page.locator("#integrity")).to_contain_text("delivered")
+    spectator = watch(shared_stack, "/?token=spectator#sessions", width=390, height=844)
+    rows = spectator.page.locator("#session-table tr")
+    expect(rows.nth(1)).to_contain_text("running", timeout=SOON_MS)
+    expect(rows.nth(2)).to_contain_text("no report yet")
+    expect(spectator.page.get_by_text("make a report")).to_have_count(0)
+    spectator.page.get_by_role("link", name="replay").first.click()
+    expect(spectator.page.locator("#timebar")).to_be_visible(timeout=SOON_MS)
+    assert spectator.page.locator("#replay-at").bounding_box()["width"] > 300
 
 
 def test_what_is_killed_is_shown_as_such_and_comes_back(shared_stack, watch):
@@ -212,7 +228,7 @@ def test_what_is_killed_is_shown_as_such_and_comes_back(shared_stack, watch):
     expect(row).to_contain_text("stale for", timeout=SOON_MS)
     os.kill(shared_stack.rows()["detect"]["pid"], signal.SIGKILL)
     expect(row).to_contain_text("running", timeout=SOON_MS)
-    expect(row.locator("td").nth(6)).to_have_text("1", timeout=SOON_MS)
+    expect(row.locator("td").nth(7)).to_have_text("1", timeout=SOON_MS)
     os.kill(shared_stack.rows()["redis"]["pid"], signal.SIGSTOP)
     expect(window.page.locator("#connection")).to_contain_text("stale for", timeout=SOON_MS)
     os.kill(shared_stack.rows()["redis"]["pid"], signal.SIGKILL)

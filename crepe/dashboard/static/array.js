@@ -5,13 +5,38 @@ import { css } from "./plots.js";
 
 // About as cividis (Nuñez et al. 2018) runs: from blue over grey to yellow.
 const COLOURS = [[0, 34, 78], [18, 53, 112], [64, 81, 109], [104, 106, 112], [145, 140, 120], [196, 176, 102], [254, 232, 56]];
-let most = 10;
+const TICKS_HZ = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
+let most = 10; // Hz, at the light end
 let cells = [];
 
-export function colour(part) {
-  const at = Math.min(0.9999, Math.max(0, part)) * (COLOURS.length - 1);
+export function colour(share) {
+  const at = Math.min(0.9999, Math.max(0, share)) * (COLOURS.length - 1);
   const [a, b] = [COLOURS[Math.floor(at)], COLOURS[Math.floor(at) + 1]];
   return a.map((v, i) => Math.round(v + (b[i] - v) * (at % 1)));
+}
+
+const part = (hz) => Math.log1p(hz) / Math.log1p(most); // of the way from dark to light
+
+function drawScale() {
+  const canvas = byId("array-scale");
+  const width = Math.round(canvas.clientWidth * devicePixelRatio), height = Math.round(canvas.clientHeight * devicePixelRatio);
+  if (canvas.width !== width) [canvas.width, canvas.height] = [width, height];
+  const ctx = canvas.getContext("2d");
+  ctx.clearRect(0, 0, width, height);
+  const bar = 0.4 * height;
+  for (let x = 0; x < width; x++) {
+    ctx.fillStyle = `rgb(${colour(x / width)})`;
+    ctx.fillRect(x, 0, 1, bar);
+  }
+  ctx.fillStyle = css("--dim");
+  ctx.font = `${Math.round(11 * devicePixelRatio)}px system-ui, sans-serif`;
+  ctx.textBaseline = "bottom";
+  for (const hz of TICKS_HZ.filter((tick) => tick <= most)) {
+    const x = part(hz) * (width - 1);
+    ctx.textAlign = x < 10 ? "left" : x > width - 20 ? "right" : "center";
+    ctx.fillRect(Math.min(x, width - 1), bar, 1, 0.12 * height);
+    ctx.fillText(hz, x, height);
+  }
 }
 
 function place(canvas) {
@@ -50,7 +75,7 @@ export function drawArray(selected) {
   const { labels, is_recording: records } = page.about;
   cells.forEach(({ x, y, size }, c) => {
     const room = size > 12 ? 0.06 * size : 0;
-    const rgb = colour(Math.log1p(rates[c]) / Math.log1p(most));
+    const rgb = colour(part(rates[c]));
     ctx.fillStyle = records[c] ? `rgb(${rgb})` : css("--line");
     ctx.fillRect(x + room, y + room, size - 2 * room, size - 2 * room);
     if (size > 24 * devicePixelRatio) {
@@ -68,7 +93,7 @@ export function drawArray(selected) {
       ctx.strokeRect(x + in_, y + in_, size - 2 * in_, size - 2 * in_);
     }
   });
-  byId("array-scale").textContent = `spikes/s in the last second: dark 0, light ${Math.round(most)}`;
+  drawScale();
   const places = [...pulsed];
   byId("array-hint").textContent = places.length ? `stimulated now: ${places.join(", ")}` : "click electrodes to choose whose traces are shown";
 }

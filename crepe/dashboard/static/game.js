@@ -1,6 +1,6 @@
 // The game: at a glance, and to be played.
 
-import { byId, element, page, post } from "./state.js";
+import { byId, element, page, post, seconds } from "./state.js";
 import { css } from "./plots.js";
 
 const HANDS = {
@@ -9,7 +9,7 @@ const HANDS = {
   scissors: '<path d="M32 20l26 44M70 20L44 64"/><circle cx="38" cy="74" r="10"/><circle cx="64" cy="74" r="10"/>',
 };
 const hand = (name) => `<svg viewBox="0 0 100 100" fill="none" stroke="currentColor" stroke-width="5" stroke-linejoin="round" role="img" aria-label="${name ?? "nothing"}">${HANDS[name] ?? '<path d="M40 38a11 11 0 1 1 14 11q-4 3-4 11m0 12v3"/>'}</svg>`;
-const OF_THE_CULTURE = { won: "the culture won", drawn: "a draw", lost: "the culture lost", none: "no answer" };
+const OF_THE_CULTURE = { won: "the culture won", drawn: "a draw", lost: "the culture lost", none: "no answer", rally: "hits in this rally" };
 let saidByServer = "";
 
 function trouble() {
@@ -64,10 +64,13 @@ function scores() {
 export function drawGlance() {
   const box = byId("glance");
   if (!box.offsetParent) return;
-  const text = `${phaseInWords()} ${JSON.stringify(page.story?.game?.score)}`;
+  const game = page.story?.game;
+  const condition = game?.condition || (page.about.conditions.length ? "none chosen" : "");
+  const text = `${phaseInWords()} ${condition} ${JSON.stringify(game?.score)}`;
   if (box.dataset.text === text) return;
   box.dataset.text = text;
   box.replaceChildren(element("p", phaseInWords()), scores());
+  if (condition) box.append(element("p", `condition of this trial: ${condition}`, "hint"));
 }
 
 async function send(path, words) {
@@ -216,6 +219,7 @@ function drawTrials() {
   const scroll = element("div", "", "scroll");
   scroll.append(table);
   box.replaceChildren(scroll);
+  if (story.since) box.append(element("p", `counted from ${Math.round(seconds(story.since))} s on: what was before is in the recording`, "hint"));
 }
 
 function drawCourt(box) {

@@ -1,7 +1,7 @@
 // How programs, delays and data do.
 
 import { chart, css } from "./plots.js";
-import { byId, element, page, seconds } from "./state.js";
+import { byId, element, isOperator, page, post, seconds } from "./state.js";
 
 function fill(table, names, rows) {
   const text = JSON.stringify(rows);
@@ -38,22 +38,21 @@ const inWords = (found) => (found?.n ? `p50 ${found.p50_ms} ms, p99 ${found.p99_
 export function drawHealth() {
   if (!byId("health").offsetParent || !page.about) return;
   const rate = page.about.rate_hz;
-  fill(byId("programs"), ["program", "state", ...["lag (ms)", "step p50 (ms)", "step p99 (ms)", "position (s)", "restarts", "up (s)", "pid"].map((name) => [name, "n"])],
+  if (page.replay) byId("programs").replaceChildren(element("caption", "How programs did is not in a recording."));
+  else fill(byId("programs"), ["program", "state", ...["lag (ms)", "step p50 (ms)", "step p99 (ms)", "position (s)", "missing (s)", "restarts", "up (s)", "pid"].map((name) => [name, "n"])],
     (page.more.programs ?? []).map((one) => [
       one.program, [one.state, GOOD.includes(one.state) ? "good" : one.state.startsWith("waiting") || one.state === "starting" ? "warm" : "bad"],
-      ...(one.position ? [Math.round((1000 * one.lag) / rate), one["p50/ms"].toFixed(2), one["p99/ms"].toFixed(2), Math.round(one.position / rate)] : ["–", "–", "–", "–"]), one.restarts, one["up/s"], one.pid,
+      ...(one.position ? [Math.round((1000 * one.lag) / rate), one["p50/ms"].toFixed(2), one["p99/ms"].toFixed(2), Math.round(one.position / rate), (one.missing / rate).toFixed(2)] : ["–", "–", "–", "–", "–"]), one.restarts, one["up/s"], one.pid,
     ].map((cell, i) => (i < 2 ? cell : [String(cell), "n"]))));
   decided.draw();
   fired.draw();
-  byId("decided-text").textContent = `${inWords(page.more.decided)}. From a segment's arrival to the decision made of it, a few samples a second.`;
+  byId("decided-text").textContent = page.replay ? "When decisions were made is not in a recording." : `${inWords(page.more.decided)}. From a segment's arrival to the decision made of it, a few samples a second.`;
   byId("fired-text").textContent = `${inWords(page.more.fired)}. From the sample that asked to the first pulse; the game's own delay is in it.`;
   const list = byId("integrity");
   const rows = [
     ["session", page.about.session], ["time", `${seconds(page.now).toFixed(1)} s, sample ${page.now}`],
-    ["gaps", `${page.more.n_gaps ?? 0}`],
-    ["missing", `${seconds(page.more.n_missing ?? 0).toFixed(2)} s, ${page.more.n_missing ?? 0} samples`],
+    ...(page.more.integrity ?? []),
     ["newest gaps", (page.more.gaps ?? []).slice(-3).map(([a, b]) => `${seconds(a).toFixed(2)} to ${seconds(b).toFixed(2)} s`).join("; ") || "none"],
-    ["stimuli delivered", page.story?.n_delivered ?? 0], ["stimuli not delivered", page.story?.n_refused ?? 0],
     ["streams", page.about.segment_streams.join(", ")],
   ];
   list.replaceChildren(...rows.flatMap(([name, value]) => [element("dt", name), element("dd", value)]));
@@ -63,6 +62,7 @@ export function drawHealth() {
 
 // The recorded sessions
 
+const COLUMNS = ["begun (UTC)", "experiment", "length", "score", "gaps", "MB"];
 const length = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`;
 const points = (score) => Object.entries(score).map(([name, n]) => `${name} ${n}`).join(", ");
 
@@ -80,7 +80,7 @@ export async function drawSessions() {
   hint.textContent = found.length ? "" : "nothing has been recorded yet";
   const table = byId("session-table");
   const head = element("tr");
-  ["begun (UTC)", "experiment", "length", "score", "gaps", "MB", "", "", ""].forEach((name) => head.append(element("th", name)));
+  [...COLUMNS, "", "", ""].forEach((name) => head.append(element("th", name)));
   table.replaceChildren(head, ...found.map(sessionRow));
 }
 
@@ -88,10 +88,14 @@ function sessionRow(one) {
   const row = element("tr");
   const name = one.title || one.id;
   const cells = [
-    (one.started ?? one.id).replace("T", " ").slice(0, 19), name, length(one.duration_s),
-    one.is_running ? "it still runs" : points(one.score) || (one.problem ? "" : "–"), one.is_running ? "" : one.n_gaps, (one.n_bytes / 1e6).toFixed(1),
+    (one.started ?? one.id).replace("T", " ").slice(0, 19), name, one.is_running ? "running" : length(one.duration_s),
+    one.is_running ? "–" : points(one.score) || (one.problem ? "" : "–"), one.is_running ? "–" : one.n_gaps, (one.n_bytes / 1e6).toFixed(1),
   ];
-  cells.forEach((cell, i) => row.append(element("td", cell, i === 1 ? "wide" : "")));
+  cells.forEach((cell, i) => {
+    const made = element("td", cell, i === 1 ? "wide" : "");
+    made.dataset.name = COLUMNS[i]; // where there is no room for a head
+    row.append(made);
+  });
   if (one.problem || one.is_running) {
     const said = element("td", one.problem || "can be replayed and downloaded when it has ended", one.problem ? "wide bad" : "wide");
     said.colSpan = 3;
@@ -110,14 +114,15 @@ function sessionRow(one) {
   };
   link("replay", `/replay/${encodeURIComponent(one.id)}`);
   link("recording", `${at}/recording`, true);
-  const cell = link(one.has_report ? "report" : "make a report", `${at}/report/`);
-  if (!one.has_report) cell.firstChild.onclick = (event) => { event.preventDefault(); makeReport(at, cell); };
-  else cell.firstChild.target = "_blank";
+  if (one.has_report) link("report", `${at}/report/`).firstChild.target = "_blank";
+  else if (isOperator()) {
+    const cell = link("make a report", `${at}/report/`);
+    cell.firstChild.onclick = (event) => { event.preventDefault(); makeReport(at, cell); };
+  } else row.append(element("td", "no report yet"));
   return row;
 }
 
 async function makeReport(at, cell) {
-  const { post } = await import("./state.js");
   const begun = await post(`${at}/report`);
   cell.textContent = begun.reason || "being made …";
   while (begun.state === "making") {

@@ -15,7 +15,7 @@ function show(tab) {
   page.tab = tab;
   for (const section of document.querySelectorAll("main > section")) section.hidden = section.id !== tab;
   for (const button of document.querySelectorAll("[data-tab]")) button.classList.toggle("on", button.dataset.tab === tab);
-  ask({ shows_traces: tab === "live", shows_raster: tab === "live" || tab === "play" });
+  ask({ shows_array: tab === "live", shows_traces: tab === "live", shows_raster: tab === "live" || tab === "play" });
   history.replaceState(null, "", `#${tab}`);
   if (tab === "sessions") drawSessions();
   draw();
@@ -178,7 +178,19 @@ function drawHead() {
 
 function drawSaid() {
   const said = (page.story?.said ?? []).slice(-6).reverse();
-  byId("said").replaceChildren(...said.map((one) => element("li", `${seconds(one.at).toFixed(1)} s ${one.name} ${one.value}${["page", ""].includes(one.sender) ? "" : ` (${one.sender})`}`)));
+  byId("said").replaceChildren(...said.map(({ at, name, value, sender }) => {
+    const who = ["page", ""].includes(sender) || String(value).includes(sender) ? "" : ` (${sender})`;
+    return element("li", `${seconds(at).toFixed(1)} s ${name} ${value || (name === "player" ? "nobody" : "")}${who}`);
+  }));
+}
+
+// What of the experiment's buttons is in force.
+function drawExperiment() {
+  const game = page.story?.game;
+  const told = page.story?.said.findLast((one) => ["pause", "start"].includes(one.name))?.name;
+  const isPaused = game?.phase === "paused" || (told === "pause" && game?.phase !== "over");
+  document.querySelector("[data-say=start]").disabled = !isPaused;
+  document.querySelector("[data-say=pause]").disabled = isPaused || game?.phase === "over";
 }
 
 function draw() {
@@ -192,6 +204,7 @@ function draw() {
     rateChart.draw();
     drawGlance();
     drawSaid();
+    drawExperiment();
   } else if (page.tab === "play") {
     followResponse();
     drawGame();

@@ -81,7 +81,9 @@ function shade(u) {
     ended = Math.max(ended, from + lastsS);
   }
   if (ended > begun) paint(begun, ended, css("--stim"));
-  for (const [start, stop] of page.more.gaps ?? []) paint(seconds(start), seconds(stop), hatched(u.ctx));
+  const missing = (page.more.gaps ?? []).filter(([, stop]) => seconds(stop) >= min);
+  const hatch = missing.length ? hatched(u.ctx) : "";
+  for (const [start, stop] of missing) paint(seconds(start), seconds(stop), hatch);
   u.ctx.restore();
 }
 
@@ -94,6 +96,7 @@ const overTime = (windowS, yRange) => ({
 
 let traces = null; // of the last frame, with rings
 let lane = 100;
+const MOST_WITH_THRESHOLDS = 16; // more dashes would hide the traces
 
 export const tracesView = { windowS: 5, channels: [] };
 
@@ -143,7 +146,7 @@ function tracesData() {
     const row = columns[r + 1];
     for (let i = 0; i < row.length; i++) if (row[i] !== null) row[i] += middle;
   }
-  byId("traces-scale").textContent = `${lane} µV between lines; minimum and maximum of ${(1000 * traces.column_samples / page.about.rate_hz).toPrecision(2)} ms; dashes: threshold; dots: spikes`;
+  byId("traces-scale").textContent = `${lane} µV between lines; minimum and maximum of ${(1000 * traces.column_samples / page.about.rate_hz).toPrecision(2)} ms; ${n <= MOST_WITH_THRESHOLDS && traces.thresholds_uv.some((uv) => uv !== null) ? "dashes: threshold; " : ""}dots: spikes`;
   return columns;
 }
 
@@ -157,7 +160,7 @@ function marks(u) {
   u.ctx.globalAlpha = 0.7;
   u.ctx.setLineDash([4, 4]);
   u.ctx.beginPath();
-  if (n <= 16) traces.thresholds_uv.forEach((uv, r) => {
+  if (n <= MOST_WITH_THRESHOLDS) traces.thresholds_uv.forEach((uv, r) => {
     if (uv === null) return;
     u.ctx.moveTo(left, y(r, uv));
     u.ctx.lineTo(left + width, y(r, uv));

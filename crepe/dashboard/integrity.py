@@ -1,0 +1,51 @@
+"""What is missing from a session, and what became of its stimuli, in words for all who look."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from crepe.dashboard.picture import Picture
+
+
+class Gaps(NamedTuple):
+    """Where samples are missing from the data as they were acquired."""
+
+    n: int
+    n_missing: int  # samples
+    newest: Sequence[tuple[int, int]]
+
+
+def gaps_told(beat: Mapping[str, str]) -> Gaps | None:
+    """What the program that acquires has told in its heartbeat; None if nothing."""
+    if "n_gaps" not in beat:
+        return None
+    return Gaps(int(beat["n_gaps"]), int(beat["n_missing"]), json.loads(beat["gaps"]))
+
+
+def integrity(
+    picture: Picture, gaps: Gaps | None, programs: Sequence[Mapping[str, Any]] | None
+) -> list[tuple[str, str]]:
+    """(name, words) of each line; `programs` is None where nobody knows how they did."""
+    story = picture.story
+    rate_hz = picture.rate_hz
+    gaps_in_words = "not known"
+    if gaps is not None:
+        gaps_in_words = f"{gaps.n}, {_samples(gaps.n_missing, rate_hz)} missing" if gaps.n else "0"
+    since = f" (counted from {story.since / rate_hz:.0f} s on)" if story.since else ""
+    return [
+        ("gaps", gaps_in_words),
+        ("dropped", "not known" if programs is None else _dropped(programs, gaps, rate_hz)),
+        ("stimuli", f"{story.n_delivered} delivered, {story.n_refused} not{since}"),
+    ]
+
+
+def _dropped(programs: Sequence[Mapping[str, Any]], gaps: Gaps | None, rate_hz: float) -> str:
+    """What was acquired and did not reach a program."""
+    acquired = gaps.n_missing if gaps else 0
+    lacking = [(row["program"], row.get("missing", 0) - acquired) for row in programs]
+    said = [f"{name} lacks {_samples(n, rate_hz)}" for name, n in lacking if n > 0]
+    return ", ".join(said) or "0"
+
+
+def _samples(n: int, rate_hz: float) -> str:
+    return f"{n} samples ({n / rate_hz:.2f} s)"

@@ -1,0 +1,95 @@
+"""What is missing and what became of stimuli: told whole, or with from when on it is counted."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from crepe.dashboard.integrity import Gaps, gaps_told, integrity
+from crepe.dashboard.live import Live
+from crepe.dashboard.picture import Picture
+from crepe.dashboard.replay import Replay
+from crepe.hw.crepe_writer import RecordingWriter
+from crepe.hw.mcs_writer import About
+from crepe.messages import Delivered, Segment, StreamInfo
+from crepe.store import codec
+from crepe.store.contract import Entry
+from crepe.store.memory import Memory, MemoryStore
+
+INFO = StreamInfo("Segment", session="s", labels=("a", "b"), longest_samples=100)
+
+
+def lines(gaps, programs):
+    return dict(integrity(Picture("s"), gaps, programs))
+
+
+def test_gaps_are_those_of_who_acquires_and_dropped_is_what_others_lack_besides():
+    gaps = gaps_told({"n_gaps": "2", "n_missing": "3000", "gaps": "[[100, 1100], [5000, 7000]]"})
+    programs = [
+        {"program": "acquire", "missing": 3000},
+        {"program": "detect", "missing": 1000},  # it has not come to the second gap
+        {"program": "record", "missing": 8000},
+    ]
+    assert gaps.newest[-1] == [5000, 7000]
+    assert lines(gaps, programs)["gaps"] == "2, 3000 samples (0.30 s) missing"
+    assert lines(gaps, programs)["dropped"] == "record lacks 5000 samples (0.50 s)"
+    assert lines(Gaps(0, 0, ()), programs[:0]) == {
+        "gaps": "0", "dropped": "0", "stimuli": "0 delivered, 0 not"
+    }  # fmt: skip
+
+
+def test_what_nobody_has_told_is_not_known():
+    assert gaps_told({}) is None
+    assert lines(None, None)["gaps"] == lines(None, None)["dropped"] == "not known"
+
+
+def followed(store):
+    """What a page that is opened now knows of the session."""
+    live = Live(lambda: store, lambda: ("s", {}), lambda _: [], 100.0)
+
+    async def once():
+        following = asyncio.create_task(live.run())
+        for _ in range(2):
+            await live.tick()
+        following.cancel()
+
+    asyncio.run(once())
+    return live
+
+
+@pytest.mark.parametrize(("first", "since"), [(0, 0), (9_000, 0), (3_040_000, 3_040_000)])
+def test_what_redis_no_longer_keeps_is_not_passed_over(first, since):
+    store = MemoryStore(Memory(), writer="stimulate")
+    delivered = StreamInfo("Delivered", session="s", longest_samples=10_000)
+    store.declare("result:delivered", delivered)
+    for at in (first + 100, first + 200):
+        said = [Delivered(at - 100, at, at, "delivered")]
+        payload = codec.pack(said, at - 100, at)
+        store.append([("result:delivered", Entry(at - 100, at, payload))])
+    live = followed(store)
+    assert live.picture.story.as_json()["since"] == since
+    words = dict(live.more()["integrity"])["stimuli"]
+    assert words == "2 delivered, 0 not" + " (counted from 304 s on)" * bool(since)
+
+
+def test_gaps_are_known_without_a_detector_and_without_reading_a_sample():
+    store = MemoryStore(Memory(), writer="acquire")
+    store.declare("data", INFO)
+    told = {"session": "s", "n_gaps": "1", "n_missing": "300", "gaps": "[[200, 500]]"}
+    store.beat("acquire", told)
+    live = followed(store)
+    assert live.more()["gaps"] == [[200, 500]]
+    store.beat("acquire", {**told, "session": "the last one"})
+    assert followed(store).gaps is None
+
+
+def test_a_replay_tells_of_the_gaps_that_it_has_come_to(tmp_path):
+    writer = RecordingWriter(tmp_path / "s.h5", About("s", 1, "", {}, True, 0), {"data": INFO})
+    for start in (0, 100, 500, 900):
+        writer.append("data", Segment(start, start + 100, np.zeros((2, 100), np.int32)))
+    writer.end()
+    replay = Replay(tmp_path / "s.h5")
+    for at, n, n_missing in ((150, 0, 0), (400, 1, 200), (800, 2, 500), (1000, 2, 600)):
+        replay.ask({"seek_s": at / 10_000})
+        assert replay._gaps_so_far()[:2] == (n, n_missing)
+    replay.close()

@@ -1,0 +1,150 @@
+"""An array of 1,024 channels in a real browser: its map, and the traces that are chosen on it."""
+
+import asyncio
+import json
+import shutil
+from threading import Thread
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from crepe.dashboard.access import Access
+from crepe.dashboard.control import Control
+from crepe.dashboard.live import Live
+from crepe.dashboard.routes import Page
+from crepe.dashboard.seat import Seat
+from crepe.electrodes import grid_labels
+from crepe.http_server import HttpServer
+from crepe.messages import Segment, Spikes, StreamInfo
+from crepe.recordings import Library
+from crepe.store import codec
+from crepe.store.contract import Entry
+from crepe.store.memory import Memory, MemoryStore
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""
+N_CHANNELS, N_COLUMNS = 1024, 32
+LOUD = 7 * N_COLUMNS + 20  # the channel that fires; all others are silent
+RATE_HZ = 1000
+SOON_MS = 30_000
+
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium: apt-get install chromium")
+
+
+def fill(store):
+    """Three seconds, in which one channel fires 50 times a second."""
+    about = {"labels": grid_labels(N_CHANNELS), "longest_samples": 100, "session": "s"}
+    store.declare("data", StreamInfo("Segment", RATE_HZ, **about))
+    store.declare("data:spikes", StreamInfo("Spikes", RATE_HZ, **about))
+    rng = np.random.default_rng(1)
+    for start in range(0, 3 * RATE_HZ, 100):
+        stop = start + 100
+        samples = rng.normal(0, 10, (N_CHANNELS, 100)).astype(np.int32)
+        at = np.arange(start, stop, 20, np.int64)
+        spikes = Spikes(start, stop, np.full(5, LOUD, np.int32), at, np.zeros(5, np.float32))
+        for stream, message in (("data", Segment(start, stop, samples)), ("data:spikes", spikes)):
+            store.append([(stream, Entry(start, stop, codec.pack([message], start, stop)))])
+
+
+@pytest.fixture
+def url(tmp_path):
+    """Where the page of such an array is served."""
+    memory = Memory()
+    fill(MemoryStore(memory, writer="acquire"))
+    live = Live(lambda: MemoryStore(memory), lambda: ("s", {}), lambda _: [], 20.0)
+    control = Control(tmp_path, lambda: MemoryStore(memory))
+    page = Page(
+        *(live, control, Seat(), Library(tmp_path)),
+        **{"can_stimulate": False, "frames_per_s": 20.0, "asks_for_token": False},
+    )
+    host = "127.0.0.1"
+    app = Access(page.app(), host=host, token="")
+    server = HttpServer(
+        app, "dashboard", tmp_path, host=host, port=None, usual_port=8170, has_websockets=True
+    )
+    loop = asyncio.new_event_loop()
+
+    async def serve():
+        following = asyncio.create_task(live.run())
+        await server.run()
+        following.cancel()
+
+    thread = Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    yield server.url
+    loop.call_soon_threadsafe(server.stop)
+    thread.join()
+    loop.close()
+    live.close()
+    control.close()
+
+
+def head_of(frame):
+    return json.loads(frame[4 : 4 + int.from_bytes(frame[:4], "little")])
+
+
+@pytest.fixture
+def frames():
+    """What the browser has been sent."""
+    return []
+
+
+@pytest.fixture
+def page(url, frames):
+
+    def heard(frame):
+        frames.append(frame)
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        found = browser.new_page(viewport={"width": 1440, "height": 900})
+        faults = []
+        found.on("pageerror", lambda error: faults.append(str(error)))
+        found.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+        found.on("websocket", lambda socket: socket.on("framereceived", heard))
+        found.goto(f"{url}/#live")
+        yield found
+        browser.close()
+        assert faults == []
+
+
+def lightness(page):
+    """Of each cell of the map, by channel."""
+    return np.array(
+        page.evaluate(
+            """(n) => {
+              const canvas = document.querySelector("#array");
+              const pen = canvas.getContext("2d");
+              const size = canvas.width / n;
+              return Array.from({ length: n * n }, (_, c) => {
+                const [x, y] = [c % n, Math.floor(c / n)].map((i) => Math.floor((i + 0.5) * size));
+                return pen.getImageData(x, y, 1, 1).data.slice(0, 3).reduce((a, b) => a + b);
+              });
+            }""",
+            N_COLUMNS,
+        )
+    )
+
+
+def test_the_map_of_1024_channels_shows_which_fires_and_a_click_its_trace(page, frames):
+    expect(page.locator("#connection")).to_contain_text("stale", timeout=SOON_MS)  # all is drawn
+    found = lightness(page)
+    assert found.argmax() == LOUD
+    assert found[LOUD] > 3 * np.delete(found, LOUD).max()
+    row, column = divmod(LOUD, N_COLUMNS)
+    size = page.locator("#array").bounding_box()["width"] / N_COLUMNS
+    page.locator("#array").click(position={"x": (column + 0.5) * size, "y": (row + 0.5) * size})
+    expect(page.locator("#which")).to_have_value("chosen")
+
+    def shown():
+        return [head["traces"]["channels"] for head in map(head_of, frames) if "traces" in head]
+
+    while LOUD not in shown()[-1]:
+        page.wait_for_timeout(20)
+    assert len(shown()[-1]) == 9
+    page.click("[data-tab=health]")
+    n_before = len(frames)
+    while len(frames) < n_before + 5:
+        page.wait_for_timeout(20)
+    assert max(map(len, frames)) < 1_000_000
+    assert len(frames[-1]) < 10_000  # nothing of the array is sent where it is not shown
