@@ -9,6 +9,7 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from crepe import recordings, session
@@ -344,7 +345,7 @@ def test_a_writer_is_not_disturbed_by_those_who_list(tmp_path):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setattr("crepe.cli_sessions.console", Console(width=400))
     return lambda *words: CliRunner().invoke(app, ["sessions", *words])
 
 
