@@ -14,6 +14,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 from crepe.actors.actor import Actor
 from crepe.conditions import OPEN_LOOP, STIMULATION, Block
 from crepe.messages import Command, Court, Decision, GameState, Stimulus
+from crepe.pulse import Unit
 
 Phases = tuple[tuple[float, float], ...]
 
@@ -52,7 +53,9 @@ class PongSettings(Actor[Decision | Command, GameState | Stimulus | Court | Comm
     sites: tuple[str, ...] = Field(min_length=2)
     """Labels of the sensory electrodes, bottom to top. Published: 8."""
     phases: Phases
-    """Of a pulse: (current in uA, width in us). Published: 75 mV, phases of 200 us."""
+    """Of a pulse: (amplitude in `unit`, width in us). Published: 75 mV, phases of 200 us."""
+    unit: Unit = "uA"
+    """Of current pulses; "uV" of voltage pulses."""
     rates_hz: tuple[PositiveFloat, PositiveFloat] = (4.0, 40.0)
     """Pulses per second for a ball at the far wall and at the paddle's. Published: 4 to 40."""
     pulse_s: PositiveFloat = 0.02

@@ -60,7 +60,7 @@ class PongStimuli(PongSettings):
     ) -> Stimulus:
         """A train at no sample yet."""
         phases = self.miss_phases if meaning == MISS else self.phases
-        return Stimulus(0, 0, 0, 0, electrodes, phases, rate_hz, n_pulses, meaning)
+        return Stimulus(0, 0, 0, 0, electrodes, phases, rate_hz, n_pulses, meaning, self.unit)
 
     def _sense(self, message: Message) -> Iterator[Message]:
         """The next pulse that tells of the ball, if it is time to ask for it."""

@@ -139,6 +139,12 @@ def test_a_hit_is_answered_by_a_train_on_all_sites_and_nothing_else_meanwhile():
         assert after >= train.due + 100
 
 
+def test_pulses_may_be_of_voltage():
+    pulses = {"phases": ((-75e3, 200.0),), "miss_phases": ((-150e3, 200.0),), "unit": "uV"}
+    said = play(opened(paddle_size=0.02, **pulses), player=flees)
+    assert {s.unit for s in of(Stimulus, said)} == {"uV"}
+
+
 def test_a_miss_is_answered_by_noise_then_silence_then_a_serve():
     said = play(opened(paddle_size=0.02), player=flees)
     (first, second, *_) = of(GameState, said, phase="play")
