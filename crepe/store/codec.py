@@ -114,7 +114,8 @@ def pack(found: Sequence[Message], start: int, stop: int) -> bytes:
         segment = found[0]
         if segment.start == start and segment.stop == stop:
             samples = segment.samples
-            return _head(samples.dtype, samples.shape) + samples.tobytes()
+            whole = np.ascontiguousarray(samples)
+            return b"".join((_head(samples.dtype, samples.shape), whole.data))  # copied once
     return _pack(found, start, stop)
 
 

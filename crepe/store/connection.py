@@ -37,12 +37,10 @@ pack: Callable[[tuple[Word, ...]], bytes] = hiredis.pack_command  # type: ignore
 """The bytes of a command."""
 
 
-def pack_parts(words: tuple[Word, ...], last: bytes) -> tuple[bytes, ...]:
-    """The bytes of a command whose long last word is not copied, as hiredis would do twice."""
-    return pack((*words, b""))[: -len(_EMPTY)], b"$%d\r\n" % len(last), last, b"\r\n"
-
-
-_EMPTY = b"$0\r\n\r\n"  # how the last word is packed if it is empty
+def pack_words(*words: Word) -> bytes:
+    """The bytes of a part of a command, without how many words there are in all."""
+    packed = pack(words)
+    return packed[packed.index(b"\n") + 1 :]
 
 
 class Lost(Exception):

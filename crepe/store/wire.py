@@ -10,16 +10,13 @@ from crepe.messages import StreamInfo
 from crepe.store.contract import Entry, Said
 
 _DENSE = [b"start", b"t_ns", b"session", b"writer", b"data"]  # the fields of most entries
-_PLAIN = list(Entry(0, 0)[4:-1])  # what these leave out
+_PLAIN = Entry(0, 0)[4:-1]  # what these leave out
 
 
-def entry_words(entry: Entry, session: str, writer: str) -> tuple[str | bytes | int, ...]:
-    """All but the payload itself, which comes last."""
-    start, _, _, t_ns, *rest, _ = entry
-    words = "start", start, "t_ns", t_ns, "session", session, "writer", writer
-    if rest == _PLAIN:
-        return *words, "data"
-    return *words, *_more_words(entry), "data"
+def entry_words(entry: Entry) -> tuple[str | bytes | int, ...]:
+    """The fields in which entries of a stream differ, all but the payload."""
+    words = "start", entry[0], "t_ns", entry[3]
+    return words if entry[4:-1] == _PLAIN else (*words, *_more_words(entry))
 
 
 def _more_words(entry: Entry) -> list[str | bytes | int]:

@@ -3,12 +3,13 @@
 from collections import deque
 
 from crepe.messages import StreamInfo
-from crepe.store.connection import pack_parts
+from crepe.store.connection import pack_words
 from crepe.store.contract import Entry, check_order
 from crepe.store.retention import Retention
 from crepe.store.wire import entry_words
 
 RESEND_S = 3.0  # an unlucky server loses about a second of what it has acknowledged
+_N_KNOWN_WORDS = 5 + 1 + 5 + 1  # the first words, the ID, the last fields, the payload
 _FIELDS_BYTES = 100  # of an entry in the server, beside its payload; about
 
 
@@ -23,10 +24,11 @@ class Writing:
         self.info = info
         self.retention = retention
         self.recent: deque[Entry] = deque()
-        self._writer = writer
         self.stop = last.stop if last else 0
         self._is_ended = False
-        self._oldest = f"{retention.oldest(self.stop)}-0"
+        # All that is known of the next command before its entry is there is packed before.
+        self._last_fields = pack_words("session", info.session, "writer", writer, "data")
+        self._begin_next()
 
     @property
     def read_until(self) -> int | None:
@@ -48,16 +50,26 @@ class Writing:
 
     def command(self, entry: Entry) -> tuple[bytes, ...]:
         """What appends `entry`, and drops what was too old when the last one had been appended."""
-        words = ("XADD", self.key, "MINID", "~", self._oldest, identity(entry))
-        return pack_parts(
-            (*words, *entry_words(entry, self.info.session, self._writer)), entry.payload
+        words = entry_words(entry)
+        return (
+            b"*%d\r\n" % (_N_KNOWN_WORDS + len(words)),
+            self._first_words,
+            pack_words(identity(entry), *words),
+            self._last_fields,
+            b"$%d\r\n" % len(entry.payload),
+            entry.payload,
+            b"\r\n",
         )
+
+    def _begin_next(self) -> None:
+        oldest = f"{self.retention.oldest(self.stop)}-0"
+        self._first_words = pack_words("XADD", self.key, "MINID", "~", oldest)
 
     def remember(self, entry: Entry) -> None:
         """`entry` is in the server."""
         self.stop = entry.stop
         self._is_ended = entry.is_end
-        self._oldest = f"{self.retention.oldest(entry.stop)}-0"
+        self._begin_next()
         self.retention.count(entry.start, len(entry.payload) + _FIELDS_BYTES)
         self.recent.append(entry)
         oldest = entry.stop - RESEND_S * self.info.sampling_rate_hz
