@@ -39,7 +39,7 @@ export function phaseInWords() {
     case "outcome": return resultInWords(game);
     case "paused": return "paused";
     case "over": return "the game is over";
-    case "play": return `rally ${game.trial}: ${game.score.rally ?? 0} hits`;
+    case "play": return `rally ${game.trial}, hits: ${game.score.rally ?? 0}`;
     case "feedback": return "missed: the culture is told";
     default: return game.phase;
   }
