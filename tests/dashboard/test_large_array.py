@@ -1,4 +1,4 @@
-"""An array of 1,024 channels in a real browser: its map, and the traces that are chosen on it."""
+"""Arrays of 1,024 and 4,096 channels in a real browser: the map, and the traces chosen on it."""
 
 import asyncio
 import json
@@ -23,34 +23,44 @@ from crepe.store.contract import Entry
 from crepe.store.memory import Memory, MemoryStore
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""
-N_CHANNELS, N_COLUMNS = 1024, 32
-LOUD = 7 * N_COLUMNS + 20  # the channel that fires; all others are silent
 RATE_HZ = 1000
 SOON_MS = 30_000
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium: apt-get install chromium")
 
 
-def fill(store):
+@pytest.fixture(params=[32, 64])
+def n_columns(request):
+    """Of a square array."""
+    return request.param
+
+
+@pytest.fixture
+def loud(n_columns):
+    """The channel that fires; all others are silent."""
+    return 7 * n_columns + 20
+
+
+def fill(store, n_channels, loud):
     """Three seconds, in which one channel fires 50 times a second."""
-    about = {"labels": grid_labels(N_CHANNELS), "longest_samples": 100, "session": "s"}
+    about = {"labels": grid_labels(n_channels), "longest_samples": 100, "session": "s"}
     store.declare("data", StreamInfo("Segment", RATE_HZ, **about))
     store.declare("data:spikes", StreamInfo("Spikes", RATE_HZ, **about))
     rng = np.random.default_rng(1)
     for start in range(0, 3 * RATE_HZ, 100):
         stop = start + 100
-        samples = rng.normal(0, 10, (N_CHANNELS, 100)).astype(np.int32)
+        samples = rng.normal(0, 10, (n_channels, 100)).astype(np.int32)
         at = np.arange(start, stop, 20, np.int64)
-        spikes = Spikes(start, stop, np.full(5, LOUD, np.int32), at, np.zeros(5, np.float32))
+        spikes = Spikes(start, stop, np.full(5, loud, np.int32), at, np.zeros(5, np.float32))
         for stream, message in (("data", Segment(start, stop, samples)), ("data:spikes", spikes)):
             store.append([(stream, Entry(start, stop, codec.pack([message], start, stop)))])
 
 
 @pytest.fixture
-def url(tmp_path):
+def url(tmp_path, n_columns, loud):
     """Where the page of such an array is served."""
     memory = Memory()
-    fill(MemoryStore(memory, writer="acquire"))
+    fill(MemoryStore(memory, writer="acquire"), n_columns**2, loud)
     live = Live(lambda: MemoryStore(memory), lambda: ("s", {}), lambda _: [], 20.0)
     control = Control(tmp_path, lambda: MemoryStore(memory))
     page = Page(
@@ -108,7 +118,7 @@ def page(url, frames):
         assert faults == []
 
 
-def lightness(page):
+def lightness(page, n_columns):
     """Of each cell of the map, by channel."""
     return np.array(
         page.evaluate(
@@ -121,25 +131,25 @@ def lightness(page):
                 return pen.getImageData(x, y, 1, 1).data.slice(0, 3).reduce((a, b) => a + b);
               });
             }""",
-            N_COLUMNS,
+            n_columns,
         )
     )
 
 
-def test_the_map_of_1024_channels_shows_which_fires_and_a_click_its_trace(page, frames):
+def test_the_map_shows_which_channel_fires_and_a_click_its_trace(page, frames, n_columns, loud):
     expect(page.locator("#connection")).to_contain_text("stale", timeout=SOON_MS)  # all is drawn
-    found = lightness(page)
-    assert found.argmax() == LOUD
-    assert found[LOUD] > 3 * np.delete(found, LOUD).max()
-    row, column = divmod(LOUD, N_COLUMNS)
-    size = page.locator("#array").bounding_box()["width"] / N_COLUMNS
+    found = lightness(page, n_columns)
+    assert found.argmax() == loud
+    assert found[loud] > 3 * np.delete(found, loud).max()
+    row, column = divmod(loud, n_columns)
+    size = page.locator("#array").bounding_box()["width"] / n_columns
     page.locator("#array").click(position={"x": (column + 0.5) * size, "y": (row + 0.5) * size})
     expect(page.locator("#which")).to_have_value("chosen")
 
     def shown():
         return [head["traces"]["channels"] for head in map(head_of, frames) if "traces" in head]
 
-    while LOUD not in shown()[-1]:
+    while loud not in shown()[-1]:
         page.wait_for_timeout(20)
     assert len(shown()[-1]) == 9
     page.click("[data-tab=health]")
