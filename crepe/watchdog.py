@@ -7,6 +7,7 @@ waits for a Redis that is frozen, it stops the DSP and repeats that until it is 
 
 import json
 import logging
+import os
 import signal
 import socket
 import threading
@@ -90,6 +91,7 @@ class Watchdog:
             "heard": self._heard.stimulator,
             "stopped": self._stopped,
             "monotonic_s": self._heard_s,
+            "pid": os.getpid(),
         }
         with suppress(OSError):  # it is gone again
             self._socket.sendto(json.dumps(answer).encode(), sender)

@@ -35,6 +35,7 @@ class Guard:
         self._instrument = arming.Instrument("", os.getpid(), host, http_port, nonce)
         self.is_simulator = False  # True when it has proved that no living culture is behind it
         self._answered_s = float("-inf")
+        self._watchdog = 0  # pid of the one that answered last
         self._is_pulsing = True  # until it is certain that nothing of an earlier process runs
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
@@ -61,6 +62,7 @@ class Guard:
         with suppress(OSError):  # it is not there; then no answer comes, and nothing is stimulated
             address = str(self.run_directory / WATCHDOG_SOCKET)
             self._socket.sendto(json.dumps(words).encode(), address)
+        is_another = False
         with suppress(BlockingIOError):
             while True:
                 answer = json.loads(self._socket.recv(_LARGEST))
@@ -68,6 +70,10 @@ class Guard:
                     self.disarm()
                 elif answer["heard"] == self._instrument.stimulator:
                     self._answered_s = answer["monotonic_s"]
+                    is_another |= self._watchdog not in (0, answer["pid"])
+                    self._watchdog = answer["pid"]
+        if is_another:  # the one before was killed: what ran since had nobody to stop it
+            self._answered_s = float("-inf")
 
     def refusal(self) -> str | None:
         """Why no pulse may leave now, or None."""

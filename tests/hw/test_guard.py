@@ -1,0 +1,38 @@
+"""The stimulator's side of the watchdog."""
+
+import json
+import socket
+import time
+
+import pytest
+
+from crepe.hw.guard import WATCHDOG_SOCKET, Guard
+
+
+@pytest.fixture
+def watchdog(tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as found:
+        found.bind(str(tmp_path / WATCHDOG_SOCKET))
+        yield found
+
+
+def answer(watchdog, pid):
+    data, sender = watchdog.recvfrom(4096)
+    heard = json.loads(data)["stimulator"]
+    words = {"heard": heard, "stopped": "", "monotonic_s": time.monotonic(), "pid": pid}
+    watchdog.sendto(json.dumps(words).encode(), sender)
+
+
+def test_a_watchdog_that_was_replaced_stops_what_runs_however_soon_it_is_back(tmp_path, watchdog):
+    guard = Guard(tmp_path, "127.0.0.1", 8888, "")
+    guard.is_simulator = True
+    refusals = []
+    for pid in (11, 11, 12, 12):
+        guard.beat()
+        answer(watchdog, pid)
+        guard.beat()
+        watchdog.recv(4096)
+        refusals.append(guard.refusal())
+    assert [reason is None for reason in refusals] == [True, True, False, True]
+    assert "the watchdog has not answered" in refusals[2]
+    guard.close()
