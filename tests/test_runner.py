@@ -57,7 +57,7 @@ class Programs:
         path = var / "replay.toml"
         path.write_text(text, encoding="utf-8")
         found = config.load(path)
-        self.session = session.begin(path, found.digest, found.seed, var)
+        self.session = session.begin(session.new(path, found.digest, found.seed), var)
         self.recording = var / "recordings" / f"{self.session.id}.h5"
         self.store = RedisStore(url)
         self._log = (var / "log").open("w+")

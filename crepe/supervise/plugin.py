@@ -129,7 +129,7 @@ def open_session(logger: Any, var: Path) -> None:
     last = session.current(var)
     if os.environ.get("CREPE_REDIS") and last is not None:
         _forget_streams(str(choose().url), experiment.name, last)
-    begun = session.begin(experiment.path, experiment.digest, experiment.seed, var)
+    begun = session.begin(session.new(experiment.path, experiment.digest, experiment.seed), var)
     logger.info(f"session {begun.id} of {experiment.path} begins, seed {begun.seed}")
 
 

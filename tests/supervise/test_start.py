@@ -66,7 +66,7 @@ def test_a_lost_terminal_ends_it_as_ctrl_c_does(tmp_path, monkeypatch, number):
 def test_what_was_cut_off_is_given_up_only_by_a_person(clone, monkeypatch):
     cut_off.give_up(new=False)
     assert cut_off.resume_or_new(resume=True, new=False) == "new"
-    begun = session.begin(clone, "digest", 1)
+    begun = session.begin(session.new(clone, "digest", 1))
     with pytest.raises(ConfigError, match="--new, or new=True"):
         cut_off.give_up(new=False)
     with pytest.raises(ConfigError, match="--resume to go on"):
