@@ -8,7 +8,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from crepe import __version__, cli_programs, cli_sessions, cli_start, cli_told, config, places
+from crepe import (
+    __version__,
+    cli_programs,
+    cli_sessions,
+    cli_start,
+    cli_told,
+    config,
+    places,
+    session,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -76,6 +85,10 @@ def status(
         print(json.dumps(found, indent=2))
         return
     if not found:
+        last = session.current()
+        if last is not None and last.ended_because:
+            text = f"session {last.id} is over: {last.ended_because}"
+            console.print(text, soft_wrap=True, markup=False)
         console.print("nothing runs; start it with `crepe up`")
         raise typer.Exit(1)
     table = Table(*found[0], box=None)

@@ -78,7 +78,7 @@ def band_hz(sampling_rate_hz: float) -> tuple[float, float]:
     return min(low_hz, 0.1 * sampling_rate_hz), 0.45 * sampling_rate_hz
 
 
-def play(experiment: Experiment, console: Console) -> bool:
+def play(experiment: Experiment, console: Console, *, take_over: bool = False) -> bool:
     """Run a game to its end; True if it was played, see `Score.is_played`."""
     n_trials = next(
         (a.settings["n_trials"] for a in experiment.actors.values() if "n_trials" in a.settings), 0
@@ -86,7 +86,7 @@ def play(experiment: Experiment, console: Console) -> bool:
     score = Score(int(n_trials))
     console.print(experiment.title, style="bold")
     try:
-        with running(experiment) as store:
+        with running(experiment, take_over=take_over) as store:
             for line in page_lines(experiment):
                 console.print(line, soft_wrap=True, markup=False)
             recording = recording_path()

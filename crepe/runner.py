@@ -24,6 +24,7 @@ from crepe.flow import Flow
 from crepe.heartbeat import Heartbeat
 from crepe.hw.instrument import EndOfData, open_recorder, open_stimulator
 from crepe.intake import Intake, Stop
+from crepe.lease import Lease
 from crepe.messages import StreamInfo
 from crepe.outlet import Outlet
 from crepe.parent import watch_parent
@@ -60,6 +61,7 @@ class Runner:
         store: RedisStore,
         *,
         session: str,
+        lease: Lease,
         recordings: Path,
         since_ms: int = 0,
     ) -> None:
@@ -68,7 +70,7 @@ class Runner:
         self._store = store
         self._session = session
         self._recordings = recordings
-        self._heartbeat = Heartbeat(program, store, session)
+        self._heartbeat = Heartbeat(program, store, session, lease)
         inside = {stream for spec in self._specs for stream in spec.writes.values()}
         self._intake = Intake(
             program, self._specs, inside, store, session=session, since_ms=since_ms
@@ -91,7 +93,7 @@ class Runner:
         return Lockstep(simulated)
 
     def run(self) -> None:
-        """Until SIGTERM, SIGINT, or the end of the session."""
+        """Until SIGTERM or SIGINT. Raises LeaseError if another session has the culture."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._told_to_stop)
         self._store.meanwhile = self._check
@@ -122,6 +124,7 @@ class Runner:
     # Opening
 
     def _open(self) -> Flow:
+        self._heartbeat.beat()  # before a stream is touched: the culture must be ours
         resumes = find_resumes(self._specs, self._outlet.streams, self._store, self._session)
         stations: list[Station] = []
         known: dict[str, StreamInfo] = {}
@@ -287,9 +290,9 @@ class Runner:
                 self._look_around()
 
     def _look_around(self) -> None:
+        self._heartbeat.beat(newest=self._intake.newest())
         for stream in (*self._outlet.streams, *self._intake.infos):
             info = self._store.info(stream)
             if info is not None and info.session != self._session:
                 raise Stop(f"session {info.session} has begun")
-        self._heartbeat.beat(newest=self._intake.newest())
         self._intake.register()

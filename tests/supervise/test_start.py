@@ -5,8 +5,10 @@ import signal
 from contextlib import nullcontext
 
 import pytest
+from typer.testing import CliRunner
 
-from crepe import config, cut_off, session, start
+from crepe import CREPE, config, cut_off, session, start
+from crepe.cli import app
 from crepe.errors import ConfigError, CrepeError, StoreError
 from crepe.supervise import control
 
@@ -54,7 +56,7 @@ def test_a_lost_terminal_ends_it_as_ctrl_c_does(tmp_path, monkeypatch, number):
         os.kill(os.getpid(), number)
         ended.append(number)
 
-    monkeypatch.setattr(start, "up", lambda *_: nullcontext())
+    monkeypatch.setattr(start, "up", lambda *_, **__: nullcontext())
     monkeypatch.setattr(control, "down", down)
     found = signal.signal(number, signal.default_int_handler)  # `nohup make test` ignores SIGHUP
     with pytest.raises(KeyboardInterrupt), start.running(config.load()):
@@ -81,3 +83,19 @@ def test_what_was_cut_off_is_given_up_only_by_a_person(clone, monkeypatch):
     with pytest.raises(ConfigError):
         cut_off.give_up(new=False)
     assert session.found_unclean() == begun
+
+
+def test_a_take_over_is_asked_for_on_the_command_line_or_in_python(clone, monkeypatch):
+    asked = []
+
+    def up(*_, take_over, **__):
+        asked.append(take_over)
+        raise ConfigError("enough")
+
+    monkeypatch.setattr(start, "up", up)
+    for words in (["play"], ["play", "--take-over"], ["up"], ["up", "--take-over"]):
+        CliRunner().invoke(app, words)
+    for how in ({}, {"take_over": True}):
+        with pytest.raises(ConfigError, match="enough"):
+            CREPE(**how)
+    assert asked == [False, True] * 3
