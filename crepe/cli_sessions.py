@@ -35,6 +35,9 @@ def sessions(
         console.print(f"{library.var}: no session is recorded yet", soft_wrap=True, markup=False)
     else:
         console.print(_table(found))
+        for summary in found:
+            for problem in summary.part_problems:
+                console.print(problem, style="red", soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -63,6 +66,7 @@ def _table(found: "list[Summary]") -> Table:
     table.add_column("title", min_width=11)
     table.add_column("score", min_width=7)
     table.add_column("gaps", justify="right", no_wrap=True)
+    table.add_column("parts", justify="right", no_wrap=True)
     table.add_column("MB", justify="right", no_wrap=True)
     table.add_column("report", no_wrap=True)
     for one in found:
@@ -73,6 +77,7 @@ def _table(found: "list[Summary]") -> Table:
             one.problem or one.title,
             _score(one),
             str(one.n_gaps),
+            str(len(one.parts)) if len(one.parts) > 1 else "",
             f"{one.n_bytes / 1e6:.1f}",
             "yes" if one.has_report else "",
         ]

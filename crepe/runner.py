@@ -141,6 +141,7 @@ class Runner:
         reached = max(station.position for station in stations)
         self._heartbeat.reached(reached)
         self._heartbeat.begins(max(reached, self._intake.kept))
+        self._heartbeat.problem = self._intake.problem
         self._heartbeat.say("running")
         places = ", ".join(f"{s.spec.name} at {s.position}" for s in stations)
         log.info("session %s: %s", self._session, places)
@@ -295,4 +296,5 @@ class Runner:
             info = self._store.info(stream)
             if info is not None and info.session != self._session:
                 raise Stop(f"session {info.session} has begun")
+        self._heartbeat.tell(self._intake.problem)
         self._intake.register()

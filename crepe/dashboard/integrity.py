@@ -23,19 +23,32 @@ def gaps_told(beat: Mapping[str, str]) -> Gaps | None:
 
 
 def integrity(
-    picture: Picture, gaps: Gaps | None, programs: Sequence[Mapping[str, Any]] | None
+    picture: Picture,
+    gaps: Gaps | None,
+    programs: Sequence[Mapping[str, Any]] | None,
+    problems: Sequence[str] = (),
 ) -> list[tuple[str, str]]:
-    """(name, words) of each line; `programs` is None where nobody knows how they did."""
+    """(name, text) of each line.
+
+    Parameters
+    ----------
+    programs
+        How they do; None where that is not known.
+    problems
+        Of the recording, where one is replayed.
+    """
     story = picture.story
     rate_hz = picture.rate_hz
     gaps_in_words = "not known"
     if gaps is not None:
         gaps_in_words = f"{gaps.n}, {_samples(gaps.n_missing, rate_hz)} missing" if gaps.n else "0"
+    problems = [*problems, *(row["problem"] for row in programs or () if row.get("problem"))]
     since = f" (counted from {story.since / rate_hz:.0f} s on)" if story.since else ""
     return [
         ("gaps", gaps_in_words),
         ("dropped", "not known" if programs is None else _dropped(programs, gaps, rate_hz)),
         ("stimuli", f"{story.n_delivered} delivered, {story.n_refused} not{since}"),
+        *(("recording", problem) for problem in problems),
     ]
 
 

@@ -140,6 +140,9 @@ class CommittedFile(io.RawIOBase):
         )
         try:
             _write_all(journal, memoryview(head + body), 0)
+        except BaseException:
+            self._journal.unlink()  # it is not whole, and takes room
+            raise
         finally:
             os.close(journal)
         _apply(self._fd, self._pages, self._size)
