@@ -66,7 +66,6 @@ def _table(found: "list[Summary]") -> Table:
     table.add_column("title", min_width=11)
     table.add_column("score", min_width=7)
     table.add_column("gaps", justify="right", no_wrap=True)
-    table.add_column("parts", justify="right", no_wrap=True)
     table.add_column("MB", justify="right", no_wrap=True)
     table.add_column("report", no_wrap=True)
     for one in found:
@@ -74,15 +73,19 @@ def _table(found: "list[Summary]") -> Table:
             one.id,
             (one.started or "")[:16].replace("T", " "),
             _length(one),
-            one.problem or one.title,
+            one.problem or _title(one),
             _score(one),
             str(one.n_gaps),
-            str(len(one.parts)) if len(one.parts) > 1 else "",
             f"{one.n_bytes / 1e6:.1f}",
             "yes" if one.has_report else "",
         ]
         table.add_row(*map(Text, cells), style="red" if one.problem else None)
     return table
+
+
+def _title(one: "Summary") -> str:
+    n_parts = len(one.parts)
+    return f"{one.title} ({n_parts} parts)" if n_parts > 1 else one.title
 
 
 def _length(one: "Summary") -> str:

@@ -20,6 +20,8 @@ from crepe.hw.recording_parts import parts_set_aside
 from crepe.messages import Delivered, Segment, Spikes, StreamInfo
 from crepe.versions import versions
 
+_NOT_NOTED = "the recorder was killed before it had noted why"
+
 
 class Earlier(NamedTuple):
     """The parts of a session that were set aside before this one."""
@@ -42,7 +44,7 @@ def earlier_parts(path: Path, problem: str) -> Earlier:
             _, stop = part.windows(name)
             stops[name] = max(stops.get(name, 0), int(stop.max(initial=0)))
         part.close()
-    return Earlier(tuple(file.name for file in files), problem, stops)
+    return Earlier(tuple(file.name for file in files), problem or _NOT_NOTED, stops)
 
 
 def create(path: Path, about: About, infos: Mapping[str, StreamInfo], earlier: Earlier) -> None:

@@ -191,6 +191,13 @@ def test_parts_come_in_order_however_many_there_are(path):
     assert "part 13: s.damaged-12.h5" in record(path, 6400, 6500).problem
 
 
+def test_a_recorder_that_was_killed_between_two_parts_begins_the_next(path):
+    path.rename(path.with_name("s.damaged-1.h5"))
+    assert "was set aside: the recorder was killed" in record(path, 1000, 2000).problem
+    with Recording(path) as recording:
+        assert times(recording, "data") == expected("data", 0, 2000)
+
+
 def test_a_session_whose_newest_part_is_gone_is_read_from_the_others(path):
     bad_chunk(path)
     record(path, 1400, 2000)

@@ -10,6 +10,7 @@ import pytest
 LIVES = """
 import os, random, signal, sys, traceback
 from pathlib import Path
+import h5py
 import numpy as np
 from crepe.hw.crepe_recording import Recording
 from crepe.hw.crepe_samples import chunk_samples
@@ -82,6 +83,9 @@ for seed in range(10):
     n_first = chance.randint(RATE_HZ // length, 5 * RATE_HZ // length)
     for n_segments in (n_first, *(chance.randint(1, RATE_HZ // length) for _ in range(4))):
         assert life(lambda: (write(path, length, n_segments), kill_me())), (seed, n_segments)
+        with h5py.File(path, "r", locking=False) as file:  # as other programs see it
+            matrix = file["Data/Recording_0/AnalogStream/Stream_0/ChannelData"][()]
+            assert np.array_equal(matrix, samples(0, matrix.shape[1])), (seed, n_segments)
         last = check(path, last)
 """
 
