@@ -227,7 +227,7 @@ def test_a_program_says_what_it_was_not_given_and_says_it_once(make_programs, tm
 
 def make_unreadable(path: Path) -> None:
     with h5py.File(path, "r+") as file:
-        del file["CREPE/streams/data/info"]
+        del file["CREPE/streams/data:spikes/info"]
 
 
 def test_a_recording_that_cannot_be_continued_is_followed_by_another_part(make_programs):
@@ -248,14 +248,15 @@ def test_a_recording_that_cannot_be_continued_is_followed_by_another_part(make_p
     assert problem.startswith(f"part 2: {aside.name} was set aside: ")
     assert f"{programs.recording}: cannot be continued" in programs.log
     with Store(programs.recording) as kept:
-        begins = kept["data"].first
-        assert f"data goes on at sample {begins}, samples 0 to {begins} are in no part" in problem
+        assert kept["data"].gaps(0, LENGTH) == []  # the old part can be read there
+        begins = kept["data:spikes"].first
         assert 0 < begins <= reached  # what Redis still had is in the new part
-        assert kept["data"].gaps(begins, LENGTH) == []
-        assert kept["data:spikes"].gaps(0, LENGTH) == []  # the old part can be read there
+        assert kept["data:spikes"].gaps(begins, LENGTH) == []
         notes = kept["result:control"].messages(0, LENGTH)
     assert [(note.name, note.sender) for note in notes] == [("note", "record")]
     assert notes[0].value == problem
+    assert "data goes on at sample " in problem
+    assert programs.gaps("record") == (0, 0, [])
     programs.kill("record")
     programs.start("record")
     programs.wait(lambda: programs.state("record") == "ended")

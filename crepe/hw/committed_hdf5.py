@@ -29,8 +29,8 @@ class CommittedHdf5:
         except BaseException:
             self._disk.close()
             raise
-        # At the latest when the interpreter ends: afterwards HDF5 would still call this file
-        # object of Python, and crash.
+        # At the latest when the interpreter ends: HDF5 closes later what is open then, and crashes
+        # if this file object of Python raises in the meantime.
         self._finalizer = weakref.finalize(self, _discard, self.file, self._disk)
 
     def commit(self) -> None:
