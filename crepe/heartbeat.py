@@ -9,9 +9,9 @@ from contextlib import suppress
 
 import numpy as np
 
-from crepe.lease import Lease
 from crepe.actors.told import CONTROL
 from crepe.errors import StoreError
+from crepe.lease import Lease
 from crepe.messages import Command
 from crepe.store import codec
 from crepe.store.contract import StreamStore
