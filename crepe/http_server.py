@@ -2,7 +2,6 @@
 
 import errno
 import logging
-import os
 import socket
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -13,6 +12,7 @@ from starlette.types import ASGIApp
 
 from crepe import places
 from crepe.errors import DeviceError
+from crepe.process_identity import ProcessIdentity
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,8 @@ class HttpServer:
     async def run(self) -> None:
         """Serve until `stop`; meanwhile the file is there."""
         self._http.capture_signals = nullcontext  # type: ignore  # our own handlers are enough
-        places.write_json(self._file, {"url": self.url, "port": self.port, "pid": os.getpid()})
+        process = ProcessIdentity.own()._asdict()
+        places.write_json(self._file, {"url": self.url, "port": self.port, **process})
         log.info("%s: serving at %s", self._program, self.url)
         try:
             await self._http.serve(sockets=[self._socket])

@@ -18,6 +18,7 @@ from crepe.errors import CrepeError, StoreError
 from crepe.heartbeat import is_from
 from crepe.http_server import server_file
 from crepe.lease import wait_until_free
+from crepe.process_identity import ProcessIdentity
 from crepe.redis_choice import choose
 from crepe.rehearsal import rehearse
 from crepe.store import Store
@@ -86,9 +87,10 @@ def page_lines(experiment: Experiment) -> list[str]:
     """Where the live page of the running experiment is, once it is there."""
     deadline = time.monotonic() + _START_S
     while experiment.dashboard is not None and time.monotonic() < deadline:
-        found = places.read_json(places.run_directory() / server_file(DASHBOARD)) or {}
-        if any(found.get("pid") == program.pid for program in control.status()):
-            url = experiment.dashboard.public_url or str(found["url"])
+        content = places.read_json(places.run_directory() / server_file(DASHBOARD)) or {}
+        page = ProcessIdentity.read(content).key
+        if content and any(program.process.key == page for program in control.status()):
+            url = experiment.dashboard.public_url or str(content["url"])
             to = links(url, http_token.token(DASHBOARD))
             return [f"live page: {to.operator}", f"to look only: {to.spectator}"]
         time.sleep(_POLL_S)
@@ -145,11 +147,14 @@ def _ready(experiment: Experiment) -> Store:
                 url = find_url(is_ours=True)
                 store = Store(url, culture=experiment.name, patience_s=_START_S)
         else:
-            pids = {program.name: program.pid for program in programs}
+            processes = {program.name: program.process for program in programs}
             states = {
                 name: beat["state"]
                 for name, beat in store.actors().items()
-                if now and beat.get("session") == now.id and is_from(beat, pids.get(name, 0))
+                if now
+                and beat.get("session") == now.id
+                and name in processes
+                and is_from(beat, processes[name])
             }
             late = [name for name in names if states.get(name) not in ("running", "ended")]
             if not late:

@@ -21,6 +21,7 @@ from crepe import config, places, redis_server, session
 from crepe.disk import disk_message
 from crepe.errors import ConfigError, CrepeError, NotNowError, StoreError
 from crepe.lease import Holder, Lease
+from crepe.process_identity import ProcessIdentity, identify
 from crepe.redis_choice import choose
 from crepe.store.redis_store import RedisStore
 from crepe.supervise import control
@@ -60,7 +61,7 @@ class Extension:
         other = control.running(var)
         if other is not None and other.socket != socket:
             raise ConfigError(
-                f"{var}: its programs run already (supervisord has pid {other.pid}); "
+                f"{var}: its programs run already (supervisord has {other.process}); "
                 "stop them with `crepe down`, or set CREPE_VAR to another directory"
             )
         _open_log(supervisord.options, places.private(places.private(var) / "log"))
@@ -84,16 +85,22 @@ class Extension:
     def programs(self) -> list[dict[str, Any]]:
         """The fields of `control.Status` for each program, also while they are being stopped."""
         now = time.time()
+        processes = [
+            process
+            for group in sorted(self._supervisord.process_groups.values())
+            for process in group.processes.values()
+        ]
+        # supervisord waits for its programs: until it has, a pid is still that of its program
+        identities = identify(process.pid for process in processes if process.pid)
         return [
             {
                 "name": process.config.name,
                 "state": getProcessStateDescription(process.get_state()),
-                "pid": process.pid,
+                **identities.get(process.pid, ProcessIdentity(0))._asdict(),
                 "uptime_s": now - process.laststart if process.pid else 0.0,
                 "restarts": max(self._starts[process.config.name] - 1, 0),
             }
-            for group in sorted(self._supervisord.process_groups.values())
-            for process in group.processes.values()
+            for process in processes
         ]
 
     def _count(self, event: Any) -> None:

@@ -7,9 +7,10 @@ from contextlib import nullcontext
 import pytest
 from typer.testing import CliRunner
 
-from crepe import CREPE, config, cut_off, session, start
+from crepe import CREPE, config, cut_off, places, session, start
 from crepe.cli import app
 from crepe.errors import ConfigError, CrepeError, StoreError
+from crepe.process_identity import ProcessIdentity
 from crepe.supervise import control
 
 LATE = """#!/bin/sh
@@ -45,6 +46,19 @@ def test_a_server_that_is_not_there_is_said_before_anything_starts(clone, monkey
     with pytest.raises(StoreError, match=said):
         start.up(config.load(), None, "new")
     assert not (clone / "var" / "run" / "supervisord.conf").exists()
+
+
+def test_the_page_of_a_process_that_has_ended_is_not_taken_for_its_successors(clone, monkeypatch):
+    """As in a container that was started again, in which it has the same pid."""
+    page = ProcessIdentity(7, "500")
+    programs = [control.Status("dashboard", "RUNNING", page, 1.0, 0)]
+    monkeypatch.setattr(control, "status", lambda: programs)
+    monkeypatch.setattr(start, "_START_S", 0.1)
+    path = places.run_directory() / "dashboard.json"
+    assert start.page_lines(config.load()) == []
+    for process, n_lines in ((ProcessIdentity(7, "400"), 0), (page, 2)):
+        places.write_json(path, {"url": "http://127.0.0.1:8080", **process._asdict()})
+        assert len(start.page_lines(config.load())) == n_lines
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
