@@ -1,4 +1,4 @@
-"""Programs end with supervisord, and when they are told to."""
+"""Ends programs together with supervisord, and on request."""
 
 import asyncio
 import logging
@@ -8,15 +8,33 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 
+from crepe.process_identity import ProcessIdentity
+
 log = logging.getLogger(__name__)
+
+SUPERVISOR = "CREPE_SUPERVISOR"
+"""Variable in which supervisord gives its programs its own `ProcessIdentity.key`."""
 
 _ONCE_A_S = 1.0
 
 
-def watch_parent() -> Callable[[], bool]:
-    """A question that is answered True once the supervisord that started this process is gone."""
-    parent = os.getppid() if "SUPERVISOR_ENABLED" in os.environ else None
-    return lambda: parent is not None and os.getppid() != parent
+def is_orphan() -> bool:
+    """Whether the supervisord of this process is gone; False where there never was one.
+
+    The environment names it: if it died while this process was starting, getppid() gives the pid of
+    another from the first time on.
+    """
+    pid, _, start = os.environ.get(SUPERVISOR, "").partition(":")
+    if not pid or os.getppid() == int(pid):
+        return False
+    current = ProcessIdentity.of(int(pid))  # not the parent, if a wrapper is between
+    return not start or current is None or current.start != start
+
+
+def end_if_orphan() -> None:
+    """End this process if its supervisord is gone."""
+    if is_orphan():
+        raise SystemExit("supervisord is gone")
 
 
 def end_with(pid: int) -> None:
@@ -45,7 +63,6 @@ def serve(run: Callable[[], Awaitable[None]], stop: Callable[[], None]) -> None:
 
 
 async def _end_with_parent(stop: Callable[[], None]) -> None:
-    is_orphan = watch_parent()
     while not is_orphan():
         await asyncio.sleep(_ONCE_A_S)
     log.info("supervisord is gone")

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from crepe import config, places, redis_server, session
 from crepe.errors import ConfigError, LeaseError
 from crepe.parent import watch_parent
+from crepe.errors import ConfigError
+from crepe.parent import end_if_orphan
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +23,7 @@ def main(program: str) -> None:
         stream=sys.stdout,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    end_if_orphan()  # again: it may have died while this was loaded
     run(config.load(places.experiment_path(), only=program), program)
 
 
@@ -79,9 +82,10 @@ def _run_sensor(experiment: config.Experiment) -> None:
     token = check_token("sensor", table.host)
     now = _session()
     end_with_parent = _end_with_parent()
+    session_id, since_ms = _session()
     follows, says = (
         RedisStore(
-            find_url(patience_s=float("inf"), is_ours=True, meanwhile=end_with_parent),
+            find_url(patience_s=float("inf"), is_ours=True, meanwhile=end_if_orphan),
             culture=experiment.name,
             writer="sensor",
             patience_s=_SENSOR_PATIENCE_S,
@@ -131,17 +135,6 @@ def _session() -> session.Session:
     return now
 
 
-def _end_with_parent() -> Callable[[], None]:
-    """For who waits for Redis: ends this process if supervisord is gone."""
-    is_orphan = watch_parent()
-
-    def check() -> None:
-        if is_orphan():
-            raise SystemExit("supervisord is gone")
-
-    return check
-
-
 def _run_actor(experiment: config.Experiment, program: str) -> None:
     from crepe.lease import Holder, Lease
     from crepe.runner import Runner
@@ -151,12 +144,13 @@ def _run_actor(experiment: config.Experiment, program: str) -> None:
     experiment.in_program(program)  # a wrong name is said at once
     now = _session()
     end_with_parent = _end_with_parent()
+    session_id, since_ms = _session()
     store = RedisStore(
-        find_url(patience_s=float("inf"), is_ours=True, meanwhile=end_with_parent),
+        find_url(patience_s=float("inf"), is_ours=True, meanwhile=end_if_orphan),
         culture=experiment.name,
         writer=program,
         patience_s=float("inf"),
-        meanwhile=end_with_parent,
+        meanwhile=end_if_orphan,
     )
     runner = Runner(
         experiment,

@@ -22,6 +22,7 @@ from redis.retry import Retry
 
 from crepe import places
 from crepe.errors import StoreError
+from crepe.parent import end_if_orphan, is_orphan
 from crepe.process_identity import ProcessIdentity, command_line
 from crepe.redis_choice import choose, without_password
 
@@ -112,14 +113,13 @@ def server_settings(
 
 
 def watch(url: str) -> None:
-    """Look after a server that others run: say when it is lost and when it is back.
+    """Look after a server that others run: log when it is lost and when it is back.
 
-    Returns when the process that started this one is gone.
+    Returns when supervisord is gone.
     """
-    parent = os.getppid()
     client = _client(url)
     is_there: bool | None = None
-    while os.getppid() == parent:
+    while not is_orphan():
         is_there = report_change(client, without_password(url), is_there)
         time.sleep(1.0)
 
@@ -228,10 +228,8 @@ def _end_with_parent() -> None:
     """
     if not sys.platform.startswith("linux"):
         return
-    parent = os.getppid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-    if os.getppid() != parent:
-        sys.exit(0)
+    end_if_orphan()  # it may have died before the kernel was asked
 
 
 def _client(url: str) -> "redis.Redis":

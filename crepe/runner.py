@@ -27,7 +27,7 @@ from crepe.intake import Intake, Stop
 from crepe.lease import Lease
 from crepe.messages import StreamInfo
 from crepe.outlet import Outlet
-from crepe.parent import watch_parent
+from crepe.parent import is_orphan
 from crepe.resuming import find_resumes
 from crepe.station import CHECKPOINT_S, Resume, Station
 from crepe.store.contract import Entry, Said
@@ -76,7 +76,6 @@ class Runner:
             program, self._specs, inside, store, session=session, since_ms=since_ms
         )
         self._outlet = Outlet(experiment, self._specs, store)
-        self._is_orphan = watch_parent()
         self._is_told_to_stop = False
         self._may_finish = False  # told to stop, a keeper first takes what is there
         self._next_look_s = 0.0
@@ -273,7 +272,7 @@ class Runner:
         """Raise Stop if there is reason to."""
         if self._is_told_to_stop and not self._may_finish:
             raise Stop("told to")
-        if self._is_orphan():
+        if is_orphan():
             raise Stop("supervisord is gone")
 
     def _is_time_to_look(self) -> bool:

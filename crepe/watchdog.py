@@ -20,7 +20,7 @@ from crepe import arming
 from crepe.hw.dsp_stop import dsp_lock, stop_dsp
 from crepe.hw.guard import WATCHDOG_SOCKET
 from crepe.hw.meame_http import HttpControl, Server
-from crepe.parent import watch_parent
+from crepe.parent import is_orphan
 from crepe.process_identity import ProcessIdentity
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,6 @@ class Watchdog:
     def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._told_to_stop)
-        is_orphan = watch_parent()
         log.info("watching")
         while True:
             self._listen()

@@ -17,6 +17,7 @@ import redis
 
 from crepe import places, redis_server
 from crepe.errors import StoreError
+from crepe.parent import SUPERVISOR
 from crepe.process_identity import ProcessIdentity
 
 RUN = """
@@ -243,6 +244,18 @@ def test_a_server_is_replaced_only_if_what_started_it_is_proven_to_have_ended(
     else:
         assert f"already (pid {first.pid})" in second.communicate()[0]
         assert first.poll() is None
+
+
+def test_a_server_whose_supervisord_died_meanwhile_does_not_start(
+    var: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SUPERVISOR, "999999999:1")
+    process = start()
+    assert process.wait() == 1
+    assert process.stdout is not None
+    assert process.stdout.read() == "supervisord is gone\n"
+    assert redis_server.running(var) is None
+    redis_server.watch("unix:///nobody")  # nor is one of others watched
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's signal is Linux's")

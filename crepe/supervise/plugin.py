@@ -21,6 +21,7 @@ from crepe import config, places, redis_server, session
 from crepe.disk import disk_message
 from crepe.errors import ConfigError, CrepeError, NotNowError, StoreError
 from crepe.lease import Holder, Lease
+from crepe.parent import SUPERVISOR
 from crepe.process_identity import ProcessIdentity, identify
 from crepe.redis_choice import choose
 from crepe.store.redis_store import RedisStore
@@ -66,6 +67,7 @@ class Extension:
             )
         _open_log(supervisord.options, places.private(places.private(var) / "log"))
         os.environ["CREPE_VAR"] = str(var)
+        os.environ[SUPERVISOR] = ProcessIdentity.own().key
         os.environ["PATH"] = os.pathsep.join(
             [os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]
         )
