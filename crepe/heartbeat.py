@@ -12,8 +12,8 @@ from crepe.actors.told import CONTROL
 from crepe.errors import StoreError
 from crepe.lease import Lease
 from crepe.messages import Command
-from crepe.store import codec
 from crepe.process_identity import ProcessIdentity
+from crepe.store import codec
 from crepe.store.contract import StreamStore
 
 GAPS_KEPT = 20

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 
 from crepe import config, places, redis_server, session
 from crepe.errors import ConfigError, LeaseError
-from crepe.parent import watch_parent
-from crepe.errors import ConfigError
 from crepe.parent import end_if_orphan
 
 log = logging.getLogger(__name__)
@@ -81,8 +79,6 @@ def _run_sensor(experiment: config.Experiment) -> None:
         raise ConfigError(f"{experiment.path}: no [sensor] table to open a door for")
     token = check_token("sensor", table.host)
     now = _session()
-    end_with_parent = _end_with_parent()
-    session_id, since_ms = _session()
     follows, says = (
         RedisStore(
             find_url(patience_s=float("inf"), is_ours=True, meanwhile=end_if_orphan),
@@ -143,8 +139,6 @@ def _run_actor(experiment: config.Experiment, program: str) -> None:
 
     experiment.in_program(program)  # a wrong name is said at once
     now = _session()
-    end_with_parent = _end_with_parent()
-    session_id, since_ms = _session()
     store = RedisStore(
         find_url(patience_s=float("inf"), is_ours=True, meanwhile=end_if_orphan),
         culture=experiment.name,

@@ -131,7 +131,7 @@ def test_where_the_system_shows_no_processes_nothing_is_proven(monkeypatch):
         assert (identity.is_visible, identity.is_running, identity.is_gone) == (False,) * 3
 
 
-@pytest.mark.parametrize("pid", [1, 0, -1, -os.getpid()])
+@pytest.mark.parametrize("pid", [1, 0, -1, -os.getpid()], ids=["init", "own", "all", "group"])
 def test_no_signal_goes_to_init_or_to_many(monkeypatch, pid):
     sent = []
     for module, name in ((os, "kill"), (os, "killpg"), (signal, "pidfd_send_signal")):
