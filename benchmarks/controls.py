@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest, t
 
-from crepe import places
 from crepe.conditions import STIMULATION
+from crepe.environment import paths
 
 SEEDS = tuple(range(3001, 3011))
-KEPT = places.project_directory() / "docs" / "controls-by-culture.json"
+KEPT = paths.project_directory() / "docs" / "controls-by-culture.json"
 
 
 def one(seed: int) -> dict[str, Any]:

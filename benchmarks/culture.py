@@ -2,9 +2,9 @@
 
 import time
 
-from crepe.electrodes import grid_labels
-from crepe.simulator.culture import Culture
-from crepe.simulator.instrument import SimulatedMeame
+from crepe.culture.culture import Culture
+from crepe.electrodes.layouts import grid_labels
+from crepe.simulator.meame.instrument import SimulatedMeame
 from crepe.simulator.settings import SimulatorSettings
 
 SECONDS = 20

@@ -6,10 +6,10 @@ import time
 
 import numpy as np
 
+from crepe.cli.play import prepare
+from crepe.cli.scoreboard import latencies_ms
 from crepe.messages import Delivered
-from crepe.play import prepare
-from crepe.scoreboard import latencies_ms
-from crepe.start import running
+from crepe.supervise.start import running
 
 N_GAMES = 3
 

@@ -20,10 +20,10 @@ import psutil
 from websockets.asyncio.client import connect
 from websockets.typing import Origin
 
-from crepe.play import prepare
-from crepe.scoreboard import latencies_ms
-from crepe.start import page_lines, running
+from crepe.cli.play import prepare
+from crepe.cli.scoreboard import latencies_ms
 from crepe.store import Store
+from crepe.supervise.start import page_lines, running
 
 N_CLIENTS, N_DEAF = 20, 5
 ROUNDS, ROUND_S, SETTLE_S = 6, 15.0, 2.0

@@ -17,21 +17,22 @@ from typing import Any
 import numpy as np
 from scipy.stats import t
 
-from crepe import config, places
 from crepe.conditions import OPEN_LOOP, STIMULATION
-from crepe.pong_statistics import compare_pairs
+from crepe.config.experiment import load_experiment, save_experiment
+from crepe.environment import paths
+from crepe.games.pong.statistics import compare_pairs
 
 SEEDS = tuple(range(4001, 4011))
 N_BLOCKS = 3
-KEPT = places.project_directory() / "docs" / "pong-by-culture.json"
+KEPT = paths.project_directory() / "docs" / "pong-by-culture.json"
 
 
 def one(seed: int) -> dict[str, Any]:
     """The shipped experiment with fewer rounds on one culture, in a process of its own."""
     with tempfile.TemporaryDirectory() as directory:
-        shipped = places.project_directory() / "config" / "pong.toml"
-        experiment = config.load(shipped, {"conditions.n_blocks": N_BLOCKS})
-        path = config.save(experiment, Path(directory) / "pong.json")
+        shipped = paths.project_directory() / "config" / "pong.toml"
+        experiment = load_experiment(shipped, {"conditions.n_blocks": N_BLOCKS})
+        path = save_experiment(experiment, Path(directory) / "pong.json")
         done = subprocess.run(
             [sys.executable, "-m", "crepe", "experiment", str(path), "--seed", str(seed), "--json"],
             env={**os.environ, "CREPE_VAR": directory},

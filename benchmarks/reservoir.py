@@ -22,16 +22,16 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from crepe import config
-from crepe.actors.patterns import images
 from crepe.conditions import Block, Calibration, calibration_blocks
-from crepe.electrodes import MCS_60_LABELS
-from crepe.experiment_runs import in_process
+from crepe.config.experiment import Experiment, load_experiment
+from crepe.electrodes.layouts import MCS_60_LABELS
+from crepe.environment.paths import project_directory
+from crepe.games.patterns import images
 from crepe.messages import Stimulus
-from crepe.places import project_directory
 from crepe.reservoir.readout import Readout
 from crepe.reservoir.training import Trials, train, validate
-from crepe.trials import labelled
+from crepe.results.trials import labelled
+from crepe.study.runs import in_process
 
 SEEDS = (4001, 4002, 4003)
 TASKS = ("points", "bars", "clock", "digits")
@@ -40,7 +40,7 @@ CONFIG = project_directory() / "config"
 Numbers = NDArray[np.float64]
 
 
-def session_blocks(experiment: config.Experiment) -> list[Block]:
+def session_blocks(experiment: Experiment) -> list[Block]:
     """The blocks of labelled trials that a session consists of."""
     game = experiment.actors["game"].make()
     return calibration_blocks(experiment.calibration or Calibration(), game.trial_s)
@@ -49,11 +49,11 @@ def session_blocks(experiment: config.Experiment) -> list[Block]:
 def session(path: Path, seed: int, changes: dict[str, Any]) -> tuple[Trials, Numbers]:
     """Labelled trials of a session, and what was stimulated in each, (n_trials, 60)."""
     changes = {"seed": seed, "culture.simulated.seed": seed, **changes}
-    blocks = session_blocks(config.load(path, changes))
+    blocks = session_blocks(load_experiment(path, changes))
     n_trials = sum(block.n_trials for block in blocks)
     plain = [block.model_dump() for block in blocks]
     changes |= {"actors.game.blocks": plain, "actors.game.n_trials": n_trials}
-    experiment = config.load(path, changes)
+    experiment = load_experiment(path, changes)
     store = in_process(experiment, lambda _: None, kept=("result:stimuli",)).store
     window = experiment.actors["decode"].make().window
     trials = labelled(store, window)
@@ -242,7 +242,7 @@ def run(seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
     """All of it for each culture."""
     with tempfile.TemporaryDirectory() as directory:
         os.environ["CREPE_VAR"] = directory
-        first, second, *_ = session_blocks(config.load(CONFIG / "patterns.toml"))
+        first, second, *_ = session_blocks(load_experiment(CONFIG / "patterns.toml"))
         found: dict[str, Any] = {"seeds": list(seeds), "block_s": second.start_s - first.start_s}
         found["ladder"] = [ladder(seed) for seed in seeds]
         found["memory"] = [memory(seed) for seed in seeds]

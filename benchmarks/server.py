@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from crepe.redis_choice import choose
-from crepe.redis_server import server_settings
+from crepe.redis_server.choice import choose
+from crepe.redis_server.server import server_settings
 from crepe.store.redis_store import RedisStore
 
 

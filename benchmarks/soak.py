@@ -23,10 +23,11 @@ import numpy as np
 import psutil
 import urllib3
 
-from crepe import config, places
-from crepe.electrodes import MCS_60_LABELS
+from crepe.config.experiment import load_experiment, save_experiment
+from crepe.electrodes.layouts import MCS_60_LABELS
+from crepe.environment import paths
 from crepe.messages import Delivered, Segment, Stimulus
-from crepe.stimulus import Limits
+from crepe.safety.limits import Limits
 from crepe.store import Store
 from crepe.supervise import control
 
@@ -61,7 +62,7 @@ class Soak:
 
     def _ask(self, verb: str, path: str, body: str | None = None) -> tuple[str, Any]:
         """The simulator's nonce, and what it answers; nothing while it is dead."""
-        found = places.read_json(self._file) or {"http_port": 9, "nonce": ""}
+        found = paths.read_json(self._file) or {"http_port": 9, "nonce": ""}
         url = f"http://127.0.0.1:{found['http_port']}/simulator/{path}"
         try:
             return found["nonce"], self._pool.request(verb, url, body=body)
@@ -90,7 +91,7 @@ class Soak:
                     seen.append((time.monotonic(), mb))
 
     def _nonce(self) -> str:
-        return str((places.read_json(self._file) or {}).get("nonce", ""))
+        return str((paths.read_json(self._file) or {}).get("nonce", ""))
 
     def growth_mb(self) -> dict[str, float]:
         """How much each process has taken since it had settled."""
@@ -108,8 +109,8 @@ def run(minutes: float) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as directory:
         var = Path(directory)
         os.environ["CREPE_VAR"] = directory
-        experiment = config.load(changes=changes)
-        path = config.save(experiment, var / "soak.json")
+        experiment = load_experiment(changes=changes)
+        path = save_experiment(experiment, var / "soak.json")
         control.up(experiment.programs, path, session_is="new")
         try:
             soak = _watch(var, minutes)

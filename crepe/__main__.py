@@ -10,15 +10,17 @@ def main() -> None:
     words = sys.argv[1:]
     try:
         if words[:1] == ["stop"] and "--help" not in words:
-            from crepe.emergency import main as stop  # must not wait for numpy and the like
+            from crepe.safety.emergency_stop import (
+                main as stop,  # must not wait for numpy and the like
+            )
 
             sys.exit(stop(words[1:]))
         if words[:1] == ["run"] and len(words) == 2 and not words[1].startswith("-"):
-            from crepe.programs import main as run  # a dozen programs start at once
+            from crepe.cli.run import run_program as run  # a dozen programs start at once
 
             run(words[1])
         else:
-            from crepe.cli import app
+            from crepe.cli.app import app
 
             app()
     except CrepeError as error:

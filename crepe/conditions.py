@@ -6,7 +6,7 @@ silenced     the same stimulation, artefact and noise, but no cell fires, as und
              simulated culture only
 any other    is stimulated like the first, and answered by the stream that the game names for it
 
-Of games with feedback (`crepe.actors.pong`) also these:
+Of games with feedback (`crepe.games.pong.game`) also these:
 
 silent       the culture is told where the ball is, but not what became of it; the time that
              feedback takes passes without

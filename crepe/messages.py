@@ -79,7 +79,7 @@ class GameState(Message):
     """What the game does, published when it changes."""
 
     trial: int  # counted from 1; 0 before the first
-    phase: str  # rest, stimulation, response, outcome, over; of Pong: crepe.actors.pong.Phase
+    phase: str  # rest, stimulation, response, outcome, over; of Pong: crepe.games.pong.game.Phase
     gesture: str | None = None  # what the player showed
     answer: str | None = None  # what the culture played
     outcome: str | None = None  # won, drawn or lost, as the culture sees it; hit, miss or cut
@@ -93,7 +93,7 @@ class GameState(Message):
 
 @dataclass(frozen=True, slots=True)
 class Court(Message):
-    """Where ball and paddle of a Pong are, for those who draw it; see crepe.actors.court."""
+    """Where ball and paddle of a Pong are, for those who draw it; see crepe.games.pong.court."""
 
     ball_x: float  # from 0 at the paddle's wall to 1
     ball_y: float  # from 0 to 1, upwards

@@ -3,11 +3,12 @@ STREAM_DIMENSION."""
 
 from typing import Any
 
-from crepe import config, places
 from crepe.actors.actor import Source
-from crepe.electrodes import MCS_60_LABELS
-from crepe.status import running_experiment
+from crepe.config.experiment import Experiment, load_experiment
+from crepe.electrodes.layouts import MCS_60_LABELS
+from crepe.environment import paths
 from crepe.supervise import control
+from crepe.supervise.status import running_experiment
 
 _FIRST_PORT = 18861
 
@@ -36,9 +37,9 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'crepe.settings' has no attribute {name!r}")
 
 
-def _experiment() -> config.Experiment:
+def _experiment() -> Experiment:
     is_up = control.is_running()
-    return running_experiment() if is_up else config.load(places.experiment_path())
+    return running_experiment() if is_up else load_experiment(paths.experiment_path())
 
 
 def _n_channels() -> int:

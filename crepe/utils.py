@@ -5,9 +5,9 @@ import time
 from crepe import settings
 from crepe.errors import ConfigError, DeviceError, StoreError
 from crepe.legacy.connection import Connection
+from crepe.redis_server.find_url import find_url
 from crepe.store import DataModus
 from crepe.store.contract import StreamStore
-from crepe.store.locate import find_url
 from crepe.store.modus import stream_name
 from crepe.store.redis_store import RedisStore
 from crepe.suggest import suggest

@@ -7,10 +7,11 @@ import time
 import pytest
 from typer.testing import CliRunner
 
-from crepe import arming, places
-from crepe.arming import Instrument
-from crepe.cli import app
+from crepe.cli.app import app
+from crepe.environment import paths
 from crepe.errors import ConfigError
+from crepe.safety import arming
+from crepe.safety.arming import Instrument
 
 NAME = "7-abc"
 
@@ -87,13 +88,13 @@ def elsewhere(tmp_path_factory, monkeypatch):
     """A stimulator that runs with another CREPE_VAR than ours, which is not set."""
     short = tmp_path_factory.mktemp("s")
     monkeypatch.setattr("tempfile.tempdir", str(short))
-    monkeypatch.setattr(places, "project_directory", lambda: short / "clone")
+    monkeypatch.setattr(paths, "project_directory", lambda: short / "clone")
     (short / "clone").mkdir()
 
     def start(name):
-        var = places.private(short / name)
-        places.announce(var)
-        found = places.run_directory(var)
+        var = paths.private(short / name)
+        paths.announce(var)
+        found = paths.run_directory(var)
         arming.announce(found, Instrument(NAME, os.getpid(), "127.0.0.1", 9))
         return found
 
@@ -104,11 +105,11 @@ def test_what_runs_with_another_var_is_found_from_a_plain_window_and_not_from_a_
     elsewhere, monkeypatch
 ):
     there = elsewhere("there")
-    assert arming.run_directories() == [places.run_directory(), there]
+    assert arming.run_directories() == [paths.run_directory(), there]
     assert arming.to_arm() == there
-    monkeypatch.setenv("CREPE_VAR", str(places.project_directory() / "chosen"))
-    assert arming.run_directories() == [places.run_directory()]
-    assert arming.to_arm() == places.run_directory()
+    monkeypatch.setenv("CREPE_VAR", str(paths.project_directory() / "chosen"))
+    assert arming.run_directories() == [paths.run_directory()]
+    assert arming.to_arm() == paths.run_directory()
 
 
 def test_which_of_two_stimulators_elsewhere_is_armed_has_to_be_said(elsewhere):
@@ -116,15 +117,15 @@ def test_which_of_two_stimulators_elsewhere_is_armed_has_to_be_said(elsewhere):
         elsewhere(name)
     with pytest.raises(ConfigError, match="name one by CREPE_VAR"):
         arming.to_arm()
-    arming.announce(places.run_directory(), Instrument(NAME, os.getpid(), "127.0.0.1", 9))
-    assert arming.to_arm() == places.run_directory()
+    arming.announce(paths.run_directory(), Instrument(NAME, os.getpid(), "127.0.0.1", 9))
+    assert arming.to_arm() == paths.run_directory()
 
 
 def test_the_command_arms_what_runs_and_says_so_or_says_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path))
     with pytest.raises(ConfigError, match="no stimulator runs here"):
         CliRunner().invoke(app, ["arm"], standalone_mode=False, catch_exceptions=False)
-    run = places.run_directory()
+    run = paths.run_directory()
     arming.announce(run, Instrument(NAME, os.getpid(), "127.0.0.1", 8888))
     arming.latch(run, "a test")
     done = CliRunner().invoke(app, ["arm", "--minutes", "5"])

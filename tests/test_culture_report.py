@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from crepe.cli import app
+from crepe.cli.app import app
 
 
 @pytest.mark.timeout(200)

@@ -6,11 +6,12 @@ from collections import namedtuple
 import numpy as np
 import pytest
 
-from crepe import config, disk
+from crepe.config import disk_space
+from crepe.config.experiment import load_experiment
 from crepe.errors import DeviceError
-from crepe.hw.crepe_writer import RecordingWriter
-from crepe.hw.mcs_writer import About
 from crepe.messages import Segment, StreamInfo
+from crepe.recording.mcs_layout import About
+from crepe.recording.writer import RecordingWriter
 
 
 def acquiring(tmp_path, device, more=""):
@@ -21,17 +22,17 @@ def acquiring(tmp_path, device, more=""):
         'writes = ["data"]\n'
         f'device = "{device}"\n{more}'
     )
-    return config.load(file)
+    return load_experiment(file)
 
 
 def test_the_disk_lasts_as_long_as_its_free_bytes(tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**12, 0, 36 * 10**9))
     not_there_yet = tmp_path / "var" / "recordings"
-    assert disk.disk_hours(not_there_yet, 2e6) == pytest.approx(5.0)
-    assert disk.disk_hours(not_there_yet, 0) == float("inf")
+    assert disk_space.disk_hours(not_there_yet, 2e6) == pytest.approx(5.0)
+    assert disk_space.disk_hours(not_there_yet, 0) == float("inf")
     experiment = acquiring(tmp_path, "generator://?n_channels=25")
-    said = disk.disk_message(not_there_yet, experiment)
+    said = disk_space.disk_message(not_there_yet, experiment)
     assert said.endswith("the disk lasts 5.0 h at 2.0 MB/s")
 
 
@@ -45,7 +46,7 @@ def test_the_disk_lasts_as_long_as_its_free_bytes(tmp_path, monkeypatch):
 )
 def test_what_the_disk_takes_is_what_the_instrument_gives(tmp_path, device, more, n_samples):
     experiment = acquiring(tmp_path, device, more)
-    assert disk.bytes_per_s(experiment) == n_samples * 4 * 2  # recording, append-only file
+    assert disk_space.bytes_per_s(experiment) == n_samples * 4 * 2  # recording, append-only file
 
 
 @pytest.mark.parametrize(("speed", "times"), [(0, 1), (2, 2)])
@@ -56,9 +57,9 @@ def test_a_recording_takes_what_its_channels_and_rate_say(tmp_path, speed, times
     writer.append("data", Segment(0, 1000, np.zeros((3, 1000), np.int32)))
     writer.close()
     experiment = acquiring(tmp_path, f"hdf5://{path}?speed={speed}")
-    assert disk.bytes_per_s(experiment) == 3 * 20_000 * times * 4 * 2
+    assert disk_space.bytes_per_s(experiment) == 3 * 20_000 * times * 4 * 2
 
 
 def test_a_recording_that_is_not_there_is_said(tmp_path):
     with pytest.raises(DeviceError, match="nowhere.h5: does not exist"):
-        disk.bytes_per_s(acquiring(tmp_path, "hdf5://nowhere.h5"))
+        disk_space.bytes_per_s(acquiring(tmp_path, "hdf5://nowhere.h5"))

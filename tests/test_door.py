@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import urllib3
 
-from crepe.door import Door, Follower
 from crepe.errors import CrepeError
 from crepe.messages import Command, GameState, StreamInfo
-from crepe.sensor import hands
-from crepe.sensor.desk import Desk, State
+from crepe.sensor import hand_frames
+from crepe.sensor.input_tracker import Desk, State
+from crepe.sensor.program import Door, Follower
 from crepe.sensor.settings import InfraredSettings, SensorTable
 from crepe.store import codec
 from crepe.store.contract import Entry, Said
@@ -125,7 +125,9 @@ def stores(redis_url):
         store.close()
 
 
-FRAME = hands.as_json(next(hands.frames("paper", InfraredSettings(), np.random.default_rng(1))))
+FRAME = hand_frames.as_json(
+    next(hand_frames.frames("paper", InfraredSettings(), np.random.default_rng(1)))
+)
 
 
 def test_a_posted_frame_is_on_the_stream_and_its_result_on_output(stores, tmp_path):

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from crepe.cli import app
+from crepe.cli.app import app
 from crepe.conditions import Block, Calibration, Conditions, calibration_blocks, condition_blocks
+from crepe.environment.paths import project_directory
 from crepe.errors import ConfigError
-from crepe.experiment_plan import Plan
 from crepe.messages import Delivered
-from crepe.places import project_directory
+from crepe.results.trials import accuracy, by_condition, outcomes, stimulated_in
 from crepe.store import Store
-from crepe.trials import accuracy, by_condition, outcomes, stimulated_in
+from crepe.study.plan import Plan
 
 CONTROLS = project_directory() / "config" / "rps-controls.toml"
 

@@ -8,10 +8,10 @@ import pytest
 from pydantic import PrivateAttr
 
 from crepe.actors.actor import Actor, Start
-from crepe.flow import Flow
+from crepe.config.wiring import ActorSpec
 from crepe.messages import Command, Decision, GameState, Segment, Spikes, Stimulus, StreamInfo
-from crepe.station import Out, Piece, Resume, Station
-from crepe.wiring import ActorSpec
+from crepe.runtime.chain import Flow
+from crepe.runtime.hosted_actor import Out, Piece, Resume, Station
 
 INFO = StreamInfo(
     labels=("a", "b"), sampling_rate_hz=1000.0, segment_samples=10, longest_samples=10

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from crepe.errors import DeviceError
-from crepe.http_server import HttpServer
+from crepe.web.server import HttpServer
 
 HOST = "127.0.0.1"
 

@@ -19,7 +19,8 @@ def import_without(module: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.parametrize(
-    "module", ["crepe.store", "crepe.store.recorded", "crepe.hw.mcs_hdf5", "crepe.stream_service"]
+    "module",
+    ["crepe.store", "crepe.store.recording_store", "crepe.hw.mcs.recorder", "crepe.stream_service"],
 )
 def test_streams_and_recordings_need_nothing_that_windows_lacks(module: str) -> None:
     done = import_without(module)

@@ -3,19 +3,20 @@
 import pytest
 from typer.testing import CliRunner
 
-from crepe import config, places
-from crepe.cli import app
+from crepe.cli.app import app
+from crepe.config.experiment import load_experiment
+from crepe.config.instrument_check import UNKNOWABLE, check_instrument
+from crepe.environment import paths
 from crepe.hw.instrument import open_recorder
-from crepe.hw.meame_registers import Register
-from crepe.instrument_check import UNKNOWABLE, check_instrument
-from crepe.simulator.quirks import Quirk
+from crepe.hw.meame.registers import Register
+from crepe.simulator.meame.quirks import Quirk
 from crepe.simulator.settings import Firmware
 
 SIMULATED = {"actors.stimulate.device": "meame://simulator"}
 
 
 def findings(changes=SIMULATED):
-    return list(check_instrument(config.load(changes=changes), places.run_directory()))
+    return list(check_instrument(load_experiment(changes=changes), paths.run_directory()))
 
 
 def texts(found, is_well):

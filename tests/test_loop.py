@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crepe import config
+from crepe.config.experiment import load_experiment, places
 from crepe.errors import ConfigError
-from crepe.loop import Loop
 from crepe.messages import Delivered, GameState
+from crepe.runtime.loop import Loop
 from crepe.store import Store
 
 ROOT = Path(__file__).parent.parent
@@ -24,7 +24,7 @@ def played(seed=1, silenced=False, n_trials=3):
         "culture.simulated.seed": seed,
         "culture.simulated.silenced": silenced,
     }
-    return Store(Loop(config.load(None, changes)).run(until="result:game"))
+    return Store(Loop(load_experiment(None, changes)).run(until="result:game"))
 
 
 def everything(store):
@@ -94,7 +94,7 @@ def pong(seed=1):
         for name, start_s in (("stimulation", 0.0), ("rest", 8.0), ("random", 16.0))
     ]
     changes = {"seed": seed, "actors.game.blocks": blocks}
-    experiment = config.load(ROOT / "config" / "pong.toml", changes)
+    experiment = load_experiment(ROOT / "config" / "pong.toml", changes)
     return Store(Loop(experiment, kept=kept).run(until="result:game"))
 
 
@@ -134,7 +134,7 @@ def test_pong_takes_the_same_course_for_the_same_seed():
 
 def test_every_online_analysis_runs_and_the_originals_readout_finds_the_gesture():
     changes = {"actors.game.n_trials": 3}
-    experiment = config.load(ROOT / "config" / "online-analysis.toml", changes)
+    experiment = load_experiment(ROOT / "config" / "online-analysis.toml", changes)
     store = Store(Loop(experiment).run(until="result:game"))
     assert all(won == "won" for _, won in outcomes(store))
     trains = store["result:stimuli"].messages(0, len(store["result:stimuli"]))
@@ -151,8 +151,8 @@ def test_every_online_analysis_runs_and_the_originals_readout_finds_the_gesture(
 
 
 def test_a_loop_does_not_stimulate_a_living_culture():
-    living = config.load(
-        config.places.project_directory() / "config" / "meame-lab.toml",
+    living = load_experiment(
+        places.project_directory() / "config" / "meame-lab.toml",
         {"actors.game.player": "script"},
     )
     with pytest.raises(ConfigError, match="stimulates a living culture"):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from crepe.games.pong.statistics import against_controls, compare, describe, lengths
 from crepe.messages import GameState
-from crepe.pong_statistics import against_controls, compare, describe, lengths
 
 
 def ended(condition, rally, outcome="miss", block=0, trial=1):

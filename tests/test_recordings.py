@@ -12,13 +12,13 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from crepe import recordings, session
-from crepe.cli import app
-from crepe.hw.crepe_recording import Recording
-from crepe.hw.crepe_writer import RecordingWriter
-from crepe.hw.mcs_writer import About
+from crepe.cli.app import app
+from crepe.environment import session
 from crepe.messages import Command, Delivered, GameState, Segment, StreamInfo
-from crepe.recordings import Library, kept
+from crepe.recording.mcs_layout import About
+from crepe.recording.reader import Recording
+from crepe.recording.writer import RecordingWriter
+from crepe.results.library import Library, kept
 
 ID = "20261124-120000-abcd"
 RAW = StreamInfo(
@@ -264,7 +264,7 @@ def test_a_file_is_read_again_only_when_it_has_changed(tmp_path, monkeypatch):
             opened.append(path.stem)
             super().__init__(path)
 
-    monkeypatch.setattr(recordings, "Recording", Counted)
+    monkeypatch.setattr("crepe.results.library.Recording", Counted)
     paths = [record(tmp_path, name) for name in ("a", "b")]
     library = Library(tmp_path)
     library.summaries()
@@ -345,7 +345,7 @@ def test_a_writer_is_not_disturbed_by_those_who_list(tmp_path):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path))
-    monkeypatch.setattr("crepe.cli_sessions.console", Console(width=400))
+    monkeypatch.setattr("crepe.cli.sessions.console", Console(width=400))
     return lambda *words: CliRunner().invoke(app, ["sessions", *words])
 
 

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from crepe.errors import StoreError
-from crepe.redis_cli import cli, text_of
+from crepe.redis_server.prompt import cli, text_of
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,19 @@ from pathlib import Path
 import pytest
 import redis
 
-from crepe import places, redis_server
+from crepe.environment import paths
 from crepe.errors import StoreError
-from crepe.redis_choice import choose, without_password
+from crepe.redis_server.choice import choose, without_password
+from crepe.redis_server.server import (
+    USUAL_PORT,
+    _is_alive,
+    forget_server,
+    redis_cli_line,
+    report_change,
+    run_server,
+    running_server,
+    stop_server,
+)
 
 RUN = """
 import sys
@@ -61,9 +71,9 @@ def start(var: Path) -> Iterator[Start]:
 
 def client_of(var: Path, process: "subprocess.Popen[str]") -> "redis.Redis":
     """A client on the server's unix socket, once it has loaded its file."""
-    path = places.run_directory(var) / "redis.json"
+    path = paths.run_directory(var) / "redis.json"
     while process.poll() is None:
-        found = places.read_json(path)
+        found = paths.read_json(path)
         if found and found["pid"] == process.pid:
             client = redis.Redis.from_url(found["url"])
             try:
@@ -147,14 +157,14 @@ def server(path: Path, version: str) -> Path:
 
 def without_wheel(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
     monkeypatch.delenv("CREPE_REDIS", raising=False)
-    monkeypatch.setattr("crepe.redis_choice.find_spec", lambda name: None)
+    monkeypatch.setattr("crepe.redis_server.choice.find_spec", lambda name: None)
     monkeypatch.setenv("PATH", str(path))
 
 
 def test_the_server_runs_as_its_settings_say(var: Path, start: Start) -> None:
     process = start()
     with client_of(var, process) as client:
-        found = places.read_json(places.run_directory(var) / "redis.json")
+        found = paths.read_json(paths.run_directory(var) / "redis.json")
         assert found is not None
         assert found["socket"] == str(var / "run" / "redis.sock")
         assert client.info()["process_id"] == process.pid  # the program itself, nobody between
@@ -222,7 +232,7 @@ def test_forget_leaves_nothing_for_the_next_session(var: Path, start: Start) -> 
         client.set("a", 1)
     process.kill()
     process.wait()
-    redis_server.forget(var)
+    forget_server(var)
     with client_of(var, start()) as client:
         assert client.dbsize() == 0
 
@@ -232,12 +242,12 @@ def test_a_taken_usual_port_means_the_next_one_and_the_line_that_finds_it(
 ) -> None:
     with contextlib.ExitStack() as stranger:
         with contextlib.suppress(OSError):  # somebody has the usual port already: as good
-            stranger.enter_context(socket.create_server(("127.0.0.1", redis_server.USUAL_PORT)))
+            stranger.enter_context(socket.create_server(("127.0.0.1", USUAL_PORT)))
         process = start()
         with client_of(var, process) as client:
             port = int(client.config_get("port")["port"])
-            assert port > redis_server.USUAL_PORT
-            assert redis_server.redis_cli_line(var) == f"redis-cli -p {port}"
+            assert port > USUAL_PORT
+            assert redis_cli_line(var) == f"redis-cli -p {port}"
         process.terminate()
         said, _ = process.communicate()
         assert f"redis-cli -p {port}\n" in said
@@ -247,14 +257,14 @@ def test_a_taken_port_that_was_asked_for_is_an_error(var: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         port = stranger.getsockname()[1]
         with pytest.raises(StoreError, match=f"port {port}: taken"):
-            redis_server.run(True, 64, port, var)
+            run_server(True, 64, port, var)
 
 
 def test_a_second_server_in_the_same_place_is_refused(var: Path, start: Start) -> None:
     first = start()
     with client_of(var, first) as client:
         with pytest.raises(StoreError, match=f"already \\(pid {first.pid}\\)"):
-            redis_server.run(True, 64, None, var)
+            run_server(True, 64, None, var)
         assert client.ping()
 
 
@@ -264,10 +274,10 @@ def test_stop_ends_a_server_that_was_left_behind(var: Path, start: Start) -> Non
         pass
     reaper = threading.Thread(target=process.wait)  # as init would; or it stays as a zombie
     reaper.start()
-    redis_server.stop(var)
+    stop_server(var)
     reaper.join()
     assert process.returncode == 0
-    assert redis_server.running(var) is None
+    assert running_server(var) is None
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's signal is Linux's")
@@ -277,12 +287,12 @@ def test_the_server_ends_when_its_parent_is_killed(var: Path) -> None:
         stdout=subprocess.DEVNULL,
         env={**os.environ, "TMPDIR": str(var.parent)},
     )
-    while (found := redis_server.running(var) if var.is_dir() else None) is None:
+    while (found := running_server(var) if var.is_dir() else None) is None:
         assert parent.poll() is None
         time.sleep(0.01)
     parent.kill()
     parent.wait()
-    while redis_server._is_alive(found["pid"]):  # the test's time limit is the bound
+    while _is_alive(found["pid"]):  # the test's time limit is the bound
         time.sleep(0.01)
 
 
@@ -301,7 +311,7 @@ def test_loss_and_return_of_somebody_elses_server_are_logged_once_each(
     with caplog.at_level(logging.INFO, "redis"):
         for answers in (True, True, False, False, False, True, True):
             client.answers = answers
-            was_there = redis_server.report_change(client, "redis://lab", was_there)  # type: ignore[arg-type]
+            was_there = report_change(client, "redis://lab", was_there)  # type: ignore[arg-type]
     assert [record.message for record in caplog.records] == [
         "redis://lab: answers",
         "redis://lab: does not answer (refused); waiting for it",

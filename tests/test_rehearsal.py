@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from crepe import config
+from crepe.config.dry_run import rehearse
+from crepe.config.experiment import load_experiment
 from crepe.errors import ConfigError, DeviceError
-from crepe.rehearsal import rehearse
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = [path for path in ROOT.glob("config/*.toml") if path.name != "file.toml"]
@@ -14,12 +14,12 @@ SHIPPED = [path for path in ROOT.glob("config/*.toml") if path.name != "file.tom
 
 @pytest.mark.parametrize("path", sorted(SHIPPED), ids=lambda path: path.name)
 def test_every_experiment_that_ships_stands_its_rehearsal(path):
-    rehearse(config.load(path))
+    rehearse(load_experiment(path))
 
 
 def test_a_recording_that_is_not_there_is_said():
     with pytest.raises(DeviceError, match=r"recording.h5: does not exist"):
-        rehearse(config.load(ROOT / "config" / "file.toml"))
+        rehearse(load_experiment(ROOT / "config" / "file.toml"))
 
 
 @pytest.mark.parametrize(
@@ -38,14 +38,14 @@ def test_a_recording_that_is_not_there_is_said():
 )
 def test_what_does_not_fit_the_instrument_is_named(name, value, said):
     with pytest.raises(ConfigError, match=said):
-        rehearse(config.load(None, {f"actors.{name}": value}))
+        rehearse(load_experiment(None, {f"actors.{name}": value}))
 
 
 def test_trains_of_pong_are_judged_too():
     path = ROOT / "config" / "pong.toml"
     phases = [[-75.0, 200], [75.0, 200]]
     with pytest.raises(ConfigError, match=r"miss: would be refused: .*limit 50 uA"):
-        rehearse(config.load(path, {"actors.game.miss_phases": phases}))
+        rehearse(load_experiment(path, {"actors.game.miss_phases": phases}))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_trains_of_pong_are_judged_too():
 )
 def test_what_cannot_run_does_not_load(changes, said):
     with pytest.raises(ConfigError, match=said):
-        config.load(None, changes)
+        load_experiment(None, changes)
 
 
 def test_an_actor_has_a_name_that_supervisord_takes(tmp_path):
@@ -78,4 +78,4 @@ def test_an_actor_has_a_name_that_supervisord_takes(tmp_path):
     )
     (tmp_path / "mine.toml").write_text(text)
     with pytest.raises(ConfigError, match="'a:b' is no program's name"):
-        config.load(tmp_path / "mine.toml")
+        load_experiment(tmp_path / "mine.toml")

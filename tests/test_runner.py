@@ -16,12 +16,13 @@ import pytest
 import redis
 from pydantic import PrivateAttr
 
-from crepe import config, session
 from crepe.actors.actor import Actor
-from crepe.hw.crepe_writer import RecordingWriter
+from crepe.config.experiment import load_experiment
+from crepe.environment import session
 from crepe.hw.instrument import open_recorder
-from crepe.hw.mcs_writer import About
 from crepe.messages import Decision, Segment, StreamInfo
+from crepe.recording.mcs_layout import About
+from crepe.recording.writer import RecordingWriter
 from crepe.store import Store
 from crepe.store.redis_store import RedisStore
 
@@ -56,7 +57,7 @@ class Programs:
     def __init__(self, var: Path, url: str, text: str = EXPERIMENT) -> None:
         path = var / "replay.toml"
         path.write_text(text, encoding="utf-8")
-        found = config.load(path)
+        found = load_experiment(path)
         self.session = session.begin(path, found.digest, found.seed, var)
         self.recording = var / "recordings" / f"{self.session.id}.h5"
         self.store = RedisStore(url)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from crepe.cli.scoreboard import Score, gather
 from crepe.messages import Delivered, GameState, Segment, StreamInfo
-from crepe.scoreboard import Score, gather
 from crepe.store import Store, codec
 from crepe.store.contract import Entry
-from crepe.store.memory import MemoryStore
+from crepe.store.memory_store import MemoryStore
 
 MS = 1_000_000
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crepe import places, session
+from crepe.environment import paths, session
 from crepe.errors import ConfigError
 
 FILE = Path("config") / "rps.toml"
@@ -44,6 +44,6 @@ def test_every_session_has_an_id_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
-    places.write_json(places.run_directory(tmp_path) / "session.json", {"id": "x"})
+    paths.write_json(paths.run_directory(tmp_path) / "session.json", {"id": "x"})
     with pytest.raises(ConfigError, match=r"session\.json.*remove it"):
         session.current(tmp_path)

@@ -4,11 +4,11 @@ import time
 
 import pytest
 
-from crepe import session, status
-from crepe.config import DEFAULT
-from crepe.places import project_directory
+from crepe.config.experiment import DEFAULT
+from crepe.environment import session
+from crepe.environment.paths import project_directory
 from crepe.store.redis_store import RedisStore
-from crepe.supervise import control
+from crepe.supervise import control, status
 
 PROGRAMS = [
     control.Status("redis", "RUNNING", 10, 60.4, 0),

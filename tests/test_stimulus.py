@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from crepe.pulse import charge_nc, density_mc_cm2
-from crepe.stimulus import Limits
+from crepe.safety.limits import Limits
+from crepe.safety.pulse import charge_nc, density_mc_cm2
 
 GOOD = ((-10.0, 200.0), (10.0, 200.0))
 

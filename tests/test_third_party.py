@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crepe import config
+from crepe.config.experiment import ConfigError, load_experiment
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "new-game.md").read_text(encoding="utf-8")
@@ -37,7 +37,7 @@ def test_the_game_is_about_fourteen_lines():
 
 
 def test_the_game_of_the_page_is_played_without_being_in_the_package(mine, capsys):
-    experiment = config.load(mine)
+    experiment = load_experiment(mine)
     assert experiment.actors["game"].kind.__module__ == "mylab.echo"
     exec(PLAYED, {})
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
@@ -51,5 +51,5 @@ def test_the_game_of_the_page_is_played_without_being_in_the_package(mine, capsy
 def test_a_wrong_name_says_what_is_there(mine):
     text = mine.read_text(encoding="utf-8").replace("mylab.echo:Echo", "mylab.echo:Ecco")
     mine.write_text(text, encoding="utf-8")
-    with pytest.raises(config.ConfigError, match="no actor 'Ecco'; did you mean 'Echo'"):
-        config.load(mine)
+    with pytest.raises(ConfigError, match="no actor 'Ecco'; did you mean 'Echo'"):
+        load_experiment(mine)

@@ -8,14 +8,14 @@ import pytest
 from rich.console import Console
 from rich.live import Live as Screen
 
-from crepe.dashboard.live import Live
-from crepe.dashboard.picture import Picture
-from crepe.electrodes import grid_labels
+from crepe.cli.top import draw, run
+from crepe.dashboard.follow import Live
+from crepe.dashboard.session_view import Picture
+from crepe.electrodes.layouts import grid_labels
 from crepe.errors import ConfigError
 from crepe.messages import Delivered, GameState, Message, Spikes, StreamInfo
 from crepe.store import codec
 from crepe.store.contract import Entry
-from crepe.top import draw, run
 
 ARMED = {"can_stimulate": True, "refusal": None}
 

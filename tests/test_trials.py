@@ -5,9 +5,9 @@ import pytest
 from crepe.errors import ConfigError
 from crepe.messages import Delivered, GameState, Spikes, StreamInfo
 from crepe.reservoir.features import Window
+from crepe.results.trials import accuracy, labelled
 from crepe.store import Store
-from crepe.store.memory import MemoryStore
-from crepe.trials import accuracy, labelled
+from crepe.store.memory_store import MemoryStore
 
 WINDOW = Window(window_s=0.3, bin_s=0.1)
 

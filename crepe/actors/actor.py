@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from crepe.actors.real_time import real_s
 from crepe.hw.instrument import Recorder, Stimulator, open_recorder, open_stimulator
 from crepe.messages import Message, Stimulus, StreamInfo
+from crepe.safety.real_time import real_s
 
 In = TypeVar("In")
 Out = TypeVar("Out")

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PrivateAttr
 
 from crepe.actors.actor import Actor, Start
-from crepe.electrodes import channels_of
+from crepe.electrodes.layouts import channels_of
 from crepe.messages import Decision, Spikes
 
 

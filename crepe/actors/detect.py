@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PrivateAttr
 
 from crepe.actors.actor import Actor, Start
-from crepe.actors.noise_level import NoiseLevel
 from crepe.messages import Segment, Spikes
+from crepe.processing.noise_level import NoiseLevel
 
 _NOISE_WINDOW_S = 1.0
 _LEAST = 0.8  # of the second before; chosen: noise does not fall faster, a signal that stands does

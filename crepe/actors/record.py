@@ -6,9 +6,9 @@ from typing import ClassVar
 from pydantic import PositiveFloat, PrivateAttr
 
 from crepe.actors.actor import Sink, Start
-from crepe.hw.crepe_writer import RecordingWriter
-from crepe.hw.mcs_writer import About
 from crepe.messages import Command, Message, StreamInfo
+from crepe.recording.mcs_layout import About
+from crepe.recording.writer import RecordingWriter
 
 _FLUSH_S = 1.0
 

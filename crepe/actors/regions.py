@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PrivateAttr, model_validator
 
 from crepe.actors.actor import Actor, Start
-from crepe.electrodes import channels_of
+from crepe.electrodes.layouts import channels_of
 from crepe.messages import Decision, Spikes
 
 Parts = tuple[tuple[str, ...], ...]

@@ -8,14 +8,14 @@ from typing import Any, ClassVar, NamedTuple
 from pydantic import Field, PrivateAttr
 
 from crepe.actors.actor import Actor, Start
-from crepe.actors.cut_train import BURST_S
-from crepe.actors.gate import Gate
-from crepe.actors.liveness import Liveness
-from crepe.actors.real_time import JITTER_S, Moment, RealTime
 from crepe.errors import DeviceError
 from crepe.hw.instrument import Stimulator
 from crepe.messages import Delivered, Message, Segment, Stimulus, StreamInfo
-from crepe.stimulus import Limits
+from crepe.safety.gate import Gate
+from crepe.safety.limits import Limits
+from crepe.safety.liveness import Liveness
+from crepe.safety.real_time import JITTER_S, Moment, RealTime
+from crepe.safety.sub_trains import BURST_S
 
 
 class _Waiting(NamedTuple):

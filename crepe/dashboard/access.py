@@ -20,8 +20,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from crepe.http_body import again, refused, whole
-from crepe.http_token import is_loopback
+from crepe.web.body import again, refused, whole
+from crepe.web.token import is_loopback
 
 SPECTATOR_WORD = "spectator"
 """In the read-only link of a page that asks for no token."""

@@ -7,9 +7,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from crepe import arming, emergency
 from crepe.errors import CrepeError, StoreError
 from crepe.messages import Command
+from crepe.safety import arming, emergency_stop
 from crepe.store import codec
 from crepe.store.contract import Said, StreamStore
 
@@ -42,7 +42,9 @@ class Control:
         """The emergency stop: latched, then carried out and read back from the instrument."""
         lines: list[str] = []
         try:
-            is_verified = emergency.stop([self._run_directory], "", lines.append, by="the page")
+            is_verified = emergency_stop.stop(
+                [self._run_directory], "", lines.append, by="the page"
+            )
         except (CrepeError, OSError) as error:
             lines.append(f"NOT VERIFIED: {error}")
             is_verified = False

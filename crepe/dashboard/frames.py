@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crepe.dashboard.counts import KEPT_S
-from crepe.dashboard.picture import Picture
+from crepe.dashboard.session_view import Picture
 from crepe.dashboard.traces import BIN_S
 
 TRACE_WINDOWS_S = (1, 2, 5, 10)

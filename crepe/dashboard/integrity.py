@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from crepe.dashboard.picture import Picture
+from crepe.dashboard.session_view import Picture
 
 
 class Gaps(NamedTuple):

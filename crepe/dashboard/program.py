@@ -8,22 +8,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from crepe import config, places, session
+from crepe.config.experiment import Experiment
 from crepe.dashboard.access import Access, links
 from crepe.dashboard.control import Control
-from crepe.dashboard.live import Live
+from crepe.dashboard.follow import Live
+from crepe.dashboard.player_queue import Seat
 from crepe.dashboard.report_maker import ReportMaker
 from crepe.dashboard.routes import Page
-from crepe.dashboard.seat import Seat
 from crepe.dashboard.session_routes import session_routes
 from crepe.dashboard_settings import DASHBOARD, USUAL_PORT, DashboardTable
+from crepe.environment import paths, session
 from crepe.errors import StoreError
-from crepe.http_server import HttpServer
-from crepe.recordings import Library, experiment_tables
-from crepe.status import rows
+from crepe.redis_server.find_url import find_url
+from crepe.results.library import Library, experiment_tables
 from crepe.store.contract import StreamStore
-from crepe.store.locate import find_url
 from crepe.store.redis_store import RedisStore
+from crepe.supervise.status import rows
+from crepe.web.server import HttpServer
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +37,9 @@ class Dashboard:
     """Serves the page, follows the session, and looks after the player's seat."""
 
     def __init__(
-        self, experiment: config.Experiment, table: DashboardTable, token: str, var: Path
+        self, experiment: Experiment, table: DashboardTable, token: str, var: Path
     ) -> None:
-        run_directory = places.run_directory(var)
+        run_directory = paths.run_directory(var)
         self._experiment = experiment
         self._live = Live(self._store, self._session, rows_of, table.frames_per_s)
         self._control = Control(run_directory, self._store)

@@ -7,11 +7,11 @@ from typing import Any
 from crepe.dashboard.frames import View, more, union
 from crepe.dashboard.integrity import Gaps, integrity
 from crepe.dashboard.latency import EDGES_MS
-from crepe.dashboard.picture import Picture
-from crepe.heartbeat import GAPS_KEPT
-from crepe.hw.crepe_recording import Recording
-from crepe.recordings import CLOCKED, experiment_tables
-from crepe.store.recorded import RecordedStore
+from crepe.dashboard.session_view import Picture
+from crepe.recording.reader import Recording
+from crepe.results.library import CLOCKED, experiment_tables
+from crepe.runtime.heartbeat import GAPS_KEPT
+from crepe.store.recording_store import RecordedStore
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 _PAGE = 4096

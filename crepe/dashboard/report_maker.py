@@ -7,9 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from crepe import places
+from crepe.environment import paths
 from crepe.errors import ConfigError
-from crepe.recordings import REPORT_PAGE, report_directory
+from crepe.results.library import REPORT_PAGE, report_directory
 
 _NICENESS = 10  # a running loop comes first
 _END_S = 5.0
@@ -59,8 +59,8 @@ class ReportMaker:
         return True
 
     def _started(self, words: list[str]) -> subprocess.Popen[bytes]:
-        places.private(self._var / "reports")
-        places.private(self._log.parent)
+        paths.private(self._var / "reports")
+        paths.private(self._log.parent)
         with self._log.open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "crepe", *words],

@@ -18,13 +18,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from crepe.dashboard.access import Role
 from crepe.dashboard.browser import Browser
 from crepe.dashboard.control import CONTROL, INPUT, SAYABLE, SENDER, Control
+from crepe.dashboard.follow import Live
 from crepe.dashboard.frames import Made, More, View, more, pack
-from crepe.dashboard.live import Live
+from crepe.dashboard.player_queue import Seat
 from crepe.dashboard.replay import Replay
-from crepe.dashboard.seat import Seat
 from crepe.errors import ConfigError, CrepeError, StoreError
-from crepe.http_body import refused
-from crepe.recordings import Library
+from crepe.results.library import Library
+from crepe.web.body import refused
 
 _STATIC = Path(__file__).parent / "static"
 _MOST_REPLAYS = 4

@@ -14,8 +14,8 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from crepe.dashboard.report_maker import ReportMaker
-from crepe.http_body import refused
-from crepe.recordings import REPORT_PAGE, Library, Summary, report_directory
+from crepe.results.library import REPORT_PAGE, Library, Summary, report_directory
+from crepe.web.body import refused
 
 Handler = Callable[[Request], Awaitable[Response]]
 

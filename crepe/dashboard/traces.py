@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from crepe.actors.noise_level import NoiseLevel
 from crepe.messages import Segment, StreamInfo
+from crepe.processing.noise_level import NoiseLevel
 
 KEPT_S = 10.0
 BIN_S = 0.001

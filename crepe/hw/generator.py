@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from crepe.electrodes import grid_labels
+from crepe.electrodes.layouts import grid_labels
 from crepe.hw import instrument
 from crepe.hw.instrument import EndOfData, Recorder
 from crepe.hw.pace import Pace

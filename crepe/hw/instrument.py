@@ -112,11 +112,11 @@ class Settings(BaseModel):
 
 _RECORDERS = {
     "generator": "crepe.hw.generator:Generator",
-    "hdf5": "crepe.hw.mcs_hdf5:McsRecording",
-    "meame": "crepe.hw.meame:MeameRecorder",
+    "hdf5": "crepe.hw.mcs.recorder:McsRecording",
+    "meame": "crepe.hw.meame.recorder:MeameRecorder",
 }
 _STIMULATORS = {
-    "meame": "crepe.hw.meame_stimulator:MeameStimulator",
+    "meame": "crepe.hw.meame.stimulator:MeameStimulator",
     "none": "crepe.hw.instrument:NoStimulator",
 }
 

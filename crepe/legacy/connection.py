@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from crepe.legacy.names import takes_old_names
 from crepe.legacy.rows import ahead_of, read_row, read_to_gap
 from crepe.store.contract import Cursor, Entry, Said, StreamStore
-from crepe.store.memory import MemoryStore
+from crepe.store.memory_store import MemoryStore
 from crepe.store.redis_store import RedisStore
 from crepe.store.stream import Stream
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from crepe import cut_off
+from crepe.cli.play import prepare
 from crepe.legacy.names import takes_old_names
-from crepe.play import prepare
-from crepe.start import running
+from crepe.supervise import unfinished
+from crepe.supervise.start import running
 
 
 class CREPE:
@@ -24,7 +24,7 @@ class CREPE:
     def __init__(self, data_file_path: str | Path | None = None, *, new: bool = False) -> None:
         file = None if data_file_path is None else Path(data_file_path)
         experiment = prepare(None, file=file)
-        cut_off.give_up(new=new)
+        unfinished.give_up(new=new)
         self._programs = ExitStack()
         self._programs.enter_context(running(experiment))
         atexit.register(self.shutdown)

@@ -12,9 +12,9 @@ from crepe.legacy.connection import Reader
 from crepe.legacy.names import takes_old_names
 from crepe.legacy.rows import Piece, ahead_of, pieces
 from crepe.messages import StreamInfo
+from crepe.redis_server.find_url import find_url
 from crepe.store import DataModus, Stream
 from crepe.store.contract import StreamStore
-from crepe.store.locate import find_url
 from crepe.store.modus import stream_name
 from crepe.store.redis_store import RedisStore
 

@@ -10,8 +10,8 @@ from crepe.conditions import STIMULATION
 from crepe.messages import Delivered, GameState, Stimulus
 from crepe.report.numbers import Activity, Evoked
 from crepe.report.session import Session
+from crepe.results.trials import SPIKES, spikes_in
 from crepe.store.stream import Gaps
-from crepe.trials import SPIKES, spikes_in
 
 PAGE_S = 60.0
 MOST_BINS = 600

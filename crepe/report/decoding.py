@@ -15,7 +15,7 @@ from crepe.messages import GameState
 from crepe.report.numbers import BlockScore, ConditionScore, Decoding, Interval, ReadoutNumbers
 from crepe.report.session import Session
 from crepe.reservoir.readout import load
-from crepe.trials import accuracy, by_condition
+from crepe.results.trials import accuracy, by_condition
 
 N_IN_A_ROW = 10
 

@@ -8,10 +8,10 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from crepe.electrodes import MCS_60_LABELS, MCS_REFERENCE, positions_um
+from crepe.electrodes.layouts import MCS_60_LABELS, MCS_REFERENCE, positions_um
 from crepe.report.activity import Trial
-from crepe.report.draw import BLACK, Picture, gesture_colour, grid, legend, picture
 from crepe.report.numbers import Activity, Evoked
+from crepe.report.style import BLACK, Picture, gesture_colour, grid, legend, picture
 
 _WHITE_BELOW = 0.55  # of cividis: light letters on dark colours
 

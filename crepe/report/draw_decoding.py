@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from crepe.report.draw import GREY, Picture, condition_look, grid, named, picture
 from crepe.report.numbers import Decoding, Interval, ReadoutNumbers
+from crepe.report.style import GREY, Picture, condition_look, grid, named, picture
 
 
 def score(found: Decoding, *, is_simulated: bool) -> Picture:

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from crepe.report.activity import Trial
-from crepe.report.draw import GREY, Picture, gesture_colour, named, picture, stimulation_first
 from crepe.report.numbers import Evoked
+from crepe.report.style import GREY, Picture, gesture_colour, named, picture, stimulation_first
 
 
 def evoked(

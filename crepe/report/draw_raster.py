@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from crepe.conditions import STIMULATION
 from crepe.report.activity import Crossings, Trial
-from crepe.report.draw import (
+from crepe.report.numbers import Activity, BlockScore
+from crepe.report.style import (
     BLACK,
     VERMILION,
     Picture,
@@ -19,7 +20,6 @@ from crepe.report.draw import (
     picture,
     stimulation_first,
 )
-from crepe.report.numbers import Activity, BlockScore
 
 MOST_DOTS = 40_000
 MOST_NAMES = 15

@@ -4,7 +4,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree as ET
 
-from crepe.report.draw import Picture
+from crepe.report.style import Picture
 
 Element = ET.Element
 Part = Element | str

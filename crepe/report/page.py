@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 
-from crepe.report import words
+from crepe.report import wording
 from crepe.report.activity import shown_on_map
-from crepe.report.draw import Picture, named
 from crepe.report.draw_raster import kept_every
 from crepe.report.html import Element, Part, element, figure, page, section, table
 from crepe.report.numbers import About, Decoding, Report
 from crepe.report.rallies import rally_section
 from crepe.report.session import Session
 from crepe.report.structure import structure_section
+from crepe.report.style import Picture, named
 
 _MOST_REASONS = 20
 
@@ -21,7 +21,7 @@ def html(report: Report, session: Session, pictures: dict[str, Picture]) -> str:
     parts: list[Part] = [
         *_banner(about),
         element("h1", about.title or "Session without a title"),
-        element("p", f"Session {about.session}, {words.ended_text(about)}."),
+        element("p", f"Session {about.session}, {wording.ended_text(about)}."),
         _about(about),
         *([rally_section(report.rallies, pictures)] if report.rallies else []),
         _decoding(report, pictures),
@@ -46,7 +46,7 @@ def _about(about: About) -> Element:
     kind = "SIMULATED" if about.is_simulated else "living culture"
     facts = [
         ("seed", str(about.seed)),
-        ("begun", about.started_at or words.NOT_MEASURED),
+        ("begun", about.started_at or wording.NOT_MEASURED),
         ("duration", f"{about.duration_s:.1f} s ({about.duration_s / 60:.1f} min)"),
         ("array", f"{about.n_electrodes} electrodes at {about.sampling_rate_hz:g} Hz"),
         ("streams recorded", ", ".join(about.streams) or "none"),
@@ -77,17 +77,17 @@ def _decoding(report: Report, pictures: dict[str, Picture]) -> Element:
             "Decoding", element("p", "None: no finished trial whose gesture was decoded.")
         )
     verdicts = element(
-        "ul", *(element("li", words.verdict(o, found.chance)) for o in found.conditions)
+        "ul", *(element("li", wording.verdict(o, found.chance)) for o in found.conditions)
     )
     return section(
         "Decoding",
-        element("p", words.chance_text(found)),
+        element("p", wording.chance_text(found)),
         verdicts,
-        element("p", words.controls_text(found)),
+        element("p", wording.controls_text(found)),
         figure(pictures["score"], "Decoding accuracy by condition, 95 % intervals, and chance."),
         _score_table(found),
-        element("p", words.DECODED, class_="small"),
-        element("p", words.INTERVALS, class_="small"),
+        element("p", wording.DECODED, class_="small"),
+        element("p", wording.INTERVALS, class_="small"),
         figure(
             pictures["course"],
             "Decoding accuracy of each block over the session (where there are no blocks, of ten "
@@ -133,8 +133,8 @@ def _score_table(found: Decoding) -> Element:
 def _calibration(report: Report, pictures: dict[str, Picture]) -> Element:
     parts: list[Part] = []
     for one in report.readouts:
-        parts.append(element("p", words.readout_text(one)))
-    since = {words.since_text(one) for one in report.readouts if one.actor and not one.problem}
+        parts.append(element("p", wording.readout_text(one)))
+    since = {wording.since_text(one) for one in report.readouts if one.actor and not one.problem}
     parts += [element("p", text, class_="small") for text in sorted(since)]
     if "calibration" in pictures:
         caption = (
@@ -155,7 +155,7 @@ def _activity(report: Report, pictures: dict[str, Picture]) -> Element:
         element(
             "p",
             f"{found.n_crossings} threshold crossings, {found.mean_rate_hz:.2f} per second and "
-            f"electrode on average. {words.MULTI_UNIT}",
+            f"electrode on average. {wording.MULTI_UNIT}",
         ),
         figure(
             pictures["session"],
@@ -194,7 +194,7 @@ def _activity(report: Report, pictures: dict[str, Picture]) -> Element:
 def _loop(report: Report) -> Element:
     found, timing = report.stimuli, report.timing
     parts: list[Part] = [
-        element("p", words.stimuli_text(found) if found else "No stimulus was asked for.")
+        element("p", wording.stimuli_text(found) if found else "No stimulus was asked for.")
     ]
     if found and found.reasons:
         reasons = list(found.reasons.items())
@@ -209,11 +209,11 @@ def _loop(report: Report) -> Element:
     rows = [
         (
             "latency, from a segment's arrival to the pulses' start, by the wall clock",
-            words.latency_text(timing, report.about),
+            wording.latency_text(timing, report.about),
         ),
         (
             "age of a stimulus when it started, its planned delay included",
-            words.spread_text(timing.age_ms),
+            wording.spread_text(timing.age_ms),
         ),
         ("gaps", gaps if timing.gaps else "no stream that keeps the clock"),
     ]

@@ -6,23 +6,23 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from crepe import pong_statistics
-from crepe.actors.pong import LONG_RALLY
+from crepe.games.pong import statistics
+from crepe.games.pong.game import LONG_RALLY
 from crepe.messages import GameState
 from crepe.report.decoding import in_blocks
-from crepe.report.draw import Picture, condition_look, named, picture, stimulation_first
 from crepe.report.html import Element, element, figure, section, table
 from crepe.report.numbers import RallyBlock, RallyScore
+from crepe.report.style import Picture, condition_look, named, picture, stimulation_first
 
 
 def rallies(ended: Sequence[GameState], seed: int, rate_hz: float) -> list[RallyScore]:
     """The finished rallies by condition; empty for a game that has none."""
     played = [state for state in ended if "rally" in state.score]
-    by_block = pong_statistics.lengths(played)
-    against = pong_statistics.against_controls(by_block, seed)
+    by_block = statistics.lengths(played)
+    against = statistics.against_controls(by_block, seed)
     found = []
     for name in stimulation_first(by_block):
-        about = pong_statistics.describe(by_block[name], seed)
+        about = statistics.describe(by_block[name], seed)
         other = against.get(name)
         low, high = about.length.ci95
         found.append(

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from crepe import places
+from crepe.environment import paths
 from crepe.errors import DeviceError
-from crepe.hw.crepe_recording import Recording
 from crepe.messages import Message
-from crepe.recordings import CLOCKED, experiment_tables, kept
+from crepe.recording.reader import Recording
+from crepe.results.library import CLOCKED, experiment_tables, kept
 from crepe.store import Store
 from crepe.store.stream import Gaps
 from crepe.suggest import suggest
@@ -56,7 +56,7 @@ class Session:
 
 def find(asked: str) -> Path:
     """A recording by its path, its session's ID, or `last`. Raises DeviceError."""
-    directory = places.var_directory() / "recordings"
+    directory = paths.var_directory() / "recordings"
     found = kept(directory)
     if asked == LAST:
         if not found:

@@ -10,9 +10,9 @@ from crepe.analysis.bursts import isi_n, log_isi, max_interval, network_bursts
 from crepe.analysis.rates import Times, cv, cv2, is_active, lv, psth_hz
 from crepe.analysis.synchrony import connectivity, sttc
 from crepe.report.activity import Crossings
-from crepe.report.draw import BLACK, Picture, picture
 from crepe.report.html import Element, element, figure, section, table
 from crepe.report.numbers import Structure
+from crepe.report.style import BLACK, Picture, picture
 
 MOST_S = 600.0
 MOST_PAIRED = 20

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
 
-from crepe.electrodes import is_recording
+from crepe.electrodes.layouts import is_recording
 
 
 class Window(BaseModel):

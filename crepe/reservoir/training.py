@@ -12,10 +12,10 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from crepe.environment.versions import versions
 from crepe.errors import ConfigError
 from crepe.reservoir.features import Window
 from crepe.reservoir.readout import Readout
-from crepe.versions import versions
 
 ALPHAS = tuple(10.0**k for k in range(-1, 5))
 """Regularisations that are tried, within each fold."""

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 import urllib3
 
-from crepe import http_token, places
+from crepe.environment import paths
 from crepe.errors import ConfigError, DeviceError
-from crepe.http_server import server_file
-from crepe.sensor.desk import State
 from crepe.sensor.frames import Frame
-from crepe.sensor.hands import as_json
+from crepe.sensor.hand_frames import as_json
+from crepe.web.token import access_token
+from crepe.sensor.input_tracker import State
+from crepe.web.server import server_file
 
 _POLL_S = 0.1
 _CONNECT_S = 1.0
@@ -43,7 +44,7 @@ def find_door() -> str:
 
     Raises DeviceError if there is none, or more than one to choose from.
     """
-    here, *elsewhere = places.searched()
+    here, *elsewhere = paths.searched()
     found = {each: url for each in (here, *elsewhere) if (url := _url(each))}
     if here in found:
         return found[here]
@@ -58,7 +59,7 @@ def find_door() -> str:
 def _url(var: Path) -> str | None:
     if not var.is_dir():
         return None
-    found = places.read_json(places.run_directory(var) / server_file("sensor"))
+    found = paths.read_json(paths.run_directory(var) / server_file("sensor"))
     return str(found["url"]) if found and _is_open(found) else None
 
 
@@ -87,7 +88,7 @@ class DoorClient:
         if not url.startswith(("http://", "https://")):
             raise ConfigError(f"sensor door {url!r}: must be http://HOST:PORT")
         self.url = url.rstrip("/")
-        token = http_token.token("sensor") if token is None else token
+        token = access_token("sensor") if token is None else token
         headers = {"Accept": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token}"

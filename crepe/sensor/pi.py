@@ -11,9 +11,9 @@ from typing import Any, NoReturn
 
 from crepe.errors import DeviceError
 from crepe.sensor.client import Answer, DoorClient
-from crepe.sensor.desk import State
 from crepe.sensor.frames import Frame
-from crepe.sensor.words import NONE
+from crepe.sensor.input_tracker import State
+from crepe.sensor.original_words import NONE
 
 BUTTON_PIN = 18
 """BCM number of the button, which pulls the pin down; as in the original."""

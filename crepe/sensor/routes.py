@@ -16,14 +16,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from crepe.errors import StoreError
-from crepe.http_body import refused
 from crepe.messages import Command
-from crepe.sensor.desk import Desk, Input, State
+from crepe.sensor.access import Guard, Rate
 from crepe.sensor.frames import FrameError, classify, parse
-from crepe.sensor.guard import Guard, Rate
+from crepe.sensor.input_tracker import Desk, Input, State
 from crepe.sensor.openapi import DOCUMENT
+from crepe.sensor.original_words import NONE, as_json, word
 from crepe.sensor.settings import SensorTable
-from crepe.sensor.words import NONE, as_json, word
+from crepe.web.body import refused
 
 Handler = Callable[[Request], Awaitable[Response]]
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from crepe.electrodes import MCS_60_LABELS
+from crepe.electrodes.layouts import MCS_60_LABELS
 from crepe.errors import DeviceError
 from crepe.hw.instrument import Recorder, Stimulator
-from crepe.hw.meame_http import Control
-from crepe.hw.meame_stimulator import MeameStimulator, StimulatorSettings
+from crepe.hw.meame.http import Control
+from crepe.hw.meame.stimulator import MeameStimulator, StimulatorSettings
 from crepe.messages import Segment, Spikes, StreamInfo
-from crepe.simulator.instrument import SimulatedMeame
+from crepe.simulator.meame.instrument import SimulatedMeame
 from crepe.simulator.settings import SimulatorSettings
 
 

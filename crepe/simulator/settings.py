@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
-from crepe.simulator.quirks import Quirk
+from crepe.simulator.meame.quirks import Quirk
 
 
 class Firmware(StrEnum):
@@ -30,7 +30,7 @@ class SimulatorSettings(BaseModel):
     scale_uv: PositiveFloat = 0.059605  # per count: 2^-24 V, as MCS headstages give
     impedance_kohm: PositiveFloat = 30.0  # turns a voltage pulse into a current; TiN has 30 to 50
     firmware: Firmware = Firmware.LAB
-    quirks: frozenset[Quirk] = frozenset()  # oddities of MEAME; see crepe/simulator/quirks.py
+    quirks: frozenset[Quirk] = frozenset()  # oddities of MEAME; see crepe/simulator/meame/quirks.py
 
     lockstep_s: PositiveFloat | None = None
     """Time goes as fast as it can and waits, so that who asks for stimuli is never more than this

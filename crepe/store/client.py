@@ -18,10 +18,10 @@ import numpy as np
 
 from crepe.errors import ConfigError, StoreError
 from crepe.messages import Command, StreamInfo
+from crepe.redis_server.find_url import find_url
 from crepe.store import codec
 from crepe.store.contract import Readable, StreamStore
-from crepe.store.locate import find_url
-from crepe.store.memory import MemoryStore
+from crepe.store.memory_store import MemoryStore
 from crepe.store.modus import CULTURE, DataModus, stream_name
 from crepe.store.redis_store import RedisStore
 from crepe.store.stream import Stream
@@ -70,7 +70,7 @@ class Store:
                 else RedisStore(url, culture=culture, patience_s=patience_s)
             )
         elif isinstance(url, str | Path):
-            from crepe.store.recorded import RecordedStore  # h5py is slow to import
+            from crepe.store.recording_store import RecordedStore  # h5py is slow to import
 
             self._kept = RecordedStore(Path(url))
         else:

@@ -22,7 +22,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from crepe.errors import StoreError
-from crepe.redis_choice import without_password
+from crepe.redis_server.choice import without_password
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from crepe.errors import NotNowError
 from crepe.messages import StreamInfo
 from crepe.store.connection import LONGEST_BLOCK_S, Lost, RedisConnection, Word
 from crepe.store.contract import Cursor, Entry, Said
-from crepe.store.wire import entry_from, info_from, said_from
+from crepe.store.redis_fields import entry_from, info_from, said_from
 
 LATER = (Lost, OutOfMemoryError)  # what may go at another try
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5

@@ -15,10 +15,10 @@ from crepe.store.connection import Lost, Refused
 from crepe.store.contract import Entry
 from crepe.store.fence import Fence
 from crepe.store.modus import CULTURE
+from crepe.store.redis_fields import entry_from, info_words, writer_of
 from crepe.store.redis_reader import LATER, RedisReader, _nothing
 from crepe.store.retention import DEFAULT_BUDGET_BYTES, DEFAULT_KEEP_S, Retention
-from crepe.store.wire import entry_from, info_words, writer_of
-from crepe.store.writing import RESEND_S, Writing, identity
+from crepe.store.stream_writer import RESEND_S, Writing, identity
 
 log = logging.getLogger(__name__)
 

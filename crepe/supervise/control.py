@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from xmlrpc.client import Fault, ServerProxy
 
-from crepe import places, redis_server, session
+from crepe.environment import paths, session
 from crepe.errors import ConfigError, CrepeError
-from crepe.supervise.render import render
+from crepe.redis_server.server import running_server, stop_server
+from crepe.supervise.conf import render
 
 _LOG_LINES = 15  # of a program that does not start
 _TRIES = 2  # starts of a program after which `up` gives up
@@ -45,17 +46,17 @@ class Status(NamedTuple):
 
 def announce(var: Path, path: str) -> None:
     """Write where the supervisord of this process listens; called in supervisord itself."""
-    places.write_json(
-        places.run_directory(var) / "supervisor.json", {"pid": os.getpid(), "socket": path}
+    paths.write_json(
+        paths.run_directory(var) / "supervisor.json", {"pid": os.getpid(), "socket": path}
     )
 
 
 def running(var: Path | None = None) -> Supervisor | None:
     """The supervisord of `var`, or None if none answers."""
-    var = var or places.var_directory()
+    var = var or paths.var_directory()
     if not var.is_dir():
         return None
-    found = places.read_json(places.run_directory(var) / "supervisor.json")
+    found = paths.read_json(paths.run_directory(var) / "supervisor.json")
     if found is None or not _answers(found["socket"]):
         return None
     return Supervisor(found["pid"], found["socket"])
@@ -78,7 +79,7 @@ def status(var: Path | None = None) -> list[Status]:
 
 def must_be_down(var: Path | None = None) -> None:
     """Raise ConfigError if the programs of `var` run already."""
-    var = var or places.var_directory()
+    var = var or paths.var_directory()
     there = running(var)
     if there is not None:
         raise ConfigError(
@@ -104,7 +105,7 @@ def must_run(var: Path | None = None) -> None:
         if program.state in _FAILED and program.restarts >= 3:
             raise _does_not_run(program, var)
     if not programs:
-        log = (var or places.var_directory()) / "log" / "supervisord.log"
+        log = (var or paths.var_directory()) / "log" / "supervisord.log"
         raise CrepeError(f"supervisord is gone; the end of {log}:\n{_tail(log)}")
 
 
@@ -133,12 +134,12 @@ def up(
     Raises ConfigError if programs run already or there is nothing to resume, and CrepeError with
     the end of its log if a program does not start; everything is stopped again then.
     """
-    var = places.var_directory()
+    var = paths.var_directory()
     must_be_down(var)
     if session_is == "resume" and session.found_unclean(var) is None:
         raise ConfigError(f"{var}: the last session ended in good order, nothing to resume")
     clear(var)
-    conf = places.run_directory(var) / "supervisord.conf"
+    conf = paths.run_directory(var) / "supervisord.conf"
     conf.write_text(render(programs), encoding="ascii")
     variables = {**os.environ, **(environment or {}), "CREPE_VAR": str(var)}
     variables["CREPE_SESSION"] = session_is
@@ -152,7 +153,7 @@ def up(
 
 def down(timeout_s: float = 60.0, var: Path | None = None) -> bool:
     """Stop all programs in order, and kill what has not ended in time; False if nothing ran."""
-    var = var or places.var_directory()
+    var = var or paths.var_directory()
     if not var.is_dir():
         return False
     there = running(var)
@@ -164,21 +165,21 @@ def down(timeout_s: float = 60.0, var: Path | None = None) -> bool:
             for pid in pids:
                 _kill(pid)
             _wait_gone(pids, 5.0)
-    was_orphan = redis_server.running(var) is not None
+    was_orphan = running_server(var) is not None
     clear(var)
     return there is not None or was_orphan
 
 
 def clear(var: Path) -> None:
     """Remove what a supervisord that was killed left behind; nothing may run in `var`."""
-    redis_server.stop(var)
-    run = places.run_directory(var)
+    stop_server(var)
+    run = paths.run_directory(var)
     for name in ("supervisor.json", "redis.json", ".supervisord.pid", ".supervisord.sock"):
         (run / name).unlink(missing_ok=True)
 
 
 def _start(command: list[str], variables: Mapping[str, str], var: Path, timeout_s: float) -> None:
-    said = places.private(var / "log") / "supervisord.out"
+    said = paths.private(var / "log") / "supervisord.out"
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     pid = os.posix_spawn(
         command[0],
@@ -217,7 +218,7 @@ def _wait_running(pid: int, said: Path, var: Path, timeout_s: float) -> None:
 
 
 def _does_not_run(program: Status, var: Path | None) -> CrepeError:
-    path = (var or places.var_directory()) / "log" / f"{program.name}.log"
+    path = (var or paths.var_directory()) / "log" / f"{program.name}.log"
     n = program.restarts + 1
     return CrepeError(
         f"program {program.name}: {program.state} after {n} start{'s' if n > 1 else ''}, must stay "

@@ -15,13 +15,15 @@ from typing import Any
 from supervisor import events, loggers
 from supervisor.states import getProcessStateDescription
 
-from crepe import config, places, redis_server, session
-from crepe.disk import disk_message
+from crepe.config.disk_space import disk_message
+from crepe.config.experiment import load_experiment
+from crepe.config.wiring import OUTSIDE
+from crepe.environment import paths, session
 from crepe.errors import ConfigError, CrepeError
-from crepe.redis_choice import choose
+from crepe.redis_server.choice import choose
+from crepe.redis_server.server import forget_server
 from crepe.store.redis_store import RedisStore
 from crepe.supervise import control
-from crepe.wiring import OUTSIDE
 
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s\n"
 _LOG_BYTES = 10_000_000
@@ -58,7 +60,7 @@ class Extension:
                 f"{var}: its programs run already (supervisord has pid {other.pid}); "
                 "stop them with `crepe down`, or set CREPE_VAR to another directory"
             )
-        _open_log(supervisord.options, places.private(places.private(var) / "log"))
+        _open_log(supervisord.options, paths.private(paths.private(var) / "log"))
         os.environ["CREPE_VAR"] = str(var)
         os.environ["PATH"] = os.pathsep.join(
             [os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]
@@ -117,7 +119,7 @@ def open_session(logger: Any, var: Path) -> None:
     a server that others run, and it does not answer.
     """
     named = os.environ.get("CREPE_EXPERIMENT")
-    experiment = config.load(Path(named) if named else None)
+    experiment = load_experiment(Path(named) if named else None)
     logger.info(disk_message(var, experiment))
     decided = os.environ.pop("CREPE_SESSION", "")
     unclean = session.found_unclean(var)
@@ -125,7 +127,7 @@ def open_session(logger: Any, var: Path) -> None:
     if unclean and (decided == "resume" or (not decided and is_same)):
         logger.warn(f"session {unclean.id} was cut off and goes on")
         return
-    redis_server.forget(var)
+    forget_server(var)
     last = session.current(var)
     if os.environ.get("CREPE_REDIS") and last is not None:
         _forget_streams(str(choose().url), experiment.name, last)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crepe.actors.court import Ball, fly, meets, move_paddle, serve
+from crepe.games.pong.court import Ball, fly, meets, move_paddle, serve
 
 place = st.floats(0, 1)
 speed = st.floats(-5, 5)

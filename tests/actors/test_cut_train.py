@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crepe.actors.cut_train import cuttable, pulses_per_burst
+from crepe.safety.sub_trains import cuttable, pulses_per_burst
 
 
 @pytest.mark.parametrize(

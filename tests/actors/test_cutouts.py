@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from crepe.actors.actor import Start
 from crepe.actors.cutouts import CutOut
+from crepe.config.wiring import ActorSpec
 from crepe.messages import Cutouts, Segment, Spikes, StreamInfo
-from crepe.station import Piece, Station
-from crepe.wiring import ActorSpec
+from crepe.runtime.hosted_actor import Piece, Station
 
 INFO = StreamInfo("Segment", 1000.0, ("a", "b"), dtype="float32")
 N = 400

@@ -7,9 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from crepe.actors.actor import Start
-from crepe.actors.game import BEATS, Game, RockPaperScissors
-from crepe.actors.game_state import NEXT, Phase
 from crepe.errors import ConfigError
+from crepe.games.trial_game import BEATS, Game, RockPaperScissors
+from crepe.games.trial_state import NEXT, Phase
 from crepe.messages import Command, Decision, GameState, Stimulus, StreamInfo
 
 INFO = StreamInfo(message="Decision", sampling_rate_hz=1000.0)

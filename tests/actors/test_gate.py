@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from crepe.actors.actor import Start
 from crepe.actors.stimulate import Stimulate
-from crepe.electrodes import MCS_60_LABELS
-from crepe.hw.meame_wire import MV_PER_DIGIT, TICKS_PER_S
+from crepe.electrodes.layouts import MCS_60_LABELS
+from crepe.hw.meame.wire import MV_PER_DIGIT, TICKS_PER_S
 from crepe.messages import Segment, Stimulus, StreamInfo
 from crepe.simulator.lockstep import Lockstep
 from crepe.simulator.settings import SimulatorSettings

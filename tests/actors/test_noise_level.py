@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crepe.actors.noise_level import MAD_TO_SD, NoiseLevel
+from crepe.processing.noise_level import MAD_TO_SD, NoiseLevel
 
 N = 400
 

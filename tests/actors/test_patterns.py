@@ -5,10 +5,10 @@ import pytest
 from pydantic import ValidationError
 
 from crepe.actors.actor import Start
-from crepe.actors.patterns import Patterns, electrodes_of, images
-from crepe.electrodes import MCS_60_LABELS
+from crepe.electrodes.layouts import MCS_60_LABELS
+from crepe.games.patterns import Patterns, electrodes_of, images
 from crepe.messages import Decision, GameState, Stimulus, StreamInfo
-from crepe.stimulus import Limits
+from crepe.safety.limits import Limits
 
 TASKS = {"points": 9, "bars": 4, "clock": 10, "digits": 10}
 PHASES = ((-10.0, 200.0), (10.0, 200.0))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crepe.actors.place_code import rate_hz, site, unpredictable
+from crepe.games.pong.place_code import rate_hz, site, unpredictable
 
 
 @given(st.floats(0, 1), st.integers(2, 60))

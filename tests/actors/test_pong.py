@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from crepe.actors.actor import Start
-from crepe.actors.pong import Pong
-from crepe.actors.pong_state import NEXT, Phase
 from crepe.errors import ConfigError
+from crepe.games.pong.game import Pong
+from crepe.games.pong.state import NEXT, Phase
 from crepe.messages import Command, Court, Decision, GameState, Stimulus, StreamInfo
-from crepe.stimulus import Limits
+from crepe.safety.limits import Limits
 from crepe.store.codec import pack_value, unpack_value
 
 INFO = StreamInfo(message="Decision", sampling_rate_hz=1000.0)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from crepe.actors.pulse_count import PulseCount
-from crepe.actors.real_time import Moment
 from crepe.messages import Stimulus
-from crepe.stimulus import Limits
+from crepe.safety.limits import Limits
+from crepe.safety.pulse_count import PulseCount
+from crepe.safety.real_time import Moment
 
 RATE_HZ = 10_000
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from crepe.actors.real_time import RealTime, real_s
 from crepe.messages import Segment
+from crepe.safety.real_time import RealTime, real_s
 
 MS = 10  # samples
 

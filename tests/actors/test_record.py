@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from crepe.actors.actor import Start
 from crepe.actors.record import Record
 from crepe.errors import DeviceError
-from crepe.hw.crepe_recording import Recording
 from crepe.hw.instrument import EndOfData, open_recorder
 from crepe.messages import (
     Command,
@@ -32,6 +31,7 @@ from crepe.messages import (
     Stimulus,
     StreamInfo,
 )
+from crepe.recording.reader import Recording
 
 LABELS = ("47", "48", "46")
 RAW = StreamInfo(labels=LABELS, scale_uv=(0.059605, 0.1, 381.47), longest_samples=1000)

@@ -15,7 +15,7 @@ from crepe.actors.stimulate import Stimulate
 from crepe.errors import DeviceError
 from crepe.hw.instrument import Stimulator
 from crepe.messages import Segment, Stimulus, StreamInfo
-from crepe.stimulus import Limits
+from crepe.safety.limits import Limits
 from crepe.store.codec import pack_value, unpack_value
 
 INFO = StreamInfo(labels=("48", "38", "15"))  # 10 kHz, segments of 100

@@ -5,10 +5,10 @@ from dataclasses import asdict
 import pytest
 
 from crepe.actors.actor import Start
-from crepe.actors.game import RockPaperScissors
-from crepe.actors.game_state import Phase
-from crepe.actors.pong import Pong
-from crepe.actors.told import CONTROL, Told
+from crepe.games.commands import CONTROL, Told
+from crepe.games.pong.game import Pong
+from crepe.games.trial_game import RockPaperScissors
+from crepe.games.trial_state import Phase
 from crepe.messages import Command, Decision, GameState, Stimulus, StreamInfo
 
 RATE_HZ = 1000
@@ -191,7 +191,7 @@ def test_what_is_no_word_for_a_game_changes_nothing():
 
 
 def test_paused_is_a_phase_that_only_a_rest_follows():
-    from crepe.actors.game import NEXT
+    from crepe.games.trial_game import NEXT
 
     assert NEXT[Phase.PAUSED] == {Phase.REST}
 

@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from crepe import config
-from crepe.loop import Loop
+from crepe.config.experiment import load_experiment
+from crepe.runtime.loop import Loop
 from crepe.store import Store
 
 FILE = """
@@ -51,7 +51,7 @@ def done(request, tmp_path_factory):
     clean, n = request.param
     path = tmp_path_factory.mktemp("chain") / "analysis.toml"
     path.write_text(FILE.format(clean=clean, n=n), encoding="utf-8")
-    return Loop(config.load(path)).run()
+    return Loop(load_experiment(path)).run()
 
 
 def messages(done, name):

@@ -7,11 +7,11 @@ import pytest
 
 from crepe.dashboard.access import Role
 from crepe.dashboard.control import Control
-from crepe.dashboard.live import Live
+from crepe.dashboard.follow import Live
+from crepe.dashboard.player_queue import Seat
 from crepe.dashboard.routes import Page
-from crepe.dashboard.seat import Seat
-from crepe.recordings import Library
-from crepe.store.memory import Memory, MemoryStore
+from crepe.results.library import Library
+from crepe.store.memory_store import Memory, MemoryStore
 
 GOT = {"type": "websocket.receive", "text": json.dumps({"got": True})}
 

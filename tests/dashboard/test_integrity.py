@@ -5,16 +5,16 @@ import asyncio
 import numpy as np
 import pytest
 
+from crepe.dashboard.follow import Live
 from crepe.dashboard.integrity import Gaps, gaps_told, integrity
-from crepe.dashboard.live import Live
-from crepe.dashboard.picture import Picture
 from crepe.dashboard.replay import Replay
-from crepe.hw.crepe_writer import RecordingWriter
-from crepe.hw.mcs_writer import About
+from crepe.dashboard.session_view import Picture
 from crepe.messages import Delivered, Segment, StreamInfo
+from crepe.recording.mcs_layout import About
+from crepe.recording.writer import RecordingWriter
 from crepe.store import codec
 from crepe.store.contract import Entry
-from crepe.store.memory import Memory, MemoryStore
+from crepe.store.memory_store import Memory, MemoryStore
 
 INFO = StreamInfo("Segment", session="s", labels=("a", "b"), longest_samples=100)
 

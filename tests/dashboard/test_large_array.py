@@ -11,16 +11,16 @@ from playwright.sync_api import expect, sync_playwright
 
 from crepe.dashboard.access import Access
 from crepe.dashboard.control import Control
-from crepe.dashboard.live import Live
+from crepe.dashboard.follow import Live
+from crepe.dashboard.player_queue import Seat
 from crepe.dashboard.routes import Page
-from crepe.dashboard.seat import Seat
-from crepe.electrodes import grid_labels
-from crepe.http_server import HttpServer
+from crepe.electrodes.layouts import grid_labels
 from crepe.messages import Segment, Spikes, StreamInfo
-from crepe.recordings import Library
+from crepe.results.library import Library
 from crepe.store import codec
 from crepe.store.contract import Entry
-from crepe.store.memory import Memory, MemoryStore
+from crepe.store.memory_store import Memory, MemoryStore
+from crepe.web.server import HttpServer
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""
 RATE_HZ = 1000

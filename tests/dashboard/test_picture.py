@@ -8,10 +8,10 @@ import pytest
 from crepe.dashboard.counts import Counts
 from crepe.dashboard.frames import Made, View, more, pack
 from crepe.dashboard.latency import EDGES_MS, Latency
-from crepe.dashboard.picture import Picture
-from crepe.dashboard.seat import AWAY_S, IDLE_S, Seat
+from crepe.dashboard.player_queue import AWAY_S, IDLE_S, Seat
+from crepe.dashboard.session_view import Picture
 from crepe.dashboard.traces import Traces
-from crepe.electrodes import grid_labels
+from crepe.electrodes.layouts import grid_labels
 from crepe.messages import (
     Command,
     Delivered,

@@ -6,18 +6,18 @@ from threading import Event
 
 import pytest
 
-from crepe import arming
 from crepe.dashboard.control import Control
-from crepe.dashboard.live import Live
-from crepe.dashboard.picture import Picture
+from crepe.dashboard.follow import Live
+from crepe.dashboard.player_queue import Seat
 from crepe.dashboard.routes import Page
-from crepe.dashboard.seat import Seat
+from crepe.dashboard.session_view import Picture
 from crepe.errors import StoreError
 from crepe.messages import Command, StreamInfo
-from crepe.recordings import Library
+from crepe.results.library import Library
+from crepe.safety import arming
 from crepe.store import codec
 from crepe.store.contract import Said
-from crepe.store.memory import Memory, MemoryStore
+from crepe.store.memory_store import Memory, MemoryStore
 
 
 def played(*reads):

@@ -10,14 +10,14 @@ import psutil
 import pytest
 from starlette.applications import Starlette
 
-from crepe import session
 from crepe.dashboard import report_maker
 from crepe.dashboard.report_maker import ReportMaker
 from crepe.dashboard.session_routes import session_routes
-from crepe.hw.crepe_writer import RecordingWriter
-from crepe.hw.mcs_writer import About
+from crepe.environment import session
 from crepe.messages import Segment, StreamInfo
-from crepe.recordings import Library
+from crepe.recording.mcs_layout import About
+from crepe.recording.writer import RecordingWriter
+from crepe.results.library import Library
 
 ID = "20261124-120000-abcd"
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crepe.electrodes import MCS_REFERENCE
+from crepe.electrodes.layouts import MCS_REFERENCE
 from crepe.errors import DeviceError
-from crepe.hw import meame_wire as wire
-from crepe.hw.meame_registers import Register
+from crepe.hw.meame import wire
+from crepe.hw.meame.registers import Register
 from crepe.messages import Stimulus
 from crepe.simulator.lockstep import Lockstep
 from crepe.simulator.settings import Firmware, SimulatorSettings

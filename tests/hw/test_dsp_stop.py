@@ -3,9 +3,9 @@
 import pytest
 
 from crepe.errors import DeviceError
-from crepe.hw.dsp_stop import stop_dsp
-from crepe.hw.meame_http import Control, HttpControl, Server
-from crepe.hw.meame_registers import Register
+from crepe.hw.meame.dsp_stop import stop_dsp
+from crepe.hw.meame.http import Control, HttpControl, Server
+from crepe.hw.meame.registers import Register
 from crepe.messages import Stimulus
 from crepe.simulator.lockstep import Lockstep
 from crepe.simulator.settings import SimulatorSettings

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from crepe.hw.guard import WATCHDOG_SOCKET, Guard
+from crepe.safety.watchdog_link import WATCHDOG_SOCKET, Guard
 
 
 @pytest.fixture

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from crepe.errors import DeviceError
-from crepe.hw import meame
-from crepe.hw.framing import Framing
 from crepe.hw.instrument import open_recorder
-from crepe.hw.meame_http import HttpControl, find_server
-from crepe.hw.meame_wire import pack_block
+from crepe.hw.meame.framing import Framing
+from crepe.hw.meame.http import HttpControl, find_server
+from crepe.hw.meame.wire import pack_block
 from crepe.messages import Segment
-from crepe.simulator.quirks import Quirk
+from crepe.simulator.meame.quirks import Quirk
 
 
 def opened(**settings):
@@ -32,7 +31,7 @@ def test_a_server_that_was_configured_otherwise_is_refused(simulate):
 
 
 def test_a_socket_that_falls_silent_is_given_up(simulate, monkeypatch):
-    monkeypatch.setattr(meame, "_STALL_S", 0.3)
+    monkeypatch.setattr("crepe.hw.meame.recorder._STALL_S", 0.3)
     with simulate(Quirk.STALL):
         recorder = opened()
         with pytest.raises(DeviceError, match=r"silent for 0\.3 s"):
@@ -168,12 +167,12 @@ class Lenient(HttpControl):
 def at(tmp_path, monkeypatch):
     """Opens a recorder of 10 kHz at a MEAME that sends at another rate."""
     monkeypatch.setenv("CREPE_VAR", str(tmp_path))
-    monkeypatch.setattr(meame, "HttpControl", Lenient)
+    monkeypatch.setattr("crepe.hw.meame.recorder.HttpControl", Lenient)
 
     def at(rate_hz):
         bench = Bench(rate_hz)
-        monkeypatch.setattr(meame, "time", bench)
-        monkeypatch.setattr(meame, "socket", bench)
+        monkeypatch.setattr("crepe.hw.meame.recorder.time", bench)
+        monkeypatch.setattr("crepe.hw.meame.recorder.socket", bench)
         recorder = open_recorder("meame://bench:8888", sampling_rate_hz=10_000)
         assert not recorder.open(0).is_simulated
         return recorder, bench

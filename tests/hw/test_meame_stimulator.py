@@ -15,15 +15,15 @@ from dataclasses import replace
 import pytest
 import urllib3
 
-from crepe import arming, emergency, places
+from crepe.environment import paths
 from crepe.errors import DeviceError
-from crepe.hw import meame_stimulator
-from crepe.hw import meame_wire as wire
-from crepe.hw.dsp_stop import dsp_lock
 from crepe.hw.instrument import open_stimulator
-from crepe.hw.meame_http import HttpControl
-from crepe.hw.meame_registers import Register
+from crepe.hw.meame import wire
+from crepe.hw.meame.dsp_stop import dsp_lock
+from crepe.hw.meame.http import HttpControl
+from crepe.hw.meame.registers import Register
 from crepe.messages import Stimulus
+from crepe.safety import arming, emergency_stop
 
 LONG = Stimulus(9, 10, 1, 10, ("48", "38"), ((-10.0, 200.0), (10.0, 200.0)), 20.0, 600)  # 30 s
 SECOND = 50_000  # ticks of the DSP
@@ -33,7 +33,7 @@ SPAWN = multiprocessing.get_context("spawn")
 @pytest.fixture
 def watchdog(simulate):
     process = subprocess.Popen([sys.executable, "-m", "crepe", "run", "watchdog"])
-    wait((places.run_directory() / "watchdog.sock").exists)
+    wait((paths.run_directory() / "watchdog.sock").exists)
     yield process
     with suppress(ProcessLookupError):
         process.send_signal(signal.SIGCONT)
@@ -88,7 +88,7 @@ def _prepare_and_wait(started):
 def _open_in_doubt(started):
     """After another that has left its electrodes connected."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(meame_stimulator, "stop_dsp", lambda control, beat: ["a doubt"])
+        patch.setattr("crepe.hw.meame.stimulator.stop_dsp", lambda control, beat: ["a doubt"])
         stimulator = opened()
         stimulator.control.write([Register.HW_ENABLE], [1])
         assert "NOT VERIFIED: a doubt" in stimulator.watch()
@@ -162,7 +162,7 @@ def test_a_set_up_ends_where_it_is_stopped_and_its_electrodes_are_not_connected(
 
     def latched_meanwhile(self, function, arguments):
         call(self, function, arguments)
-        arming.latch(places.run_directory(), "somebody")
+        arming.latch(paths.run_directory(), "somebody")
 
     monkeypatch.setattr(HttpControl, "call", latched_meanwhile)
     with pytest.raises(DeviceError, match="stopped by somebody"):
@@ -172,11 +172,11 @@ def test_a_set_up_ends_where_it_is_stopped_and_its_electrodes_are_not_connected(
 
 
 def test_a_stimulator_that_hung_goes_on_disarmed(simulator, train):
-    before = arming.announced(places.run_directory()).stimulator
+    before = arming.announced(paths.run_directory()).stimulator
     os.kill(train.pid, signal.SIGSTOP)
     ceased(simulator, 0)
     os.kill(train.pid, signal.SIGCONT)
-    wait(lambda: arming.announced(places.run_directory()).stimulator != before)
+    wait(lambda: arming.announced(paths.run_directory()).stimulator != before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
@@ -195,12 +195,12 @@ def test_without_a_live_watchdog_nothing_is_stimulated(simulator, watchdog, numb
 def test_the_emergency_stop_ends_a_train_at_once_and_is_latched(simulator, train):
     now, _ = pulses(simulator)
     said = []
-    assert emergency.stop([places.run_directory()], "", said.append)
+    assert emergency_stop.stop([paths.run_directory()], "", said.append)
     assert "verified" in said[-1]
     assert ceased(simulator, now) <= SECOND
     stimulator = opened()
     assert "stopped by crepe stop" in stimulator.watch()
-    arming.arm(places.run_directory(), 1.0)
+    arming.arm(paths.run_directory(), 1.0)
     assert stimulator.watch() is None
     stimulator.close()
 
@@ -208,21 +208,21 @@ def test_the_emergency_stop_ends_a_train_at_once_and_is_latched(simulator, train
 def test_the_emergency_stop_reaches_a_train_of_another_directory_and_latches_that(
     simulator, train, tmp_path
 ):
-    elsewhere = places.private(tmp_path / "elsewhere")
+    elsewhere = paths.private(tmp_path / "elsewhere")
     now, _ = pulses(simulator)
     said = []
-    assert emergency.stop([elsewhere, places.run_directory()], "", said.append)
+    assert emergency_stop.stop([elsewhere, paths.run_directory()], "", said.append)
     assert "verified" in said[-1]
     assert ceased(simulator, now) <= SECOND
-    for directory in (elsewhere, places.run_directory()):
+    for directory in (elsewhere, paths.run_directory()):
         assert "stopped by crepe stop" in arming.refusal(directory, "x", is_simulator=True)
 
 
 def test_the_emergency_stop_does_not_wait_for_a_lock_that_a_hung_program_holds(simulator):
     opened_without_watchdog = open_stimulator("meame://simulator")
     opened_without_watchdog.open()
-    with dsp_lock(places.run_directory(), 1.0):
-        assert emergency.stop([places.run_directory()], "", lambda text: None)
+    with dsp_lock(paths.run_directory(), 1.0):
+        assert emergency_stop.stop([paths.run_directory()], "", lambda text: None)
         with pytest.raises(DeviceError, match="another program talks to the DSP"):
             opened_without_watchdog.prepare(LONG)
     opened_without_watchdog.close()
@@ -237,11 +237,11 @@ def test_a_disk_that_is_full_does_not_keep_the_emergency_stop_from_stopping(
     def no_file(path, flags, mode):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(places, "write_json", full)
-    monkeypatch.setattr("crepe.hw.dsp_stop.os.open", no_file)
+    monkeypatch.setattr(paths, "write_json", full)
+    monkeypatch.setattr("crepe.hw.meame.dsp_stop.os.open", no_file)
     now, _ = pulses(simulator)
     said = []
-    assert not emergency.stop([places.run_directory()], "", said.append)
+    assert not emergency_stop.stop([paths.run_directory()], "", said.append)
     assert "NOT LATCHED" in said[0]
     assert "verified" in said[-1]
     assert ceased(simulator, now) <= SECOND
@@ -297,11 +297,11 @@ def test_a_server_that_fails_once_is_asked_to_stop_again(simulator, watchdog):
 
 
 def test_the_emergency_stop_says_not_verified_where_nobody_answers(tmp_path, monkeypatch):
-    monkeypatch.setattr(emergency, "_TRY_S", 0.3)
+    monkeypatch.setattr(emergency_stop, "_TRY_S", 0.3)
     said = []
-    assert not emergency.stop([tmp_path], "127.0.0.1:9", said.append)
+    assert not emergency_stop.stop([tmp_path], "127.0.0.1:9", said.append)
     assert "NOT VERIFIED" in said[-1]
-    assert not emergency.stop([tmp_path], "", said.append)
+    assert not emergency_stop.stop([tmp_path], "", said.append)
     assert "NOT VERIFIED: no stimulator has run here" in said[-1]
     assert arming.refusal(tmp_path, "x", is_simulator=True).startswith("stopped by crepe stop")
 
@@ -309,12 +309,12 @@ def test_the_emergency_stop_says_not_verified_where_nobody_answers(tmp_path, mon
 def test_an_instrument_that_proves_nothing_is_stimulated_only_while_it_is_armed(
     simulator, watchdog
 ):
-    (places.run_directory() / "simulator.json").unlink()
+    (paths.run_directory() / "simulator.json").unlink()
     stimulator = opened(f"meame://127.0.0.1:{simulator.http_port}")
     with pytest.raises(DeviceError, match="not armed"):
         stimulator.prepare(LONG)
     assert not is_connected(simulator)
-    arming.arm(places.run_directory(), 1.0)
+    arming.arm(paths.run_directory(), 1.0)
     stimulator.prepare(LONG)
     stimulator.start(LONG)
     wait(lambda: len(pulses(simulator)[1]) > 2)
@@ -402,7 +402,7 @@ def test_after_the_path_is_cut_only_the_rest_of_a_finite_train_comes(simulator, 
     with path_to(simulator) as (port, cut):
         stimulator = opened(f"meame://127.0.0.1:{port}")
         train = replace(LONG, n_pulses=30)
-        arming.arm(places.run_directory(), 1.0)
+        arming.arm(paths.run_directory(), 1.0)
         stimulator.prepare(train)
         stimulator.start(train)
         wait(lambda: len(pulses(simulator)[1]) > 3)

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from crepe.electrodes import MCS_60_LABELS
-from crepe.hw import meame_wire as wire
-from crepe.simulator.patterns import unroll
+from crepe.electrodes.layouts import MCS_60_LABELS
+from crepe.hw.meame import wire
+from crepe.simulator.meame.patterns import unroll
 
 
 @given(st.integers(1, 40), st.integers(0, 2**32 - 1))

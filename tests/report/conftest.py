@@ -6,7 +6,7 @@ import pytest
 from crepe.messages import Delivered, GameState, Spikes, Stimulus, StreamInfo
 from crepe.report.session import Session
 from crepe.store import Store
-from crepe.store.memory import MemoryStore
+from crepe.store.memory_store import MemoryStore
 
 RATE_HZ = 1000.0
 LABELS = ("22", "72")

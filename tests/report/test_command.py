@@ -9,12 +9,12 @@ import h5py
 import pytest
 from typer.testing import CliRunner
 
-from crepe import config
-from crepe.cli import app
-from crepe.experiment import Plan, calibrate, compare
-from crepe.experiment_runs import in_process
-from crepe.loop import Loop
-from crepe.places import project_directory
+from crepe.cli.app import app
+from crepe.config.experiment import load_experiment
+from crepe.environment.paths import project_directory
+from crepe.runtime.loop import Loop
+from crepe.study.runs import in_process
+from crepe.study.study import Plan, calibrate, compare
 
 CONFIG = project_directory() / "config"
 
@@ -95,7 +95,7 @@ def test_last_is_the_newest_session(run, var, tmp_path):
 
 def test_a_recording_without_a_game_or_without_a_sample(run, tmp_path):
     for session, n_steps in (("some", 100), ("empty", 0)):
-        loop = Loop(config.load(CONFIG / "record.toml"), tmp_path, session=session)
+        loop = Loop(load_experiment(CONFIG / "record.toml"), tmp_path, session=session)
         for _, _ in zip(range(n_steps), loop.steps(), strict=False):
             pass
         loop.close()

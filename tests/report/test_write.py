@@ -10,15 +10,15 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from crepe import trials
 from crepe.errors import DeviceError
 from crepe.messages import Spikes, StreamInfo
 from crepe.report import page
+from crepe.report.build import made
 from crepe.report.numbers import Report
 from crepe.report.session import Session
-from crepe.report.write import made
+from crepe.results import trials
 from crepe.store import Store
-from crepe.store.memory import MemoryStore
+from crepe.store.memory_store import MemoryStore
 
 FIGURES = ["confusion", "course", "evoked", "evoked-map", "rate-map", "score", "session", "trials"]
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from crepe.electrodes import MCS_60_LABELS
+from crepe.electrodes.layouts import MCS_60_LABELS
 from crepe.reservoir.features import Window
 
 WINDOW = Window(window_s=0.3, bin_s=0.1, n_history=2)

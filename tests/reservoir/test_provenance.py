@@ -5,9 +5,9 @@ import tomllib
 
 import pytest
 
+from crepe.environment.paths import project_directory
 from crepe.errors import ConfigError
 from crepe.messages import StreamInfo
-from crepe.places import project_directory
 from crepe.reservoir.provenance import check_same
 
 TEXT = (project_directory() / "config" / "rps-controls.toml").read_text(encoding="utf-8")

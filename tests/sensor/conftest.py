@@ -10,8 +10,8 @@ import pytest
 import urllib3
 from starlette.types import ASGIApp
 
-from crepe.http_server import HttpServer
 from crepe.sensor.settings import USUAL_PORT, SensorTable
+from crepe.web.server import HttpServer
 
 
 @contextmanager

@@ -7,18 +7,18 @@ from contextlib import contextmanager
 
 import pytest
 
-from crepe import places
+from crepe.environment import paths
 from crepe.errors import ConfigError, DeviceError
-from crepe.http_server import server_file
 from crepe.messages import GameState
 from crepe.sensor.client import Answer, DoorClient, find_door
-from crepe.sensor.desk import Desk, State
 from crepe.sensor.frames import classify
-from crepe.sensor.hand import nth_hand
-from crepe.sensor.hands import as_json
+from crepe.sensor.hand_frames import as_json
+from crepe.sensor.input_tracker import Desk, State
 from crepe.sensor.routes import make_app
+from crepe.sensor.send import line, show, show_gestures, show_recorded
 from crepe.sensor.settings import InfraredSettings, SensorTable
-from crepe.sensor.show import line, show, show_gestures, show_recorded
+from crepe.sensor.simulated import nth_hand
+from crepe.web.server import server_file
 
 SETTINGS = InfraredSettings()
 TOKEN = "0123456789abcdef"
@@ -177,8 +177,8 @@ def test_two_doors_take_different_ports_and_a_port_that_was_asked_for_is_meant(m
 
 
 def test_an_open_door_is_found_and_a_shut_one_is_not(tmp_path, monkeypatch):
-    monkeypatch.setattr(places, "announced", lambda: [tmp_path / "b", tmp_path / "c"])
-    monkeypatch.setattr(places, "project_directory", lambda: tmp_path / "a")
+    monkeypatch.setattr(paths, "announced", lambda: [tmp_path / "b", tmp_path / "c"])
+    monkeypatch.setattr(paths, "project_directory", lambda: tmp_path / "a")
     with pytest.raises(DeviceError, match="no sensor door is open"):
         find_door()
     with open_door(tmp_path / "b") as b:
@@ -200,7 +200,7 @@ def open_door(var):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         said = {"url": f"http://127.0.0.1:{port}", "port": port, "pid": 1}
-        places.write_json(places.run_directory(var) / server_file("sensor"), said)
+        paths.write_json(paths.run_directory(var) / server_file("sensor"), said)
         yield said["url"]
 
 

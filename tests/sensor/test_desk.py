@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crepe.messages import GameState
-from crepe.sensor.desk import NEXT, Desk, State
-from crepe.sensor.words import as_json
+from crepe.sensor.input_tracker import NEXT, Desk, State
+from crepe.sensor.original_words import as_json
 
 
 def said(phase, trial=1, by="sensor a", **more):

@@ -7,7 +7,7 @@ import pytest
 from crepe.errors import DeviceError
 from crepe.sensor import pi
 from crepe.sensor.client import Answer
-from crepe.sensor.desk import State
+from crepe.sensor.input_tracker import State
 from crepe.sensor.pi import Hardware, raspberry, turn
 
 FRAME = ((20.0,) * 8,) * 8

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crepe.errors import ConfigError, StoreError
-from crepe.http_token import check_token
 from crepe.messages import GameState
-from crepe.sensor.desk import Desk
-from crepe.sensor.guard import Rate
+from crepe.sensor.access import Rate
+from crepe.sensor.input_tracker import Desk
 from crepe.sensor.openapi import DOCUMENT
 from crepe.sensor.routes import make_app
 from crepe.sensor.settings import SensorTable
+from crepe.web.token import check_token
 
 WALL = [[18.0] * 8] * 8
 FIST = [[18.0] * 4 + [30.0] * 4, *WALL[1:]]

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crepe.electrodes import MCS_60_LABELS
-from crepe.simulator.culture import Culture
-from crepe.simulator.dsp import Shot
-from crepe.simulator.instrument import SimulatedMeame
-from crepe.simulator.network import Network
+from crepe.culture.culture import Culture
+from crepe.culture.network import Network
+from crepe.electrodes.layouts import MCS_60_LABELS
+from crepe.simulator.meame.dsp import Shot
+from crepe.simulator.meame.instrument import SimulatedMeame
 from crepe.simulator.settings import SimulatorSettings
 
 PULSE = ((-10.0, 200.0), (10.0, 200.0))

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from crepe.hw import meame_wire as wire
-from crepe.hw.meame_registers import Function, Register
-from crepe.simulator.dsp import Dsp
-from crepe.simulator.instrument import SimulatedMeame
-from crepe.simulator.patterns import unroll
+from crepe.hw.meame import wire
+from crepe.hw.meame.registers import Function, Register
+from crepe.simulator.meame.dsp import Dsp
+from crepe.simulator.meame.instrument import SimulatedMeame
+from crepe.simulator.meame.patterns import unroll
+from crepe.simulator.meame.stim_queue import StimQueue
 from crepe.simulator.settings import Firmware, SimulatorSettings
-from crepe.simulator.stim_queue import StimQueue
 
 MS = 50  # ticks
 BOTTOM_ROW = ("48", "38", "28", "78", "68", "58")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import butter, sosfilt
 
-from crepe.simulator.field import FIELD_MS, FIELD_REACH_UM, FIELD_UV, Course, Field
+from crepe.culture.field import FIELD_MS, FIELD_REACH_UM, FIELD_UV, Course, Field
 
 HEARD = np.array([True, True, False])
 

@@ -5,8 +5,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from crepe.electrodes import MCS_60_LABELS
-from crepe.hw import meame_wire as wire
+from crepe.electrodes.layouts import MCS_60_LABELS
+from crepe.hw.meame import wire
 from crepe.messages import Stimulus
 from crepe.simulator.lockstep import Lockstep
 from crepe.simulator.settings import SimulatorSettings

@@ -5,11 +5,11 @@ from functools import cache
 import numpy as np
 import pytest
 
-from crepe.electrodes import MCS_60_LABELS, grid_labels
-from crepe.simulator.contacts import FLICKER_UV, Background
-from crepe.simulator.culture import Culture
-from crepe.simulator.network import N_SYNAPSES, REACH_UM, Network
-from crepe.simulator.patterns import Shot
+from crepe.culture.contacts import FLICKER_UV, Background
+from crepe.culture.culture import Culture
+from crepe.culture.network import N_SYNAPSES, REACH_UM, Network
+from crepe.electrodes.layouts import MCS_60_LABELS, grid_labels
+from crepe.simulator.meame.patterns import Shot
 from crepe.simulator.settings import SimulatorSettings
 
 PULSE = ((-10.0, 200.0), (10.0, 200.0))

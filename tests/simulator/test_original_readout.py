@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import urllib3
 
-from crepe.hw import meame_wire as wire
-from crepe.hw.meame_registers import Function, Register
-from crepe.simulator.instrument import SimulatedMeame
+from crepe.hw.meame import wire
+from crepe.hw.meame.registers import Function, Register
+from crepe.simulator.meame.instrument import SimulatedMeame
 from crepe.simulator.settings import SimulatorSettings
 
 LISTENING = [0, 2, 3, 5, 7, 8, 50, 51, 54, 56, 57, 59]

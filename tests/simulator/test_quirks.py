@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import urllib3
 
-from crepe import places
+from crepe.environment import paths
 from crepe.errors import DeviceError
-from crepe.hw import meame_wire as wire
 from crepe.hw.instrument import open_recorder
-from crepe.hw.meame_http import find_server
-from crepe.simulator.quirks import Quirk
+from crepe.hw.meame import wire
+from crepe.hw.meame.http import find_server
+from crepe.simulator.meame.quirks import Quirk
 
 N = 50  # samples of a block
 BLOCK = wire.block_bytes(N)
@@ -252,7 +252,7 @@ def test_a_simulator_dies_on_demand(tmp_path, monkeypatch):
         for _ in range(3):
             urllib3.request("POST", url, body=b'{"die": true}', retries=False)
     assert process.wait(20) == -signal.SIGKILL
-    assert os.path.exists(places.run_directory() / "simulator.json")
+    assert os.path.exists(paths.run_directory() / "simulator.json")
 
 
 def test_an_unsupported_rate_is_said_by_the_client(meame):

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crepe.hw import meame_wire as wire
-from crepe.hw.meame_registers import Register
-from crepe.simulator.dsp import Dsp
-from crepe.simulator.instrument import SimulatedMeame
+from crepe.hw.meame import wire
+from crepe.hw.meame.registers import Register
+from crepe.simulator.meame.dsp import Dsp
+from crepe.simulator.meame.instrument import SimulatedMeame
 from crepe.simulator.settings import SimulatorSettings
 
 ELECTRODES = (1, 4)
@@ -81,7 +81,7 @@ def test_the_last_tick_is_that_of_the_last_current():
 
 
 def test_pulses_are_counted_past_those_that_are_kept(monkeypatch):
-    monkeypatch.setattr("crepe.simulator.received._KEPT_SHOTS", 3)
+    monkeypatch.setattr("crepe.simulator.meame.delivered_pulses._KEPT_SHOTS", 3)
     dsp = playing(*train(8))
     dsp.run_until(200_000)
     assert len(dsp.shots) == 3
@@ -137,7 +137,7 @@ def test_what_was_stimulated_before_the_start_is_not_in_the_first_samples():
 
 
 def test_what_nobody_takes_does_not_grow_without_end(monkeypatch):
-    monkeypatch.setattr("crepe.simulator.received._KEPT_SHOTS", 3)
+    monkeypatch.setattr("crepe.simulator.meame.delivered_pulses._KEPT_SHOTS", 3)
     dsp = playing(*train(8))
     dsp.run_until(200_000)
     assert len(dsp.take()) == 3

@@ -10,16 +10,16 @@ import pytest
 import urllib3
 from typer.testing import CliRunner
 
-from crepe import places
-from crepe.cli import app
+from crepe.cli.app import app
+from crepe.environment import paths
 from crepe.errors import DeviceError
-from crepe.hw import meame_wire as wire
 from crepe.hw.instrument import open_recorder, open_stimulator
-from crepe.hw.meame_http import HttpControl, Server, find_server, proof
-from crepe.hw.meame_registers import Register
+from crepe.hw.meame import wire
+from crepe.hw.meame.http import HttpControl, Server, find_server, proof
+from crepe.hw.meame.registers import Register
 from crepe.messages import Stimulus
-from crepe.simulator.instrument import SimulatedMeame
-from crepe.simulator.server import running_simulator
+from crepe.simulator.meame.instrument import SimulatedMeame
+from crepe.simulator.meame.server import running_simulator
 from crepe.simulator.settings import SimulatorSettings
 
 SETTINGS = SimulatorSettings(seed=3, http_port=0, data_port=0, sawtooth_port=0)
@@ -217,8 +217,8 @@ def test_what_the_file_says_of_address_and_ports_counts_like_what_the_command_sa
     tmp_path, monkeypatch
 ):
     served = []
-    monkeypatch.setattr("crepe.simulator.server.serve", lambda found, _: served.append(found))
-    text = places.project_directory().joinpath("config", "pong.toml").read_text("utf-8")
+    monkeypatch.setattr("crepe.simulator.meame.server.serve", lambda found, _: served.append(found))
+    text = paths.project_directory().joinpath("config", "pong.toml").read_text("utf-8")
     assert "[culture.simulated]\n" in text
     table = '[culture.simulated]\nhost = "127.0.0.2"\nhttp_port = 18888\n'
     (tmp_path / "e.toml").write_text(text.replace("[culture.simulated]\n", table), "utf-8")
@@ -231,7 +231,7 @@ def test_what_the_file_says_of_address_and_ports_counts_like_what_the_command_sa
 
 
 def test_a_second_simulator_leaves_the_first_where_it_is_found(simulator, ask, caplog):
-    directory = places.run_directory()
+    directory = paths.run_directory()
     before = (directory / "simulator.json").read_text()
     with running_simulator(SETTINGS, directory) as second:
         url = f"http://127.0.0.1:{second.http_port}/status"
@@ -243,13 +243,13 @@ def test_a_second_simulator_leaves_the_first_where_it_is_found(simulator, ask, c
 
 def test_a_simulator_takes_the_place_of_one_that_was_killed(tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path))
-    path = places.run_directory() / "simulator.json"
+    path = paths.run_directory() / "simulator.json"
     gone = {"host": "127.0.0.1", "http_port": 9, "data_port": 9, "nonce": "gone"}
-    places.write_json(path, gone)
-    with running_simulator(SETTINGS, places.run_directory()) as found:
+    paths.write_json(path, gone)
+    with running_simulator(SETTINGS, paths.run_directory()) as found:
         url = f"http://127.0.0.1:{found.http_port}/status"
         assert urllib3.request("GET", url, retries=False).status == 200
-        assert places.read_json(path)["nonce"] == found.nonce
+        assert paths.read_json(path)["nonce"] == found.nonce
     assert not path.exists()
 
 

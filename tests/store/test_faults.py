@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import redis
 
-from crepe import places
+from crepe.environment import paths
 from crepe.errors import GapError, NotNowError, StoreError
 from crepe.messages import Segment, StreamInfo
+from crepe.redis_server.find_url import find_url
 from crepe.store import Store, codec
 from crepe.store.contract import Entry
-from crepe.store.locate import find_url
 from crepe.store.redis_store import RedisStore
 
 INFO = StreamInfo(labels=("a", "b"), session="s", is_live=True)
@@ -273,13 +273,13 @@ def test_no_text_shows_a_password(own_server, caplog):
 
 def test_a_client_finds_its_own_server_and_never_a_strangers(own_server, tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "v"))
-    monkeypatch.setattr(places, "announced", list)
+    monkeypatch.setattr(paths, "announced", list)
     with pytest.raises(StoreError, match="no CREPE is running"):
         find_url()
     own_server.start()
     (tmp_path / "v").mkdir(mode=0o700)
-    run = places.run_directory()
-    places.write_json(run / "redis.json", {"socket": str(own_server.socket), "url": own_server.url})
+    run = paths.run_directory()
+    paths.write_json(run / "redis.json", {"socket": str(own_server.socket), "url": own_server.url})
     assert find_url() == own_server.url
     monkeypatch.setenv("CREPE_REDIS", "redis://elsewhere")
     assert find_url() == "redis://elsewhere"
@@ -289,12 +289,12 @@ def test_a_program_never_goes_to_the_server_of_another_clone(own_server, tmp_pat
     own_server.start()
     other = tmp_path / "other"
     other.mkdir()
-    places.write_json(
-        places.run_directory(other) / "redis.json",
+    paths.write_json(
+        paths.run_directory(other) / "redis.json",
         {"url": own_server.url, "socket": str(own_server.socket)},
     )
-    monkeypatch.setattr(places, "announced", lambda: [other])
-    monkeypatch.setattr(places, "project_directory", lambda: tmp_path)
+    monkeypatch.setattr(paths, "announced", lambda: [other])
+    monkeypatch.setattr(paths, "project_directory", lambda: tmp_path)
     assert find_url() == own_server.url  # from any directory, for a person
     with pytest.raises(StoreError, match="no CREPE is running"):
         find_url(is_ours=True)

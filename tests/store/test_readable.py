@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crepe.hw.crepe_writer import RecordingWriter
-from crepe.hw.mcs_writer import About
 from crepe.messages import Segment, Spikes, StreamInfo
+from crepe.recording.mcs_layout import About
+from crepe.recording.writer import RecordingWriter
 from crepe.store import Store, codec
 from crepe.store.contract import Entry, Readable
-from crepe.store.recorded import RecordedStore
+from crepe.store.recording_store import RecordedStore
 
 DATA = StreamInfo(labels=("a", "b"), longest_samples=100, session="s")
 INFOS = {"data": DATA, "data:spikes": replace(DATA, message="Spikes")}

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from crepe import places, session
+from crepe.environment import paths, session
 from crepe.errors import ConfigError, CrepeError
 from crepe.supervise import control
-from crepe.supervise.render import render
+from crepe.supervise.conf import render
 
 PROGRAMS = [("stimulate", 90), ("redis", 10), ("detect", 50)]
 
@@ -187,4 +187,4 @@ def test_nothing_runs_where_nothing_was_started(clone: Path) -> None:
     assert control.status() == []
     assert not control.down()
     assert not (clone / "var").exists()
-    assert places.var_directory() == clone / "var"
+    assert paths.var_directory() == clone / "var"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from supervisor.loggers import getLogger
 
-from crepe import session
+from crepe.environment import session
 from crepe.errors import OrderError, StoreError
 from crepe.messages import StreamInfo
 from crepe.store.contract import Entry

@@ -6,14 +6,14 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crepe import config
-from crepe.supervise.render import render
+from crepe.config.experiment import load_experiment
+from crepe.supervise.conf import render
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_file_at_the_root_is_what_up_writes_for_the_default_experiment() -> None:
-    assert (ROOT / "supervisord.conf").read_text("ascii") == render(config.load().programs)
+    assert (ROOT / "supervisord.conf").read_text("ascii") == render(load_experiment().programs)
 
 
 names = st.from_regex(r"[a-z][a-z0-9_]{0,10}", fullmatch=True)

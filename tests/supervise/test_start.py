@@ -6,9 +6,10 @@ from contextlib import nullcontext
 
 import pytest
 
-from crepe import config, cut_off, session, start
+from crepe.config.experiment import load_experiment
+from crepe.environment import session
 from crepe.errors import ConfigError, CrepeError, StoreError
-from crepe.supervise import control
+from crepe.supervise import control, start, unfinished
 
 LATE = """#!/bin/sh
 if [ "$2" = decode ]; then sleep 1.3; echo "decode electrodes: no electrode '99'"; exit 1; fi
@@ -20,16 +21,16 @@ def test_a_program_that_fails_after_its_imports_stops_the_start(clone, monkeypat
     (clone / "bin" / "crepe").write_text(LATE)
     monkeypatch.setenv("CREPE_REDIS", redis_url)
     with pytest.raises(CrepeError, match=r"(?s)program decode: .* no electrode '99'"):
-        start.up(config.load(), None, "new")
+        start.up(load_experiment(), None, "new")
     assert not control.is_running()
 
 
 def test_what_runs_already_is_not_stopped_by_another_start(clone):
     control.up([("detect", 50)])
-    with pytest.raises(ConfigError, match="run already"), start.running(config.load()):
+    with pytest.raises(ConfigError, match="run already"), start.running(load_experiment()):
         pass
     with pytest.raises(ConfigError, match="run already"):
-        cut_off.give_up(new=True)
+        unfinished.give_up(new=True)
     assert control.is_running()
 
 
@@ -41,7 +42,7 @@ def test_a_server_that_is_not_there_is_said_before_anything_starts(clone, monkey
     monkeypatch.setenv("CREPE_REDIS", url)
     monkeypatch.setattr(start, "_SERVER_S", 0.1)
     with pytest.raises(StoreError, match=said):
-        start.up(config.load(), None, "new")
+        start.up(load_experiment(), None, "new")
     assert not (clone / "var" / "run" / "supervisord.conf").exists()
 
 
@@ -57,27 +58,27 @@ def test_a_lost_terminal_ends_it_as_ctrl_c_does(tmp_path, monkeypatch, number):
     monkeypatch.setattr(start, "up", lambda *_: nullcontext())
     monkeypatch.setattr(control, "down", down)
     found = signal.signal(number, signal.default_int_handler)  # `nohup make test` ignores SIGHUP
-    with pytest.raises(KeyboardInterrupt), start.running(config.load()):
+    with pytest.raises(KeyboardInterrupt), start.running(load_experiment()):
         os.kill(os.getpid(), number)
     assert ended == [number]
     assert signal.signal(number, found) is signal.default_int_handler
 
 
 def test_what_was_cut_off_is_given_up_only_by_a_person(clone, monkeypatch):
-    cut_off.give_up(new=False)
-    assert cut_off.resume_or_new(resume=True, new=False) == "new"
+    unfinished.give_up(new=False)
+    assert unfinished.resume_or_new(resume=True, new=False) == "new"
     begun = session.begin(clone, "digest", 1)
     with pytest.raises(ConfigError, match="--new, or new=True"):
-        cut_off.give_up(new=False)
+        unfinished.give_up(new=False)
     with pytest.raises(ConfigError, match="--resume to go on"):
-        cut_off.resume_or_new(resume=False, new=False)
-    assert cut_off.resume_or_new(resume=True, new=False) == "resume"
-    cut_off.give_up(new=True)
+        unfinished.resume_or_new(resume=False, new=False)
+    assert unfinished.resume_or_new(resume=True, new=False) == "resume"
+    unfinished.give_up(new=True)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     for answer in (True, False):
-        monkeypatch.setattr(cut_off.Confirm, "ask", lambda _, answer=answer: answer)
-        asked = cut_off.resume_or_new(resume=False, new=False)
+        monkeypatch.setattr(unfinished.Confirm, "ask", lambda _, answer=answer: answer)
+        asked = unfinished.resume_or_new(resume=False, new=False)
         assert asked == ("resume" if answer else "new")
     with pytest.raises(ConfigError):
-        cut_off.give_up(new=False)
+        unfinished.give_up(new=False)
     assert session.found_unclean() == begun

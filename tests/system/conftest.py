@@ -13,7 +13,7 @@ import psutil
 import pytest
 import urllib3
 
-from crepe import status
+from crepe.supervise import status
 
 CREPE = [sys.executable, "-m", "crepe"]
 SECOND = 50_000  # ticks of the DSP's clock, 20 us each

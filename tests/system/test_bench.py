@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from crepe.simulator.server import running_simulator
+from crepe.simulator.meame.server import running_simulator
 from crepe.simulator.settings import SimulatorSettings
 
 ROOT = Path(__file__).parent.parent.parent

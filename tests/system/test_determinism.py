@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from crepe import config
-from crepe.cli import app
+from crepe.cli.app import app
 from crepe.conditions import SILENCED
-from crepe.experiment_plan import Plan
-from crepe.experiment_runs import live
-from crepe.loop import Loop
+from crepe.config.experiment import load_experiment, places, save_experiment
+from crepe.runtime.loop import Loop
 from crepe.store import Store
+from crepe.study.plan import Plan
+from crepe.study.runs import live
 
 SCRIPTED = {"hand": None, "sensor": None, "actors.game.player": "script"}
 BRIEF = {
@@ -34,7 +34,7 @@ DECIDED = ("result", "result:shuffled", "result:game", "result:stimuli")
 
 
 def shipped(name):
-    return config.places.project_directory() / "config" / name
+    return places.project_directory() / "config" / name
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +43,8 @@ def lived(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         directory = tmp_path_factory.mktemp("lived")
         patch.setenv("CREPE_VAR", str(directory / "var"))
-        brief = config.load(shipped("rps-controls.toml"), BRIEF)
-        path = config.save(brief, directory / "brief.json")
+        brief = load_experiment(shipped("rps-controls.toml"), BRIEF)
+        path = save_experiment(brief, directory / "brief.json")
         done = CliRunner().invoke(app, ["experiment", str(path), "--live", "--json"])
         assert done.exit_code == 0, done.output
         found = json.loads(done.stdout)
@@ -85,8 +85,8 @@ def test_an_experiment_in_real_time_prints_what_one_in_a_process_does(lived):
 
 def test_a_session_recorded_live_decides_and_stimulates_again_as_it_did(lived, tmp_path):
     recording = lived[2]
-    path = config.save(of_conditions(lived), tmp_path / "conditions.json")
-    replayed = config.load(
+    path = save_experiment(of_conditions(lived), tmp_path / "conditions.json")
+    replayed = load_experiment(
         path,
         {
             "actors.acquire.device": f"hdf5://{recording}?speed=0",
@@ -103,9 +103,9 @@ def test_a_session_recorded_live_decides_and_stimulates_again_as_it_did(lived, t
 def test_a_calibrated_readout_in_lockstep_decides_as_in_one_process(lived, tmp_path, monkeypatch):
     """One adapts, one takes its weights in turn; the cells of one block do not fire."""
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
-    path = config.save(of_conditions(lived, in_lockstep=True), tmp_path / "conditions.json")
+    path = save_experiment(of_conditions(lived, in_lockstep=True), tmp_path / "conditions.json")
     adapting = {"actors.decode.forgetting": 0.99, "actors.decode.feedback": {"result:game": 1.0}}
-    states = play_twice(config.load(path, adapting), DECIDED)
+    states = play_twice(load_experiment(path, adapting), DECIDED)
     judged = [s for s in states if s.phase == "outcome"]
     assert sorted(s.condition for s in judged) == [SILENCED] * 3 + ["stimulation"] * 3
     assert all(s.decoded for s in judged)
@@ -114,13 +114,13 @@ def test_a_calibrated_readout_in_lockstep_decides_as_in_one_process(lived, tmp_p
 def test_the_default_in_lockstep_decides_and_stimulates_as_one_process_does(tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
     changes = {**SCRIPTED, **LOCKSTEP, "actors.game.n_trials": 4}
-    states = play_twice(config.load(shipped("rps.toml"), changes))
+    states = play_twice(load_experiment(shipped("rps.toml"), changes))
     assert [s.trial for s in states if s.phase == "outcome"] == [1, 2, 3, 4]
 
 
 def test_pong_in_lockstep_through_redis_is_the_pong_of_one_process(tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
-    experiment = config.load(shipped("pong.toml"), {**LOCKSTEP, "actors.game.session_s": 8.0})
+    experiment = load_experiment(shipped("pong.toml"), {**LOCKSTEP, "actors.game.session_s": 8.0})
     states = play_twice(experiment, ("result", "result:game", "result:stimuli", "result:court"))
     assert [s.outcome for s in states if s.phase == "outcome"]
     assert states[-1].phase == "over"

@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from typer.core import TyperGroup as Group
 from typer.main import get_command
 
-from crepe.cli import app
+from crepe.cli.app import app
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

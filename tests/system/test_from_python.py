@@ -7,10 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from crepe import session
-from crepe.hw.crepe_writer import RecordingWriter
-from crepe.hw.mcs_writer import About
+from crepe.environment import session
 from crepe.messages import Segment, StreamInfo
+from crepe.recording.mcs_layout import About
+from crepe.recording.writer import RecordingWriter
 
 pytestmark = pytest.mark.timeout(120)
 

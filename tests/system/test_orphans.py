@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from crepe import places
-from crepe.hw.crepe_recording import Recording
+from crepe.environment import paths
+from crepe.recording.reader import Recording
 from crepe.store import Store
 
 ROOT = Path(__file__).parent.parent.parent
@@ -29,7 +29,7 @@ def test_no_program_outlives_supervisord(stack):
     stack.crepe("up", str(ROOT / "config" / "rps.toml"), "--new")
     with Store(patience_s=60) as store:
         stack.wait(lambda: has_grown(store, "result:delivered"))
-    supervisor = places.read_json(places.run_directory(stack.var) / "supervisor.json")
+    supervisor = paths.read_json(paths.run_directory(stack.var) / "supervisor.json")
     os.kill(supervisor["pid"], signal.SIGKILL)
     stack.wait(lambda: stack.pids() == [])
 

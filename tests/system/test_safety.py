@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from crepe.messages import Delivered
+from crepe.redis_server.find_url import find_url
 from crepe.store import Store
-from crepe.store.locate import find_url
 from crepe.store.redis_store import RedisStore
 
 ROOT = Path(__file__).parent.parent.parent

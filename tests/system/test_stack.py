@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import urllib3
 
-from crepe import config, places
+from crepe.config.experiment import load_experiment, save_experiment
+from crepe.environment import paths
 from crepe.messages import Command, Delivered, GameState, Stimulus
 from crepe.store import Store
 
@@ -246,14 +247,14 @@ def test_a_person_plays_and_two_actors_share_a_process(stack, tmp_path):
 
 def test_frames_posted_to_the_door_become_stimuli_and_answers(stack, tmp_path):
     changes = {"hand": None, "actors.game.n_trials": 2}
-    path = config.save(config.load(None, changes), tmp_path / "sensor.json")
+    path = save_experiment(load_experiment(None, changes), tmp_path / "sensor.json")
     stack.crepe("up", str(path), "--new")
     shown = stack.crepe("sensor", "none", "rock", "scissors").stdout.splitlines()
     assert shown[0] == "shown None: no hand in the frame"
     assert shown[1].startswith("trial 1: shown Rock, decoded ")
     assert shown[2].startswith("trial 2: shown Scissor, decoded ")
     decoded = shown[2].split("decoded ")[1].split(",")[0]
-    door = json.loads((places.run_directory(stack.var) / "sensor.json").read_text())
+    door = json.loads((paths.run_directory(stack.var) / "sensor.json").read_text())
 
     def get(name):
         found = urllib3.request("GET", f"{door['url']}/hw-api/{name}/", retries=False)
@@ -269,7 +270,7 @@ def test_frames_posted_to_the_door_become_stimuli_and_answers(stack, tmp_path):
     stack.wait(lambda: are_running(stack.rows(), {"sensor": door["pid"]}))
     stack.wait(lambda: get("output") == (200, decoded))
     stack.crepe("down")
-    assert not (places.run_directory(stack.var) / "sensor.json").exists()
+    assert not (paths.run_directory(stack.var) / "sensor.json").exists()
     (recording,) = (stack.var / "recordings").glob("*.h5")
     with Store(recording) as kept:
 

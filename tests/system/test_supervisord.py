@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from crepe import config, session
+from crepe.config.experiment import load_experiment
+from crepe.environment import session
 from crepe.supervise import control
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +35,7 @@ def test_every_program_runs_at_the_first_start_and_none_is_left(stack, tmp_path)
             return {row["program"]: row["state"] for row in stack.rows().values()}
 
         stack.wait(lambda: (found := states()) and set(found.values()) == {"running"})
-        assert set(states()) == {program.name for program in config.load().programs}
+        assert set(states()) == {program.name for program in load_experiment().programs}
         asked = subprocess.run(
             [*supervisor("supervisorctl", conf), "status"],
             cwd="/", capture_output=True, text=True, check=True,

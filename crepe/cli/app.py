@@ -1,0 +1,101 @@
+"""The command `crepe`: what only looks, and where the other commands are."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from crepe import __version__
+from crepe.cli import operator, services, sessions, start
+from crepe.config.experiment import Experiment, load_experiment
+from crepe.environment import paths
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Closed-loop experiments with neuron cultures on multi-electrode arrays.",
+)
+console = Console()
+
+ExperimentFile = Annotated[
+    Path | None, typer.Argument(metavar="[EXPERIMENT]", help="Default: config/rps.toml.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Say the version and stop.")] = False,
+) -> None:
+    if version:
+        print(f"crepe {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def check(
+    experiment: ExperimentFile = None,
+    instrument: Annotated[
+        bool, typer.Option("--instrument", help="Ask its MEAME, too; stimulates nothing.")
+    ] = False,
+) -> None:
+    """Prove an experiment file: types, bounds, names and every wire. Runs nothing."""
+    from crepe.config.dry_run import rehearse
+
+    found = load_experiment(experiment)
+    rehearse(found)
+    for actor in found.actors.values():
+        reads = ", ".join(actor.reads) or "the instrument"
+        writes = ", ".join(actor.writes.values()) or "a file"
+        console.print(f"{actor.name:12} {reads} -> {writes}", soft_wrap=True)
+    console.print(f"{found.path}: fits ({len(found.programs)} programs)", soft_wrap=True)
+    if instrument:
+        _check_instrument(found)
+
+
+def _check_instrument(experiment: Experiment) -> None:
+    from crepe.config.instrument_check import check_instrument
+
+    is_well = True
+    for finding in check_instrument(experiment, paths.run_directory()):
+        word = {True: "ok", False: "WRONG", None: "NOT VERIFIED"}[finding.is_well]
+        console.print(f"{word:12} {finding.text}", soft_wrap=True, markup=False)
+        is_well = is_well and finding.is_well is not False
+    raise typer.Exit(0 if is_well else 1)
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """How every program does."""
+    from crepe.supervise.status import rows
+
+    found = rows()
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    if not found:
+        console.print("nothing runs; start it with `crepe up`")
+        raise typer.Exit(1)
+    table = Table(*found[0], box=None)
+    for row in found:
+        table.add_row(*(str(value) for value in row.values()))
+    console.print(table)
+
+
+@app.command()
+def top(
+    once: Annotated[bool, typer.Option("--once", help="One look, and no more.")] = False,
+) -> None:
+    """Watch programs, lags, rates, delays and score in the terminal; Ctrl-C ends it."""
+    from crepe.cli.top import run as run_top
+
+    run_top(console, once=once)
+
+
+for part in (start, operator, sessions, services):
+    app.add_typer(part.app)

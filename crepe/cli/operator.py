@@ -1,0 +1,95 @@
+"""The commands by which people tell a running experiment something."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer()
+console = Console()
+
+
+@app.command()
+def say(
+    name: Annotated[str, typer.Argument(help="pause, start, condition, player or note")],
+    value: Annotated[str, typer.Argument(help="Of condition, player and note.")] = "",
+) -> None:
+    """Tell the running experiment something; it is recorded with its sample index."""
+    from crepe.cli import send_command as saying
+    from crepe.store import Store
+    from crepe.supervise.status import running_experiment
+
+    experiment = running_experiment()
+    with Store(culture=experiment.name) as store:
+        saying.say(store, experiment, name, value)
+
+
+@app.command()
+def gesture(name: Annotated[str, typer.Argument(help="rock, paper or scissors")]) -> None:
+    """Show the culture a gesture; the running game takes it if a person plays."""
+    from crepe.cli import send_command as saying
+    from crepe.store import Store
+    from crepe.supervise.status import running_experiment
+
+    experiment = running_experiment()
+    with Store(culture=experiment.name) as store:
+        console.print(saying.gesture(store, experiment, name))
+
+
+@app.command()
+def arm(
+    minutes: Annotated[float, typer.Option(help="How long; 480 at most.")] = 60.0,
+) -> None:
+    """Let the running stimulator stimulate, for a while; takes the latch of `crepe stop` away."""
+    from crepe.safety import arming
+
+    found = arming.arm(arming.to_arm(), minutes)
+    console.print(
+        f"armed for {minutes:g} minutes: stimulator {found.stimulator} on "
+        f"{found.host}:{found.http_port}; `crepe stop` ends it"
+    )
+
+
+@app.command()
+def stop(
+    server: Annotated[str, typer.Option(help="HOST:PORT, if none was announced here.")] = "",
+) -> None:
+    """Emergency stop: no stimulation from now on, until `crepe arm`. Needs no Redis."""
+    from crepe.safety import arming
+    from crepe.safety.emergency_stop import stop as emergency_stop
+
+    is_verified = emergency_stop(arming.run_directories(), server, print)
+    raise typer.Exit(0 if is_verified else 1)
+
+
+@app.command()
+def sensor(
+    gestures: Annotated[
+        list[str] | None, typer.Argument(help="rock, paper, scissors or none; default: one drawn.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="Frames as JSON, one on each line.")] = None,
+    url: Annotated[str, typer.Option(help="Default: the door that runs here.")] = "",
+    seed: Annotated[int, typer.Option(min=0, help="Of the simulated hands.")] = 0,
+    pi: Annotated[
+        bool, typer.Option("--pi", help="A Raspberry Pi with button and AMG8833.")
+    ] = False,
+) -> None:
+    """Be a sensor: show hands to the sensor door, 10 frames a second, and print the answers."""
+    from crepe.sensor import pi as raspberry
+    from crepe.sensor.client import DoorClient, find_door
+    from crepe.sensor.input_tracker import State
+    from crepe.sensor.send import line, show_gestures, show_recorded
+
+    client = DoorClient(url or find_door())
+    if pi:
+        raspberry.run(client)
+    if file is not None:
+        answers = show_recorded(client, file)
+    else:
+        answers = show_gestures(client, gestures or [], seed)
+    has_result = False
+    for answer in answers:
+        print(line(answer), flush=True)
+        has_result = has_result or answer.state is State.RESULT
+    raise typer.Exit(0 if has_result else 1)

@@ -1,0 +1,74 @@
+"""`crepe play --file`: a recording through the same actors, and a summary of its spikes."""
+
+import time
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from crepe.cli.play import DRAIN_S, SPIKE_BAND_HZ, recording_path
+from crepe.config.experiment import Experiment
+from crepe.errors import StoreError
+from crepe.hw.instrument import open_recorder
+from crepe.messages import Spikes
+from crepe.store import Store, Stream
+from crepe.supervise import control
+from crepe.supervise.start import running
+
+
+def analyse(experiment: Experiment, console: Console) -> bool:
+    """Run a recording through the experiment's actors; print spikes and rates per channel."""
+    acquire = experiment.actors["acquire"]
+    recorder = open_recorder(str(acquire.settings["device"]))
+    info = recorder.open(0)
+    recorder.close()
+    band = experiment.actors["filter"].settings
+    console.print(
+        f"{info.source}: {info.n_channels} channels at {info.sampling_rate_hz:g} Hz, "
+        f"band {band['low_hz']:g} to {band['high_hz']:g} Hz",
+        soft_wrap=True,
+    )
+    if (band["low_hz"], band["high_hz"]) != SPIKE_BAND_HZ:
+        console.print("sampled too slowly for the usual spike band: read the counts with care")
+    counts = np.zeros(info.n_channels, dtype=np.int64)
+    try:
+        with running(experiment) as store:
+            recording = recording_path()
+            spikes = _await(store, "data:spikes")
+            for message in spikes.follow_messages(0):
+                if isinstance(message, Spikes):
+                    counts += np.bincount(message.channel, minlength=info.n_channels)
+            data = store["data"]
+            n_missing = sum(stop - start for start, stop in data.gaps())
+            seconds = (len(data) - n_missing) / info.sampling_rate_hz
+            _await_end(store, "record")
+    except KeyboardInterrupt:
+        console.print("interrupted: everything is stopped")
+        return False
+    table = Table("electrode", "spikes", "rate / Hz", box=None)
+    for label, n in zip(info.labels, counts, strict=True):
+        table.add_row(label, str(n), f"{n / seconds:.2f}" if seconds else "-")
+    console.print(table)
+    console.print(
+        f"{info.n_channels} channels, {seconds:.2f} s, {counts.sum()} spikes "
+        f"(threshold crossings, multi-unit)"
+    )
+    if recording is not None:
+        console.print(f"recording: {recording}", soft_wrap=True)
+    return True
+
+
+def _await(store: Store, name: str) -> Stream:
+    while name not in store:
+        control.must_run()
+        time.sleep(0.05)
+    return store[name]
+
+
+def _await_end(store: Store, actor: str) -> None:
+    deadline = time.monotonic() + DRAIN_S
+    while store.actors().get(actor, {}).get("state") != "ended":
+        control.must_run()
+        if time.monotonic() > deadline:
+            raise StoreError(f"{actor}: has not finished {DRAIN_S:.0f} s after the data's end")
+        time.sleep(0.05)

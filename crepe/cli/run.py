@@ -1,0 +1,163 @@
+"""What `crepe run NAME` becomes: an actor's runner, or one of the programs that are no actors."""
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from crepe.config.experiment import Experiment, load_experiment
+from crepe.environment import paths, session
+from crepe.environment.process import watch_parent
+from crepe.errors import ConfigError
+from crepe.redis_server.server import run_server
+
+_SENSOR_PATIENCE_S = 2.0  # a sensor that has shown a frame is not kept waiting
+
+
+def run_program(program: str) -> None:
+    """Be one program of the experiment in CREPE_EXPERIMENT, and log to stdout."""
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stdout,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    run_program_of(load_experiment(paths.experiment_path(), only=program), program)
+
+
+def run_program_of(experiment: Experiment, program: str) -> None:
+    """Be one program of an experiment until told to stop. Raises ConfigError for a wrong name."""
+    no_actors: Mapping[str, Callable[[Experiment], None]] = {
+        "redis": _run_redis,
+        "culture": _run_culture,
+        "sensor": _run_sensor,
+        "dashboard": _run_dashboard,
+        "hand": _run_hand,
+        "watchdog": _run_watchdog,
+    }
+    if program in no_actors:
+        no_actors[program](experiment)
+    else:
+        _run_actor(experiment, program)
+
+
+def _run_redis(experiment: Experiment) -> None:
+    table = experiment.redis
+    run_server(table.append_only, table.maxmemory_mb, table.port, paths.var_directory())
+
+
+def _run_culture(experiment: Experiment) -> None:
+    from crepe.simulator.meame.server import serve
+
+    if experiment.culture.simulated is None:
+        raise ConfigError(f"{experiment.path}: no [culture.simulated] table to simulate from")
+    serve(experiment.culture.simulated, paths.run_directory())
+
+
+def _run_watchdog(experiment: Experiment) -> None:
+    from crepe.redis_server.find_url import find_url
+    from crepe.safety.watchdog import Watchdog
+    from crepe.store import Store
+
+    def tell(text: str) -> None:  # on a thread that ends with the program
+        url = find_url(patience_s=float("inf"), is_ours=True)
+        with Store(url, culture=experiment.name, patience_s=float("inf")) as store:
+            store.say("watchdog", text, stream="control", sender="watchdog")
+
+    Watchdog(paths.run_directory(), tell).run()
+
+
+def _run_sensor(experiment: Experiment) -> None:
+    from crepe.environment.process import serve
+    from crepe.redis_server.find_url import find_url
+    from crepe.sensor.program import Door
+    from crepe.store.redis_store import RedisStore
+    from crepe.web.token import check_token
+
+    table = experiment.sensor
+    if table is None:
+        raise ConfigError(f"{experiment.path}: no [sensor] table to open a door for")
+    token = check_token("sensor", table.host)
+    session_id, since_ms = _session()
+    end_with_parent = _end_with_parent()
+    follows, says = (
+        RedisStore(
+            find_url(patience_s=float("inf"), is_ours=True, meanwhile=end_with_parent),
+            culture=experiment.name,
+            writer="sensor",
+            patience_s=_SENSOR_PATIENCE_S,
+        )
+        for _ in range(2)
+    )
+    opened = Door(
+        table,
+        follows,
+        says,
+        session=session_id,
+        since_ms=since_ms,
+        run_directory=paths.run_directory(),
+        token=token,
+    )
+    serve(opened.run, opened.server.stop)
+
+
+def _run_dashboard(experiment: Experiment) -> None:
+    from crepe.dashboard.program import Dashboard
+    from crepe.dashboard_settings import DASHBOARD
+    from crepe.environment.process import serve
+    from crepe.web.token import check_token
+
+    experiment = load_experiment(experiment.path)  # all of it: what it can do is shown
+    table = experiment.dashboard
+    if table is None:
+        raise ConfigError(f"{experiment.path}: no [dashboard] table to show a page for")
+    token = check_token(DASHBOARD, table.host)
+    page = Dashboard(experiment, table, token, paths.var_directory())
+    serve(page.run, page.server.stop)
+
+
+def _run_hand(experiment: Experiment) -> None:
+    from crepe.sensor import simulated
+
+    if experiment.hand is None or experiment.sensor is None:
+        raise ConfigError(f"{experiment.path}: no [hand] and [sensor] tables to show a hand by")
+    simulated.run(experiment.hand, experiment.sensor, experiment.seed)
+
+
+def _session() -> tuple[str, int]:
+    """ID of the session, and the wall clock at which it began."""
+    now = session.current()
+    if now is None:
+        raise ConfigError("no session has begun; start the programs with `crepe up`")
+    return now.id, round(datetime.fromisoformat(now.started_at).timestamp() * 1000)
+
+
+def _end_with_parent() -> Callable[[], None]:
+    """For who waits for Redis: ends this process if supervisord is gone."""
+    is_orphan = watch_parent()
+
+    def check() -> None:
+        if is_orphan():
+            raise SystemExit("supervisord is gone")
+
+    return check
+
+
+def _run_actor(experiment: Experiment, program: str) -> None:
+    from crepe.redis_server.find_url import find_url
+    from crepe.runtime.runner import Runner
+    from crepe.store.redis_store import RedisStore
+
+    experiment.in_program(program)  # a wrong name is said at once
+    session_id, since_ms = _session()
+    end_with_parent = _end_with_parent()
+    store = RedisStore(
+        find_url(patience_s=float("inf"), is_ours=True, meanwhile=end_with_parent),
+        culture=experiment.name,
+        writer=program,
+        patience_s=float("inf"),
+        meanwhile=end_with_parent,
+    )
+    recordings = paths.private(paths.var_directory() / "recordings")
+    Runner(
+        experiment, program, store, session=session_id, recordings=recordings, since_ms=since_ms
+    ).run()

@@ -1,0 +1,69 @@
+"""Telling the running experiment something, and hearing what its game says to it."""
+
+import time
+from collections.abc import Iterator
+
+from crepe.config.experiment import Experiment
+from crepe.dashboard.control import CONTROL, INPUT, SAYABLE
+from crepe.errors import ConfigError
+from crepe.messages import GameState
+from crepe.store import Store
+from crepe.store.stream import Stream
+from crepe.suggest import suggest
+
+_OBJECTS_WITHIN_S = 1.0  # games look at what is said with every decision
+_BEGINS_WITHIN_S = 3.0  # after a rest
+_SINCE_S = 0.02
+
+
+def say(store: Store, experiment: Experiment, name: str, value: str) -> None:
+    """Put a word on `control`. Raises ConfigError if it is none, or if the game refuses it."""
+    if name not in SAYABLE:
+        raise ConfigError(f"{name!r} cannot be said{suggest(name, SAYABLE)}")
+    sender = "crepe say"
+    if name == "note":
+        store.say(name, value, sender, CONTROL)
+        return
+    game = _game(store, experiment)
+    since = len(game)
+    store.say(name, value, sender, CONTROL)
+    for state in _answers(game, since, sender, _OBJECTS_WITHIN_S):
+        if state.phase == "refused":
+            raise ConfigError(f"{name}: refused: {state.outcome}")
+
+
+def gesture(store: Store, experiment: Experiment, name: str) -> str:
+    """Show a gesture; what became of it. Raises ConfigError if the game refuses it."""
+    sender = "crepe gesture"
+    game = _game(store, experiment)
+    since = len(game)
+    store.say("gesture", name, sender, INPUT)
+    for state in _answers(game, since, sender, _BEGINS_WITHIN_S):
+        if state.phase == "refused":
+            raise ConfigError(f"gesture: refused: {state.outcome}")
+        return f"trial {state.trial}: shown {state.gesture or name}"
+    return "shown, but no trial began with it: games take gestures in a rest, and while they wait"
+
+
+def _game(store: Store, experiment: Experiment) -> Stream:
+    """What the experiment's game says. Raises ConfigError if there is none to say anything."""
+    names = [a.writes[GameState] for a in experiment.actors.values() if GameState in a.writes]
+    if not names:
+        raise ConfigError(f"{experiment.title}: has no game that could hear it")
+    if names[0] not in store:
+        raise ConfigError(f"{experiment.title}: its game has not begun yet; say it again")
+    if (game := store[names[0]]).is_ended:
+        raise ConfigError(f"{experiment.title}: its game is over")
+    return game
+
+
+def _answers(game: Stream, since: int, sender: str, for_s: float) -> Iterator[GameState]:
+    """What the game says to a sender, as it comes."""
+    deadline = time.monotonic() + for_s
+    while time.monotonic() < deadline:
+        stop = max(since, len(game))
+        for message in game.messages(since, stop):
+            if isinstance(message, GameState) and message.shown_by == sender:
+                yield message
+        since = stop
+        time.sleep(_SINCE_S)

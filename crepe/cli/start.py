@@ -1,0 +1,121 @@
+"""The commands that start an experiment, and stop it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from crepe.config.experiment import load_experiment
+from crepe.environment import paths
+from crepe.redis_server.server import redis_cli_line
+from crepe.supervise import unfinished
+
+app = typer.Typer()
+console = Console()
+CONTROLS = paths.project_directory() / "config" / "rps-controls.toml"
+
+ExperimentFile = Annotated[
+    Path | None, typer.Argument(metavar="[EXPERIMENT]", help="Default: config/rps.toml.")
+]
+ControlsFile = Annotated[
+    Path | None, typer.Argument(metavar="[EXPERIMENT]", help="Default: config/rps-controls.toml.")
+]
+
+Seed = Annotated[int | None, typer.Option(min=0, help="Instead of the file's.")]
+Trials = Annotated[int | None, typer.Option(min=3, help="In each block, instead of the file's.")]
+Live = Annotated[
+    bool, typer.Option("--live", help="Through Redis in real time, not in this process.")
+]
+InLockstep = Annotated[bool, typer.Option("--lockstep", help="Through Redis, as fast as it goes.")]
+New = Annotated[bool, typer.Option("--new", help="Give a cut-off session up.")]
+
+
+@app.command()
+def play(
+    experiment: ExperimentFile = None,
+    *,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Number of trials.")] = None,
+    seed: Seed = None,
+    file: Annotated[Path | None, typer.Option(help="Analyse this MCS HDF5 recording.")] = None,
+    person: Annotated[bool, typer.Option(help="You play: type `crepe gesture rock`.")] = False,
+    new: New = False,
+) -> None:
+    """Run an experiment from start to end, with a scoreboard; stop everything afterwards."""
+    from crepe.cli.play import play as play_game
+    from crepe.cli.play import prepare
+    from crepe.cli.play_recording import analyse
+
+    player = "person" if person else None
+    ready = prepare(experiment, rounds=rounds, seed=seed, file=file, player=player)
+    unfinished.give_up(new=new)
+    is_done = play_game(ready, console) if file is None else analyse(ready, console)
+    raise typer.Exit(0 if is_done else 1)
+
+
+@app.command()
+def calibrate(
+    experiment: ControlsFile = None,
+    *,
+    seed: Seed = None,
+    trials: Trials = None,
+    live: Live = False,
+    lockstep: InLockstep = False,
+    new: New = False,
+) -> None:
+    """Train the readout of an experiment on labelled trials, and keep it."""
+    from crepe.cli.experiment import asked_for, run_calibration
+
+    asked = asked_for(experiment or CONTROLS, seed, trials, live=live, lockstep=lockstep)
+    if asked.is_supervised:
+        unfinished.give_up(new=new)
+    run_calibration(asked, console)
+
+
+@app.command()
+def experiment(
+    experiment: ControlsFile = None,
+    *,
+    seed: Seed = None,
+    trials: Trials = None,
+    live: Live = False,
+    lockstep: InLockstep = False,
+    new: New = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Calibrate, then try every condition of the file; say how often the answer was right."""
+    from crepe.cli.experiment import asked_for, run_experiment
+
+    asked = asked_for(experiment or CONTROLS, seed, trials, live=live, lockstep=lockstep)
+    if asked.is_supervised:
+        unfinished.give_up(new=new)
+    run_experiment(asked, console, as_json=as_json)
+
+
+@app.command()
+def up(
+    experiment: ExperimentFile = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a cut-off session.")] = False,
+    new: New = False,
+    foreground: Annotated[bool, typer.Option(help="Become supervisord.")] = False,
+) -> None:
+    """Start all programs of an experiment; they run until `crepe down`."""
+    from crepe.supervise import start
+
+    found = load_experiment(experiment)
+    session_is = unfinished.resume_or_new(resume=resume, new=new)
+    path = found.path if experiment else None
+    with start.up(found, path, session_is, foreground=foreground):
+        pass
+    for line in start.page_lines(found):
+        console.print(line, soft_wrap=True, markup=False)
+    line = redis_cli_line(paths.var_directory())
+    console.print(f"{line} looks into the streams", soft_wrap=True, markup=False)
+
+
+@app.command()
+def down() -> None:
+    """Stop all programs, in order, and leave none behind."""
+    from crepe.supervise import control
+
+    console.print("stopped" if control.down() else "nothing was running")

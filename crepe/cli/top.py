@@ -1,0 +1,151 @@
+"""`crepe top`: the essentials of the live page, in a terminal."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live as Screen
+from rich.table import Table
+from rich.text import Text
+
+from crepe.cli.scoreboard import points
+from crepe.dashboard.control import Control
+from crepe.dashboard.follow import Live
+from crepe.dashboard.program import rows_of
+from crepe.environment import paths, session
+from crepe.errors import ConfigError
+from crepe.redis_server.find_url import find_url
+from crepe.results.library import experiment_tables
+from crepe.store.contract import StreamStore
+from crepe.store.redis_store import RedisStore
+from crepe.supervise import control
+from crepe.supervise.status import running_experiment
+
+_FRAMES_PER_S = 2.0
+_FIRST_S = 3.0  # until a single look has something to show
+_PATIENCE_S = 1.0
+_GOOD = ("running", "ended")
+
+
+def run(console: Console, *, once: bool) -> None:
+    """Until Ctrl-C; or one look, if `once` or nobody sits at a terminal.
+
+    Raises ConfigError if nothing runs.
+    """
+    if not control.is_running():
+        raise ConfigError("nothing runs; start it with `crepe up`")
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_look(console, once=once or not console.is_terminal))
+
+
+async def _look(console: Console, *, once: bool) -> None:
+    experiment = running_experiment()
+
+    def open_store() -> StreamStore:
+        url = find_url(_PATIENCE_S)
+        return RedisStore(url, culture=experiment.name, writer="top", patience_s=_PATIENCE_S)
+
+    def now() -> tuple[str, Mapping[str, Any]]:
+        found = session.current()
+        return (found.id if found else ""), experiment_tables(experiment.text)
+
+    live = Live(open_store, now, rows_of, _FRAMES_PER_S)
+    hands = Control(paths.run_directory(), open_store)
+    following = asyncio.create_task(live.run())
+
+    def armed() -> Mapping[str, Any]:
+        return hands.state(can_stimulate=experiment.can_stimulate)
+
+    try:
+        if once:
+            await asyncio.sleep(_FIRST_S)
+            console.print(draw(live, armed()))
+            return
+        with Screen(console=console, screen=True, auto_refresh=False) as screen:
+            while not following.done():
+                await live.tick()
+                screen.update(draw(live, armed(), console), refresh=True)
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+        live.close()
+        hands.close()
+
+
+def draw(live: Live, armed: Mapping[str, Any], screen: Console | None = None) -> Group:
+    """What is known now; programs that do not fit on the `screen` are counted."""
+    picture, more = live.picture, live.more()
+    about = picture.about()
+    head = Text(about["title"] or "CREPE", style="bold")
+    head.append(f"   {picture.now / picture.rate_hz:.1f} s")
+    if about["is_simulated"]:
+        head.append("   SIMULATED", style="yellow")
+    if more["problem"]:
+        head.append(f"   {more['problem']}", style="red")
+    elif more["age_s"]:
+        head.append(f"   stale for {more['age_s']} s", style="red")
+    top = Group(head, _essentials(live, armed))
+    programs = more["programs"]
+    room = screen.height - len(screen.render_lines(top)) - 1 if screen else len(programs)
+    return Group(top, _programs(programs, picture.rate_hz, room))
+
+
+def _essentials(live: Live, armed: Mapping[str, Any]) -> Table:
+    picture, more = live.picture, live.more()
+    story = picture.story
+    table = Table(box=None, show_header=False, padding=(0, 2))
+    if picture.counts is not None:
+        rates = picture.counts.rates_hz()
+        table.add_row(
+            "spikes", f"{rates.mean():.1f} per second and channel; most {rates.max():.0f}"
+        )
+    if story.game is not None:
+        condition = f", {story.game.condition}" if story.game.condition else ""
+        table.add_row("game", f"trial {story.game.trial}, {story.game.phase}{condition}")
+        table.add_row("score", points(story.game.score))
+    table.add_row("acquired to decided", _in_words(more["decided"]))
+    table.add_row("asked to stimulated", _in_words(more["fired"]))
+    for name, words in more["integrity"]:
+        table.add_row(name, words)
+    if story.refusals:
+        table.add_row("", Text(story.refusals[-1]["reason"], style="red"))
+    if armed["can_stimulate"]:
+        word = Text(armed["refusal"], style="red") if armed["refusal"] else Text("armed")
+        table.add_row("stimulator", word)
+    return table
+
+
+def _in_words(found: Mapping[str, Any]) -> str:
+    return f"p50 {found['p50_ms']} ms, p99 {found['p99_ms']} ms" if found["n"] else "-"
+
+
+def _programs(rows: list[dict[str, Any]], rate_hz: float, room: int) -> Table:
+    """In at most `room` lines under its head: what does not run comes first, then."""
+    table = Table(box=None, padding=(0, 1))
+    for name in ("program", "state"):
+        table.add_column(name, no_wrap=True)
+    for name in ("lag/ms", "p50/ms", "p99/ms", "restarts", "up/s"):
+        table.add_column(name, justify="right", no_wrap=True)
+    left_out: list[dict[str, Any]] = []
+    if len(rows) > room:
+        urgent = sorted(rows, key=lambda row: row["state"] in _GOOD)
+        rows, left_out = urgent[: max(0, room - 1)], urgent[max(0, room - 1) :]
+    for row in rows:
+        style = "" if row["state"] in _GOOD else "red"
+        lag_ms = f"{1000 * row['lag'] / rate_hz:.0f}"
+        steps = (lag_ms, str(row["p50/ms"]), str(row["p99/ms"])) if row["position"] else ("-",) * 3
+        table.add_row(
+            row["program"],
+            Text(row["state"], style),
+            *steps,
+            str(row["restarts"]),
+            str(row["up/s"]),
+        )
+    if left_out:
+        n_bad = sum(row["state"] not in _GOOD for row in left_out)
+        words = Text(f"{n_bad} of them not running", "red") if n_bad else Text("all running")
+        table.add_row(f"{len(left_out)} more", words)
+    return table

@@ -1,0 +1,49 @@
+"""How long the disk lasts at an experiment's data rate."""
+
+import shutil
+from pathlib import Path
+
+from crepe.actors.actor import Source
+from crepe.config.experiment import Experiment
+from crepe.hw.instrument import check_url
+from crepe.messages import Segment
+
+_SAMPLE_BYTES = 4  # int32 and float32
+
+
+def disk_message(directory: Path, experiment: Experiment) -> str:
+    """One line for who starts an experiment: how many hours of it the disk can hold.
+
+    Raises DeviceError for a recording that is not there.
+    """
+    rate = bytes_per_s(experiment)
+    hours = disk_hours(directory, rate)
+    return f"{directory}: the disk lasts {hours:.1f} h at {rate / 1e6:.1f} MB/s"
+
+
+def disk_hours(directory: Path, bytes_per_s: float) -> float:
+    """How long the free space of the file system that holds `directory` lasts at that rate."""
+    there = directory.absolute()
+    while not there.exists():
+        there = there.parent
+    free = shutil.disk_usage(there).free
+    return free / bytes_per_s / 3600 if bytes_per_s > 0 else float("inf")
+
+
+def bytes_per_s(experiment: Experiment) -> float:
+    """About what the disk takes: the recording, and the append-only file."""
+    n_streams = sum(issubclass(k, Segment) for a in experiment.actors.values() for k in a.writes)
+    n_copies = 1 + experiment.redis.append_only
+    actors = (spec.make() for spec in experiment.actors.values())
+    rates = (_samples_per_s(actor) for actor in actors if isinstance(actor, Source))
+    return sum(rates) * _SAMPLE_BYTES * n_streams * n_copies
+
+
+def _samples_per_s(source: Source[object, object]) -> float:
+    """Of all channels; one that plays as fast as it goes counts as if in real time."""
+    info = source.expected()
+    if info is None:
+        return 0.0
+    device = getattr(source, "device", None)
+    settings = check_url(device, is_source=True) if device else None
+    return info.n_channels * info.sampling_rate_hz * (getattr(settings, "speed", 1.0) or 1.0)

@@ -1,0 +1,73 @@
+"""Opens actors on what their streams will carry: what would end a program is said before."""
+
+from collections.abc import Iterable
+
+from crepe.actors.actor import Actor, Sink, Source, Start
+from crepe.actors.stimulate import Stimulate
+from crepe.config.experiment import Experiment
+from crepe.electrodes.layouts import channels_of
+from crepe.errors import ConfigError
+from crepe.messages import StreamInfo
+from crepe.safety.limits import Limits
+
+
+def rehearse(experiment: Experiment) -> None:
+    """Raise ConfigError for electrodes, bands and pulse trains that do not fit the instrument.
+
+    No instrument is asked: what only it could say is left out, with all that follows from it.
+    Raises DeviceError for a recording that is not there.
+    """
+    made = {name: spec.make() for name, spec in experiment.actors.items()}
+    limits = [actor.limits for actor in made.values() if isinstance(actor, Stimulate)]
+    known: dict[str, StreamInfo] = {}
+    for name, actor in made.items():
+        spec = experiment.actors[name]
+        inputs = {stream: known[stream] for stream in spec.reads if stream in known}
+        place = f"{experiment.path}: [actors.{name}]"
+        if isinstance(actor, Source):
+            info = _expected(actor, place)
+        elif isinstance(actor, Sink | Stimulate) or not inputs:
+            continue
+        else:
+            start = Start(
+                inputs=inputs,
+                name=name,
+                seed=experiment.seed,
+                experiment=experiment.text,
+                culture=experiment.culture.flat(),
+            )
+            info = _opened(actor, start, place)
+            _check_trains(actor, limits, info, place)
+        if info is not None:
+            known |= dict.fromkeys(spec.writes.values(), info)
+
+
+def _expected(source: Source[object, object], place: str) -> StreamInfo | None:
+    try:
+        return source.expected()
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {error}") from error
+
+
+def _opened(actor: Actor[object, object], start: Start, place: str) -> StreamInfo:
+    try:
+        actor.open(start)
+        return actor.output_info(start)
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {error}") from error
+    finally:
+        actor.close()
+
+
+def _check_trains(
+    actor: Actor[object, object], limits: Iterable[Limits], info: StreamInfo, place: str
+) -> None:
+    for train in actor.trains():
+        where = f"{place} {train.meaning}"
+        channels_of(train.electrodes, info.labels, where)
+        for gate in limits:
+            refused = gate.refusal(
+                train.electrodes, train.phases, train.rate_hz, train.n_pulses, train.unit
+            )
+            if refused:
+                raise ConfigError(f"{where}: would be refused: {refused}")

@@ -1,0 +1,233 @@
+"""The MEAME client's stimulating half: finite trains, fired one by one, over calls to the DSP.
+
+A whole train is one pattern in the DSP's memory, without a loop, and is fired by the manual
+trigger. The stimulation queue stays stopped, since its periods would repeat for ever if nobody
+were left to stop them. What the protocol lets one read back is read back before every train.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from crepe.electrodes.layouts import MCS_60_LABELS, MCS_REFERENCE
+from crepe.environment import paths
+from crepe.errors import DeviceError
+from crepe.hw.instrument import Stimulator
+from crepe.hw.meame.dsp_setup import GROUP, SetUp, compiled, connect, lasts_s, set_up
+from crepe.hw.meame.dsp_stop import dsp_lock, stop_dsp
+from crepe.hw.meame.http import SIMULATOR, Control, HttpControl, Server, find_server
+from crepe.hw.meame.registers import Register
+from crepe.hw.meame.settings import MeameSettings
+from crepe.messages import Stimulus
+from crepe.safety.watchdog_link import Guard
+
+log = logging.getLogger(__name__)
+
+_LOCK_S = 0.5
+_NOT_TOLD = "shot not verified: MEAME does not tell whether a trigger fired"
+_NOT_OURS = "electrodes are not connected as they were"
+_RETRY_S = 1.0  # between attempts to stop what did not stop for certain
+_WAIT_S = 0.1  # so long a set-up waits for the pattern before; otherwise it is refused
+_BURST_S = 1.0  # what `Stimulate` fires at once, at most
+_STOP_TRIES = 3  # a server may fail once; stopping is harmless to repeat
+
+
+class StimulatorSettings(MeameSettings):
+    """Of how MEAME stimulates: nothing more."""
+
+
+class MeameStimulator(Stimulator):
+    """Pulse trains by the DSP's stimulation group 0."""
+
+    Settings = StimulatorSettings
+
+    def __init__(self, settings: StimulatorSettings, control: Control | None = None) -> None:
+        self._settings = settings
+        self._control = control
+        self._server = Server("", 0, 0)
+        self._guard: Guard | None = None  # none where `control` is given: nothing is outside then
+        self._doubts: list[str] = []  # what of the last stop is not certain
+        self._plays_until_s = 0.0  # when what was fired last is over, by the monotonic clock
+        self._tried_s = 0.0  # when it was tried last, by the monotonic clock
+        self._errors = 0  # the DSP's error register, which is never cleared
+        self._known: SetUp | None = None  # the last set-up, if it read back as it must
+        self._prepared: Stimulus | None = None
+
+    @property
+    def control(self) -> Control:
+        """The way to the DSP. Raises DeviceError before `open`."""
+        if self._control is None:
+            raise DeviceError(f"{self._settings.location}: not open")
+        return self._control
+
+    def open(self) -> None:
+        if self._control is None:
+            self._connect(find_server(self._settings.location, 0, self._settings.wait_s))
+        self._try_stop()
+        self._errors = self.control.read([Register.ERROR_FLAG])[0]
+
+    def _connect(self, server: Server) -> None:
+        self._known = None
+        control = HttpControl(server)
+        is_simulator = self._is_proven(control, server)
+        self._control, self._server = control, server
+        self._guard = Guard(paths.run_directory(), server.host, server.http_port, server.nonce)
+        self._guard.is_simulator = is_simulator
+        if any(control.read([Register.HW_ENABLE, Register.HW_ENABLE + 4])):
+            self._plays_until_s = time.monotonic() + _BURST_S  # of a process before this one
+        control.flash()
+
+    def _is_proven(self, control: Control, server: Server) -> bool:
+        """Whether no culture can be behind it. Raises DeviceError if it should be so and is not."""
+        is_simulator = control.is_our_simulator()
+        if self._settings.location == SIMULATOR and not is_simulator:
+            raise DeviceError(f"{server.name}: does not prove that it is our simulator")
+        return is_simulator
+
+    def _ask_who_is_there(self) -> None:
+        """What was a simulator may be an instrument by now, or another simulator elsewhere."""
+        if self._guard is None:
+            return
+        if find_server(self._settings.location, 0, 0.0) == self._server:
+            self._guard.is_simulator = self._is_proven(self.control, self._server)
+        else:
+            self.close()
+            self.open()
+
+    def watch(self) -> str | None:
+        if self._doubts and time.monotonic() - self._tried_s > _RETRY_S:
+            self._try_stop(1)
+        return self._refusal_now()
+
+    def _refusal_now(self) -> str | None:
+        self._beat()
+        if self._doubts:
+            return f"the instrument's state is NOT VERIFIED: {self._doubts[0]}"
+        return self._guard.refusal() if self._guard is not None else None
+
+    def _go_on(self) -> None:
+        """Raises DeviceError where no pulse may leave, so that a set-up ends there, too."""
+        if reason := self._refusal_now():
+            raise DeviceError(f"{self._settings.location}: {reason}")
+
+    def refusal(self, stimulus: Stimulus) -> str | None:
+        for label in stimulus.electrodes:
+            if label not in MCS_60_LABELS or label == MCS_REFERENCE:
+                return f"electrode {label}: cannot be stimulated on a 60MEA"
+        try:
+            compiled(stimulus)
+        except ValueError as error:
+            return str(error)
+        return None
+
+    def prepare(self, stimulus: Stimulus) -> None:
+        """Waveform, electrodes and modes, in the order that the firmware needs."""
+        if reason := self.refusal(stimulus):
+            raise DeviceError(f"stimulus {stimulus.number}: {reason}")
+        self._ask_who_is_there()
+        self._wait_for_the_end()
+        with self._alone():
+            self._go_on()  # asked here: another may have had the lock for long
+            self._pulsing(True)  # electrodes are about to be connected
+            self._set_up(stimulus)
+            self._go_on()
+        self._prepared = stimulus
+
+    def _set_up(self, stimulus: Stimulus) -> None:
+        known, self._known = self._known, None
+        if known and (known.electrodes, known.unit) == (stimulus.electrodes, stimulus.unit):
+            connect(self.control, stimulus, known)
+            self._known = known
+        else:
+            self._known = set_up(self.control, stimulus, self._errors, self._go_on)
+
+    def start(self, stimulus: Stimulus) -> None:
+        if self._prepared is None or not stimulus.has_pulses_of(self._prepared):
+            raise DeviceError(f"stimulus {stimulus.number}: is not prepared")
+        with self._alone():
+            self._go_on()
+            self._plays_until_s = time.monotonic() + lasts_s(stimulus)
+            self.control.write([Register.MANUAL_TRIGGER], [1 << GROUP])
+
+    def _wait_for_the_end(self) -> None:
+        """Let a pattern that was stopped early be over before electrodes are connected again.
+
+        That clearing a memory ends what it plays is not known of the real DSP. Raises DeviceError
+        if it would take long. In simulated time there is nothing to wait for.
+        """
+        left_s = self._plays_until_s - time.monotonic()
+        if self._guard is None or left_s <= 0:
+            return
+        if left_s > _WAIT_S:
+            raise DeviceError(
+                f"{self._settings.location}: what was fired last may play for {left_s:.1f} s more"
+            )
+        time.sleep(left_s)
+
+    def doubts(self) -> str:
+        if self._known is None:
+            return _NOT_TOLD
+        enabled, known = Register.HW_ENABLE, self._known.registers
+        expected = {
+            Register.ERROR_FLAG: (self._errors, "an error was reported"),
+            Register.SHOTS_FIRED: (known[Register.SHOTS_FIRED][0], "the queue fired, too"),
+            enabled: (known[enabled][0], _NOT_OURS),
+            enabled + 4: (known[enabled][1], _NOT_OURS),
+        }
+        try:
+            found = self.control.read(list(expected))
+        except DeviceError as error:
+            return f"{_NOT_TOLD}; nor could registers be read: {error}"
+        doubts = [
+            f"{what} (register {register:04X} reads {word:#x}, expected {value:#x})"
+            for (register, (value, what)), word in zip(expected.items(), found, strict=True)
+            if word != value
+        ]
+        return "; ".join([_NOT_TOLD, *doubts])
+
+    def stop(self) -> None:
+        self._try_stop()
+        if self._doubts:
+            raise DeviceError(f"{self._settings.location}: NOT STOPPED for certain: {self._doubts}")
+
+    def _try_stop(self, n_tries: int = _STOP_TRIES) -> None:
+        """Stop; while that is not certain the watchdog is to take this for a train under way."""
+        self._prepared = None
+        for _ in range(n_tries):
+            with self._alone(may_break=True):
+                self._doubts = stop_dsp(self.control, self._beat)
+            if not self._doubts:
+                break
+        self._tried_s = time.monotonic()
+        for doubt in self._doubts:
+            log.error("stopping is NOT VERIFIED: %s", doubt)
+        self._pulsing(bool(self._doubts))
+
+    def close(self) -> None:
+        if self._control is None:
+            return
+        try:
+            self._try_stop()
+        finally:
+            self._control.close()
+            self._control = None
+            if self._guard is not None:
+                self._guard.close()
+
+    @contextmanager
+    def _alone(self, *, may_break: bool = False) -> Iterator[None]:
+        """Nobody else talks to the DSP meanwhile."""
+        if self._guard is None:
+            yield
+            return
+        with dsp_lock(self._guard.run_directory, _LOCK_S, may_break=may_break):
+            yield
+
+    def _beat(self) -> None:
+        if self._guard is not None:
+            self._guard.beat()
+
+    def _pulsing(self, is_pulsing: bool) -> None:
+        if self._guard is not None:
+            self._guard.pulsing(is_pulsing)

@@ -1,0 +1,233 @@
+"""CREPE's own Redis server: how it is started, watched and stopped.
+
+The server replaces the Python process that chose it (exec), so what supervisord watches, stops or
+kills is the server itself. It writes `redis.json` into the run directory for the clients.
+"""
+
+import ctypes
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from crepe.environment import paths
+from crepe.errors import StoreError
+from crepe.redis_server.choice import choose, without_password
+
+USUAL_PORT = 6379
+_PORTS_TRIED = 100
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+log = logging.getLogger("redis")
+
+
+def run_server(append_only: bool, maxmemory_mb: int, port: int | None, var: Path) -> None:
+    """Be the server, in the foreground; watch it if others run it.
+
+    Without a `port` it is 6379, or the next free one if somebody has that. Raises StoreError if
+    a port that was asked for is taken, or if a server runs in `var` already.
+    """
+    chosen = choose()
+    run_directory = paths.run_directory(var)
+    if chosen.binary is None:
+        (run_directory / "redis.json").unlink(missing_ok=True)
+        watch(str(chosen.url))
+        return
+    there = running_server(var)
+    if there and _is_alive(there["parent"]):
+        raise StoreError(
+            f"{there['socket']}: a server runs there already (pid {there['pid']}); "
+            "stop it with `crepe down`"
+        )
+    stop_server(var)  # what is left of one whose supervisor was killed
+    bound = _free_port(port)
+    unix_socket = run_directory / "redis.sock"
+    unix_socket.unlink(missing_ok=True)
+    found = {
+        "url": f"unix://{quote(str(unix_socket))}",
+        "socket": str(unix_socket),
+        "port": bound,
+        "pid": os.getpid(),
+        "parent": os.getppid(),
+        "server": str(chosen.binary),
+    }
+    _end_with_parent()
+    paths.write_json(run_directory / "redis.json", found)
+    paths.announce(var)
+    if bound != USUAL_PORT:
+        taken = f"port {USUAL_PORT} is taken by another program; " if port is None else ""
+        print(f"{taken}look into this server with: redis-cli -p {bound}")
+    sys.stdout.flush()
+    directory = paths.private(var / "redis")
+    settings = server_settings(append_only, maxmemory_mb, bound, unix_socket, directory)
+    os.execv(chosen.binary, [chosen.binary.name, *settings])
+
+
+def server_settings(
+    append_only: bool, maxmemory_mb: int, port: int, unix_socket: Path, directory: Path
+) -> list[str]:
+    """The server's command line; each line that is not plain says why it is there."""
+    settings = {
+        "bind": "127.0.0.1",
+        "port": str(port),
+        "protected-mode": "yes",
+        "unixsocket": str(unix_socket),
+        "unixsocketperm": "700",
+        "dir": str(directory),
+        "maxmemory": f"{maxmemory_mb}mb",
+        "maxmemory-policy": "noeviction",  # samples are trimmed by their writer, never dropped
+        "save": "",  # a snapshot forks, and each fork stalls the server
+        "appendonly": "yes" if append_only else "no",
+        "appendfsync": "everysec",
+        "aof-load-truncated": "yes",  # a killed server leaves half a command at the end
+        "aof-use-rdb-preamble": "no",  # plain commands load in any server from 7.0 on
+        # A rewrite forks: 23 to 36 ms of standstill per GB held. At 4 GB it comes about once in
+        # ten minutes at 7 MB/s, and a file of that size loads in seven seconds.
+        "auto-aof-rewrite-percentage": "100",
+        "auto-aof-rewrite-min-size": "4gb",
+        "lazyfree-lazy-user-del": "yes",  # DEL of a full stream takes 78 ms, UNLINK 4 ms
+        "lazyfree-lazy-expire": "yes",
+        "lua-time-limit": "1000",  # CREPE's scripts take microseconds; a stuck one can be killed
+        "daemonize": "no",
+        "loglevel": "notice",
+        "logfile": "",
+    }
+    return [word for name, value in settings.items() for word in (f"--{name}", value)]
+
+
+def watch(url: str) -> None:
+    """Look after a server that others run: say when it is lost and when it is back.
+
+    Returns when the process that started this one is gone.
+    """
+    parent = os.getppid()
+    client = _client(url)
+    is_there: bool | None = None
+    while os.getppid() == parent:
+        is_there = report_change(client, without_password(url), is_there)
+        time.sleep(1.0)
+
+
+def report_change(client: "redis.Redis", name: str, was_there: bool | None) -> bool:
+    """Ask the server once and log a change; `was_there` is None before the first time."""
+    try:
+        client.ping()
+    except redis.RedisError as error:
+        if was_there is not False:
+            log.error("%s: does not answer (%s); waiting for it", name, error)
+        return False
+    if was_there is None:
+        log.info("%s: answers", name)
+    elif not was_there:
+        log.warning("%s: answers again", name)
+    return True
+
+
+def running_server(var: Path) -> dict[str, Any] | None:
+    """What our own server of `var` wrote about itself, if it still answers on its socket."""
+    found = paths.read_json(paths.run_directory(var) / "redis.json")
+    if found is None or not found.get("socket"):
+        return None
+    try:
+        with socket.socket(socket.AF_UNIX) as trial:
+            trial.connect(found["socket"])
+    except OSError:
+        return None
+    return found
+
+
+def stop_server(var: Path) -> None:
+    """Stop the server of `var` if it still runs; its streams stay in the append-only file."""
+    found = running_server(var)
+    if found is None:
+        return
+    try:
+        _client(found["url"]).shutdown(nosave=True)
+    except redis.RedisError:  # frozen, or busy in a script
+        os.kill(found["pid"], signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while _is_alive(found["pid"]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def forget_server(var: Path) -> None:
+    """Remove what an earlier session left in the append-only file; nothing may run in `var`."""
+    stop_server(var)
+    shutil.rmtree(var / "redis", ignore_errors=True)
+
+
+def redis_cli_line(var: Path) -> str:
+    """The command that looks into the running server: the real redis-cli, or crepe's own for a
+    server that others run, whose URL may hold a password."""
+    if choose().binary is None:
+        return "crepe redis-cli"
+    found = running_server(var)
+    port = found["port"] if found else USUAL_PORT
+    return "redis-cli" if port == USUAL_PORT else f"redis-cli -p {port}"
+
+
+def _free_port(asked: int | None) -> int:
+    if asked is not None:
+        if _is_taken(asked):
+            raise StoreError(
+                f"port {asked}: taken by another program; free it, choose another, or leave "
+                "`port` out of the experiment's [redis] table"
+            )
+        return asked
+    for port in range(USUAL_PORT, USUAL_PORT + _PORTS_TRIED):
+        if not _is_taken(port):
+            return port
+    raise StoreError(
+        f"ports {USUAL_PORT} to {USUAL_PORT + _PORTS_TRIED - 1}: all taken, one must be free"
+    )
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as trial:  # macOS lets one bind beside a listener on 0.0.0.0
+        trial.settimeout(1.0)
+        if trial.connect_ex(("127.0.0.1", port)) == 0:
+            return True
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+def _end_with_parent() -> None:
+    """Have the kernel stop this process when its parent dies; it stays so across exec.
+
+    Linux only: elsewhere the next start, or `crepe down`, stops a server left behind.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit(0)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _client(url: str) -> "redis.Redis":
+    return redis.Redis.from_url(url, socket_timeout=5.0, retry=Retry(NoBackoff(), 0))

@@ -1,0 +1,141 @@
+"""Gathers a session's numbers, draws its figures, and writes page, figures and JSON."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from crepe.environment import paths
+from crepe.environment.versions import versions
+from crepe.errors import CrepeError, DeviceError
+from crepe.messages import Delivered, GameState, Stimulus
+from crepe.report import (
+    activity,
+    decoding,
+    draw_array,
+    draw_decoding,
+    draw_evoked,
+    draw_raster,
+    page,
+    rallies,
+    structure,
+    timing,
+)
+from crepe.report.activity import Crossings, Trial
+from crepe.report.numbers import About, Report
+from crepe.report.session import Session, find, read
+from crepe.report.style import Picture
+from crepe.results.library import REPORT_PAGE, report_directory
+from crepe.results.trials import DELIVERED, GAME, stimulated
+
+STIMULI = "result:stimuli"
+
+
+def write(asked: str, out: Path | None = None) -> Path:
+    """Write the report of a session; returns the page's path. Raises CrepeError."""
+    session = read(find(asked))
+    try:
+        report, pictures = made(session)
+    finally:
+        session.store.close()
+    directory = out or report_directory(paths.var_directory(), session.id)
+    try:
+        if out is None:
+            paths.private(directory.parent)
+        directory.mkdir(parents=True, exist_ok=True)
+        for picture in pictures.values():
+            (directory / f"{picture.name}.png").write_bytes(picture.png)
+        (directory / "report.json").write_text(
+            report.model_dump_json(indent=1) + "\n", encoding="utf-8"
+        )
+        path = directory / REPORT_PAGE
+        path.write_text(page.html(report, session, pictures), encoding="utf-8")
+    except OSError as error:
+        raise CrepeError(f"{directory}: cannot be written: {error.strerror}") from error
+    return path
+
+
+def made(session: Session) -> tuple[Report, dict[str, Picture]]:
+    """Numbers and figures of a session."""
+    try:
+        found = activity.crossings(session)
+        states = session.all_of(GAME, GameState)
+        asked, answers = session.all_of(STIMULI, Stimulus), session.all_of(DELIVERED, Delivered)
+    except (IndexError, KeyError, ValueError) as error:  # tables and arrays that do not fit
+        raise DeviceError(f"session {session.id}: its recording is damaged: {error}") from error
+    ended = [state for state in states if state.phase == "outcome"]
+    about = _about(session, states)
+    tried = activity.trials(ended, asked, answers, about.sampling_rate_hz)
+    has_pulses = stimulated(answers) if DELIVERED in session.store else None
+    report = Report(
+        about=about,
+        decoding=decoding.decoding(session, ended, about.sampling_rate_hz, has_pulses),
+        readouts=decoding.readouts(
+            session,
+            paths.var_directory() / "readouts",
+            is_real_time=about.started_at is not None,
+        ),
+        rallies=rallies.rallies(ended, session.seed, about.sampling_rate_hz),
+        activity=activity.activity(found) if found else None,
+        structure=structure.structure(found, session.seed) if found else None,
+        evoked=activity.evoked(found, tried) if found else [],
+        stimuli=timing.stimuli(asked, answers),
+        timing=timing.timing(session, answers),
+    )
+    return report, {picture.name: picture for picture in _drawn(report, found, tried)}
+
+
+def _drawn(report: Report, found: Crossings | None, tried: Sequence[Trial]) -> list[Picture]:
+    is_simulated = report.about.is_simulated
+    pictures = []
+    if report.decoding:
+        for draw in (draw_decoding.score, draw_decoding.course, draw_decoding.confusion):
+            pictures.append(draw(report.decoding, is_simulated=is_simulated))
+    calibrations = [r for r in report.readouts if r.confusion and not r.labels_permuted]
+    if calibrations:
+        pictures.append(draw_decoding.calibration(calibrations, is_simulated=is_simulated))
+    if report.rallies:
+        for show in (rallies.drawn, rallies.course):
+            pictures.append(show(report.rallies, is_simulated=is_simulated))
+    if found is None or report.activity is None:
+        return pictures
+    rates = report.activity
+    blocks = [b for b in report.decoding.blocks if b.condition] if report.decoding else []
+    pictures.append(draw_raster.whole(found, rates, blocks, is_simulated=is_simulated))
+    pictures.append(draw_array.rate_map(rates, tried, is_simulated=is_simulated))
+    if tried:
+        pictures.append(draw_raster.zoom(found, tried, is_simulated=is_simulated))
+    if report.structure:
+        pictures.append(structure.drawn(report.structure, is_simulated=is_simulated))
+    if report.evoked:
+        drawn = draw_evoked.evoked(report.evoked, tried, found.rate_hz, is_simulated=is_simulated)
+        pictures.append(drawn)
+        mapped = activity.shown_on_map(report.evoked)
+        pictures.append(draw_array.evoked_map(mapped, tried, is_simulated=is_simulated))
+    return pictures
+
+
+def _about(session: Session, states: Sequence[GameState]) -> About:
+    store = session.store
+    streams = {name: store[name] for name in store}
+    infos = [stream.info for stream in streams.values()]
+    rate_hz = max((info.sampling_rate_hz for info in infos), default=0.0)
+    lengths = {name: len(stream) for name, stream in streams.items()}
+    origin_t_ns = max((info.origin_t_ns for info in infos), default=0)
+    begun = datetime.fromtimestamp(origin_t_ns / 1e9, UTC) if origin_t_ns else None
+    return About(
+        session=session.id,
+        title=str(session.experiment.get("title", "")),
+        is_simulated=session.is_simulated,
+        seed=session.seed,
+        duration_s=max(lengths.values(), default=0) / rate_hz if rate_hz else 0.0,
+        started_at=begun.isoformat(timespec="seconds") if begun else None,
+        has_ended=session.has_ended,
+        is_closed=session.is_closed,
+        is_game_over=any(s.phase == "over" for s in states) if GAME in store else None,
+        sampling_rate_hz=rate_hz,
+        n_electrodes=max((info.n_channels for info in infos), default=0),
+        culture=dict(session.culture),
+        streams=lengths,
+        recorded_with=dict(session.versions),
+        versions=versions("scipy", "matplotlib"),
+    )

@@ -1,0 +1,141 @@
+"""The whole experiment in one process: no Redis, no wall clock, the same messages every time.
+
+The simulated instrument runs in lock-step, so that one seed gives one course of events; the
+streams end up in a memory store and can be read like any others. A real instrument is only
+listened to. Nobody can come in from outside
+here, so a game that hears a sensor or a person is played by its script.
+"""
+
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from crepe.actors.actor import Actor, Source, Start
+from crepe.config.experiment import Experiment
+from crepe.config.wiring import OUTSIDE, ActorSpec
+from crepe.errors import ConfigError
+from crepe.hw.instrument import EndOfData, open_recorder, open_stimulator
+from crepe.messages import Message, StreamInfo
+from crepe.runtime.chain import Flow, as_entry
+from crepe.runtime.hosted_actor import Out, Station
+from crepe.simulator.lockstep import Lockstep
+from crepe.store.memory_store import MemoryStore
+
+SESSION = "loop"
+
+
+class Loop:
+    """An experiment whose actors are stepped one after the other.
+
+    Parameters
+    ----------
+    recordings
+        Directory for what `record` writes; by default a temporary one that is removed.
+    kept
+        The streams that stay in the memory store; by default all. An hour of raw samples does
+        not fit into memory.
+    session
+        Its ID, and the recording's name.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        recordings: Path | None = None,
+        *,
+        kept: Collection[str] | None = None,
+        session: str = SESSION,
+    ) -> None:
+        if experiment.culture.simulated is None and experiment.can_stimulate:
+            raise ConfigError(
+                f"{experiment.path}: stimulates a living culture; a loop in one process must not, "
+                "it has no watchdog and no clock. Use supervisord: crepe up, or --live"
+            )
+        self._kept = kept
+        self._session = session
+        self.store = MemoryStore(writer="loop")
+        self._temporary = None if recordings else tempfile.TemporaryDirectory()
+        self._recordings = recordings or Path(self._temporary.name if self._temporary else ".")
+        self._experiment = experiment
+        self._flow = Flow(self._open())
+        (self._source,) = (s for s in self._flow.stations if isinstance(s.actor, Source))
+
+    def _open(self) -> Sequence[Station]:
+        sources = [s.name for s in self._experiment.actors.values() if issubclass(s.kind, Source)]
+        if len(sources) != 1:
+            raise ConfigError(f"{self._experiment.path}: {len(sources)} sources, a loop has one")
+        simulated = self._experiment.culture.simulated
+        lockstep = Lockstep(simulated) if simulated else None
+        known: dict[str, StreamInfo] = {}
+        stations = []
+        for spec in self._experiment.actors.values():
+            start = Start(
+                inputs={stream: known[stream] for stream in spec.reads if stream not in OUTSIDE},
+                outside=tuple(stream for stream in spec.reads if stream in OUTSIDE),
+                name=spec.name,
+                session=self._session,
+                seed=self._experiment.seed,
+                experiment=self._experiment.text,
+                culture=self._experiment.culture.flat(),
+                recordings=self._recordings,
+                monotonic_s=None,
+                wall_ns=lambda: 0,
+                open_recorder=lockstep.open_recorder if lockstep else open_recorder,
+                open_stimulator=lockstep.open_stimulator if lockstep else open_stimulator,
+            )
+            station = Station(_played_by_script(spec), start, None)
+            for stream, info in station.infos.items():
+                known[stream] = info
+                if self._keeps(stream):
+                    self.store.declare(stream, info)
+            stations.append(station)
+        return stations
+
+    def run(self, until: str = "") -> MemoryStore:
+        """To the end of the data, or of the stream `until`; returns the store with all streams."""
+        for _ in self.steps():
+            if until and (last := self.store.last(until)) and last.is_end:
+                break
+        self.close()
+        return self.store
+
+    def steps(self) -> Iterator[Sequence[Message]]:
+        """Step by step: the messages that each window of the source led to."""
+        while not self._source.is_ended:
+            try:
+                outs = self._source.read(1.0)
+            except EndOfData:
+                outs = self._source.finish()
+            made = self._flow.spread(outs)
+            self._keep(made)
+            yield [message for out in made for message in out.piece.messages]
+
+    def end(self) -> None:
+        """End the data here; every actor says what it still has, and its streams end."""
+        self._keep(self._flow.spread(self._source.finish()))
+
+    def _keep(self, outs: Sequence[Out]) -> None:
+        for out in outs:
+            if self._keeps(out.piece.stream):
+                self.store.append([(out.piece.stream, as_entry(out, 0))])
+
+    def _keeps(self, stream: str) -> bool:
+        return self._kept is None or stream in self._kept
+
+    def actor(self, name: str) -> Actor[object, object]:
+        """The opened actor of a name."""
+        return next(s.actor for s in self._flow.stations if s.spec.name == name)
+
+    def close(self) -> None:
+        """Close all actors; harmless to repeat."""
+        self._flow.close()
+        if self._temporary:
+            self._temporary.cleanup()
+            self._temporary = None
+
+
+def _played_by_script(spec: ActorSpec) -> ActorSpec:
+    if "player" not in spec.settings:
+        return spec
+    return replace(spec, settings={**spec.settings, "player": "script"})

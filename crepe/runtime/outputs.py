@@ -1,0 +1,92 @@
+"""What a program publishes, and what is not on its streams yet."""
+
+import time
+from collections.abc import Sequence
+
+from crepe.actors.actor import Actor
+from crepe.config.experiment import Experiment
+from crepe.config.wiring import ActorSpec
+from crepe.errors import NotNowError
+from crepe.runtime.chain import as_entry
+from crepe.runtime.hosted_actor import Out, Station
+from crepe.store.contract import Entry
+from crepe.store.redis_store import RedisStore
+
+
+class Outlet:
+    """The streams of a program that others read, or that it needs itself to go on.
+
+    Attributes
+    ----------
+    streams
+        Those of them that are published; the others stay in memory.
+    """
+
+    def __init__(
+        self, experiment: Experiment, specs: Sequence[ActorSpec], store: RedisStore
+    ) -> None:
+        self._experiment = experiment
+        self._ours = {spec.name for spec in specs}
+        self._store = store
+        self._unsent: list[tuple[str, Entry]] = []
+        read = [*experiment.reads.items(), *experiment.feedback.items()]
+        readers = {stream for _, streams in read for stream in streams}
+        outside = {s for name, streams in read if name not in self._ours for s in streams}
+        # A snapshot must be on a stream, or nobody could go on from it.
+        kept = {
+            stream
+            for spec in specs
+            if spec.kind.snapshot is not Actor.snapshot
+            for stream in spec.writes.values()
+        }
+        inside = {stream for spec in specs for stream in spec.writes.values()}
+        self.streams = {s for s in inside if s in outside or s in kept or s not in readers}
+
+    def declare(self, station: Station) -> None:
+        """Become the writer of what an actor publishes."""
+        redis = self._experiment.redis
+        for stream in self.streams.intersection(station.spec.writes.values()):
+            info = station.infos[stream]
+            last = self._store.declare(
+                stream,
+                info,
+                takes_over=True,
+                keep_s=redis.keep_of_s(stream),
+                keep_bytes=redis.keep_bytes_of.get(stream),
+            )
+            if last is None and not info.is_live:
+                self._expect_readers(stream)
+
+    def _expect_readers(self, stream: str) -> None:
+        """A recording may be replayed faster than those start who read it: it waits for them."""
+        program_of = {a: name for name, chain in self._experiment.chains.items() for a in chain}
+        for actor, reads in self._experiment.reads.items():
+            if stream in reads and actor not in self._ours:
+                self._store.register(stream, program_of.get(actor, actor), 0)
+
+    def publish(self, outs: Sequence[Out]) -> None:
+        """Send what is for others, behind what was not sent yet; it is kept until that goes."""
+        was_clear = not self._unsent
+        now_ns = time.time_ns()
+        self._unsent += [
+            (out.piece.stream, as_entry(out, now_ns))
+            for out in outs
+            if out.piece.stream in self.streams
+        ]
+        if was_clear:
+            self.is_clear()
+
+    def is_clear(self) -> bool:
+        """Whether all that was said is on its stream; if not, it is tried once."""
+        if self._unsent:
+            try:
+                self._store.append(self._unsent)
+            except NotNowError:
+                return False
+            self._unsent = []
+        return True
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether something waits; nothing is tried."""
+        return bool(self._unsent)

@@ -1,0 +1,295 @@
+"""`crepe run NAME`: one program of an experiment, between Redis and its actors.
+
+One process, one thread, one loop: XREAD BLOCK, step, XADD. The runner alone waits, and what it
+publishes in one step leaves in one round trip and arrives whole. While Redis is away the loop goes
+on: actors are told of the silence, no more input is taken, and what they say is kept until it can
+be published.
+"""
+
+import gc
+import logging
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from crepe.actors.actor import Source, Start
+from crepe.config.experiment import Experiment
+from crepe.config.wiring import OUTSIDE, ActorSpec
+from crepe.environment.process import watch_parent
+from crepe.errors import NotNowError
+from crepe.hw.instrument import EndOfData, open_recorder, open_stimulator
+from crepe.messages import StreamInfo
+from crepe.runtime.chain import Flow
+from crepe.runtime.heartbeat import Heartbeat
+from crepe.runtime.hosted_actor import CHECKPOINT_S, Resume, Station
+from crepe.runtime.inputs import Intake, Stop
+from crepe.runtime.outputs import Outlet
+from crepe.runtime.resume import find_resumes
+from crepe.safety.real_time import real_s
+from crepe.store.contract import Entry, Said
+from crepe.store.redis_store import RedisStore
+
+if TYPE_CHECKING:
+    from crepe.simulator.lockstep import Lockstep
+
+log = logging.getLogger(__name__)
+
+_BLOCK_S = 0.1  # so often silence is noticed
+_ONCE_A_S = 1.0
+
+
+class Runner:
+    """Runs the actors of one program until it is told to stop.
+
+    Parameters
+    ----------
+    session
+        ID of the session; entries of any other are not ours.
+    since_ms
+        Wall clock of the session's start: what people said before it is not heard.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        program: str,
+        store: RedisStore,
+        *,
+        session: str,
+        recordings: Path,
+        since_ms: int = 0,
+    ) -> None:
+        self._experiment = experiment
+        self._specs = experiment.in_program(program)
+        self._store = store
+        self._session = session
+        self._recordings = recordings
+        self._heartbeat = Heartbeat(program, store, session)
+        inside = {stream for spec in self._specs for stream in spec.writes.values()}
+        self._intake = Intake(
+            program, self._specs, inside, store, session=session, since_ms=since_ms
+        )
+        self._outlet = Outlet(experiment, self._specs, store)
+        self._is_orphan = watch_parent()
+        self._is_told_to_stop = False
+        self._may_finish = False  # told to stop, a keeper first takes what is there
+        self._next_look_s = 0.0
+        self._lockstep = self._own_instrument()
+
+    def _own_instrument(self) -> "Lockstep | None":
+        """In lock-step the simulated instrument is in the process of who has it."""
+        simulated = self._experiment.culture.simulated
+        has_instrument = any(issubclass(spec.kind, Source) for spec in self._specs)
+        if not (simulated and self._experiment.lockstep_s and has_instrument):
+            return None
+        from crepe.simulator.lockstep import Lockstep  # brings scipy, which takes its time
+
+        return Lockstep(simulated)
+
+    def run(self) -> None:
+        """Until SIGTERM, SIGINT, or the end of the session."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._told_to_stop)
+        self._store.meanwhile = self._check
+        flow = Flow([])
+        try:
+            flow = self._open()
+            self._store.patience_s = 0.0  # from now on only this loop waits
+            gc.collect()
+            gc.freeze()
+            first = flow.stations[0]
+            if isinstance(first.actor, Source):
+                self._run_source(flow, first)
+            else:
+                self._run_reader(flow)
+        except Stop as why:
+            log.info("stopping: %s", why)
+        finally:
+            flow.close()
+            self._store.patience_s = 0.0
+            with suppress(NotNowError, Stop):
+                self._heartbeat.say("stopped")
+
+    def _told_to_stop(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        log.info("got %s", signal.Signals(number).name)
+        self._is_told_to_stop = True
+
+    # Opening
+
+    def _open(self) -> Flow:
+        resumes = find_resumes(self._specs, self._outlet.streams, self._store, self._session)
+        stations: list[Station] = []
+        known: dict[str, StreamInfo] = {}
+        checkpoint_s = 0.0 if self._experiment.lockstep_s else CHECKPOINT_S
+        for spec in self._specs:
+            self._wait_for_inputs(spec)
+            known.update(self._intake.infos)
+            resume = resumes[spec.name]
+            station = Station(spec, self._start(spec, known, resume), resume, checkpoint_s)
+            known.update(station.infos)
+            stations.append(station)
+            self._outlet.declare(station)
+        self._intake.begin(stations, resumes)
+        reached = max(station.position for station in stations)
+        self._heartbeat.reached(reached)
+        self._heartbeat.begins(max(reached, self._intake.kept))
+        self._heartbeat.say("running")
+        places = ", ".join(f"{s.spec.name} at {s.position}" for s in stations)
+        log.info("session %s: %s", self._session, places)
+        return Flow(stations)
+
+    def _start(
+        self, spec: ActorSpec, known: Mapping[str, StreamInfo], resume: Resume | None
+    ) -> Start:
+        return Start(
+            inputs={stream: known[stream] for stream in spec.reads if stream not in OUTSIDE},
+            outside=tuple(stream for stream in spec.reads if stream in OUTSIDE),
+            position=resume.position if resume else 0,
+            snapshot=resume.snapshot if resume else None,
+            name=spec.name,
+            session=self._session,
+            seed=self._experiment.seed,
+            experiment=self._experiment.text,
+            culture=self._experiment.culture.flat(),
+            recordings=self._recordings,
+            monotonic_s=None if self._lockstep else real_s,
+            open_recorder=self._lockstep.open_recorder if self._lockstep else open_recorder,
+            open_stimulator=self._lockstep.open_stimulator if self._lockstep else open_stimulator,
+        )
+
+    def _wait_for_inputs(self, spec: ActorSpec) -> None:
+        for stream in self._intake.missing(spec):
+            self._heartbeat.say(f"waiting for {stream}")
+            while not self._intake.find(stream):
+                self._check()
+                if self._is_time_to_look():
+                    self._heartbeat.beat()
+                time.sleep(_BLOCK_S)
+
+    # Running
+
+    def _run_source(self, flow: Flow, source: Station) -> None:
+        heard_s = time.monotonic()
+        while not source.is_ended:
+            self._look()
+            if not self._outlet.is_clear():
+                self._silence(flow, time.monotonic() - heard_s)
+                time.sleep(_BLOCK_S)
+                continue
+            if self._lockstep is not None and not self._may_go_on(flow, source):
+                continue
+            began_s = time.perf_counter()
+            try:
+                outs = source.read(_BLOCK_S)
+            except EndOfData:
+                outs = source.finish()
+            if not outs:
+                self._silence(flow, time.monotonic() - heard_s)
+                continue
+            heard_s = time.monotonic()
+            for out in outs:
+                self._heartbeat.covers(out.piece.start, out.piece.stop)
+            self._outlet.publish(flow.spread(outs))
+            self._heartbeat.reached(source.position, time.perf_counter() - began_s)
+        self._idle(source.position)
+
+    def _may_go_on(self, flow: Flow, source: Station) -> bool:
+        """In lock-step: whether all that may still be asked for is due later than the next three
+        segments (one to be announced in, one to be due in, one for a game whose steps do not fall
+        on segments); if not, take what comes. With the last who asks, time ends."""
+        clocks = self._intake.positions
+        if not clocks:
+            self._outlet.publish(flow.spread(source.finish()))
+            return False
+        (info,) = source.infos.values()
+        lead = round((self._experiment.lockstep_s or 0) * info.sampling_rate_hz)
+        if source.position + 3 * info.segment_samples <= min(clocks) + lead:
+            return True
+        for stream, item in self._next():
+            self._outlet.publish(flow.push(self._intake.take(stream, item)))
+            if self._outlet.has_unsent:
+                break
+        return False
+
+    def _run_reader(self, flow: Flow) -> None:
+        self._may_finish = self._intake.has_keepers
+        heard_s = time.monotonic()
+        while self._intake.positions:
+            self._look()
+            if self._is_told_to_stop:
+                self._intake.stop_when_kept()
+            found = self._next()
+            if not found:
+                self._silence(flow, time.monotonic() - heard_s)
+            if any(isinstance(item, Entry) for _, item in found):
+                heard_s = time.monotonic()
+            for stream, item in found:
+                began_s = time.perf_counter()
+                piece = self._intake.take(stream, item)
+                if stream == self._intake.clock:
+                    self._heartbeat.covers(piece.start, piece.stop)
+                self._outlet.publish(flow.push(piece))
+                elapsed_s = time.perf_counter() - began_s
+                self._heartbeat.reached(max(s.position for s in flow.stations), elapsed_s)
+                if self._is_told_to_stop or self._outlet.has_unsent:
+                    break  # what was not taken is read again
+        self._idle(max(station.position for station in flow.stations))
+
+    def _next(self) -> list[tuple[str, Entry | Said]]:
+        """What comes next; nothing while Redis is away, or has not taken what was said."""
+        if self._outlet.is_clear():
+            with suppress(NotNowError):
+                return self._intake.wait(_BLOCK_S)
+        time.sleep(_BLOCK_S)
+        return []
+
+    def _idle(self, position: int) -> None:
+        """Stay up after the end of the stream: an early exit would look like a failure."""
+        log.info("the input ended at sample %d", position)
+        self._may_finish = False
+        with suppress(NotNowError):
+            self._heartbeat.say("ended")
+        while True:
+            self._look()
+            self._outlet.is_clear()
+            time.sleep(_BLOCK_S)
+
+    def _silence(self, flow: Flow, elapsed_s: float) -> None:
+        if self._lockstep is not None:
+            return  # time stands still
+        for station in flow.stations:
+            self._outlet.publish(flow.spread(station.silent(elapsed_s)))
+
+    def _check(self) -> None:
+        """Raise Stop if there is reason to."""
+        if self._is_told_to_stop and not self._may_finish:
+            raise Stop("told to")
+        if self._is_orphan():
+            raise Stop("supervisord is gone")
+
+    def _is_time_to_look(self) -> bool:
+        now_s = time.monotonic()
+        if now_s < self._next_look_s:
+            return False
+        self._next_look_s = now_s + _ONCE_A_S
+        return True
+
+    def _look(self) -> None:
+        """Is there reason to stop; and once a second, is the session ours, and how are we."""
+        self._check()
+        if self._store.is_connected and self._is_time_to_look():
+            with suppress(NotNowError):
+                self._look_around()
+
+    def _look_around(self) -> None:
+        for stream in (*self._outlet.streams, *self._intake.infos):
+            info = self._store.info(stream)
+            if info is not None and info.session != self._session:
+                raise Stop(f"session {info.session} has begun")
+        self._heartbeat.beat(newest=self._intake.newest())
+        self._intake.register()

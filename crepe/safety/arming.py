@@ -1,0 +1,139 @@
+"""Whether anything may be stimulated: the latch of an emergency stop, and who is armed until when.
+
+Both are small files in the run directory, looked at before every train; they need no Redis and no
+process to stand. `stopped.json` is the latch: while it is there, nothing is stimulated.
+`armed.json` names one stimulator and the time at which its arming ends, so that a stimulator that
+was restarted, and has another name, is disarmed.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from crepe.environment import paths
+from crepe.errors import ConfigError
+
+INSTRUMENT_FILE = "instrument.json"
+STOPPED_FILE = "stopped.json"
+ARMED_FILE = "armed.json"
+LONGEST_MIN = 480.0
+
+
+class Instrument(NamedTuple):
+    """What a stimulator says of itself and of what it drives."""
+
+    stimulator: str  # a name that no other run of a stimulator has
+    pid: int
+    host: str
+    http_port: int
+    nonce: str = ""  # of our own simulator
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the stimulator itself still runs."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+
+def announce(run_directory: Path, instrument: Instrument) -> None:
+    """Let `crepe arm`, `crepe stop` and the watchdog find the instrument."""
+    paths.write_json(run_directory / INSTRUMENT_FILE, instrument._asdict())
+
+
+def announced(run_directory: Path) -> Instrument | None:
+    """The instrument that was announced last; its stimulator may be gone."""
+    content = paths.read_json(run_directory / INSTRUMENT_FILE)
+    try:
+        return Instrument(**content) if content else None
+    except TypeError as error:
+        raise ConfigError(f"{run_directory / INSTRUMENT_FILE}: {error}; remove it") from error
+
+
+def run_directories() -> list[Path]:
+    """This run directory and, unless CREPE_VAR names it, all others of this user."""
+    found = [paths.run_directory()]
+    with suppress(ConfigError, OSError):  # what is wrong elsewhere keeps nobody from stopping here
+        found += [paths.run_directory(var) for var in paths.searched()[1:] if var.is_dir()]
+    return list(dict.fromkeys(found))
+
+
+def to_arm() -> Path:
+    """The run directory that `crepe arm` means: this one, or the only one where a stimulator runs.
+
+    Raises ConfigError if several others could be meant.
+    """
+    running = [path for path in run_directories() if (it := announced(path)) and it.is_running]
+    if len(running) > 1 and running[0] != paths.run_directory():
+        found = ", ".join(map(str, running))
+        raise ConfigError(f"stimulators run in {found}; name one by CREPE_VAR")
+    return running[0] if running else paths.run_directory()
+
+
+def latch(run_directory: Path, who: str) -> None:
+    """Let nothing be stimulated until somebody arms again; disarms first, for which even a full
+    disk has room. Raises OSError where the latch cannot be written."""
+    disarm(run_directory)
+    stopped = {"by": who, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+    paths.write_json(run_directory / STOPPED_FILE, stopped)
+
+
+def disarm(run_directory: Path) -> None:
+    """End the arming; harmless to repeat."""
+    (run_directory / ARMED_FILE).unlink(missing_ok=True)
+
+
+def arm(run_directory: Path, minutes: float) -> Instrument:
+    """Arm the running stimulator, and take the latch away.
+
+    Raises ConfigError if there is no running stimulator, or `minutes` is out of bounds.
+    """
+    if not 0 < minutes <= LONGEST_MIN:
+        raise ConfigError(f"{minutes:g} minutes, must be more than 0 and at most {LONGEST_MIN:g}")
+    instrument = announced(run_directory)
+    if instrument is None or not instrument.is_running:
+        raise ConfigError("no stimulator runs here; start the experiment first (`crepe up`)")
+    until_ns = time.monotonic_ns() + round(minutes * 60e9)
+    content = {"stimulator": instrument.stimulator, "until_monotonic_ns": until_ns}
+    paths.write_json(run_directory / ARMED_FILE, content)
+    (run_directory / STOPPED_FILE).unlink(missing_ok=True)
+    return instrument
+
+
+def refusal(run_directory: Path, stimulator: str, *, is_simulator: bool) -> str | None:
+    """Why this stimulator must not stimulate now, or None.
+
+    A proven simulator has no culture to hurt and needs no arming, but it does obey the latch.
+    """
+    stopped = _content(run_directory / STOPPED_FILE)
+    if stopped is not None:
+        return f"stopped by {stopped.get('by', '?')} at {stopped.get('at', '?')}; `crepe arm`"
+    if is_simulator:
+        return None
+    armed = _content(run_directory / ARMED_FILE)
+    if armed is None or armed.get("stimulator") != stimulator:
+        return "not armed; `crepe arm`"
+    until_ns = armed.get("until_monotonic_ns")
+    if not isinstance(until_ns, int) or time.monotonic_ns() >= until_ns:
+        return "the arming has expired; `crepe arm`"
+    return None
+
+
+def armed_s(run_directory: Path) -> float:
+    """For how much longer whoever is armed is; 0 if nobody is."""
+    until_ns = (_content(run_directory / ARMED_FILE) or {}).get("until_monotonic_ns")
+    return max(0.0, (until_ns - time.monotonic_ns()) / 1e9) if isinstance(until_ns, int) else 0.0
+
+
+def _content(path: Path) -> Mapping[str, Any] | None:
+    """What a file says; one that cannot be read counts as one that says nothing good."""
+    try:
+        return paths.read_json(path)
+    except (ConfigError, OSError) as error:
+        return {"by": f"an unreadable file ({error})"}

@@ -1,0 +1,83 @@
+"""How many pulses every electrode, all of them, and the session have had: the gate's memory."""
+
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from crepe.messages import Stimulus
+from crepe.safety.limits import Limits
+from crepe.safety.real_time import JITTER_S, Moment
+
+
+class PulseCount:
+    """Remembers the pulses of the last second, and says when a further train would be too much.
+
+    A second is one of samples, and but for the jitter one of real time: after a freeze samples
+    come fast. A train that was stopped early counts as if it had gone on.
+    """
+
+    def __init__(self, limits: Limits, sampling_rate_hz: float, n_pulses: int = 0) -> None:
+        self.n_pulses = n_pulses  # of all trains of the session
+        self._limits = limits
+        self._rate_hz = sampling_rate_hz
+        self._pulses: dict[str, deque[Moment]] = {}  # by electrode
+
+    def refusal(
+        self, stimulus: Stimulus, now: Moment, before: Sequence[Stimulus] = ()
+    ) -> str | None:
+        """Whether in any second, or in the session, there would be more pulses than the limit.
+
+        `before` are the trains that wait to be fired first.
+        """
+        expected = {label: list(times) for label, times in self._pulses.items()}
+        for train in (*before, stimulus):
+            planned = self._times(train, now, max(0, train.due - now.sample))
+            for label in train.electrodes:
+                expected.setdefault(label, []).extend(planned)
+        for label in stimulus.electrodes:
+            most, limit = self._most_in_a_second(expected[label]), self._limit("max_rate_hz")
+            if most > limit:
+                return f"electrode {label}: {most} pulses in 1 s, limit {limit:g}"
+        most = self._most_in_a_second([t for times in expected.values() for t in times])
+        limit = self._limit("max_total_rate_hz")
+        if most > limit:
+            return f"all electrodes: {most} pulses in 1 s, limit {limit:g}"
+        total = self.n_pulses + sum(train.n_pulses for train in (*before, stimulus))
+        limit = self._limit("max_session_pulses")
+        if total > limit:
+            return f"session: {total} pulses, limit {limit:g}"
+        return None
+
+    def remember(self, stimulus: Stimulus, now: Moment) -> None:
+        """The train is fired now."""
+        self.n_pulses += stimulus.n_pulses
+        for label in stimulus.electrodes:
+            times = self._pulses.setdefault(label, deque())
+            times.extend(self._times(stimulus, now))
+            while max(times[0].sample - now.sample, times[0].real - now.real) < -self._rate_hz:
+                times.popleft()
+
+    def _limit(self, name: str) -> float:
+        return self._limits.limit(name)
+
+    def _most_in_a_second(self, times: Sequence[Moment]) -> int:
+        """The largest number of pulses within any second."""
+        return max(
+            _most_within([time.sample for time in times], self._rate_hz),
+            _most_within([time.real for time in times], (1 - JITTER_S) * self._rate_hz),
+        )
+
+    def _times(self, stimulus: Stimulus, now: Moment, wait: int = 0) -> list[Moment]:
+        """When a train's pulses come, if the first comes `wait` samples from now."""
+        after = [
+            wait + round(i * self._rate_hz / stimulus.rate_hz) for i in range(stimulus.n_pulses)
+        ]
+        return [Moment(now.sample + n, now.real + n) for n in after]
+
+
+def _most_within(times: Sequence[int], width: float) -> int:
+    """The largest number of times within any window of that width."""
+    ordered = np.sort(times)
+    until = np.searchsorted(ordered, ordered + width, side="left")
+    return int((until - np.arange(len(ordered))).max())

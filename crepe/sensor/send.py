@@ -1,0 +1,77 @@
+"""Showing frames to the door until it takes one, and what came of it."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from crepe.errors import ConfigError
+from crepe.sensor.client import Answer, DoorClient
+from crepe.sensor.frames import Frame
+from crepe.sensor.hand_frames import NO_HAND, frames, recorded
+from crepe.sensor.input_tracker import State
+from crepe.sensor.settings import InfraredSettings
+from crepe.suggest import suggest
+
+FRAMES_PER_S = 10.0  # as an AMG8833 makes them (data sheet)
+
+_PATIENCE_S = 60.0
+_EMPTY_FRAMES = 10  # of a scene without a hand, which begins no trial however long it is shown
+
+Sleep = Callable[[float], object]
+
+
+def show(
+    door: DoorClient, seen: Iterable[Frame], frames_per_s: float, *, sleep: Sleep = time.sleep
+) -> Answer | None:
+    """Show frame after frame until one has begun a trial, and wait for that trial's result.
+
+    Returns the last answer: without a result if none came in time, the game is over or there are
+    no more frames; None if there was no frame.
+    """
+    answer: Answer | None = None
+    for frame in seen:
+        answer = door.show(frame)
+        if answer.is_pending:
+            answer = door.wait(answer, _PATIENCE_S, sleep=sleep)
+        if answer.state is not State.UNUSED:
+            return answer
+        sleep(1 / frames_per_s)
+    return answer
+
+
+def show_gestures(
+    door: DoorClient, gestures: Sequence[str], seed: int, *, sleep: Sleep = time.sleep
+) -> Iterator[Answer]:
+    """Simulated hands, one after the other; without gestures, one that is drawn."""
+    settings = InfraredSettings()
+    known = [*settings.least_pixels, NO_HAND]
+    for gesture in gestures:
+        if gesture not in known:
+            raise ConfigError(f"{gesture!r} is no gesture{suggest(gesture, known)}")
+    rng = np.random.default_rng(seed)
+    for gesture in gestures or [str(rng.choice(known[:-1]))]:
+        seen = islice(frames(gesture, settings, rng), _EMPTY_FRAMES if gesture == NO_HAND else None)
+        if (answer := show(door, seen, FRAMES_PER_S, sleep=sleep)) is not None:
+            yield answer
+
+
+def show_recorded(door: DoorClient, path: Path, *, sleep: Sleep = time.sleep) -> Iterator[Answer]:
+    """All frames of a file; the answers of those that began a trial, and the last."""
+    seen = iter(recorded(path))
+    while (answer := show(door, seen, FRAMES_PER_S, sleep=sleep)) is not None:
+        yield answer
+        if answer.state is State.OVER:
+            return
+
+
+def line(answer: Answer) -> str:
+    """An answer in one line, for people."""
+    if answer.state is State.RESULT:
+        return (
+            f"trial {answer.trial}: shown {answer.gesture}, decoded {answer.decoded}, "
+            f"the culture plays {answer.answer}: {answer.outcome}"
+        )
+    return f"shown {answer.gesture or 'a hand'}: {answer.reason or answer.state}"

@@ -1,0 +1,62 @@
+"""The program `hand`: a simulated sensor that shows one hand after the other to the door."""
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import numpy as np
+
+from crepe.environment.process import watch_parent
+from crepe.errors import DeviceError
+from crepe.sensor.client import DoorClient, find_door
+from crepe.sensor.frames import Frame
+from crepe.sensor.hand_frames import frames
+from crepe.sensor.input_tracker import State
+from crepe.sensor.send import Sleep, line, show
+from crepe.sensor.settings import HandTable, InfraredSettings, SensorTable
+
+log = logging.getLogger(__name__)
+
+_PAUSE_S = 0.5
+
+
+def nth_hand(n: int, settings: InfraredSettings, seed: int) -> Iterator[Frame]:
+    """Frames of the n-th gesture, from 1, which follows from the seed."""
+    rng = np.random.default_rng([seed, n])
+    return frames(str(rng.choice(sorted(settings.least_pixels))), settings, rng)
+
+
+def run(table: HandTable, sensor: SensorTable, seed: int) -> None:
+    """Show hands until the process is stopped, or supervisord is gone."""
+    sleep = _while_supervised()
+    n = 1
+    while True:
+        try:
+            with closing(DoorClient(find_door())) as door:
+                seen = nth_hand(n, sensor.infrared, seed)
+                answer = show(door, seen, table.frames_per_s, sleep=sleep)
+                if answer is None:
+                    continue
+                log.info("%s", line(answer))
+                n += answer.state is State.RESULT
+                while answer.state is State.OVER:
+                    sleep(_PAUSE_S)
+                    answer = door.became(answer.number)
+        except DeviceError as error:  # the door is not open yet, or is being restarted
+            log.info("%s", error)
+            sleep(_PAUSE_S)
+
+
+def _while_supervised() -> Sleep:
+    """A `sleep` that ends the program when supervisord is gone."""
+    is_orphan = watch_parent()
+
+    def sleep(seconds: float) -> None:
+        time.sleep(seconds)
+        if is_orphan():
+            log.info("supervisord is gone")
+            sys.exit(0)
+
+    return sleep

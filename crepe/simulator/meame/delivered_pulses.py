@@ -1,0 +1,45 @@
+"""The record of what really reached the electrodes, in ticks of 20 us since the power came on."""
+
+from collections import deque
+from collections.abc import Iterable
+
+from crepe.simulator.meame.patterns import Shot
+
+_KEPT_SHOTS = 100_000
+
+Tally = dict[int, tuple[int, int, int]]  # channel index: pulses, first and last tick of current
+
+
+class Received:
+    """Counts every pulse, keeps the last ones, and hands each on to the culture once."""
+
+    def __init__(self) -> None:
+        self.shots: deque[Shot] = deque(maxlen=_KEPT_SHOTS)  # pulses that reached an electrode
+        self._fresh: deque[Shot] = deque(maxlen=_KEPT_SHOTS)
+        self._tally: Tally = {}
+
+    def keep(self, shots: Iterable[Shot]) -> None:
+        for shot in shots:
+            self._fresh.append(shot)
+            if shot.phases:
+                self.shots.append(shot)
+                _count(self._tally, shot)
+
+    def take(self) -> list[Shot]:
+        """What has ended since it was taken last, in order."""
+        taken = sorted(self._fresh)
+        self._fresh.clear()
+        return taken
+
+    def tally(self, under_way: Iterable[Shot]) -> Tally:
+        """The count, with the pulses that are under way."""
+        found = dict(self._tally)
+        for shot in under_way:
+            _count(found, shot)
+        return found
+
+
+def _count(tally: Tally, shot: Shot) -> None:
+    for index in shot.electrodes:
+        n, first, last = tally.get(index, (0, shot.tick, 0))
+        tally[index] = n + 1, min(first, shot.tick), max(last, shot.last_tick)

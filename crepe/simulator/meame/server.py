@@ -1,0 +1,194 @@
+"""`crepe simulate`: the simulated instrument on the wire, as MEAME serves it.
+
+HTTP and both data ports live in one event loop, so that no call to the DSP interleaves with
+another, nor with a block of samples.
+"""
+
+import asyncio
+import errno
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from crepe.environment import paths, process
+from crepe.errors import DeviceError
+from crepe.hw.meame.http import SIMULATOR_FILE, HttpControl, Server
+from crepe.hw.meame.wire import TICKS_PER_S
+from crepe.simulator.meame.daq import Daq
+from crepe.simulator.meame.dsp import Dsp
+from crepe.simulator.meame.instrument import SimulatedMeame
+from crepe.simulator.meame.quirks import Faults
+from crepe.simulator.meame.routes import make_app
+from crepe.simulator.settings import SimulatorSettings
+
+log = logging.getLogger(__name__)
+
+_KEEP_ALIVE_S = 3600  # a stimulator's connection must not end between two trains
+_PORTS_TRIED = 200
+_PROOF_S = 0.5  # for another simulator to prove that it lives
+
+
+class Simulator:
+    """The server: its ports, the instrument behind them, and what is to go wrong."""
+
+    def __init__(self, settings: SimulatorSettings, run_directory: Path) -> None:
+        self.settings = settings
+        self.instrument = SimulatedMeame(settings)
+        self.nonce = secrets.token_hex(32)
+        self.faults = Faults()
+        self.is_dsp_dead = False  # until the power is cycled
+        self._run_directory = run_directory
+        self._began_s = time.monotonic()
+        self._sockets = {
+            "http": _bound(settings, "http", settings.http_port),
+            "data": _bound(settings, "data", settings.data_port),
+            "sawtooth": _bound(settings, "sawtooth", settings.sawtooth_port),
+        }
+        data = {name: self._sockets[name] for name in ("data", "sawtooth")}
+        self.daq = Daq(self.instrument, data, self.faults)
+        self._ports = {name: each.getsockname()[1] for name, each in self._sockets.items()}
+        self._http = uvicorn.Server(
+            uvicorn.Config(
+                make_app(self),
+                log_level="warning",
+                lifespan="off",
+                ws="none",
+                timeout_keep_alive=_KEEP_ALIVE_S,
+            )
+        )
+
+    @property
+    def http_port(self) -> int:
+        return int(self._ports["http"])
+
+    @property
+    def data_port(self) -> int:
+        return int(self._ports["data"])
+
+    @property
+    def sawtooth_port(self) -> int:
+        return int(self._ports["sawtooth"])
+
+    async def run(self) -> None:
+        """Serve until `stop`."""
+        self._http.capture_signals = nullcontext  # type: ignore  # our own handlers are enough
+        self._announce()
+        try:
+            await self._http.serve(sockets=[self._sockets["http"]])
+        finally:
+            self._withdraw()
+            self.daq.close()
+            for each in self._sockets.values():
+                each.close()
+            if self.daq.pacing is not None:
+                self.daq.pacing.cancel()
+                with suppress(asyncio.CancelledError):
+                    await self.daq.pacing  # raises what ended it, if something did
+
+    def stop(self) -> None:
+        """End `run`; call it in the event loop."""
+        self._http.should_exit = True
+
+    def _announce(self) -> None:
+        """Let `meame://simulator` mean this one, unless another that lives is meant by it."""
+        if (other := self._announced()) is not None:
+            with HttpControl(other, _PROOF_S) as control:
+                if control.is_our_simulator():
+                    log.warning("meame://simulator goes on to mean %s, not this one", other.name)
+                    return
+        paths.write_json(
+            self._run_directory / SIMULATOR_FILE,
+            {
+                "host": self.settings.host,
+                "http_port": self.http_port,
+                "data_port": self.data_port,
+                "sawtooth_port": self.sawtooth_port,
+                "pid": os.getpid(),
+                "nonce": self.nonce,
+            },
+        )
+        log.info(
+            "simulated MEAME on http://%s:%d, data %d, sawtooth %d",
+            *(self.settings.host, self.http_port, self.data_port, self.sawtooth_port),
+        )
+
+    def _announced(self) -> Server | None:
+        """The simulator that is found in this run directory."""
+        found = paths.read_json(self._run_directory / SIMULATOR_FILE)
+        if found is None:
+            return None
+        return Server(found["host"], found["http_port"], found["data_port"], found["nonce"])
+
+    def _withdraw(self) -> None:
+        if (found := self._announced()) is not None and found.nonce == self.nonce:
+            (self._run_directory / SIMULATOR_FILE).unlink(missing_ok=True)
+
+    def catch_up(self) -> Dsp:
+        """The DSP, its clock at the present: it runs by itself, whatever is acquired."""
+        elapsed_s = time.monotonic() - self._began_s
+        self.instrument.dsp.run_until(int(elapsed_s * TICKS_PER_S))
+        return self.instrument.dsp
+
+    async def start(self) -> None:
+        """Open the data ports and let time go; without a configuration nothing happens."""
+        self.catch_up()
+        if await self.daq.start() and self.daq.pacing is not None:
+            self.daq.pacing.add_done_callback(lambda _: self.stop())  # no use without samples
+
+
+def _bound(settings: SimulatorSettings, name: str, port: int) -> socket.socket:
+    """A socket on the port, or on the next free one if that is allowed. Raises DeviceError.
+
+    A data port refuses connections until acquisition starts, and is claimed all the same: bound
+    without the address being for reuse, nobody else can bind it. Only where old connections still
+    hold it is it bound for reuse.
+    """
+    listens = name == "http"
+    n = 1 if settings.is_fixed(name) or port == 0 else _PORTS_TRIED
+    for candidate in range(port, min(port + n, 65536)):
+        for is_for_reuse in (True,) if listens else (False, True):
+            # asyncio turns Nagle's delay off only where the protocol is named
+            found = socket.socket(proto=socket.IPPROTO_TCP)
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(is_for_reuse))
+            try:
+                found.bind((settings.host, candidate))
+                if listens:
+                    found.listen(64)  # another that has bound it, too, is refused from now on
+                return found
+            except OSError as error:
+                found.close()
+                is_taken = error.errno == errno.EADDRINUSE
+                if not is_taken or (n == 1 and is_for_reuse):
+                    place = f"{settings.host} port {candidate}"
+                    raise DeviceError(f"{place}: {error.strerror}; choose another") from error
+    raise DeviceError(f"ports {port} to {port + n - 1}: all taken, one must be free")
+
+
+def serve(settings: SimulatorSettings, run_directory: Path) -> None:
+    """Run in the foreground until SIGTERM or SIGINT. Raises DeviceError if a port is taken."""
+    simulator = Simulator(settings, run_directory)
+    process.serve(simulator.run, simulator.stop)
+
+
+@contextmanager
+def running_simulator(settings: SimulatorSettings, run_directory: Path) -> Iterator[Simulator]:
+    """A server on a thread of this process, for tests."""
+    simulator = Simulator(settings, run_directory)
+    loop: Any = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_until_complete, args=(simulator.run(),))
+    thread.start()
+    try:
+        yield simulator
+    finally:
+        loop.call_soon_threadsafe(simulator.stop)
+        thread.join()
+        loop.close()

@@ -1,0 +1,89 @@
+"""A finished session's recording, read like the streams it was made from."""
+
+from collections.abc import Mapping
+from itertools import groupby
+from pathlib import Path
+
+from crepe.messages import Message, Segment, StreamInfo
+from crepe.recording.reader import Recording
+from crepe.store import codec
+from crepe.store.contract import Cursor, Entry, Said
+
+_PAGE_SAMPLES = 10_000
+
+
+class RecordedStore:
+    """The readable half of a store over a recording. Raises DeviceError if it is none."""
+
+    def __init__(self, path: Path) -> None:
+        self._recording = Recording(path)
+        self._infos = self._recording.streams()
+
+    def streams(self) -> list[str]:
+        return sorted(self._infos)
+
+    def info(self, stream: str) -> StreamInfo | None:
+        return self._infos.get(stream)
+
+    def entries(self, stream: str, after: int, until: int, count: int) -> list[Entry]:
+        if stream not in self._infos:
+            return []
+        found: list[Entry] = []
+        until = min(until, self._recording.last(stream))
+        at = after
+        while at < until and len(found) < count:
+            upto = min(until, at + _PAGE_SAMPLES)
+            found += self._page(stream, at, upto)
+            at = upto
+        return found[:count]
+
+    def _page(self, stream: str, after: int, until: int) -> list[Entry]:
+        messages = [
+            message
+            for message in self._recording.messages(stream, after, until)
+            if after < message.stop <= until
+        ]
+        session = self._infos[stream].session
+        return [
+            _entry(list(group), session) for _, group in groupby(messages, key=lambda one: one.stop)
+        ]
+
+    def first(self, stream: str) -> Entry | None:
+        if stream not in self._infos:
+            return None
+        start = self._recording.first(stream)
+        return Entry(start, start, session=self._infos[stream].session)
+
+    def last(self, stream: str) -> Entry | None:
+        if stream not in self._infos:
+            return None
+        length = self._recording.last(stream)
+        return Entry(length, length, is_end=True, session=self._infos[stream].session)
+
+    def wait(
+        self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = 64
+    ) -> list[tuple[str, Entry | Said]]:
+        """Never waits: what is recorded is all there is, and then comes the end marker."""
+        del timeout_s
+        found: list[tuple[str, Entry | Said]] = []
+        for stream, cursor in cursors.items():
+            last = self.last(stream)
+            if last is None or isinstance(cursor, str):
+                continue
+            entries = self.entries(stream, cursor, last.stop, count)
+            found += [(stream, entry) for entry in entries]
+            if len(entries) < count:
+                found.append((stream, last))
+        return found
+
+    def close(self) -> None:
+        self._recording.close()
+
+
+def _entry(messages: list[Message], session: str) -> Entry:
+    start, stop = min(message.start for message in messages), messages[0].stop
+    first = messages[0]
+    entry = Entry(start, stop, codec.pack(messages, start, stop), session=session)
+    if isinstance(first, Segment):
+        return entry._replace(t_ns=first.t_ns, is_estimated=first.is_estimated)
+    return entry

@@ -1,0 +1,148 @@
+"""Starts an experiment's programs and waits until all of them are at work, or stops them again."""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Literal
+
+from crepe.config.disk_space import disk_message
+from crepe.config.dry_run import rehearse
+from crepe.config.experiment import Experiment
+from crepe.dashboard.access import links
+from crepe.dashboard_settings import DASHBOARD
+from crepe.environment import paths, session
+from crepe.errors import CrepeError, StoreError
+from crepe.redis_server.choice import choose
+from crepe.redis_server.find_url import find_url
+from crepe.runtime.heartbeat import is_from
+from crepe.store import Store
+from crepe.store.redis_store import RedisStore
+from crepe.supervise import control
+from crepe.web.server import server_file
+from crepe.web.token import access_token
+
+NO_ACTORS = ("redis", "culture", "dashboard", "hand", "watchdog")
+_START_S = 60.0
+_SERVER_S = 5.0  # in which a server that others run must answer
+_POLL_S = 0.05
+
+
+@contextmanager
+def running(experiment: Experiment) -> Iterator[Store]:
+    """The experiment's programs in a new session, while the block lasts.
+
+    SIGTERM, and SIGHUP when a terminal or an SSH connection is lost, interrupt as Ctrl-C does.
+    """
+    control.must_be_down()  # what runs already is not ours to stop
+    with _interrupts() as end_undisturbed:
+        try:
+            with up(experiment, experiment.path, "new") as store:
+                yield store
+        finally:
+            end_undisturbed()
+            control.down()
+
+
+def up(
+    experiment: Experiment,
+    path: Path | None,
+    session_is: Literal["new", "resume"],
+    *,
+    foreground: bool = False,
+) -> Store:
+    """Start the programs; the store, once every actor says that it runs.
+
+    `path` is the experiment's file, None for the default one. Raises CrepeError with the end of
+    the log of a program that does not start; everything is stopped again then, as it is by Ctrl-C.
+    """
+    experiment.check_tokens()
+    rehearse(experiment)
+    _check_server()
+    print(disk_message(paths.var_directory(), experiment), file=sys.stderr)
+    with _interrupts() as end_undisturbed:
+        control.up(experiment.programs, path, session_is=session_is, foreground=foreground)
+        try:
+            return _ready(experiment)
+        except BaseException:
+            end_undisturbed()
+            control.down()
+            raise
+
+
+def page_lines(experiment: Experiment) -> list[str]:
+    """Where the live page of the running experiment is, once it is there."""
+    deadline = time.monotonic() + _START_S
+    while experiment.dashboard is not None and time.monotonic() < deadline:
+        found = paths.read_json(paths.run_directory() / server_file(DASHBOARD)) or {}
+        if any(found.get("pid") == program.pid for program in control.status()):
+            url = experiment.dashboard.public_url or str(found["url"])
+            to = links(url, access_token(DASHBOARD))
+            return [f"live page: {to.operator}", f"to look only: {to.spectator}"]
+        time.sleep(_POLL_S)
+    return []
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], None]]:
+    """SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt: the first two also where a shell had
+    them ignored, the third unless `nohup` did.
+
+    Yields what has them ignored from then on: a second Ctrl-C must leave no process.
+    """
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    def handle(by: Mapping[signal.Signals, Any]) -> None:
+        if threading.current_thread() is threading.main_thread():  # no other gets signals
+            for number in numbers:
+                signal.signal(number, by[number])
+
+    handle(dict.fromkeys(numbers, signal.default_int_handler))
+    try:
+        yield lambda: handle(dict.fromkeys(numbers, signal.SIG_IGN))
+    finally:
+        handle(before)
+
+
+def _check_server() -> None:
+    """Raise StoreError if no Redis server can be chosen, or that of CREPE_REDIS is not there:
+    supervisord would try again for ever."""
+    url = choose().url
+    if url is not None:
+        RedisStore(url, patience_s=_SERVER_S).close()
+
+
+def _ready(experiment: Experiment) -> Store:
+    deadline = time.monotonic() + _START_S
+    now = session.current()
+    names = [program.name for program in experiment.programs if program.name not in NO_ACTORS]
+    states: dict[str, str] = {}
+    store = None
+    while True:
+        programs = control.status()
+        control.must_start(programs)
+        if store is None:
+            with suppress(StoreError):
+                url = find_url(is_ours=True)
+                store = Store(url, culture=experiment.name, patience_s=_START_S)
+        else:
+            pids = {program.name: program.pid for program in programs}
+            states = {
+                name: beat["state"]
+                for name, beat in store.actors().items()
+                if now and beat.get("session") == now.id and is_from(beat, pids.get(name, 0))
+            }
+            late = [name for name in names if states.get(name) not in ("running", "ended")]
+            if not late:
+                return store
+        if time.monotonic() > deadline:
+            said = ", ".join(f"{name} ({states.get(name, 'not heard of')})" for name in names)
+            log = paths.var_directory() / "log"
+            raise CrepeError(f"after {_START_S:.0f} s not all programs run: {said}; see {log}")
+        time.sleep(_POLL_S)
