@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from crepe.actors.actor import Actor, Start
+from crepe.actors.actor import Actor, ActorContext
 from crepe.actors.blank import Blank
 from crepe.actors.detect import Detect
 from crepe.actors.filter import BandPass
@@ -58,7 +58,7 @@ def through(
     actor: Actor[Segment, Segment], info: StreamInfo, segments: Iterable[Segment]
 ) -> tuple[StreamInfo, list[Segment], NDArray[np.float64]]:
     """What it makes of the segments, and how long each took, ms."""
-    start = Start(inputs={"data": info})
+    start = ActorContext(inputs={"data": info})
     actor.open(start)
     found: list[Segment] = []
     took_ms = []
@@ -73,7 +73,7 @@ def through(
 def detected(info: StreamInfo, segments: Sequence[Segment]) -> list[NDArray[np.int64]]:
     """Sample indices of the spikes of each channel."""
     detect = Detect()
-    detect.open(Start(inputs={"data:filtered": info}))
+    detect.open(ActorContext(inputs={"data:filtered": info}))
     spikes = [one for segment in segments for one in detect.step(segment)]
     channel = np.concatenate([each.channel for each in spikes])
     sample = np.concatenate([each.sample for each in spikes])

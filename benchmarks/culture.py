@@ -5,7 +5,7 @@ import time
 from crepe.culture.culture import Culture
 from crepe.electrodes.layouts import grid_labels
 from crepe.simulator.meame.instrument import SimulatedMeame
-from crepe.simulator.settings import SimulatorSettings
+from crepe.simulator.meame.settings import SimulatorSettings
 
 SECONDS = 20
 

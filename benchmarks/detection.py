@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.detect import Detect
 from crepe.actors.filter import BandPass
 from crepe.hw.instrument import open_recorder
@@ -46,7 +46,7 @@ def signal(noise_uv: float, spike_uv: float = SPIKE_UV, seconds: int = SECONDS) 
     recorder = open_recorder(f"{url}&speed=0")
     info = recorder.open(0)
     band = BandPass()
-    band.open(Start(inputs={"data": info}))
+    band.open(ActorContext(inputs={"data": info}))
     segments: list[Segment] = []
     while not segments or segments[-1].stop < seconds * info.sampling_rate_hz:
         segment = recorder.read(1.0)
@@ -54,14 +54,14 @@ def signal(noise_uv: float, spike_uv: float = SPIKE_UV, seconds: int = SECONDS) 
         segments.append(band.step(segment))
     truth = recorder.truth(0, segments[-1].stop)
     assert truth is not None
-    info = band.output_info(Start(inputs={"data": info}))
+    info = band.output_info(ActorContext(inputs={"data": info}))
     return Signal(info, segments, _trains(truth.channel, truth.sample, segments[-1].stop))
 
 
 def detected(found: Signal, threshold_sd: float) -> Trains:
     """By CREPE, segment by segment."""
     detect = Detect(threshold_sd=threshold_sd)
-    detect.open(Start(inputs={"data:filtered": found.info}))
+    detect.open(ActorContext(inputs={"data:filtered": found.info}))
     spikes = [one for segment in found.segments for one in detect.step(segment)]
     channel = np.concatenate([each.channel for each in spikes])
     sample = np.concatenate([each.sample for each in spikes])

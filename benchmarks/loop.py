@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 
-from crepe.cli.play import prepare
 from crepe.cli.scoreboard import latencies_ms
+from crepe.config.overrides import prepare
 from crepe.messages import Delivered
 from crepe.supervise.start import running
 

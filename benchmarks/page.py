@@ -20,8 +20,8 @@ import psutil
 from websockets.asyncio.client import connect
 from websockets.typing import Origin
 
-from crepe.cli.play import prepare
 from crepe.cli.scoreboard import latencies_ms
+from crepe.config.overrides import prepare
 from crepe.store import Store
 from crepe.supervise.start import page_lines, running
 

@@ -76,7 +76,7 @@ def replay() -> dict[str, float]:
     import tempfile
     from pathlib import Path
 
-    from crepe.actors.actor import Start
+    from crepe.actors.actor import ActorContext
     from crepe.actors.record import Record
     from crepe.hw.instrument import EndOfData, open_recorder
 
@@ -85,7 +85,7 @@ def replay() -> dict[str, float]:
     info = generator.open(0)
     with running_server() as url, tempfile.TemporaryDirectory() as directory:
         record = Record()
-        start = Start(inputs={"data": info}, recordings=Path(directory), session="bench")
+        start = ActorContext(inputs={"data": info}, recordings=Path(directory), session="bench")
         record.open(start)
         while True:
             try:

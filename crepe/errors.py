@@ -1,6 +1,7 @@
 """One error class for each person who must act; the text says place, found, allowed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 
 class CrepeError(Exception):
@@ -13,10 +14,6 @@ class ConfigError(CrepeError):
 
 class DeviceError(CrepeError):
     """For who stands at the bench: an instrument or a recording does not answer as it should."""
-
-
-class StimulusError(CrepeError):
-    """An unsafe stimulus was asked for; nothing was delivered."""
 
 
 class StoreError(CrepeError):
@@ -43,3 +40,10 @@ class GapError(CrepeError):
     def __init__(self, text: str, gaps: Sequence[tuple[int, int]] = ()) -> None:
         super().__init__(text)
         self.gaps = tuple(gaps)
+
+
+def suggest(name: str, allowed: Iterable[str]) -> str:
+    """`; did you mean ...?`, or the names that are allowed, to end an error's text with."""
+    names = list(allowed)
+    near = get_close_matches(name, names, 1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(names) or 'none'}"

@@ -18,7 +18,7 @@ from crepe.hw.meame.http import find_server
 from crepe.redis_server import choice
 from crepe.simulator.meame.quirks import Quirk
 from crepe.simulator.meame.server import Simulator, running_simulator
-from crepe.simulator.settings import SimulatorSettings
+from crepe.simulator.meame.settings import SimulatorSettings
 from crepe.store import connection
 from crepe.store.memory_store import Memory, MemoryStore
 from crepe.store.redis_store import RedisStore

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import urllib3
 
+from crepe.config.tables import InfraredSettings, SensorTable
 from crepe.errors import CrepeError
 from crepe.messages import Command, GameState, StreamInfo
 from crepe.sensor import hand_frames
 from crepe.sensor.input_tracker import Desk, State
 from crepe.sensor.program import Door, Follower
-from crepe.sensor.settings import InfraredSettings, SensorTable
 from crepe.store import codec
 from crepe.store.contract import Entry, Said
 from crepe.store.redis_store import RedisStore

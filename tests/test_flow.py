@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydantic import PrivateAttr
 
-from crepe.actors.actor import Actor, Start
+from crepe.actors.actor import Actor, ActorContext
 from crepe.config.wiring import ActorSpec
 from crepe.messages import Command, Decision, GameState, Segment, Spikes, Stimulus, StreamInfo
 from crepe.runtime.chain import Flow
@@ -95,7 +95,7 @@ def spec(kind, reads, writes, name="it"):
 
 def station(kind, reads=("data",), writes=("out",), resume=None, name="it"):
     inputs = {s: INFO for s in reads if s != "input"}
-    start = Start(inputs=inputs, snapshot=resume.snapshot if resume else None)
+    start = ActorContext(inputs=inputs, snapshot=resume.snapshot if resume else None)
     return Station(spec(kind, reads, writes, name), start, resume)
 
 
@@ -189,7 +189,7 @@ def test_inputs_are_merged_by_sample_index_whatever_comes_first():
 @pytest.mark.parametrize("late", [0, 1, 5])
 def test_what_is_fed_back_is_taken_in_so_many_samples_later_however_late_it_comes(late):
     about = replace(spec(Both, ["left"], ["out"]), feedback={"right": 0.03})
-    it = Station(about, Start(inputs={"left": INFO}), None)
+    it = Station(about, ActorContext(inputs={"left": INFO}), None)
     waiting = []
     for stop in range(10, 110, 10):
         it.feed(Piece("left", stop - 10, stop, (Decision(stop - 10, stop, 0),)))

@@ -10,7 +10,7 @@ from crepe.environment import paths
 from crepe.hw.instrument import open_recorder
 from crepe.hw.meame.registers import Register
 from crepe.simulator.meame.quirks import Quirk
-from crepe.simulator.settings import Firmware
+from crepe.simulator.meame.settings import Firmware
 
 SIMULATED = {"actors.stimulate.device": "meame://simulator"}
 

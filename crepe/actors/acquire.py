@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from pydantic import PositiveFloat, PositiveInt, PrivateAttr
 
-from crepe.actors.actor import Output, Source, Start
+from crepe.actors.actor import ActorContext, Output, Source
 from crepe.errors import ConfigError, DeviceError
 from crepe.hw.instrument import EndOfData, Recorder, open_recorder
 from crepe.messages import Message, Segment, Spikes, StreamInfo
@@ -42,7 +42,7 @@ class Acquire(Source[None, Segment | Spikes]):
     truth: ClassVar[type[Message] | None] = Spikes
     priority: ClassVar[int] = 80
 
-    _start: Start = PrivateAttr()
+    _start: ActorContext = PrivateAttr()
     _recorder: Recorder = PrivateAttr()
     _info: StreamInfo = PrivateAttr()
     _position: int = PrivateAttr(0)  # where the last segment stopped
@@ -55,7 +55,7 @@ class Acquire(Source[None, Segment | Spikes]):
     _wait_s: float = PrivateAttr(0.0)  # until the next attempt; 0 while connected
     _attempt_s: float = PrivateAttr(0.0)  # monotonic clock at the last attempt
 
-    def open(self, start: Start) -> None:
+    def open(self, start: ActorContext) -> None:
         self._start = start
         self._position = start.position
         info = self._info = self._connect()
@@ -70,7 +70,7 @@ class Acquire(Source[None, Segment | Spikes]):
         if self.sampling_rate_hz not in (None, info.sampling_rate_hz):
             log.warning("%s: not the %g Hz asked for", info.source, self.sampling_rate_hz)
 
-    def output_info(self, start: Start) -> StreamInfo:
+    def output_info(self, start: ActorContext) -> StreamInfo:
         del start
         return self._info
 

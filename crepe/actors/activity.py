@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import PositiveFloat, PrivateAttr
 
-from crepe.actors.actor import Actor, Start
+from crepe.actors.actor import Actor, ActorContext
 from crepe.analysis.bursts import max_interval, network_bursts
 from crepe.analysis.rates import ACTIVE_HZ, counts_in, cv, fano_factor
 from crepe.messages import Activity, Spikes
@@ -42,7 +42,7 @@ class Describe(Actor[Spikes, Activity]):
     def warmup_s(self) -> float:
         return self.over_s + self.period_s
 
-    def open(self, start: Start) -> None:
+    def open(self, start: ActorContext) -> None:
         self._rate_hz, self._n_channels = start.first.sampling_rate_hz, start.first.n_channels
         self._period = max(1, round(self.period_s * self._rate_hz))
         self._over = max(self._period, round(self.over_s * self._rate_hz))

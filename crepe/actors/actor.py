@@ -13,9 +13,16 @@ from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from crepe.hw.instrument import Recorder, Stimulator, open_recorder, open_stimulator
+from crepe.environment.clock import real_s
+from crepe.hw.instrument import (
+    Guard,
+    Recorder,
+    Stimulator,
+    open_recorder,
+    open_stimulator,
+)
 from crepe.messages import Message, Stimulus, StreamInfo
-from crepe.safety.real_time import real_s
+from crepe.safety.watchdog_link import watchdog_link
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -24,7 +31,7 @@ Output = Message | Iterable[Message] | None
 
 
 @dataclass(frozen=True)
-class Start:
+class ActorContext:
     """What an actor learns when it is opened."""
 
     inputs: Mapping[str, StreamInfo] = field(default_factory=dict)  # by stream, as in `reads`
@@ -41,6 +48,7 @@ class Start:
     wall_ns: Callable[[], int] = time.time_ns
     open_recorder: Callable[..., Recorder] = open_recorder
     open_stimulator: Callable[..., Stimulator] = open_stimulator
+    open_guard: Callable[[], Guard] = watchdog_link
 
     @property
     def first(self) -> StreamInfo:
@@ -75,10 +83,10 @@ class Actor(BaseModel, Generic[In, Out]):
         """How far the output's windows lag behind the input's; known after `open`."""
         return 0
 
-    def open(self, start: Start) -> None:
+    def open(self, start: ActorContext) -> None:
         """Make the private state. Called once, before the first `step`."""
 
-    def output_info(self, start: Start) -> StreamInfo:
+    def output_info(self, start: ActorContext) -> StreamInfo:
         """What its streams carry; called after `open`. The runner fills in type and session."""
         return start.first
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PositiveInt, PrivateAttr
 
-from crepe.actors.actor import Actor, Start
+from crepe.actors.actor import Actor, ActorContext
 from crepe.errors import ConfigError
 from crepe.messages import Segment
 
@@ -70,7 +70,7 @@ class WithoutArtefact(Actor[Segment, Segment]):
     def _clean(self, n: int) -> NDArray[np.generic]:
         """The next n samples, which stand in `_held` behind the first `_reach`."""
 
-    def open(self, start: Start) -> None:
+    def open(self, start: ActorContext) -> None:
         info = start.first
         if info.labels and self.min_channels > info.n_channels:
             raise ConfigError(

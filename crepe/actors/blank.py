@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import PrivateAttr
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.artefact import WithoutArtefact
 
 
@@ -20,7 +20,7 @@ class Blank(WithoutArtefact):
     _good: NDArray[np.float64] = PrivateAttr()  # (n_channels, 1), last good value, counts
     _dtype: np.dtype[np.generic] = PrivateAttr()
 
-    def open(self, start: Start) -> None:
+    def open(self, start: ActorContext) -> None:
         super().open(start)
         self._dtype = np.dtype(start.first.dtype)
 

@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import Field, PrivateAttr
 
-from crepe.actors.actor import Actor, Start
+from crepe.actors.actor import Actor, ActorContext
 from crepe.messages import Decision, Spikes
 
 
@@ -17,7 +17,7 @@ class RandomDecision(Actor[Spikes, Decision]):
 
     _seed: int = PrivateAttr()
 
-    def open(self, start: Start) -> None:
+    def open(self, start: ActorContext) -> None:
         self._seed = start.seed
 
     def step(self, spikes: Spikes) -> Decision:

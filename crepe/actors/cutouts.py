@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import PositiveFloat, PrivateAttr
 
-from crepe.actors.actor import Actor, Start
+from crepe.actors.actor import Actor, ActorContext
 from crepe.messages import Cutouts, Segment, Spikes
 
 
@@ -37,7 +37,7 @@ class CutOut(Actor[Segment | Spikes, Cutouts]):
     def delay_samples(self) -> int:
         return self._longest + self._after  # what one input is ahead of the other, and its signal
 
-    def open(self, start: Start) -> None:
+    def open(self, start: ActorContext) -> None:
         rate_hz = start.first.sampling_rate_hz
         self._before = round(self.before_ms * rate_hz / 1000)
         self._after = max(1, round(self.after_ms * rate_hz / 1000))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PrivateAttr
 
-from crepe.actors.actor import Actor, Start
+from crepe.actors.actor import Actor, ActorContext
 from crepe.electrodes.layouts import channels_of
 from crepe.messages import Decision, Spikes
 
@@ -37,7 +37,7 @@ class NearestRate(Actor[Spikes, Decision]):
     def warmup_s(self) -> float:
         return self.window_s
 
-    def open(self, start: Start) -> None:
+    def open(self, start: ActorContext) -> None:
         info = start.first
         heard = channels_of(self.electrodes, info.labels, f"{start.name} electrodes")
         self._is_heard = np.isin(np.arange(info.n_channels), heard)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PrivateAttr
 
-from crepe.actors.actor import Actor, Start
+from crepe.actors.actor import Actor, ActorContext
 from crepe.messages import Segment, Spikes
 from crepe.processing.noise_level import NoiseLevel
 
@@ -53,7 +53,7 @@ class Detect(Actor[Segment, Spikes]):
     def delay_samples(self) -> int:
         return self._align
 
-    def open(self, start: Start) -> None:
+    def open(self, start: ActorContext) -> None:
         rate_hz = start.first.sampling_rate_hz
         self._align = max(1, round(self.align_ms * rate_hz / 1000))
         self._refractory = round(self.refractory_ms * rate_hz / 1000)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PrivateAttr
 
-from crepe.actors.actor import Actor, Start
+from crepe.actors.actor import Actor, ActorContext
 from crepe.errors import ConfigError
 from crepe.messages import Segment, StreamInfo
 
@@ -33,7 +33,7 @@ class BandPass(Actor[Segment, Segment]):
     def warmup_s(self) -> float:
         return _SETTLE_PERIODS / self.low_hz
 
-    def open(self, start: Start) -> None:
+    def open(self, start: ActorContext) -> None:
         from scipy import signal  # slow to import, and not needed to check a file
 
         rate_hz = start.first.sampling_rate_hz
@@ -48,7 +48,7 @@ class BandPass(Actor[Segment, Segment]):
         self._rest = signal.sosfilt_zi(self._sos)[:, np.newaxis, :]
         self._scale = np.asarray(start.first.scale_uv, dtype=np.float64)[:, np.newaxis]
 
-    def output_info(self, start: Start) -> StreamInfo:
+    def output_info(self, start: ActorContext) -> StreamInfo:
         return replace(start.first, dtype="float32", scale_uv=(1.0,))
 
     def step(self, segment: Segment) -> Segment:

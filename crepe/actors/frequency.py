@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PrivateAttr
 
-from crepe.actors.actor import Actor, Start
+from crepe.actors.actor import Actor, ActorContext
 from crepe.electrodes.layouts import channels_of
 from crepe.messages import Decision, Segment
 
@@ -41,7 +41,7 @@ class FrequencyReadout(Actor[Segment, Decision]):
     def warmup_s(self) -> float:
         return 1.0
 
-    def open(self, start: Start) -> None:
+    def open(self, start: ActorContext) -> None:
         info = start.first
         self._rows = channels_of(self.electrodes, info.labels, f"{start.name} electrodes")
         self._n = round(info.sampling_rate_hz)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PrivateAttr
 
-from crepe.actors.actor import Actor, Start
+from crepe.actors.actor import Actor, ActorContext
 from crepe.errors import ConfigError
 from crepe.messages import Decision, GameState, Spikes
 from crepe.reservoir.adaptation import Adaptation
@@ -52,7 +52,7 @@ class LinearReadout(Actor[Spikes | GameState, Decision]):
     def warmup_s(self) -> float:
         return self.window.span_s + (_LATEST_S if self.forgetting else 0.0)
 
-    def open(self, start: Start) -> None:
+    def open(self, start: ActorContext) -> None:
         info = start.first
         self._labels, self._rate_hz = info.labels, info.sampling_rate_hz
         self._kept = round(self.warmup_s * self._rate_hz)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pydantic import PositiveFloat, PrivateAttr
 
-from crepe.actors.actor import Sink, Start
+from crepe.actors.actor import ActorContext, Sink
 from crepe.messages import Command, Message, StreamInfo
 from crepe.recording.mcs_layout import About
 from crepe.recording.writer import RecordingWriter
@@ -33,7 +33,7 @@ class Record(Sink[Message, None]):
     _window: tuple[str, int] | None = PrivateAttr(None)  # its messages may still come
     _is_rested: bool = PrivateAttr(True)  # nothing came since all was written
 
-    def open(self, start: Start) -> None:
+    def open(self, start: ActorContext) -> None:
         self._clock = start.first
         is_simulated = any(info.is_simulated for info in start.inputs.values())
         culture = dict(start.culture)

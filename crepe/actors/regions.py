@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PrivateAttr, model_validator
 
-from crepe.actors.actor import Actor, Start
+from crepe.actors.actor import Actor, ActorContext
 from crepe.electrodes.layouts import channels_of
 from crepe.messages import Decision, Spikes
 
@@ -51,7 +51,7 @@ class RegionRates(Actor[Spikes, Decision]):
     def warmup_s(self) -> float:
         return self.window_s
 
-    def open(self, start: Start) -> None:
+    def open(self, start: ActorContext) -> None:
         labels = start.first.labels
         heard = {"up": sum(self.up, ()), "down": sum(self.down, ())}
         rows = {

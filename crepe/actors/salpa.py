@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import PositiveFloat, PrivateAttr
 from scipy.ndimage import correlate1d
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.artefact import WithoutArtefact
 from crepe.messages import StreamInfo
 
@@ -51,7 +51,7 @@ class Salpa(WithoutArtefact):
     def _reach(self) -> int:
         return 2 * self._half + max(2, self._depeg + 1)
 
-    def open(self, start: Start) -> None:
+    def open(self, start: ActorContext) -> None:
         super().open(start)
         rate_hz = start.first.sampling_rate_hz
         self._half = max(2, round(self.half_width_ms * rate_hz / 1000))
@@ -63,7 +63,7 @@ class Salpa(WithoutArtefact):
         self._off = (np.eye(len(t)) - self._fit)[:n_settle].mean(axis=0)
         self._scale_uv = np.asarray(start.first.scale_uv, np.float64)[:, np.newaxis]
 
-    def output_info(self, start: Start) -> StreamInfo:
+    def output_info(self, start: ActorContext) -> StreamInfo:
         return replace(start.first, dtype="float32", scale_uv=(1.0,))
 
     def _fresh(self, first: NDArray[np.float64]) -> None:

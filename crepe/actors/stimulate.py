@@ -7,9 +7,9 @@ from typing import Any, ClassVar, NamedTuple
 
 from pydantic import Field, PrivateAttr
 
-from crepe.actors.actor import Actor, Start
+from crepe.actors.actor import Actor, ActorContext
 from crepe.errors import DeviceError
-from crepe.hw.instrument import Stimulator
+from crepe.hw.instrument import Guard, Stimulator
 from crepe.messages import Delivered, Message, Segment, Stimulus, StreamInfo
 from crepe.safety.gate import Gate
 from crepe.safety.limits import Limits
@@ -53,6 +53,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     burst_s: float = Field(BURST_S, gt=0, le=BURST_S)
     """What goes on by itself if everything else dies."""
 
+    _guard: Guard = PrivateAttr()
     _stimulator: Stimulator = PrivateAttr()
     _wall_ns: Callable[[], int] = PrivateAttr()
     _rate_hz: float = PrivateAttr()
@@ -70,7 +71,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     _gate: Gate = PrivateAttr()
     _lost: tuple[int, ...] = PrivateAttr(())  # trains that were open when the last process ended
 
-    def open(self, start: Start) -> None:
+    def open(self, start: ActorContext) -> None:
         self._rate_hz = start.first.sampling_rate_hz
         self._wall_ns = start.wall_ns
         self._time = RealTime(self._rate_hz, start.position, start.monotonic_s, start.wall_ns)
@@ -91,10 +92,11 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             burst_s=self.burst_s,
             n_pulses=n_pulses,
         )
-        self._stimulator = start.open_stimulator(self.device)
+        self._guard = start.open_guard()
+        self._stimulator = start.open_stimulator(self.device, self._guard)
         self._stimulator.open()
 
-    def output_info(self, start: Start) -> StreamInfo:
+    def output_info(self, start: ActorContext) -> StreamInfo:
         return start.first
 
     def snapshot(self) -> Mapping[str, Any]:
@@ -108,6 +110,8 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     def close(self) -> None:
         if hasattr(self, "_stimulator"):
             self._stimulator.close()
+        if hasattr(self, "_guard"):
+            self._guard.close()
 
     def step(self, message: Segment | Stimulus) -> Iterator[Message]:
         lost, self._lost = self._lost, ()
@@ -122,7 +126,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         self._alive.reached(stream, position)
 
     def silent(self, elapsed_s: float) -> Iterator[Message]:
-        reason = self._stimulator.watch()
+        reason = self._watch()
         if reason := self._alive.stalled(elapsed_s) or reason:
             yield from self._stop("stopped", reason)
 
@@ -155,14 +159,15 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             )
         return (
             self._gate.refusal(stimulus, [one.stimulus for one in self._waiting])
-            or self._stimulator.watch()
             or self._stimulator.refusal(self._gate.burst(stimulus))
+            or self._watch()
         )
 
     def _unready(self, stimulus: Stimulus) -> str | None:
         """Have the instrument prepare; why it could not, if so."""
         try:
             self._burst = self._gate.burst(stimulus)
+            self._guard.pulsing(True)  # electrodes are about to be connected
             self._stimulator.prepare(self._burst)
         except DeviceError as error:
             self._halt()
@@ -179,7 +184,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     def _tick(self, segment: Segment) -> Iterator[Message]:
         is_gap = self._clock > 0 and segment.start != self._clock
         self._time.tick(segment, is_gap=is_gap)
-        reason = self._stimulator.watch() or self._alive.missing()
+        reason = self._watch() or self._alive.missing()
         if is_gap:
             reason = "a gap in the data"
         if reason:
@@ -225,6 +230,8 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     def _start_burst(self) -> Iterator[Message]:
         self._n_bursts -= 1
         try:
+            if reason := self._guard.refusal():  # asked here, so that no driver can forget it
+                raise DeviceError(reason)
             self._stimulator.start(self._burst)
         except DeviceError as error:
             # if stopping fails, too, this process ends, and opening stops it
@@ -242,6 +249,12 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     def _halt(self) -> None:
         self._prepared = 0
         self._stimulator.stop()
+        self._guard.pulsing(False)
+
+    def _watch(self) -> str | None:
+        """Feed the watchdog; why no pulse may leave now, or None."""
+        self._guard.beat()
+        return self._stimulator.watch() or self._guard.refusal()
 
     def _end(self) -> Iterator[Message]:
         """A train is over: stop, unless the next one has the same pulses.

@@ -1,81 +1,16 @@
 """`crepe play`: a whole experiment under supervision, with a scoreboard, cleanly ended."""
 
 import time
-from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from crepe.cli.scoreboard import GAME, Score, board, gather, points, trial_line
-from crepe.config.experiment import Experiment, load_experiment, save_experiment
-from crepe.environment import paths, session
-from crepe.errors import ConfigError
-from crepe.hw.instrument import open_recorder
+from crepe.cli.scoreboard import Score, board, gather, points, trial_line
+from crepe.config.experiment import Experiment
 from crepe.store import Store
 from crepe.supervise import control
-from crepe.supervise.start import page_lines, running
-
-FILE_EXPERIMENT = Path("config") / "file.toml"
-SPIKE_BAND_HZ = (300.0, 3000.0)
-DRAIN_S = 30.0
-
-
-def prepare(
-    path: Path | None,
-    *,
-    rounds: int | None = None,
-    seed: int | None = None,
-    file: Path | None = None,
-    player: str | None = None,
-) -> Experiment:
-    """The experiment with what the command line changes of it, written where programs find it."""
-    changes: dict[str, Any] = {} if seed is None else {"seed": seed}
-    if file is not None:
-        if rounds is not None or player is not None:
-            raise ConfigError(
-                "--file: a recording plays no rounds; leave out --rounds and --person"
-            )
-        path = path or paths.project_directory() / FILE_EXPERIMENT
-        changes |= _for_recording(file)
-    if player is not None:
-        changes["hand"] = None  # somebody else plays
-    experiment = load_experiment(path, changes)
-    for name, actor in experiment.actors.items():
-        if rounds is not None and "n_trials" in actor.kind.model_fields:
-            changes[f"actors.{name}.n_trials"] = rounds
-        if player is not None and "player" in actor.kind.model_fields:
-            changes[f"actors.{name}.player"] = player
-    if not changes:
-        return experiment
-    changed = load_experiment(path, changes)
-    changed.path = save_experiment(changed, paths.run_directory() / "experiment.json")
-    return changed
-
-
-def _for_recording(file: Path) -> dict[str, Any]:
-    url = f"hdf5://{quote(str(file.expanduser().absolute()))}?speed=0"
-    recorder = open_recorder(url)
-    try:
-        rate_hz = recorder.open(0).sampling_rate_hz
-    finally:
-        recorder.close()
-    low_hz, high_hz = band_hz(rate_hz)
-    return {
-        "actors.acquire.device": url,
-        "actors.filter.low_hz": low_hz,
-        "actors.filter.high_hz": high_hz,
-    }
-
-
-def band_hz(sampling_rate_hz: float) -> tuple[float, float]:
-    """The spike band, or what of it fits below the Nyquist frequency of a slow recording."""
-    low_hz, high_hz = SPIKE_BAND_HZ
-    if high_hz < 0.45 * sampling_rate_hz:
-        return low_hz, high_hz
-    return min(low_hz, 0.1 * sampling_rate_hz), 0.45 * sampling_rate_hz
+from crepe.supervise.start import page_lines, recording_path, running, wait_until_recorded
 
 
 def play(experiment: Experiment, console: Console) -> bool:
@@ -91,7 +26,7 @@ def play(experiment: Experiment, console: Console) -> bool:
                 console.print(line, soft_wrap=True, markup=False)
             recording = recording_path()
             _follow(store, score, console, experiment)
-            wait_until_recorded(store)
+            wait_until_recorded(store, experiment)
     except KeyboardInterrupt:
         console.print("interrupted: everything is stopped")
         recording = recording_path()
@@ -99,12 +34,6 @@ def play(experiment: Experiment, console: Console) -> bool:
     if recording is not None and recording.is_file():
         console.print(f"recording: {recording}", soft_wrap=True)
     return score.is_played
-
-
-def recording_path() -> Path | None:
-    """Where the present session is recorded."""
-    now = session.current()
-    return paths.var_directory() / "recordings" / f"{now.id}.h5" if now else None
 
 
 def _follow(store: Store, score: Score, console: Console, experiment: Experiment) -> None:
@@ -126,19 +55,6 @@ def _follow(store: Store, score: Score, console: Console, experiment: Experiment
             shown = len(score.outcomes)
             live.update(Group(bar, board(score, experiment.culture.simulated is not None)))
             time.sleep(0.25)
-
-
-def wait_until_recorded(store: Store) -> None:
-    """Wait until the recorder has what the game said last; `down` stops the rest in order."""
-    if GAME not in store:
-        return
-    deadline = time.monotonic() + DRAIN_S
-    wanted = len(store[GAME])
-    while time.monotonic() < deadline:
-        keeper = store.actors().get("record")
-        if keeper is None or int(keeper["position"]) >= wanted:
-            return
-        time.sleep(0.1)
 
 
 def _summary(score: Score, console: Console) -> None:

@@ -6,14 +6,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from crepe.cli.play import DRAIN_S, SPIKE_BAND_HZ, recording_path
 from crepe.config.experiment import Experiment
+from crepe.config.overrides import SPIKE_BAND_HZ
 from crepe.errors import StoreError
 from crepe.hw.instrument import open_recorder
 from crepe.messages import Spikes
 from crepe.store import Store, Stream
 from crepe.supervise import control
-from crepe.supervise.start import running
+from crepe.supervise.start import DRAIN_S, recording_path, running
 
 
 def analyse(experiment: Experiment, console: Console) -> bool:

@@ -101,8 +101,8 @@ def _run_sensor(experiment: Experiment) -> None:
 
 
 def _run_dashboard(experiment: Experiment) -> None:
+    from crepe.config.tables import DASHBOARD
     from crepe.dashboard.program import Dashboard
-    from crepe.dashboard_settings import DASHBOARD
     from crepe.environment.process import serve
     from crepe.web.token import check_token
 

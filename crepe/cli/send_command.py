@@ -3,13 +3,12 @@
 import time
 from collections.abc import Iterator
 
+from crepe.commands import CONTROL, INPUT, SAYABLE
 from crepe.config.experiment import Experiment
-from crepe.dashboard.control import CONTROL, INPUT, SAYABLE
-from crepe.errors import ConfigError
+from crepe.errors import ConfigError, suggest
 from crepe.messages import GameState
 from crepe.store import Store
 from crepe.store.stream import Stream
-from crepe.suggest import suggest
 
 _OBJECTS_WITHIN_S = 1.0  # games look at what is said with every decision
 _BEGINS_WITHIN_S = 3.0  # after a rest

@@ -43,8 +43,8 @@ def play(
 ) -> None:
     """Run an experiment from start to end, with a scoreboard; stop everything afterwards."""
     from crepe.cli.play import play as play_game
-    from crepe.cli.play import prepare
     from crepe.cli.play_recording import analyse
+    from crepe.config.overrides import prepare
 
     player = "person" if person else None
     ready = prepare(experiment, rounds=rounds, seed=seed, file=file, player=player)

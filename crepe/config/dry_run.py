@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
-from crepe.actors.actor import Actor, Sink, Source, Start
+from crepe.actors.actor import Actor, ActorContext, Sink, Source
 from crepe.actors.stimulate import Stimulate
+from crepe.config.context import actor_context
 from crepe.config.experiment import Experiment
 from crepe.electrodes.layouts import channels_of
 from crepe.errors import ConfigError
@@ -19,27 +20,20 @@ def rehearse(experiment: Experiment) -> None:
     """
     made = {name: spec.make() for name, spec in experiment.actors.items()}
     limits = [actor.limits for actor in made.values() if isinstance(actor, Stimulate)]
-    known: dict[str, StreamInfo] = {}
+    infos: dict[str, StreamInfo] = {}
     for name, actor in made.items():
         spec = experiment.actors[name]
-        inputs = {stream: known[stream] for stream in spec.reads if stream in known}
         place = f"{experiment.path}: [actors.{name}]"
         if isinstance(actor, Source):
             info = _expected(actor, place)
-        elif isinstance(actor, Sink | Stimulate) or not inputs:
+        elif isinstance(actor, Sink | Stimulate) or not infos.keys() & spec.reads:
             continue
         else:
-            start = Start(
-                inputs=inputs,
-                name=name,
-                seed=experiment.seed,
-                experiment=experiment.text,
-                culture=experiment.culture.flat(),
-            )
-            info = _opened(actor, start, place)
+            context = actor_context(experiment, spec, infos)
+            info = _opened(actor, context, place)
             _check_trains(actor, limits, info, place)
         if info is not None:
-            known |= dict.fromkeys(spec.writes.values(), info)
+            infos |= dict.fromkeys(spec.writes.values(), info)
 
 
 def _expected(source: Source[object, object], place: str) -> StreamInfo | None:
@@ -49,7 +43,7 @@ def _expected(source: Source[object, object], place: str) -> StreamInfo | None:
         raise ConfigError(f"{place}: {error}") from error
 
 
-def _opened(actor: Actor[object, object], start: Start, place: str) -> StreamInfo:
+def _opened(actor: Actor[object, object], start: ActorContext, place: str) -> StreamInfo:
     try:
         actor.open(start)
         return actor.output_info(start)

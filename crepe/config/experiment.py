@@ -10,17 +10,22 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from crepe.actors.actor import Source
+from crepe.actors.actor import Sink, Source
 from crepe.actors.stimulate import Stimulate
 from crepe.conditions import Calibration, Conditions
-from crepe.config.tables import CultureTable, File, RedisTable
+from crepe.config.explain import explain
+from crepe.config.tables import (
+    CultureTable,
+    DashboardTable,
+    File,
+    HandTable,
+    RedisTable,
+    SensorTable,
+)
 from crepe.config.wiring import ActorSpec, check_wiring, load_actor, streams
-from crepe.dashboard_settings import DashboardTable
 from crepe.environment import paths
-from crepe.errors import ConfigError
-from crepe.messages import GameState
-from crepe.sensor.settings import HandTable, SensorTable
-from crepe.suggest import explain, suggest
+from crepe.errors import ConfigError, suggest
+from crepe.messages import GameState, Message
 from crepe.web.token import check_token
 
 DEFAULT = Path("config") / "rps.toml"
@@ -101,6 +106,15 @@ class Experiment:
             issubclass(actor.kind, Stimulate) and not actor.settings["device"].startswith("none:")
             for actor in self.actors.values()
         )
+
+    def streams_of(self, kind: type[Message]) -> tuple[str, ...]:
+        """The streams that carry a message type, in the order of the flow."""
+        return tuple(a.writes[kind] for a in self.actors.values() if kind in a.writes)
+
+    @property
+    def recorders(self) -> tuple[str, ...]:
+        """The names of the actors that keep what they read, such as `record`."""
+        return tuple(name for name, a in self.actors.items() if issubclass(a.kind, Sink))
 
     @property
     def lockstep_s(self) -> float | None:
@@ -195,7 +209,7 @@ class Experiment:
         if self.hand is not None and self.sensor is None:
             raise ConfigError(f"{self.path}: [hand] has no [sensor] to show its frames to")
         if self.sensor is not None:
-            results = [a.writes[GameState] for a in self.actors.values() if GameState in a.writes]
+            results = self.streams_of(GameState)
             if self.sensor.reads not in results:
                 near = suggest(self.sensor.reads, results)
                 raise ConfigError(

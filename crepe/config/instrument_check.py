@@ -11,10 +11,10 @@ from crepe.config.experiment import Experiment
 from crepe.errors import ConfigError, DeviceError
 from crepe.hw.instrument import check_url
 from crepe.hw.meame.dsp_setup import has_blanking
-from crepe.hw.meame.dsp_stop import dsp_lock
 from crepe.hw.meame.http import Control, HttpControl, Server, find_server
 from crepe.hw.meame.recorder import RecorderSettings
 from crepe.hw.meame.registers import OWN_TRIGGERS, Function, Register
+from crepe.safety.instrument_lock import instrument_lock
 
 _LOCK_S = 2.0
 _CALL_S = 2.0
@@ -85,7 +85,7 @@ def _of_server(server: Server, run_directory: Path) -> Iterator[Finding]:
         yield Finding(True, f"acquisition started: {status.get('isAlive')}")
         yield _of_data_port(server, is_started=bool(status.get("isAlive")))
         try:
-            with dsp_lock(run_directory, _LOCK_S):
+            with instrument_lock(run_directory, _LOCK_S):
                 yield from _of_dsp(control)
         except DeviceError as error:
             yield Finding(False, str(error))

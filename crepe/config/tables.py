@@ -1,15 +1,32 @@
 """What an experiment file may say, but for its actors: one model per table."""
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, PositiveFloat, field_validator
+from pydantic import (
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from crepe.conditions import Calibration, Conditions
-from crepe.dashboard_settings import DashboardTable
-from crepe.sensor.settings import HandTable, SensorTable
-from crepe.simulator.settings import SimulatorSettings
+from crepe.simulator.meame.settings import SimulatorSettings
 from crepe.store.modus import CULTURE
+
+DASHBOARD = "dashboard"
+
+DASHBOARD_PORT = 8080
+
+SENSOR_PORT = 5000
+
+FRAME_SIDE = 8
+"""Rows, and columns, of an AMG8833 (Panasonic Grid-EYE) frame."""
 
 
 class Table(BaseModel):
@@ -58,6 +75,64 @@ class ChainTable(Table):
     """`[chains.NAME]`: actors that share the process NAME and hand messages over in memory."""
 
     actors: list[str] = Field(min_length=1)
+
+
+class DashboardTable(Table):
+    """`[dashboard]`: the program `dashboard`, the live page."""
+
+    host: str = "127.0.0.1"  # any other needs a token in CREPE_DASHBOARD_TOKEN
+    port: int | None = Field(None, ge=1, le=65535)  # None: 8080, or the next that is free
+    public_url: str | None = Field(None, pattern=r"^https?://[^/\s]+$")
+    """What others type, where a proxy stands before the page: `https://lab.example.org`."""
+    frames_per_s: float = Field(5.0, ge=1, le=20)  # to each browser, at most
+
+
+class InfraredSettings(Table):
+    """`[sensor.infrared]`: what a frame of 8 x 8 temperatures is classified by.
+
+    The defaults are those of the original experiment, which calls them placeholders: in a room
+    warmer than 20 degrees every pixel is a hand.
+    """
+
+    rows: tuple[int, int] = (0, 4)  # of the region that is looked at, half open
+    columns: tuple[int, int] = (4, 8)
+    warmer_than_c: float = 20.0  # what a pixel must be to belong to a hand
+    least_pixels: Mapping[str, PositiveInt] = Field(
+        default={"rock": 3, "scissors": 7, "paper": 14}, min_length=1
+    )
+    """By gesture, how many such pixels it has at least; fewer than all of them are no gesture."""
+
+    @property
+    def n_pixels(self) -> int:
+        """How many pixels the region has."""
+        return (self.rows[1] - self.rows[0]) * (self.columns[1] - self.columns[0])
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for name, (start, stop) in {"rows": self.rows, "columns": self.columns}.items():
+            if not 0 <= start < stop <= FRAME_SIDE:
+                raise ValueError(f"{name} {start} to {stop}, must be within 0 to {FRAME_SIDE}")
+        least = list(self.least_pixels.values())
+        if len(set(least)) < len(least) or max(least) > self.n_pixels:
+            raise ValueError(f"least_pixels {least}, must differ and be at most {self.n_pixels}")
+        return self
+
+
+class SensorTable(Table):
+    """`[sensor]`: the program `sensor`, the door through which sensors come in over HTTP."""
+
+    reads: str = "result:game"  # where the results are
+    host: str = "127.0.0.1"  # any other needs a token in CREPE_SENSOR_TOKEN
+    port: int | None = Field(None, ge=1, le=65535)  # None: 5000, or the next that is free
+    largest_body_bytes: PositiveInt = 65_536
+    requests_per_s: PositiveFloat = 100.0  # from one address, over the last second
+    infrared: InfraredSettings = InfraredSettings()
+
+
+class HandTable(Table):
+    """`[hand]`: the program `hand`, which shows a simulated sensor's frames to the door."""
+
+    frames_per_s: PositiveFloat = 10.0  # as an AMG8833 makes them
 
 
 class File(Table):

@@ -11,11 +11,11 @@ from pydantic import ValidationError
 from crepe.actors.actor import Actor, Source
 from crepe.actors.record import Record
 from crepe.actors.stimulate import Stimulate
-from crepe.errors import ConfigError, CrepeError
+from crepe.config.explain import explain
+from crepe.errors import ConfigError, CrepeError, suggest
 from crepe.hw.instrument import check_url
 from crepe.messages import Command, Message
 from crepe.store.modus import stream_name
-from crepe.suggest import explain, suggest
 
 OUTSIDE = {"input": Command, "control": Command}
 """Streams outside the clock: several writers, server-given IDs."""

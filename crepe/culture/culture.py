@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crepe.culture.contacts import Background, Contacts
+from crepe.culture.contract import Shot
 from crepe.culture.field import Course, Field
 from crepe.culture.network import Network
+from crepe.culture.settings import CultureSettings
 from crepe.electrodes.layouts import is_recording, positions_um
 from crepe.hw.meame.wire import TICK_US
-from crepe.simulator.meame.patterns import Shot
-from crepe.simulator.settings import SimulatorSettings
 
 MARGIN_UM = 100.0  # the cells' plane reaches so far beyond the outer electrodes
 # Stimulation: cells near the electrode fire if the charge that reaches them exceeds their
@@ -53,7 +53,7 @@ class Culture:
     """
 
     def __init__(
-        self, settings: SimulatorSettings, labels: tuple[str, ...], sampling_rate_hz: float
+        self, settings: CultureSettings, labels: tuple[str, ...], sampling_rate_hz: float
     ) -> None:
         self._settings = settings
         self.block_samples = max(1, round(sampling_rate_hz / 1000))

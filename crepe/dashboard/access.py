@@ -13,18 +13,15 @@ import socket
 import time
 from enum import StrEnum
 from http.cookies import CookieError, SimpleCookie
-from typing import NamedTuple
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crepe.web.body import again, refused, whole
+from crepe.web.links import spectator_key
 from crepe.web.token import is_loopback
-
-SPECTATOR_WORD = "spectator"
-"""In the read-only link of a page that asks for no token."""
 
 _LARGEST_BODY = 16_384
 _WRONG_TOKENS, _WRONG_WITHIN_S = 20, 60.0
@@ -48,28 +45,6 @@ class Role(StrEnum):
 
     OPERATOR = "operator"
     SPECTATOR = "spectator"
-
-
-class Links(NamedTuple):
-    """What to open, to operate and to look only."""
-
-    operator: str
-    spectator: str
-
-
-def spectator_key(token: str) -> str:
-    """What stands in the read-only link; follows from the token, and does not tell it."""
-    if not token:
-        return SPECTATOR_WORD
-    return hmac.digest(token.encode(), SPECTATOR_WORD.encode(), "sha256").hex()[:32]
-
-
-def links(url: str, token: str) -> Links:
-    """The two links to a page at `url`; one on all addresses is called by its machine's name."""
-    for everywhere in ("//0.0.0.0:", "//[::]:"):
-        url = url.replace(everywhere, f"//{socket.getfqdn()}:")
-    operator = f"{url}/?token={quote(token, safe='')}" if token else f"{url}/"
-    return Links(operator, f"{url}/?token={spectator_key(token)}")
 
 
 class Access:

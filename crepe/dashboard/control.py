@@ -7,15 +7,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from crepe.commands import CONTROL
 from crepe.errors import CrepeError, StoreError
 from crepe.messages import Command
 from crepe.safety import arming, emergency_stop
 from crepe.store import codec
 from crepe.store.contract import Said, StreamStore
 
-CONTROL, INPUT = "control", "input"
 SENDER = "page"
-SAYABLE = ("pause", "start", "condition", "player", "note")
 _LONGEST_WORD = 2000
 _PAGE = 1000
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from crepe.config.experiment import Experiment
-from crepe.dashboard.access import Access, links
+from crepe.config.tables import DASHBOARD, DASHBOARD_PORT, DashboardTable
+from crepe.dashboard.access import Access
 from crepe.dashboard.control import Control
 from crepe.dashboard.follow import Live
 from crepe.dashboard.player_queue import Seat
 from crepe.dashboard.report_maker import ReportMaker
 from crepe.dashboard.routes import Page
 from crepe.dashboard.session_routes import session_routes
-from crepe.dashboard_settings import DASHBOARD, USUAL_PORT, DashboardTable
 from crepe.environment import paths, session
 from crepe.errors import StoreError
 from crepe.redis_server.find_url import find_url
@@ -24,6 +24,7 @@ from crepe.results.library import Library, experiment_tables
 from crepe.store.contract import StreamStore
 from crepe.store.redis_store import RedisStore
 from crepe.supervise.status import rows
+from crepe.web.links import links
 from crepe.web.server import HttpServer
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class Dashboard:
             run_directory,
             host=table.host,
             port=table.port,
-            usual_port=USUAL_PORT,
+            usual_port=DASHBOARD_PORT,
             has_websockets=True,
         )
         self.links = links(self.server.url, token)

@@ -15,9 +15,10 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from crepe.commands import CONTROL, INPUT, SAYABLE
 from crepe.dashboard.access import Role
 from crepe.dashboard.browser import Browser
-from crepe.dashboard.control import CONTROL, INPUT, SAYABLE, SENDER, Control
+from crepe.dashboard.control import SENDER, Control
 from crepe.dashboard.follow import Live
 from crepe.dashboard.frames import Made, More, View, more, pack
 from crepe.dashboard.player_queue import Seat

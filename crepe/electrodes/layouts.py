@@ -6,8 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from crepe.errors import ConfigError
-from crepe.suggest import suggest
+from crepe.errors import ConfigError, suggest
 
 MCS_60_LABELS: tuple[str, ...] = tuple(
     """

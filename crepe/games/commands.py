@@ -3,16 +3,9 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from crepe.commands import INPUT, PLAYERS
+from crepe.errors import suggest
 from crepe.messages import Command
-from crepe.suggest import suggest
-
-CONTROL = "control"
-"""The stream on which it is said."""
-
-INPUT = "input"
-"""The stream on which gestures come."""
-
-PLAYERS = ("script", "person", "sensor")
 
 
 @dataclass

@@ -8,23 +8,20 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt, PrivateAttr, model_validator
 
-from crepe.actors.actor import Actor, Start
+from crepe.actors.actor import Actor, ActorContext
+from crepe.commands import CONTROL, INPUT, SENSOR
 from crepe.conditions import STIMULATION, UNSTIMULATED, Block
-from crepe.errors import ConfigError
-from crepe.games.commands import CONTROL, INPUT, Told
+from crepe.errors import ConfigError, suggest
+from crepe.games.commands import Told
 from crepe.games.trial_state import NEXT, Phase, State
 from crepe.messages import Command, Decision, GameState, Message, Stimulus
 from crepe.safety.pulse import Unit
 from crepe.safety.sub_trains import cuttable
-from crepe.suggest import suggest
-
-SENSOR = "sensor"
-"""First word of the sender of what came through the sensor door."""
 
 _STEP_S = 0.02  # between two decisions, at most
 
 
-def check_decisions(decisions: Mapping[str, str], start: Start) -> None:
+def check_decisions(decisions: Mapping[str, str], start: ActorContext) -> None:
     """Raise ConfigError if a stream decides, by condition, that a game does not read."""
     for condition, stream in decisions.items():
         if stream not in start.inputs:
@@ -120,7 +117,7 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
 
     # The actor
 
-    def open(self, start: Start) -> None:
+    def open(self, start: ActorContext) -> None:
         self._rate_hz = start.first.sampling_rate_hz
         self._seed = start.seed
         self._heard = next(iter(start.inputs))
@@ -337,23 +334,3 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         self._told = Told(**state.pop("told"))
         self._at = State(**state)
         self._at.phase = Phase(self._at.phase)
-
-
-BEATS: Mapping[str, str] = {"rock": "paper", "paper": "scissors", "scissors": "rock"}
-"""By gesture, the move that beats it."""
-
-
-class RockPaperScissors(Game):
-    """The culture is shown a gesture, and the move that beats the decoded one is its answer.
-
-    Outcomes as the culture sees them: won, drawn, lost, or none if nothing was readable. A readout
-    that decodes every gesture rightly wins every trial.
-    """
-
-    def observe(self, gesture: str, decoded: str | None) -> tuple[str | None, str]:
-        answer = BEATS.get(decoded) if decoded is not None else None
-        if answer is None:
-            return None, "none"
-        if answer == gesture:
-            return answer, "drawn"
-        return answer, "won" if answer == BEATS[gesture] else "lost"

@@ -1,13 +1,14 @@
 """What CREPE asks of an instrument. An implementation is chosen by the scheme of its URL.
 
 An instrument has two halves which two processes use: `Recorder` gives samples to `acquire`,
-`Stimulator` takes pulse trains from `stimulate`.
+`Stimulator` takes pulse trains from `stimulate`, and is handed the `Guard` that must let each pass.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -56,6 +57,70 @@ class Recorder(ABC):
         return None
 
 
+class Address(NamedTuple):
+    """Where other programs reach an instrument, to stop it."""
+
+    host: str
+    http_port: int
+    nonce: str = ""  # of our own simulator
+
+
+class Guard(Protocol):
+    """What stands between a request and a culture: the latch, the arming and the watchdog.
+
+    `Stimulate` asks it before each burst and feeds it; a driver says what it drives, and keeps
+    other programs from its instrument by `alone`.
+    """
+
+    def drives(self, address: Address, *, is_simulator: bool) -> None:
+        """Announce the instrument, under a new name: an earlier arming no longer counts.
+
+        `is_simulator`: whether the instrument has proved that no living culture is behind it.
+        """
+
+    def pulsing(self, is_pulsing: bool) -> None:
+        """True from before electrodes are connected until all is stopped for certain."""
+
+    def beat(self) -> None:
+        """Tell the watchdog that this process lives, and take its answer in."""
+
+    def refusal(self) -> str | None:
+        """Why no pulse may leave now, or None."""
+
+    def alone(self, wait_s: float, *, may_break: bool = False) -> AbstractContextManager[None]:
+        """Keep other programs from the instrument in the block.
+
+        Raises DeviceError if another has it for longer than `wait_s`; with `may_break` the block
+        runs all the same, so that nothing keeps a stop from the instrument.
+        """
+
+    def close(self) -> None:
+        """Give back what it took; harmless to repeat."""
+
+
+class InProcess:
+    """The guard of an instrument that is simulated in this very process: nothing is outside."""
+
+    def drives(self, address: Address, *, is_simulator: bool) -> None:
+        pass
+
+    def pulsing(self, is_pulsing: bool) -> None:
+        pass
+
+    def beat(self) -> None:
+        pass
+
+    def refusal(self) -> str | None:
+        return None
+
+    def alone(self, wait_s: float, *, may_break: bool = False) -> AbstractContextManager[None]:
+        del wait_s, may_break
+        return nullcontext()
+
+    def close(self) -> None:
+        pass
+
+
 class Stimulator(ABC):
     """Takes one finite train of pulses at a time. `open` first, `close` last."""
 
@@ -67,8 +132,8 @@ class Stimulator(ABC):
         """
 
     def watch(self) -> str | None:
-        """Feed the watchdog; why no pulse may leave now, or None. Called with every segment, and
-        about ten times a second when none comes."""
+        """Look after the instrument; why no pulse may leave now, or None. Called with every
+        segment, and about ten times a second when none comes."""
         return None
 
     @abstractmethod
@@ -126,14 +191,16 @@ def open_recorder(url: str, **settings: Any) -> Recorder:
 
     `settings` come on top of those in the URL's query. Raises ConfigError.
     """
-    recorder = _make(url, _RECORDERS, settings)
+    device, values = _parse(url, _RECORDERS, settings)
+    recorder = device(values)
     assert isinstance(recorder, Recorder)
     return recorder
 
 
-def open_stimulator(url: str, **settings: Any) -> Stimulator:
+def open_stimulator(url: str, guard: Guard, **settings: Any) -> Stimulator:
     """The stimulator for a URL such as `meame://simulator`. Raises ConfigError."""
-    stimulator = _make(url, _STIMULATORS, settings)
+    device, values = _parse(url, _STIMULATORS, settings)
+    stimulator = device(values, guard)
     assert isinstance(stimulator, Stimulator)
     return stimulator
 
@@ -145,11 +212,6 @@ def check_url(url: str, *, is_source: bool) -> BaseModel:
     _, settings = _parse(url, _RECORDERS if is_source else _STIMULATORS, {})
     assert isinstance(settings, BaseModel)
     return settings
-
-
-def _make(url: str, known: Mapping[str, str], settings: Mapping[str, Any]) -> Any:
-    device, values = _parse(url, known, settings)
-    return device(values)
 
 
 def _parse(url: str, known: Mapping[str, str], settings: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -181,8 +243,8 @@ class NoStimulator(Stimulator):
 
     Settings = Settings
 
-    def __init__(self, settings: BaseModel) -> None:
-        del settings
+    def __init__(self, settings: BaseModel, guard: Guard) -> None:
+        del settings, guard
 
     def open(self) -> None:
         pass

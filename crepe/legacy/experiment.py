@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from crepe.cli.play import prepare
+from crepe.config.overrides import prepare
 from crepe.legacy.names import takes_old_names
 from crepe.supervise import unfinished
 from crepe.supervise.start import running

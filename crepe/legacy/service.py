@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crepe import settings
+from crepe.legacy import settings
 from crepe.legacy.connection import Reader
 from crepe.legacy.names import takes_old_names
 from crepe.legacy.rows import Piece, ahead_of, pieces
@@ -57,7 +57,7 @@ class StreamService:
         self._store = store or RedisStore(find_url(), writer=f"service-{os.getpid()}")
         self.modus = modus
         self.name = stream_name(f"{modus.stream}:{name.lower()}" if name else modus)
-        n = n_channels or settings.STREAM_DIMENSION
+        n = n_channels or settings.n_channels()
         before = self._store.info(self.name)
         info = StreamInfo(
             labels=tuple(str(i) for i in range(n)),

@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 from rich.console import Console
 from scipy.stats import binomtest
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.detect import Detect
 from crepe.actors.filter import BandPass
 from crepe.analysis.bursts import max_interval, network_bursts
 from crepe.analysis.rates import ACTIVE_HZ, Times, cv, mean_rate_hz
 from crepe.config.experiment import load_experiment
+from crepe.culture.contract import Shot
 from crepe.culture.culture import Culture
 from crepe.electrodes.layouts import MCS_60_LABELS
 from crepe.errors import ConfigError
 from crepe.messages import Segment, Spikes, StreamInfo
 from crepe.reservoir.features import Window
 from crepe.reservoir.training import Trials, validate
-from crepe.simulator.meame.patterns import Shot
-from crepe.simulator.settings import SimulatorSettings
+from crepe.simulator.meame.settings import SimulatorSettings
 
 # The places of config/rps-controls.toml, one pulse each.
 PLACES = {"rock": ("22", "32", "23"), "paper": ("72", "62", "73"), "scissors": ("47", "48", "57")}
@@ -60,7 +60,7 @@ class Dish:
         info = StreamInfo("Segment", self.rate_hz, MCS_60_LABELS, dtype="float32")
         self._filter, self._detect = BandPass(), Detect()
         for actor in (self._filter, self._detect):
-            actor.open(Start(inputs={"data": info}))
+            actor.open(ActorContext(inputs={"data": info}))
         self.stop = 0
 
     def go_on(self, n_ms: int, electrodes: tuple[str, ...] = ()) -> Spikes:

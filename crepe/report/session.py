@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from crepe.environment import paths
-from crepe.errors import DeviceError
+from crepe.errors import DeviceError, suggest
 from crepe.messages import Message
 from crepe.recording.reader import Recording
 from crepe.results.library import CLOCKED, experiment_tables, kept
 from crepe.store import Store
 from crepe.store.stream import Gaps
-from crepe.suggest import suggest
 
 M = TypeVar("M", bound=Message)
 

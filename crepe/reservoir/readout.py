@@ -10,9 +10,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from crepe.errors import ConfigError
+from crepe.errors import ConfigError, suggest
 from crepe.reservoir.features import Window
-from crepe.suggest import suggest
 
 _FORMAT = "crepe readout 1"
 _ARRAYS = ("weights", "offset", "mean", "scale", "basis", "inverse")

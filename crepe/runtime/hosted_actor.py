@@ -10,7 +10,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from crepe.actors.actor import Actor, Output, Start
+from crepe.actors.actor import Actor, ActorContext, Output
 from crepe.config.wiring import OUTSIDE, ActorSpec
 from crepe.messages import Command, Message, StreamInfo
 from crepe.store import codec
@@ -54,7 +54,7 @@ class Station:
     def __init__(
         self,
         spec: ActorSpec,
-        start: Start,
+        start: ActorContext,
         resume: Resume | None,
         checkpoint_s: float = CHECKPOINT_S,
     ) -> None:
@@ -93,7 +93,7 @@ class Station:
     def warmup_samples(self) -> int:
         return int(self.actor.warmup_s * self._rate_hz)
 
-    def _describe(self, start: Start) -> dict[str, StreamInfo]:
+    def _describe(self, start: ActorContext) -> dict[str, StreamInfo]:
         infos = {}
         self._rate_hz = start.first.sampling_rate_hz if start.inputs else 0.0
         about = self.actor.output_info(start)

@@ -11,11 +11,12 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from crepe.actors.actor import Actor, Source, Start
+from crepe.actors.actor import Actor, Source
+from crepe.config.context import actor_context
 from crepe.config.experiment import Experiment
-from crepe.config.wiring import OUTSIDE, ActorSpec
+from crepe.config.wiring import ActorSpec
 from crepe.errors import ConfigError
-from crepe.hw.instrument import EndOfData, open_recorder, open_stimulator
+from crepe.hw.instrument import EndOfData
 from crepe.messages import Message, StreamInfo
 from crepe.runtime.chain import Flow, as_entry
 from crepe.runtime.hosted_actor import Out, Station
@@ -70,21 +71,16 @@ class Loop:
         known: dict[str, StreamInfo] = {}
         stations = []
         for spec in self._experiment.actors.values():
-            start = Start(
-                inputs={stream: known[stream] for stream in spec.reads if stream not in OUTSIDE},
-                outside=tuple(stream for stream in spec.reads if stream in OUTSIDE),
-                name=spec.name,
+            context = actor_context(
+                self._experiment,
+                spec,
+                known,
                 session=self._session,
-                seed=self._experiment.seed,
-                experiment=self._experiment.text,
-                culture=self._experiment.culture.flat(),
                 recordings=self._recordings,
-                monotonic_s=None,
+                lockstep=lockstep,
                 wall_ns=lambda: 0,
-                open_recorder=lockstep.open_recorder if lockstep else open_recorder,
-                open_stimulator=lockstep.open_stimulator if lockstep else open_stimulator,
             )
-            station = Station(_played_by_script(spec), start, None)
+            station = Station(_played_by_script(spec), context, None)
             for stream, info in station.infos.items():
                 known[stream] = info
                 if self._keeps(stream):

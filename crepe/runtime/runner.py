@@ -10,26 +10,25 @@ import gc
 import logging
 import signal
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from crepe.actors.actor import Source, Start
+from crepe.actors.actor import Source
+from crepe.config.context import actor_context
 from crepe.config.experiment import Experiment
-from crepe.config.wiring import OUTSIDE, ActorSpec
+from crepe.config.wiring import ActorSpec
 from crepe.environment.process import watch_parent
 from crepe.errors import NotNowError
-from crepe.hw.instrument import EndOfData, open_recorder, open_stimulator
+from crepe.hw.instrument import EndOfData
 from crepe.messages import StreamInfo
 from crepe.runtime.chain import Flow
 from crepe.runtime.heartbeat import Heartbeat
-from crepe.runtime.hosted_actor import CHECKPOINT_S, Resume, Station
+from crepe.runtime.hosted_actor import CHECKPOINT_S, Station
 from crepe.runtime.inputs import Intake, Stop
 from crepe.runtime.outputs import Outlet
 from crepe.runtime.resume import find_resumes
-from crepe.safety.real_time import real_s
 from crepe.store.contract import Entry, Said
 from crepe.store.redis_store import RedisStore
 
@@ -130,7 +129,17 @@ class Runner:
             self._wait_for_inputs(spec)
             known.update(self._intake.infos)
             resume = resumes[spec.name]
-            station = Station(spec, self._start(spec, known, resume), resume, checkpoint_s)
+            context = actor_context(
+                self._experiment,
+                spec,
+                known,
+                session=self._session,
+                recordings=self._recordings,
+                lockstep=self._lockstep,
+                position=resume.position if resume else 0,
+                snapshot=resume.snapshot if resume else None,
+            )
+            station = Station(spec, context, resume, checkpoint_s)
             known.update(station.infos)
             stations.append(station)
             self._outlet.declare(station)
@@ -142,25 +151,6 @@ class Runner:
         places = ", ".join(f"{s.spec.name} at {s.position}" for s in stations)
         log.info("session %s: %s", self._session, places)
         return Flow(stations)
-
-    def _start(
-        self, spec: ActorSpec, known: Mapping[str, StreamInfo], resume: Resume | None
-    ) -> Start:
-        return Start(
-            inputs={stream: known[stream] for stream in spec.reads if stream not in OUTSIDE},
-            outside=tuple(stream for stream in spec.reads if stream in OUTSIDE),
-            position=resume.position if resume else 0,
-            snapshot=resume.snapshot if resume else None,
-            name=spec.name,
-            session=self._session,
-            seed=self._experiment.seed,
-            experiment=self._experiment.text,
-            culture=self._experiment.culture.flat(),
-            recordings=self._recordings,
-            monotonic_s=None if self._lockstep else real_s,
-            open_recorder=self._lockstep.open_recorder if self._lockstep else open_recorder,
-            open_stimulator=self._lockstep.open_stimulator if self._lockstep else open_stimulator,
-        )
 
     def _wait_for_inputs(self, spec: ActorSpec) -> None:
         for stream in self._intake.missing(spec):

@@ -9,9 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from crepe.errors import ConfigError, CrepeError
-from crepe.hw.meame.dsp_stop import dsp_lock, stop_dsp
+from crepe.hw.meame.dsp_stop import stop_dsp
 from crepe.hw.meame.http import HttpControl, Server
 from crepe.safety import arming
+from crepe.safety.instrument_lock import instrument_lock
 
 _CALL_S = 0.3  # for one call to the instrument
 _LOCK_S = 0.1
@@ -74,7 +75,7 @@ def _stop(run_directory: Path, there: Server, say: Callable[[str], None], began_
     while doubts and time.monotonic() - began_s < _TRY_S:
         with ExitStack() as stack:
             control = stack.enter_context(HttpControl(there, _CALL_S))
-            stack.enter_context(dsp_lock(run_directory, _LOCK_S, may_break=True))
+            stack.enter_context(instrument_lock(run_directory, _LOCK_S, may_break=True))
             doubts = stop_dsp(control)
         if doubts:
             time.sleep(_PAUSE_S)

@@ -1,6 +1,5 @@
 """Real time beside the sample index: how late the data come, and what time it is in samples."""
 
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -17,13 +16,6 @@ class Moment(NamedTuple):
 
     sample: int  # sample index
     real: int  # by the computer's clock, in samples; only differences mean something
-
-
-def real_s() -> float:
-    """Seconds that also pass while the process is stopped or the computer sleeps."""
-    if hasattr(time, "CLOCK_BOOTTIME"):
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    return time.monotonic()
 
 
 class RealTime:

@@ -18,9 +18,10 @@ from pathlib import Path
 from types import FrameType
 
 from crepe.environment.process import watch_parent
-from crepe.hw.meame.dsp_stop import dsp_lock, stop_dsp
+from crepe.hw.meame.dsp_stop import stop_dsp
 from crepe.hw.meame.http import HttpControl, Server
 from crepe.safety import arming
+from crepe.safety.instrument_lock import instrument_lock
 from crepe.safety.watchdog_link import WATCHDOG_SOCKET
 
 log = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ class Watchdog:
         server = Server(instrument.host, instrument.http_port, 0, instrument.nonce)
         with (
             HttpControl(server, _CALL_S) as control,
-            dsp_lock(self._run_directory, _LOCK_S, may_break=True),
+            instrument_lock(self._run_directory, _LOCK_S, may_break=True),
         ):
             doubts = stop_dsp(control)
         took_s = time.monotonic() - began_s

@@ -10,10 +10,13 @@ import os
 import secrets
 import socket
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
+from crepe.environment import paths
+from crepe.hw.instrument import Address
 from crepe.safety import arming
+from crepe.safety.instrument_lock import instrument_lock
 
 STIMULATOR_SOCKET = "stimulator.sock"
 WATCHDOG_SOCKET = "watchdog.sock"
@@ -21,33 +24,33 @@ FRESH_S = 0.5  # an answer of the watchdog is good for so long
 _LARGEST = 4096
 
 
-class Guard:
-    """Asks before every pulse train whether it may be, and keeps the watchdog fed.
+class WatchdogLink:
+    """The `Guard` of a stimulator: asked before every pulse train, it keeps the watchdog fed."""
 
-    Parameters
-    ----------
-    host, http_port, nonce
-        Of the instrument; announced, so that it can be stopped by others.
-    """
-
-    def __init__(self, run_directory: Path, host: str, http_port: int, nonce: str) -> None:
+    def __init__(self, run_directory: Path) -> None:
         self.run_directory = run_directory
-        self._instrument = arming.Instrument("", os.getpid(), host, http_port, nonce)
-        self.is_simulator = False  # True when it has proved that no living culture is behind it
+        self._address = Address("", 0)
+        self._instrument: arming.Instrument | None = None  # None until a driver says what it drives
+        self._is_simulator = False  # True when it has proved that no living culture is behind it
         self._answered_s = float("-inf")
         self._watchdog = 0  # pid of the one that answered last
         self._is_pulsing = True  # until it is certain that nothing of an earlier process runs
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        path = run_directory / STIMULATOR_SOCKET
-        path.unlink(missing_ok=True)
-        self._socket.bind(str(path))
-        self.disarm()
 
-    def disarm(self) -> None:
+    def drives(self, address: Address, *, is_simulator: bool) -> None:
+        if self._instrument is None:
+            path = self.run_directory / STIMULATOR_SOCKET
+            path.unlink(missing_ok=True)
+            self._socket.bind(str(path))
+        self._address, self._is_simulator = address, is_simulator
+        self._is_pulsing = True
+        self._disarm()
+
+    def _disarm(self) -> None:
         """Take a new name: an arming of the old one no longer counts."""
         name = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self._instrument = self._instrument._replace(stimulator=name)
+        self._instrument = arming.Instrument(name, os.getpid(), *self._address)
         self._answered_s = float("-inf")
         arming.announce(self.run_directory, self._instrument)
 
@@ -58,6 +61,8 @@ class Guard:
 
     def beat(self) -> None:
         """Say that this process is alive, and take in what the watchdog says."""
+        if self._instrument is None:
+            return
         words = {**self._instrument._asdict(), "is_pulsing": self._is_pulsing}
         with suppress(OSError):  # it is not there; then no answer comes, and nothing is stimulated
             address = str(self.run_directory / WATCHDOG_SOCKET)
@@ -67,7 +72,7 @@ class Guard:
             while True:
                 answer = json.loads(self._socket.recv(_LARGEST))
                 if answer["stopped"] == self._instrument.stimulator:
-                    self.disarm()
+                    self._disarm()
                 elif answer["heard"] == self._instrument.stimulator:
                     self._answered_s = answer["monotonic_s"]
                     is_another |= self._watchdog not in (0, answer["pid"])
@@ -77,12 +82,23 @@ class Guard:
 
     def refusal(self) -> str | None:
         """Why no pulse may leave now, or None."""
+        if self._instrument is None:
+            return "no instrument is announced"
         age_s = time.monotonic() - self._answered_s
         if age_s > FRESH_S:
             return f"the watchdog has not answered within {FRESH_S:g} s, or stopped the instrument"
         return arming.refusal(
-            self.run_directory, self._instrument.stimulator, is_simulator=self.is_simulator
+            self.run_directory, self._instrument.stimulator, is_simulator=self._is_simulator
         )
+
+    def alone(self, wait_s: float, *, may_break: bool = False) -> AbstractContextManager[None]:
+        """Keep other programs from the instrument in the block; see `instrument_lock`."""
+        return instrument_lock(self.run_directory, wait_s, may_break=may_break)
 
     def close(self) -> None:
         self._socket.close()
+
+
+def watchdog_link() -> WatchdogLink:
+    """The link of the programs that run in this run directory."""
+    return WatchdogLink(paths.run_directory())

@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from crepe.sensor.settings import SensorTable
+from crepe.config.tables import SensorTable
 from crepe.web.body import again, refused, whole
 
 _ADDRESSES_KEPT = 1000

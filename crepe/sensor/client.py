@@ -13,9 +13,9 @@ from crepe.environment import paths
 from crepe.errors import ConfigError, DeviceError
 from crepe.sensor.frames import Frame
 from crepe.sensor.hand_frames import as_json
-from crepe.web.token import access_token
 from crepe.sensor.input_tracker import State
 from crepe.web.server import server_file
+from crepe.web.token import access_token
 
 _POLL_S = 0.1
 _CONNECT_S = 1.0

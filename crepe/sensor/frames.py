@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from crepe.sensor.settings import FRAME_SIDE, InfraredSettings
+from crepe.config.tables import FRAME_SIDE, InfraredSettings
 
 Frame = tuple[tuple[float, ...], ...]  # (8, 8), degrees Celsius, row by row
 

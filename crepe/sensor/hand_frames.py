@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from crepe.config.tables import FRAME_SIDE, InfraredSettings
 from crepe.errors import DeviceError
 from crepe.sensor.frames import Frame, FrameError, parse
-from crepe.sensor.settings import FRAME_SIDE, InfraredSettings
 
 NO_HAND = "none"
 

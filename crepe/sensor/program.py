@@ -13,13 +13,13 @@ from functools import partial
 from pathlib import Path
 from threading import Lock
 
+from crepe.commands import SENSOR
+from crepe.config.tables import SENSOR_PORT, SensorTable
 from crepe.errors import CrepeError, StoreError
-from crepe.games.trial_game import SENSOR
 from crepe.messages import Command, GameState
 from crepe.runtime.heartbeat import Heartbeat
 from crepe.sensor.input_tracker import Desk
 from crepe.sensor.routes import make_app
-from crepe.sensor.settings import USUAL_PORT, SensorTable
 from crepe.store import codec
 from crepe.store.contract import Entry, Said, StreamStore
 from crepe.web.server import HttpServer
@@ -156,7 +156,7 @@ class Door:
         self._follower = Follower(desk, follows, table.reads, session, since_ms)
         app = make_app(desk, table, self._say, speaker=SENSOR, token=token)
         self.server = HttpServer(
-            app, SENSOR, run_directory, host=table.host, port=table.port, usual_port=USUAL_PORT
+            app, SENSOR, run_directory, host=table.host, port=table.port, usual_port=SENSOR_PORT
         )
 
     def _say(self, command: Command) -> str:

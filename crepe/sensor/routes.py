@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from crepe.config.tables import SensorTable
 from crepe.errors import StoreError
 from crepe.messages import Command
 from crepe.sensor.access import Guard, Rate
@@ -22,7 +23,6 @@ from crepe.sensor.frames import FrameError, classify, parse
 from crepe.sensor.input_tracker import Desk, Input, State
 from crepe.sensor.openapi import DOCUMENT
 from crepe.sensor.original_words import NONE, as_json, word
-from crepe.sensor.settings import SensorTable
 from crepe.web.body import refused
 
 Handler = Callable[[Request], Awaitable[Response]]

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from crepe.errors import ConfigError
+from crepe.config.tables import InfraredSettings
+from crepe.errors import ConfigError, suggest
 from crepe.sensor.client import Answer, DoorClient
 from crepe.sensor.frames import Frame
 from crepe.sensor.hand_frames import NO_HAND, frames, recorded
 from crepe.sensor.input_tracker import State
-from crepe.sensor.settings import InfraredSettings
-from crepe.suggest import suggest
 
 FRAMES_PER_S = 10.0  # as an AMG8833 makes them (data sheet)
 

@@ -8,6 +8,7 @@ from contextlib import closing
 
 import numpy as np
 
+from crepe.config.tables import HandTable, InfraredSettings, SensorTable
 from crepe.environment.process import watch_parent
 from crepe.errors import DeviceError
 from crepe.sensor.client import DoorClient, find_door
@@ -15,7 +16,6 @@ from crepe.sensor.frames import Frame
 from crepe.sensor.hand_frames import frames
 from crepe.sensor.input_tracker import State
 from crepe.sensor.send import Sleep, line, show
-from crepe.sensor.settings import HandTable, InfraredSettings, SensorTable
 
 log = logging.getLogger(__name__)
 

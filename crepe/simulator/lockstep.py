@@ -5,12 +5,12 @@ from typing import Any
 
 from crepe.electrodes.layouts import MCS_60_LABELS
 from crepe.errors import DeviceError
-from crepe.hw.instrument import Recorder, Stimulator
+from crepe.hw.instrument import Guard, Recorder, Stimulator
 from crepe.hw.meame.http import Control
 from crepe.hw.meame.stimulator import MeameStimulator, StimulatorSettings
 from crepe.messages import Segment, Spikes, StreamInfo
 from crepe.simulator.meame.instrument import SimulatedMeame
-from crepe.simulator.settings import SimulatorSettings
+from crepe.simulator.meame.settings import SimulatorSettings
 
 
 class Lockstep:
@@ -27,10 +27,10 @@ class Lockstep:
         rate_hz = sampling_rate_hz or self.instrument.settings.sampling_rate_hz
         return _Recorder(self.instrument, rate_hz, segment_samples)
 
-    def open_stimulator(self, url: str, **settings: Any) -> Stimulator:
+    def open_stimulator(self, url: str, guard: Guard, **settings: Any) -> Stimulator:
         """The stimulator: MEAME's, with its calls handed over directly."""
         del url, settings
-        return MeameStimulator(StimulatorSettings(), _Direct(self.instrument))
+        return MeameStimulator(StimulatorSettings(), guard, _Direct(self.instrument))
 
 
 class _Recorder(Recorder):

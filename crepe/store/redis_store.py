@@ -10,7 +10,6 @@ from redis.exceptions import OutOfMemoryError
 
 from crepe.errors import NotNowError, OrderError, StoreError
 from crepe.messages import StreamInfo
-from crepe.store import scripts
 from crepe.store.connection import Lost, Refused
 from crepe.store.contract import Entry
 from crepe.store.fence import Fence
@@ -23,6 +22,18 @@ from crepe.store.stream_writer import RESEND_S, Writing, identity
 log = logging.getLogger(__name__)
 
 _BEAT_KEPT_S = 3600
+
+_DECLARE = """
+-- KEYS: stream, info, readers.  ARGV: session, writer, is_fresh, then field, value, ... of info
+local session = redis.call('HGET', KEYS[2], 'session')
+if ARGV[3] == '1' or session ~= ARGV[1] then
+  redis.call('UNLINK', KEYS[1], KEYS[3])
+end
+redis.call('DEL', KEYS[2])
+redis.call('HSET', KEYS[2], 'session', ARGV[1], 'writer', ARGV[2], unpack(ARGV, 4))
+return redis.status_reply('OK')
+"""
+"""Take a stream over for a writer; what belongs to another session goes."""
 
 
 class RedisStore(RedisReader):
@@ -122,7 +133,7 @@ class RedisStore(RedisReader):
     def _declare(self, stream: str, info: StreamInfo, *, is_fresh: bool = False) -> None:
         keys = (self._key(stream), self._key(stream, "info"), self._key(stream, "readers"))
         words = (info.session, self.writer, "1" if is_fresh else "0", *info_words(info))
-        self._connection.call("EVAL", scripts.DECLARE, len(keys), *keys, *words)
+        self._connection.call("EVAL", _DECLARE, len(keys), *keys, *words)
         self._fence.claim(self._key(stream, "info"), self.writer, info.session)
 
     def _is_here(self, info: StreamInfo) -> bool:

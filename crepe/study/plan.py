@@ -23,10 +23,9 @@ from crepe.conditions import (
 )
 from crepe.config.experiment import Experiment, load_experiment
 from crepe.config.wiring import ActorSpec
-from crepe.errors import ConfigError
+from crepe.errors import ConfigError, suggest
 from crepe.games.pong.game import Pong
 from crepe.games.trial_game import Game
-from crepe.suggest import suggest
 
 SHUFFLED = "shuffled"
 """The condition that is decided by a readout trained on permuted labels."""

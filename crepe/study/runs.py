@@ -3,7 +3,6 @@
 import time
 from collections.abc import Collection, Iterator
 
-from crepe.cli.play import recording_path, wait_until_recorded
 from crepe.config.experiment import Experiment, save_experiment
 from crepe.environment import paths
 from crepe.environment import session as sessions
@@ -14,7 +13,7 @@ from crepe.runtime.loop import Loop
 from crepe.store import Store
 from crepe.study.study import Run, Told
 from crepe.supervise import control
-from crepe.supervise.start import running
+from crepe.supervise.start import recording_path, running, wait_until_recorded
 
 _LOOK_S = 0.1
 
@@ -48,7 +47,7 @@ def live(experiment: Experiment, told: Told) -> Run:
         recording = recording_path()
         for state in _states(store):
             told(state)
-        wait_until_recorded(store)
+        wait_until_recorded(store, experiment)
     if recording is None or not recording.is_file():
         raise CrepeError("no recording: an experiment needs an actor that records its game")
     return Run(Store(recording), recording.stem)

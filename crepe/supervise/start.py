@@ -12,18 +12,21 @@ from typing import Any, Literal
 from crepe.config.disk_space import disk_message
 from crepe.config.dry_run import rehearse
 from crepe.config.experiment import Experiment
-from crepe.dashboard.access import links
-from crepe.dashboard_settings import DASHBOARD
+from crepe.config.tables import DASHBOARD
 from crepe.environment import paths, session
 from crepe.errors import CrepeError, StoreError
+from crepe.messages import GameState
 from crepe.redis_server.choice import choose
 from crepe.redis_server.find_url import find_url
 from crepe.runtime.heartbeat import is_from
 from crepe.store import Store
 from crepe.store.redis_store import RedisStore
 from crepe.supervise import control
+from crepe.web.links import links
 from crepe.web.server import server_file
 from crepe.web.token import access_token
+
+DRAIN_S = 30.0
 
 NO_ACTORS = ("redis", "culture", "dashboard", "hand", "watchdog")
 _START_S = 60.0
@@ -146,3 +149,22 @@ def _ready(experiment: Experiment) -> Store:
             log = paths.var_directory() / "log"
             raise CrepeError(f"after {_START_S:.0f} s not all programs run: {said}; see {log}")
         time.sleep(_POLL_S)
+
+
+def recording_path() -> Path | None:
+    """Where the present session is recorded."""
+    now = session.current()
+    return paths.var_directory() / "recordings" / f"{now.id}.h5" if now else None
+
+
+def wait_until_recorded(store: Store, experiment: Experiment) -> None:
+    """Wait until each recorder has the game's last message; `down` stops the rest in order."""
+    games = [stream for stream in experiment.streams_of(GameState) if stream in store]
+    last = max((len(store[stream]) for stream in games), default=0)
+    deadline = time.monotonic() + DRAIN_S
+    while time.monotonic() < deadline:
+        beats = store.actors()
+        recorders = [beats[name] for name in experiment.recorders if name in beats]
+        if all(int(beat["position"]) >= last for beat in recorders):
+            return
+        time.sleep(0.1)

@@ -10,7 +10,7 @@ import pytest
 
 from crepe.actors import acquire
 from crepe.actors.acquire import Acquire
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.errors import ConfigError, DeviceError
 from crepe.hw.instrument import EndOfData, Recorder
 from crepe.messages import Segment, Spikes, StreamInfo
@@ -80,7 +80,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 def opened(world: World, **start: Any) -> Acquire:
     actor = Acquire(device="fake://")
-    actor.open(Start(open_recorder=world.open_recorder, **start))
+    actor.open(ActorContext(open_recorder=world.open_recorder, **start))
     return actor
 
 
@@ -174,7 +174,7 @@ def test_a_restart_leaves_the_time_of_sample_0_as_it_was(world: World) -> None:
     stop = read(first, 8)[-1].stop
     world.info = replace(INFO, origin_t_ns=9_000)  # an instrument knows when it was opened only
     second = opened(world, position=stop, snapshot=first.snapshot())
-    assert second.output_info(Start()).origin_t_ns == 1_000
+    assert second.output_info(ActorContext()).origin_t_ns == 1_000
     read(second, 8)
     assert (second.snapshot() or {})["origin_t_ns"] == 1_000
 
@@ -265,15 +265,15 @@ def test_only_what_is_set_is_asked_of_the_instrument(world: World) -> None:
     opened(world)
     assert world.settings == {}
     actor = Acquire(device="fake://", segment_samples=10)
-    actor.open(Start(open_recorder=world.open_recorder))
+    actor.open(ActorContext(open_recorder=world.open_recorder))
     assert world.settings == {"segment_samples": 10}
-    assert actor.output_info(Start()) is world.info
+    assert actor.output_info(ActorContext()) is world.info
 
 
 GENERATOR = "generator://?speed=0&duration_s=0.5&n_channels=4&spike_rate_hz=40"
 
 
-def all_of(actor: Acquire, start: Start) -> list[Any]:
+def all_of(actor: Acquire, start: ActorContext) -> list[Any]:
     actor.open(start)
     found: list[Any] = []
     with pytest.raises(EndOfData):
@@ -285,15 +285,15 @@ def all_of(actor: Acquire, start: Start) -> list[Any]:
 
 
 def test_a_recording_goes_on_where_it_was_without_a_gap() -> None:
-    whole = all_of(Acquire(device=GENERATOR), Start())
-    rest = all_of(Acquire(device=GENERATOR), Start(position=2000, snapshot={"lead_ns": 1}))
+    whole = all_of(Acquire(device=GENERATOR), ActorContext())
+    rest = all_of(Acquire(device=GENERATOR), ActorContext(position=2000, snapshot={"lead_ns": 1}))
     assert [s.start for s in rest] == [s.start for s in whole if s.start >= 2000]
     assert all(np.array_equal(a.samples, b.samples) for a, b in zip(rest, whole[20:], strict=True))
     assert not any(s.is_estimated for s in rest)
 
 
 def test_the_truth_comes_in_the_same_windows_as_the_samples() -> None:
-    found = all_of(Acquire(device=GENERATOR, publish_truth=True), Start())
+    found = all_of(Acquire(device=GENERATOR, publish_truth=True), ActorContext())
     segments = [m for m in found if isinstance(m, Segment)]
     truth = [m for m in found if isinstance(m, Spikes)]
     assert [(s.start, s.stop) for s in segments] == [(t.start, t.stop) for t in truth]
@@ -304,4 +304,4 @@ def test_the_truth_comes_in_the_same_windows_as_the_samples() -> None:
 def test_truth_that_nobody_knows_is_an_error(world: World) -> None:
     actor = Acquire(device="fake://", publish_truth=True)
     with pytest.raises(ConfigError, match="nobody knows the true spikes of 'fake://'"):
-        actor.open(Start(open_recorder=world.open_recorder))
+        actor.open(ActorContext(open_recorder=world.open_recorder))

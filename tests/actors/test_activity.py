@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crepe.actors.activity import Describe
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.analysis import bursts, rates
 from crepe.messages import Spikes, StreamInfo
 
@@ -18,7 +18,7 @@ INFO = StreamInfo("Spikes", 1000.0, ("a", "b", "c"))
 def described(spikes, edges, **more):
     """Of spikes (sample, channel) in windows that end at the edges; they begin at the first."""
     actor, found = Describe(**{"period_s": 1.0, "over_s": 4.0, **more}), []
-    actor.open(Start(inputs={"data:spikes": INFO}))
+    actor.open(ActorContext(inputs={"data:spikes": INFO}))
     for a, b in pairwise(edges):
         inside = [s for s in spikes if a <= s[0] < b]
         sample, channel = np.array(inside, int).reshape(-1, 2).T
@@ -44,7 +44,7 @@ def test_periods_are_those_of_the_clock_and_a_gap_begins_anew():
     found = described([], range(700, 4000, 100))
     assert [(one.start, one.stop) for one in found] == [(700, 2000), (700, 3000)]
     actor = Describe(period_s=1.0, over_s=4.0)
-    actor.open(Start(inputs={"data:spikes": INFO}))
+    actor.open(ActorContext(inputs={"data:spikes": INFO}))
     found = [*actor.step(Spikes.none(0, 1500)), *actor.step(Spikes.none(1600, 3500))]
     assert [(one.start, one.stop) for one in found] == [(0, 1000), (1600, 3000)]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.blank import Blank
 from crepe.actors.salpa import Salpa
 from crepe.messages import Segment, StreamInfo
@@ -33,7 +33,7 @@ def signal(noise_uv=2.0, spikes=SPIKES, pulses=PULSES, seed=1):
 
 def run(actor, counts, cuts=(), start=0):
     """The output from the first sample on, and where it begins."""
-    actor.open(Start(inputs={"data": INFO}))
+    actor.open(ActorContext(inputs={"data": INFO}))
     found = []
     for a, b in pairwise([0, *sorted(cuts), counts.shape[1]]):
         said = actor.step(Segment(start + a, start + b, counts[:, a:b]))
@@ -90,7 +90,7 @@ def test_a_gap_begins_anew():
     counts = signal(pulses=())
     for kind in (Blank, Salpa):
         actor = kind()
-        actor.open(Start(inputs={"data": INFO}))
+        actor.open(ActorContext(inputs={"data": INFO}))
         found = []
         for start, part in ((0, counts[:, :1000]), (5000, counts[:, 1000:])):
             said = actor.step(Segment(start, start + part.shape[1], part))

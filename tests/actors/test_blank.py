@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.blank import Blank
 from crepe.errors import ConfigError
 from crepe.messages import Segment, StreamInfo
@@ -35,7 +35,7 @@ SIGNAL = signal()
 
 def opened(**more):
     actor = Blank(**more)
-    actor.open(Start(inputs={"data": INFO}, name="blank"))
+    actor.open(ActorContext(inputs={"data": INFO}, name="blank"))
     return actor
 
 

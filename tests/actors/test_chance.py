@@ -2,14 +2,14 @@
 
 from collections import Counter
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.chance import RandomDecision
 from crepe.messages import Spikes, StreamInfo
 
 
 def decided(seed=1, begin=0, stop=30_000):
     actor = RandomDecision(answers=("up", "down", "stay"))
-    actor.open(Start(inputs={"data:spikes": StreamInfo()}, seed=seed))
+    actor.open(ActorContext(inputs={"data:spikes": StreamInfo()}, seed=seed))
     return [actor.step(Spikes.none(at, at + 10)) for at in range(begin, stop, 10)]
 
 

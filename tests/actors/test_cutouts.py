@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.cutouts import CutOut
 from crepe.config.wiring import ActorSpec
 from crepe.messages import Cutouts, Segment, Spikes, StreamInfo
@@ -22,7 +22,7 @@ SPIKES = ((1, 0), (20, 1), (99, 0), (100, 1), (255, 0), (256, 0), (398, 1))
 def cut(edges):
     """All cutouts, with the signal and its spikes cut at `edges`; spikes come 3 samples late."""
     actor = CutOut(before_ms=4.0, after_ms=6.0)
-    actor.open(Start(inputs={"data:filtered": INFO, "data:spikes": INFO}))
+    actor.open(ActorContext(inputs={"data:filtered": INFO, "data:spikes": INFO}))
     found, known = [], 0
     for a, b in zip([0, *edges], [*edges, N], strict=True):
         found.append(actor.step(Segment(a, b, SIGNAL[:, a:b])))
@@ -57,7 +57,7 @@ def test_in_the_flow_its_windows_follow_each_other_to_the_end():
     streams = ("data:filtered", "data:spikes")
     spec = ActorSpec("cut", CutOut, {"after_ms": 6.0}, streams, {Cutouts: "data:cutouts"})
     info = replace(INFO, longest_samples=50)
-    station = Station(spec, Start(inputs=dict.fromkeys(streams, info), name="cut"), None)
+    station = Station(spec, ActorContext(inputs=dict.fromkeys(streams, info), name="cut"), None)
     outs = []
     for stop in range(50, N + 1, 50):
         signal = Segment(stop - 50, stop, SIGNAL[:, stop - 50 : stop])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.decode import NearestRate
 from crepe.errors import ConfigError
 from crepe.messages import Spikes, StreamInfo
@@ -14,7 +14,7 @@ INFO = StreamInfo(message="Spikes", labels=("a", "b", "c"))
 
 def opened(**more):
     actor = NearestRate(electrodes=("a", "b"), rates_hz=RATES_HZ, **more)
-    actor.open(Start(inputs={"data:spikes": INFO}, name="decode"))
+    actor.open(ActorContext(inputs={"data:spikes": INFO}, name="decode"))
     return actor
 
 
@@ -84,5 +84,5 @@ def test_an_answer_is_forgotten_when_its_window_has_passed():
 def test_an_unknown_electrode_is_named_with_a_suggestion():
     with pytest.raises(ConfigError, match="no electrode 'aa'; did you mean 'a'"):
         NearestRate(electrodes=("aa",), rates_hz=RATES_HZ).open(
-            Start(inputs={"x": INFO}, name="decode")
+            ActorContext(inputs={"x": INFO}, name="decode")
         )

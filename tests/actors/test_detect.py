@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.detect import Detect
 from crepe.messages import Segment, Spikes, StreamInfo
 
@@ -30,7 +30,7 @@ SIGNAL, TRUTH = signal()
 
 def opened(**more):
     actor = Detect(**{"threshold_sd": 5.0, "align_ms": 3.0, "refractory_ms": 3.0, **more})
-    actor.open(Start(inputs={"data:filtered": INFO}, name="detect"))
+    actor.open(ActorContext(inputs={"data:filtered": INFO}, name="detect"))
     return actor
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.frequency import FrequencyReadout
 from crepe.errors import ConfigError
 from crepe.messages import Segment, StreamInfo
@@ -20,7 +20,7 @@ RATES_HZ = {"none": 10.0, "rock": 20.0, "scissors": 30.3, "paper": 40.0}
 
 def opened(**more):
     actor = FrequencyReadout(electrodes=("a", "c"), rates_hz=RATES_HZ, **more)
-    actor.open(Start(inputs={"data": INFO}, name="decode"))
+    actor.open(ActorContext(inputs={"data": INFO}, name="decode"))
     return actor
 
 
@@ -78,4 +78,4 @@ def test_seconds_are_those_of_the_clock_and_a_gap_spoils_its_own():
 def test_an_electrode_that_is_none_is_refused():
     actor = FrequencyReadout(electrodes=("d",), rates_hz=RATES_HZ)
     with pytest.raises(ConfigError, match="no electrode 'd'"):
-        actor.open(Start(inputs={"data": INFO}, name="decode"))
+        actor.open(ActorContext(inputs={"data": INFO}, name="decode"))

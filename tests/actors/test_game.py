@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.errors import ConfigError
-from crepe.games.trial_game import BEATS, Game, RockPaperScissors
+from crepe.games.rock_paper_scissors import BEATS, RockPaperScissors
+from crepe.games.trial_game import Game
 from crepe.games.trial_state import NEXT, Phase
 from crepe.messages import Command, Decision, GameState, Stimulus, StreamInfo
 
@@ -28,7 +29,7 @@ SETTINGS = {
 
 def opened(kind=RockPaperScissors, snapshot=None, seed=1, **more):
     game = kind(**{**SETTINGS, **more})
-    game.open(Start(inputs={"result": INFO}, seed=seed, snapshot=snapshot, name="game"))
+    game.open(ActorContext(inputs={"result": INFO}, seed=seed, snapshot=snapshot, name="game"))
     return game
 
 
@@ -254,7 +255,7 @@ def in_blocks(answers, snapshot=None, **more):
         **{**SETTINGS, "blocks": BLOCKS, "decisions": {"shuffled": "result:shuffled"}, **more}
     )
     inputs = dict.fromkeys(("result", "result:shuffled"), INFO)
-    game.open(Start(inputs=inputs, seed=3, snapshot=snapshot, name="game"))
+    game.open(ActorContext(inputs=inputs, seed=3, snapshot=snapshot, name="game"))
     said = []
     for at in range(0, 9000, 10):
         for stream, answer in zip(inputs, answers, strict=True):

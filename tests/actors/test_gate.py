@@ -6,13 +6,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.stimulate import Stimulate
 from crepe.electrodes.layouts import MCS_60_LABELS
+from crepe.hw.instrument import InProcess
 from crepe.hw.meame.wire import MV_PER_DIGIT, TICKS_PER_S
 from crepe.messages import Segment, Stimulus, StreamInfo
 from crepe.simulator.lockstep import Lockstep
-from crepe.simulator.settings import SimulatorSettings
+from crepe.simulator.meame.settings import SimulatorSettings
 
 INFO = StreamInfo(labels=MCS_60_LABELS)  # 10 kHz, segments of 100
 
@@ -33,9 +34,10 @@ class Dish:
         self.said = []
         self._actor = Stimulate(device="meame://simulator", **more)
         self._actor.open(
-            Start(
+            ActorContext(
                 inputs={"data": INFO, "result:stimuli": INFO},
                 open_stimulator=lockstep.open_stimulator,
+                open_guard=InProcess,
                 monotonic_s=None,
             )
         )

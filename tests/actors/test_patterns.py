@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.electrodes.layouts import MCS_60_LABELS
 from crepe.games.patterns import Patterns, electrodes_of, images
 from crepe.messages import Decision, GameState, Stimulus, StreamInfo
@@ -35,7 +35,7 @@ def game(task="digits", **more):
     settings = {"rates_hz": dict.fromkeys(images(task), 20.0), "phases": PHASES, "rest_s": 0.1}
     found = Patterns(task=task, n_trials=20, stimulation_s=0.1, response_s=0.1, **settings | more)
     info = StreamInfo(message="Decision", sampling_rate_hz=1000.0)
-    found.open(Start(inputs={"result": info}, seed=1, name="game"))
+    found.open(ActorContext(inputs={"result": info}, seed=1, name="game"))
     return found
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.errors import ConfigError
 from crepe.games.pong.game import Pong
 from crepe.games.pong.state import NEXT, Phase
@@ -29,7 +29,7 @@ SETTINGS = {
 def opened(snapshot=None, seed=1, **more):
     game = Pong(**{**SETTINGS, **more})
     inputs = dict.fromkeys(("result", "result:random"), INFO)
-    game.open(Start(inputs=inputs, seed=seed, snapshot=snapshot, name="game"))
+    game.open(ActorContext(inputs=inputs, seed=seed, snapshot=snapshot, name="game"))
     return game
 
 

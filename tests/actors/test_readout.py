@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.chance import RandomDecision
 from crepe.actors.readout import LinearReadout
 from crepe.errors import ConfigError
@@ -51,7 +51,7 @@ def path(tmp_path_factory):
 def opened(readout="", info=INFO, experiment=EXPERIMENT, snapshot=None, **more):
     actor = LinearReadout(readout=str(readout), window=WINDOW, **more)
     inputs = {"data:spikes": info}
-    actor.open(Start(inputs=inputs, name="decode", experiment=experiment, snapshot=snapshot))
+    actor.open(ActorContext(inputs=inputs, name="decode", experiment=experiment, snapshot=snapshot))
     return actor
 
 
@@ -147,7 +147,7 @@ def test_a_readout_of_another_signal_or_culture_is_refused(path):
 def test_chance_gives_each_answer_equally_often_and_again_after_a_restart():
     def said():
         actor = RandomDecision(answers=("paper", "rock", "scissors"))
-        actor.open(Start(inputs={"data:spikes": INFO}, seed=4))
+        actor.open(ActorContext(inputs={"data:spikes": INFO}, seed=4))
         return [actor.step(spikes(at, at + 10)).value for at in range(0, 9000, 10)]
 
     assert said() == said()

@@ -2,8 +2,9 @@
 
 import pytest
 
+from crepe.environment.clock import real_s
 from crepe.messages import Segment
-from crepe.safety.real_time import RealTime, real_s
+from crepe.safety.real_time import RealTime
 
 MS = 10  # samples
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.record import Record
 from crepe.errors import DeviceError
 from crepe.hw.instrument import EndOfData, open_recorder
@@ -83,7 +83,7 @@ def messages(n_windows: int, first: int = 0, gap_before: int = -1) -> Iterator[t
 
 def opened(directory: Path, infos: dict[str, StreamInfo] | None = None, **more: Any) -> Record:
     record = Record()
-    record.open(Start(inputs=infos or INFOS, session="s", recordings=directory, **more))
+    record.open(ActorContext(inputs=infos or INFOS, session="s", recordings=directory, **more))
     return record
 
 

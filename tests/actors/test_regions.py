@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.regions import RegionRates
 from crepe.errors import ConfigError
 from crepe.messages import Spikes, StreamInfo
@@ -16,7 +16,7 @@ SETTINGS = {"up": (("11",), ("13",)), "down": (("12",), ("14",)), "window_s": 0.
 
 def opened(snapshot=None, **more):
     actor = RegionRates(**{**SETTINGS, **more})
-    actor.open(Start(inputs={"data:spikes": INFO}, snapshot=snapshot, name="decode"))
+    actor.open(ActorContext(inputs={"data:spikes": INFO}, snapshot=snapshot, name="decode"))
     return actor
 
 

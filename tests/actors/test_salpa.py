@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import savgol_filter
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.salpa import Salpa
 from crepe.messages import Segment, StreamInfo
 
@@ -39,7 +39,7 @@ SIGNAL = signal()
 
 def opened(**more):
     actor = Salpa(**{"saturation_uv": RAIL_UV, **more})
-    actor.open(Start(inputs={"data": INFO}, name="salpa"))
+    actor.open(ActorContext(inputs={"data": INFO}, name="salpa"))
     return actor
 
 

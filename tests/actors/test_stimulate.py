@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.stimulate import Stimulate
 from crepe.errors import DeviceError
-from crepe.hw.instrument import Stimulator
+from crepe.hw.instrument import InProcess, Stimulator
 from crepe.messages import Segment, Stimulus, StreamInfo
 from crepe.safety.limits import Limits
 from crepe.store.codec import pack_value, unpack_value
@@ -92,13 +92,14 @@ class Gate:
         self.said = []
         self.actor = Stimulate(device="none://", **more)
         self.actor.open(
-            Start(
+            ActorContext(
                 inputs=dict.fromkeys(("data", *streams), INFO),
                 position=position,
                 snapshot=snapshot,
                 monotonic_s=lambda: self.bench.seconds,
                 wall_ns=lambda: wall_ns,
-                open_stimulator=lambda url: self.bench,
+                open_stimulator=lambda url, guard: self.bench,
+                open_guard=InProcess,
             )
         )
 

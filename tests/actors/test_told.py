@@ -4,10 +4,11 @@ from dataclasses import asdict
 
 import pytest
 
-from crepe.actors.actor import Start
-from crepe.games.commands import CONTROL, Told
+from crepe.actors.actor import ActorContext
+from crepe.commands import CONTROL
+from crepe.games.commands import Told
 from crepe.games.pong.game import Pong
-from crepe.games.trial_game import RockPaperScissors
+from crepe.games.rock_paper_scissors import RockPaperScissors
 from crepe.games.trial_state import Phase
 from crepe.messages import Command, Decision, GameState, Stimulus, StreamInfo
 
@@ -35,7 +36,7 @@ class Playing:
         }
         self.game = RockPaperScissors(**{**chosen, **settings})
         self.game.open(
-            Start(
+            ActorContext(
                 inputs={"result": StreamInfo(sampling_rate_hz=RATE_HZ)},
                 outside=outside,
                 snapshot=snapshot,
@@ -212,7 +213,7 @@ def pong(snapshot=None, outside=("input", "control"), **more):
         }
     )
     info = StreamInfo(message="Decision", sampling_rate_hz=RATE_HZ)
-    game.open(Start(inputs={"result": info}, outside=outside, snapshot=snapshot))
+    game.open(ActorContext(inputs={"result": info}, outside=outside, snapshot=snapshot))
     return game
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.detect import Detect
 from crepe.actors.filter import BandPass
 from crepe.hw.instrument import open_recorder
@@ -20,7 +20,7 @@ def filtered(noise_uv=5.0, seconds=8, seed=2):
     recorder = open_recorder(url)
     info = recorder.open(0)
     band = BandPass()
-    band.open(Start(inputs={"data": info}))
+    band.open(ActorContext(inputs={"data": info}))
     segments = []
     while not segments or segments[-1].stop < seconds * RATE_HZ:
         segments.append(band.step(recorder.read(1.0)))
@@ -32,7 +32,7 @@ def filtered(noise_uv=5.0, seconds=8, seed=2):
 def detected(samples):
     labels = tuple(str(i) for i in range(len(samples)))
     actor = Detect(threshold_sd=5.0, refractory_ms=1.0)
-    actor.open(Start(inputs={"data:filtered": StreamInfo("Segment", RATE_HZ, labels)}))
+    actor.open(ActorContext(inputs={"data:filtered": StreamInfo("Segment", RATE_HZ, labels)}))
     found = []
     for at in range(0, samples.shape[1], 100):
         stop = min(at + 100, samples.shape[1])

@@ -3,7 +3,8 @@
 import pytest
 from starlette.responses import JSONResponse
 
-from crepe.dashboard.access import Access, Role, links, spectator_key
+from crepe.dashboard.access import Access, Role
+from crepe.web.links import links, spectator_key
 
 TOKEN = "a-token-of-twenty-ch"
 ORIGIN = ("origin", "http://127.0.0.1:8080")

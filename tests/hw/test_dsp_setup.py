@@ -12,7 +12,7 @@ from crepe.hw.meame import wire
 from crepe.hw.meame.registers import Register
 from crepe.messages import Stimulus
 from crepe.simulator.lockstep import Lockstep
-from crepe.simulator.settings import Firmware, SimulatorSettings
+from crepe.simulator.meame.settings import Firmware, SimulatorSettings
 
 TRAIN = Stimulus(9, 10, 1, 10, ("48", "38"), ((-10.0, 200.0), (10.0, 200.0)), 20.0, 10)
 SECOND = 50_000  # ticks

@@ -10,14 +10,14 @@ import pytest
 import urllib3
 from starlette.types import ASGIApp
 
-from crepe.sensor.settings import USUAL_PORT, SensorTable
+from crepe.config.tables import SENSOR_PORT, SensorTable
 from crepe.web.server import HttpServer
 
 
 @contextmanager
 def _serving(app: ASGIApp, table: SensorTable, directory: Path) -> Iterator[HttpServer]:
     server = HttpServer(
-        app, "sensor", directory, host=table.host, port=table.port, usual_port=USUAL_PORT
+        app, "sensor", directory, host=table.host, port=table.port, usual_port=SENSOR_PORT
     )
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_until_complete, args=(server.run(),))

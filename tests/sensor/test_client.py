@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from crepe.config.tables import InfraredSettings, SensorTable
 from crepe.environment import paths
 from crepe.errors import ConfigError, DeviceError
 from crepe.messages import GameState
@@ -16,7 +17,6 @@ from crepe.sensor.hand_frames import as_json
 from crepe.sensor.input_tracker import Desk, State
 from crepe.sensor.routes import make_app
 from crepe.sensor.send import line, show, show_gestures, show_recorded
-from crepe.sensor.settings import InfraredSettings, SensorTable
 from crepe.sensor.simulated import nth_hand
 from crepe.web.server import server_file
 

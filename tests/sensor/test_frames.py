@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from crepe.config.tables import InfraredSettings
 from crepe.errors import DeviceError
 from crepe.sensor import hand_frames
 from crepe.sensor.frames import FrameError, classify, n_warm, parse
-from crepe.sensor.settings import InfraredSettings
 
 SETTINGS = InfraredSettings()
 

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crepe.config.tables import SensorTable
 from crepe.errors import ConfigError, StoreError
 from crepe.messages import GameState
 from crepe.sensor.access import Rate
 from crepe.sensor.input_tracker import Desk
 from crepe.sensor.openapi import DOCUMENT
 from crepe.sensor.routes import make_app
-from crepe.sensor.settings import SensorTable
 from crepe.web.token import check_token
 
 WALL = [[18.0] * 8] * 8

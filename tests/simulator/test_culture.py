@@ -10,7 +10,7 @@ from crepe.culture.network import Network
 from crepe.electrodes.layouts import MCS_60_LABELS
 from crepe.simulator.meame.dsp import Shot
 from crepe.simulator.meame.instrument import SimulatedMeame
-from crepe.simulator.settings import SimulatorSettings
+from crepe.simulator.meame.settings import SimulatorSettings
 
 PULSE = ((-10.0, 200.0), (10.0, 200.0))
 BOTTOM = tuple(MCS_60_LABELS.index(label) for label in ("48", "38", "28", "78", "68", "58"))

@@ -13,8 +13,8 @@ from crepe.hw.meame.registers import Function, Register
 from crepe.simulator.meame.dsp import Dsp
 from crepe.simulator.meame.instrument import SimulatedMeame
 from crepe.simulator.meame.patterns import unroll
+from crepe.simulator.meame.settings import Firmware, SimulatorSettings
 from crepe.simulator.meame.stim_queue import StimQueue
-from crepe.simulator.settings import Firmware, SimulatorSettings
 
 MS = 50  # ticks
 BOTTOM_ROW = ("48", "38", "28", "78", "68", "58")

@@ -9,7 +9,7 @@ from crepe.electrodes.layouts import MCS_60_LABELS
 from crepe.hw.meame import wire
 from crepe.messages import Stimulus
 from crepe.simulator.lockstep import Lockstep
-from crepe.simulator.settings import SimulatorSettings
+from crepe.simulator.meame.settings import SimulatorSettings
 
 BOTTOM_ROW = ("48", "38", "28", "78", "68", "58")
 LISTENING = [0, 2, 3, 5, 7, 8, 50, 51, 54, 56, 57, 59]

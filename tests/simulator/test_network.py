@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from crepe.culture.contacts import FLICKER_UV, Background
+from crepe.culture.contract import Shot
 from crepe.culture.culture import Culture
 from crepe.culture.network import N_SYNAPSES, REACH_UM, Network
 from crepe.electrodes.layouts import MCS_60_LABELS, grid_labels
-from crepe.simulator.meame.patterns import Shot
-from crepe.simulator.settings import SimulatorSettings
+from crepe.simulator.meame.settings import SimulatorSettings
 
 PULSE = ((-10.0, 200.0), (10.0, 200.0))
 NOBODY = np.empty(0, np.int64)

@@ -13,7 +13,7 @@ import urllib3
 from crepe.hw.meame import wire
 from crepe.hw.meame.registers import Function, Register
 from crepe.simulator.meame.instrument import SimulatedMeame
-from crepe.simulator.settings import SimulatorSettings
+from crepe.simulator.meame.settings import SimulatorSettings
 
 LISTENING = [0, 2, 3, 5, 7, 8, 50, 51, 54, 56, 57, 59]
 DAC, SIDEBAND, SLIP = (32593, 1671343), (3211289, 655385), (32211289, 655385)

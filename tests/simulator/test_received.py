@@ -9,7 +9,7 @@ from crepe.hw.meame import wire
 from crepe.hw.meame.registers import Register
 from crepe.simulator.meame.dsp import Dsp
 from crepe.simulator.meame.instrument import SimulatedMeame
-from crepe.simulator.settings import SimulatorSettings
+from crepe.simulator.meame.settings import SimulatorSettings
 
 ELECTRODES = (1, 4)
 AGAIN = 1 << 28 | 1  # a loop of count 0, over the vector before it

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from crepe.simulator.meame.server import running_simulator
-from crepe.simulator.settings import SimulatorSettings
+from crepe.simulator.meame.settings import SimulatorSettings
 
 ROOT = Path(__file__).parent.parent.parent
 SECOND = 50_000  # ticks of the DSP's clock, 20 us each

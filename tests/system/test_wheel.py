@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from crepe.dashboard_settings import DASHBOARD
+from crepe.config.tables import DASHBOARD
 from crepe.environment import paths
 from crepe.web.server import server_file
 

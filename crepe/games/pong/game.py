@@ -6,13 +6,14 @@ from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
+from crepe.commands import CONTROL, INPUT, SENSOR
 from crepe.conditions import NO_FEEDBACK, OPEN_LOOP, SILENT, STIMULATION, UNSTIMULATED
-from crepe.games.commands import CONTROL, INPUT, Told
+from crepe.games.commands import Told
 from crepe.games.pong import court
 from crepe.games.pong.state import NEXT, Phase, State
 from crepe.games.pong.stimuli import PongStimuli, Span
-from crepe.games.trial_game import SENSOR, check_decisions
+from crepe.games.trial_game import check_decisions
 from crepe.messages import Command, Court, Decision, GameState, Message
 
 LONG_RALLY = 3
@@ -46,7 +47,7 @@ class Pong(PongStimuli):
     _hears_gestures: bool = PrivateAttr(False)
     _heard: str = PrivateAttr("")  # the stream that decides where no other is named
 
-    def open(self, start: Start) -> None:
+    def open(self, start: ActorContext) -> None:
         self._rate_hz = start.first.sampling_rate_hz
         self._seed = start.seed
         self._heard = next(iter(start.inputs))

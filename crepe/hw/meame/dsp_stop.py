@@ -1,22 +1,15 @@
 """Stopping the DSP for certain, or saying what is not certain.
 
-Everybody who stops it comes here: the stimulator, the watchdog, `crepe stop`. Their calls take
-turns by a lock in the run directory; who must stop waits for it only for a moment.
+The stimulator, the watchdog and `crepe stop` all stop it by this one sequence of calls.
 """
 
-import fcntl
-import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from crepe.errors import DeviceError
 from crepe.hw.meame.http import Control, Unreachable
 from crepe.hw.meame.registers import N_GROUPS, Function, Register
 
-LOCK_FILE = "dsp.lock"
-_POLL_S = 0.01
 _ELECTRODES = [Register.HW_ENABLE + 4 * i for i in range(2)]
 _SELECTS = [Register.HW_DAC_SELECT + 4 * i for i in range(4)]
 _OFF = [*_ELECTRODES, Register.TRIGGER_CTRL, *_SELECTS]
@@ -95,44 +88,3 @@ def _noted(failed: list[str], what: str) -> Iterator[None]:
         raise
     except DeviceError as error:
         failed.append(f"{what}: {error}")
-
-
-@contextmanager
-def dsp_lock(run_directory: Path, wait_s: float, *, may_break: bool = False) -> Iterator[None]:
-    """Keep the calls of other processes to the DSP out of the block.
-
-    Raises DeviceError if another has it for longer than `wait_s`, unless it `may_break`: then the
-    block runs all the same, for neither a holder that hangs nor a full disk must keep anybody from
-    stopping.
-    """
-    handle: int | None = None
-    try:
-        handle = _locked(run_directory / LOCK_FILE, wait_s)
-    except DeviceError:
-        if not may_break:
-            raise
-    try:
-        yield
-    finally:
-        if handle is not None:
-            os.close(handle)
-
-
-def _locked(path: Path, wait_s: float) -> int:
-    """The file, open and locked. Raises DeviceError."""
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise DeviceError(f"{path}: {error.strerror}") from error
-    deadline = time.monotonic() + wait_s
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return handle
-        except BlockingIOError as error:
-            if time.monotonic() >= deadline:
-                os.close(handle)
-                raise DeviceError(
-                    f"{path}: another program talks to the DSP for more than {wait_s:g} s"
-                ) from error
-        time.sleep(_POLL_S)

@@ -7,20 +7,16 @@ were left to stop them. What the protocol lets one read back is read back before
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from crepe.electrodes.layouts import MCS_60_LABELS, MCS_REFERENCE
-from crepe.environment import paths
 from crepe.errors import DeviceError
-from crepe.hw.instrument import Stimulator
+from crepe.hw.instrument import Address, Guard, Stimulator
 from crepe.hw.meame.dsp_setup import GROUP, SetUp, compiled, connect, lasts_s, set_up
-from crepe.hw.meame.dsp_stop import dsp_lock, stop_dsp
+from crepe.hw.meame.dsp_stop import stop_dsp
 from crepe.hw.meame.http import SIMULATOR, Control, HttpControl, Server, find_server
 from crepe.hw.meame.registers import Register
 from crepe.hw.meame.settings import MeameSettings
 from crepe.messages import Stimulus
-from crepe.safety.watchdog_link import Guard
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +38,15 @@ class MeameStimulator(Stimulator):
 
     Settings = StimulatorSettings
 
-    def __init__(self, settings: StimulatorSettings, control: Control | None = None) -> None:
+    def __init__(
+        self, settings: StimulatorSettings, guard: Guard, control: Control | None = None
+    ) -> None:
         self._settings = settings
+        self._guard = guard
         self._control = control
+        self._is_in_process = control is not None  # nothing is outside, and time is simulated
         self._server = Server("", 0, 0)
-        self._guard: Guard | None = None  # none where `control` is given: nothing is outside then
+        self._is_simulator = False  # whether the server has proved that it is CREPE's own
         self._doubts: list[str] = []  # what of the last stop is not certain
         self._plays_until_s = 0.0  # when what was fired last is over, by the monotonic clock
         self._tried_s = 0.0  # when it was tried last, by the monotonic clock
@@ -72,11 +72,15 @@ class MeameStimulator(Stimulator):
         control = HttpControl(server)
         is_simulator = self._is_proven(control, server)
         self._control, self._server = control, server
-        self._guard = Guard(paths.run_directory(), server.host, server.http_port, server.nonce)
-        self._guard.is_simulator = is_simulator
+        self._announce(is_simulator=is_simulator)
         if any(control.read([Register.HW_ENABLE, Register.HW_ENABLE + 4])):
             self._plays_until_s = time.monotonic() + _BURST_S  # of a process before this one
         control.flash()
+
+    def _announce(self, *, is_simulator: bool) -> None:
+        server, self._is_simulator = self._server, is_simulator
+        address = Address(server.host, server.http_port, server.nonce)
+        self._guard.drives(address, is_simulator=is_simulator)
 
     def _is_proven(self, control: Control, server: Server) -> bool:
         """Whether no culture can be behind it. Raises DeviceError if it should be so and is not."""
@@ -87,10 +91,12 @@ class MeameStimulator(Stimulator):
 
     def _ask_who_is_there(self) -> None:
         """What was a simulator may be an instrument by now, or another simulator elsewhere."""
-        if self._guard is None:
+        if self._is_in_process:
             return
         if find_server(self._settings.location, 0, 0.0) == self._server:
-            self._guard.is_simulator = self._is_proven(self.control, self._server)
+            is_simulator = self._is_proven(self.control, self._server)
+            if is_simulator != self._is_simulator:
+                self._announce(is_simulator=is_simulator)
         else:
             self.close()
             self.open()
@@ -101,10 +107,10 @@ class MeameStimulator(Stimulator):
         return self._refusal_now()
 
     def _refusal_now(self) -> str | None:
-        self._beat()
+        self._guard.beat()
         if self._doubts:
             return f"the instrument's state is NOT VERIFIED: {self._doubts[0]}"
-        return self._guard.refusal() if self._guard is not None else None
+        return self._guard.refusal()
 
     def _go_on(self) -> None:
         """Raises DeviceError where no pulse may leave, so that a set-up ends there, too."""
@@ -127,9 +133,9 @@ class MeameStimulator(Stimulator):
             raise DeviceError(f"stimulus {stimulus.number}: {reason}")
         self._ask_who_is_there()
         self._wait_for_the_end()
-        with self._alone():
+        with self._guard.alone(_LOCK_S):
             self._go_on()  # asked here: another may have had the lock for long
-            self._pulsing(True)  # electrodes are about to be connected
+            self._guard.pulsing(True)  # electrodes are about to be connected
             self._set_up(stimulus)
             self._go_on()
         self._prepared = stimulus
@@ -145,7 +151,7 @@ class MeameStimulator(Stimulator):
     def start(self, stimulus: Stimulus) -> None:
         if self._prepared is None or not stimulus.has_pulses_of(self._prepared):
             raise DeviceError(f"stimulus {stimulus.number}: is not prepared")
-        with self._alone():
+        with self._guard.alone(_LOCK_S):
             self._go_on()
             self._plays_until_s = time.monotonic() + lasts_s(stimulus)
             self.control.write([Register.MANUAL_TRIGGER], [1 << GROUP])
@@ -157,7 +163,7 @@ class MeameStimulator(Stimulator):
         if it would take long. In simulated time there is nothing to wait for.
         """
         left_s = self._plays_until_s - time.monotonic()
-        if self._guard is None or left_s <= 0:
+        if self._is_in_process or left_s <= 0:
             return
         if left_s > _WAIT_S:
             raise DeviceError(
@@ -195,14 +201,14 @@ class MeameStimulator(Stimulator):
         """Stop; while that is not certain the watchdog is to take this for a train under way."""
         self._prepared = None
         for _ in range(n_tries):
-            with self._alone(may_break=True):
-                self._doubts = stop_dsp(self.control, self._beat)
+            with self._guard.alone(_LOCK_S, may_break=True):
+                self._doubts = stop_dsp(self.control, self._guard.beat)
             if not self._doubts:
                 break
         self._tried_s = time.monotonic()
         for doubt in self._doubts:
             log.error("stopping is NOT VERIFIED: %s", doubt)
-        self._pulsing(bool(self._doubts))
+        self._guard.pulsing(bool(self._doubts))
 
     def close(self) -> None:
         if self._control is None:
@@ -212,22 +218,3 @@ class MeameStimulator(Stimulator):
         finally:
             self._control.close()
             self._control = None
-            if self._guard is not None:
-                self._guard.close()
-
-    @contextmanager
-    def _alone(self, *, may_break: bool = False) -> Iterator[None]:
-        """Nobody else talks to the DSP meanwhile."""
-        if self._guard is None:
-            yield
-            return
-        with dsp_lock(self._guard.run_directory, _LOCK_S, may_break=may_break):
-            yield
-
-    def _beat(self) -> None:
-        if self._guard is not None:
-            self._guard.beat()
-
-    def _pulsing(self, is_pulsing: bool) -> None:
-        if self._guard is not None:
-            self._guard.pulsing(is_pulsing)

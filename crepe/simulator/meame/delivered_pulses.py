@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 
-from crepe.simulator.meame.patterns import Shot
+from crepe.culture.contract import Shot
 
 _KEPT_SHOTS = 100_000
 

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+from crepe.culture.contract import Shot
 from crepe.hw.meame.registers import N_GROUPS, OWN_TRIGGERS, Function, Register
 from crepe.hw.meame.wire import (
     MODE_AUTO,
@@ -27,9 +28,9 @@ from crepe.hw.meame.wire import (
     pairs,
 )
 from crepe.simulator.meame.delivered_pulses import Received, Tally
-from crepe.simulator.meame.patterns import Playing, Shot
+from crepe.simulator.meame.patterns import Playing
+from crepe.simulator.meame.settings import Firmware
 from crepe.simulator.meame.stim_queue import StimQueue
-from crepe.simulator.settings import Firmware
 
 _N_MEMORIES = 8
 _ERROR_WORDS, _ERROR_OVERFLOW = 8, 5

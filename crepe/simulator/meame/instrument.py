@@ -3,15 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from crepe.culture.contract import Shot
 from crepe.culture.culture import Culture
 from crepe.electrodes.layouts import MCS_60_LABELS
 from crepe.hw.meame.registers import Register
 from crepe.hw.meame.wire import TICKS_PER_S
 from crepe.messages import Spikes
 from crepe.simulator.meame.dsp import Dsp
-from crepe.simulator.meame.patterns import Shot
 from crepe.simulator.meame.quirks import Quirk
-from crepe.simulator.settings import SimulatorSettings
+from crepe.simulator.meame.settings import SimulatorSettings
 
 _KEPT_TRUTH = 200_000
 _ILLEGAL_MODE = 2

@@ -6,8 +6,8 @@ told when it is over, or is cut off.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
+from crepe.culture.contract import Shot
 from crepe.hw.meame.wire import SIDEBAND_BLANK, TICK_US, ZERO_DIGIT
 
 _PULSE_GAP = 50  # ticks; zeros for longer than a millisecond part one pulse from the next
@@ -16,21 +16,6 @@ _DATA, _LOOP, _LONG_LOOP, _LONG_COUNT, _END = 0, 1, 2, 3, 7
 _LONG_TICKS = 1000  # of the long time base
 
 Run = tuple[int, int]  # (value, ticks)
-
-
-class Shot(NamedTuple):
-    """One pulse that is over, or a while in which amplifiers were protected."""
-
-    tick: int  # at which it began, of the DSP's clock
-    electrodes: tuple[int, ...]  # channel indices that received it
-    phases: tuple[tuple[float, float], ...]  # (current in uA, width in us)
-    blanked: tuple[int, ...] = ()  # channel indices whose amplifiers were protected
-    blanked_us: float = 0.0
-
-    @property
-    def last_tick(self) -> int:
-        """The last at which current flowed."""
-        return self.tick + round(sum(us for _, us in self.phases) / TICK_US) - 1
 
 
 def unroll(words: Sequence[int]) -> Iterator[Run]:

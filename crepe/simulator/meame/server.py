@@ -28,7 +28,7 @@ from crepe.simulator.meame.dsp import Dsp
 from crepe.simulator.meame.instrument import SimulatedMeame
 from crepe.simulator.meame.quirks import Faults
 from crepe.simulator.meame.routes import make_app
-from crepe.simulator.settings import SimulatorSettings
+from crepe.simulator.meame.settings import SimulatorSettings
 
 log = logging.getLogger(__name__)
 

@@ -2,8 +2,9 @@
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
+from crepe.culture.settings import CultureSettings
 from crepe.simulator.meame.quirks import Quirk
 
 
@@ -14,19 +15,10 @@ class Firmware(StrEnum):
     LAB = "lab-2019"
 
 
-class SimulatorSettings(BaseModel):
+class SimulatorSettings(CultureSettings):
     """The simulated culture and the server in front of it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    seed: int = Field(0, ge=0)  # the culture: its cells and their wiring
-    course: int = Field(0, ge=0)  # what happens by chance in it; another session, another course
     sampling_rate_hz: PositiveInt = 10_000  # until a client asks for another
-    n_cells: PositiveInt = 1000  # on the array's plane; some 390 per mm2 on a 60MEA200, chosen
-    stdp: bool = False  # whether synapses change with the order of spikes
-    silenced: bool = False  # no cell fires, as under TTX; noise and artefact stay
-    silenced_s: tuple[tuple[float, float], ...] = ()  # the same from and to a time of its clock
-    noise_uv: PositiveFloat = 4.0  # rms on each electrode; a 60MEA has 3 to 5
     scale_uv: PositiveFloat = 0.059605  # per count: 2^-24 V, as MCS headstages give
     impedance_kohm: PositiveFloat = 30.0  # turns a voltage pulse into a current; TiN has 30 to 50
     firmware: Firmware = Firmware.LAB

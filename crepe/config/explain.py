@@ -1,17 +1,10 @@
-"""What to say of a name or a value that is not allowed."""
+"""The text for a table of the experiment file that is refused."""
 
-from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-
-def suggest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean ...?`, or what is known, to end an error's text with."""
-    names = list(known)
-    near = get_close_matches(name, names, 1)
-    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(names) or 'none'}"
+from crepe.errors import suggest
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:

@@ -1,0 +1,65 @@
+"""The context that an actor is opened with: by a program, in the in-process loop, in a dry run."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crepe.actors.actor import ActorContext
+from crepe.config.experiment import Experiment
+from crepe.config.wiring import OUTSIDE, ActorSpec
+from crepe.hw.instrument import InProcess
+from crepe.messages import StreamInfo
+
+if TYPE_CHECKING:
+    from crepe.simulator.lockstep import Lockstep
+
+
+def actor_context(
+    experiment: Experiment,
+    spec: ActorSpec,
+    infos: Mapping[str, StreamInfo],
+    *,
+    session: str = "",
+    recordings: Path = Path(),
+    lockstep: "Lockstep | None" = None,
+    position: int = 0,
+    snapshot: Mapping[str, Any] | None = None,
+    wall_ns: Callable[[], int] | None = None,
+) -> ActorContext:
+    """The context of one actor.
+
+    Parameters
+    ----------
+    infos
+        What is known of streams so far; the actor is given those that it reads.
+    position, snapshot
+        Where the actor goes on, and what it gave there.
+    lockstep
+        The simulated instrument of this process; None where the instrument is outside.
+    wall_ns
+        The wall clock; None for that of the machine. Time without one is the samples' time alone.
+    """
+    changes: dict[str, Any] = {}
+    if lockstep is not None:
+        changes = {
+            "open_recorder": lockstep.open_recorder,
+            "open_stimulator": lockstep.open_stimulator,
+            "open_guard": InProcess,
+        }
+    if lockstep is not None or wall_ns is not None:
+        changes["monotonic_s"] = None
+    if wall_ns is not None:
+        changes["wall_ns"] = wall_ns
+    return ActorContext(
+        inputs={stream: infos[stream] for stream in spec.reads if stream in infos},
+        outside=tuple(stream for stream in spec.reads if stream in OUTSIDE),
+        position=position,
+        snapshot=snapshot,
+        name=spec.name,
+        session=session,
+        seed=experiment.seed,
+        experiment=experiment.text,
+        culture=experiment.culture.flat(),
+        recordings=recordings,
+        **changes,
+    )

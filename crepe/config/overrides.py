@@ -1,0 +1,68 @@
+"""What the command line changes of an experiment file."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from crepe.config.experiment import Experiment, load_experiment, save_experiment
+from crepe.environment import paths
+from crepe.errors import ConfigError
+from crepe.hw.instrument import open_recorder
+
+FILE_EXPERIMENT = Path("config") / "file.toml"
+SPIKE_BAND_HZ = (300.0, 3000.0)
+
+
+def prepare(
+    path: Path | None,
+    *,
+    rounds: int | None = None,
+    seed: int | None = None,
+    file: Path | None = None,
+    player: str | None = None,
+) -> Experiment:
+    """The experiment with what the command line changes of it, written where programs find it."""
+    changes: dict[str, Any] = {} if seed is None else {"seed": seed}
+    if file is not None:
+        if rounds is not None or player is not None:
+            raise ConfigError(
+                "--file: a recording plays no rounds; leave out --rounds and --person"
+            )
+        path = path or paths.project_directory() / FILE_EXPERIMENT
+        changes |= _for_recording(file)
+    if player is not None:
+        changes["hand"] = None  # somebody else plays
+    experiment = load_experiment(path, changes)
+    for name, actor in experiment.actors.items():
+        if rounds is not None and "n_trials" in actor.kind.model_fields:
+            changes[f"actors.{name}.n_trials"] = rounds
+        if player is not None and "player" in actor.kind.model_fields:
+            changes[f"actors.{name}.player"] = player
+    if not changes:
+        return experiment
+    changed = load_experiment(path, changes)
+    changed.path = save_experiment(changed, paths.run_directory() / "experiment.json")
+    return changed
+
+
+def _for_recording(file: Path) -> dict[str, Any]:
+    url = f"hdf5://{quote(str(file.expanduser().absolute()))}?speed=0"
+    recorder = open_recorder(url)
+    try:
+        rate_hz = recorder.open(0).sampling_rate_hz
+    finally:
+        recorder.close()
+    low_hz, high_hz = band_hz(rate_hz)
+    return {
+        "actors.acquire.device": url,
+        "actors.filter.low_hz": low_hz,
+        "actors.filter.high_hz": high_hz,
+    }
+
+
+def band_hz(sampling_rate_hz: float) -> tuple[float, float]:
+    """The spike band, or what of it fits below the Nyquist frequency of a slow recording."""
+    low_hz, high_hz = SPIKE_BAND_HZ
+    if high_hz < 0.45 * sampling_rate_hz:
+        return low_hz, high_hz
+    return min(low_hz, 0.1 * sampling_rate_hz), 0.45 * sampling_rate_hz
