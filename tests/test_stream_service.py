@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crepe import settings as settings_module
-from crepe.config.experiment import places
+from crepe.environment import paths
 from crepe.errors import DeviceError, GapError, OrderError
 from crepe.legacy.connection import Connection
 from crepe.settings import RPCPORTS, RPYC_CONFIG, STREAM_DIMENSION
@@ -198,7 +198,7 @@ def test_names_of_the_original_become_streams(make_store):
 
 
 def test_the_settings_follow_the_experiment_file(tmp_path, monkeypatch):
-    text = (places.project_directory() / "config" / "record.toml").read_text()
+    text = (paths.project_directory() / "config" / "record.toml").read_text()
     path = tmp_path / "small.toml"
     path.write_text(text.replace("meame://simulator", "generator://?n_channels=7"))
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))

@@ -22,12 +22,18 @@ from crepe.hw.instrument import (
     open_stimulator,
 )
 from crepe.messages import Message, Stimulus, StreamInfo
-from crepe.safety.watchdog_link import watchdog_link
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 
 Output = Message | Iterable[Message] | None
+
+
+def open_watchdog_link() -> Guard:
+    """The guard of an instrument outside this process; imported here, since it needs Unix."""
+    from crepe.safety.watchdog_link import watchdog_link
+
+    return watchdog_link()
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class ActorContext:
     wall_ns: Callable[[], int] = time.time_ns
     open_recorder: Callable[..., Recorder] = open_recorder
     open_stimulator: Callable[..., Stimulator] = open_stimulator
-    open_guard: Callable[[], Guard] = watchdog_link
+    open_guard: Callable[[], Guard] = open_watchdog_link
 
     @property
     def first(self) -> StreamInfo:

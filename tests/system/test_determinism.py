@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from crepe.cli.app import app
 from crepe.conditions import SILENCED
-from crepe.config.experiment import load_experiment, places, save_experiment
+from crepe.config.experiment import load_experiment, save_experiment
+from crepe.environment import paths
 from crepe.runtime.loop import Loop
 from crepe.store import Store
 from crepe.study.plan import Plan
@@ -34,7 +35,7 @@ DECIDED = ("result", "result:shuffled", "result:game", "result:stimuli")
 
 
 def shipped(name):
-    return places.project_directory() / "config" / name
+    return paths.project_directory() / "config" / name
 
 
 @pytest.fixture(scope="module")

@@ -270,7 +270,7 @@ def test_who_is_not_let_in_sees_how_to_get_in_and_a_spectator_has_no_buttons(sta
 
 
 def test_pong_is_seen_on_its_court(stack, watch):
-    path = Path(__file__).parent.parent / "config" / "pong.toml"
+    path = Path(__file__).parents[2] / "config" / "pong.toml"
     stack.crepe("up", str(path), "--new")
     window = watch(stack, "/#play", width=390, height=844)
     expect(window.page.locator(".saying")).to_contain_text("rally", timeout=SOON_MS)

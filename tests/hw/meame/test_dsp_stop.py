@@ -3,6 +3,7 @@
 import pytest
 
 from crepe.errors import DeviceError
+from crepe.hw.instrument import InProcess
 from crepe.hw.meame.dsp_stop import stop_dsp
 from crepe.hw.meame.http import Control, HttpControl, Server
 from crepe.hw.meame.registers import Register
@@ -20,7 +21,7 @@ class Bench:
     def __init__(self):
         lockstep = Lockstep(SimulatorSettings())
         self.dsp = lockstep.instrument.dsp
-        stimulator = lockstep.open_stimulator("meame://simulator")
+        stimulator = lockstep.open_stimulator("meame://simulator", InProcess())
         stimulator.open()
         stimulator.prepare(TRAIN)
         stimulator.start(TRAIN)

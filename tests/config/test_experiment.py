@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from crepe.actors.record import Record
-from crepe.config.experiment import DEFAULT, Program, load_experiment, places, save_experiment
+from crepe.config.experiment import DEFAULT, Program, load_experiment, save_experiment
+from crepe.environment import paths
 from crepe.errors import ConfigError
 from crepe.messages import Delivered, GameState, Stimulus
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 TOY = """
 title = "toy"
@@ -101,7 +102,7 @@ def test_what_does_not_fit_is_named_with_what_is_allowed(write, old, new, expect
 
 
 def test_a_second_way_to_the_instrument_is_refused():
-    path = places.project_directory() / DEFAULT
+    path = paths.project_directory() / DEFAULT
     again = {
         "run": "crepe.actors.stimulate:Stimulate",
         "reads": ["data", "result:stimuli"],
@@ -268,7 +269,7 @@ def test_truth_has_a_name_of_its_own():
         load_experiment(None, {**TRUTH, "actors.acquire.writes": ["data", "data:known"]})
 
 
-@pytest.mark.parametrize("path", sorted((places.project_directory() / "config").glob("*")))
+@pytest.mark.parametrize("path", sorted((paths.project_directory() / "config").glob("*")))
 def test_no_actor_of_an_experiment_reads_the_truth(path):
     """Not as shipped, and not if somebody had the truth published and wired it to one."""
     found = load_experiment(path)

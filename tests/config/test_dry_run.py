@@ -8,7 +8,7 @@ from crepe.config.dry_run import rehearse
 from crepe.config.experiment import load_experiment
 from crepe.errors import ConfigError, DeviceError
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SHIPPED = [path for path in ROOT.glob("config/*.toml") if path.name != "file.toml"]
 
 

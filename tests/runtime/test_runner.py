@@ -68,7 +68,7 @@ class Programs:
             "CREPE_VAR": str(var),
             "CREPE_REDIS": url,
             "CREPE_EXPERIMENT": str(path),
-            "PYTHONPATH": str(Path(__file__).parent.parent),
+            "PYTHONPATH": str(Path(__file__).parents[2]),
         }
 
     def start(self, *names: str) -> None:
@@ -306,7 +306,7 @@ SILENCE = (
     ACQUIRE.replace("speed=0", "speed=1").replace(f"duration_s={LENGTH / 10_000}", "duration_s=600")
     + """
 [actors.silence]
-run = "tests.test_runner:Silence"
+run = "tests.runtime.test_runner:Silence"
 reads = ["data"]
 writes = ["result"]
 """

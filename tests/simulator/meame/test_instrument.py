@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from crepe.electrodes.layouts import MCS_60_LABELS
+from crepe.hw.instrument import InProcess
 from crepe.hw.meame import wire
 from crepe.messages import Stimulus
 from crepe.simulator.lockstep import Lockstep
@@ -27,7 +28,7 @@ class Dish:
         self.lockstep = Lockstep(SimulatorSettings(**values))
         self.recorder = self.lockstep.open_recorder("meame://simulator")
         self.info = self.recorder.open(0)
-        self.stimulator = self.lockstep.open_stimulator("meame://simulator")
+        self.stimulator = self.lockstep.open_stimulator("meame://simulator", InProcess())
         self.stimulator.open()
         self.position = 0
 

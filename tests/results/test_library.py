@@ -310,7 +310,7 @@ WRITER = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from test_recordings import Segment, np, writer
+from test_library import Segment, np, writer
 found = writer(Path(sys.argv[1]))
 for start in range(0, 300_000, 1000):
     found.append("data", Segment(start, start + 1000, np.zeros((2, 1000), np.int32)))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from crepe.electrodes.layouts import MCS_REFERENCE
 from crepe.errors import DeviceError
+from crepe.hw.instrument import InProcess
 from crepe.hw.meame import wire
 from crepe.hw.meame.registers import Register
 from crepe.messages import Stimulus
@@ -24,7 +25,7 @@ class Bench:
     def __init__(self, **values):
         lockstep = Lockstep(SimulatorSettings(**values))
         self.dsp = lockstep.instrument.dsp
-        self.stimulator = lockstep.open_stimulator("meame://simulator")
+        self.stimulator = lockstep.open_stimulator("meame://simulator", InProcess())
         self.stimulator.open()
 
     def shots(self, train=TRAIN, seconds=10):

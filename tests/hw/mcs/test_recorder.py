@@ -14,7 +14,7 @@ from crepe.errors import ConfigError, DeviceError
 from crepe.hw.instrument import EndOfData, Recorder, open_recorder
 from crepe.messages import Segment
 
-REAL = Path(__file__).parents[2].parent / "shared" / "data" / "mcs-standard-all-500hz.h5"
+REAL = Path(__file__).parents[3].parent / "shared" / "data" / "mcs-standard-all-500hz.h5"
 VARIABLE = h5py.string_dtype()
 ANALOG = "Data/Recording_0/AnalogStream"
 

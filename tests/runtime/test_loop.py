@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crepe.config.experiment import load_experiment, places
+from crepe.config.experiment import load_experiment
+from crepe.environment import paths
 from crepe.errors import ConfigError
 from crepe.messages import Delivered, GameState
 from crepe.runtime.loop import Loop
 from crepe.store import Store
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @cache
@@ -152,7 +153,7 @@ def test_every_online_analysis_runs_and_the_originals_readout_finds_the_gesture(
 
 def test_a_loop_does_not_stimulate_a_living_culture():
     living = load_experiment(
-        places.project_directory() / "config" / "meame-lab.toml",
+        paths.project_directory() / "config" / "meame-lab.toml",
         {"actors.game.player": "script"},
     )
     with pytest.raises(ConfigError, match="stimulates a living culture"):

@@ -25,7 +25,7 @@ def test_var_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "elsewhere"))
     assert paths.var_directory() == tmp_path / "elsewhere"
     monkeypatch.delenv("CREPE_VAR")
-    assert paths.var_directory() == Path(__file__).parents[1] / "var"
+    assert paths.var_directory() == Path(__file__).parents[2] / "var"
 
 
 def test_a_directory_that_others_could_read_is_closed(tmp_path: Path) -> None:

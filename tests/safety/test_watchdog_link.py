@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from crepe.safety.watchdog_link import WATCHDOG_SOCKET, Guard
+from crepe.hw.instrument import Address
+from crepe.safety.watchdog_link import WATCHDOG_SOCKET, WatchdogLink
 
 
 @pytest.fixture
@@ -24,8 +25,8 @@ def answer(watchdog, pid):
 
 
 def test_a_watchdog_that_was_replaced_stops_what_runs_however_soon_it_is_back(tmp_path, watchdog):
-    guard = Guard(tmp_path, "127.0.0.1", 8888, "")
-    guard.is_simulator = True
+    guard = WatchdogLink(tmp_path)
+    guard.drives(Address("127.0.0.1", 8888), is_simulator=True)
     refusals = []
     for pid in (11, 11, 12, 12):
         guard.beat()

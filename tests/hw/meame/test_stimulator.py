@@ -19,11 +19,12 @@ from crepe.environment import paths
 from crepe.errors import DeviceError
 from crepe.hw.instrument import open_stimulator
 from crepe.hw.meame import wire
-from crepe.hw.meame.dsp_stop import dsp_lock
 from crepe.hw.meame.http import HttpControl
 from crepe.hw.meame.registers import Register
 from crepe.messages import Stimulus
 from crepe.safety import arming, emergency_stop
+from crepe.safety.instrument_lock import instrument_lock
+from crepe.safety.watchdog_link import watchdog_link
 
 LONG = Stimulus(9, 10, 1, 10, ("48", "38"), ((-10.0, 200.0), (10.0, 200.0)), 20.0, 600)  # 30 s
 SECOND = 50_000  # ticks of the DSP
@@ -56,9 +57,25 @@ def pulses(simulator, after=0):
     return found["now"], [tick for tick, *electrodes in found["pulses"] if electrodes]
 
 
+GUARDS = []
+
+
+@pytest.fixture(autouse=True)
+def _close_guards():
+    yield
+    while GUARDS:
+        GUARDS.pop().close()
+
+
+def guarded(url="meame://simulator"):
+    """A stimulator with the guard of this run directory, which is closed after the test."""
+    GUARDS.append(watchdog_link())
+    return open_stimulator(url, GUARDS[-1])
+
+
 def opened(url="meame://simulator"):
     """A stimulator that has had the watchdog's answer."""
-    stimulator = open_stimulator(url)
+    stimulator = guarded(url)
     stimulator.open()
     wait(lambda: stimulator.watch() is None or "watchdog" not in stimulator.watch())
     return stimulator
@@ -219,11 +236,11 @@ def test_the_emergency_stop_reaches_a_train_of_another_directory_and_latches_tha
 
 
 def test_the_emergency_stop_does_not_wait_for_a_lock_that_a_hung_program_holds(simulator):
-    opened_without_watchdog = open_stimulator("meame://simulator")
+    opened_without_watchdog = guarded()
     opened_without_watchdog.open()
-    with dsp_lock(paths.run_directory(), 1.0):
+    with instrument_lock(paths.run_directory(), 1.0):
         assert emergency_stop.stop([paths.run_directory()], "", lambda text: None)
-        with pytest.raises(DeviceError, match="another program talks to the DSP"):
+        with pytest.raises(DeviceError, match="another program talks to the instrument"):
             opened_without_watchdog.prepare(LONG)
     opened_without_watchdog.close()
 
@@ -238,7 +255,7 @@ def test_a_disk_that_is_full_does_not_keep_the_emergency_stop_from_stopping(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(paths, "write_json", full)
-    monkeypatch.setattr("crepe.hw.meame.dsp_stop.os.open", no_file)
+    monkeypatch.setattr("crepe.safety.instrument_lock.os.open", no_file)
     now, _ = pulses(simulator)
     said = []
     assert not emergency_stop.stop([paths.run_directory()], "", said.append)

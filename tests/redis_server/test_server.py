@@ -31,11 +31,11 @@ from crepe.redis_server.server import (
 RUN = """
 import sys
 from pathlib import Path
-from crepe import redis_server
-redis_server.run(sys.argv[2] == "aof", 64, int(sys.argv[3]) or None, Path(sys.argv[1]))
+from crepe.redis_server.server import run_server
+run_server(sys.argv[2] == "aof", 64, int(sys.argv[3]) or None, Path(sys.argv[1]))
 """
 PARENT = "import subprocess, sys; subprocess.run(sys.argv[1:])"
-ActorContext = Callable[..., "subprocess.Popen[str]"]
+StartServer = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def var(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def start(var: Path) -> Iterator[ActorContext]:
+def start(var: Path) -> Iterator[StartServer]:
     """Runs the server as `crepe run redis` does, and waits until it answers."""
     started = []
 
@@ -161,7 +161,7 @@ def without_wheel(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
     monkeypatch.setenv("PATH", str(path))
 
 
-def test_the_server_runs_as_its_settings_say(var: Path, start: ActorContext) -> None:
+def test_the_server_runs_as_its_settings_say(var: Path, start: StartServer) -> None:
     process = start()
     with client_of(var, process) as client:
         found = paths.read_json(paths.run_directory(var) / "redis.json")
@@ -186,7 +186,7 @@ def test_the_server_runs_as_its_settings_say(var: Path, start: ActorContext) -> 
     assert (var / "redis").stat().st_mode & 0o077 == 0
 
 
-def test_written_entries_survive_a_killed_server(var: Path, start: ActorContext) -> None:
+def test_written_entries_survive_a_killed_server(var: Path, start: StartServer) -> None:
     process = start()
     payload = os.urandom(1000)
     with client_of(var, process) as client:
@@ -201,7 +201,7 @@ def test_written_entries_survive_a_killed_server(var: Path, start: ActorContext)
     assert all(entry[1] == {b"m": payload} for entry in entries)
 
 
-def test_half_a_command_at_the_end_of_the_file_is_left_out(var: Path, start: ActorContext) -> None:
+def test_half_a_command_at_the_end_of_the_file_is_left_out(var: Path, start: StartServer) -> None:
     process = start()
     with client_of(var, process) as client:
         client.set("whole", "1")
@@ -216,7 +216,7 @@ def test_half_a_command_at_the_end_of_the_file_is_left_out(var: Path, start: Act
         assert client.keys() == [b"whole"]
 
 
-def test_without_append_only_a_killed_server_forgets(var: Path, start: ActorContext) -> None:
+def test_without_append_only_a_killed_server_forgets(var: Path, start: StartServer) -> None:
     process = start("memory")
     with client_of(var, process) as client:
         client.set("a", 1)
@@ -226,7 +226,7 @@ def test_without_append_only_a_killed_server_forgets(var: Path, start: ActorCont
         assert client.dbsize() == 0
 
 
-def test_forget_leaves_nothing_for_the_next_session(var: Path, start: ActorContext) -> None:
+def test_forget_leaves_nothing_for_the_next_session(var: Path, start: StartServer) -> None:
     process = start()
     with client_of(var, process) as client:
         client.set("a", 1)
@@ -238,7 +238,7 @@ def test_forget_leaves_nothing_for_the_next_session(var: Path, start: ActorConte
 
 
 def test_a_taken_usual_port_means_the_next_one_and_the_line_that_finds_it(
-    var: Path, start: ActorContext
+    var: Path, start: StartServer
 ) -> None:
     with contextlib.ExitStack() as stranger:
         with contextlib.suppress(OSError):  # somebody has the usual port already: as good
@@ -260,7 +260,7 @@ def test_a_taken_port_that_was_asked_for_is_an_error(var: Path) -> None:
             run_server(True, 64, port, var)
 
 
-def test_a_second_server_in_the_same_place_is_refused(var: Path, start: ActorContext) -> None:
+def test_a_second_server_in_the_same_place_is_refused(var: Path, start: StartServer) -> None:
     first = start()
     with client_of(var, first) as client:
         with pytest.raises(StoreError, match=f"already \\(pid {first.pid}\\)"):
@@ -268,7 +268,7 @@ def test_a_second_server_in_the_same_place_is_refused(var: Path, start: ActorCon
         assert client.ping()
 
 
-def test_stop_ends_a_server_that_was_left_behind(var: Path, start: ActorContext) -> None:
+def test_stop_ends_a_server_that_was_left_behind(var: Path, start: StartServer) -> None:
     process = start()
     with client_of(var, process):
         pass

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from crepe.cli.app import app
 from crepe.environment import paths
 from crepe.errors import DeviceError
-from crepe.hw.instrument import open_recorder, open_stimulator
+from crepe.hw.instrument import InProcess, open_recorder, open_stimulator
 from crepe.hw.meame import wire
 from crepe.hw.meame.http import HttpControl, Server, find_server, proof
 from crepe.hw.meame.registers import Register
@@ -194,7 +194,7 @@ def test_only_who_knows_the_nonce_is_our_simulator(simulator):
 def test_what_the_instrument_cannot_do_is_named(simulator, changes, reason):
     from dataclasses import replace
 
-    stimulator = open_stimulator("meame://simulator")
+    stimulator = open_stimulator("meame://simulator", InProcess())
     stimulator.open()
     assert reason in stimulator.refusal(replace(TRAIN, **changes))
     stimulator.close()
