@@ -1,6 +1,6 @@
 """What the live page costs: the loop with nobody looking, with 20 clients, and with a browser.
 
-The browser shows the Live view with a raster of 30 s and of 60 s, and the court of Pong.
+The browser shows the SessionFollower view with a raster of 30 s and of 60 s, and the court of Pong.
 """
 
 import asyncio

@@ -93,7 +93,7 @@ def replay() -> dict[str, float]:
             except EndOfData:
                 break
             if segment is not None:
-                record.take("data", segment)
+                record.step_from("data", segment)
         record.finish()
         record.close()
         store, elapsed = RedisStore(url), []

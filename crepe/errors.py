@@ -20,7 +20,7 @@ class StoreError(CrepeError):
     """For who runs the Redis server: it cannot be found, reached or used."""
 
 
-class NotNowError(StoreError):
+class StoreUnavailableError(StoreError):
     """The Redis server is away or full, or readers are behind; asked later, the same may go."""
 
 

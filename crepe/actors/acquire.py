@@ -39,7 +39,7 @@ class Acquire(Source[None, Segment | Spikes]):
     """Put the spikes that a simulated instrument knows of on the second stream of `writes`,
     which must be `data:truth`: for validation, so only `Record` may read it."""
 
-    truth: ClassVar[type[Message] | None] = Spikes
+    truth_type: ClassVar[type[Message] | None] = Spikes
     priority: ClassVar[int] = 80
 
     _start: ActorContext = PrivateAttr()

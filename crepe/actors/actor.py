@@ -76,7 +76,9 @@ class Actor(BaseModel, Generic[In, Out]):
 
     is_sparse: ClassVar[bool] = False  # publishes when it has something, and four times a second
     merges: ClassVar[bool] = True  # inputs are merged by sample index; False: as they arrive
-    truth: ClassVar[type[Message] | None] = None  # of its messages those that only Record reads
+    truth_type: ClassVar[type[Message] | None] = (
+        None  # of its messages those that only Record reads
+    )
     priority: ClassVar[int] = 50  # programs start in this order and stop in the reverse
 
     @property
@@ -100,15 +102,15 @@ class Actor(BaseModel, Generic[In, Out]):
         """The messages that follow from one input message. Pure: no clock, stream or network."""
         raise NotImplementedError
 
-    def take(self, stream: str, message: Any) -> Output:
+    def step_from(self, stream: str, message: Any) -> Output:
         """`step` for those who must know which stream a message came from."""
         del stream
         return self.step(message)
 
-    def reached(self, stream: str, position: int) -> None:
+    def on_position(self, stream: str, position: int) -> None:
         """An input stream is known up to sample index `position`; called before its messages."""
 
-    def silent(self, elapsed_s: float) -> Output:
+    def on_silence(self, elapsed_s: float) -> Output:
         """Nothing has come for `elapsed_s` seconds; called about ten times a second."""
         del elapsed_s
         return None
@@ -126,7 +128,7 @@ class Actor(BaseModel, Generic[In, Out]):
         """State that `warmup_s` of input cannot restore, stored with each output entry."""
         return None
 
-    def trains(self) -> Iterable[Stimulus]:
+    def possible_trains(self) -> Iterable[Stimulus]:
         """The trains of pulses it may ask for, one of each kind; `crepe check` judges them."""
         return ()
 

@@ -51,11 +51,11 @@ class Record(Sink[Message, None]):
         self._writer = RecordingWriter(path, about, start.inputs, self.spare_mb)
         self._flushed = max(self._writer.positions.values())
 
-    def reached(self, stream: str, position: int) -> None:
+    def on_position(self, stream: str, position: int) -> None:
         self._end_window()
         self._window = (stream, position)
 
-    def take(self, stream: str, message: Message) -> None:
+    def step_from(self, stream: str, message: Message) -> None:
         if not self._writer.has(stream):
             self._writer.add(stream, self._outside(message))
         is_due = message.stop - self._flushed >= _FLUSH_S * self._clock.sampling_rate_hz
@@ -66,7 +66,7 @@ class Record(Sink[Message, None]):
         self._writer.append(stream, message)
         self._is_rested = False
 
-    def silent(self, elapsed_s: float) -> None:
+    def on_silence(self, elapsed_s: float) -> None:
         self._end_window()
         if elapsed_s >= _FLUSH_S and not self._is_rested:
             self._writer.commit(with_rest=True)

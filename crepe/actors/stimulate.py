@@ -122,10 +122,10 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         else:
             yield from self._asked(message)
 
-    def reached(self, stream: str, position: int) -> None:
+    def on_position(self, stream: str, position: int) -> None:
         self._alive.reached(stream, position)
 
-    def silent(self, elapsed_s: float) -> Iterator[Message]:
+    def on_silence(self, elapsed_s: float) -> Iterator[Message]:
         reason = self._watch()
         if reason := self._alive.stalled(elapsed_s) or reason:
             yield from self._stop("stopped", reason)

@@ -22,7 +22,7 @@ def say(
 
     experiment = running_experiment()
     with Store(culture=experiment.name) as store:
-        saying.say(store, experiment, name, value)
+        saying.send_command(store, experiment, name, value)
 
 
 @app.command()
@@ -77,11 +77,11 @@ def sensor(
 ) -> None:
     """Be a sensor: show hands to the sensor door, 10 frames a second, and print the answers."""
     from crepe.sensor import pi as raspberry
-    from crepe.sensor.client import DoorClient, find_door
+    from crepe.sensor.client import GatewayClient, find_gateway
     from crepe.sensor.input_tracker import State
     from crepe.sensor.send import line, show_gestures, show_recorded
 
-    client = DoorClient(url or find_door())
+    client = GatewayClient(url or find_gateway())
     if pi:
         raspberry.run(client)
     if file is not None:

@@ -61,7 +61,7 @@ def _run_watchdog(experiment: Experiment) -> None:
     def tell(text: str) -> None:  # on a thread that ends with the program
         url = find_url(patience_s=float("inf"), is_ours=True)
         with Store(url, culture=experiment.name, patience_s=float("inf")) as store:
-            store.say("watchdog", text, stream="control", sender="watchdog")
+            store.send_command("watchdog", text, stream="control", sender="watchdog")
 
     Watchdog(paths.run_directory(), tell).run()
 
@@ -69,7 +69,7 @@ def _run_watchdog(experiment: Experiment) -> None:
 def _run_sensor(experiment: Experiment) -> None:
     from crepe.environment.process import serve
     from crepe.redis_server.find_url import find_url
-    from crepe.sensor.program import Door
+    from crepe.sensor.program import SensorGateway
     from crepe.store.redis_store import RedisStore
     from crepe.web.token import check_token
 
@@ -88,7 +88,7 @@ def _run_sensor(experiment: Experiment) -> None:
         )
         for _ in range(2)
     )
-    opened = Door(
+    opened = SensorGateway(
         table,
         follows,
         says,

@@ -15,17 +15,17 @@ _BEGINS_WITHIN_S = 3.0  # after a rest
 _SINCE_S = 0.02
 
 
-def say(store: Store, experiment: Experiment, name: str, value: str) -> None:
+def send_command(store: Store, experiment: Experiment, name: str, value: str) -> None:
     """Put a word on `control`. Raises ConfigError if it is none, or if the game refuses it."""
     if name not in SAYABLE:
         raise ConfigError(f"{name!r} cannot be said{suggest(name, SAYABLE)}")
     sender = "crepe say"
     if name == "note":
-        store.say(name, value, sender, CONTROL)
+        store.send_command(name, value, sender, CONTROL)
         return
     game = _game(store, experiment)
     since = len(game)
-    store.say(name, value, sender, CONTROL)
+    store.send_command(name, value, sender, CONTROL)
     for state in _answers(game, since, sender, _OBJECTS_WITHIN_S):
         if state.phase == "refused":
             raise ConfigError(f"{name}: refused: {state.outcome}")
@@ -36,7 +36,7 @@ def gesture(store: Store, experiment: Experiment, name: str) -> str:
     sender = "crepe gesture"
     game = _game(store, experiment)
     since = len(game)
-    store.say("gesture", name, sender, INPUT)
+    store.send_command("gesture", name, sender, INPUT)
     for state in _answers(game, since, sender, _BEGINS_WITHIN_S):
         if state.phase == "refused":
             raise ConfigError(f"gesture: refused: {state.outcome}")

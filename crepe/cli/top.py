@@ -12,7 +12,7 @@ from rich.text import Text
 
 from crepe.cli.scoreboard import points
 from crepe.dashboard.control import Control
-from crepe.dashboard.follow import Live
+from crepe.dashboard.follow import SessionFollower
 from crepe.dashboard.program import rows_of
 from crepe.environment import paths, session
 from crepe.errors import ConfigError
@@ -51,7 +51,7 @@ async def _look(console: Console, *, once: bool) -> None:
         found = session.current()
         return (found.id if found else ""), experiment_tables(experiment.text)
 
-    live = Live(open_store, now, rows_of, _FRAMES_PER_S)
+    live = SessionFollower(open_store, now, rows_of, _FRAMES_PER_S)
     hands = Control(paths.run_directory(), open_store)
     following = asyncio.create_task(live.run())
 
@@ -75,12 +75,12 @@ async def _look(console: Console, *, once: bool) -> None:
         hands.close()
 
 
-def draw(live: Live, armed: Mapping[str, Any], screen: Console | None = None) -> Group:
+def draw(live: SessionFollower, armed: Mapping[str, Any], screen: Console | None = None) -> Group:
     """What is known now; programs that do not fit on the `screen` are counted."""
-    picture, more = live.picture, live.more()
-    about = picture.about()
+    session_view, more = live.session_view, live.more()
+    about = session_view.about()
     head = Text(about["title"] or "CREPE", style="bold")
-    head.append(f"   {picture.now / picture.rate_hz:.1f} s")
+    head.append(f"   {session_view.now / session_view.rate_hz:.1f} s")
     if about["is_simulated"]:
         head.append("   SIMULATED", style="yellow")
     if more["problem"]:
@@ -90,28 +90,28 @@ def draw(live: Live, armed: Mapping[str, Any], screen: Console | None = None) ->
     top = Group(head, _essentials(live, armed))
     programs = more["programs"]
     room = screen.height - len(screen.render_lines(top)) - 1 if screen else len(programs)
-    return Group(top, _programs(programs, picture.rate_hz, room))
+    return Group(top, _programs(programs, session_view.rate_hz, room))
 
 
-def _essentials(live: Live, armed: Mapping[str, Any]) -> Table:
-    picture, more = live.picture, live.more()
-    story = picture.story
+def _essentials(live: SessionFollower, armed: Mapping[str, Any]) -> Table:
+    session_view, more = live.session_view, live.more()
+    events = session_view.events
     table = Table(box=None, show_header=False, padding=(0, 2))
-    if picture.counts is not None:
-        rates = picture.counts.rates_hz()
+    if session_view.counts is not None:
+        rates = session_view.counts.rates_hz()
         table.add_row(
             "spikes", f"{rates.mean():.1f} per second and channel; most {rates.max():.0f}"
         )
-    if story.game is not None:
-        condition = f", {story.game.condition}" if story.game.condition else ""
-        table.add_row("game", f"trial {story.game.trial}, {story.game.phase}{condition}")
-        table.add_row("score", points(story.game.score))
+    if events.game is not None:
+        condition = f", {events.game.condition}" if events.game.condition else ""
+        table.add_row("game", f"trial {events.game.trial}, {events.game.phase}{condition}")
+        table.add_row("score", points(events.game.score))
     table.add_row("acquired to decided", _in_words(more["decided"]))
     table.add_row("asked to stimulated", _in_words(more["fired"]))
     for name, words in more["integrity"]:
         table.add_row(name, words)
-    if story.refusals:
-        table.add_row("", Text(story.refusals[-1]["reason"], style="red"))
+    if events.refusals:
+        table.add_row("", Text(events.refusals[-1]["reason"], style="red"))
     if armed["can_stimulate"]:
         word = Text(armed["refusal"], style="red") if armed["refusal"] else Text("armed")
         table.add_row("stimulator", word)

@@ -56,7 +56,7 @@ def _opened(actor: Actor[object, object], start: ActorContext, place: str) -> St
 def _check_trains(
     actor: Actor[object, object], limits: Iterable[Limits], info: StreamInfo, place: str
 ) -> None:
-    for train in actor.trains():
+    for train in actor.possible_trains():
         where = f"{place} {train.meaning}"
         channels_of(train.electrodes, info.labels, where)
         for gate in limits:

@@ -91,7 +91,7 @@ def check_wiring(actors: Mapping[str, ActorSpec], place: str) -> dict[str, Actor
             where = f"{place}: [actors.{actor.name}] writes: {stream!r}"
             if stream in OUTSIDE:
                 raise ConfigError(f"{where} is written from outside the clock")
-            if (stream == TRUTH) != (kind is actor.kind.truth):
+            if (stream == TRUTH) != (kind is actor.kind.truth_type):
                 raise ConfigError(
                     f"{where}: {TRUTH!r} is for the true spikes that Acquire publishes, and they "
                     "are for no other stream"

@@ -12,7 +12,7 @@ from crepe.errors import CrepeError, StoreError
 from crepe.messages import Command
 from crepe.safety import arming, emergency_stop
 from crepe.store import codec
-from crepe.store.contract import Said, StreamStore
+from crepe.store.contract import StreamStore, UnclockedEntry
 
 SENDER = "page"
 _LONGEST_WORD = 2000
@@ -57,13 +57,15 @@ class Control:
         self._try_to_say("arm", f"{minutes:g} minutes, stimulator {found.stimulator}")
         return f"armed for {minutes:g} minutes: {found.host}:{found.http_port}"
 
-    def say(self, name: str, value: str, stream: str = CONTROL, sender: str = SENDER) -> None:
+    def send_command(
+        self, name: str, value: str, stream: str = CONTROL, sender: str = SENDER
+    ) -> None:
         """Put a command on a stream outside the clock. Raises StoreError."""
         command = Command(0, 0, name, value[:_LONGEST_WORD], sender)
         with self._one_at_a_time:
             if self._store is None:
                 self._store = self._open_store()
-            self._store.say(stream, codec.pack([command], 0, 0))
+            self._store.append_unclocked(stream, codec.pack([command], 0, 0))
 
     def said_player(self) -> str:
         """Who plays as this page, before it was restarted, said last. Raises StoreError."""
@@ -73,7 +75,7 @@ class Control:
                 self._store = self._open_store()
             while found := self._store.wait({CONTROL: cursor}, 0.0, _PAGE):
                 for _, item in found:
-                    assert isinstance(item, Said)
+                    assert isinstance(item, UnclockedEntry)
                     cursor = item.id
                     for command in codec.unpack(Command, item.payload, 0, 0):
                         assert isinstance(command, Command)
@@ -83,7 +85,7 @@ class Control:
 
     def _try_to_say(self, name: str, value: str) -> None:
         with suppress(StoreError):  # it is done all the same; the files in the run directory say so
-            self.say(name, value)
+            self.send_command(name, value)
 
     def state(self, *, can_stimulate: bool) -> dict[str, Any]:
         """Whether anything may be stimulated, as the files in the run directory say."""

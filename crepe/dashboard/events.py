@@ -14,7 +14,7 @@ _OPEN = {"state": "", "reason": "", "fired": 0}  # nothing is known yet of what 
 _OPEN_STATES = ("intended", "")  # the train is still to come, or under way
 
 
-class Story:
+class SessionEvents:
     """The newest of each, and counts of all; every part can be sent to a browser as it is."""
 
     def __init__(self) -> None:

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from crepe.dashboard.frames import View, union
+from crepe.dashboard.frames import BrowserView, union
 from crepe.dashboard.integrity import Gaps, gaps_told, integrity
 from crepe.dashboard.latency import EDGES_MS
-from crepe.dashboard.session_view import Picture
+from crepe.dashboard.session_view import SessionView
 from crepe.errors import StoreError
 from crepe.messages import StreamInfo
 from crepe.store.contract import Entry, StreamStore
@@ -26,10 +26,10 @@ _STALE_S = 1.0
 Found = Sequence[tuple[str, Entry]]
 
 
-class Live:
-    """The picture of the session that runs, and of how its programs do.
+class SessionFollower:
+    """The session_view of the session that runs, and of how its programs do.
 
-    Reading goes on a thread, one read at a time; the picture belongs to the event loop.
+    Reading goes on a thread, one read at a time; the session_view belongs to the event loop.
 
     Parameters
     ----------
@@ -55,8 +55,8 @@ class Live:
         self._tick = asyncio.Event()
         self._looked_s = float("-inf")
         self._advanced_s = time.monotonic()
-        self.picture = Picture("")
-        self.views: set[View] = set()
+        self.session_view = SessionView("")
+        self.views: set[BrowserView] = set()
         self.problem = ""  # why nothing can be read
         self.programs: list[dict[str, Any]] = []
         self.gaps: Gaps | None = None  # in the data, as far as who acquires has told
@@ -66,7 +66,7 @@ class Live:
         """Until it is cancelled."""
         while True:
             began_s = time.monotonic()
-            self.picture.watch(union(list(self.views), self.picture))
+            self.session_view.watch(union(list(self.views), self.session_view))
             try:
                 await self._step()
                 self.problem = ""
@@ -90,17 +90,17 @@ class Live:
         return time.monotonic() - self._advanced_s
 
     async def _step(self) -> None:
-        before = self.picture.now
+        before = self.session_view.now
         if time.monotonic() - self._looked_s >= _LOOK_S:
             await self._look()
             self._looked_s = time.monotonic()
         found, latency_ms = await asyncio.to_thread(self._read, self._wanted())
         for stream, entry in found:
             self._cursors[stream] = entry.stop
-            self.picture.take(stream, entry)
+            self.session_view.take(stream, entry)
         if latency_ms is not None:
-            self.picture.decided.take(latency_ms)
-        if self.picture.now != before:
+            self.session_view.decided.take(latency_ms)
+        if self.session_view.now != before:
             self._advanced_s = time.monotonic()
 
     # Reading, on a thread
@@ -118,16 +118,16 @@ class Live:
     async def _look(self) -> None:
         """Once a second: which session, which streams, which programs."""
         session, tables = await asyncio.to_thread(self._session)
-        if session != self.picture.session:
-            self.picture = Picture(session, tables)
+        if session != self.session_view.session:
+            self.session_view = SessionView(session, tables)
             self._cursors.clear()
         self.programs, infos, begins, self.gaps = await asyncio.to_thread(self._ask, session)
-        for stream in self.picture.learn(infos):
-            if stream in self.picture.followed:
+        for stream in self.session_view.learn(infos):
+            if stream in self.session_view.followed:
                 self._cursors[stream] = begins[stream]
             is_counted = infos[stream].message in ("GameState", "Delivered")
-            if is_counted and begins[stream] > _BEGINNING_S * self.picture.rate_hz:
-                self.picture.story.since = max(self.picture.story.since, begins[stream])
+            if is_counted and begins[stream] > _BEGINNING_S * self.session_view.rate_hz:
+                self.session_view.events.since = max(self.session_view.events.since, begins[stream])
 
     def _ask(
         self, session: str
@@ -140,7 +140,7 @@ class Live:
             if info is None or info.session != session:
                 continue
             infos[stream] = info
-            if stream not in self.picture.infos:
+            if stream not in self.session_view.infos:
                 first, last = store.first(stream), store.last(stream)
                 is_sparse = info.message not in ("Spikes", "Court")
                 length = last.stop if last else 0
@@ -159,9 +159,9 @@ class Live:
 
     def _wanted(self) -> dict[str, int]:
         """Where to read on: what is followed, and the segments that somebody looks at."""
-        for stream, traces in self.picture.traces.items():
+        for stream, traces in self.session_view.traces.items():
             self._cursors.setdefault(stream, traces.stop)
-        known = {*self.picture.followed, *self.picture.traces}
+        known = {*self.session_view.followed, *self.session_view.traces}
         for stream in [name for name in self._cursors if name not in known]:
             del self._cursors[stream]
         return dict(self._cursors)
@@ -169,10 +169,10 @@ class Live:
     def _read(self, cursors: Mapping[str, int]) -> tuple[Found, float | None]:
         store = self._connected()
         found: list[tuple[str, Entry]] = []
-        far = round(_FAR_BEHIND_S * self.picture.rate_hz)
+        far = round(_FAR_BEHIND_S * self.session_view.rate_hz)
         for stream, at in cursors.items():
             after = at
-            if self.picture.infos[stream].message == "Segment":
+            if self.session_view.infos[stream].message == "Segment":
                 last = store.last(stream)
                 after = max(at, last.stop - far) if last else at
             while True:
@@ -185,13 +185,13 @@ class Live:
 
     def _latency_ms(self, store: StreamStore) -> float | None:
         """Of the newest decision: since the segment that it was made of had arrived."""
-        result = self.picture.result_stream
-        if result is None or "data" not in self.picture.infos:
+        result = self.session_view.result_stream
+        if result is None or "data" not in self.session_view.infos:
             return None
         newest = store.last(result)
         if newest is None or newest.is_end:
             return None
-        longest = self.picture.infos["data"].longest_samples
+        longest = self.session_view.infos["data"].longest_samples
         made_of = store.entries("data", newest.stop - 1, newest.stop + longest, 1)
         if not made_of or not made_of[0].t_ns:
             return None
@@ -201,16 +201,16 @@ class Live:
 
     def more(self) -> dict[str, Any]:
         """What is not in the streams' own words, and changes about once a second."""
-        picture = self.picture
+        session_view = self.session_view
         return {
             "problem": self.problem,
             "age_s": round(self.age_s) if self.age_s > _STALE_S else 0,
             "programs": self.programs,
-            "decided": picture.decided.as_json(),
-            "fired": picture.fired.as_json(),
+            "decided": session_view.decided.as_json(),
+            "fired": session_view.fired.as_json(),
             "edges_ms": EDGES_MS,
             "gaps": self.gaps.newest if self.gaps else (),
-            "integrity": integrity(picture, self.gaps, self.programs),
+            "integrity": integrity(session_view, self.gaps, self.programs),
         }
 
     def close(self) -> None:

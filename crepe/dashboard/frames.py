@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crepe.dashboard.counts import KEPT_S
-from crepe.dashboard.session_view import Picture
+from crepe.dashboard.session_view import SessionView
 from crepe.dashboard.traces import BIN_S
 
 TRACE_WINDOWS_S = (1, 2, 5, 10)
@@ -55,27 +55,27 @@ class Asked:
     shows_traces: bool = False
     shows_raster: bool = False
 
-    def wants(self, picture: Picture) -> tuple[str, tuple[int, ...]] | None:
+    def wants(self, session_view: SessionView) -> tuple[str, tuple[int, ...]] | None:
         """The stream and the channels whose traces it shows."""
-        stream = self.stream if self.stream in picture.infos else picture.default_traces
+        stream = self.stream if self.stream in session_view.infos else session_view.default_traces
         return (stream, self.channels) if self.shows_traces and stream else None
 
 
 @dataclass(frozen=True)
 class Sent:
-    """How much of a picture a browser has been sent."""
+    """How much of a session_view a browser has been sent."""
 
-    picture: int = 0  # its number
+    session_view: int = 0  # its number
     column: int = 0  # of the traces, up to which it has all
     bin: int = 0  # of the raster
     spike: int = 0  # sample index, for the marks at the traces
-    version: int = -1  # of the story
+    version: int = -1  # of the events
     n_streams: int = -1
     more: str = ""
 
 
 class More(NamedTuple):
-    """What is told beside the picture, and sent when it has changed; `text` tells that."""
+    """What is told beside the session_view, and sent when it has changed; `text` tells that."""
 
     value: Mapping[str, Any]
     text: str
@@ -90,7 +90,7 @@ Made = dict[tuple[Asked, Sent, str], tuple[bytes, Sent]]
 """The frames of one moment: those who look at the same, have the same and are told the same."""
 
 
-class View:
+class BrowserView:
     """What one browser looks at, and what of it it has been sent."""
 
     def __init__(self) -> None:
@@ -115,47 +115,53 @@ class View:
         self.asked = replace(self.asked, **new)
         self._sent = replace(self._sent, column=0, bin=0, spike=0)
 
-    def frame(self, picture: Picture, told: More, made: Made) -> bytes:
+    def frame(self, session_view: SessionView, told: More, made: Made) -> bytes:
         """What is new for this browser; taken from `made` if it was made for another."""
-        if self._sent.picture != picture.number:
-            self._sent = Sent(picture=picture.number, more=self._sent.more)
+        if self._sent.session_view != session_view.number:
+            self._sent = Sent(session_view=session_view.number, more=self._sent.more)
         key = (self.asked, self._sent, told.text)
         if key not in made:
-            made[key] = _make(picture, told, self.asked, self._sent)
+            made[key] = _make(session_view, told, self.asked, self._sent)
         frame, self._sent = made[key]
         return frame
 
 
-def _make(picture: Picture, told: More, asked: Asked, sent: Sent) -> tuple[bytes, Sent]:
-    head: dict[str, Any] = {"now": picture.now}
+def _make(session_view: SessionView, told: More, asked: Asked, sent: Sent) -> tuple[bytes, Sent]:
+    head: dict[str, Any] = {"now": session_view.now}
     arrays: dict[str, Array] = {}
-    if sent.n_streams != len(picture.infos):
-        head["about"] = picture.about()
-    if sent.version != picture.story.version:
-        head["story"] = picture.story.as_json()
-        minute_ago = picture.now - round(KEPT_S * picture.rate_hz)
-        head["trains"] = picture.story.trains(sent.version, minute_ago)
-    if (court := picture.story.court) is not None:
+    if sent.n_streams != len(session_view.infos):
+        head["about"] = session_view.about()
+    if sent.version != session_view.events.version:
+        head["events"] = session_view.events.as_json()
+        minute_ago = session_view.now - round(KEPT_S * session_view.rate_hz)
+        head["trains"] = session_view.events.trains(sent.version, minute_ago)
+    if (court := session_view.events.court) is not None:
         head["court"] = [
             court.ball_x, court.ball_y, court.paddle_y, court.paddle_size,
             court.is_in_play, court.trial,
         ]  # fmt: skip
     if told.text != sent.more:
         head["more"] = told.value
-    now = replace(sent, version=picture.story.version, n_streams=len(picture.infos), more=told.text)
-    now = _traces(picture, asked, now, head, arrays)
-    now = _counts(picture, asked, now, head, arrays)
+    now = replace(
+        sent, version=session_view.events.version, n_streams=len(session_view.infos), more=told.text
+    )
+    now = _traces(session_view, asked, now, head, arrays)
+    now = _counts(session_view, asked, now, head, arrays)
     return pack(head, arrays), now
 
 
 def _traces(
-    picture: Picture, asked: Asked, sent: Sent, head: dict[str, Any], arrays: dict[str, Array]
+    session_view: SessionView,
+    asked: Asked,
+    sent: Sent,
+    head: dict[str, Any],
+    arrays: dict[str, Array],
 ) -> Sent:
-    wanted = asked.wants(picture)
-    traces = picture.traces.get(wanted[0]) if wanted else None
+    wanted = asked.wants(session_view)
+    traces = session_view.traces.get(wanted[0]) if wanted else None
     if wanted is None or traces is None:
         return sent
-    n_channels = picture.infos[wanted[0]].n_channels
+    n_channels = session_view.infos[wanted[0]].n_channels
     shown = [c for c in asked.channels if c < n_channels]
     n_bins = round(asked.traces_s / BIN_S)
     n_together = max(1, n_bins // (_COLUMNS if len(shown) <= _FEW else _FEW_COLUMNS))
@@ -164,7 +170,7 @@ def _traces(
     stop = traces.stop // column
     first = max(sent.column, stop - n_columns, 0)
     low, high = traces.window(np.array(shown, np.int64), first, stop, n_together)
-    sd = picture.threshold_sd(wanted[0])
+    sd = session_view.threshold_sd(wanted[0])
     thresholds = [
         None if sd is None or c not in traces.noise_uv else round(-sd * traces.noise_uv[c], 2)
         for c in shown
@@ -179,17 +185,21 @@ def _traces(
         "thresholds_uv": thresholds,
     }
     arrays["low"], arrays["high"] = low, high
-    if picture.counts is None:
+    if session_view.counts is None:
         return replace(sent, column=stop)
-    places, samples = picture.counts.newest(sent.spike, shown)
+    places, samples = session_view.counts.newest(sent.spike, shown)
     head["spikes"] = {"place": places, "sample": samples}
-    return replace(sent, column=stop, spike=picture.counts.stop)
+    return replace(sent, column=stop, spike=session_view.counts.stop)
 
 
 def _counts(
-    picture: Picture, asked: Asked, sent: Sent, head: dict[str, Any], arrays: dict[str, Array]
+    session_view: SessionView,
+    asked: Asked,
+    sent: Sent,
+    head: dict[str, Any],
+    arrays: dict[str, Array],
 ) -> Sent:
-    counts = picture.counts
+    counts = session_view.counts
     if counts is None:
         return sent
     if asked.shows_array:
@@ -204,11 +214,11 @@ def _counts(
     return replace(sent, bin=stop)
 
 
-def union(views: Sequence[View], picture: Picture) -> dict[str, tuple[int, ...]]:
+def union(views: Sequence[BrowserView], session_view: SessionView) -> dict[str, tuple[int, ...]]:
     """The channels by stream that any of the views shows."""
     found: dict[str, tuple[int, ...]] = {}
     for view in views:
-        if (wanted := view.asked.wants(picture)) is not None:
+        if (wanted := view.asked.wants(session_view)) is not None:
             stream, channels = wanted
             found[stream] = (*found.get(stream, ()), *channels)
     return found

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from crepe.dashboard.session_view import Picture
+from crepe.dashboard.session_view import SessionView
 
 
 class Gaps(NamedTuple):
@@ -23,19 +23,19 @@ def gaps_told(beat: Mapping[str, str]) -> Gaps | None:
 
 
 def integrity(
-    picture: Picture, gaps: Gaps | None, programs: Sequence[Mapping[str, Any]] | None
+    session_view: SessionView, gaps: Gaps | None, programs: Sequence[Mapping[str, Any]] | None
 ) -> list[tuple[str, str]]:
     """(name, words) of each line; `programs` is None where nobody knows how they did."""
-    story = picture.story
-    rate_hz = picture.rate_hz
+    events = session_view.events
+    rate_hz = session_view.rate_hz
     gaps_in_words = "not known"
     if gaps is not None:
         gaps_in_words = f"{gaps.n}, {_samples(gaps.n_missing, rate_hz)} missing" if gaps.n else "0"
-    since = f" (counted from {story.since / rate_hz:.0f} s on)" if story.since else ""
+    since = f" (counted from {events.since / rate_hz:.0f} s on)" if events.since else ""
     return [
         ("gaps", gaps_in_words),
         ("dropped", "not known" if programs is None else _dropped(programs, gaps, rate_hz)),
-        ("stimuli", f"{story.n_delivered} delivered, {story.n_refused} not{since}"),
+        ("stimuli", f"{events.n_delivered} delivered, {events.n_refused} not{since}"),
     ]
 
 

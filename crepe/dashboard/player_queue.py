@@ -1,9 +1,9 @@
-"""The player's seat: one plays, the others watch, and it is handed over politely."""
+"""The player's queue: one plays, the others watch, and it is handed over politely."""
 
 from dataclasses import dataclass
 
 IDLE_S = 30.0
-"""After so long without a gesture the seat goes to who waits for it."""
+"""After so long without a gesture the queue goes to who waits for it."""
 AWAY_S = 10.0
 """Who was not seen for so long has left."""
 
@@ -17,20 +17,20 @@ class Person:
     seen_s: float
 
 
-class Seat:
+class PlayerQueue:
     """Who plays, and who waits. Times are of one monotonic clock, given by the caller."""
 
     def __init__(self) -> None:
-        self._people: list[Person] = []  # the first has the seat, the others wait in order
-        self._since_s = 0.0  # when the seat was taken, or the last gesture shown
+        self._people: list[Person] = []  # the first has the queue, the others wait in order
+        self._since_s = 0.0  # when the queue was taken, or the last gesture shown
 
     @property
     def player(self) -> Person | None:
-        """Who has the seat."""
+        """Who has the queue."""
         return self._people[0] if self._people else None
 
     def ask(self, client: str, name: str, now_s: float) -> None:
-        """Take the seat if it is free, else wait for it."""
+        """Take the queue if it is free, else wait for it."""
         if any(person.client == client for person in self._people):
             return
         self._people.append(Person(client, name, now_s))
@@ -38,7 +38,7 @@ class Seat:
             self._since_s = now_s
 
     def leave(self, client: str, now_s: float) -> None:
-        """Give the seat, or the place in the row, up."""
+        """Give the queue, or the place in the row, up."""
         player = self.player
         self._people = [person for person in self._people if person.client != client]
         if self.player is not player:
@@ -51,11 +51,11 @@ class Seat:
                 person.seen_s = now_s
 
     def may_play(self, client: str) -> bool:
-        """Whether this one has the seat."""
+        """Whether this one has the queue."""
         return self.player is not None and self.player.client == client
 
     def played(self, now_s: float) -> None:
-        """Who has the seat has shown a gesture."""
+        """Who has the queue has shown a gesture."""
         self._since_s = now_s
 
     def tick(self, now_s: float) -> None:
@@ -67,7 +67,7 @@ class Seat:
             self._since_s = now_s
 
     def place(self, client: str) -> int | None:
-        """0 for who has the seat, then those who wait in order; None for all others."""
+        """0 for who has the queue, then those who wait in order; None for all others."""
         clients = [person.client for person in self._people]
         return clients.index(client) if client in clients else None
 

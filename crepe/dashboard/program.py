@@ -12,8 +12,8 @@ from crepe.config.experiment import Experiment
 from crepe.config.tables import DASHBOARD, DASHBOARD_PORT, DashboardTable
 from crepe.dashboard.access import Access
 from crepe.dashboard.control import Control
-from crepe.dashboard.follow import Live
-from crepe.dashboard.player_queue import Seat
+from crepe.dashboard.follow import SessionFollower
+from crepe.dashboard.player_queue import PlayerQueue
 from crepe.dashboard.report_maker import ReportMaker
 from crepe.dashboard.routes import Page
 from crepe.dashboard.session_routes import session_routes
@@ -35,21 +35,21 @@ _SEAT_S = 1.0
 
 
 class Dashboard:
-    """Serves the page, follows the session, and looks after the player's seat."""
+    """Serves the page, follows the session, and looks after the player's queue."""
 
     def __init__(
         self, experiment: Experiment, table: DashboardTable, token: str, var: Path
     ) -> None:
         run_directory = paths.run_directory(var)
         self._experiment = experiment
-        self._live = Live(self._store, self._session, rows_of, table.frames_per_s)
+        self._live = SessionFollower(self._store, self._session, rows_of, table.frames_per_s)
         self._control = Control(run_directory, self._store)
         self._reports = ReportMaker(var)
         library = Library(var)
         self._page = Page(
             self._live,
             self._control,
-            Seat(),
+            PlayerQueue(),
             library,
             can_stimulate=experiment.can_stimulate,
             frames_per_s=table.frames_per_s,
@@ -104,5 +104,5 @@ class Dashboard:
 
 
 def rows_of(store: StreamStore) -> list[dict[str, Any]]:
-    """How every program does, for `Live`."""
+    """How every program does, for `SessionFollower`."""
     return [dict(row) for row in rows(store)]

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from crepe.dashboard.frames import View, more, union
+from crepe.dashboard.frames import BrowserView, more, union
 from crepe.dashboard.integrity import Gaps, integrity
 from crepe.dashboard.latency import EDGES_MS
-from crepe.dashboard.session_view import Picture
+from crepe.dashboard.session_view import SessionView
 from crepe.recording.reader import Recording
 from crepe.results.library import CLOCKED, experiment_tables
 from crepe.runtime.heartbeat import GAPS_KEPT
@@ -35,7 +35,7 @@ class Replay:
         self._infos = {
             name: info for name in self._store.streams() if (info := self._store.info(name))
         }
-        self.view = View()
+        self.view = BrowserView()
         self.is_playing = True
         self.speed = 1.0
         self.rate_hz = max((i.sampling_rate_hz for i in self._infos.values()), default=1.0)
@@ -43,13 +43,13 @@ class Replay:
         self.length = max((last.stop for last in lasts.values() if last), default=0)
         self._at = 0.0
         self._cursors: dict[str, int] = {}
-        self.picture = self._begun()
+        self.session_view = self._begun()
 
-    def _begun(self) -> Picture:
-        picture = Picture(self.session, self._tables)
-        picture.learn(self._infos)
-        self._cursors = dict.fromkeys(picture.followed, 0)
-        return picture
+    def _begun(self) -> SessionView:
+        session_view = SessionView(self.session, self._tables)
+        session_view.learn(self._infos)
+        self._cursors = dict.fromkeys(session_view.followed, 0)
+        return session_view
 
     def ask(self, words: Mapping[str, Any]) -> None:
         """What the browser wants: a view, a place, a speed. What makes no sense changes nothing."""
@@ -65,10 +65,10 @@ class Replay:
 
     def _seek(self, at: float) -> None:
         self._at = at
-        self.picture = self._begun()
-        if self.picture.spikes_stream is not None:
+        self.session_view = self._begun()
+        if self.session_view.spikes_stream is not None:
             since = int(at - _BEFORE_S * self.rate_hz)
-            self._cursors[self.picture.spikes_stream] = max(0, since)
+            self._cursors[self.session_view.spikes_stream] = max(0, since)
         self.advance(0.0)
 
     def advance(self, seconds: float) -> None:
@@ -76,20 +76,20 @@ class Replay:
         if self.is_playing:
             self._at = min(self._at + seconds * self.speed * self.rate_hz, float(self.length))
         until = int(self._at)
-        self.picture.watch(union([self.view], self.picture))
+        self.session_view.watch(union([self.view], self.session_view))
         recent = max(0, until - 10 * round(self.rate_hz))
-        for stream, traces in self.picture.traces.items():
+        for stream, traces in self.session_view.traces.items():
             self._cursors[stream] = max(traces.stop, recent)
         for stream, after in list(self._cursors.items()):
             self._cursors[stream] = self._take(stream, after, until)
-        self.picture.now = until
+        self.session_view.now = until
 
     def _take(self, stream: str, after: int, until: int) -> int:
         """Read a stream up to where the time is; returns where it was read to."""
         while True:
             page = self._store.entries(stream, after, until, _PAGE)
             for entry in page:
-                self.picture.take(stream, entry)
+                self.session_view.take(stream, entry)
                 after = entry.stop
             if len(page) < _PAGE:
                 return after
@@ -106,12 +106,12 @@ class Replay:
                 "speeds": SPEEDS,
                 "is_playing": self.is_playing,
             },
-            "fired": self.picture.fired.as_json(),
+            "fired": self.session_view.fired.as_json(),
             "edges_ms": EDGES_MS,
             "gaps": gaps.newest if gaps else (),
-            "integrity": integrity(self.picture, gaps, None),
+            "integrity": integrity(self.session_view, gaps, None),
         }
-        return self.view.frame(self.picture, more(told), {})
+        return self.view.frame(self.session_view, more(told), {})
 
     def _gaps_so_far(self) -> Gaps | None:
         if self._gaps is None:

@@ -19,9 +19,9 @@ from crepe.commands import CONTROL, INPUT, SAYABLE
 from crepe.dashboard.access import Role
 from crepe.dashboard.browser import Browser
 from crepe.dashboard.control import SENDER, Control
-from crepe.dashboard.follow import Live
-from crepe.dashboard.frames import Made, More, View, more, pack
-from crepe.dashboard.player_queue import Seat
+from crepe.dashboard.follow import SessionFollower
+from crepe.dashboard.frames import BrowserView, Made, More, more, pack
+from crepe.dashboard.player_queue import PlayerQueue
 from crepe.dashboard.replay import Replay
 from crepe.errors import ConfigError, CrepeError, StoreError
 from crepe.results.library import Library
@@ -37,13 +37,13 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Page:
-    """All routes of the page over one `Live` session."""
+    """All routes of the page over one `SessionFollower` session."""
 
     def __init__(
         self,
-        live: Live,
+        live: SessionFollower,
         control: Control,
-        seat: Seat,
+        queue: PlayerQueue,
         library: Library,
         *,
         can_stimulate: bool,
@@ -52,14 +52,14 @@ class Page:
     ) -> None:
         self._live = live
         self._control = control
-        self._seat = seat
+        self._queue = queue
         self._library = library
         self._can_stimulate = can_stimulate
         self._asks_for_token = asks_for_token
         self._period_s = 1 / frames_per_s
         self._n_replays = 0
         self._made_at = -1  # tick of what follows
-        self._more: dict[tuple[Role, int | None], More] = {}  # by role and place at the seat
+        self._more: dict[tuple[Role, int | None], More] = {}  # by role and place at the queue
         self._made: Made = {}
         self._said_player: str | None = None  # what the game was told of who plays, once known
 
@@ -77,7 +77,7 @@ class Page:
                 Route("/api/stop", self._stop, methods=["POST"]),
                 Route("/api/arm", self._posted(self._arm), methods=["POST"]),
                 Route("/api/say", self._posted(self._say), methods=["POST"]),
-                Route("/api/seat", self._posted(self._take_seat), methods=["POST"]),
+                Route("/api/queue", self._posted(self._take_seat), methods=["POST"]),
                 Route("/api/gesture", self._posted(self._gesture), methods=["POST"]),
                 *routes,
             ]
@@ -90,14 +90,14 @@ class Page:
     async def _frames(self, socket: WebSocket) -> None:
         """What is new, as often as this browser can take it."""
         await socket.accept()
-        view, client = View(), str(socket.query_params.get("client", ""))[:_LONGEST_NAME]
+        view, client = BrowserView(), str(socket.query_params.get("client", ""))[:_LONGEST_NAME]
         role: Role = socket.scope["role"]
         self._live.views.add(view)
         try:
             async with Browser(socket, view.ask) as browser:
                 while await browser.can_take():
                     if role is Role.OPERATOR:
-                        self._seat.seen(client, time.monotonic())
+                        self._queue.seen(client, time.monotonic())
                     await browser.send(self._frame(view, role, client))
                     await self._live.tick()
         except (WebSocketDisconnect, OSError, RuntimeError):
@@ -105,22 +105,22 @@ class Page:
         finally:
             self._live.views.discard(view)
 
-    def _frame(self, view: View, role: Role, client: str) -> bytes:
+    def _frame(self, view: BrowserView, role: Role, client: str) -> bytes:
         """What one browser is sent now; what it has in common with others is made once."""
         if self._made_at != self._live.n_ticks:
             self._made_at = self._live.n_ticks
             self._more.clear()
             self._made.clear()
-        who = role, self._seat.place(client)
+        who = role, self._queue.place(client)
         if who not in self._more:
             self._more[who] = more({**self._live.more(), **self._people(role, client)})
-        return view.frame(self._live.picture, self._more[who], self._made)
+        return view.frame(self._live.session_view, self._more[who], self._made)
 
     def _people(self, role: Role, client: str = "") -> dict[str, Any]:
         return {
             "role": role,
             "may_operate": role is Role.OPERATOR or not self._asks_for_token,
-            "seat": self._seat.as_json(client),
+            "queue": self._queue.as_json(client),
             "control": self._control.state(can_stimulate=self._can_stimulate),
         }
 
@@ -203,7 +203,7 @@ class Page:
         name, value = words.get("name"), words.get("value", "")
         if name not in SAYABLE or not isinstance(value, str):
             return refused(400, f"name: {name!r}, must be one of {', '.join(SAYABLE)}")
-        await asyncio.to_thread(self._control.say, name, value)
+        await asyncio.to_thread(self._control.send_command, name, value)
         return JSONResponse({"said": f"{name} {value}".strip()})
 
     async def _take_seat(self, words: dict[str, Any]) -> Response:
@@ -214,36 +214,36 @@ class Page:
             return refused(400, f"client: {len(client)} characters, must have 1 to {_LONGEST_NAME}")
         now_s = time.monotonic()
         if words.get("wants", True):
-            if not self._live.picture.can_be_played():
+            if not self._live.session_view.can_be_played():
                 return refused(409, "the game that runs hears no gestures; nobody can play it")
-            self._seat.ask(client, name[:_LONGEST_NAME], now_s)
+            self._queue.ask(client, name[:_LONGEST_NAME], now_s)
         else:
-            self._seat.leave(client, now_s)
+            self._queue.leave(client, now_s)
         await self.tell_who_plays()
-        return JSONResponse(self._seat.as_json(client))
+        return JSONResponse(self._queue.as_json(client))
 
     async def tell_who_plays(self) -> None:
         """Let the game know whether a person plays, if that has changed."""
-        self._seat.tick(time.monotonic())
+        self._queue.tick(time.monotonic())
         if self._said_player is None:
             self._said_player = await asyncio.to_thread(self._control.said_player)
-        player = "person" if self._seat.player else ""
+        player = "person" if self._queue.player else ""
         if player != self._said_player:
-            await asyncio.to_thread(self._control.say, "player", player, CONTROL)
+            await asyncio.to_thread(self._control.send_command, "player", player, CONTROL)
             self._said_player = player
 
     async def _gesture(self, words: dict[str, Any]) -> Response:
         client, gesture = words.get("client"), words.get("gesture")
         if not isinstance(client, str) or not isinstance(gesture, str):
             return refused(400, "client and gesture: must be words")
-        player = self._seat.player
-        if player is None or not self._seat.may_play(client):
-            who = f"{player.name} plays" if player else "nobody has the seat"
-            return refused(409, f"{who}; take the seat first")
+        player = self._queue.player
+        if player is None or not self._queue.may_play(client):
+            who = f"{player.name} plays" if player else "nobody has the queue"
+            return refused(409, f"{who}; take the queue first")
         await asyncio.to_thread(
-            self._control.say, "gesture", gesture, INPUT, f"{SENDER} {player.name}"
+            self._control.send_command, "gesture", gesture, INPUT, f"{SENDER} {player.name}"
         )
-        self._seat.played(time.monotonic())
+        self._queue.played(time.monotonic())
         return JSONResponse({"said": gesture})
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from crepe.actors.detect import Detect
 from crepe.config.wiring import TRUTH
 from crepe.dashboard.counts import Counts
-from crepe.dashboard.events import Story
+from crepe.dashboard.events import SessionEvents
 from crepe.dashboard.latency import Latency
 from crepe.dashboard.traces import Traces
 from crepe.electrodes.layouts import is_recording, positions_um
@@ -19,11 +19,11 @@ _numbers = count(1)
 _SPARSE = ("GameState", "Stimulus", "Delivered", "Command", "Court")
 
 
-class Picture:
+class SessionView:
     """One session as those who look at it see it.
 
     Streams are known by what they carry: segments can be shown as traces, the first stream of
-    spikes is the raster, whatever games and stimulators say is the story.
+    spikes is the raster, whatever games and stimulators say is the events.
     """
 
     def __init__(self, session: str, experiment: Mapping[str, Any] | None = None) -> None:
@@ -33,7 +33,7 @@ class Picture:
         self.now = 0  # newest sample index of all
         self.counts: Counts | None = None
         self.traces: dict[str, Traces] = {}  # by stream that somebody looks at
-        self.story = Story()
+        self.events = SessionEvents()
         self.decided = Latency()
         self.fired = Latency()
         self._experiment = experiment or {}
@@ -130,7 +130,7 @@ class Picture:
                 if self.counts is not None:
                     self.counts.take(message)
             else:
-                self.story.take(message)
+                self.events.take(message)
             if isinstance(message, Delivered) and message.fired:
                 self.fired.take(message.age_ms)
         if stream == self.spikes_stream and self.counts is not None:

@@ -9,7 +9,7 @@ from crepe.messages import Command
 
 
 @dataclass
-class Told:
+class GameCommands:
     """What was told last; numbers and words only, since it is part of a snapshot."""
 
     is_paused: bool = False

@@ -12,7 +12,7 @@ from crepe.actors.actor import Actor, ActorContext
 from crepe.commands import CONTROL, INPUT, SENSOR
 from crepe.conditions import STIMULATION, UNSTIMULATED, Block
 from crepe.errors import ConfigError, suggest
-from crepe.games.commands import Told
+from crepe.games.commands import GameCommands
 from crepe.games.trial_state import NEXT, Phase, State
 from crepe.messages import Command, Decision, GameState, Message, Stimulus
 from crepe.safety.pulse import Unit
@@ -82,7 +82,7 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
     _heard: str = PrivateAttr("")  # the stream that decides where no other is named
     _order: tuple[str, ...] = PrivateAttr(())
     _at: State = PrivateAttr(default_factory=State)
-    _told: Told = PrivateAttr(default_factory=Told)
+    _told: GameCommands = PrivateAttr(default_factory=GameCommands)
     _hears_gestures: bool = PrivateAttr(False)
 
     @model_validator(mode="after")
@@ -137,7 +137,7 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         """What a trial takes at most, with two steps of its clock for each of three changes."""
         return self.rest_s + self.delay_s + self.stimulation_s + self.response_s + 6 * _STEP_S
 
-    def take(self, stream: str, message: Decision | Command) -> Iterator[Message]:
+    def step_from(self, stream: str, message: Decision | Command) -> Iterator[Message]:
         decides = self.decisions.get(self._condition, self._heard)
         if stream == CONTROL:
             yield from self._hear_control(message)
@@ -279,7 +279,7 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
         train = self._train(gesture, rng)
         yield replace(train, start=message.start, stop=message.stop, number=self._at.trial, due=due)
 
-    def trains(self) -> Iterator[Stimulus]:
+    def possible_trains(self) -> Iterator[Stimulus]:
         for gesture in self.rates_hz:
             yield self._train(gesture, np.random.default_rng(self._seed))
 
@@ -331,6 +331,6 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
 
     def _restore(self, found: Mapping[str, Any]) -> None:
         state = dict(found)
-        self._told = Told(**state.pop("told"))
+        self._told = GameCommands(**state.pop("told"))
         self._at = State(**state)
         self._at.phase = Phase(self._at.phase)

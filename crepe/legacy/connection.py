@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from crepe.legacy.names import takes_old_names
 from crepe.legacy.rows import ahead_of, read_row, read_to_gap
-from crepe.store.contract import Cursor, Entry, Said, StreamStore
+from crepe.store.contract import Cursor, Entry, StreamStore, UnclockedEntry
 from crepe.store.memory_store import MemoryStore
 from crepe.store.redis_store import RedisStore
 from crepe.store.stream import Stream
@@ -101,7 +101,11 @@ class Reader:
         """Block until the stream or a row of it grows; False if it has ended or time is up."""
         name = self.stream.name
         ahead = ahead_of(name)
-        seen = [s for _, s in self.store.wait({ahead: "0-0"}, 0.0, 100_000) if isinstance(s, Said)]
+        seen = [
+            s
+            for _, s in self.store.wait({ahead: "0-0"}, 0.0, 100_000)
+            if isinstance(s, UnclockedEntry)
+        ]
         cursors: dict[str, Cursor] = {name: len(self.stream), ahead: seen[-1].id if seen else "0-0"}
         return bool(self.store.wait(cursors, timeout_s, 1)) and not self.stream.is_ended
 

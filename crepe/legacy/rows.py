@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from crepe.errors import GapError
 from crepe.store import codec
-from crepe.store.contract import Readable, Said
+from crepe.store.contract import Readable, UnclockedEntry
 from crepe.store.stream import Stream
 
 
@@ -37,7 +37,7 @@ def pieces(store: Readable, stream: str, after: str = "0-0") -> list[tuple[str, 
     found: list[tuple[str, Piece]] = []
     while True:
         page = store.wait({ahead_of(stream): after}, 0.0, 1000)
-        said = [item for _, item in page if isinstance(item, Said)]
+        said = [item for _, item in page if isinstance(item, UnclockedEntry)]
         if not said:
             return found
         found += [(item.id, Piece(*codec.unpack_value(item.payload))) for item in said]

@@ -121,7 +121,7 @@ class StreamService:
 
     def _wait_ahead(self, row: int, samples: NDArray[Any]) -> None:
         piece = Piece(row, self._length + len(self._ahead[row]), samples)
-        self._store.say(ahead_of(self.name), piece.pack(), n_kept=None)
+        self._store.append_unclocked(ahead_of(self.name), piece.pack(), n_kept=None)
         self._take(piece)
 
     def _take(self, piece: Piece) -> None:
@@ -148,7 +148,9 @@ class StreamService:
         first = ""
         for row, samples in enumerate(self._ahead):
             if len(samples):
-                said = self._store.say(ahead, Piece(row, self._length, samples).pack(), n_kept=None)
+                said = self._store.append_unclocked(
+                    ahead, Piece(row, self._length, samples).pack(), n_kept=None
+                )
                 first = first or said
                 self._n_waiting += 1
         if first:

@@ -36,7 +36,7 @@ class Heartbeat:
         kept = json.loads(before.get("gaps", "[]"))
         self._gaps: deque[tuple[int, int]] = deque(map(tuple, kept), maxlen=GAPS_KEPT)
 
-    def say(self, state: str) -> None:
+    def set_state(self, state: str) -> None:
         """Change the state, and say so at once."""
         self._state = state
         self.beat()

@@ -1,4 +1,4 @@
-"""One actor at its place in the flow: fed with windows in order, its messages gathered again.
+"""One actor at its place in the chain: fed with windows in order, its messages gathered again.
 
 Knows of no store, process or wall clock.
 """
@@ -18,7 +18,7 @@ from crepe.store import codec
 CHECKPOINT_S = 0.25  # a sparse actor says at least so often how far it is
 
 
-class Piece(NamedTuple):
+class Batch(NamedTuple):
     """One entry's window and messages, on its way between actors."""
 
     stream: str
@@ -29,10 +29,10 @@ class Piece(NamedTuple):
     heard: str = ""  # ID of a command from outside the clock
 
 
-class Out(NamedTuple):
-    """A piece that an actor made, with what lets the actor resume from it."""
+class OutputBatch(NamedTuple):
+    """A batch that an actor made, with what lets the actor resume from it."""
 
-    piece: Piece
+    batch: Batch
     position: int
     snapshot: Mapping[str, Any] | None
     heard: str
@@ -48,7 +48,7 @@ class Resume(NamedTuple):
     is_ended: bool = False
 
 
-class Station:
+class HostedActor:
     """One opened actor: merges its inputs, keeps its position, forms its output windows."""
 
     def __init__(
@@ -74,7 +74,7 @@ class Station:
         self._clock_inputs = [stream for stream in spec.reads if stream not in OUTSIDE]
         self._lags = {s: round(lag_s * self._rate_hz) for s, lag_s in spec.feedback.items()}
         merged = (*self._clock_inputs, *self._lags)
-        self._queues: dict[str, deque[Piece]] = {stream: deque() for stream in merged}
+        self._queues: dict[str, deque[Batch]] = {stream: deque() for stream in merged}
         self._reached = {stream: self._lags.get(stream, 0) for stream in merged}
         self._ended: set[str] = set()
         self._pending: dict[str, list[Message]] = {stream: [] for stream in self._stops}
@@ -110,28 +110,28 @@ class Station:
 
     # Feeding
 
-    def feed(self, piece: Piece) -> list[Out]:
+    def feed(self, batch: Batch) -> list[OutputBatch]:
         """Take one window of an input; returns the windows of the outputs that follow."""
         if self.is_ended:
             return []
-        if piece.stream in OUTSIDE:
-            self._hear(piece)
+        if batch.stream in OUTSIDE:
+            self._hear(batch)
             return []
         if len(self._queues) == 1 or not self.actor.merges:
-            return self._windows([piece])
-        lag = self._lags.get(piece.stream, 0)
-        piece = piece._replace(start=piece.start + lag, stop=piece.stop + lag)
-        self._queues[piece.stream].append(piece)
-        self._reached[piece.stream] = piece.stop
-        if piece.is_end:
-            self._ended.add(piece.stream)
-        outs: list[Out] = []
+            return self._windows([batch])
+        lag = self._lags.get(batch.stream, 0)
+        batch = batch._replace(start=batch.start + lag, stop=batch.stop + lag)
+        self._queues[batch.stream].append(batch)
+        self._reached[batch.stream] = batch.stop
+        if batch.is_end:
+            self._ended.add(batch.stream)
+        outputs: list[OutputBatch] = []
         for _, together in groupby(self._ready(), key=attrgetter("stop")):
             if not self.is_ended:
-                outs += self._windows(list(together))
-        return outs
+                outputs += self._windows(list(together))
+        return outputs
 
-    def _ready(self) -> Iterator[Piece]:
+    def _ready(self) -> Iterator[Batch]:
         """The queued windows that no other input can still precede, by sample index."""
         while True:
             heads = [(q[0].stop, i, s) for i, (s, q) in enumerate(self._queues.items()) if q]
@@ -145,35 +145,35 @@ class Station:
                 return
             yield self._queues[stream].popleft()
 
-    def _windows(self, pieces: Sequence[Piece]) -> list[Out]:
+    def _windows(self, batches: Sequence[Batch]) -> list[OutputBatch]:
         """Take the windows of all inputs that end at one sample; what follows from all of them."""
         is_taken = False
-        for piece in pieces:
-            if piece.is_end:
-                self._ended.add(piece.stream)
+        for batch in batches:
+            if batch.is_end:
+                self._ended.add(batch.stream)
             else:
-                is_taken = self._window(piece) or is_taken
-        outs = self._publish() if is_taken else []
+                is_taken = self._window(batch) or is_taken
+        outputs = self._publish() if is_taken else []
         if self._ended.issuperset(self._clock_inputs):
-            return outs + self._finish()
-        return outs + self._end() if is_taken and self.actor.is_over else outs
+            return outputs + self._finish()
+        return outputs + self._end() if is_taken and self.actor.is_over else outputs
 
-    def _window(self, piece: Piece) -> bool:
+    def _window(self, batch: Batch) -> bool:
         """Step through a window's messages; whether it was more than to warm up."""
-        done = self._resumed_at if piece.stream in self._lags else self._first_input
-        if piece.stop <= done and self.actor.merges:
+        done = self._resumed_at if batch.stream in self._lags else self._first_input
+        if batch.stop <= done and self.actor.merges:
             return False
-        self.actor.reached(piece.stream, piece.stop)
-        for message in piece.messages:
-            self._gather(self.actor.take(piece.stream, message))
-        if piece.stop <= self._resumed_at and self.actor.merges:
+        self.actor.on_position(batch.stream, batch.stop)
+        for message in batch.messages:
+            self._gather(self.actor.step_from(batch.stream, message))
+        if batch.stop <= self._resumed_at and self.actor.merges:
             self._forget()  # this window only warmed the state up
             return False
-        if piece.stream in self._lags:
+        if batch.stream in self._lags:
             return False  # the window of the clock that follows says so
-        self.position = max(self.position, piece.stop)
+        self.position = max(self.position, batch.stop)
         if not self._begun:
-            self._begin(piece.start)
+            self._begin(batch.start)
         return True
 
     def _begin(self, start: int) -> None:
@@ -181,15 +181,15 @@ class Station:
         for stream in self._stops:
             self._stops[stream] = max(0, start - self.actor.delay_samples)
 
-    def _hear(self, piece: Piece) -> None:
-        for message in piece.messages:
+    def _hear(self, batch: Batch) -> None:
+        for message in batch.messages:
             if isinstance(message, Command):
                 at = self.position
                 said = replace(message, start=at, stop=at + 1)
-                self._gather(self.actor.take(piece.stream, said))
-        self.heard = piece.heard
+                self._gather(self.actor.step_from(batch.stream, said))
+        self.heard = batch.heard
 
-    def read(self, timeout_s: float) -> list[Out]:
+    def read(self, timeout_s: float) -> list[OutputBatch]:
         """For a source: its next window from the instrument. Raises EndOfData."""
         self._gather(self.actor.read(timeout_s))  # type: ignore[attr-defined]  # a Source
         newest = [messages[-1] for messages in self._pending.values() if messages]
@@ -199,14 +199,14 @@ class Station:
         self.position = max(message.stop for message in newest)
         return self._publish()
 
-    def silent(self, elapsed_s: float) -> list[Out]:
+    def silent(self, elapsed_s: float) -> list[OutputBatch]:
         """Nothing came for a while."""
         if self.is_ended:
             return []
-        self._gather(self.actor.silent(elapsed_s))
+        self._gather(self.actor.on_silence(elapsed_s))
         return self._publish() if any(self._pending.values()) else []
 
-    def finish(self) -> list[Out]:
+    def finish(self) -> list[OutputBatch]:
         """For a source at the end of its data."""
         return self._finish()
 
@@ -224,57 +224,57 @@ class Station:
         for messages in self._pending.values():
             messages.clear()
 
-    def _publish(self) -> list[Out]:
+    def _publish(self) -> list[OutputBatch]:
         """The output windows that are complete now."""
-        pieces: list[Piece] = []
+        batches: list[Batch] = []
         for stream, messages in self._pending.items():
             windows = self._sparse if self.actor.is_sparse else self._dense
-            pieces += windows(stream, messages)
-        if not pieces:
+            batches += windows(stream, messages)
+        if not batches:
             return []
         snapshot = self.actor.snapshot()
-        for piece in pieces:
-            self._stops[piece.stream] = piece.stop
-        return [Out(piece, self.position, snapshot, self.heard) for piece in pieces]
+        for batch in batches:
+            self._stops[batch.stream] = batch.stop
+        return [OutputBatch(batch, self.position, snapshot, self.heard) for batch in batches]
 
-    def _sparse(self, stream: str, messages: list[Message]) -> list[Piece]:
+    def _sparse(self, stream: str, messages: list[Message]) -> list[Batch]:
         """One window up to the present position, if something was said or it is time."""
         have = self._stops[stream]
         is_due = self.position - have >= self._checkpoint_s * self._rate_hz
         if self.position <= have or not (messages or is_due):
             return []  # what was said in this very window goes out with the next
         start = max(have, self.position - self._infos[stream].longest_samples)
-        piece = Piece(stream, start, self.position, tuple(messages))
+        batch = Batch(stream, start, self.position, tuple(messages))
         messages.clear()
-        return [piece]
+        return [batch]
 
-    def _dense(self, stream: str, messages: list[Message]) -> list[Piece]:
+    def _dense(self, stream: str, messages: list[Message]) -> list[Batch]:
         """The messages' own windows, or an empty one; a gap between messages stays a gap."""
         have = self._stops[stream]
-        pieces: list[Piece] = []
+        batches: list[Batch] = []
         for message in messages:
-            if pieces and pieces[-1].stop == message.start:
-                before = pieces.pop()
+            if batches and batches[-1].stop == message.start:
+                before = batches.pop()
                 together = (*before.messages, message)
-                pieces.append(Piece(stream, before.start, message.stop, together))
+                batches.append(Batch(stream, before.start, message.stop, together))
             elif message.stop > have:
-                pieces.append(Piece(stream, message.start, message.stop, (message,)))
+                batches.append(Batch(stream, message.start, message.stop, (message,)))
         if not messages:
             stop = self.position - self.actor.delay_samples
             start = max(have, stop - self._infos[stream].longest_samples)
             if stop > start:
-                pieces.append(Piece(stream, start, stop))
+                batches.append(Batch(stream, start, stop))
         messages.clear()
-        return pieces
+        return batches
 
-    def _finish(self) -> list[Out]:
+    def _finish(self) -> list[OutputBatch]:
         self._gather(self.actor.finish())
         return [*self._publish(), *self._end()]
 
-    def _end(self) -> list[Out]:
+    def _end(self) -> list[OutputBatch]:
         self.is_ended = True
         snapshot = self.actor.snapshot()
         return [
-            Out(Piece(stream, stop, stop, is_end=True), self.position, snapshot, self.heard)
+            OutputBatch(Batch(stream, stop, stop, is_end=True), self.position, snapshot, self.heard)
             for stream, stop in self._stops.items()
         ]

@@ -1,16 +1,16 @@
-"""What a program reads: how far it is in each stream, and what came as pieces for its actors."""
+"""What a program reads: how far it is in each stream, and what came as batches for its actors."""
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
 from crepe.actors.actor import Sink
 from crepe.config.wiring import OUTSIDE, ActorSpec
-from crepe.errors import NotNowError
+from crepe.errors import StoreUnavailableError
 from crepe.messages import StreamInfo
 from crepe.results.library import CLOCKED
-from crepe.runtime.hosted_actor import Piece, Resume, Station
+from crepe.runtime.hosted_actor import Batch, HostedActor, Resume
 from crepe.store import codec
-from crepe.store.contract import Cursor, Entry, Said
+from crepe.store.contract import Cursor, Entry, UnclockedEntry
 from crepe.store.redis_store import RedisStore
 
 
@@ -18,7 +18,7 @@ class Stop(Exception):
     """The program must end: told so, orphaned, or overtaken by another session."""
 
 
-class Intake:
+class Inputs:
     """The streams that come into a program from others.
 
     Parameters
@@ -76,22 +76,22 @@ class Intake:
         self._kinds[stream] = codec.message_type(info.message)
         return True
 
-    def begin(self, stations: Sequence[Station], resumes: Mapping[str, Resume | None]) -> None:
+    def begin(self, hosted: Sequence[HostedActor], resumes: Mapping[str, Resume | None]) -> None:
         """Set each stream to where the first of its readers goes on."""
         clocked = (s for s, info in self.infos.items() if info.message in CLOCKED)
         self.clock = next(clocked, "")
-        warmup = sum(station.warmup_samples for station in stations)
+        warmup = sum(host.warmup_samples for host in hosted)
         for stream in self._streams:
-            readers = [station for station in stations if stream in station.spec.reads]
+            readers = [host for host in hosted if stream in host.spec.reads]
             if stream in OUTSIDE:
-                heard = [station.heard for station in readers if station.heard]
+                heard = [host.heard for host in readers if host.heard]
                 self._cursors[stream] = min(heard) if heard else f"{self._since_ms}-0"
                 continue
             at: list[int] = []
-            for station in readers:
-                actor = station.actor
-                resume = resumes[station.spec.name]
-                is_clock = stream == station.spec.reads[0]
+            for host in readers:
+                actor = host.actor
+                resume = resumes[host.spec.name]
+                is_clock = stream == host.spec.reads[0]
                 if isinstance(actor, Sink):
                     at.append(actor.positions().get(stream, 0))
                     self._keepers.setdefault(stream, actor)
@@ -104,10 +104,10 @@ class Intake:
                     at.append(max(0, resume.position - warmup))
             self._cursors[stream] = min(at)
             self._register(stream)
-        for station in stations:
-            for stream, lag in station.lags.items():
-                if not any(stream in other.infos for other in stations):
-                    self._cursors[stream] = max(0, station.position - lag)
+        for host in hosted:
+            for stream, lag in host.lags.items():
+                if not any(stream in other.infos for other in hosted):
+                    self._cursors[stream] = max(0, host.position - lag)
 
     # Reading
 
@@ -127,16 +127,16 @@ class Intake:
         """How far the program is in each stream of the clock that has not ended."""
         return [at for at in self._cursors.values() if isinstance(at, int)]
 
-    def wait(self, timeout_s: float) -> list[tuple[str, Entry | Said]]:
-        """What comes next; it is not taken yet. Raises NotNowError."""
+    def wait(self, timeout_s: float) -> list[tuple[str, Entry | UnclockedEntry]]:
+        """What comes next; it is not taken yet. Raises StoreUnavailableError."""
         return self._store.wait(self._cursors, timeout_s)
 
-    def take(self, stream: str, item: Entry | Said) -> Piece:
+    def take(self, stream: str, item: Entry | UnclockedEntry) -> Batch:
         """What came, for the actors. Raises Stop if it is of another session."""
-        if isinstance(item, Said):
+        if isinstance(item, UnclockedEntry):
             self._cursors[stream] = item.id
             commands = codec.unpack(self._kinds[stream], item.payload, 0, 0)
-            return Piece(stream, 0, 0, commands, heard=item.id)
+            return Batch(stream, 0, 0, commands, heard=item.id)
         if item.session != self._session:
             raise Stop(f"session {item.session} has begun")
         self._cursors[stream] = item.stop
@@ -153,14 +153,14 @@ class Intake:
             t_ns=item.t_ns,
             is_estimated=item.is_estimated,
         )
-        return Piece(stream, item.start, item.stop, messages, item.is_end)
+        return Batch(stream, item.start, item.stop, messages, item.is_end)
 
     def stop_when_kept(self) -> None:
         """Raise Stop once a keeper has what was there at the first call, or cannot get it."""
         if not self._store.is_connected:
             raise Stop("told to, and Redis is away")
         cursors = {s: at for s, at in self._cursors.items() if isinstance(at, int)}
-        with suppress(NotNowError):
+        with suppress(StoreUnavailableError):
             if self._ends is None:
                 lasts = {stream: self._store.last(stream) for stream in cursors}
                 self._ends = {stream: last for stream, last in lasts.items() if last}

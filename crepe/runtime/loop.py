@@ -18,8 +18,8 @@ from crepe.config.wiring import ActorSpec
 from crepe.errors import ConfigError
 from crepe.hw.instrument import EndOfData
 from crepe.messages import Message, StreamInfo
-from crepe.runtime.chain import Flow, as_entry
-from crepe.runtime.hosted_actor import Out, Station
+from crepe.runtime.chain import Chain, as_entry
+from crepe.runtime.hosted_actor import HostedActor, OutputBatch
 from crepe.simulator.lockstep import Lockstep
 from crepe.store.memory_store import MemoryStore
 
@@ -59,17 +59,17 @@ class Loop:
         self._temporary = None if recordings else tempfile.TemporaryDirectory()
         self._recordings = recordings or Path(self._temporary.name if self._temporary else ".")
         self._experiment = experiment
-        self._flow = Flow(self._open())
-        (self._source,) = (s for s in self._flow.stations if isinstance(s.actor, Source))
+        self._chain = Chain(self._open())
+        (self._source,) = (s for s in self._chain.hosted if isinstance(s.actor, Source))
 
-    def _open(self) -> Sequence[Station]:
+    def _open(self) -> Sequence[HostedActor]:
         sources = [s.name for s in self._experiment.actors.values() if issubclass(s.kind, Source)]
         if len(sources) != 1:
             raise ConfigError(f"{self._experiment.path}: {len(sources)} sources, a loop has one")
         simulated = self._experiment.culture.simulated
         lockstep = Lockstep(simulated) if simulated else None
         known: dict[str, StreamInfo] = {}
-        stations = []
+        hosted = []
         for spec in self._experiment.actors.values():
             context = actor_context(
                 self._experiment,
@@ -80,13 +80,13 @@ class Loop:
                 lockstep=lockstep,
                 wall_ns=lambda: 0,
             )
-            station = Station(_played_by_script(spec), context, None)
-            for stream, info in station.infos.items():
+            host = HostedActor(_played_by_script(spec), context, None)
+            for stream, info in host.infos.items():
                 known[stream] = info
                 if self._keeps(stream):
                     self.store.declare(stream, info)
-            stations.append(station)
-        return stations
+            hosted.append(host)
+        return hosted
 
     def run(self, until: str = "") -> MemoryStore:
         """To the end of the data, or of the stream `until`; returns the store with all streams."""
@@ -100,32 +100,32 @@ class Loop:
         """Step by step: the messages that each window of the source led to."""
         while not self._source.is_ended:
             try:
-                outs = self._source.read(1.0)
+                outputs = self._source.read(1.0)
             except EndOfData:
-                outs = self._source.finish()
-            made = self._flow.spread(outs)
+                outputs = self._source.finish()
+            made = self._chain.spread(outputs)
             self._keep(made)
-            yield [message for out in made for message in out.piece.messages]
+            yield [message for out in made for message in out.batch.messages]
 
     def end(self) -> None:
         """End the data here; every actor says what it still has, and its streams end."""
-        self._keep(self._flow.spread(self._source.finish()))
+        self._keep(self._chain.spread(self._source.finish()))
 
-    def _keep(self, outs: Sequence[Out]) -> None:
-        for out in outs:
-            if self._keeps(out.piece.stream):
-                self.store.append([(out.piece.stream, as_entry(out, 0))])
+    def _keep(self, outputs: Sequence[OutputBatch]) -> None:
+        for out in outputs:
+            if self._keeps(out.batch.stream):
+                self.store.append([(out.batch.stream, as_entry(out, 0))])
 
     def _keeps(self, stream: str) -> bool:
         return self._kept is None or stream in self._kept
 
     def actor(self, name: str) -> Actor[object, object]:
         """The opened actor of a name."""
-        return next(s.actor for s in self._flow.stations if s.spec.name == name)
+        return next(s.actor for s in self._chain.hosted if s.spec.name == name)
 
     def close(self) -> None:
         """Close all actors; harmless to repeat."""
-        self._flow.close()
+        self._chain.close()
         if self._temporary:
             self._temporary.cleanup()
             self._temporary = None

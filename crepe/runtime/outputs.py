@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from crepe.actors.actor import Actor
 from crepe.config.experiment import Experiment
 from crepe.config.wiring import ActorSpec
-from crepe.errors import NotNowError
+from crepe.errors import StoreUnavailableError
 from crepe.runtime.chain import as_entry
-from crepe.runtime.hosted_actor import Out, Station
+from crepe.runtime.hosted_actor import HostedActor, OutputBatch
 from crepe.store.contract import Entry
 from crepe.store.redis_store import RedisStore
 
 
-class Outlet:
+class Outputs:
     """The streams of a program that others read, or that it needs itself to go on.
 
     Attributes
@@ -42,11 +42,11 @@ class Outlet:
         inside = {stream for spec in specs for stream in spec.writes.values()}
         self.streams = {s for s in inside if s in outside or s in kept or s not in readers}
 
-    def declare(self, station: Station) -> None:
+    def declare(self, host: HostedActor) -> None:
         """Become the writer of what an actor publishes."""
         redis = self._experiment.redis
-        for stream in self.streams.intersection(station.spec.writes.values()):
-            info = station.infos[stream]
+        for stream in self.streams.intersection(host.spec.writes.values()):
+            info = host.infos[stream]
             last = self._store.declare(
                 stream,
                 info,
@@ -64,14 +64,14 @@ class Outlet:
             if stream in reads and actor not in self._ours:
                 self._store.register(stream, program_of.get(actor, actor), 0)
 
-    def publish(self, outs: Sequence[Out]) -> None:
+    def publish(self, outputs: Sequence[OutputBatch]) -> None:
         """Send what is for others, behind what was not sent yet; it is kept until that goes."""
         was_clear = not self._unsent
         now_ns = time.time_ns()
         self._unsent += [
-            (out.piece.stream, as_entry(out, now_ns))
-            for out in outs
-            if out.piece.stream in self.streams
+            (out.batch.stream, as_entry(out, now_ns))
+            for out in outputs
+            if out.batch.stream in self.streams
         ]
         if was_clear:
             self.is_clear()
@@ -81,7 +81,7 @@ class Outlet:
         if self._unsent:
             try:
                 self._store.append(self._unsent)
-            except NotNowError:
+            except StoreUnavailableError:
                 return False
             self._unsent = []
         return True

@@ -11,7 +11,7 @@ from crepe.store.contract import Entry, StreamStore
 def find_resumes(
     specs: Sequence[ActorSpec], published: Collection[str], store: StreamStore, session: str
 ) -> dict[str, Resume | None]:
-    """By actor, in the order of the flow: where it goes on, or None if it begins.
+    """By actor, in the order of the chain: where it goes on, or None if it begins.
 
     One whose streams stay inside the process goes on where those do who read it, early enough
     to warm them up.

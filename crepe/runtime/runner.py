@@ -20,16 +20,16 @@ from crepe.config.context import actor_context
 from crepe.config.experiment import Experiment
 from crepe.config.wiring import ActorSpec
 from crepe.environment.process import watch_parent
-from crepe.errors import NotNowError
+from crepe.errors import StoreUnavailableError
 from crepe.hw.instrument import EndOfData
 from crepe.messages import StreamInfo
-from crepe.runtime.chain import Flow
+from crepe.runtime.chain import Chain
 from crepe.runtime.heartbeat import Heartbeat
-from crepe.runtime.hosted_actor import CHECKPOINT_S, Station
-from crepe.runtime.inputs import Intake, Stop
-from crepe.runtime.outputs import Outlet
+from crepe.runtime.hosted_actor import CHECKPOINT_S, HostedActor
+from crepe.runtime.inputs import Inputs, Stop
+from crepe.runtime.outputs import Outputs
 from crepe.runtime.resume import find_resumes
-from crepe.store.contract import Entry, Said
+from crepe.store.contract import Entry, UnclockedEntry
 from crepe.store.redis_store import RedisStore
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ class Runner:
         self._recordings = recordings
         self._heartbeat = Heartbeat(program, store, session)
         inside = {stream for spec in self._specs for stream in spec.writes.values()}
-        self._intake = Intake(
+        self._inputs = Inputs(
             program, self._specs, inside, store, session=session, since_ms=since_ms
         )
-        self._outlet = Outlet(experiment, self._specs, store)
+        self._outputs = Outputs(experiment, self._specs, store)
         self._is_orphan = watch_parent()
         self._is_told_to_stop = False
         self._may_finish = False  # told to stop, a keeper first takes what is there
@@ -94,24 +94,24 @@ class Runner:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._told_to_stop)
         self._store.meanwhile = self._check
-        flow = Flow([])
+        chain = Chain([])
         try:
-            flow = self._open()
+            chain = self._open()
             self._store.patience_s = 0.0  # from now on only this loop waits
             gc.collect()
             gc.freeze()
-            first = flow.stations[0]
+            first = chain.hosted[0]
             if isinstance(first.actor, Source):
-                self._run_source(flow, first)
+                self._run_source(chain, first)
             else:
-                self._run_reader(flow)
+                self._run_reader(chain)
         except Stop as why:
             log.info("stopping: %s", why)
         finally:
-            flow.close()
+            chain.close()
             self._store.patience_s = 0.0
-            with suppress(NotNowError, Stop):
-                self._heartbeat.say("stopped")
+            with suppress(StoreUnavailableError, Stop):
+                self._heartbeat.set_state("stopped")
 
     def _told_to_stop(self, number: int, frame: FrameType | None) -> None:
         del frame
@@ -120,14 +120,14 @@ class Runner:
 
     # Opening
 
-    def _open(self) -> Flow:
-        resumes = find_resumes(self._specs, self._outlet.streams, self._store, self._session)
-        stations: list[Station] = []
+    def _open(self) -> Chain:
+        resumes = find_resumes(self._specs, self._outputs.streams, self._store, self._session)
+        hosted: list[HostedActor] = []
         known: dict[str, StreamInfo] = {}
         checkpoint_s = 0.0 if self._experiment.lockstep_s else CHECKPOINT_S
         for spec in self._specs:
             self._wait_for_inputs(spec)
-            known.update(self._intake.infos)
+            known.update(self._inputs.infos)
             resume = resumes[spec.name]
             context = actor_context(
                 self._experiment,
@@ -139,23 +139,23 @@ class Runner:
                 position=resume.position if resume else 0,
                 snapshot=resume.snapshot if resume else None,
             )
-            station = Station(spec, context, resume, checkpoint_s)
-            known.update(station.infos)
-            stations.append(station)
-            self._outlet.declare(station)
-        self._intake.begin(stations, resumes)
-        reached = max(station.position for station in stations)
+            host = HostedActor(spec, context, resume, checkpoint_s)
+            known.update(host.infos)
+            hosted.append(host)
+            self._outputs.declare(host)
+        self._inputs.begin(hosted, resumes)
+        reached = max(host.position for host in hosted)
         self._heartbeat.reached(reached)
-        self._heartbeat.begins(max(reached, self._intake.kept))
-        self._heartbeat.say("running")
-        places = ", ".join(f"{s.spec.name} at {s.position}" for s in stations)
+        self._heartbeat.begins(max(reached, self._inputs.kept))
+        self._heartbeat.set_state("running")
+        places = ", ".join(f"{s.spec.name} at {s.position}" for s in hosted)
         log.info("session %s: %s", self._session, places)
-        return Flow(stations)
+        return Chain(hosted)
 
     def _wait_for_inputs(self, spec: ActorSpec) -> None:
-        for stream in self._intake.missing(spec):
-            self._heartbeat.say(f"waiting for {stream}")
-            while not self._intake.find(stream):
+        for stream in self._inputs.missing(spec):
+            self._heartbeat.set_state(f"waiting for {stream}")
+            while not self._inputs.find(stream):
                 self._check()
                 if self._is_time_to_look():
                     self._heartbeat.beat()
@@ -163,78 +163,78 @@ class Runner:
 
     # Running
 
-    def _run_source(self, flow: Flow, source: Station) -> None:
+    def _run_source(self, chain: Chain, source: HostedActor) -> None:
         heard_s = time.monotonic()
         while not source.is_ended:
             self._look()
-            if not self._outlet.is_clear():
-                self._silence(flow, time.monotonic() - heard_s)
+            if not self._outputs.is_clear():
+                self._silence(chain, time.monotonic() - heard_s)
                 time.sleep(_BLOCK_S)
                 continue
-            if self._lockstep is not None and not self._may_go_on(flow, source):
+            if self._lockstep is not None and not self._may_go_on(chain, source):
                 continue
             began_s = time.perf_counter()
             try:
-                outs = source.read(_BLOCK_S)
+                outputs = source.read(_BLOCK_S)
             except EndOfData:
-                outs = source.finish()
-            if not outs:
-                self._silence(flow, time.monotonic() - heard_s)
+                outputs = source.finish()
+            if not outputs:
+                self._silence(chain, time.monotonic() - heard_s)
                 continue
             heard_s = time.monotonic()
-            for out in outs:
-                self._heartbeat.covers(out.piece.start, out.piece.stop)
-            self._outlet.publish(flow.spread(outs))
+            for out in outputs:
+                self._heartbeat.covers(out.batch.start, out.batch.stop)
+            self._outputs.publish(chain.spread(outputs))
             self._heartbeat.reached(source.position, time.perf_counter() - began_s)
         self._idle(source.position)
 
-    def _may_go_on(self, flow: Flow, source: Station) -> bool:
+    def _may_go_on(self, chain: Chain, source: HostedActor) -> bool:
         """In lock-step: whether all that may still be asked for is due later than the next three
         segments (one to be announced in, one to be due in, one for a game whose steps do not fall
         on segments); if not, take what comes. With the last who asks, time ends."""
-        clocks = self._intake.positions
+        clocks = self._inputs.positions
         if not clocks:
-            self._outlet.publish(flow.spread(source.finish()))
+            self._outputs.publish(chain.spread(source.finish()))
             return False
         (info,) = source.infos.values()
         lead = round((self._experiment.lockstep_s or 0) * info.sampling_rate_hz)
         if source.position + 3 * info.segment_samples <= min(clocks) + lead:
             return True
         for stream, item in self._next():
-            self._outlet.publish(flow.push(self._intake.take(stream, item)))
-            if self._outlet.has_unsent:
+            self._outputs.publish(chain.push(self._inputs.take(stream, item)))
+            if self._outputs.has_unsent:
                 break
         return False
 
-    def _run_reader(self, flow: Flow) -> None:
-        self._may_finish = self._intake.has_keepers
+    def _run_reader(self, chain: Chain) -> None:
+        self._may_finish = self._inputs.has_keepers
         heard_s = time.monotonic()
-        while self._intake.positions:
+        while self._inputs.positions:
             self._look()
             if self._is_told_to_stop:
-                self._intake.stop_when_kept()
+                self._inputs.stop_when_kept()
             found = self._next()
             if not found:
-                self._silence(flow, time.monotonic() - heard_s)
+                self._silence(chain, time.monotonic() - heard_s)
             if any(isinstance(item, Entry) for _, item in found):
                 heard_s = time.monotonic()
             for stream, item in found:
                 began_s = time.perf_counter()
-                piece = self._intake.take(stream, item)
-                if stream == self._intake.clock:
-                    self._heartbeat.covers(piece.start, piece.stop)
-                self._outlet.publish(flow.push(piece))
+                batch = self._inputs.take(stream, item)
+                if stream == self._inputs.clock:
+                    self._heartbeat.covers(batch.start, batch.stop)
+                self._outputs.publish(chain.push(batch))
                 elapsed_s = time.perf_counter() - began_s
-                self._heartbeat.reached(max(s.position for s in flow.stations), elapsed_s)
-                if self._is_told_to_stop or self._outlet.has_unsent:
+                self._heartbeat.reached(max(s.position for s in chain.hosted), elapsed_s)
+                if self._is_told_to_stop or self._outputs.has_unsent:
                     break  # what was not taken is read again
-        self._idle(max(station.position for station in flow.stations))
+        self._idle(max(host.position for host in chain.hosted))
 
-    def _next(self) -> list[tuple[str, Entry | Said]]:
+    def _next(self) -> list[tuple[str, Entry | UnclockedEntry]]:
         """What comes next; nothing while Redis is away, or has not taken what was said."""
-        if self._outlet.is_clear():
-            with suppress(NotNowError):
-                return self._intake.wait(_BLOCK_S)
+        if self._outputs.is_clear():
+            with suppress(StoreUnavailableError):
+                return self._inputs.wait(_BLOCK_S)
         time.sleep(_BLOCK_S)
         return []
 
@@ -242,18 +242,18 @@ class Runner:
         """Stay up after the end of the stream: an early exit would look like a failure."""
         log.info("the input ended at sample %d", position)
         self._may_finish = False
-        with suppress(NotNowError):
-            self._heartbeat.say("ended")
+        with suppress(StoreUnavailableError):
+            self._heartbeat.set_state("ended")
         while True:
             self._look()
-            self._outlet.is_clear()
+            self._outputs.is_clear()
             time.sleep(_BLOCK_S)
 
-    def _silence(self, flow: Flow, elapsed_s: float) -> None:
+    def _silence(self, chain: Chain, elapsed_s: float) -> None:
         if self._lockstep is not None:
             return  # time stands still
-        for station in flow.stations:
-            self._outlet.publish(flow.spread(station.silent(elapsed_s)))
+        for host in chain.hosted:
+            self._outputs.publish(chain.spread(host.silent(elapsed_s)))
 
     def _check(self) -> None:
         """Raise Stop if there is reason to."""
@@ -273,13 +273,13 @@ class Runner:
         """Is there reason to stop; and once a second, is the session ours, and how are we."""
         self._check()
         if self._store.is_connected and self._is_time_to_look():
-            with suppress(NotNowError):
+            with suppress(StoreUnavailableError):
                 self._look_around()
 
     def _look_around(self) -> None:
-        for stream in (*self._outlet.streams, *self._intake.infos):
+        for stream in (*self._outputs.streams, *self._inputs.infos):
             info = self._store.info(stream)
             if info is not None and info.session != self._session:
                 raise Stop(f"session {info.session} has begun")
-        self._heartbeat.beat(newest=self._intake.newest())
-        self._intake.register()
+        self._heartbeat.beat(newest=self._inputs.newest())
+        self._inputs.register()

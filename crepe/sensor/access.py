@@ -34,7 +34,7 @@ class Rate:
         return is_allowed
 
 
-class Guard:
+class SensorAccess:
     """Refuses a request with a status and a reason, or passes it on with its whole body.
 
     401 without the token, 403 for a web page of another site (a browser on this machine could

@@ -39,7 +39,7 @@ class Answer(NamedTuple):
         return self.state in (State.WAITING, State.PLAYING)
 
 
-def find_door() -> str:
+def find_gateway() -> str:
     """The URL of the door that this user runs: here, else in the one place that has one.
 
     Raises DeviceError if there is none, or more than one to choose from.
@@ -73,7 +73,7 @@ def _is_open(found: Mapping[str, Any]) -> bool:
     return True
 
 
-class DoorClient:
+class GatewayClient:
     """Shows frames to a door and asks for results. Methods raise DeviceError.
 
     Parameters

@@ -22,7 +22,7 @@ class State(StrEnum):
 NEXT: Mapping[State, frozenset[State]] = {
     State.WAITING: frozenset({State.PLAYING, State.UNUSED, State.OVER}),
     State.PLAYING: frozenset({State.PLAYING, State.RESULT, State.OVER}),
-    # The game is right whatever was thought here: the desk hears of things a little later.
+    # The game is right whatever was thought here: the tracker hears of things a little later.
     State.RESULT: frozenset({State.PLAYING}),
     State.UNUSED: frozenset({State.PLAYING}),
     State.OVER: frozenset({State.PLAYING}),
@@ -35,7 +35,7 @@ _HEARS = ("", "rest", "waiting")  # phases in which a gesture can begin a trial;
 class Input:
     """One input and what became of it."""
 
-    number: str  # names it, in `Desk.posted` and everywhere else
+    number: str  # names it, in `InputTracker.posted` and everywhere else
     gesture: str | None  # what it was classified as
     state: State
     reason: str = ""  # why it is unused
@@ -45,11 +45,11 @@ class Input:
     outcome: str | None = None
 
 
-class Desk:
+class InputTracker:
     """Pairs inputs with the trials that they begin.
 
-    One result stands on the desk at a time: that of the trial which the last input began. It stays
-    until an input comes that can begin another.
+    It holds one result at a time, that of the trial which the last input began, until another input
+    comes that can begin a trial.
     """
 
     def __init__(self, speaker: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from crepe.errors import DeviceError
-from crepe.sensor.client import Answer, DoorClient
+from crepe.sensor.client import Answer, GatewayClient
 from crepe.sensor.frames import Frame
 from crepe.sensor.input_tracker import State
 from crepe.sensor.original_words import NONE
@@ -32,7 +32,7 @@ class Hardware:
     sleep: Callable[[float], object] = time.sleep
 
 
-def turn(door: DoorClient, hardware: Hardware) -> None:
+def turn(door: GatewayClient, hardware: Hardware) -> None:
     """One press of the button, from the look to the answer."""
     hardware.wait_for_button()
     try:
@@ -61,7 +61,7 @@ def said(answer: Answer) -> str:
     return answer.reason
 
 
-def run(door: DoorClient) -> NoReturn:
+def run(door: GatewayClient) -> NoReturn:
     """Turn after turn on a real Raspberry Pi. Raises DeviceError without its libraries."""
     hardware = raspberry()
     while True:

@@ -18,10 +18,10 @@ from crepe.config.tables import SENSOR_PORT, SensorTable
 from crepe.errors import CrepeError, StoreError
 from crepe.messages import Command, GameState
 from crepe.runtime.heartbeat import Heartbeat
-from crepe.sensor.input_tracker import Desk
+from crepe.sensor.input_tracker import InputTracker
 from crepe.sensor.routes import make_app
 from crepe.store import codec
-from crepe.store.contract import Entry, Said, StreamStore
+from crepe.store.contract import Entry, StreamStore, UnclockedEntry
 from crepe.web.server import HttpServer
 
 log = logging.getLogger(__name__)
@@ -31,11 +31,11 @@ _BLOCK_S = 0.2
 _PAUSE_S = 0.1
 
 Step = Callable[[], object]
-"""Something that a desk must do, in the thread that it belongs to."""
+"""Something that a tracker must do, in the thread that it belongs to."""
 
 
 class Follower:
-    """Tells a desk what the game says; one look at a time, on whatever thread.
+    """Tells a tracker what the game says; one look at a time, on whatever thread.
 
     Parameters
     ----------
@@ -46,9 +46,9 @@ class Follower:
     """
 
     def __init__(
-        self, desk: Desk, store: StreamStore, stream: str, session: str, since_ms: int
+        self, tracker: InputTracker, store: StreamStore, stream: str, session: str, since_ms: int
     ) -> None:
-        self._desk = desk
+        self._tracker = tracker
         self._store = store
         self._stream = stream
         self._session = session
@@ -61,7 +61,7 @@ class Follower:
         self._heartbeat = Heartbeat("sensor", store, session)
 
     def look(self) -> list[Step]:
-        """What the desk must do now, in order; waits a little if there is nothing.
+        """What the tracker must do now, in order; waits a little if there is nothing.
 
         Raises StoreError if the store cannot be reached, and CrepeError if another session began.
         """
@@ -69,11 +69,11 @@ class Follower:
         if self._is_ended or not self._is_found:
             time.sleep(_PAUSE_S)
         if not self._is_found:
-            self._heartbeat.say(f"waiting for {self._stream}")
+            self._heartbeat.set_state(f"waiting for {self._stream}")
             info = self._store.info(self._stream)
             self._is_found = info is not None and info.session == self._session
             if self._is_found:
-                self._heartbeat.say("running")
+                self._heartbeat.set_state("running")
             return []
         self._heartbeat.beat()
         cursors = {} if self._is_ended else {self._stream: self._cursor}
@@ -95,12 +95,12 @@ class Follower:
         self._cursor = entry.stop
         if entry.is_end:
             self._is_ended = True
-            return [self._desk.end]
+            return [self._tracker.end]
         states = codec.unpack(GameState, entry.payload, entry.start, entry.stop)
         steps: list[Step] = []
         for said in states:
             assert isinstance(said, GameState)
-            steps.append(partial(self._desk.hear, said))
+            steps.append(partial(self._tracker.hear, said))
             if said.phase == "rest":
                 self._rested_ms = entry.t_ns // 1_000_000
         return steps
@@ -112,16 +112,16 @@ class Follower:
         cursor = f"{after_ms}-0"
         while found := self._store.wait({INPUT: cursor}, 0.0):
             for _, item in found:
-                if isinstance(item, Said):
+                if isinstance(item, UnclockedEntry):
                     cursor = item.id
                     last = _gesture(item) or last
         if last is None:
             return []
         number, gesture = last.sender.partition(" ")[2], last.value
-        return [partial(self._desk.posted, number, gesture)]
+        return [partial(self._tracker.posted, number, gesture)]
 
 
-def _gesture(said: Said) -> Command | None:
+def _gesture(said: UnclockedEntry) -> Command | None:
     """A gesture that came through a door."""
     for command in codec.unpack(Command, said.payload, 0, 0):
         if isinstance(command, Command) and command.name == "gesture":
@@ -129,7 +129,7 @@ def _gesture(said: Said) -> Command | None:
     return None
 
 
-class Door:
+class SensorGateway:
     """Serves sensors, and follows the game, until it is told to stop.
 
     Parameters
@@ -152,16 +152,16 @@ class Door:
     ) -> None:
         self._says = says
         self._one_at_a_time = Lock()
-        desk = Desk(SENSOR)
-        self._follower = Follower(desk, follows, table.reads, session, since_ms)
-        app = make_app(desk, table, self._say, speaker=SENSOR, token=token)
+        tracker = InputTracker(SENSOR)
+        self._follower = Follower(tracker, follows, table.reads, session, since_ms)
+        app = make_app(tracker, table, self._say, speaker=SENSOR, token=token)
         self.server = HttpServer(
             app, SENSOR, run_directory, host=table.host, port=table.port, usual_port=SENSOR_PORT
         )
 
     def _say(self, command: Command) -> str:
         with self._one_at_a_time:
-            return self._says.say(INPUT, codec.pack([command], 0, 0))
+            return self._says.append_unclocked(INPUT, codec.pack([command], 0, 0))
 
     async def run(self) -> None:
         """Until `server.stop`; raises what ended the following of the game."""

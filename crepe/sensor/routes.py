@@ -18,9 +18,9 @@ from starlette.types import ASGIApp
 from crepe.config.tables import SensorTable
 from crepe.errors import StoreError
 from crepe.messages import Command
-from crepe.sensor.access import Guard, Rate
+from crepe.sensor.access import Rate, SensorAccess
 from crepe.sensor.frames import FrameError, classify, parse
-from crepe.sensor.input_tracker import Desk, Input, State
+from crepe.sensor.input_tracker import Input, InputTracker, State
 from crepe.sensor.openapi import DOCUMENT
 from crepe.sensor.original_words import NONE, as_json, word
 from crepe.web.body import refused
@@ -31,7 +31,7 @@ _NUMBER_BYTES = 6
 
 
 def make_app(
-    desk: Desk,
+    tracker: InputTracker,
     table: SensorTable,
     say: Callable[[Command], object],
     *,
@@ -73,16 +73,16 @@ def make_app(
         except StoreError as error:
             return refused(503, f"the streams cannot be reached: {error}")
         last_body = body
-        return JSONResponse(as_json(desk.posted(number, gesture)))
+        return JSONResponse(as_json(tracker.posted(number, gesture)))
 
     async def output(request: Request) -> Response:
         form = request.query_params.get("form", "")
         if form not in ("", "original"):
             return refused(400, f"form: {form!r}, must be 'original' or left out")
         if form:
-            newest = desk.newest_result
+            newest = tracker.newest_result
             return PlainTextResponse(word(newest.decoded) if newest else NONE)
-        found = _asked_for(desk, request)
+        found = _asked_for(tracker, request)
         if isinstance(found, Response):
             return found
         if found is None or found.state is not State.RESULT:
@@ -92,7 +92,7 @@ def make_app(
         return PlainTextResponse(word(found.decoded))
 
     async def ready(request: Request) -> Response:
-        found = _asked_for(desk, request)
+        found = _asked_for(tracker, request)
         if isinstance(found, Response):
             return found
         return PlainTextResponse(str(found is not None and found.state is State.RESULT))
@@ -116,7 +116,7 @@ def make_app(
     ]
     app = Starlette(routes=_both_forms(routes))
     app.router.redirect_slashes = False
-    return Guard(app, table, token, rate or Rate(table.requests_per_s))
+    return SensorAccess(app, table, token, rate or Rate(table.requests_per_s))
 
 
 def _both_forms(routes: list[tuple[str, str, Handler]]) -> list[Route]:
@@ -136,12 +136,12 @@ def _both_forms(routes: list[tuple[str, str, Handler]]) -> list[Route]:
     return [Route(path, one_of(found), methods=list(found)) for path, found in by_path.items()]
 
 
-def _asked_for(desk: Desk, request: Request) -> Input | Response | None:
+def _asked_for(tracker: InputTracker, request: Request) -> Input | Response | None:
     """The input named by `?input=`, else that whose result stands; or why there is none."""
     number = request.query_params.get("input")
     if number is None:
-        return desk.result
-    found = desk.find(number)
+        return tracker.result
+    found = tracker.find(number)
     if found is None:
         return refused(404, f"input {number!r}: not known, or too old")
     if found.state in (State.UNUSED, State.OVER):

@@ -9,7 +9,7 @@ import numpy as np
 
 from crepe.config.tables import InfraredSettings
 from crepe.errors import ConfigError, suggest
-from crepe.sensor.client import Answer, DoorClient
+from crepe.sensor.client import Answer, GatewayClient
 from crepe.sensor.frames import Frame
 from crepe.sensor.hand_frames import NO_HAND, frames, recorded
 from crepe.sensor.input_tracker import State
@@ -23,7 +23,7 @@ Sleep = Callable[[float], object]
 
 
 def show(
-    door: DoorClient, seen: Iterable[Frame], frames_per_s: float, *, sleep: Sleep = time.sleep
+    door: GatewayClient, seen: Iterable[Frame], frames_per_s: float, *, sleep: Sleep = time.sleep
 ) -> Answer | None:
     """Show frame after frame until one has begun a trial, and wait for that trial's result.
 
@@ -42,7 +42,7 @@ def show(
 
 
 def show_gestures(
-    door: DoorClient, gestures: Sequence[str], seed: int, *, sleep: Sleep = time.sleep
+    door: GatewayClient, gestures: Sequence[str], seed: int, *, sleep: Sleep = time.sleep
 ) -> Iterator[Answer]:
     """Simulated hands, one after the other; without gestures, one that is drawn."""
     settings = InfraredSettings()
@@ -57,7 +57,9 @@ def show_gestures(
             yield answer
 
 
-def show_recorded(door: DoorClient, path: Path, *, sleep: Sleep = time.sleep) -> Iterator[Answer]:
+def show_recorded(
+    door: GatewayClient, path: Path, *, sleep: Sleep = time.sleep
+) -> Iterator[Answer]:
     """All frames of a file; the answers of those that began a trial, and the last."""
     seen = iter(recorded(path))
     while (answer := show(door, seen, FRAMES_PER_S, sleep=sleep)) is not None:

@@ -11,7 +11,7 @@ import numpy as np
 from crepe.config.tables import HandTable, InfraredSettings, SensorTable
 from crepe.environment.process import watch_parent
 from crepe.errors import DeviceError
-from crepe.sensor.client import DoorClient, find_door
+from crepe.sensor.client import GatewayClient, find_gateway
 from crepe.sensor.frames import Frame
 from crepe.sensor.hand_frames import frames
 from crepe.sensor.input_tracker import State
@@ -34,7 +34,7 @@ def run(table: HandTable, sensor: SensorTable, seed: int) -> None:
     n = 1
     while True:
         try:
-            with closing(DoorClient(find_door())) as door:
+            with closing(GatewayClient(find_gateway())) as door:
                 seen = nth_hand(n, sensor.infrared, seed)
                 answer = show(door, seen, table.frames_per_s, sleep=sleep)
                 if answer is None:

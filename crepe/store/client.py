@@ -144,10 +144,10 @@ class Store:
         )
         return Stream(self._kept, name)
 
-    def say(self, name: str, value: str, sender: str = "", stream: str = INPUT) -> str:
+    def send_command(self, name: str, value: str, sender: str = "", stream: str = INPUT) -> str:
         """Say something to the experiment from outside its clock: ("gesture", "rock")."""
         payload = codec.pack([Command(0, 0, name, value, sender)], 0, 0)
-        return self._writable().say(stream, payload)
+        return self._writable().append_unclocked(stream, payload)
 
     def actors(self) -> dict[str, dict[str, str]]:
         """The last heartbeat of every actor, by name."""

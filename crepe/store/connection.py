@@ -43,11 +43,11 @@ def pack_words(*words: Word) -> bytes:
     return packed[packed.index(b"\n") + 1 :]
 
 
-class Lost(Exception):
+class ConnectionLostError(Exception):
     """Nobody answers: what was sent may have been carried out or not."""
 
 
-class Refused(StoreError):
+class CommandRefusedError(StoreError):
     """The server understood, and will not: a right that is missing, a key of another kind."""
 
 
@@ -84,8 +84,8 @@ class RedisConnection:
     def connect(self) -> None:
         """Connect, and see that the server is ready.
 
-        Raises Lost if nobody answers yet, and StoreError for what waiting does not mend: a wrong
-        password, a database that is not there, a server of another kind.
+        Raises ConnectionLostError while no server answers, and StoreError for what waiting does not
+        mend: a wrong password, a database that is not there, a server of another kind.
         """
         try:
             self._connection.connect()
@@ -94,11 +94,13 @@ class RedisConnection:
         except RedisError as error:
             self.disconnect()
             if isinstance(error, _LATER) and not isinstance(error, AuthenticationError):
-                raise Lost(f"{self.place}: no Redis server answers ({error})") from error
+                raise ConnectionLostError(
+                    f"{self.place}: no Redis server answers ({error})"
+                ) from error
             raise StoreError(f"{self.place}: {error}") from error
         except OSError as error:
             self.disconnect()
-            raise Lost(f"{self.place}: no Redis server answers ({error})") from error
+            raise ConnectionLostError(f"{self.place}: no Redis server answers ({error})") from error
         self._begin()
         self.is_connected = True
 
@@ -114,7 +116,7 @@ class RedisConnection:
     def call(self, *words: Word) -> Any:
         """One command, one reply.
 
-        Raises Lost, Refused with the server's words, or OutOfMemoryError.
+        Raises ConnectionLostError, OutOfMemoryError, or CommandRefusedError (the server says why).
         """
         try:
             self._socket.sendall(pack(words))
@@ -132,7 +134,7 @@ class RedisConnection:
         """Packed commands in two sends, and a reply for each; an error reply is a value here.
 
         What can wait is in `then`: as a rule the server has acted on the first when it comes.
-        Raises Lost.
+        Raises ConnectionLostError.
         """
         try:
             self._socket.sendall(packed)
@@ -150,12 +152,12 @@ class RedisConnection:
             self._lose(reply)  # the server is not ready yet
         if isinstance(reply, OutOfMemoryError):
             raise reply
-        raise Refused(f"{self.place}: {reply}") from reply
+        raise CommandRefusedError(f"{self.place}: {reply}") from reply
 
     def _lose(self, error: Exception) -> NoReturn:
         self.disconnect()
         log.warning("lost Redis: %s: %s", self.place, error)
-        raise Lost(f"{self.place}: {error}") from error
+        raise ConnectionLostError(f"{self.place}: {error}") from error
 
     def _reply(self) -> Any:
         replies: Any = self._replies

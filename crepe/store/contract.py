@@ -31,7 +31,7 @@ class Entry(NamedTuple):
         return self.stop if self.position < 0 else self.position
 
 
-class Said(NamedTuple):
+class UnclockedEntry(NamedTuple):
     """An entry of a stream outside the clock (`input`, `control`): server-given ID, any writer."""
 
     id: str
@@ -62,7 +62,7 @@ class Readable(Protocol):
 
     def wait(
         self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = 64
-    ) -> list[tuple[str, Entry | Said]]:
+    ) -> list[tuple[str, Entry | UnclockedEntry]]:
         """What stands after the cursors, in order within a stream; waits if there is nothing.
 
         Empty after `timeout_s`. The end marker comes as the last entry of a stream. A stream that
@@ -98,7 +98,7 @@ class StreamStore(Readable, Protocol):
         """Append to declared streams: all of the batch or nothing.
 
         An append whose reply was lost is repeated inside and stands once, also if it is made again
-        after a NotNowError. Raises OrderError for a
+        after a StoreUnavailableError. Raises OrderError for a
         window that begins before the end of the stream, and for a writer that was replaced or
         belongs to an earlier session.
         """
@@ -106,7 +106,7 @@ class StreamStore(Readable, Protocol):
     def delete(self, stream: str) -> None:
         """Remove a stream with all that belongs to it."""
 
-    def say(self, stream: str, payload: bytes, n_kept: int | None = 10_000) -> str:
+    def append_unclocked(self, stream: str, payload: bytes, n_kept: int | None = 10_000) -> str:
         """Append to a stream outside the clock that keeps about `n_kept` entries, None all."""
 
     def forget(self, stream: str, before: str) -> None:

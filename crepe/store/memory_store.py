@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from crepe.errors import OrderError
 from crepe.messages import StreamInfo
-from crepe.store.contract import Cursor, Entry, Said, check_order
+from crepe.store.contract import Cursor, Entry, UnclockedEntry, check_order
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.streams: dict[str, _Stream] = {}
-        self.said: dict[str, list[Said]] = {}
+        self.said: dict[str, list[UnclockedEntry]] = {}
         self.beats: dict[str, dict[str, str]] = {}
         self.writers: set[str] = set()
         self.numbers = counter(1)
@@ -83,7 +83,7 @@ class MemoryStore:
 
     def wait(
         self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = 64
-    ) -> list[tuple[str, Entry | Said]]:
+    ) -> list[tuple[str, Entry | UnclockedEntry]]:
         deadline = time.monotonic() + timeout_s
         with self.memory.changed:
             while True:
@@ -97,7 +97,7 @@ class MemoryStore:
                     return found
                 self.memory.changed.wait(left_s)
 
-    def _after(self, stream: str, cursor: Cursor) -> Sequence[Entry | Said]:
+    def _after(self, stream: str, cursor: Cursor) -> Sequence[Entry | UnclockedEntry]:
         if isinstance(cursor, str):
             after = _number(cursor)
             return [said for said in self.memory.said.get(stream, []) if _number(said.id) > after]
@@ -157,9 +157,9 @@ class MemoryStore:
             self.memory.streams.pop(stream, None)
             self.memory.said.pop(stream, None)
 
-    def say(self, stream: str, payload: bytes, n_kept: int | None = 10_000) -> str:
+    def append_unclocked(self, stream: str, payload: bytes, n_kept: int | None = 10_000) -> str:
         with self.memory.changed:
-            said = Said(f"{next(self.memory.numbers)}-0", payload)
+            said = UnclockedEntry(f"{next(self.memory.numbers)}-0", payload)
             kept = self.memory.said.setdefault(stream, [])
             kept.append(said)
             if n_kept is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from crepe.messages import Message, Segment, StreamInfo
 from crepe.recording.reader import Recording
 from crepe.store import codec
-from crepe.store.contract import Cursor, Entry, Said
+from crepe.store.contract import Cursor, Entry, UnclockedEntry
 
 _PAGE_SAMPLES = 10_000
 
@@ -62,10 +62,10 @@ class RecordedStore:
 
     def wait(
         self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = 64
-    ) -> list[tuple[str, Entry | Said]]:
+    ) -> list[tuple[str, Entry | UnclockedEntry]]:
         """Never waits: what is recorded is all there is, and then comes the end marker."""
         del timeout_s
-        found: list[tuple[str, Entry | Said]] = []
+        found: list[tuple[str, Entry | UnclockedEntry]] = []
         for stream, cursor in cursors.items():
             last = self.last(stream)
             if last is None or isinstance(cursor, str):

@@ -7,7 +7,7 @@ from typing import Any
 
 from crepe.errors import StoreError
 from crepe.messages import StreamInfo
-from crepe.store.contract import Entry, Said
+from crepe.store.contract import Entry, UnclockedEntry
 
 _DENSE = [b"start", b"t_ns", b"session", b"writer", b"data"]  # the fields of most entries
 _PLAIN = Entry(0, 0)[4:-1]  # what these leave out
@@ -69,10 +69,10 @@ def writer_of(item: Any) -> str:
     return str(found.get(b"writer", b""), "utf-8")
 
 
-def said_from(item: Any) -> Said:
+def said_from(item: Any) -> UnclockedEntry:
     identity, words = item
     found = dict(zip(words[::2], words[1::2], strict=True))
-    return Said(identity.decode(), found.get(b"data", b""))
+    return UnclockedEntry(identity.decode(), found.get(b"data", b""))
 
 
 _AS_JSON = {"labels", "scale_uv"}

@@ -7,13 +7,13 @@ from typing import Any
 
 from redis.exceptions import OutOfMemoryError
 
-from crepe.errors import NotNowError
+from crepe.errors import StoreUnavailableError
 from crepe.messages import StreamInfo
-from crepe.store.connection import LONGEST_BLOCK_S, Lost, RedisConnection, Word
-from crepe.store.contract import Cursor, Entry, Said
+from crepe.store.connection import LONGEST_BLOCK_S, ConnectionLostError, RedisConnection, Word
+from crepe.store.contract import Cursor, Entry, UnclockedEntry
 from crepe.store.redis_fields import entry_from, info_from, said_from
 
-LATER = (Lost, OutOfMemoryError)  # what may go at another try
+LATER = (ConnectionLostError, OutOfMemoryError)  # what may go at another try
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
 
 
@@ -27,7 +27,8 @@ class RedisReader:
     Attributes
     ----------
     patience_s
-        For how long a call tries again what does not go now, before it raises NotNowError.
+        For how long a call that cannot be carried out now is tried again, before it raises
+        StoreUnavailableError.
     meanwhile
         Called between two tries; what it raises ends them.
     """
@@ -80,7 +81,7 @@ class RedisReader:
     def _retry(self, *words: Word) -> Any:
         """A command that may be repeated: goes on after a lost connection.
 
-        Raises NotNowError when that takes longer than this store is patient.
+        Raises StoreUnavailableError when that takes longer than this store is patient.
         """
         began_s = time.monotonic()
         while True:
@@ -92,14 +93,14 @@ class RedisReader:
                 self._bear(why, began_s)
 
     def _bear(self, why: Exception, began_s: float) -> None:
-        """Do what can be done about a failed try, and wait for the next, or raise NotNowError."""
+        """Wait for the next try after a failed one, or raise StoreUnavailableError."""
         if isinstance(why, OutOfMemoryError):
-            with suppress(Lost):
+            with suppress(ConnectionLostError):
                 self._make_room()
         self.meanwhile()
         waited_s = time.monotonic() - began_s
         if waited_s >= self.patience_s:
-            raise NotNowError(str(why)) from why
+            raise StoreUnavailableError(str(why)) from why
         time.sleep(min(max(waited_s, _FIRST_PAUSE_S), _LONGEST_PAUSE_S))
 
     def close(self) -> None:
@@ -144,10 +145,10 @@ class RedisReader:
 
     def wait(
         self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = 64
-    ) -> list[tuple[str, Entry | Said]]:
+    ) -> list[tuple[str, Entry | UnclockedEntry]]:
         # All that can be done before anything has come is done before.
         deadline = time.monotonic() + timeout_s
-        made: dict[bytes, tuple[str, Callable[[Any], Entry | Said]]] = {
+        made: dict[bytes, tuple[str, Callable[[Any], Entry | UnclockedEntry]]] = {
             f"{self.culture}:{stream}".encode(): (
                 stream,
                 entry_from if isinstance(at, int) else said_from,
@@ -163,7 +164,7 @@ class RedisReader:
                 break
             if time.monotonic() >= deadline:
                 return []
-        read: list[tuple[str, Entry | Said]] = []
+        read: list[tuple[str, Entry | UnclockedEntry]] = []
         for key, items in found:
             stream, item_from = made[key]
             for item in items:

@@ -8,9 +8,9 @@ from uuid import uuid4
 
 from redis.exceptions import OutOfMemoryError
 
-from crepe.errors import NotNowError, OrderError, StoreError
+from crepe.errors import OrderError, StoreError, StoreUnavailableError
 from crepe.messages import StreamInfo
-from crepe.store.connection import Lost, Refused
+from crepe.store.connection import CommandRefusedError, ConnectionLostError
 from crepe.store.contract import Entry
 from crepe.store.fence import Fence
 from crepe.store.modus import CULTURE
@@ -73,7 +73,9 @@ class RedisStore(RedisReader):
 
     def _prepare(self) -> None:
         self._fence.take_down()
-        with suppress(Refused):  # a managed server may not tell; then the default stands
+        with suppress(
+            CommandRefusedError
+        ):  # a managed server may not tell; then the default stands
             maxmemory = int(self._connection.call("CONFIG", "GET", "maxmemory")[1])
             self._budget_bytes = maxmemory / 2 or DEFAULT_BUDGET_BYTES
         for stream, writing in self._writing.items():
@@ -140,7 +142,7 @@ class RedisStore(RedisReader):
         """Whether the writer of a stream is connected now."""
         try:
             clients: bytes = self._retry("CLIENT", "LIST")
-        except Refused:  # not every server tells; then the newest writer has it
+        except CommandRefusedError:  # not every server tells; then the newest writer has it
             return False
         return f" name={info.writer} ".encode() in clients
 
@@ -165,7 +167,7 @@ class RedisStore(RedisReader):
         for stream, _ in batch:
             writing = self._writing[stream]
             if writing.retention.is_due():
-                with suppress(NotNowError):  # the batch is there; this can wait
+                with suppress(StoreUnavailableError):  # the batch is there; this can wait
                     self._refresh(stream, writing)
 
     def _send(self, batch: Sequence[tuple[str, Entry]]) -> None:
@@ -208,7 +210,7 @@ class RedisStore(RedisReader):
             if not writing.is_ahead(entry):
                 return
             behind = f"{writing.key}: at {entry.stop} it waits for a reader at {writing.read_until}"
-            self._bear(NotNowError(behind), began_s)
+            self._bear(StoreUnavailableError(behind), began_s)
 
     def _make_room(self) -> None:
         """At the memory ceiling XADD is refused but XTRIM is not: keep half of what is there."""
@@ -234,7 +236,7 @@ class RedisStore(RedisReader):
         self._retry("UNLINK", *parts)
         self._retry("HDEL", f"{self.culture}:rates", stream)
 
-    def say(self, stream: str, payload: bytes, n_kept: int | None = 10_000) -> str:
+    def append_unclocked(self, stream: str, payload: bytes, n_kept: int | None = 10_000) -> str:
         kept = () if n_kept is None else ("MAXLEN", "~", n_kept)
         began_s = time.monotonic()
         while True:
@@ -242,7 +244,7 @@ class RedisStore(RedisReader):
             try:
                 said = self._connection.call("XADD", self._key(stream), *kept, "*", "data", payload)
                 return str(said, "ascii")
-            except Lost as lost:
+            except ConnectionLostError as lost:
                 raise StoreError(f"{lost}; it may have been said or not") from lost
             except OutOfMemoryError as why:
                 self._bear(why, began_s)

@@ -11,7 +11,7 @@ from crepe.actors.actor import ActorContext
 from crepe.actors.cutouts import CutOut
 from crepe.config.wiring import ActorSpec
 from crepe.messages import Cutouts, Segment, Spikes, StreamInfo
-from crepe.runtime.hosted_actor import Piece, Station
+from crepe.runtime.hosted_actor import Batch, HostedActor
 
 INFO = StreamInfo("Segment", 1000.0, ("a", "b"), dtype="float32")
 N = 400
@@ -57,19 +57,19 @@ def test_in_the_flow_its_windows_follow_each_other_to_the_end():
     streams = ("data:filtered", "data:spikes")
     spec = ActorSpec("cut", CutOut, {"after_ms": 6.0}, streams, {Cutouts: "data:cutouts"})
     info = replace(INFO, longest_samples=50)
-    station = Station(spec, ActorContext(inputs=dict.fromkeys(streams, info), name="cut"), None)
-    outs = []
+    host = HostedActor(spec, ActorContext(inputs=dict.fromkeys(streams, info), name="cut"), None)
+    outputs = []
     for stop in range(50, N + 1, 50):
         signal = Segment(stop - 50, stop, SIGNAL[:, stop - 50 : stop])
         late = Spikes.none(max(0, stop - 53), stop - 3)
         for stream, message in zip(streams, (signal, late), strict=True):
-            outs += station.feed(Piece(stream, message.start, message.stop, (message,)))
+            outputs += host.feed(Batch(stream, message.start, message.stop, (message,)))
     rest = Spikes.none(N - 3, N)
-    outs += station.feed(Piece(streams[1], N - 3, N, (rest,)))
+    outputs += host.feed(Batch(streams[1], N - 3, N, (rest,)))
     for stream in streams:
-        outs += station.feed(Piece(stream, N, N, is_end=True))
-    pieces = [out.piece for out in outs]
-    assert pieces[-1].is_end
-    assert all(a.stop == b.start for a, b in pairwise(pieces))
-    assert (pieces[0].start, pieces[-1].stop) == (0, N)
-    assert all(piece.messages for piece in pieces[:-1])
+        outputs += host.feed(Batch(stream, N, N, is_end=True))
+    batches = [out.batch for out in outputs]
+    assert batches[-1].is_end
+    assert all(a.stop == b.start for a, b in pairwise(batches))
+    assert (batches[0].start, batches[-1].stop) == (0, N)
+    assert all(batch.messages for batch in batches[:-1])

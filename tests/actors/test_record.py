@@ -90,7 +90,7 @@ def opened(directory: Path, infos: dict[str, StreamInfo] | None = None, **more: 
 def take(record: Record, found: Iterator[tuple[str, Message]]) -> list[tuple[str, Message]]:
     taken = list(found)
     for stream, message in taken:
-        record.take(stream, message)
+        record.step_from(stream, message)
     return taken
 
 
@@ -160,9 +160,9 @@ def test_what_is_taken_is_safe_after_a_second_and_positions_say_so(tmp_path: Pat
     positions = record.positions()
     assert 9_800 - 2048 < positions["data"] <= 9_900
     assert positions["result"] == 9_900
-    record.silent(0.5)
+    record.on_silence(0.5)
     assert record.positions() == positions
-    record.silent(1.0)
+    record.on_silence(1.0)
     assert record.positions()["data"] == 10_100
     with Recording(tmp_path / "s.h5") as recording:
         assert recording.last("data") == 10_100
@@ -179,16 +179,16 @@ def test_what_is_taken_is_safe_after_a_second_and_positions_say_so(tmp_path: Pat
 
 def test_empty_windows_count_once_all_messages_before_them_are_safe(tmp_path: Path) -> None:
     record = opened(tmp_path)
-    record.reached("result:game", 100)
+    record.on_position("result:game", 100)
     assert record.positions()["result:game"] == 0  # its messages may still come
-    record.reached("result:stimuli", 100)
+    record.on_position("result:stimuli", 100)
     assert record.positions()["result:game"] == 100
-    record.reached("result:game", 200)
-    record.take("result:game", GameState(199, 200, 1, "rest"))
-    record.reached("result:game", 300)
-    record.reached("result:game", 400)
+    record.on_position("result:game", 200)
+    record.step_from("result:game", GameState(199, 200, 1, "rest"))
+    record.on_position("result:game", 300)
+    record.on_position("result:game", 400)
     assert record.positions()["result:game"] == 0
-    record.silent(1.0)
+    record.on_silence(1.0)
     assert record.positions()["result:game"] == 400
     assert record.positions()["result:delivered"] == 0
     record.close()
@@ -214,7 +214,7 @@ from test_record import opened, messages
 record = opened(Path(sys.argv[1]))
 first = record.positions()["data"] // 100
 for number, (stream, message) in enumerate(messages(100_000, first)):
-    record.take(stream, message)
+    record.step_from(stream, message)
     if number % 100 == 0:
         print(message.stop, flush=True)
 """
@@ -237,7 +237,7 @@ def test_a_killed_writer_loses_nothing_that_was_confirmed(tmp_path: Path) -> Non
     tail = list(messages(30, min(again.values()) // 100))
     for stream, message in tail:
         if message.stop > again[stream]:
-            record.take(stream, message)
+            record.step_from(stream, message)
     record.finish()
     record.close()
     n_windows = tail[-1][1].stop // 100
@@ -282,7 +282,7 @@ def test_a_recording_replays_as_it_was_acquired(tmp_path: Path) -> None:
     record = opened(tmp_path, {"data": info})
     for number in range(50):
         start = number * 100 + (12_345 if number >= 20 else 0)
-        record.take("data", Segment(start, start + 100, np.full((3, 100), number, np.int32)))
+        record.step_from("data", Segment(start, start + 100, np.full((3, 100), number, np.int32)))
     record.finish()
     recorder = open_recorder(f"hdf5://{tmp_path / 's.h5'}?speed=0")
     replayed = recorder.open(0)
@@ -333,7 +333,7 @@ def test_messages_of_somebody_elses_type_come_back(tmp_path: Path) -> None:
     ]
     record = opened(tmp_path, infos)
     for message in taken:
-        record.take("census", message)
+        record.step_from("census", message)
     record.finish()
     with Recording(tmp_path / "s.h5") as recording:
         found = recording.messages("census", 0, 1000)
@@ -366,7 +366,7 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_a_command_without_a_stream_of_its_own_is_kept(tmp_path: Path) -> None:
     record = opened(tmp_path)
     note = Command(5, 6, "note", "medium changed", "Åse")
-    record.take("control", note)
+    record.step_from("control", note)
     record.finish()
     assert record.positions()["control"] == 6
     with Recording(tmp_path / "s.h5") as recording:
@@ -377,12 +377,12 @@ def test_messages_that_come_again_after_a_restart_are_kept_once(tmp_path: Path) 
     record = opened(tmp_path)
     before = [GameState(90, 95, 1, "rest"), GameState(90, 95, 1, "rest"), GameState(95, 97, 1, "x")]
     for message in before:
-        record.take("result:game", message)
+        record.step_from("result:game", message)
     record.close()
     record = opened(tmp_path)
     after = [*before, GameState(90, 95, 2, "late"), GameState(97, 99, 2, "rest")]
     for message in after:  # the entry of [90, 100) is read again from 97
-        record.take("result:game", message)
+        record.step_from("result:game", message)
     record.close()
     with Recording(tmp_path / "s.h5") as recording:
         assert recording.messages("result:game", 0, 1000) == after
@@ -415,7 +415,7 @@ def test_a_disk_that_is_nearly_full_stops_the_recording_and_leaves_it_readable(
 ) -> None:
     record = opened(tmp_path)
     taken = take(record, messages(50))
-    record.silent(1.0)
+    record.on_silence(1.0)
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9, 3_000_000))
     with pytest.raises(DeviceError, match=r"s\.h5: .* 3 MB free"):
@@ -458,7 +458,7 @@ def test_a_failing_write_is_a_device_error_and_what_was_confirmed_stays_readable
     n_windows = max(reached.values()) // 100
     for stream, message in messages(n_windows):
         if message.stop > reached[stream]:
-            record.take(stream, message)
+            record.step_from(stream, message)
     record.close()
     assert_holds(tmp_path / "s.h5", list(messages(n_windows)))
 
@@ -466,7 +466,7 @@ def test_a_failing_write_is_a_device_error_and_what_was_confirmed_stays_readable
 def test_other_channels_than_the_recording_has_are_refused(tmp_path: Path) -> None:
     record = opened(tmp_path)
     with pytest.raises(DeviceError, match=r"data: 2 channels of int32, the recording has 3"):
-        record.take("data", Segment(0, 10, np.zeros((2, 10), np.int32)))
+        record.step_from("data", Segment(0, 10, np.zeros((2, 10), np.int32)))
     record.close()
 
 

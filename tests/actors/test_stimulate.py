@@ -109,9 +109,9 @@ class Gate:
             self.bench.clock = self.at + 100
             self.bench.seconds += took_s
             for stream in self.alive:
-                self.actor.reached(stream, self.at)
-            self.actor.reached("data", self.at + 100)
-            self._keep(self.actor.take("data", Segment(self.at, self.at + 100, SAMPLES, t_ns)))
+                self.actor.on_position(stream, self.at)
+            self.actor.on_position("data", self.at + 100)
+            self._keep(self.actor.step_from("data", Segment(self.at, self.at + 100, SAMPLES, t_ns)))
             self.at += 100
 
     def ask(  # noqa: PLR0917
@@ -128,7 +128,7 @@ class Gate:
         now = self.at - age
         self.bench.asked_s.setdefault(number, self.bench.seconds)
         self._keep(
-            self.actor.take(
+            self.actor.step_from(
                 "result:stimuli",
                 Stimulus(
                     now - 1, now, number, now + due_in, electrodes, phases, rate_hz, n_pulses,
@@ -139,7 +139,7 @@ class Gate:
 
     def silence(self, elapsed_s):
         self.bench.seconds += elapsed_s
-        self._keep(self.actor.silent(elapsed_s))
+        self._keep(self.actor.on_silence(elapsed_s))
 
     def restart(self):
         snapshot = unpack_value(pack_value(self.actor.snapshot()))

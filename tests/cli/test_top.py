@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.live import Live as Screen
 
 from crepe.cli.top import draw, run
-from crepe.dashboard.follow import Live
-from crepe.dashboard.session_view import Picture
+from crepe.dashboard.follow import SessionFollower
+from crepe.dashboard.session_view import SessionView
 from crepe.electrodes.layouts import grid_labels
 from crepe.errors import ConfigError
 from crepe.messages import Delivered, GameState, Message, Spikes, StreamInfo
@@ -25,18 +25,18 @@ def live(monkeypatch):
     def never():
         raise AssertionError("nothing is read here")
 
-    found = Live(never, never, never, 2.0)
-    found.picture = Picture("s", {"title": "A game"})
+    found = SessionFollower(never, never, never, 2.0)
+    found.session_view = SessionView("s", {"title": "A game"})
     infos = {"data:spikes": "Spikes", "result:game": "GameState", "result:delivered": "Delivered"}
-    found.picture.learn(
+    found.session_view.learn(
         {name: StreamInfo(kind, labels=grid_labels(60)) for name, kind in infos.items()}
     )
     return found
 
 
-def take(live: Live, stream: str, message: Message) -> None:
+def take(live: SessionFollower, stream: str, message: Message) -> None:
     payload = codec.pack([message], message.start, message.stop)
-    live.picture.take(stream, Entry(message.start, message.stop, payload))
+    live.session_view.take(stream, Entry(message.start, message.stop, payload))
 
 
 def text(live, armed=ARMED):

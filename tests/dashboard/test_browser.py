@@ -7,8 +7,8 @@ import pytest
 
 from crepe.dashboard.access import Role
 from crepe.dashboard.control import Control
-from crepe.dashboard.follow import Live
-from crepe.dashboard.player_queue import Seat
+from crepe.dashboard.follow import SessionFollower
+from crepe.dashboard.player_queue import PlayerQueue
 from crepe.dashboard.routes import Page
 from crepe.results.library import Library
 from crepe.store.memory_store import Memory, MemoryStore
@@ -21,12 +21,12 @@ def page(tmp_path):
     def store():
         return MemoryStore(Memory(), writer="page")
 
-    live = Live(store, lambda: ("", {}), lambda _: [], 5.0)
+    live = SessionFollower(store, lambda: ("", {}), lambda _: [], 5.0)
     control = Control(tmp_path, store)
     made = Page(
         live,
         control,
-        Seat(),
+        PlayerQueue(),
         Library(tmp_path),
         can_stimulate=True,
         frames_per_s=5.0,
@@ -53,7 +53,7 @@ async def looked(app, live, *, n_ticks, acknowledges_after=None):
 
     async def tick():
         live.n_ticks += 1
-        live.picture.now += 1
+        live.session_view.now += 1
         if live.n_ticks == acknowledges_after:
             heard.put_nowait(GOT)
         if live.n_ticks >= n_ticks:

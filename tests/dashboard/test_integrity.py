@@ -5,10 +5,10 @@ import asyncio
 import numpy as np
 import pytest
 
-from crepe.dashboard.follow import Live
+from crepe.dashboard.follow import SessionFollower
 from crepe.dashboard.integrity import Gaps, gaps_told, integrity
 from crepe.dashboard.replay import Replay
-from crepe.dashboard.session_view import Picture
+from crepe.dashboard.session_view import SessionView
 from crepe.messages import Delivered, Segment, StreamInfo
 from crepe.recording.mcs_layout import About
 from crepe.recording.writer import RecordingWriter
@@ -20,7 +20,7 @@ INFO = StreamInfo("Segment", session="s", labels=("a", "b"), longest_samples=100
 
 
 def lines(gaps, programs):
-    return dict(integrity(Picture("s"), gaps, programs))
+    return dict(integrity(SessionView("s"), gaps, programs))
 
 
 def test_gaps_are_those_of_who_acquires_and_dropped_is_what_others_lack_besides():
@@ -45,7 +45,7 @@ def test_what_nobody_has_told_is_not_known():
 
 def followed(store):
     """What a page that is opened now knows of the session."""
-    live = Live(lambda: store, lambda: ("s", {}), lambda _: [], 100.0)
+    live = SessionFollower(lambda: store, lambda: ("s", {}), lambda _: [], 100.0)
 
     async def once():
         following = asyncio.create_task(live.run())
@@ -67,7 +67,7 @@ def test_what_redis_no_longer_keeps_is_not_passed_over(first, since):
         payload = codec.pack(said, at - 100, at)
         store.append([("result:delivered", Entry(at - 100, at, payload))])
     live = followed(store)
-    assert live.picture.story.as_json()["since"] == since
+    assert live.session_view.events.as_json()["since"] == since
     words = dict(live.more()["integrity"])["stimuli"]
     assert words == "2 delivered, 0 not" + " (counted from 304 s on)" * bool(since)
 

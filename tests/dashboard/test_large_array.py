@@ -11,8 +11,8 @@ from playwright.sync_api import expect, sync_playwright
 
 from crepe.dashboard.access import Access
 from crepe.dashboard.control import Control
-from crepe.dashboard.follow import Live
-from crepe.dashboard.player_queue import Seat
+from crepe.dashboard.follow import SessionFollower
+from crepe.dashboard.player_queue import PlayerQueue
 from crepe.dashboard.routes import Page
 from crepe.electrodes.layouts import grid_labels
 from crepe.messages import Segment, Spikes, StreamInfo
@@ -61,10 +61,10 @@ def url(tmp_path, n_columns, loud):
     """Where the page of such an array is served."""
     memory = Memory()
     fill(MemoryStore(memory, writer="acquire"), n_columns**2, loud)
-    live = Live(lambda: MemoryStore(memory), lambda: ("s", {}), lambda _: [], 20.0)
+    live = SessionFollower(lambda: MemoryStore(memory), lambda: ("s", {}), lambda _: [], 20.0)
     control = Control(tmp_path, lambda: MemoryStore(memory))
     page = Page(
-        *(live, control, Seat(), Library(tmp_path)),
+        *(live, control, PlayerQueue(), Library(tmp_path)),
         **{"can_stimulate": False, "frames_per_s": 20.0, "asks_for_token": False},
     )
     host = "127.0.0.1"

@@ -1,4 +1,4 @@
-"""What a browser is sent: counts, traces and the story, each part once, bounded by the screen."""
+"""What a browser is sent: counts, traces and the events, each part once, bounded by the screen."""
 
 import json
 
@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from crepe.dashboard.counts import Counts
-from crepe.dashboard.frames import Made, View, more, pack
+from crepe.dashboard.frames import BrowserView, Made, more, pack
 from crepe.dashboard.latency import EDGES_MS, Latency
-from crepe.dashboard.player_queue import AWAY_S, IDLE_S, Seat
-from crepe.dashboard.session_view import Picture
+from crepe.dashboard.player_queue import AWAY_S, IDLE_S, PlayerQueue
+from crepe.dashboard.session_view import SessionView
 from crepe.dashboard.traces import Traces
 from crepe.electrodes.layouts import grid_labels
 from crepe.messages import (
@@ -56,11 +56,11 @@ def unpacked(frame):
 
 
 class Fed:
-    """A picture that is fed message by message."""
+    """A session_view that is fed message by message."""
 
     def __init__(self, n_channels=60, experiment=None):
-        self.picture = Picture("s", experiment)
-        self.picture.learn(
+        self.session_view = SessionView("s", experiment)
+        self.session_view.learn(
             {
                 "data": info("Segment", n_channels, scale_uv=(0.5,)),
                 "data:spikes": info("Spikes", n_channels),
@@ -75,7 +75,7 @@ class Fed:
     def take(self, stream, *messages):
         start, stop = messages[0].start, messages[-1].stop
         payload = codec.pack(messages, start, stop)
-        self.picture.take(stream, Entry(start, stop, payload))
+        self.session_view.take(stream, Entry(start, stop, payload))
 
 
 # Counts
@@ -176,12 +176,12 @@ def test_the_noise_level_is_that_of_the_last_whole_second():
     assert traces.noise_uv[1] == pytest.approx(wanted[1], rel=1e-5)
 
 
-# The picture, the story and the frames
+# The session_view, the events and the frames
 
 
 def test_the_truth_about_a_simulated_culture_is_not_looked_at():
-    assert "data:truth" not in Fed().picture.infos
-    assert Fed().picture.spikes_stream == "data:spikes"
+    assert "data:truth" not in Fed().session_view.infos
+    assert Fed().session_view.spikes_stream == "data:spikes"
 
 
 def test_a_train_is_told_from_asking_to_its_end_and_a_refusal_with_its_reason():
@@ -194,11 +194,11 @@ def test_a_train_is_told_from_asking_to_its_end_and_a_refusal_with_its_reason():
     fed.take("result:delivered", Delivered(599, 600, 3, "intended"))  # its stream was read first
     fed.take("result:stimuli", Stimulus(500, 590, 3, 1100, *train, "rock"))
     fed.take("result:stimuli", Stimulus(590, 600, 4, 1500, *train, "rock"))
-    found = fed.picture.story.as_json()
+    found = fed.session_view.events.as_json()
     assert [one["state"] for one in found["stimuli"]] == ["delivered", "refused", "intended", ""]
     assert (found["n_delivered"], found["n_refused"]) == (1, 1)
     assert found["refusals"][0]["reason"] == "not armed"
-    assert fed.picture.fired.as_json()["p50_ms"] == 50.0
+    assert fed.session_view.fired.as_json()["p50_ms"] == 50.0
 
 
 def test_trials_are_kept_by_condition_and_what_is_said_without_the_sensors_frames():
@@ -208,7 +208,7 @@ def test_trials_are_kept_by_condition_and_what_is_said_without_the_sensors_frame
         said = {"gesture": "rock", "outcome": outcome, "condition": condition}
         fed.take("result:game", GameState(at, at + 10, trial, "outcome", **said))
     fed.take("result:control", Command(5, 6, "note", "hello"), Command(6, 7, "frame", "none"))
-    found = fed.picture.story.as_json()
+    found = fed.session_view.events.as_json()
     assert found["by_condition"] == {"": {"won": 1}, "sham": {"none": 1}}
     assert [one["value"] for one in found["said"]] == ["hello"]
 
@@ -217,13 +217,13 @@ def test_what_a_game_refuses_is_told_with_who_asked_and_is_no_gesture_unless_it_
     fed = Fed()
     said = {"outcome": "condition 'x': the plan decides", "shown_by": "page"}
     fed.take("result:game", GameState(0, 10, 1, "refused", **said))
-    found = fed.picture.story.as_json()
+    found = fed.session_view.events.as_json()
     assert found["said"] == [
         {"name": "refused", "value": said["outcome"], "sender": "page", "at": 10}
     ]
     assert found["refused_gesture"] is None
     fed.take("result:game", GameState(10, 20, 1, "refused", gesture="rok", **said))
-    assert fed.picture.story.as_json()["refused_gesture"]["shown_by"] == "page"
+    assert fed.session_view.events.as_json()["refused_gesture"]["shown_by"] == "page"
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_what_a_game_refuses_is_told_with_who_asked_and_is_no_gesture_unless_it_
 )
 def test_a_seat_is_offered_only_where_gestures_are_heard(game, can_be_played):
     fed = Fed(experiment={"actors": {"game": {**game, "writes": ["result:game"]}}})
-    assert fed.picture.about()["can_be_played"] is can_be_played
+    assert fed.session_view.about()["can_be_played"] is can_be_played
 
 
 def test_a_frame_is_unpacked_to_what_was_packed():
@@ -249,18 +249,18 @@ def test_a_frame_is_unpacked_to_what_was_packed():
 
 def test_each_browser_is_sent_everything_once():
     fed = Fed()
-    view = View()
+    view = BrowserView()
     view.ask({"shows_raster": True, "shows_traces": True, "channels": [0, 3], "stream": "data"})
-    fed.picture.watch({"data": (0, 3)})
+    fed.session_view.watch({"data": (0, 3)})
     fed.take("data:spikes", spikes(0, 1000, [3], [500]))
     fed.take("data", Segment(0, 1000, np.ones((60, 1000), np.int32)))
-    head, arrays = unpacked(view.frame(fed.picture, more({"age_s": 0}), {}))
-    assert {"about", "story", "more", "traces", "raster"} <= set(head)
+    head, arrays = unpacked(view.frame(fed.session_view, more({"age_s": 0}), {}))
+    assert {"about", "events", "more", "traces", "raster"} <= set(head)
     assert arrays["raster"].shape == (60, 5)
     assert arrays["low"].shape == (2, 20)
     assert head["spikes"] == {"place": [1], "sample": [500]}
-    head, arrays = unpacked(view.frame(fed.picture, more({"age_s": 0}), {}))
-    assert not {"about", "story", "more"} & set(head)
+    head, arrays = unpacked(view.frame(fed.session_view, more({"age_s": 0}), {}))
+    assert not {"about", "events", "more"} & set(head)
     assert arrays["raster"].shape == (60, 0)
     assert arrays["low"].shape == (2, 0)
     assert head["spikes"]["sample"] == []
@@ -270,33 +270,33 @@ def test_the_rates_of_the_array_are_sent_to_who_sees_its_map():
     fed = Fed(n_channels=1024)
     fed.take("data:spikes", spikes(0, 1000, [3], [500]))
     for shows_array in (True, False):
-        view = View()
+        view = BrowserView()
         view.ask({"shows_array": shows_array, "shows_raster": True})
-        _, arrays = unpacked(view.frame(fed.picture, more({}), {}))
+        _, arrays = unpacked(view.frame(fed.session_view, more({}), {}))
         assert ("rates_hz" in arrays) is shows_array
 
 
 def test_browsers_that_look_at_the_same_share_a_frame_and_others_do_not():
     fed = Fed()
-    views = [View() for _ in range(3)]
+    views = [BrowserView() for _ in range(3)]
     for view in views:
         view.ask({"shows_raster": True})
     made: Made = {}
     fed.take("data:spikes", spikes(0, 1000, [3], [500]))
-    first, second = (view.frame(fed.picture, more({}), made) for view in views[:2])
+    first, second = (view.frame(fed.session_view, more({}), made) for view in views[:2])
     assert first is second
     fed.take("data:spikes", spikes(1000, 2000, [3], [1500]))
     made.clear()
-    assert unpacked(views[0].frame(fed.picture, more({}), made))[1]["raster"].shape == (60, 5)
-    assert unpacked(views[2].frame(fed.picture, more({}), made))[1]["raster"].shape == (60, 10)
-    assert unpacked(views[1].frame(fed.picture, more({}), made))[1]["raster"].shape == (60, 5)
+    assert unpacked(views[0].frame(fed.session_view, more({}), made))[1]["raster"].shape == (60, 5)
+    assert unpacked(views[2].frame(fed.session_view, more({}), made))[1]["raster"].shape == (60, 10)
+    assert unpacked(views[1].frame(fed.session_view, more({}), made))[1]["raster"].shape == (60, 5)
 
 
 def test_browsers_that_are_told_different_things_do_not_share_a_frame():
     fed = Fed()
     made: Made = {}
     heads = [
-        unpacked(View().frame(fed.picture, more({"role": role}), made))[0]
+        unpacked(BrowserView().frame(fed.session_view, more({"role": role}), made))[0]
         for role in ("watch", "operate")
     ]
     assert [head["more"]["role"] for head in heads] == ["watch", "operate"]
@@ -305,16 +305,16 @@ def test_browsers_that_are_told_different_things_do_not_share_a_frame():
 @pytest.mark.parametrize("n_channels", [60, 1024, 4096])
 def test_a_frame_is_bounded_by_the_screen_whatever_the_array_and_the_pause(n_channels):
     fed = Fed(n_channels)
-    view = View()
+    view = BrowserView()
     channels = list(range(n_channels))
     view.ask({"shows_raster": True, "shows_traces": True, "channels": channels, "stream": "data"})
     view.ask({"traces_s": 10, "raster_s": 60})
-    fed.picture.watch({"data": view.asked.channels})
-    view.frame(fed.picture, more({}), {})
+    fed.session_view.watch({"data": view.asked.channels})
+    view.frame(fed.session_view, more({}), {})
     for start in range(0, 65 * RATE_HZ, RATE_HZ):
         fed.take("data:spikes", spikes(start, start + RATE_HZ, [0], [start]))
-    fed.picture.traces["data"].stop = 65 * RATE_HZ
-    frame = view.frame(fed.picture, more({}), {})
+    fed.session_view.traces["data"].stop = 65 * RATE_HZ
+    frame = view.frame(fed.session_view, more({}), {})
     head, arrays = unpacked(frame)
     assert arrays["raster"].shape[1] <= 3000
     assert len(head["traces"]["channels"]) <= 64
@@ -335,11 +335,11 @@ def test_a_frame_is_bounded_by_the_screen_whatever_the_array_and_the_pause(n_cha
 )
 def test_what_a_browser_asks_in_vain_changes_nothing(words):
     fed = Fed()
-    view = View()
+    view = BrowserView()
     view.ask({"shows_traces": True, "shows_raster": True})
     view.ask(words)
-    fed.picture.watch({"data": view.asked.channels})
-    head, _ = unpacked(view.frame(fed.picture, more({}), {}))
+    fed.session_view.watch({"data": view.asked.channels})
+    head, _ = unpacked(view.frame(fed.session_view, more({}), {}))
     assert head["traces"]["channels"] == []
     assert (view.asked.traces_s, view.asked.raster_s) == (5, 30)
 
@@ -347,20 +347,20 @@ def test_what_a_browser_asks_in_vain_changes_nothing(words):
 def test_the_stream_that_is_shown_is_the_one_whose_spikes_are_detected():
     detect = {"run": "crepe.actors.detect:Detect", "reads": ["data"], "threshold_sd": 4.0}
     fed = Fed(experiment={"actors": {"detect": detect}})
-    assert fed.picture.default_traces == "data"
-    assert fed.picture.threshold_sd("data") == 4.0
-    assert fed.picture.threshold_sd("data:filtered") is None
+    assert fed.session_view.default_traces == "data"
+    assert fed.session_view.threshold_sd("data") == 4.0
+    assert fed.session_view.threshold_sd("data:filtered") is None
 
 
 def test_where_what_is_detected_on_is_not_published_the_last_stream_of_samples_is_shown():
     detect = {"run": "crepe.actors.detect:Detect", "reads": ["data:filtered"]}
     fed = Fed(experiment={"actors": {"detect": detect}})
-    fed.picture.learn({"data:blanked": info("Segment")})
-    view = View()
+    fed.session_view.learn({"data:blanked": info("Segment")})
+    view = BrowserView()
     view.ask({"shows_traces": True, "channels": [3]})
-    fed.picture.watch({"data:blanked": (3,)})
+    fed.session_view.watch({"data:blanked": (3,)})
     fed.take("data:blanked", Segment(0, 1000, np.ones((60, 1000), np.int32)))
-    head, _ = unpacked(view.frame(fed.picture, more({}), {}))
+    head, _ = unpacked(view.frame(fed.session_view, more({}), {}))
     assert head["about"]["default_traces"] == head["traces"]["stream"] == "data:blanked"
     assert head["traces"]["thresholds_uv"] == [None]  # that of another stream would be wrong
 
@@ -377,50 +377,50 @@ def test_delays_fall_into_bars_and_the_longest_into_the_last():
     assert found["counts"][-1] == 1
 
 
-# The seat
+# The queue
 
 
 def test_the_seat_goes_to_who_comes_first_and_then_in_order():
-    seat = Seat()
-    seat.ask("a", "Ada", 0)
-    seat.ask("b", "Bob", 1)
-    seat.ask("b", "Bob", 2)
-    assert seat.may_play("a")
-    assert not seat.may_play("b")
-    assert seat.as_json("b") == {"is_taken": True, "name": "Ada", "waiting": ["Bob"], "place": 1}
-    assert seat.as_json("c")["place"] is None
-    seat.leave("a", 3)
-    assert seat.may_play("b")
+    queue = PlayerQueue()
+    queue.ask("a", "Ada", 0)
+    queue.ask("b", "Bob", 1)
+    queue.ask("b", "Bob", 2)
+    assert queue.may_play("a")
+    assert not queue.may_play("b")
+    assert queue.as_json("b") == {"is_taken": True, "name": "Ada", "waiting": ["Bob"], "place": 1}
+    assert queue.as_json("c")["place"] is None
+    queue.leave("a", 3)
+    assert queue.may_play("b")
 
 
 def test_who_plays_keeps_the_seat_and_who_is_idle_makes_way():
-    seat = Seat()
-    seat.ask("a", "Ada", 0)
-    seat.ask("b", "Bob", 0)
-    seat.played(20)
+    queue = PlayerQueue()
+    queue.ask("a", "Ada", 0)
+    queue.ask("b", "Bob", 0)
+    queue.played(20)
     for who in "ab":
-        seat.seen(who, 20 + IDLE_S)
-    seat.tick(20 + IDLE_S)
-    assert seat.may_play("a")
-    seat.tick(21 + IDLE_S)
-    assert seat.may_play("b")
-    assert seat.as_json("b")["waiting"] == ["Ada"]
+        queue.seen(who, 20 + IDLE_S)
+    queue.tick(20 + IDLE_S)
+    assert queue.may_play("a")
+    queue.tick(21 + IDLE_S)
+    assert queue.may_play("b")
+    assert queue.as_json("b")["waiting"] == ["Ada"]
 
 
 def test_nobody_is_hurried_who_plays_alone():
-    seat = Seat()
-    seat.ask("a", "Ada", 0)
-    seat.seen("a", 1000)
-    seat.tick(1000)
-    assert seat.may_play("a")
+    queue = PlayerQueue()
+    queue.ask("a", "Ada", 0)
+    queue.seen("a", 1000)
+    queue.tick(1000)
+    assert queue.may_play("a")
 
 
 def test_who_has_gone_away_leaves_the_seat():
-    seat = Seat()
-    seat.ask("a", "Ada", 0)
-    seat.ask("b", "Bob", 0)
-    seat.seen("b", AWAY_S + 1)
-    seat.tick(AWAY_S + 1)
-    assert seat.may_play("b")
-    seat.tick(3 * AWAY_S)
-    assert seat.player is None
+    queue = PlayerQueue()
+    queue.ask("a", "Ada", 0)
+    queue.ask("b", "Bob", 0)
+    queue.seen("b", AWAY_S + 1)
+    queue.tick(AWAY_S + 1)
+    assert queue.may_play("b")
+    queue.tick(3 * AWAY_S)
+    assert queue.player is None

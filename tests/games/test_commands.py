@@ -6,7 +6,7 @@ import pytest
 
 from crepe.actors.actor import ActorContext
 from crepe.commands import CONTROL
-from crepe.games.commands import Told
+from crepe.games.commands import GameCommands
 from crepe.games.pong.game import Pong
 from crepe.games.rock_paper_scissors import RockPaperScissors
 from crepe.games.trial_state import Phase
@@ -50,12 +50,12 @@ class Playing:
         for _ in range(round(seconds * 100)):
             self.at += 10
             decision = Decision(self.at - 10, self.at, "rock")
-            self.said += list(self.game.take("result", decision))
+            self.said += list(self.game.step_from("result", decision))
         return self
 
     def tell(self, name, value="", stream=CONTROL, sender="page"):
         command = Command(self.at, self.at + 1, name, value, sender)
-        self.said += list(self.game.take(stream, command))
+        self.said += list(self.game.step_from(stream, command))
         return self
 
     @property
@@ -127,7 +127,7 @@ def test_what_is_not_known_is_refused_with_what_is(name, value, reason):
     game = Playing().go_on(0.05).tell(name, value)
     assert game.phases[-1] == "refused"
     assert (
-        Told().hear(said(name, value), ("stimulation", "sham"), hears_gestures=True)
+        GameCommands().hear(said(name, value), ("stimulation", "sham"), hears_gestures=True)
         == game.newest.outcome
     )
     with pytest.raises(AssertionError, match=reason):
@@ -146,10 +146,10 @@ def test_a_game_that_reads_no_gestures_refuses_who_would_show_them(player):
 
 
 def test_where_a_plan_decides_nobody_chooses():
-    told = Told()
+    told = GameCommands()
     assert "plan" in told.hear(said("condition", "sham"), (), hears_gestures=True)
     assert "plan" in told.hear(said("player", "person"), (), hears_gestures=True)
-    assert told == Told()
+    assert told == GameCommands()
     assert told.hear(said("pause"), (), hears_gestures=True) == ""
     assert told.is_paused
 
@@ -186,9 +186,9 @@ def test_what_was_told_survives_a_restart():
 
 
 def test_what_is_no_word_for_a_game_changes_nothing():
-    told = Told()
+    told = GameCommands()
     assert told.hear(said("note", "medium changed"), ("sham",), hears_gestures=True) == ""
-    assert asdict(told) == asdict(Told())
+    assert asdict(told) == asdict(GameCommands())
 
 
 def test_paused_is_a_phase_that_only_a_rest_follows():
@@ -220,7 +220,7 @@ def pong(snapshot=None, outside=("input", "control"), **more):
 def rallies(game, start, stop):
     found = []
     for at in range(start, stop, 10):
-        found += game.take("result", Decision(at, at + 10, None))
+        found += game.step_from("result", Decision(at, at + 10, None))
     return found
 
 
@@ -231,12 +231,12 @@ def phases_of(messages):
 def test_pong_pauses_after_the_rally_and_asks_for_no_stimulus_meanwhile():
     game = pong()
     rallies(game, 0, 300)
-    assert list(game.take(CONTROL, said("pause"))) == []
+    assert list(game.step_from(CONTROL, said("pause"))) == []
     phases = phases_of(rallies(game, 300, 8000))
     assert phases[-1] == "paused"
     assert phases.count("outcome") == 1
     assert not [m for m in rallies(game, 8000, 12_000) if isinstance(m, Stimulus)]
-    list(game.take(CONTROL, said("start")))
+    list(game.step_from(CONTROL, said("start")))
     assert "play" in phases_of(rallies(game, 12_000, 12_500))
 
 
@@ -253,7 +253,7 @@ def test_the_time_of_a_paused_pong_goes_on():
 def test_a_condition_of_pong_holds_from_the_next_serve_on_and_over_a_restart():
     game = pong()
     rallies(game, 0, 300)
-    list(game.take(CONTROL, said("condition", "silent")))
+    list(game.step_from(CONTROL, said("condition", "silent")))
     found = [m for m in rallies(game, 300, 9000) if isinstance(m, GameState)]
     served = [m.condition for m in found if m.phase == "play"]
     assert found[0].condition == ""
@@ -261,13 +261,13 @@ def test_a_condition_of_pong_holds_from_the_next_serve_on_and_over_a_restart():
     assert set(served) == {"silent"}
     again = pong(snapshot=game.snapshot())
     assert again.snapshot() == game.snapshot()
-    (refused,) = game.take(CONTROL, said("condition", "open_loop"))
+    (refused,) = game.step_from(CONTROL, said("condition", "open_loop"))
     assert refused.phase == "refused"
 
 
 def test_a_person_who_takes_over_pong_serves():
     game = pong()
     rallies(game, 0, 300)
-    list(game.take(CONTROL, said("player", "person")))
+    list(game.step_from(CONTROL, said("player", "person")))
     assert phases_of(rallies(game, 300, 9000))[-1] == "waiting"
-    assert phases_of(game.take("input", said("gesture", "serve"))) == ["play"]
+    assert phases_of(game.step_from("input", said("gesture", "serve"))) == ["play"]

@@ -259,7 +259,7 @@ def in_blocks(answers, snapshot=None, **more):
     said = []
     for at in range(0, 9000, 10):
         for stream, answer in zip(inputs, answers, strict=True):
-            said += game.take(stream, Decision(at, at + 10, answer))
+            said += game.step_from(stream, Decision(at, at + 10, answer))
     return game, said
 
 

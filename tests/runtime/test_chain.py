@@ -10,8 +10,8 @@ from pydantic import PrivateAttr
 from crepe.actors.actor import Actor, ActorContext
 from crepe.config.wiring import ActorSpec
 from crepe.messages import Command, Decision, GameState, Segment, Spikes, Stimulus, StreamInfo
-from crepe.runtime.chain import Flow
-from crepe.runtime.hosted_actor import Out, Piece, Resume, Station
+from crepe.runtime.chain import Chain
+from crepe.runtime.hosted_actor import Batch, HostedActor, OutputBatch, Resume
 
 INFO = StreamInfo(
     labels=("a", "b"), sampling_rate_hz=1000.0, segment_samples=10, longest_samples=10
@@ -93,56 +93,56 @@ def spec(kind, reads, writes, name="it"):
     return ActorSpec(name, kind, {}, tuple(reads), dict(zip(outputs, writes, strict=False)))
 
 
-def station(kind, reads=("data",), writes=("out",), resume=None, name="it"):
+def host(kind, reads=("data",), writes=("out",), resume=None, name="it"):
     inputs = {s: INFO for s in reads if s != "input"}
     start = ActorContext(inputs=inputs, snapshot=resume.snapshot if resume else None)
-    return Station(spec(kind, reads, writes, name), start, resume)
+    return HostedActor(spec(kind, reads, writes, name), start, resume)
 
 
 def segment(start, stop):
     samples = np.arange(start, stop, dtype=np.int32) * np.array([[1], [2]], dtype=np.int32)
-    return Piece("data", start, stop, (Segment(start, stop, samples),))
+    return Batch("data", start, stop, (Segment(start, stop, samples),))
 
 
-def windows(outs, stream="out"):
-    return [(o.piece.start, o.piece.stop) for o in outs if o.piece.stream == stream]
+def windows(outputs, stream="out"):
+    return [(o.batch.start, o.batch.stop) for o in outputs if o.batch.stream == stream]
 
 
 def test_a_dense_actor_publishes_every_window():
-    flow = Flow([station(Mean)])
-    outs = [out for at in range(0, 50, 10) for out in flow.push(segment(at, at + 10))]
-    assert windows(outs) == [(at, at + 10) for at in range(0, 50, 10)]
-    assert [out.position for out in outs] == [10, 20, 30, 40, 50]
+    chain = Chain([host(Mean)])
+    outputs = [out for at in range(0, 50, 10) for out in chain.push(segment(at, at + 10))]
+    assert windows(outputs) == [(at, at + 10) for at in range(0, 50, 10)]
+    assert [out.position for out in outputs] == [10, 20, 30, 40, 50]
 
 
 def test_an_input_window_without_messages_gives_an_empty_window():
-    it = station(Mean)
-    (out,) = it.feed(Piece("data", 0, 10))
-    assert (out.piece.start, out.piece.stop, out.piece.messages) == (0, 10, ())
+    it = host(Mean)
+    (out,) = it.feed(Batch("data", 0, 10))
+    assert (out.batch.start, out.batch.stop, out.batch.messages) == (0, 10, ())
 
 
 def test_a_gap_in_the_input_is_a_gap_in_the_output():
-    it = station(Mean)
-    outs = it.feed(segment(0, 10)) + it.feed(segment(40, 50))
-    assert windows(outs) == [(0, 10), (40, 50)]
+    it = host(Mean)
+    outputs = it.feed(segment(0, 10)) + it.feed(segment(40, 50))
+    assert windows(outputs) == [(0, 10), (40, 50)]
 
 
 def test_a_stream_that_begins_late_is_followed_from_where_it_begins():
-    it = station(Referee, ["data"])
-    assert windows(it.feed(Piece("data", 5000, 5010))) == []
-    outs = it.feed(Piece("data", 5010, 5200, (Decision(5190, 5200, 1.0),)))
-    assert windows(outs) == [(5000, 5200)]
+    it = host(Referee, ["data"])
+    assert windows(it.feed(Batch("data", 5000, 5010))) == []
+    outputs = it.feed(Batch("data", 5010, 5200, (Decision(5190, 5200, 1.0),)))
+    assert windows(outputs) == [(5000, 5200)]
 
 
 def test_a_sparse_actor_publishes_when_it_speaks_and_four_times_a_second():
-    it = station(Referee, ["data"], ["game", "stimuli"])
-    outs = []
+    it = host(Referee, ["data"], ["game", "stimuli"])
+    outputs = []
     for stop in range(10, 810, 10):
         said = Decision(stop - 10, stop, 0.0) if stop <= 300 else Decision(stop - 10, stop - 1, 0.0)
-        outs += it.feed(Piece("data", stop - 10, stop, (said,)))
-    assert windows(outs, "game") == [(0, 100), (100, 200), (200, 300), (300, 550), (550, 800)]
-    assert windows(outs, "stimuli") == windows(outs, "game")
-    assert [len(out.piece.messages) for out in outs if out.piece.stream == "game"] == [
+        outputs += it.feed(Batch("data", stop - 10, stop, (said,)))
+    assert windows(outputs, "game") == [(0, 100), (100, 200), (200, 300), (300, 550), (550, 800)]
+    assert windows(outputs, "stimuli") == windows(outputs, "game")
+    assert [len(out.batch.messages) for out in outputs if out.batch.stream == "game"] == [
         1,
         1,
         1,
@@ -152,31 +152,31 @@ def test_a_sparse_actor_publishes_when_it_speaks_and_four_times_a_second():
 
 
 def test_what_is_heard_is_stamped_and_published_with_the_next_window():
-    it = station(Referee, ["data", "input"], ["game", "stimuli"])
-    it.feed(Piece("data", 0, 10))
-    assert it.feed(Piece("input", 0, 0, (Command(0, 0, "gesture", "rock"),), heard="7-1")) == []
-    (out,) = it.feed(Piece("data", 10, 20))
+    it = host(Referee, ["data", "input"], ["game", "stimuli"])
+    it.feed(Batch("data", 0, 10))
+    assert it.feed(Batch("input", 0, 0, (Command(0, 0, "gesture", "rock"),), heard="7-1")) == []
+    (out,) = it.feed(Batch("data", 10, 20))
     assert out.heard == "7-1"
-    (said,) = out.piece.messages
+    (said,) = out.batch.messages
     assert (said.start, said.phase) == (10, "rock")
 
 
 def test_inputs_are_merged_by_sample_index_whatever_comes_first():
     def run(order):
-        it = station(Both, ["left", "right"])
-        pieces = {
-            "left": [Piece("left", s, s + 10, (Decision(s, s + 10, 0),)) for s in range(0, 60, 10)],
+        it = host(Both, ["left", "right"])
+        batches = {
+            "left": [Batch("left", s, s + 10, (Decision(s, s + 10, 0),)) for s in range(0, 60, 10)],
             "right": [
-                Piece("right", s, s + 15, (Spikes.none(s, s + 15),)) for s in range(0, 60, 15)
+                Batch("right", s, s + 15, (Spikes.none(s, s + 15),)) for s in range(0, 60, 15)
             ],
         }
         for stream in order:
-            if pieces[stream]:
-                it.feed(pieces[stream].pop(0))
+            if batches[stream]:
+                it.feed(batches[stream].pop(0))
         for stream in ("left", "right"):
-            for piece in pieces[stream]:
-                it.feed(piece)
-            it.feed(Piece(stream, 60, 60, is_end=True))
+            for batch in batches[stream]:
+                it.feed(batch)
+            it.feed(Batch(stream, 60, 60, is_end=True))
         return it.actor._seen
 
     expected = run(["left", "right"] * 6)
@@ -189,15 +189,15 @@ def test_inputs_are_merged_by_sample_index_whatever_comes_first():
 @pytest.mark.parametrize("late", [0, 1, 5])
 def test_what_is_fed_back_is_taken_in_so_many_samples_later_however_late_it_comes(late):
     about = replace(spec(Both, ["left"], ["out"]), feedback={"right": 0.03})
-    it = Station(about, ActorContext(inputs={"left": INFO}), None)
+    it = HostedActor(about, ActorContext(inputs={"left": INFO}), None)
     waiting = []
     for stop in range(10, 110, 10):
-        it.feed(Piece("left", stop - 10, stop, (Decision(stop - 10, stop, 0),)))
-        waiting.append(Piece("right", stop - 10, stop, (Spikes.none(stop - 10, stop),)))
+        it.feed(Batch("left", stop - 10, stop, (Decision(stop - 10, stop, 0),)))
+        waiting.append(Batch("right", stop - 10, stop, (Spikes.none(stop - 10, stop),)))
         if len(waiting) > late:
             it.feed(waiting.pop(0))
-    for piece in waiting:
-        it.feed(piece)
+    for batch in waiting:
+        it.feed(batch)
     lag = round(0.03 * INFO.sampling_rate_hz)
     expected = [("Decision", stop, stop) for stop in range(10, 110, 10)]
     expected += [("Spikes", stop, stop + lag) for stop in range(10, 110 - lag, 10)]
@@ -206,40 +206,40 @@ def test_what_is_fed_back_is_taken_in_so_many_samples_later_however_late_it_come
 
 
 def test_windows_of_all_inputs_that_end_at_one_sample_make_one_output():
-    it = station(Referee, ["data", "more"], ["game", "stimuli"])
+    it = host(Referee, ["data", "more"], ["game", "stimuli"])
     for stop in range(50, 250, 50):
         said = Decision(stop - 50, stop, 0.0)
-        outs = it.feed(Piece("data", stop - 50, stop)) + it.feed(
-            Piece("more", stop - 50, stop, (said,))
+        outputs = it.feed(Batch("data", stop - 50, stop)) + it.feed(
+            Batch("more", stop - 50, stop, (said,))
         )
-        assert windows(outs, "game") == ([(stop - 100, stop)] if stop % 100 == 0 else [])
+        assert windows(outputs, "game") == ([(stop - 100, stop)] if stop % 100 == 0 else [])
 
 
 def test_the_end_is_passed_on_after_what_was_held_back():
-    first, second = station(Late, writes=["late"], name="a"), station(Mean, ["late"], name="b")
-    flow = Flow([first, second])
-    outs = flow.push(segment(0, 10)) + flow.push(Piece("data", 10, 10, is_end=True))
-    ends = [(o.piece.stream, o.piece.stop) for o in outs if o.piece.is_end]
+    first, second = host(Late, writes=["late"], name="a"), host(Mean, ["late"], name="b")
+    chain = Chain([first, second])
+    outputs = chain.push(segment(0, 10)) + chain.push(Batch("data", 10, 10, is_end=True))
+    ends = [(o.batch.stream, o.batch.stop) for o in outputs if o.batch.is_end]
     assert ends == [("late", 5), ("out", 5)]
-    assert flow.push(segment(10, 20)) == []
+    assert chain.push(segment(10, 20)) == []
 
 
 def uninterrupted(n):
-    flow = Flow([station(Late, writes=["late"], name="a"), station(Mean, ["late"], name="b")])
-    return [out for at in range(0, n, 10) for out in flow.push(segment(at, at + 10))]
+    chain = Chain([host(Late, writes=["late"], name="a"), host(Mean, ["late"], name="b")])
+    return [out for at in range(0, n, 10) for out in chain.push(segment(at, at + 10))]
 
 
-def of(outs: list[Out], stream: str):
+def of(outputs: list[OutputBatch], stream: str):
     return [
         (
-            o.piece.start,
-            o.piece.stop,
+            o.batch.start,
+            o.batch.stop,
             getattr(m, "value", None),
             getattr(m, "samples", np.empty(0)).tolist(),
         )
-        for o in outs
-        if o.piece.stream == stream
-        for m in o.piece.messages
+        for o in outputs
+        if o.batch.stream == stream
+        for m in o.batch.messages
     ]
 
 
@@ -247,17 +247,17 @@ def of(outs: list[Out], stream: str):
 def test_a_restarted_chain_goes_on_without_loss_or_repetition(cut):
     whole = uninterrupted(100)
     before = uninterrupted(cut)
-    late = [o for o in before if o.piece.stream == "late"][-1]
-    mean = [o for o in before if o.piece.stream == "out"][-1]
-    resume_late = Resume(late.position, {"late": late.piece.stop})
-    resume_mean = Resume(mean.position, {"out": mean.piece.stop}, mean.snapshot)
-    flow = Flow(
+    late = [o for o in before if o.batch.stream == "late"][-1]
+    mean = [o for o in before if o.batch.stream == "out"][-1]
+    resume_late = Resume(late.position, {"late": late.batch.stop})
+    resume_mean = Resume(mean.position, {"out": mean.batch.stop}, mean.snapshot)
+    chain = Chain(
         [
-            station(Late, writes=["late"], name="a", resume=resume_late),
-            station(Mean, ["late"], name="b", resume=resume_mean),
+            host(Late, writes=["late"], name="a", resume=resume_late),
+            host(Mean, ["late"], name="b", resume=resume_mean),
         ]
     )
     begin = max(0, cut - 20)
-    after = [out for at in range(begin, 100, 10) for out in flow.push(segment(at, at + 10))]
+    after = [out for at in range(begin, 100, 10) for out in chain.push(segment(at, at + 10))]
     for stream in ("late", "out"):
         assert of(before, stream) + of(after, stream) == of(whole, stream)

@@ -219,8 +219,8 @@ def test_a_program_says_what_it_was_not_given_and_says_it_once(make_programs, tm
 
 
 HEAR = """
-[actors.hear]
-run = "crepe.actors.hear:Hear"
+[actors.annotate]
+run = "crepe.actors.annotate:Annotate"
 reads = ["data:spikes", "control"]
 writes = ["result:control"]
 """
@@ -229,7 +229,7 @@ writes = ["result:control"]
 def test_a_replay_ends_though_a_stream_that_is_recorded_has_no_messages(make_programs):
     text = EXPERIMENT.replace('"data", "data:spikes"]', '"data", "data:spikes", "result:control"]')
     programs = make_programs(text + HEAR)
-    programs.start("acquire", "detect", "hear", "record")
+    programs.start("acquire", "detect", "annotate", "record")
     programs.wait(lambda: programs.state("record") == "ended")
     with Store(programs.recording) as kept:
         assert len(kept["data"]) == LENGTH

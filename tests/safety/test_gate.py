@@ -46,14 +46,14 @@ class Dish:
     def tick(self, n):
         for _ in range(n):
             self.shots += [shot for shot in self._dsp.advance(TICKS_PER_S // 100) if shot.phases]
-            self._actor.reached("result:stimuli", self._at)
+            self._actor.on_position("result:stimuli", self._at)
             segment = Segment(self._at, self._at + 100, None)
             self._at = segment.stop
-            self.said += self._actor.take("data", segment)
+            self.said += self._actor.step_from("data", segment)
 
     def ask(self, phases, unit="uA", rate_hz=20.0, n_pulses=2, number=1):
         at = self._at
-        self.said += self._actor.take(
+        self.said += self._actor.step_from(
             "result:stimuli",
             Stimulus(at - 1, at, number, at + 500, ("48",), phases, rate_hz, n_pulses, unit=unit),
         )

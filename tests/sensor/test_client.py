@@ -11,10 +11,10 @@ from crepe.config.tables import InfraredSettings, SensorTable
 from crepe.environment import paths
 from crepe.errors import ConfigError, DeviceError
 from crepe.messages import GameState
-from crepe.sensor.client import Answer, DoorClient, find_door
+from crepe.sensor.client import Answer, GatewayClient, find_gateway
 from crepe.sensor.frames import classify
 from crepe.sensor.hand_frames import as_json
-from crepe.sensor.input_tracker import Desk, State
+from crepe.sensor.input_tracker import InputTracker, State
 from crepe.sensor.routes import make_app
 from crepe.sensor.send import line, show, show_gestures, show_recorded
 from crepe.sensor.simulated import nth_hand
@@ -35,7 +35,7 @@ class Game:
     """Plays a trial whenever a sensor waits a moment; decodes what it was shown."""
 
     def __init__(self, n_busy=0, n_trials=99):
-        self.desk = Desk("sensor")
+        self.tracker = InputTracker("sensor")
         self.trial = 1
         self._senders = []
         self._n_busy = n_busy  # so many gestures are not taken at first
@@ -60,14 +60,14 @@ class Game:
             self._say("rest" if self.trial <= self._n_trials else "over", "")
 
     def _say(self, phase, by, **more):
-        self.desk.hear(GameState(0, 1, self.trial, phase, shown_by=by, **more))
+        self.tracker.hear(GameState(0, 1, self.trial, phase, shown_by=by, **more))
 
 
 @pytest.fixture
 def meet(serve):
     def meet(game=None, token=""):
         game = game or Game()
-        app = make_app(game.desk, SensorTable(), game.say, speaker="sensor", token=token)
+        app = make_app(game.tracker, SensorTable(), game.say, speaker="sensor", token=token)
         return game, serve(app)
 
     return meet
@@ -78,7 +78,7 @@ def client():
     made = []
 
     def client(url, **more):
-        made.append(DoorClient(url, **more))
+        made.append(GatewayClient(url, **more))
         return made[-1]
 
     yield client
@@ -180,19 +180,19 @@ def test_an_open_door_is_found_and_a_shut_one_is_not(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "announced", lambda: [tmp_path / "b", tmp_path / "c"])
     monkeypatch.setattr(paths, "project_directory", lambda: tmp_path / "a")
     with pytest.raises(DeviceError, match="no sensor door is open"):
-        find_door()
+        find_gateway()
     with open_door(tmp_path / "b") as b:
-        assert find_door() == b
+        assert find_gateway() == b
         with open_door(tmp_path / "c") as c:
             monkeypatch.setenv("CREPE_VAR", str(tmp_path / "c"))
-            assert find_door() == c
+            assert find_gateway() == c
             monkeypatch.delenv("CREPE_VAR")
             with pytest.raises(DeviceError, match=r"several sensor doors are open .*CREPE_VAR"):
-                find_door()
-        assert find_door() == b  # c was killed and left its file
+                find_gateway()
+        assert find_gateway() == b  # c was killed and left its file
         monkeypatch.setenv("CREPE_VAR", str(tmp_path / "d"))
         with pytest.raises(DeviceError, match="no sensor door is open"):
-            find_door()  # a program never goes to the door of another clone
+            find_gateway()  # a program never goes to the door of another clone
 
 
 @contextmanager

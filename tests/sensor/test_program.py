@@ -12,10 +12,10 @@ from crepe.config.tables import InfraredSettings, SensorTable
 from crepe.errors import CrepeError
 from crepe.messages import Command, GameState, StreamInfo
 from crepe.sensor import hand_frames
-from crepe.sensor.input_tracker import Desk, State
-from crepe.sensor.program import Door, Follower
+from crepe.sensor.input_tracker import InputTracker, State
+from crepe.sensor.program import Follower, SensorGateway
 from crepe.store import codec
-from crepe.store.contract import Entry, Said
+from crepe.store.contract import Entry, UnclockedEntry
 from crepe.store.redis_store import RedisStore
 
 GAME = "result:game"
@@ -46,13 +46,13 @@ def say(store, name, value, sender):
 
 
 def followed(store, since_ms=0, n_looks=3):
-    """A desk after some looks of a new follower."""
-    desk = Desk("sensor")
-    follower = Follower(desk, store, GAME, "now", since_ms)
+    """A tracker after some looks of a new follower."""
+    tracker = InputTracker("sensor")
+    follower = Follower(tracker, store, GAME, "now", since_ms)
     for _ in range(n_looks):
         for step in follower.look():
             step()
-    return desk
+    return tracker
 
 
 @pytest.fixture
@@ -65,8 +65,8 @@ def test_the_door_learns_what_the_game_said_before_it_opened(store, make_store):
     game.say("rest")
     game.say("stimulation", by="sensor 7f", gesture="rock")
     game.say("outcome", by="sensor 7f", decoded="rock", outcome="won")
-    desk = followed(store)
-    assert desk.result.number == "7f"
+    tracker = followed(store)
+    assert tracker.result.number == "7f"
     assert store.beats()["sensor"]["state"] == "running"
     assert store.beats()["sensor"]["position"] == "30"
 
@@ -79,10 +79,10 @@ def test_a_gesture_that_the_game_may_still_take_is_remembered_over_a_restart(sto
     say(store, "gesture", "paper", "sensor 03")
     say(store, "frame", "none", "sensor 04")
     say(store, "note", "medium changed", "me")
-    desk = followed(store)
-    assert desk.result is None
-    assert desk.find("03").state is State.WAITING
-    assert desk.find("02") is None
+    tracker = followed(store)
+    assert tracker.result is None
+    assert tracker.find("03").state is State.WAITING
+    assert tracker.find("02") is None
 
 
 def test_a_gesture_from_before_the_last_rest_is_not(store, make_store):
@@ -96,15 +96,15 @@ def test_when_the_game_has_ended_inputs_are_told(store, make_store):
     game = Game(make_store("game"))
     game.say("over")
     game.end()
-    desk = followed(store)
-    assert desk.posted("7f", "rock").state is State.OVER
+    tracker = followed(store)
+    assert tracker.posted("7f", "rock").state is State.OVER
 
 
 def test_the_stream_of_another_session_is_waited_out_or_ends_the_door(store, make_store):
     game = Game(make_store("game"), session="before")
     game.say("over")
-    desk = Desk("sensor")
-    follower = Follower(desk, store, GAME, "now", 0)
+    tracker = InputTracker("sensor")
+    follower = Follower(tracker, store, GAME, "now", 0)
     assert follower.look() == []
     assert store.beats()["sensor"]["state"] == "waiting for result:game"
     Game(make_store("again"))
@@ -133,7 +133,9 @@ FRAME = hand_frames.as_json(
 def test_a_posted_frame_is_on_the_stream_and_its_result_on_output(stores, tmp_path):
     follows, says, writer = stores
     game = Game(writer)
-    door = Door(SensorTable(), follows, says, session="now", since_ms=0, run_directory=tmp_path)
+    door = SensorGateway(
+        SensorTable(), follows, says, session="now", since_ms=0, run_directory=tmp_path
+    )
 
     def ask(verb, name, body=None):
         found = urllib3.request(verb, f"{door.server.url}/hw-api/{name}/", body=body, retries=False)
@@ -144,7 +146,7 @@ def test_a_posted_frame_is_on_the_stream_and_its_result_on_output(stores, tmp_pa
         number = json.loads(said)["input"]
         assert (status, json.loads(said)["gesture"]) == (200, "Paper")
         [(_, item)] = writer.wait({"input": "0-0"}, 1.0)
-        assert isinstance(item, Said)
+        assert isinstance(item, UnclockedEntry)
         (command,) = codec.unpack(Command, item.payload, 0, 0)
         assert (command.value, command.sender) == ("paper", f"sensor {number}")
         assert json.loads(FRAME) == [list(row) for row in command.frame]
@@ -170,7 +172,9 @@ def test_a_posted_frame_is_on_the_stream_and_its_result_on_output(stores, tmp_pa
 def test_a_door_that_cannot_follow_the_game_closes(stores, tmp_path):
     follows, says, writer = stores
     Game(writer)
-    door = Door(SensorTable(), follows, says, session="now", since_ms=0, run_directory=tmp_path)
+    door = SensorGateway(
+        SensorTable(), follows, says, session="now", since_ms=0, run_directory=tmp_path
+    )
 
     def use():
         while writer.beats().get("sensor", {}).get("state") != "running":

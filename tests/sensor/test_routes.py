@@ -11,7 +11,7 @@ from crepe.config.tables import SensorTable
 from crepe.errors import ConfigError, StoreError
 from crepe.messages import GameState
 from crepe.sensor.access import Rate
-from crepe.sensor.input_tracker import Desk
+from crepe.sensor.input_tracker import InputTracker
 from crepe.sensor.openapi import DOCUMENT
 from crepe.sensor.routes import make_app
 from crepe.web.token import check_token
@@ -22,14 +22,14 @@ HAND = [[18.0] * 4 + [30.0] * 4] * 4 + WALL[4:]
 NO_LIMIT = 1e9
 
 
-class Door:
+class SensorGateway:
     """The application with a game that a test plays."""
 
     def __init__(self, token="", rate=None, **settings):
-        self.desk = Desk("sensor")
+        self.tracker = InputTracker("sensor")
         self.said = []
         self.app = make_app(
-            self.desk,
+            self.tracker,
             SensorTable(**{"requests_per_s": NO_LIMIT, **settings}),
             self.said.append,
             speaker="sensor",
@@ -75,7 +75,7 @@ class Door:
 
     def play(self, number, trial=1, decoded="rock"):
         def say(phase, **more):
-            self.desk.hear(GameState(0, 1, trial, phase, shown_by=f"sensor {number}", **more))
+            self.tracker.hear(GameState(0, 1, trial, phase, shown_by=f"sensor {number}", **more))
 
         say("stimulation")
         say("outcome", decoded=decoded, answer="paper", outcome="won")
@@ -83,12 +83,12 @@ class Door:
 
 
 def test_the_greeting_is_the_originals():
-    assert Door().get("/") == (200, "Hello, World!")
-    assert Door().get("/hw-api/input/")[0] == 200
+    assert SensorGateway().get("/") == (200, "Hello, World!")
+    assert SensorGateway().get("/hw-api/input/")[0] == 200
 
 
 def test_a_frame_is_on_the_stream_with_what_it_was_classified_as():
-    door = Door()
+    door = SensorGateway()
     number = door.post(FIST)["input"]
     (command,) = door.said
     assert (command.name, command.value, command.sender) == ("gesture", "rock", f"sensor {number}")
@@ -96,14 +96,14 @@ def test_a_frame_is_on_the_stream_with_what_it_was_classified_as():
 
 
 def test_a_frame_without_a_hand_is_on_the_stream_and_no_gesture():
-    door = Door()
+    door = SensorGateway()
     answer = door.post(WALL)
     assert (answer["gesture"], answer["state"]) == ("None", "unused")
     assert (door.said[0].name, door.said[0].value) == ("frame", "none")
 
 
 def test_ready_is_true_exactly_while_the_result_is_there_however_often_it_is_read():
-    door = Door()
+    door = SensorGateway()
     assert door.get("/hw-api/ready/") == (200, "False")
     number = door.post(FIST)["input"]
     assert door.get("/hw-api/ready/") == (200, "False")
@@ -117,14 +117,14 @@ def test_ready_is_true_exactly_while_the_result_is_there_however_often_it_is_rea
 
 
 def test_no_result_yet_differs_from_the_gesture_none():
-    door = Door()
+    door = SensorGateway()
     assert door.get("/hw-api/output/") == (204, "")
     door.play(door.post(FIST)["input"], decoded=None)
     assert door.get("/hw-api/output/") == (200, "None")
 
 
 def test_who_asks_for_the_original_form_gets_the_last_word_always():
-    door = Door()
+    door = SensorGateway()
     assert door.get("/hw-api/output/?form=original") == (200, "None")
     door.play(door.post(FIST)["input"], decoded="scissors")
     door.post(FIST)
@@ -133,7 +133,7 @@ def test_who_asks_for_the_original_form_gets_the_last_word_always():
 
 
 def test_each_client_can_ask_for_its_own_input():
-    door = Door()
+    door = SensorGateway()
     mine = door.post(FIST)["input"]
     theirs = door.post(HAND)["input"]
     assert door.get(f"/hw-api/output/?input={mine}")[0] == 410
@@ -151,7 +151,7 @@ def test_each_client_can_ask_for_its_own_input():
 
 
 def test_echo_gives_back_the_last_frame_that_was_accepted():
-    door = Door()
+    door = SensorGateway()
     assert door.get("/hw-api/echo/") == (200, "None")
     door.ask("POST", "/hw-api/input/", b"nonsense")
     assert door.get("/hw-api/echo/") == (200, "None")
@@ -162,7 +162,7 @@ def test_echo_gives_back_the_last_frame_that_was_accepted():
 @pytest.mark.parametrize("name", ["input", "output", "ready", "echo"])
 def test_the_slash_at_the_end_may_be_left_out_and_nothing_is_redirected(name):
     for verb in ("GET", "POST"):
-        bare, slash = (Door().ask(verb, f"/hw-api/{name}{end}")[0] for end in ("", "/"))
+        bare, slash = (SensorGateway().ask(verb, f"/hw-api/{name}{end}")[0] for end in ("", "/"))
         assert bare == slash
         assert not 300 <= bare < 400
 
@@ -171,22 +171,22 @@ def test_the_slash_at_the_end_may_be_left_out_and_nothing_is_redirected(name):
 def test_a_posts_content_type_does_not_matter(content_type):
     body = json.dumps(FIST).encode()
     headers = {"content-type": content_type} if content_type else {}
-    status, _, answer = Door().ask("POST", "/hw-api/input", body, headers)
+    status, _, answer = SensorGateway().ask("POST", "/hw-api/input", body, headers)
     assert (status, json.loads(answer)["gesture"]) == (200, "Rock")
 
 
 def test_other_verbs_are_405_and_other_paths_404():
-    status, headers, _ = Door().ask("POST", "/hw-api/ready/")
+    status, headers, _ = SensorGateway().ask("POST", "/hw-api/ready/")
     assert status == 405
     assert "GET" in headers["allow"]
-    assert Door().ask("DELETE", "/hw-api/input/")[0] == 405
-    assert Door().get("/hw-api/")[0] == 404
-    assert Door().ask("HEAD", "/hw-api/ready/")[0] == 200
+    assert SensorGateway().ask("DELETE", "/hw-api/input/")[0] == 405
+    assert SensorGateway().get("/hw-api/")[0] == 404
+    assert SensorGateway().ask("HEAD", "/hw-api/ready/")[0] == 200
 
 
 @given(st.binary() | st.text().map(str.encode) | st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists).map(lambda v: json.dumps(v).encode()))  # fmt: skip
 def test_whatever_is_posted_is_answered_and_the_next_good_frame_works(body):
-    door = Door()
+    door = SensorGateway()
     status, _, answer = door.ask("POST", "/hw-api/input/", body)
     assert status in (200, 400)
     assert status == 200 or json.loads(answer)["reason"]
@@ -196,12 +196,12 @@ def test_whatever_is_posted_is_answered_and_the_next_good_frame_works(body):
 
 
 def test_an_unreachable_store_is_503_and_the_input_does_not_count():
-    door = Door()
+    door = SensorGateway()
 
     def lost(command):
         raise StoreError("unix://redis.sock: no Redis server answers")
 
-    door.app = make_app(door.desk, SensorTable(), lost, speaker="sensor")
+    door.app = make_app(door.tracker, SensorTable(), lost, speaker="sensor")
     status, _, answer = door.ask("POST", "/hw-api/input/", json.dumps(FIST).encode())
     assert status == 503
     assert "no Redis server answers" in json.loads(answer)["reason"]
@@ -211,7 +211,7 @@ def test_an_unreachable_store_is_503_and_the_input_does_not_count():
 @pytest.mark.parametrize("chunk", [None, 100])
 @pytest.mark.parametrize("says_length", [True, False])
 def test_a_body_beyond_the_limit_is_413(chunk, says_length):
-    door = Door(largest_body_bytes=1000)
+    door = SensorGateway(largest_body_bytes=1000)
     headers = {"content-length": "1001"} if says_length else {}
     status, found, _ = door.ask("POST", "/hw-api/input/", b" " * 1001, headers, chunk)
     assert status == 413
@@ -223,7 +223,7 @@ def test_a_body_beyond_the_limit_is_413(chunk, says_length):
 def test_too_many_requests_are_429_until_time_has_passed():
     now_s = [0.0]
     rate = Rate(2.0, lambda: now_s[0])
-    door = Door(rate=rate)
+    door = SensorGateway(rate=rate)
     assert [door.get("/")[0] for _ in range(4)] == [200, 200, 429, 429]
     assert door.ask("GET", "/")[1]["retry-after"] == "1"
     assert rate.allows("another address")
@@ -257,12 +257,15 @@ TOKEN = "0123456789abcdef"
 def test_where_there_is_a_token_it_is_asked_for(header, status):
     headers = {} if header is None else {"authorization": header}
     for path in ("/", "/hw-api/ready/", "/openapi.json"):
-        assert Door(token=TOKEN).ask("GET", path, headers=headers)[0] == status
+        assert SensorGateway(token=TOKEN).ask("GET", path, headers=headers)[0] == status
 
 
 def test_a_web_page_may_not_post():
     body = json.dumps(FIST).encode()
-    assert Door().ask("POST", "/hw-api/input/", body, {"origin": "http://evil.example"})[0] == 403
+    assert (
+        SensorGateway().ask("POST", "/hw-api/input/", body, {"origin": "http://evil.example"})[0]
+        == 403
+    )
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
@@ -290,8 +293,8 @@ def test_the_openapi_document_lists_the_routes_and_their_verbs():
     served |= {("GET", f"/hw-api/{name}/") for name in ("input", "output", "ready", "echo")}
     assert described == served
     for verb, path in described:
-        assert Door().ask(verb, path)[0] in (200, 204, 400)
-    assert json.loads(Door().get("/openapi.json")[1]) == DOCUMENT
+        assert SensorGateway().ask(verb, path)[0] in (200, 204, 400)
+    assert json.loads(SensorGateway().get("/openapi.json")[1]) == DOCUMENT
 
 
 def test_statuses_are_in_the_openapi_document():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from crepe.errors import OrderError, StoreError
 from crepe.messages import Segment, StreamInfo
 from crepe.store import codec
-from crepe.store.contract import Entry, Said
+from crepe.store.contract import Entry, UnclockedEntry
 
 INFO = StreamInfo(labels=("a", "b"), longest_samples=100, session="s1", scale_uv=(0.5, 2.0))
 
@@ -184,10 +184,10 @@ def test_what_is_said_outside_the_clock_has_any_writer(make_store):
     first, second = make_store("first"), make_store("second")
     a, b = first.say("input", b"rock"), second.say("input", b"paper")
     assert first.wait({"input": "0-0"}, 1.0) == [
-        ("input", Said(a, b"rock")),
-        ("input", Said(b, b"paper")),
+        ("input", UnclockedEntry(a, b"rock")),
+        ("input", UnclockedEntry(b, b"paper")),
     ]
-    assert second.wait({"input": a}, 1.0) == [("input", Said(b, b"paper"))]
+    assert second.wait({"input": a}, 1.0) == [("input", UnclockedEntry(b, b"paper"))]
 
 
 def test_a_deleted_stream_is_gone(store):

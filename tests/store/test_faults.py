@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from crepe.environment import paths
-from crepe.errors import GapError, NotNowError, StoreError
+from crepe.errors import GapError, StoreError, StoreUnavailableError
 from crepe.messages import Segment, StreamInfo
 from crepe.redis_server.find_url import find_url
 from crepe.store import Store, codec
@@ -119,9 +119,9 @@ def test_at_the_memory_ceiling_readers_register_and_people_are_heard(own_server,
         store.append([("data", Entry(stop - 100, stop, payload))])
     with redis.Redis.from_url(own_server.url) as client:  # now it is full again
         client.config_set("maxmemory", "1mb")
-        with pytest.raises(NotNowError, match="maxmemory"):
+        with pytest.raises(StoreUnavailableError, match="maxmemory"):
             other.register("data", "record", stop)
-        with pytest.raises(NotNowError, match="maxmemory"):
+        with pytest.raises(StoreUnavailableError, match="maxmemory"):
             other.say("input", b"rock")
         client.config_set("maxmemory", client.info("memory")["used_memory"])
     store.register("data", "record", stop)
@@ -221,7 +221,7 @@ def test_a_replay_does_not_wait_for_readers_that_have_all_there_is(own_server):
     store.register("data", "record", 0)
     append(store, 0, 10_000)
     hour = 36_000_000
-    with pytest.raises(NotNowError, match="waits for a reader at 0"):
+    with pytest.raises(StoreUnavailableError, match="waits for a reader at 0"):
         store.append([("data", entry(hour))])
     store.register("data", "record", 10_000)
     append(store, hour, hour + 100)
@@ -261,7 +261,7 @@ def test_no_text_shows_a_password(own_server, caplog):
     with pytest.raises(StoreError, match="invalid username-password") as wrong_password:
         Store(url.replace("sekret", "sekret1"))
     own_server.kill()
-    with pytest.raises(NotNowError) as gone:
+    with pytest.raises(StoreUnavailableError) as gone:
         store.last("data")
     with pytest.raises(StoreError) as bad_scheme:
         Store("http://:sekret@127.0.0.1")

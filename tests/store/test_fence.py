@@ -6,7 +6,7 @@ from redis.exceptions import OutOfMemoryError
 
 from crepe.errors import OrderError
 from crepe.messages import StreamInfo
-from crepe.store.connection import RedisConnection, Refused
+from crepe.store.connection import CommandRefusedError, RedisConnection
 from crepe.store.contract import Entry
 from crepe.store.redis_store import RedisStore
 
@@ -64,7 +64,7 @@ def test_nothing_is_written_where_the_server_does_not_watch(server, own_server):
     store = RedisStore(own_server.url.replace("unix://", "unix://lab:any@"))
     store.declare("data", INFO)
     for _ in range(2):
-        with pytest.raises(Refused, match="unix:.*watch"):
+        with pytest.raises(CommandRefusedError, match="unix:.*watch"):
             store.append([("data", Entry(0, 10))])
     assert not server.exists("crepe:data")
     store.close()

@@ -94,7 +94,7 @@ def test_a_session_recorded_live_decides_and_stimulates_again_as_it_did(lived, t
             "actors.stimulate.device": "none://",
             "culture.simulated": None,
             "actors.record": None,
-            "actors.hear": None,
+            "actors.annotate": None,
         },
     )
     again = Store(Loop(replayed).run(until="result:game"))

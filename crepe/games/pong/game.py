@@ -9,7 +9,7 @@ from pydantic import PrivateAttr
 from crepe.actors.actor import ActorContext
 from crepe.commands import CONTROL, INPUT, SENSOR
 from crepe.conditions import NO_FEEDBACK, OPEN_LOOP, SILENT, STIMULATION, UNSTIMULATED
-from crepe.games.commands import Told
+from crepe.games.commands import GameCommands
 from crepe.games.pong import court
 from crepe.games.pong.state import NEXT, Phase, State
 from crepe.games.pong.stimuli import PongStimuli, Span
@@ -43,7 +43,7 @@ class Pong(PongStimuli):
 
     is_sparse: ClassVar[bool] = True
 
-    _told: Told = PrivateAttr(default_factory=Told)
+    _told: GameCommands = PrivateAttr(default_factory=GameCommands)
     _hears_gestures: bool = PrivateAttr(False)
     _heard: str = PrivateAttr("")  # the stream that decides where no other is named
 
@@ -61,7 +61,7 @@ class Pong(PongStimuli):
         self._told.is_paused = self.waits_for_start
         if start.snapshot:
             found = dict(start.snapshot)
-            self._told = Told(**found.pop("told"))
+            self._told = GameCommands(**found.pop("told"))
             self._choose(found.pop("condition"))
             self._state = State(**found)
 
@@ -73,7 +73,7 @@ class Pong(PongStimuli):
         told, condition = asdict(self._told), self._now.condition
         return {**asdict(self._state), "told": told, "condition": condition}
 
-    def take(self, stream: str, message: Decision | Command) -> Iterator[Message]:
+    def step_from(self, stream: str, message: Decision | Command) -> Iterator[Message]:
         decides = self.decisions.get(self._now.condition, self._heard)
         if stream == CONTROL:
             yield from self._hear_control(message)

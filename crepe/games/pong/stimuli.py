@@ -47,7 +47,7 @@ class PongStimuli(PongSettings):
         """The first sample index at which a stimulus can be due."""
         return max(self._state.at + self._samples(self.delay_s), self._state.free)
 
-    def trains(self) -> Iterator[Stimulus]:
+    def possible_trains(self) -> Iterator[Stimulus]:
         rate_hz = 1 / self.pulse_s
         for site in self.sites:
             yield self._train(BALL, (site,), rate_hz, 1)

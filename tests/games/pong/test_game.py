@@ -201,8 +201,8 @@ def test_a_condition_is_played_by_the_stream_that_is_named_for_it():
         blocks=blocks("stimulation", "random", length_s=5.0), decisions={"random": "result:random"}
     )
     for at in range(0, 11_000, 10):
-        list(game.take("result", Decision(at, at + 10, "up")))
-        list(game.take("result:random", Decision(at, at + 10, "down")))
+        list(game.step_from("result", Decision(at, at + 10, "up")))
+        list(game.step_from("result:random", Decision(at, at + 10, "down")))
         if at == 4000:
             assert game._state.paddle_y == 0.85
     assert game._state.paddle_y == 0.15

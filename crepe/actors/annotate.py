@@ -6,7 +6,7 @@ from crepe.actors.actor import Actor
 from crepe.messages import Command, Decision, Segment, Spikes
 
 
-class Hear(Actor[Spikes | Decision | Segment | Command, Command]):
+class Annotate(Actor[Spikes | Decision | Segment | Command, Command]):
     """Publishes every command again, with the sample index at which it was heard.
 
     The first stream that it reads is its clock. It goes on when a game is over, so that a note is
