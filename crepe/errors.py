@@ -28,6 +28,10 @@ class OrderError(CrepeError):
     """A second writer, or a writer of an earlier session, tried to append to a stream."""
 
 
+class LeaseError(CrepeError):
+    """For the person who starts an experiment: another session has the culture on that server."""
+
+
 class GapError(CrepeError):
     """Samples that were asked for are missing.
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from crepe import __version__
 from crepe.cli import operator, services, sessions, start
 from crepe.config.experiment import Experiment, load_experiment
-from crepe.environment import paths
+from crepe.environment import paths, session
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -79,6 +79,10 @@ def status(
         print(json.dumps(found, indent=2))
         return
     if not found:
+        last = session.current()
+        if last is not None and last.ended_because:
+            text = f"session {last.id} is over: {last.ended_because}"
+            console.print(text, soft_wrap=True, markup=False)
         console.print("nothing runs; start it with `crepe up`")
         raise typer.Exit(1)
     table = Table(*found[0], box=None)

@@ -13,7 +13,7 @@ from crepe.supervise import control
 from crepe.supervise.start import page_lines, recording_path, running, wait_until_recorded
 
 
-def play(experiment: Experiment, console: Console) -> bool:
+def play(experiment: Experiment, console: Console, *, take_over: bool = False) -> bool:
     """Run a game to its end; True if it was played, see `Score.is_played`."""
     n_trials = next(
         (a.settings["n_trials"] for a in experiment.actors.values() if "n_trials" in a.settings), 0
@@ -21,7 +21,7 @@ def play(experiment: Experiment, console: Console) -> bool:
     score = Score(int(n_trials))
     console.print(experiment.title, style="bold")
     try:
-        with running(experiment) as store:
+        with running(experiment, take_over=take_over) as store:
             for line in page_lines(experiment):
                 console.print(line, soft_wrap=True, markup=False)
             recording = recording_path()

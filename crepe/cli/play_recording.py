@@ -16,7 +16,7 @@ from crepe.supervise import control
 from crepe.supervise.start import DRAIN_S, recording_path, running
 
 
-def analyse(experiment: Experiment, console: Console) -> bool:
+def analyse(experiment: Experiment, console: Console, *, take_over: bool = False) -> bool:
     """Run a recording through the experiment's actors; print spikes and rates per channel."""
     acquire = experiment.actors["acquire"]
     recorder = open_recorder(str(acquire.settings["device"]))
@@ -32,7 +32,7 @@ def analyse(experiment: Experiment, console: Console) -> bool:
         console.print("sampled too slowly for the usual spike band: read the counts with care")
     counts = np.zeros(info.n_channels, dtype=np.int64)
     try:
-        with running(experiment) as store:
+        with running(experiment, take_over=take_over) as store:
             recording = recording_path()
             spikes = _await(store, "data:spikes")
             for message in spikes.follow_messages(0):

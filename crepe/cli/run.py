@@ -1,15 +1,17 @@
 """What `crepe run NAME` becomes: an actor's runner, or one of the programs that are no actors."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping
-from datetime import datetime
 
 from crepe.config.experiment import Experiment, load_experiment
 from crepe.environment import paths, session
 from crepe.environment.process import watch_parent
-from crepe.errors import ConfigError
+from crepe.errors import ConfigError, LeaseError
 from crepe.redis_server.server import run_server
+
+log = logging.getLogger(__name__)
 
 _SENSOR_PATIENCE_S = 2.0  # a sensor that has shown a frame is not kept waiting
 
@@ -77,7 +79,7 @@ def _run_sensor(experiment: Experiment) -> None:
     if table is None:
         raise ConfigError(f"{experiment.path}: no [sensor] table to open a door for")
     token = check_token("sensor", table.host)
-    session_id, since_ms = _session()
+    now = _session()
     end_with_parent = _end_with_parent()
     follows, says = (
         RedisStore(
@@ -92,8 +94,8 @@ def _run_sensor(experiment: Experiment) -> None:
         table,
         follows,
         says,
-        session=session_id,
-        since_ms=since_ms,
+        session=now.id,
+        since_ms=now.since_ms,
         run_directory=paths.run_directory(),
         token=token,
     )
@@ -123,12 +125,12 @@ def _run_hand(experiment: Experiment) -> None:
     simulated.run(experiment.hand, experiment.sensor, experiment.seed)
 
 
-def _session() -> tuple[str, int]:
-    """ID of the session, and the wall clock at which it began."""
+def _session() -> session.Session:
+    """Return the session that runs. Raises ConfigError before the first."""
     now = session.current()
     if now is None:
         raise ConfigError("no session has begun; start the programs with `crepe up`")
-    return now.id, round(datetime.fromisoformat(now.started_at).timestamp() * 1000)
+    return now
 
 
 def _end_with_parent() -> Callable[[], None]:
@@ -145,10 +147,11 @@ def _end_with_parent() -> Callable[[], None]:
 def _run_actor(experiment: Experiment, program: str) -> None:
     from crepe.redis_server.find_url import find_url
     from crepe.runtime.runner import Runner
+    from crepe.store.lease import Holder, Lease
     from crepe.store.redis_store import RedisStore
 
     experiment.in_program(program)  # a wrong name is said at once
-    session_id, since_ms = _session()
+    now = _session()
     end_with_parent = _end_with_parent()
     store = RedisStore(
         find_url(patience_s=float("inf"), is_ours=True, meanwhile=end_with_parent),
@@ -157,7 +160,17 @@ def _run_actor(experiment: Experiment, program: str) -> None:
         patience_s=float("inf"),
         meanwhile=end_with_parent,
     )
-    recordings = paths.private(paths.var_directory() / "recordings")
-    Runner(
-        experiment, program, store, session=session_id, recordings=recordings, since_ms=since_ms
-    ).run()
+    runner = Runner(
+        experiment,
+        program,
+        store,
+        session=now.id,
+        lease=Lease(store, Holder.of(now, os.getppid())),
+        recordings=paths.private(paths.var_directory() / "recordings"),
+        since_ms=now.since_ms,
+    )
+    try:
+        runner.run()
+    except LeaseError as error:
+        log.warning("session %s is over: %s", now.id, error)
+        session.cancel(now, str(error))  # supervisord sees it and stops the other programs

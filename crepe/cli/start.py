@@ -29,6 +29,9 @@ Live = Annotated[
 ]
 InLockstep = Annotated[bool, typer.Option("--lockstep", help="Through Redis, as fast as it goes.")]
 New = Annotated[bool, typer.Option("--new", help="Give a cut-off session up.")]
+TakeOver = Annotated[
+    bool, typer.Option("--take-over", help="End a session that has the culture on the server.")
+]
 
 
 @app.command()
@@ -40,6 +43,7 @@ def play(
     file: Annotated[Path | None, typer.Option(help="Analyse this MCS HDF5 recording.")] = None,
     person: Annotated[bool, typer.Option(help="You play: type `crepe gesture rock`.")] = False,
     new: New = False,
+    take_over: TakeOver = False,
 ) -> None:
     """Run an experiment from start to end, with a scoreboard; stop everything afterwards."""
     from crepe.cli.play import play as play_game
@@ -49,8 +53,8 @@ def play(
     player = "person" if person else None
     ready = prepare(experiment, rounds=rounds, seed=seed, file=file, player=player)
     unfinished.give_up(new=new)
-    is_done = play_game(ready, console) if file is None else analyse(ready, console)
-    raise typer.Exit(0 if is_done else 1)
+    run = play_game if file is None else analyse
+    raise typer.Exit(0 if run(ready, console, take_over=take_over) else 1)
 
 
 @app.command()
@@ -97,6 +101,7 @@ def up(
     experiment: ExperimentFile = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a cut-off session.")] = False,
     new: New = False,
+    take_over: TakeOver = False,
     foreground: Annotated[bool, typer.Option(help="Become supervisord.")] = False,
 ) -> None:
     """Start all programs of an experiment; they run until `crepe down`."""
@@ -105,7 +110,7 @@ def up(
     found = load_experiment(experiment)
     session_is = unfinished.resume_or_new(resume=resume, new=new)
     path = found.path if experiment else None
-    with start.up(found, path, session_is, foreground=foreground):
+    with start.up(found, path, session_is, take_over=take_over, foreground=foreground):
         pass
     for line in start.page_lines(found):
         console.print(line, soft_wrap=True, markup=False)

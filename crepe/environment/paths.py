@@ -27,7 +27,7 @@ _SOCKET_PATH_LIMIT = 90  # sun_path holds 104 bytes on macOS, 108 on Linux; room
 
 def project_directory() -> Path:
     """The directory with supervisord.conf: the clone this package runs from, else the current."""
-    clone = Path(__file__).resolve().parent.parent
+    clone = Path(__file__).resolve().parents[2]
     return clone if (clone / "supervisord.conf").is_file() else Path.cwd()
 
 

@@ -26,6 +26,12 @@ class Session:
     experiment_path: str
     experiment_digest: str  # of the experiment file when the session began
     seed: int
+    ended_because: str = ""  # empty: it was stopped in good order
+
+    @property
+    def since_ms(self) -> int:
+        """Wall clock of its start, in ms since 1970."""
+        return round(datetime.fromisoformat(self.started_at).timestamp() * 1000)
 
 
 def new_id(now: datetime | None = None) -> str:
@@ -33,10 +39,10 @@ def new_id(now: datetime | None = None) -> str:
     return f"{now or datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def begin(experiment: Path, digest: str, seed: int, var: Path | None = None) -> Session:
-    """Write the file of a new session of an experiment."""
+def new(experiment: Path, digest: str, seed: int) -> Session:
+    """Return a session of an experiment that has yet to begin."""
     now = datetime.now(UTC)
-    session = Session(
+    return Session(
         id=new_id(now),
         started_at=now.isoformat(timespec="milliseconds"),
         state=RUNNING,
@@ -44,6 +50,10 @@ def begin(experiment: Path, digest: str, seed: int, var: Path | None = None) -> 
         experiment_digest=digest,
         seed=seed,
     )
+
+
+def begin(session: Session, var: Path | None = None) -> Session:
+    """Write the file of a new session, in place of the last one's."""
     _write(session, var)
     return session
 
@@ -74,6 +84,12 @@ def end(var: Path | None = None) -> None:
     session = current(var)
     if session is not None and session.state != ENDED:
         _write(replace(session, state=ENDED), var)
+
+
+def cancel(session: Session, because: str, var: Path | None = None) -> None:
+    """Mark a session as ended for a reason, unless another has begun in `var` since."""
+    if current(var) == session:
+        _write(replace(session, state=ENDED, ended_because=because), var)
 
 
 def _path(var: Path | None) -> Path:

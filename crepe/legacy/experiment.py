@@ -17,16 +17,24 @@ class CREPE:
 
     `shutdown` stops them all, as does leaving the `with` block, Ctrl-C, SIGTERM and the end of the
     program. Raises ConfigError if the file is not there, if an experiment runs already, or if the
-    last session was cut off and nobody gives it up: at the terminal, or by `new=True`.
+    last session was cut off and nobody gives it up: at the terminal, or by `new=True`. Raises
+    LeaseError if another session has the culture on the server of CREPE_REDIS, unless
+    `take_over=True` ends that session.
     """
 
     @takes_old_names
-    def __init__(self, data_file_path: str | Path | None = None, *, new: bool = False) -> None:
+    def __init__(
+        self,
+        data_file_path: str | Path | None = None,
+        *,
+        new: bool = False,
+        take_over: bool = False,
+    ) -> None:
         file = None if data_file_path is None else Path(data_file_path)
         experiment = prepare(None, file=file)
         unfinished.give_up(new=new)
         self._programs = ExitStack()
-        self._programs.enter_context(running(experiment))
+        self._programs.enter_context(running(experiment, take_over=take_over))
         atexit.register(self.shutdown)
 
     def shutdown(self) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from crepe.store.contract import StreamStore
+from crepe.store.lease import Lease
 
 GAPS_KEPT = 20
 """Of so many, the newest, a heartbeat says where they were."""
@@ -18,12 +19,19 @@ STALE_S = 3.0
 
 
 class Heartbeat:
-    """Collects step times and tells the store how a program does."""
+    """Collects step times and tells the store how a program does.
 
-    def __init__(self, name: str, store: StreamStore, session: str) -> None:
+    With a `lease`, each heartbeat renews it first. Once another session has the culture, that
+    raises LeaseError, and the store is told nothing.
+    """
+
+    def __init__(
+        self, name: str, store: StreamStore, session: str, lease: Lease | None = None
+    ) -> None:
         self.name = name
         self._store = store
         self._session = session
+        self._lease = lease
         self._state = "starting"
         self._position = 0
         self._steps_s: deque[float] = deque(maxlen=1000)
@@ -61,6 +69,8 @@ class Heartbeat:
 
     def beat(self, newest: int | None = None) -> None:
         """Tell the store; `newest` is the last sample that the inputs hold."""
+        if self._lease is not None:
+            self._lease.renew()
         p50, p99 = np.percentile(self._steps_s, (50, 99)) * 1000 if self._steps_s else (0.0, 0.0)
         lag = max(0, newest - self._position) if newest is not None else 0
         self._store.beat(

@@ -30,6 +30,7 @@ from crepe.runtime.inputs import Inputs, Stop
 from crepe.runtime.outputs import Outputs
 from crepe.runtime.resume import find_resumes
 from crepe.store.contract import Entry, UnclockedEntry
+from crepe.store.lease import Lease
 from crepe.store.redis_store import RedisStore
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Runner:
         store: RedisStore,
         *,
         session: str,
+        lease: Lease,
         recordings: Path,
         since_ms: int = 0,
     ) -> None:
@@ -67,7 +69,7 @@ class Runner:
         self._store = store
         self._session = session
         self._recordings = recordings
-        self._heartbeat = Heartbeat(program, store, session)
+        self._heartbeat = Heartbeat(program, store, session, lease)
         inside = {stream for spec in self._specs for stream in spec.writes.values()}
         self._inputs = Inputs(
             program, self._specs, inside, store, session=session, since_ms=since_ms
@@ -90,7 +92,7 @@ class Runner:
         return Lockstep(simulated)
 
     def run(self) -> None:
-        """Until SIGTERM, SIGINT, or the end of the session."""
+        """Until SIGTERM or SIGINT. Raises LeaseError if another session has the culture."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._told_to_stop)
         self._store.meanwhile = self._check
@@ -121,6 +123,7 @@ class Runner:
     # Opening
 
     def _open(self) -> Chain:
+        self._heartbeat.beat()  # before a stream is touched: the culture must be ours
         resumes = find_resumes(self._specs, self._outputs.streams, self._store, self._session)
         hosted: list[HostedActor] = []
         known: dict[str, StreamInfo] = {}
@@ -277,9 +280,9 @@ class Runner:
                 self._look_around()
 
     def _look_around(self) -> None:
+        self._heartbeat.beat(newest=self._inputs.newest())
         for stream in (*self._outputs.streams, *self._inputs.infos):
             info = self._store.info(stream)
             if info is not None and info.session != self._session:
                 raise Stop(f"session {info.session} has begun")
-        self._heartbeat.beat(newest=self._inputs.newest())
         self._inputs.register()

@@ -8,8 +8,8 @@ from crepe.errors import ConfigError
 CULTURE = "crepe"
 """Default name of the culture: the first word of every key."""
 
-_FIRST_TAKEN, _LAST_TAKEN = ("rates", "actor"), ("info", "readers")
-"""Words of the store's own keys: `crepe:rates`, `crepe:actor:NAME`, `crepe:data:info`."""
+_FIRST_TAKEN, _LAST_TAKEN = ("rates", "actor", "lease"), ("info", "readers")
+"""Words of keys that are no streams: `crepe:rates`, `crepe:actor:NAME`, `crepe:data:info`."""
 
 _NAME = re.compile(r"[a-z0-9_-]+(:[a-z0-9_-]+)*")
 

@@ -4,13 +4,14 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 from uuid import uuid4
 
 from redis.exceptions import OutOfMemoryError
 
 from crepe.errors import OrderError, StoreError, StoreUnavailableError
 from crepe.messages import StreamInfo
-from crepe.store.connection import CommandRefusedError, ConnectionLostError
+from crepe.store.connection import CommandRefusedError, ConnectionLostError, Word
 from crepe.store.contract import Entry
 from crepe.store.fence import Fence
 from crepe.store.modus import CULTURE
@@ -254,6 +255,13 @@ class RedisStore(RedisReader):
 
     def register(self, stream: str, reader: str, position: int) -> None:
         self._retry("HSET", self._key(stream, "readers"), reader, position)
+
+    def run_script(self, script: str, name: str, *arguments: Word) -> Any:
+        """Run a Lua script about one key of the culture, and return its reply.
+
+        The script must bear repetition: after a lost connection it is run again.
+        """
+        return self._retry("EVAL", script, 1, self._key(name), *arguments)
 
     def beat(self, actor: str, state: Mapping[str, str]) -> None:
         key = f"{self.culture}:actor:{actor}"

@@ -105,6 +105,9 @@ def must_run(var: Path | None = None) -> None:
         if program.state in _FAILED and program.restarts >= 3:
             raise _does_not_run(program, var)
     if not programs:
+        now = session.current(var)
+        if now is not None and now.ended_because:
+            raise CrepeError(f"session {now.id} is over: {now.ended_because}")
         log = (var or paths.var_directory()) / "log" / "supervisord.log"
         raise CrepeError(f"supervisord is gone; the end of {log}:\n{_tail(log)}")
 

@@ -5,23 +5,26 @@ methods of what it returns over XML-RPC as `crepe.<method>`. The file itself can
 any path: supervisord would refuse directories that do not exist yet.
 """
 
+import atexit
 import os
 import sys
 import time
 from collections import Counter
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
 from supervisor import events, loggers
-from supervisor.states import getProcessStateDescription
+from supervisor.states import SupervisorStates, getProcessStateDescription
 
 from crepe.config.disk_space import disk_message
 from crepe.config.experiment import load_experiment
 from crepe.config.wiring import OUTSIDE
 from crepe.environment import paths, session
-from crepe.errors import ConfigError, CrepeError
+from crepe.errors import ConfigError, CrepeError, StoreError, StoreUnavailableError
 from crepe.redis_server.choice import choose
 from crepe.redis_server.server import forget_server
+from crepe.store.lease import Holder, Lease
 from crepe.store.redis_store import RedisStore
 from crepe.supervise import control
 
@@ -29,6 +32,7 @@ _LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s\n"
 _LOG_BYTES = 10_000_000
 _LOG_BACKUPS = 4
 _PATIENCE_S = 10.0  # with a server that others run
+_LEAVE_S = 1.0  # the same at the end, when only the lease is left to be released
 
 
 def make(supervisord: Any) -> "Extension":
@@ -49,6 +53,7 @@ class Extension:
 
     def __init__(self, supervisord: Any, var: Path) -> None:
         self._supervisord = supervisord
+        self._var = var
         self._log = var / "log"
         self._starts: Counter[str] = Counter()
         for group in supervisord.process_groups.values():
@@ -65,7 +70,9 @@ class Extension:
         os.environ["PATH"] = os.pathsep.join(
             [os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]
         )
-        open_session(supervisord.options.logger, var)
+        at_end = ExitStack()
+        atexit.register(at_end.close)  # when all programs have ended
+        open_session(supervisord.options.logger, var, at_end)
         control.announce(var, socket)
         events.subscribe(
             events.ProcessGroupAddedEvent,
@@ -73,6 +80,8 @@ class Extension:
         )
         events.subscribe(events.ProcessStateStartingEvent, self._count)
         events.subscribe(events.SupervisorStoppingEvent, lambda _: session.end(var))
+        for ended in (events.ProcessStateExitedEvent, events.ProcessStateBackoffEvent):
+            events.subscribe(ended, self._end_with_session)
 
     def programs(self) -> list[dict[str, Any]]:
         """The fields of `control.Status` for each program, also while they are being stopped."""
@@ -91,6 +100,14 @@ class Extension:
 
     def _count(self, event: Any) -> None:
         self._starts[event.process.config.name] += 1
+
+    def _end_with_session(self, _: Any) -> None:
+        """Stop all programs, in order, once one of them has ended the session."""
+        options = self._supervisord.options
+        now = session.current(self._var)
+        if now is not None and now.ended_because and options.mood == SupervisorStates.RUNNING:
+            options.logger.critical(f"session {now.id} is over: {now.ended_because}")
+            options.mood = SupervisorStates.SHUTDOWN
 
     def _keep_logs(self, group: Any) -> None:
         # where the file names none, supervisord has made an empty one beside itself
@@ -111,39 +128,64 @@ def _open_log(options: Any, directory: Path) -> None:
     options.logfile = path  # what `supervisorctl maintail` shows
 
 
-def open_session(logger: Any, var: Path) -> None:
+def open_session(logger: Any, var: Path, at_end: ExitStack) -> None:
     """Go on with the session that was cut off, or begin a new one with empty streams.
 
     CREPE_SESSION says `new` or `resume` where a person has decided; else a session is resumed if
-    the experiment file has not changed since. Raises StoreError if streams are to be removed from
-    a server that others run, and it does not answer.
+    the experiment file has not changed since. `at_end` gets what is to be done when its programs
+    have ended. Raises LeaseError if on a server that others run another session has the culture,
+    unless CREPE_TAKE_OVER is set, and StoreError if streams are to be removed from that server, and
+    it does not answer.
     """
     named = os.environ.get("CREPE_EXPERIMENT")
     experiment = load_experiment(Path(named) if named else None)
     logger.info(disk_message(var, experiment))
     decided = os.environ.pop("CREPE_SESSION", "")
+    take_over = bool(os.environ.pop("CREPE_TAKE_OVER", ""))
+    last = session.current(var)
     unclean = session.found_unclean(var)
     is_same = unclean is not None and unclean.experiment_digest == experiment.digest
-    if unclean and (decided == "resume" or (not decided and is_same)):
-        logger.warn(f"session {unclean.id} was cut off and goes on")
+    resumed = unclean if decided == "resume" or (not decided and is_same) else None
+    now = resumed or session.new(experiment.path, experiment.digest, experiment.seed)
+    if os.environ.get("CREPE_REDIS"):
+        url = str(choose().url)
+        at_end.callback(_release, url, experiment.name, now)
+        try:
+            _take_culture(url, experiment.name, now, last, take_over=take_over)
+        except StoreUnavailableError as error:
+            if resumed is None and last is not None:
+                raise
+            logger.warn(f"{error}; the programs take the lease when the server is there")
+    if resumed is not None:
+        logger.warn(f"session {now.id} was cut off and goes on")
         return
     forget_server(var)
-    last = session.current(var)
-    if os.environ.get("CREPE_REDIS") and last is not None:
-        _forget_streams(str(choose().url), experiment.name, last)
-    begun = session.begin(experiment.path, experiment.digest, experiment.seed, var)
-    logger.info(f"session {begun.id} of {experiment.path} begins, seed {begun.seed}")
+    session.begin(now, var)
+    logger.info(f"session {now.id} of {experiment.path} begins, seed {now.seed}")
 
 
-def _forget_streams(url: str, culture: str, last: session.Session) -> None:
-    """Remove what the last session left on a server that others run, and nothing else there."""
+def _take_culture(
+    url: str, culture: str, now: session.Session, last: session.Session | None, *, take_over: bool
+) -> None:
+    """Take the lease of a culture on a server that others run, and remove what the last session
+    left there, unless that one goes on; nothing else there is touched."""
     store = RedisStore(url, culture=culture, writer="supervisord", patience_s=_PATIENCE_S)
-    try:
+    with closing(store):
+        lease = Lease(store, Holder.of(now, os.getpid()))
+        lease.take(last=last.id if last else "", take_over=take_over)
+        if last is None or last.id == now.id:
+            return
         for stream in store.streams():
             info = store.info(stream)
             if info is not None and info.session == last.id:
                 store.delete(stream)
         for stream in OUTSIDE:
             store.delete(stream)
-    finally:
-        store.close()
+
+
+def _release(url: str, culture: str, now: session.Session) -> None:
+    """Release the lease of a session, if the server is there."""
+    with suppress(StoreError):
+        store = RedisStore(url, culture=culture, writer="supervisord", patience_s=_LEAVE_S)
+        with closing(store):
+            Lease(store, Holder.of(now, os.getpid())).release()

@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from crepe.redis_server.choice import choose
 from crepe.redis_server.find_url import find_url
 from crepe.runtime.heartbeat import is_from
 from crepe.store import Store
+from crepe.store.lease import wait_until_free
 from crepe.store.redis_store import RedisStore
 from crepe.supervise import control
 from crepe.web.links import links
@@ -35,15 +36,15 @@ _POLL_S = 0.05
 
 
 @contextmanager
-def running(experiment: Experiment) -> Iterator[Store]:
-    """The experiment's programs in a new session, while the block lasts.
+def running(experiment: Experiment, *, take_over: bool = False) -> Iterator[Store]:
+    """The experiment's programs in a new session, while the block lasts; `take_over` as in `up`.
 
     SIGTERM, and SIGHUP when a terminal or an SSH connection is lost, interrupt as Ctrl-C does.
     """
     control.must_be_down()  # what runs already is not ours to stop
     with _interrupts() as end_undisturbed:
         try:
-            with up(experiment, experiment.path, "new") as store:
+            with up(experiment, experiment.path, "new", take_over=take_over) as store:
                 yield store
         finally:
             end_undisturbed()
@@ -55,19 +56,28 @@ def up(
     path: Path | None,
     session_is: Literal["new", "resume"],
     *,
+    take_over: bool = False,
     foreground: bool = False,
 ) -> Store:
     """Start the programs; the store, once every actor says that it runs.
 
-    `path` is the experiment's file, None for the default one. Raises CrepeError with the end of
-    the log of a program that does not start; everything is stopped again then, as it is by Ctrl-C.
+    `path` is the experiment's file, None for the default one. `take_over` ends a session of the
+    same culture that runs elsewhere on the server; without it that raises LeaseError. Raises
+    CrepeError with the end of the log of a program that does not start; everything is stopped again
+    then, as it is by Ctrl-C.
     """
     experiment.check_tokens()
     rehearse(experiment)
-    _check_server()
+    _check_server(experiment.name, take_over=take_over)
     print(disk_message(paths.var_directory(), experiment), file=sys.stderr)
     with _interrupts() as end_undisturbed:
-        control.up(experiment.programs, path, session_is=session_is, foreground=foreground)
+        control.up(
+            experiment.programs,
+            path,
+            session_is=session_is,
+            foreground=foreground,
+            environment={"CREPE_TAKE_OVER": "1"} if take_over else {},
+        )
         try:
             return _ready(experiment)
         except BaseException:
@@ -113,12 +123,16 @@ def _interrupts() -> Iterator[Callable[[], None]]:
         handle(before)
 
 
-def _check_server() -> None:
+def _check_server(culture: str, *, take_over: bool) -> None:
     """Raise StoreError if no Redis server can be chosen, or that of CREPE_REDIS is not there:
-    supervisord would try again for ever."""
+    supervisord would try again for ever. Raises LeaseError if another session has the culture."""
     url = choose().url
-    if url is not None:
-        RedisStore(url, patience_s=_SERVER_S).close()
+    if url is None:
+        return
+    with closing(RedisStore(url, culture=culture, patience_s=_SERVER_S)) as store:
+        if not take_over:
+            last = session.current()
+            wait_until_free(store, last.id if last else "")
 
 
 def _ready(experiment: Experiment) -> Store:

@@ -140,7 +140,7 @@ def test_the_game_is_told_when_a_person_begins_and_ends_to_play(tracker):
 
 def test_a_page_that_was_killed_while_somebody_played_tells_the_game_that_nobody_does(ask, tracker):
     tracker.post("/api/queue", {"client": "a", "name": "Ada"})
-    tracker.control.say("player", "person", sender="crepe say")
+    tracker.control.send_command("player", "person", sender="crepe say")
     again = InputTracker(ask, tracker.directory, tracker.memory)
     asyncio.run(again.page.tell_who_plays())
     asyncio.run(again.page.tell_who_plays())

@@ -152,7 +152,7 @@ def test_a_name_with_any_letters_is_a_session(page, tmp_path):
 
 def test_the_running_session_is_refused_until_its_recording_is_whole(page, tmp_path):
     record(tmp_path, is_over=False)
-    running = session.begin(tmp_path / "small.toml", "abc", 1, tmp_path)
+    running = session.begin(session.new(tmp_path / "small.toml", "abc", 1), tmp_path)
     (tmp_path / "recordings" / f"{ID}.h5").rename(tmp_path / "recordings" / f"{running.id}.h5")
     for verb, path in (("GET", "recording"), ("POST", "report")):
         status, said = page.said(f"/api/sessions/{running.id}/{path}", verb)

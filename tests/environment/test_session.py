@@ -19,7 +19,7 @@ def test_before_the_first_session_there_is_none(tmp_path: Path) -> None:
 
 
 def test_a_session_is_found_again_as_it_began(tmp_path: Path) -> None:
-    begun = session.begin(FILE, "abc", 7, tmp_path)
+    begun = session.begin(session.new(FILE, "abc", 7), tmp_path)
     assert session.current(tmp_path) == begun
     assert (begun.experiment_digest, begun.seed, begun.state) == ("abc", 7, "running")
     assert begun.experiment_path == str(FILE.absolute())
@@ -28,7 +28,7 @@ def test_a_session_is_found_again_as_it_began(tmp_path: Path) -> None:
 
 
 def test_only_a_session_that_did_not_end_is_unclean(tmp_path: Path) -> None:
-    begun = session.begin(FILE, "abc", 7, tmp_path)
+    begun = session.begin(session.new(FILE, "abc", 7), tmp_path)
     assert session.found_unclean(tmp_path) == begun
     session.end(tmp_path)
     session.end(tmp_path)
@@ -38,8 +38,20 @@ def test_only_a_session_that_did_not_end_is_unclean(tmp_path: Path) -> None:
     assert (ended.id, ended.state) == (begun.id, "ended")
 
 
+def test_a_session_is_cancelled_for_a_reason_but_none_that_began_after_it(tmp_path: Path) -> None:
+    first = session.begin(session.new(FILE, "abc", 7), tmp_path)
+    session.cancel(first, "taken over", tmp_path)
+    session.end(tmp_path)
+    over = session.current(tmp_path)
+    assert over is not None
+    assert (over.id, over.state, over.ended_because) == (first.id, "ended", "taken over")
+    second = session.begin(session.new(FILE, "abc", 7), tmp_path)
+    session.cancel(first, "taken over", tmp_path)
+    assert session.found_unclean(tmp_path) == second
+
+
 def test_every_session_has_an_id_of_its_own(tmp_path: Path) -> None:
-    ids = {session.begin(FILE, "abc", 7, tmp_path).id for _ in range(20)}
+    ids = {session.begin(session.new(FILE, "abc", 7), tmp_path).id for _ in range(20)}
     assert len(ids) == 20
 
 

@@ -71,7 +71,7 @@ def one(var, **more):
 
 def begin(var, name=ID):
     """The session of which `crepe up` says that it runs."""
-    now = session.begin(var / "small.toml", "abc", 1, var)
+    now = session.begin(session.new(var / "small.toml", "abc", 1), var)
     session._write(replace(now, id=name), var)
 
 

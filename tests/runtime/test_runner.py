@@ -19,11 +19,13 @@ from pydantic import PrivateAttr
 from crepe.actors.actor import Actor
 from crepe.config.experiment import load_experiment
 from crepe.environment import session
+from crepe.errors import LeaseError
 from crepe.hw.instrument import open_recorder
 from crepe.messages import Decision, Segment, StreamInfo
 from crepe.recording.mcs_layout import About
 from crepe.recording.writer import RecordingWriter
 from crepe.store import Store
+from crepe.store.lease import Holder, Lease, wait_until_free
 from crepe.store.redis_store import RedisStore
 
 KEPT = 10_000  # samples: one second, the least that a stream keeps
@@ -58,7 +60,8 @@ class Programs:
         path = var / "replay.toml"
         path.write_text(text, encoding="utf-8")
         found = load_experiment(path)
-        self.session = session.begin(path, found.digest, found.seed, var)
+        self.var = var
+        self.session = session.begin(session.new(path, found.digest, found.seed), var)
         self.recording = var / "recordings" / f"{self.session.id}.h5"
         self.store = RedisStore(url)
         self._log = (var / "log").open("w+")
@@ -84,6 +87,10 @@ class Programs:
         program = self._running.pop(name)
         program.kill()
         program.wait()
+
+    def end(self, name: str) -> int:
+        """Wait until a program has ended by itself."""
+        return self._running.pop(name).wait()
 
     def stop(self, name: str) -> int:
         program = self._running.pop(name)
@@ -294,7 +301,7 @@ class Silence(Actor[Segment, Decision]):
     def step(self, segment: Segment) -> Decision | None:
         return None
 
-    def silent(self, elapsed_s: float) -> Decision | None:
+    def on_silence(self, elapsed_s: float) -> Decision | None:
         if elapsed_s < 0.5 or self._is_said:
             return None
         self._is_said = True
@@ -345,3 +352,41 @@ def test_a_program_stops_when_told_while_redis_is_away(make_programs, own_server
     assert [programs.stop(name) for name in ("acquire", "silence")] == [0, 0]
     programs.start("silence")
     assert programs.stop("silence") != 0  # it was not open yet
+
+
+def test_a_program_ends_when_another_session_has_the_culture_and_touches_nothing_of_it(
+    make_programs,
+):
+    programs = make_programs(SILENCE)
+    programs.start("acquire", "silence")
+    programs.wait(lambda: programs.store.last("result"))
+    Lease(programs.store, Holder("other", "lab-pc", "anna", 1, "")).take(take_over=True)
+    assert [programs.end(name) for name in ("acquire", "silence")] == [0, 0]
+    assert programs.state("acquire") == "running"  # as it was: that key is the other session's
+    over = session.current(programs.var)
+    assert over.state == session.ENDED
+    assert "session other of anna on host lab-pc" in over.ended_because
+    line = f"session {programs.session.id} is over: {over.ended_because}"
+    assert programs.log.count(line) == 2
+    assert "Traceback" not in programs.log
+
+    programs.store.declare("data", StreamInfo(session="other"), takes_over=True)
+    programs.start("acquire")  # as supervisord would
+    assert programs.end("acquire") == 0
+    assert programs.store.info("data").writer == programs.store.writer
+
+
+@pytest.mark.parametrize("end", [signal.SIGSTOP, signal.SIGKILL])
+def test_a_session_keeps_its_culture_while_redis_is_away(make_programs, own_server, end):
+    programs = make_programs(SILENCE)
+    programs.start("acquire", "silence")
+    programs.wait(lambda: programs.store.last("result"))
+    own_server.process.send_signal(end)
+    programs.wait(lambda: programs.log.count("lost Redis") >= 2)
+    if end == signal.SIGSTOP:
+        own_server.process.send_signal(signal.SIGCONT)
+    else:
+        own_server.process.wait()
+        own_server.start()
+    with pytest.raises(LeaseError, match=f"session {programs.session.id}"):
+        wait_until_free(programs.store, "")

@@ -42,7 +42,7 @@ class Game:
 
 
 def say(store, name, value, sender):
-    return store.say("input", codec.pack([Command(0, 0, name, value, sender)], 0, 0))
+    return store.append_unclocked("input", codec.pack([Command(0, 0, name, value, sender)], 0, 0))
 
 
 def followed(store, since_ms=0, n_looks=3):

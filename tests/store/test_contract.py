@@ -182,7 +182,7 @@ def test_wait_returns_what_stands_after_each_cursor(store):
 
 def test_what_is_said_outside_the_clock_has_any_writer(make_store):
     first, second = make_store("first"), make_store("second")
-    a, b = first.say("input", b"rock"), second.say("input", b"paper")
+    a, b = first.append_unclocked("input", b"rock"), second.append_unclocked("input", b"paper")
     assert first.wait({"input": "0-0"}, 1.0) == [
         ("input", UnclockedEntry(a, b"rock")),
         ("input", UnclockedEntry(b, b"paper")),

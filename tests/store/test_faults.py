@@ -122,10 +122,10 @@ def test_at_the_memory_ceiling_readers_register_and_people_are_heard(own_server,
         with pytest.raises(StoreUnavailableError, match="maxmemory"):
             other.register("data", "record", stop)
         with pytest.raises(StoreUnavailableError, match="maxmemory"):
-            other.say("input", b"rock")
+            other.append_unclocked("input", b"rock")
         client.config_set("maxmemory", client.info("memory")["used_memory"])
     store.register("data", "record", stop)
-    store.say("input", b"rock")
+    store.append_unclocked("input", b"rock")
     store.close()
     other.close()
 

@@ -127,7 +127,7 @@ def test_a_server_is_reached_by_tcp_as_by_its_socket(own_server, free_port):
         data = over_tcp["data"]
         np.testing.assert_array_equal(data[1, 0:300], -np.arange(300))
         assert [s.start for s in data.follow(n_samples=150)] == [0, 150, 1000, 1150]
-        assert over_tcp.say("note", "heard") < store.say("note", "heard")
+        assert over_tcp.send_command("note", "heard") < store.send_command("note", "heard")
 
 
 @pytest.fixture

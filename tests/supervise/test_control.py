@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from crepe.cli.app import app
 from crepe.environment import paths, session
 from crepe.errors import ConfigError, CrepeError
 from crepe.supervise import control
@@ -99,6 +101,35 @@ def test_a_killed_supervisord_leaves_a_session_to_resume(clone: Path) -> None:
     control.down()
     with pytest.raises(ConfigError, match="nothing to resume"):
         control.up(PROGRAMS, session_is="resume")
+
+
+OVER = """#!/bin/sh
+if [ "$2" = over ] && [ -e "$CREPE_VAR/again" ]; then
+    exec "$(dirname "$0")/python" -c "
+from crepe.environment import session
+session.cancel(session.current(), 'session b has taken it over')"
+fi
+[ "$2" = over ] && touch "$CREPE_VAR/again"
+exec sleep 1000
+"""
+
+
+def test_all_programs_stop_once_one_of_them_finds_the_session_over(clone: Path) -> None:
+    (clone / "bin" / "crepe").write_text(OVER)
+    control.up([*PROGRAMS, ("over", 60)])
+    programs = {program.name: program for program in control.status()}
+    control.must_run()
+    os.kill(programs["over"].pid, signal.SIGKILL)
+    wait_until(lambda: not control.is_running())
+    wait_until(lambda: not any(is_alive(program.pid) for program in programs.values()))
+    over = session.current()
+    assert over is not None
+    assert over.state == session.ENDED
+    with pytest.raises(CrepeError, match=f"session {over.id} is over: session b has taken"):
+        control.must_run()
+    done = CliRunner().invoke(app, ["status"])
+    assert f"session {over.id} is over: session b has taken it over" in done.output
+    assert session.found_unclean() is None
 
 
 def test_the_file_works_by_itself_from_any_directory(

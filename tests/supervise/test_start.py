@@ -5,7 +5,10 @@ import signal
 from contextlib import nullcontext
 
 import pytest
+from typer.testing import CliRunner
 
+from crepe import CREPE
+from crepe.cli.app import app
 from crepe.config.experiment import load_experiment
 from crepe.environment import session
 from crepe.errors import ConfigError, CrepeError, StoreError
@@ -55,7 +58,7 @@ def test_a_lost_terminal_ends_it_as_ctrl_c_does(tmp_path, monkeypatch, number):
         os.kill(os.getpid(), number)
         ended.append(number)
 
-    monkeypatch.setattr(start, "up", lambda *_: nullcontext())
+    monkeypatch.setattr(start, "up", lambda *_, **__: nullcontext())
     monkeypatch.setattr(control, "down", down)
     found = signal.signal(number, signal.default_int_handler)  # `nohup make test` ignores SIGHUP
     with pytest.raises(KeyboardInterrupt), start.running(load_experiment()):
@@ -67,7 +70,7 @@ def test_a_lost_terminal_ends_it_as_ctrl_c_does(tmp_path, monkeypatch, number):
 def test_what_was_cut_off_is_given_up_only_by_a_person(clone, monkeypatch):
     unfinished.give_up(new=False)
     assert unfinished.resume_or_new(resume=True, new=False) == "new"
-    begun = session.begin(clone, "digest", 1)
+    begun = session.begin(session.new(clone, "digest", 1))
     with pytest.raises(ConfigError, match="--new, or new=True"):
         unfinished.give_up(new=False)
     with pytest.raises(ConfigError, match="--resume to go on"):
@@ -82,3 +85,19 @@ def test_what_was_cut_off_is_given_up_only_by_a_person(clone, monkeypatch):
     with pytest.raises(ConfigError):
         unfinished.give_up(new=False)
     assert session.found_unclean() == begun
+
+
+def test_a_take_over_is_asked_for_on_the_command_line_or_in_python(clone, monkeypatch):
+    asked = []
+
+    def up(*_, take_over, **__):
+        asked.append(take_over)
+        raise ConfigError("enough")
+
+    monkeypatch.setattr(start, "up", up)
+    for words in (["play"], ["play", "--take-over"], ["up"], ["up", "--take-over"]):
+        CliRunner().invoke(app, words)
+    for how in ({}, {"take_over": True}):
+        with pytest.raises(ConfigError, match="enough"):
+            CREPE(**how)
+    assert asked == [False, True] * 3

@@ -22,7 +22,7 @@ def now(redis_url, tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path))
     monkeypatch.setenv("CREPE_REDIS", redis_url)
     monkeypatch.setattr(control, "status", lambda: PROGRAMS)
-    return session.begin(project_directory() / DEFAULT, "abc", 1)
+    return session.begin(session.new(project_directory() / DEFAULT, "abc", 1))
 
 
 def beat(url, **said):
