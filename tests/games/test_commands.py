@@ -141,7 +141,7 @@ def test_a_game_that_reads_no_gestures_refuses_who_would_show_them(player):
     assert (game.newest.phase, game.newest.outcome) == ("refused", reason)
     assert game.tell("player", "script").tell("player").phases.count("refused") == 1
     assert "waiting" not in game.go_on(1).phases
-    (refused,) = pong(outside=("control",)).take(CONTROL, said("player", player))
+    (refused,) = pong(outside=("control",)).step_from(CONTROL, said("player", player))
     assert (refused.phase, refused.outcome) == ("refused", reason)
 
 
