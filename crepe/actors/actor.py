@@ -170,3 +170,12 @@ class Sink(Actor[In, Out]):
     def positions(self) -> Mapping[str, int]:
         """By stream, the sample index before which everything is kept for good."""
         raise NotImplementedError
+
+    def covered(self, stream: str) -> int:
+        """Sample index up to which earlier files have a stream, too: from there on gaps count."""
+        return self.positions().get(stream, 0)
+
+    @property
+    def problem(self) -> str:
+        """What people should be told of the files that it writes; empty if all is well."""
+        return ""

@@ -16,8 +16,9 @@ _FLUSH_S = 1.0
 class Record(Sink[Message, None]):
     """All streams it reads, written to `<session>.h5` and flushed every second.
 
-    Killed and started again, it goes on where the file ends. Raises DeviceError if the file
-    cannot be written.
+    Killed and started again, it goes on where the file ends. A file that cannot be continued is set
+    aside, and a new one begins with everything that Redis still has: that is whole, while of a
+    damaged file no part is certain. Raises DeviceError if the file cannot be written.
     """
 
     spare_mb: PositiveFloat = 64.0
@@ -81,6 +82,13 @@ class Record(Sink[Message, None]):
             if found[stream] >= self._writer.newest(stream):  # what came since were empty windows
                 found[stream] = max(found[stream], stop)
         return found
+
+    def covered(self, stream: str) -> int:
+        return max(self.positions().get(stream, 0), self._writer.stop_before(stream))
+
+    @property
+    def problem(self) -> str:
+        return self._writer.problem
 
     def close(self) -> None:
         if hasattr(self, "_writer"):

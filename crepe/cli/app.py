@@ -85,10 +85,13 @@ def status(
             console.print(text, soft_wrap=True, markup=False)
         console.print("nothing runs; start it with `crepe up`")
         raise typer.Exit(1)
+    problems = [(row["program"], problem) for row in found if (problem := row.pop("problem"))]
     table = Table(*found[0], box=None)
     for row in found:
         table.add_row(*(str(value) for value in row.values()))
     console.print(table)
+    for program, problem in problems:
+        console.print(f"{program}: {problem}", style="red", soft_wrap=True, markup=False)
 
 
 @app.command()

@@ -35,6 +35,9 @@ def sessions(
         console.print(f"{library.var}: no session is recorded yet", soft_wrap=True, markup=False)
     else:
         console.print(_table(found))
+        for summary in found:
+            for problem in summary.part_problems:
+                console.print(problem, style="red", soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -70,7 +73,7 @@ def _table(found: "list[Summary]") -> Table:
             one.id,
             (one.started or "")[:16].replace("T", " "),
             _length(one),
-            one.problem or one.title,
+            one.problem or _title(one),
             _score(one),
             str(one.n_gaps),
             f"{one.n_bytes / 1e6:.1f}",
@@ -78,6 +81,11 @@ def _table(found: "list[Summary]") -> Table:
         ]
         table.add_row(*map(Text, cells), style="red" if one.problem else None)
     return table
+
+
+def _title(one: "Summary") -> str:
+    n_parts = len(one.parts)
+    return f"{one.title} ({n_parts} parts)" if n_parts > 1 else one.title
 
 
 def _length(one: "Summary") -> str:

@@ -23,19 +23,32 @@ def gaps_told(beat: Mapping[str, str]) -> Gaps | None:
 
 
 def integrity(
-    session_view: SessionView, gaps: Gaps | None, programs: Sequence[Mapping[str, Any]] | None
+    session_view: SessionView,
+    gaps: Gaps | None,
+    programs: Sequence[Mapping[str, Any]] | None,
+    problems: Sequence[str] = (),
 ) -> list[tuple[str, str]]:
-    """(name, words) of each line; `programs` is None where nobody knows how they did."""
+    """(name, text) of each line.
+
+    Parameters
+    ----------
+    programs
+        Their heartbeats; None where they are not available.
+    problems
+        Of the recording, where one is replayed.
+    """
     events = session_view.events
     rate_hz = session_view.rate_hz
-    gaps_in_words = "not known"
+    gaps_text = "not known"
     if gaps is not None:
-        gaps_in_words = f"{gaps.n}, {_samples(gaps.n_missing, rate_hz)} missing" if gaps.n else "0"
+        gaps_text = f"{gaps.n}, {_samples(gaps.n_missing, rate_hz)} missing" if gaps.n else "0"
+    problems = [*problems, *(row["problem"] for row in programs or () if row.get("problem"))]
     since = f" (counted from {events.since / rate_hz:.0f} s on)" if events.since else ""
     return [
-        ("gaps", gaps_in_words),
+        ("gaps", gaps_text),
         ("dropped", "not known" if programs is None else _dropped(programs, gaps, rate_hz)),
         ("stimuli", f"{events.n_delivered} delivered, {events.n_refused} not{since}"),
+        *(("recording", problem) for problem in problems),
     ]
 
 

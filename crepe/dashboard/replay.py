@@ -28,6 +28,7 @@ class Replay:
         with Recording(path) as recording:
             self._tables = experiment_tables(recording.experiment)
             self.session = recording.session or path.stem
+            self._problems = recording.problems
             infos = recording.streams()
             clocked = [name for name, info in infos.items() if info.message in CLOCKED]
             self._gaps = recording.gaps(min(clocked)) if clocked else None  # `data`, if it is kept
@@ -109,7 +110,7 @@ class Replay:
             "fired": self.session_view.fired.as_json(),
             "edges_ms": EDGES_MS,
             "gaps": gaps.newest if gaps else (),
-            "integrity": integrity(self.session_view, gaps, None),
+            "integrity": integrity(self.session_view, gaps, None, self._problems),
         }
         return self.view.frame(self.session_view, more(told), {})
 

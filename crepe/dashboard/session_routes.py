@@ -41,16 +41,19 @@ def session_routes(library: Library, reports: ReportMaker) -> list[Route]:
         return JSONResponse([_as_json(summary) for summary in found])
 
     async def recording(request: Request, session: Summary) -> Response:
-        del request
+        newest = f"{session.id}.h5"
+        paths = {part: session.path.with_name(part) for part in session.parts}
+        paths[newest] = session.path
+        name = request.path_params.get("name") or newest
+        if name not in paths:
+            return refused(404, f"session {session.id}: no part {name[:100]!r}")
+        path = paths[name]
         if session.is_running:
             return refused(409, f"session {session.id} still runs; its recording is being written")
-        if not (session.path.is_file() and os.access(session.path, os.R_OK)):
+        if not (path.is_file() and os.access(path, os.R_OK)):
             return refused(409, f"session {session.id}: {session.problem or 'cannot be read'}")
-        name = f"{session.id}.h5"
         headers = {"X-Content-Type-Options": "nosniff"}
-        return FileResponse(
-            session.path, headers=headers, media_type="application/x-hdf5", filename=name
-        )
+        return FileResponse(path, headers=headers, media_type="application/x-hdf5", filename=name)
 
     async def report(request: Request, session: Summary) -> Response:
         files = _files(report_directory(library.var, session.id))
@@ -85,6 +88,7 @@ def session_routes(library: Library, reports: ReportMaker) -> list[Route]:
     return [
         Route("/api/sessions", sessions),
         Route(f"{one}/recording", of_one(recording)),
+        Route(f"{one}/recording/{{name}}", of_one(recording)),
         Route(f"{one}/report", of_one(make_report), methods=["POST"]),
         Route(f"{one}/report/", of_one(report)),
         Route(f"{one}/report/state", of_one(report_state)),

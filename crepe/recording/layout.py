@@ -119,6 +119,12 @@ def info_from_json(text: bytes) -> StreamInfo:
     return StreamInfo(**{f.name: found[f.name] for f in fields(StreamInfo) if f.name in found})
 
 
+def differences(info: StreamInfo, other: StreamInfo) -> list[str]:
+    """The fields in which two streams differ so that one table cannot hold both."""
+    names = ("message", "sampling_rate_hz", "labels", "dtype", "scale_uv")
+    return [name for name in names if getattr(info, name) != getattr(other, name)]
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)

@@ -1,32 +1,33 @@
-"""Reads a session's recording back, stream by stream and message by message."""
+"""Reads a session's recording back, all its parts as one."""
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from crepe.errors import DeviceError
-from crepe.hw.mcs.hdf5_file import one_line, open_hdf5
 from crepe.messages import Message, StreamInfo
-from crepe.recording.layout import (
-    FORMAT,
-    ROOT,
-    STREAMS,
-    Layout,
-    info_from_json,
-    message_type,
-    parts,
-)
+from crepe.recording.layout import differences
+from crepe.recording.part import Part
+from crepe.recording.parts import parts_set_aside
+
+
+class _Section(NamedTuple):
+    """What one part contributes to a stream: its messages that stop before `end`."""
+
+    part: Part
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
+    end: int | None  # None: all
 
 
 class Recording:
     """A recording as it was when opened: finished, being written, or left by a killed writer.
+
+    Where a part was set aside and another begun, they are read as one. A newer part has whole what
+    an older one may have in part, so of the older one counts what the newer one does not have. A
+    part that cannot be read is left out.
 
     Attributes
     ----------
@@ -42,137 +43,116 @@ class Recording:
         Text of the experiment file.
     culture
         Its [culture] table.
+    parts
+        Names of the files, the oldest first.
+    problems
+        Of those that were set aside or cannot be read: the file, and why.
     """
 
     def __init__(self, path: Path | str) -> None:
         self._path = Path(path)
-        self._file = open_hdf5(self._path)
-        try:
-            self._open()
-        except (OSError, KeyError, ValueError) as error:
-            self._file.close()
-            raise DeviceError(f"{path}: cannot be read: {one_line(error)}") from error
-        except DeviceError:
-            self._file.close()
-            raise
+        paths = [*parts_set_aside(self._path), self._path]
+        self.parts = tuple(part.name for part in paths)
+        self.problems: tuple[str, ...] = ()
+        self._opened: list[Part] = []
+        for part in paths:
+            self._open(part)
+        newest = self._opened[-1]
+        self.session, self.seed = newest.session, newest.seed
+        self.is_simulated = newest.is_simulated
+        self.has_ended, self.is_closed = newest.has_ended, newest.is_closed
+        self.versions = newest.versions
+        self.experiment, self.culture = newest.experiment, newest.culture
+        self._infos = {name: info for part in self._opened for name, info in part.infos.items()}
+        self._parts_with = {name: self._choose(name) for name in self._infos}
+        self._sections_of: dict[str, list[_Section]] = {}
 
-    def _open(self) -> None:
-        if STREAMS not in self._file:
-            has = ", ".join(self._file) or "nothing"
-            raise DeviceError(f"{self._path}: no recording of CREPE: no group /CREPE; has {has}")
-        root = self._file[ROOT]
-        if int(root.attrs["format"]) > FORMAT:
-            raise DeviceError(
-                f"{self._path}: format {root.attrs['format']}, this CREPE reads up to {FORMAT}"
-            )
-        self.session = str(root.attrs["session"])
-        self.seed = int(root.attrs["seed"])
-        self.is_simulated = bool(root.attrs["is_simulated"])
-        self.has_ended = bool(root.attrs["ended"])
-        self.is_closed = self.has_ended or bool(root.attrs.get("closed", 0))
-        self.versions: dict[str, str] = json.loads(root.attrs.get("versions", "{}"))
-        self.experiment: str = root["experiment"][()].decode()
-        self.culture: dict[str, str] = json.loads(root["culture"][()])
-        self._streams = {name: _Stream(group) for name, group in self._file[STREAMS].items()}
+    def _open(self, path: Path) -> None:
+        try:
+            part = Part(path, is_damaged=path != self._path)
+        except DeviceError as error:
+            if path == self._path and not self._opened:
+                raise DeviceError("; ".join([str(error), *self.problems])) from error
+            self._name(path, error)
+            return
+        if part.before:
+            self.problems += (f"{part.before}: set aside: {part.problem_before}",)
+        self.problems += tuple(f"{path.name}, {problem}" for problem in part.problems)
+        self._opened.append(part)
+
+    def _name(self, path: Path, problem: DeviceError | str) -> None:
+        text = str(problem).removeprefix(str(path)).lstrip(":, ")
+        self.problems += (f"{path.name}: {text}",)
+
+    def _choose(self, name: str) -> list[Part]:
+        """The parts that have a stream as the newest of them has it."""
+        parts = []
+        for part in self._opened:
+            if name not in part.infos:
+                continue
+            if fields := differences(part.infos[name], self._infos[name]):
+                self._name(part.path, f"{name} was recorded with other {', '.join(fields)}")
+            else:
+                parts.append(part)
+        return parts
+
+    def _sections(self, name: str) -> list[_Section]:
+        if name not in self._sections_of:
+            sections: list[_Section] = []
+            for part in reversed(self._parts_with[name]):
+                start, stop = part.windows(name)
+                # A writer is given whole windows: behind the first stop that it has, it has all.
+                newer = [int(section.stop.min()) for section in sections if len(section.stop)]
+                if newer:
+                    start, stop = start[stop < min(newer)], stop[stop < min(newer)]
+                sections.insert(0, _Section(part, start, stop, min(newer, default=None)))
+            self._sections_of[name] = sections
+        return self._sections_of[name]
 
     def streams(self) -> dict[str, StreamInfo]:
         """What each stream carries, by name."""
-        return {name: stream.info for name, stream in self._streams.items()}
+        return dict(self._infos)
 
     def first(self, name: str) -> int:
         """The first sample that is kept; 0 for a stream without messages."""
-        last = self.last(name)
-        with self._reading(name) as stream:
-            return int(stream.starts.min(initial=last))
+        starts = [
+            int(section.start.min()) for section in self._sections(name) if len(section.start)
+        ]
+        return min(starts, default=0)
 
     def last(self, name: str) -> int:
         """The sample index at which the stream stops: its length in samples."""
-        with self._reading(name) as stream:
-            return int(stream.stops.max(initial=0))
+        return max((int(s.stop.max(initial=0)) for s in self._sections(name)), default=0)
 
     def gaps(self, name: str) -> list[tuple[int, int]]:
         """The windows between messages that no message covers."""
-        with self._reading(name) as stream:
-            reached, after = np.maximum.accumulate(stream.stops)[:-1], stream.starts[1:]
+        sections = self._sections(name)
+        empty = np.empty(0, np.int64)
+        start = np.concatenate([empty, *(section.start for section in sections)])
+        stop = np.concatenate([empty, *(section.stop for section in sections)])
+        reached, after = np.maximum.accumulate(stop)[:-1], start[1:]
         missing = after > reached
         return list(zip(reached[missing].tolist(), after[missing].tolist(), strict=True))
 
     def messages(self, name: str, start: int, stop: int) -> list[Message]:
-        """The messages that overlap [start, stop), in the order in which they were recorded."""
-        with self._reading(name) as stream:
-            return stream.overlapping(start, stop)
+        """The messages that overlap [start, stop), in the order in which they were recorded.
 
-    @contextmanager
-    def _reading(self, name: str) -> Iterator["_Stream"]:
-        try:
-            yield self._streams[name]
-        except (OSError, ValueError) as error:
-            raise DeviceError(f"{self._path}, {name}: cannot be read: {one_line(error)}") from error
+        Raises DeviceError if the newest part has damaged places there; those of older parts are
+        passed over.
+        """
+        messages: list[Message] = []
+        for part, _, _, end in self._sections(name):
+            overlapping = part.messages(name, start, stop)
+            messages += [m for m in overlapping if end is None or m.stop < end]
+        return messages
 
     def close(self) -> None:
-        """Close the file; harmless to repeat."""
-        self._file.close()
+        """Close the files; harmless to repeat."""
+        for part in self._opened:
+            part.close()
 
     def __enter__(self) -> "Recording":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-class _Stream:
-    """A stream's group; its table is read when it is asked for, since it may be long."""
-
-    def __init__(self, group: h5py.Group) -> None:
-        self._group = group
-        self._table = group["messages"]
-        self._n_messages = int(group["n_messages"][0])
-        self.info = info_from_json(group["info"][()])
-
-    @cached_property
-    def starts(self) -> NDArray[np.int64]:
-        return self._column("start")
-
-    @cached_property
-    def stops(self) -> NDArray[np.int64]:
-        return self._column("stop")
-
-    # Windows may overlap and need not be in order: what bounds a search is the highest stop so
-    # far, and the lowest start from here on.
-    @cached_property
-    def _highest(self) -> NDArray[np.int64]:
-        return np.maximum.accumulate(self.stops)
-
-    @cached_property
-    def _lowest(self) -> NDArray[np.int64]:
-        return np.minimum.accumulate(self.starts[::-1])[::-1]
-
-    def _column(self, name: str) -> NDArray[Any]:
-        found: NDArray[Any] = self._table.fields(name)[: self._n_messages]
-        return found
-
-    def overlapping(self, start: int, stop: int) -> list[Message]:
-        low = int(np.searchsorted(self._highest, start, side="right"))
-        high = int(np.searchsorted(self._lowest, stop, side="left"))
-        if high <= low:
-            return []
-        layout = Layout(message_type(self.info.message))
-        before = self._table[low - 1] if low else None
-        rows = self._table[low:high]
-        arrays = {
-            name: self._parts(self._group["fields"], name, f"{name}.stop", before, rows)
-            for name in layout.matrices + layout.arrays
-        }
-        json = self._parts(self._group, "json", "json_stop", before, rows)
-        return [
-            layout.message(row, json[at].tobytes(), {name: arrays[name][at] for name in arrays})
-            for at, row in enumerate(rows)
-            if row["stop"] > start and row["start"] < stop
-        ]
-
-    def _parts(
-        self, group: h5py.Group, name: str, column: str, before: Any, rows: Any
-    ) -> list[NDArray[Any]]:
-        """Each row's own part of an array."""
-        begin = 0 if before is None else int(before[column])
-        return [np.ascontiguousarray(part) for part in parts(group[name], begin, rows[column])]

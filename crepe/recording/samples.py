@@ -1,9 +1,8 @@
 """Samples of many channels on disk: a matrix that grows by whole chunks and stays readable.
 
-A chunk that is in the file never moves. It is written once, when it is full; one that must be
-written before (at the end, or when nothing comes any more) is stored unpacked, so that its later,
-fuller version takes exactly its place. A writer killed at any moment thus leaves what it had
-confirmed as it was.
+A chunk is written once, when it is full. One that must be written before (at the end, when nothing
+comes any more, or when a writer goes on behind the last confirmed sample) is stored unpacked, so
+that its later, fuller version takes exactly its place.
 """
 
 import zlib
@@ -61,12 +60,18 @@ class SampleWriter:
         self.n_channels: int = dataset.shape[0]
         self.dtype: np.dtype[Any] = dataset.dtype
         self._buffer = np.zeros(dataset.chunks, self.dtype)
-        if dataset.shape[1] > n_samples:
-            dataset.resize(n_samples, axis=1)
-        self.n_samples = self.n_written = n_samples
+        self.n_samples = n_samples
         self._begin = n_samples - n_samples % self._chunk  # of the chunk in the buffer
         self._buffer[:, : n_samples - self._begin] = dataset[:, self._begin : n_samples]
-        self._mask = _PLAIN if n_samples > self._begin else _PACKED
+        self._mask = _PACKED
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Drop what follows the last sample; a chunk of which something is left becomes plain."""
+        if self._dataset.shape[1] > self._begin:
+            self._dataset.resize(self._begin, axis=1)
+        self.n_written = self._begin
+        self.write_rest()
 
     def append(self, samples: NDArray[Any]) -> None:
         """Take (n_channels, n) more samples; full chunks go to the file."""

@@ -32,19 +32,26 @@ def create_stream(group: h5py.Group, info: StreamInfo) -> None:
 class StreamWriter:
     """Appends messages to the group of one stream.
 
-    `write` puts rows and arrays into the file; when the file has been flushed, `confirm` says
-    that they are there. Readers believe the confirmed number of messages only, and one who goes
-    on with the file begins behind them.
+    `write` puts rows and arrays into the file and counts them; when that has been committed,
+    `confirm` moves `position`. Readers believe the number of messages only, and a writer that
+    goes on with the file begins behind them.
 
     Attributes
     ----------
     position
         The sample index before which everything is confirmed.
+    begins
+        Where the first message of a later part of a recording starts; None without a message.
+    stop_before
+        Where the stream stops in the parts before, as far as they can be read.
     """
 
     def __init__(self, group: h5py.Group) -> None:
         self.info = info_from_json(group["info"][()])
         self._group = group
+        begins = group.attrs.get("begins")
+        self.begins = None if begins is None else int(begins)
+        self.stop_before = int(group.attrs.get("stop_before", 0))
         self._table = group["messages"]
         self._fields = group["fields"]
         self._layout = Layout(message_type(self.info.message))
@@ -121,6 +128,11 @@ class StreamWriter:
         self.newest = max(self.newest, message.stop)
         return True
 
+    def begin(self, start: int) -> None:
+        """Note where a later part of a recording begins."""
+        self.begins = start
+        self._group.attrs["begins"] = start
+
     def _last_messages(self) -> Iterator[tuple[tuple[Any, ...], bytes]]:
         """The last messages in the file, but for their arrays."""
         first = max(0, self._n_written - _REMEMBERED)
@@ -149,10 +161,10 @@ class StreamWriter:
             _extend(self._table, written)
             self._n_written += len(rows)
             self._written_position = max(self._written_position, int(written["stop"].max()))
+            self._group["n_messages"][0] = self._n_written
 
     def confirm(self) -> None:
-        """Say that all that was written before the last flush is there."""
-        self._group["n_messages"][0] = self._n_written
+        """Take in that all that was written has been committed."""
         self.position = self._written_position
 
     def _whole_rows(self) -> list[tuple[Any, ...]]:

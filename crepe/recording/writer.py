@@ -1,47 +1,54 @@
 """Writes a session's recording: every message of every stream, in one file that others can read.
 
 The MCS layout holds what its readers understand; the group /CREPE holds everything exactly (see
-docs/recording-format.md). The file can be read when its writer was killed, and be gone on with.
+docs/recording-format.md). The file can be read when its writer was killed, and be continued; one
+that cannot be continued is set aside, and a new part of the recording begins.
 """
 
+import errno
 import json
 import logging
-import os
 import shutil
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-import h5py
 import numpy as np
 
-from crepe.environment.versions import versions
 from crepe.errors import DeviceError
 from crepe.hw.mcs.hdf5_file import one_line
 from crepe.messages import Delivered, Message, Segment, Spikes, StreamInfo
-from crepe.recording import mcs_layout
-from crepe.recording.layout import FORMAT, ROOT, STREAMS, TEXT, message_type
+from crepe.recording import file, mcs_layout
+from crepe.recording.committed_hdf5 import CommittedHdf5
+from crepe.recording.layout import ROOT, STREAMS, differences
 from crepe.recording.mcs_appenders import RawWriter, SpikeWriter, StimulusWriter
 from crepe.recording.mcs_layout import About
-from crepe.recording.stream_writer import StreamWriter, create_stream
+from crepe.recording.parts import set_aside
+from crepe.recording.stream_writer import StreamWriter
 
 log = logging.getLogger(__name__)
 
 _CACHE_BYTES = 1 << 17  # of chunks, for each of a hundred tables: they are only appended to
 _ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowError)  # of h5py
+_OF_THE_FILE = (None, errno.EIO)  # what else the system refuses it refuses another file, too
 
 
 class RecordingWriter:
-    """One recording, new or gone on with.
+    """One recording, new or continued.
 
     Parameters
     ----------
     path
-        Of the file; if it is there, it is gone on with, and `about` is not used. A file that
-        cannot be read any more is set aside under another name, never removed.
+        Of the file; if it exists, it is continued, and `about` is not used. A file that cannot be
+        continued is set aside under another name, never removed, and a new part begins.
     spare_mb
-        What must stay free on the disk: a full one could leave the file unreadable.
+        What must stay free on the disk.
+
+    Attributes
+    ----------
+    problem
+        Why this is not the first part of the recording, where it begins and what is missing before
+        it, in words for people; empty if it is the first.
     """
 
     def __init__(
@@ -49,28 +56,62 @@ class RecordingWriter:
     ) -> None:
         self._path = path
         self._spare_bytes = spare_mb * 1e6
+        with self._writing():
+            problem = self._try_to_continue(infos) if path.exists() else ""
+            if problem:
+                aside = set_aside(path)
+                log.error("%s: cannot be continued: %s; set aside as %s", path, problem, aside.name)
+            if not path.exists():
+                earlier = file.earlier_parts(path, problem)
+                file.create(path, about, infos, earlier)
+                self._open(infos)
+            for name, info in infos.items():
+                if name not in self._streams:
+                    self._add(name, info)
+            self._clock = next(iter(infos), "")
+            self.problem = self._describe_earlier()
+
+    def _try_to_continue(self, infos: Mapping[str, StreamInfo]) -> str:
+        """Open the file that exists; returns why it cannot be continued, or nothing."""
+        try:
+            self._open(infos)
+        except BlockingIOError as error:
+            raise DeviceError(f"{self._path}: is open in another program") from error
+        except (DeviceError, *_ERRORS) as error:
+            if getattr(error, "errno", None) not in _OF_THE_FILE:
+                raise
+            self._discard()
+            return one_line(error).removeprefix(str(self._path)).lstrip(":, ")
+        return ""
+
+    def _open(self, infos: Mapping[str, StreamInfo]) -> None:
         self._streams: dict[str, StreamWriter] = {}
         self._raw: dict[str, RawWriter] = {}
         self._spikes: dict[str, SpikeWriter] = {}
         self._stimuli: dict[str, StimulusWriter] = {}
-        self._is_broken = False
-        with self._writing():
-            if not path.exists() or not self._is_readable():
-                self._create(about, infos)
-            self._file = h5py.File(path, "r+", rdcc_nbytes=_CACHE_BYTES)
-            for name in self._file[STREAMS]:
-                self._take_up(name)
-            for name, info in infos.items():
-                if name not in self._streams:
-                    self.add(name, info)
-            self._file.flush()
-            self._file[ROOT].attrs.modify("ended", np.int8(0))
-            self._file[ROOT].attrs.modify("closed", np.int8(0))
+        self._hdf5 = CommittedHdf5(self._path, rdcc_nbytes=_CACHE_BYTES)
+        self._file = self._hdf5.file
+        if STREAMS not in self._file:
+            raise DeviceError(f"{self._path}: no group /{STREAMS}")
+        for name in self._file[STREAMS]:
+            self._take_up(name)
+            fields = differences(self._streams[name].info, infos[name]) if name in infos else []
+            if fields:
+                text = f"{name} was recorded with other {', '.join(fields)}"
+                raise DeviceError(f"{self._path}: {text}")
+        root = self._file[ROOT].attrs
+        root.modify("ended", np.int8(0))
+        root.modify("closed", np.int8(0))
+        self._hdf5.commit()
 
     @property
     def positions(self) -> dict[str, int]:
         """By stream, the sample index before which everything is in the file for good."""
         return {name: stream.position for name, stream in self._streams.items()}
+
+    def stop_before(self, name: str) -> int:
+        """Where a stream stops in the parts that were set aside, as far as they can be read."""
+        return self._streams[name].stop_before
 
     def has(self, name: str) -> bool:
         """Whether the file has the stream."""
@@ -79,14 +120,22 @@ class RecordingWriter:
     def add(self, name: str, info: StreamInfo) -> None:
         """A stream that the file does not have yet."""
         with self._writing():
-            _add_stream(self._file, name, info)
-            self._take_up(name)
+            self._add(name, info)
+
+    def _add(self, name: str, info: StreamInfo) -> None:
+        file.add_stream(self._file, name, info)
+        self._take_up(name)
 
     def append(self, name: str, message: Message) -> None:
         """Take the next message of a stream."""
         with self._writing():
-            if not self._streams[name].append(message):
+            stream = self._streams[name]
+            is_first = bool(self.problem) and stream.begins is None
+            if not stream.append(message):
                 return
+            if is_first:
+                stream.begin(message.start)
+                self.problem = self._describe_earlier()
             if isinstance(message, Segment) and name in self._raw:
                 self._raw[name].append(message.start, message.stop)
             elif isinstance(message, Spikes):
@@ -114,10 +163,9 @@ class RecordingWriter:
                 spikes.write()
             for stimuli in self._stimuli.values():
                 stimuli.write()
-            self._file.flush()
+            self._hdf5.commit()
             for stream in self._streams.values():
                 stream.confirm()
-            self._file.flush()
 
     def end(self) -> None:
         """Everything of the session is here: write it, say so, and close the file."""
@@ -127,68 +175,19 @@ class RecordingWriter:
         self.close()
 
     def close(self) -> None:
-        """Write what was taken and close the file; harmless to repeat."""
+        """Write what was taken and close the file; harmless to repeat, and after an error."""
         if not self._file:
-            return
-        if self._is_broken:
-            self._abandon()
             return
         self.commit(with_rest=True)
         with self._writing():
             self._say_duration()
             self._file[ROOT].attrs.modify("closed", np.int8(1))
-            self._file.close()
+            self._hdf5.close()
 
-    def _abandon(self) -> None:
-        """Close the file, but leave it on the disk as it was at the last flush.
-
-        After a failed write HDF5 would still write a header that says more than is there, and
-        nobody could open the file again; what it writes now goes nowhere.
-        """
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        os.dup2(nowhere, self._file.id.get_vfd_handle())
-        os.close(nowhere)
-        with suppress(*_ERRORS):
-            self._file.close()
-
-    def _is_readable(self) -> bool:
-        try:
-            with h5py.File(self._path, "r+") as file:
-                if STREAMS in file:
-                    return True
-                why = f"no group /{STREAMS}"
-        except BlockingIOError as error:
-            raise DeviceError(f"{self._path}: is open in another program") from error
-        except PermissionError:
-            raise
-        except OSError as error:
-            why = str(error)
-        aside = self._path.with_suffix(f".damaged-{time.time_ns()}.h5")
-        log.error("%s: cannot be gone on with (%s); set aside as %s", self._path, why, aside.name)
-        self._path.rename(aside)
-        return False
-
-    def _create(self, about: About, infos: Mapping[str, StreamInfo]) -> None:
-        """Make the file under another name first, so that it is never there half made."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        part = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        with h5py.File(part, "w") as file:
-            mcs_layout.create(file, about)
-            root = file.create_group(ROOT)
-            root.attrs["format"] = FORMAT
-            root.attrs["session"] = about.session
-            root.attrs["seed"] = about.seed
-            root.attrs["is_simulated"] = about.is_simulated
-            root.attrs["kind"] = "SIMULATED" if about.is_simulated else "living culture"
-            root.attrs["ended"] = root.attrs["closed"] = np.int8(0)
-            root.attrs["versions"] = json.dumps(versions("h5py", "redis", "scipy"))
-            root.create_dataset("experiment", data=about.experiment, dtype=TEXT)
-            culture = json.dumps(dict(about.culture), ensure_ascii=False)
-            root.create_dataset("culture", data=culture, dtype=TEXT)
-            file.create_group(STREAMS)
-            for name, info in infos.items():
-                _add_stream(file, name, info)
-        part.replace(self._path)
+    def _discard(self) -> None:
+        """Close the file and leave it as it was at the last commit."""
+        if hasattr(self, "_hdf5"):
+            self._hdf5.discard()
 
     def _take_up(self, name: str) -> None:
         group = self._file[STREAMS][name]
@@ -206,6 +205,20 @@ class RecordingWriter:
             states = [json.loads(said)["state"] for said in stream.json()]
             self._stimuli[name] = StimulusWriter(mcs, rate_hz, states)
 
+    def _describe_earlier(self) -> str:
+        root = self._file[ROOT].attrs
+        if "part" not in root:
+            return ""
+        text = f"part {root['part']}: {root['before']} was set aside: {root['problem_before']}"
+        clock = self._streams.get(self._clock)
+        if clock is None or clock.begins is None:
+            return text
+        text += f"; {self._clock} goes on at sample {clock.begins}"
+        if clock.stop_before >= clock.begins:
+            return text
+        gap = f"{clock.stop_before} to {clock.begins}"
+        return f"{text}, samples {gap} are in no part that can be read"
+
     def _say_duration(self) -> None:
         raw = next(iter(self._raw), None)
         if raw is not None:
@@ -221,29 +234,13 @@ class RecordingWriter:
     def _writing(self) -> Iterator[None]:
         try:
             yield
-        except DeviceError:
-            self._is_broken = True
-            raise
-        except _ERRORS as error:
-            self._is_broken = True
+        except BaseException as error:
+            self._discard()  # what is half done is not committed
+            if not isinstance(error, _ERRORS):
+                raise
             there = next(parent for parent in self._path.absolute().parents if parent.exists())
             free_mb = shutil.disk_usage(there).free / 1e6
             raise DeviceError(
                 f"{self._path}: cannot be written: {one_line(error)}; "
                 f"{free_mb:.0f} MB free on its disk"
             ) from error
-
-
-def _add_stream(file: h5py.File, name: str, info: StreamInfo) -> None:
-    group = file[STREAMS].create_group(name)
-    create_stream(group, info)
-    kind = message_type(info.message)
-    has_raw = mcs_layout.RECORDING + "/AnalogStream" in file
-    if issubclass(kind, Segment) and np.dtype(info.dtype).kind in "iu" and not has_raw:
-        raw = mcs_layout.add_raw(file, info)
-        group["fields/samples"] = raw["ChannelData"]
-        group.attrs["mcs"] = raw.name
-    elif issubclass(kind, Spikes):
-        group.attrs["mcs"] = mcs_layout.add_spikes(file, info, name).name
-    elif issubclass(kind, Delivered):
-        group.attrs["mcs"] = mcs_layout.add_stimuli(file, info, name).name

@@ -131,6 +131,8 @@ def _about(session: Session, states: Sequence[GameState]) -> About:
         started_at=begun.isoformat(timespec="seconds") if begun else None,
         has_ended=session.has_ended,
         is_closed=session.is_closed,
+        parts=list(session.parts),
+        part_problems=list(session.part_problems),
         is_game_over=any(s.phase == "over" for s in states) if GAME in store else None,
         sampling_rate_hz=rate_hz,
         n_electrodes=max((info.n_channels for info in infos), default=0),

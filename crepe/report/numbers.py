@@ -22,6 +22,8 @@ class About(_Table):
     started_at: str | None  # UTC, ISO 8601; None: nobody measured it
     has_ended: bool  # the recorder saw the end
     is_closed: bool  # the recorder was stopped in good order
+    parts: list[str]  # files of the recording, the oldest first
+    part_problems: list[str]  # why parts were set aside, or cannot be read
     is_game_over: bool | None  # None: no game
     sampling_rate_hz: float
     n_electrodes: int

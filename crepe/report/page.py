@@ -50,6 +50,8 @@ def _about(about: About) -> Element:
         ("duration", f"{about.duration_s:.1f} s ({about.duration_s / 60:.1f} min)"),
         ("array", f"{about.n_electrodes} electrodes at {about.sampling_rate_hz:g} Hz"),
         ("streams recorded", ", ".join(about.streams) or "none"),
+        *([("parts", ", ".join(about.parts))] if len(about.parts) > 1 else []),
+        *(("not recorded in one part", problem) for problem in about.part_problems),
         ("recorded with", _listed(about.recorded_with) or "not said"),
         ("report made with", _listed(about.versions)),
     ]

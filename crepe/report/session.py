@@ -1,6 +1,6 @@
 """The session that is reported: where its recording is, and what the recording says of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +28,8 @@ class Session:
     is_simulated: bool = False
     has_ended: bool = True
     is_closed: bool = True
+    parts: Sequence[str] = ()  # files of the recording, the oldest first
+    part_problems: Sequence[str] = ()  # why parts were set aside, or cannot be read
     versions: Mapping[str, str] = field(default_factory=dict)
     text: str = ""  # of the experiment file
     culture: Mapping[str, str] = field(default_factory=dict)
@@ -81,6 +83,8 @@ def read(path: Path) -> Session:
             recording.is_simulated or any(info.is_simulated for info in infos.values()),
             recording.has_ended,
             recording.is_closed,
+            recording.parts,
+            recording.problems,
             recording.versions,
             recording.experiment,
             recording.culture,

@@ -16,6 +16,7 @@ from crepe.environment import paths, session
 from crepe.errors import CrepeError
 from crepe.hw.mcs.hdf5_file import one_line
 from crepe.messages import Command, Delivered, GameState, Message, StreamInfo
+from crepe.recording.parts import main_file, parts_set_aside
 from crepe.recording.reader import Recording
 
 CLOCKED = ("Segment", "Spikes", "Decision")
@@ -48,8 +49,10 @@ class Summary(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     id: str  # name of the file, and of the session
-    path: Path
-    n_bytes: NonNegativeInt = 0
+    path: Path  # of the newest part, which opens them all
+    n_bytes: NonNegativeInt = 0  # of all parts
+    parts: tuple[Line, ...] = ()  # files, the oldest first
+    part_problems: tuple[Line, ...] = ()  # why parts were set aside, or cannot be read
     started: str | None = None  # ISO 8601, UTC; None: nobody measured it
     duration_s: NonNegativeFloat = 0.0
     title: Line = ""  # of the experiment
@@ -68,11 +71,11 @@ class Summary(BaseModel):
 
 
 def kept(directory: Path) -> dict[str, Path]:
-    """The recordings in a directory by their session's ID, without what was set aside."""
+    """The recordings in a directory by their session's ID: of each the newest part."""
     return {
-        path.stem: path
+        (newest := main_file(path)).stem: newest
         for path in directory.glob("*.h5")
-        if ".damaged-" not in path.name and path.name[0] != "." and path.name.isprintable()
+        if path.name[0] != "." and path.name.isprintable()
     }
 
 
@@ -93,6 +96,9 @@ def experiment_tables(text: str) -> dict[str, Any]:
     return {}
 
 
+_State = tuple[tuple[tuple[int, int], ...], bool]  # time and size of each part; is running
+
+
 class Library:
     """The recordings in `var`, summarised; a file is read again when it has changed.
 
@@ -103,7 +109,7 @@ class Library:
     def __init__(self, var: Path | None = None, *, programs_run: bool = True) -> None:
         self.var = var or paths.var_directory()
         self._programs_run = programs_run
-        self._read: dict[Path, tuple[tuple[int, int, bool], Summary]] = {}
+        self._read: dict[Path, tuple[_State, Summary]] = {}
         self._one_at_a_time = Lock()
 
     def summaries(self) -> list[Summary]:
@@ -128,33 +134,38 @@ class Library:
         return last.id if last is not None and last.state == session.RUNNING else ""
 
     def _summary(self, path: Path, running: str) -> Summary:
+        parts = parts_set_aside(path)
+        if path.exists() or not parts:
+            parts.append(path)
         try:
-            found = path.stat()
+            stats = [part.stat() for part in parts]
         except OSError as error:
             return Summary(id=path.stem, path=path, problem=error.strerror or one_line(error))
-        state = (found.st_mtime_ns, found.st_size, path.stem == running)
+        state = (tuple((s.st_mtime_ns, s.st_size) for s in stats), path.stem == running)
         known = self._read.get(path)
         if known is None or known[0] != state:
-            known = state, _read(path, found.st_size, is_running=path.stem == running)
+            n_bytes = sum(s.st_size for s in stats)
+            known = state, _read(path, n_bytes, is_running=path.stem == running)
             self._read[path] = known
         page = report_directory(self.var, path.stem) / REPORT_PAGE
         return known[1].model_copy(update={"has_report": page.is_file()})
 
 
 def _read(path: Path, n_bytes: int, *, is_running: bool) -> Summary:
-    about = {"id": path.stem, "path": path, "n_bytes": n_bytes}
+    about: dict[str, Any] = {"id": path.stem, "path": path, "n_bytes": n_bytes}
     try:
         with Recording(path) as recording:
             infos = recording.streams()
-            about |= _head(recording, infos)
+            about |= {"parts": recording.parts, "part_problems": recording.problems}
+            head = _head(recording, infos)
             if is_running and not recording.has_ended:
-                return Summary(**about, is_running=True)
-            return Summary(**about, **_counted(recording, infos))
+                return Summary(**about, **head, is_running=True)
+            return Summary(**about, **head, **_counted(recording, infos))
     except _UNREADABLE as error:
         problem = one_line(error).removeprefix(str(path)).lstrip(":, ") or type(error).__name__
         if is_running:  # caught in the middle of a write; the next look is luckier
-            return Summary(id=path.stem, path=path, n_bytes=n_bytes, is_running=True)
-        return Summary(id=path.stem, path=path, n_bytes=n_bytes, problem=problem)
+            return Summary(**about, is_running=True)
+        return Summary(**about, problem=problem)
 
 
 def _head(recording: Recording, infos: Mapping[str, StreamInfo]) -> dict[str, Any]:

@@ -5,9 +5,14 @@ import os
 import time
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 
 import numpy as np
 
+from crepe.commands import CONTROL
+from crepe.errors import StoreError
+from crepe.messages import Command
+from crepe.store import codec
 from crepe.store.contract import StreamStore
 from crepe.store.lease import Lease
 
@@ -32,6 +37,7 @@ class Heartbeat:
         self._store = store
         self._session = session
         self._lease = lease
+        self.problem = ""  # for people; empty if all is well
         self._state = "starting"
         self._position = 0
         self._steps_s: deque[float] = deque(maxlen=1000)
@@ -67,6 +73,14 @@ class Heartbeat:
             self._gaps.append((self._covered, start))
         self._covered = max(self._covered, stop)
 
+    def tell(self, problem: str) -> None:
+        """Take a problem into the heartbeat; one that is new is a note on `control`, too."""
+        if problem != self.problem:
+            note = Command(0, 0, "note", problem, self.name)
+            with suppress(StoreError):  # it is tried again
+                self._store.append_unclocked(CONTROL, codec.pack([note], 0, 0))
+                self.problem = problem
+
     def beat(self, newest: int | None = None) -> None:
         """Tell the store; `newest` is the last sample that the inputs hold."""
         if self._lease is not None:
@@ -87,6 +101,7 @@ class Heartbeat:
                 "n_gaps": str(self._n_gaps),
                 "n_missing": str(self._n_missing),
                 "gaps": json.dumps(list(self._gaps)),
+                "problem": self.problem,
                 "t_ns": str(time.time_ns()),
             },
         )

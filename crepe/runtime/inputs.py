@@ -120,7 +120,12 @@ class Inputs:
     def kept(self) -> int:
         """How far who keeps the clock has it; 0 if nobody does."""
         keeper = self._keepers.get(self.clock)
-        return keeper.positions().get(self.clock, 0) if keeper else 0
+        return keeper.covered(self.clock) if keeper else 0
+
+    @property
+    def problem(self) -> str:
+        """What people should be told of what is kept; empty if all is well."""
+        return "; ".join({keeper.problem for keeper in self._keepers.values()} - {""})
 
     @property
     def positions(self) -> list[int]:

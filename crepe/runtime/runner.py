@@ -150,6 +150,7 @@ class Runner:
         reached = max(host.position for host in hosted)
         self._heartbeat.reached(reached)
         self._heartbeat.begins(max(reached, self._inputs.kept))
+        self._heartbeat.problem = self._inputs.problem
         self._heartbeat.set_state("running")
         places = ", ".join(f"{s.spec.name} at {s.position}" for s in hosted)
         log.info("session %s: %s", self._session, places)
@@ -285,4 +286,5 @@ class Runner:
             info = self._store.info(stream)
             if info is not None and info.session != self._session:
                 raise Stop(f"session {info.session} has begun")
+        self._heartbeat.tell(self._inputs.problem)
         self._inputs.register()

@@ -1,5 +1,6 @@
 """A finished session's recording, read like the streams it was made from."""
 
+import logging
 from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
@@ -8,6 +9,8 @@ from crepe.messages import Message, Segment, StreamInfo
 from crepe.recording.reader import Recording
 from crepe.store import codec
 from crepe.store.contract import Cursor, Entry, UnclockedEntry
+
+log = logging.getLogger(__name__)
 
 _PAGE_SAMPLES = 10_000
 
@@ -18,6 +21,8 @@ class RecordedStore:
     def __init__(self, path: Path) -> None:
         self._recording = Recording(path)
         self._infos = self._recording.streams()
+        for problem in self._recording.problems:
+            log.warning("session %s: %s", self._recording.session, problem)
 
     def streams(self) -> list[str]:
         return sorted(self._infos)

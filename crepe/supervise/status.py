@@ -18,7 +18,8 @@ def rows(store: StreamStore | None = None) -> list[Row]:
 
     Positions, lags and what is missing are samples; gaps are in what `acquire` publishes, and in
     what the others were given. p50 and p99 are of the time one step takes. The state is what the
-    process says of itself, or supervisord's word for one that has not said anything yet.
+    process says of itself, or supervisord's word for one that has not said anything yet. The
+    problem is for people, and empty if all is well.
     Without a `store`, that of the running experiment is asked.
     """
     programs = control.status()
@@ -72,4 +73,5 @@ def _row(program: control.Status, beat: Mapping[str, str], *, redis_answers: boo
         "p99/ms": float(beat.get("step_p99_ms", 0)),
         "gaps": int(beat.get("n_gaps", 0)),
         "missing": int(beat.get("n_missing", 0)),
+        "problem": beat.get("problem", ""),
     }

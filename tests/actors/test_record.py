@@ -477,3 +477,28 @@ def test_what_is_no_recording_of_ours_is_said(tmp_path: Path) -> None:
         Recording(tmp_path / "a.h5")
     with pytest.raises(DeviceError, match="does not exist"):
         Recording(tmp_path / "b.h5")
+
+
+def test_a_recorder_that_runs_into_a_full_disk_again_and_again_damages_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    free = 10**9
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 0, free))
+    n_kept = 0
+    for n_windows in (237, 3, 29, 55, 108, 120, 41):
+        free = 10**9
+        record = opened(tmp_path)
+        reached = record.positions()
+        with pytest.raises(DeviceError, match="3 MB free"):
+            for stream, message in messages(n_windows + 200, n_kept):
+                if message.stop >= 100 * (n_kept + n_windows):
+                    free = 3_000_000
+                if message.stop > reached[stream]:
+                    record.step_from(stream, message)
+        record.close()
+        with Recording(tmp_path / "s.h5") as recording:
+            n_kept = recording.last("data") // 100
+            expected = [m for name, m in messages(n_kept) if name == "data"]
+            assert all(map(same, recording.messages("data", 0, 10**9), expected))
+    assert n_kept > 250

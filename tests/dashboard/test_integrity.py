@@ -38,6 +38,12 @@ def test_gaps_are_those_of_who_acquires_and_dropped_is_what_others_lack_besides(
     }  # fmt: skip
 
 
+def test_what_is_wrong_with_the_recording_is_a_line_of_its_own():
+    programs = [{"program": "detect", "problem": ""}, {"program": "record", "problem": "part 2"}]
+    assert lines(Gaps(0, 0, ()), programs)["recording"] == "part 2"
+    assert integrity(SessionView("s"), None, None, ["a.h5: bad"])[-1] == ("recording", "a.h5: bad")
+
+
 def test_what_nobody_has_told_is_not_known():
     assert gaps_told({}) is None
     assert lines(None, None)["gaps"] == lines(None, None)["dropped"] == "not known"

@@ -132,6 +132,20 @@ def test_a_recording_that_cannot_be_read_by_crepe_can_be_fetched(page, tmp_path)
     assert page.get(f"/api/sessions/{ID}/recording") == (200, path.read_bytes())
 
 
+def test_the_parts_of_a_recording_come_by_name_and_no_other_file(page, tmp_path):
+    path = record(tmp_path)
+    path.write_bytes(path.read_bytes()[:5000])
+    damaged = path.read_bytes()
+    newest = record(tmp_path).read_bytes()
+    record(tmp_path, "other")
+    _, (_, listed) = page.said("/api/sessions")
+    assert listed["parts"] == [f"{ID}.damaged-1.h5", f"{ID}.h5"]
+    at = f"/api/sessions/{ID}/recording"
+    assert page.get(f"{at}/{ID}.damaged-1.h5") == (200, damaged)
+    assert page.get(f"{at}/{ID}.h5") == page.get(at) == (200, newest)
+    assert page.get(f"{at}/other.h5")[0] == 404
+
+
 def test_what_is_no_file_cannot_be_fetched(page, tmp_path):
     (tmp_path / "recordings" / "directory.h5").mkdir(parents=True)
     (tmp_path / "recordings" / "link.h5").symlink_to("nowhere")

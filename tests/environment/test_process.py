@@ -6,7 +6,7 @@ import sys
 
 CHILD = """
 import sys, time
-from crepe.parent import end_with
+from crepe.environment.process import end_with
 end_with(int(sys.argv[1]))
 print("here", flush=True)
 time.sleep(1000)

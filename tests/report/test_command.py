@@ -107,6 +107,23 @@ def test_a_recording_without_a_game_or_without_a_sample(run, tmp_path):
     assert "no spikes were recorded" in text
 
 
+def test_parts_that_were_set_aside_are_named(run, tmp_path):
+    for n_steps in (300, 100):
+        loop = Loop(load_experiment(CONFIG / "record.toml"), tmp_path, session="parts")
+        for _, _ in zip(range(n_steps), loop.steps(), strict=False):
+            pass
+        loop.close()
+        if n_steps == 300:
+            with h5py.File(tmp_path / "parts.h5", "r+") as file:
+                del file["CREPE/streams/data/n_messages"]
+    said = run(tmp_path / "parts.h5", "--out", tmp_path / "out")
+    assert said.exit_code == 0, said.output
+    about = json.loads((tmp_path / "out" / "report.json").read_text())["about"]
+    assert about["parts"] == ["parts.damaged-1.h5", "parts.h5"]
+    assert any("parts.damaged-1.h5, data: " in problem for problem in about["part_problems"])
+    assert "parts.damaged-1.h5: set aside: " in (tmp_path / "out" / "report.html").read_text()
+
+
 def write(path, content):
     path.write_bytes(content)
     return path

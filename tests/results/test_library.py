@@ -93,6 +93,8 @@ def test_a_session_in_numbers(tmp_path):
         "id": ID,
         "path": path,
         "n_bytes": path.stat().st_size,
+        "parts": (f"{ID}.h5",),
+        "part_problems": (),
         "started": "2026-11-24T12:00:00+00:00",
         "duration_s": 3.0,
         "title": "By hand",
@@ -150,6 +152,27 @@ def test_the_newest_is_first_and_what_was_set_aside_is_not_there(tmp_path):
     assert set(kept(tmp_path / "recordings")) == set(names)
     assert library.find(names[2]).id == names[2]
     assert library.find("../recordings/" + names[2]) is None
+
+
+def in_two_parts(var):
+    """A session whose first part lost its last bytes, and was followed by another."""
+    cut(record(var))
+    return record(var)
+
+
+def test_parts_of_a_session_are_listed_as_one(tmp_path):
+    path = in_two_parts(tmp_path)
+    aside = path.with_name(f"{ID}.damaged-1.h5")
+    listed = one(tmp_path)
+    assert (listed.id, listed.duration_s, listed.n_gaps) == (ID, 3.0, 1)
+    assert listed.parts == (aside.name, path.name)
+    assert listed.n_bytes == path.stat().st_size + aside.stat().st_size
+    problem, reason = listed.part_problems
+    assert problem.startswith(f"{aside.name}: truncated: ")
+    assert reason.startswith(f"{aside.name}: set aside: ")
+    assert str(tmp_path) not in problem + reason
+    path.unlink()  # as after a kill before the new part is made
+    assert one(tmp_path).problem.startswith(f"does not exist; {aside.name}: truncated")
 
 
 def test_a_directory_that_is_not_there_has_no_sessions(tmp_path):
@@ -367,6 +390,15 @@ def test_the_command_prints_json(run, tmp_path):
     path = record(tmp_path)
     (found,) = json.loads(run("--json").output)
     assert (found["id"], found["path"], found["n_gaps"]) == (ID, str(path), 1)
+
+
+def test_the_command_names_the_parts_that_were_set_aside(run, tmp_path):
+    in_two_parts(tmp_path)
+    _, row, *problems = run().output.splitlines()
+    assert "By hand (2 parts)" in row
+    assert [line.split(":")[0] for line in problems] == [f"{ID}.damaged-1.h5"] * 2
+    (listed,) = json.loads(run("--json").output)
+    assert listed["parts"] == [f"{ID}.damaged-1.h5", f"{ID}.h5"]
 
 
 def test_the_command_says_that_there_is_none(run, tmp_path):

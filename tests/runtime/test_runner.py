@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
+import h5py
 import numpy as np
 import pytest
 import redis
@@ -223,6 +224,45 @@ def test_a_program_says_what_it_was_not_given_and_says_it_once(make_programs, tm
         assert programs.gaps("acquire") == (1, 500, [[10_000, 10_500]])
         assert programs.gaps("front") == (2, 3_500, [[0, 3_000], [10_000, 10_500]])
         programs.kill("front")
+
+
+def make_unreadable(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        del file["CREPE/streams/data:spikes/info"]
+
+
+def test_a_recording_that_cannot_be_continued_is_followed_by_another_part(make_programs):
+    device = DEVICE.replace("speed=0", "speed=2")
+    text = EXPERIMENT.replace(DEVICE, device).replace(
+        '"data", "data:spikes"]', '"data", "data:spikes", "result:control"]'
+    )
+    programs = make_programs(text + HEAR)
+    programs.start("acquire", "detect", "annotate", "record")
+    programs.wait(lambda: programs.reached("record") > 15_000)
+    programs.kill("record")
+    reached = programs.reached("record")
+    make_unreadable(programs.recording)
+    programs.start("record")
+    programs.wait(lambda: programs.state("record") == "ended")
+    aside = programs.recording.with_suffix(".damaged-1.h5")
+    problem = programs.beat("record")["problem"]
+    assert problem.startswith(f"part 2: {aside.name} was set aside: ")
+    assert f"{programs.recording}: cannot be continued" in programs.log
+    with Store(programs.recording) as kept:
+        assert kept["data"].gaps(0, LENGTH) == []  # the old part can be read there
+        begins = kept["data:spikes"].first
+        assert 0 < begins <= reached  # what Redis still had is in the new part
+        assert kept["data:spikes"].gaps(begins, LENGTH) == []
+        notes = kept["result:control"].messages(0, LENGTH)
+    assert [(note.name, note.sender) for note in notes] == [("note", "record")]
+    assert notes[0].value == problem
+    assert "data goes on at sample " in problem
+    assert programs.gaps("record") == (0, 0, [])
+    programs.kill("record")
+    programs.start("record")
+    programs.wait(lambda: programs.state("record") == "ended")
+    assert programs.beat("record")["problem"] == problem
+    assert len(programs.store.wait({"control": "0-0"}, 0.1)) == 1  # it is not told again
 
 
 HEAR = """

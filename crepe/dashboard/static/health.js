@@ -103,17 +103,21 @@ function sessionRow(one) {
     return row;
   }
   const at = `/api/sessions/${encodeURIComponent(one.id)}`;
-  const link = (text, href, isFile) => {
+  const link = (text, href, isFile, cell = element("td")) => {
     const made = element("a", text);
     made.href = href;
     if (isFile) made.download = "";
-    const cell = element("td");
-    cell.append(made);
+    cell.append(made, " ");
     row.append(cell);
     return cell;
   };
   link("replay", `/replay/${encodeURIComponent(one.id)}`);
-  link("recording", `${at}/recording`, true);
+  if (one.parts.length < 2) link("recording", `${at}/recording`, true);
+  else {
+    const cell = element("td");
+    cell.title = one.part_problems.join("\n");
+    one.parts.forEach((part, i) => link(`part ${i + 1}`, `${at}/recording/${encodeURIComponent(part)}`, true, cell));
+  }
   if (one.has_report) link("report", `${at}/report/`).firstChild.target = "_blank";
   else if (isOperator()) {
     const cell = link("make a report", `${at}/report/`);

@@ -5,12 +5,14 @@ from pathlib import Path
 import h5py
 
 from crepe.errors import DeviceError
+from crepe.hw.mcs.committed_file import complete_commit
 
 
 def open_hdf5(path: Path) -> h5py.File:
     """An HDF5 file opened for reading, also while it is written. Raises DeviceError."""
     if not path.is_file():
         raise DeviceError(f"{path}: {'is no file' if path.exists() else 'does not exist'}")
+    _complete(path)
     try:
         return _open(path)
     except OSError as error:
@@ -24,6 +26,16 @@ def open_hdf5(path: Path) -> h5py.File:
         if not h5py.is_hdf5(path):
             raise DeviceError(f"{path}: not an HDF5 file") from error
         raise DeviceError(f"{path}: cannot be opened: {one_line(error)}") from error
+
+
+def _complete(path: Path) -> None:
+    try:
+        complete_commit(path)
+    except OSError as error:
+        raise DeviceError(
+            f"{path}: its writer was killed in the middle of a commit, which cannot be completed: "
+            f"{error.strerror}; open it once as a user with the right to change it"
+        ) from error
 
 
 def _open(path: Path) -> h5py.File:
