@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 
 from crepe.environment import paths
 from crepe.hw.meame.http import find_server
-from crepe.redis_server.server import choice
+from crepe.redis_server import choice
 from crepe.simulator.meame.quirks import Quirk
 from crepe.simulator.meame.server import Simulator, running_simulator
 from crepe.simulator.meame.settings import SimulatorSettings
