@@ -19,6 +19,7 @@ from crepe.actors.actor import Source
 from crepe.config.context import actor_context
 from crepe.config.experiment import Experiment
 from crepe.config.wiring import ActorSpec
+from crepe.environment.process import is_orphan
 from crepe.errors import StoreUnavailableError
 from crepe.hw.instrument import EndOfData
 from crepe.messages import StreamInfo
