@@ -13,7 +13,7 @@ DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 DOTTED = re.compile(r"\bcrepe(?!\.(?:recorders|stimulators)\b)(?:\.\w+)+(?::\w+)?")  # no groups
 FILE = re.compile(r"\b(?:crepe|tests|benchmarks|config)/[\w/.-]+\.(?:py|toml)\b")
-CITATION = re.compile(r"\bdecisions? (\d+)")
+CITATION = re.compile(r"\b[Dd]ecisions? (\d+)")
 
 
 def text_of(path: Path) -> str:
