@@ -55,8 +55,8 @@ def test_all_programs_stop_in_good_order_while_redis_is_frozen(stack):
         stack.wait(lambda: has_grown(store, "result:delivered", 20_000))
     psutil.Process(stack.rows()["redis"]["pid"]).suspend()
     stack.crepe("down")
-    said = (stack.var / "log" / "supervisord.log").read_text()
-    assert re.findall(r"killing '(\w+)' .* with SIGKILL", said) == ["redis"]
+    log = (stack.var / "log" / "supervisord.log").read_text()
+    assert re.findall(r"killing '(\w+)' .* with SIGKILL", log) == ["redis"]
     with Recording(the_recording(stack)) as kept:
         assert kept.is_closed
         assert kept.last("data") > 20_000
