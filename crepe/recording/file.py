@@ -12,9 +12,9 @@ import numpy as np
 from crepe.environment.versions import versions
 from crepe.errors import DeviceError
 from crepe.hw.mcs.committed_file import journal_of
-from crepe.messages import Delivered, Segment, Spikes, StreamInfo
+from crepe.messages import Delivered, Segment, Spikes, StreamInfo, message_type
 from crepe.recording import mcs_layout
-from crepe.recording.layout import FORMAT, ROOT, STREAMS, TEXT, message_type
+from crepe.recording.layout import FORMAT, ROOT, STREAMS, TEXT
 from crepe.recording.mcs_layout import About
 from crepe.recording.part import Part
 from crepe.recording.parts import parts_set_aside
@@ -77,7 +77,7 @@ def add_stream(file: h5py.File, name: str, info: StreamInfo) -> None:
     """A stream without messages, on both sides of the layout."""
     group = file[STREAMS].create_group(name)
     create_stream(group, info)
-    kind = message_type(info.message)
+    kind = message_type(info.message, DeviceError)
     has_raw = mcs_layout.RECORDING + "/AnalogStream" in file
     if issubclass(kind, Segment) and np.dtype(info.dtype).kind in "iu" and not has_raw:
         raw = mcs_layout.add_raw(file, info)

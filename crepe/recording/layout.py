@@ -5,7 +5,6 @@ docs/recording-format.md describes the layout for those who read it without CREP
 
 import base64
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any, get_origin, get_type_hints
@@ -14,8 +13,6 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from crepe import messages
-from crepe.errors import DeviceError
 from crepe.messages import Message, Segment, StreamInfo
 
 ROOT = "CREPE"
@@ -25,19 +22,6 @@ FORMAT = 1
 TEXT = h5py.string_dtype()
 
 _COLUMN = {bool: np.dtype(bool), int: np.dtype("<i8"), float: np.dtype("<f8")}
-
-
-def message_type(name: str) -> type[Message]:
-    """The class for a name of `crepe.messages`, or for `module:Class` of an imported module.
-
-    A module that is not imported yet stays so: a name in a file loads no code.
-    """
-    module_name, _, class_name = name.rpartition(":")
-    module = sys.modules.get(module_name) if module_name else messages
-    found = getattr(module, class_name, None)
-    if not (isinstance(found, type) and issubclass(found, Message)):
-        raise DeviceError(f"message type {name!r}: not known here; import its module first")
-    return found
 
 
 class Layout:

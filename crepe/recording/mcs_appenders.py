@@ -7,9 +7,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from crepe.messages import Delivered, Spikes
+from crepe.messages import Delivered, DeliveryState, Spikes
 
-_WAS_STIMULATED = ("delivered", "stopped")
+_WAS_STIMULATED = (DeliveryState.DELIVERED, DeliveryState.STOPPED)
 
 
 class RawWriter:

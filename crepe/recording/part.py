@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 
 from crepe.errors import DeviceError
 from crepe.hw.mcs.hdf5_file import one_line, open_hdf5
-from crepe.messages import Message, StreamInfo
+from crepe.messages import Message, StreamInfo, message_type
 from crepe.recording.layout import (
     FORMAT,
     ROOT,
     STREAMS,
     Layout,
     info_from_json,
-    message_type,
     parts,
 )
 
@@ -156,7 +155,7 @@ class _Stream:
 
     def rows(self, low: int, high: int) -> list[Message]:
         """The messages in rows [low, high) of the table."""
-        layout = Layout(message_type(self.info.message))
+        layout = Layout(message_type(self.info.message, DeviceError))
         before = self._table[low - 1] if low else None
         rows = self._table[low:high]
         arrays = {

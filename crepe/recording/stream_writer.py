@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crepe.errors import DeviceError
-from crepe.messages import Message, StreamInfo
-from crepe.recording.layout import TEXT, Layout, info_from_json, info_to_json, message_type, parts
+from crepe.messages import Message, StreamInfo, message_type
+from crepe.recording.layout import TEXT, Layout, info_from_json, info_to_json, parts
 from crepe.recording.samples import SampleWriter, chunk_samples, create_matrix
 
 _ROWS_PER_CHUNK = 512
@@ -21,7 +21,7 @@ _REMEMBERED = 256  # last messages of a file that is gone on with: they may come
 
 def create_stream(group: h5py.Group, info: StreamInfo) -> None:
     """The group's datasets for a stream without messages."""
-    columns = Layout(message_type(info.message)).dtype
+    columns = Layout(message_type(info.message, DeviceError)).dtype
     group.create_dataset("info", data=info_to_json(info), dtype=TEXT)
     group.create_dataset("n_messages", data=np.zeros(1, np.int64))
     group.create_dataset("messages", (0,), columns, maxshape=(None,), chunks=(_ROWS_PER_CHUNK,))
@@ -54,7 +54,7 @@ class StreamWriter:
         self.stop_before = int(group.attrs.get("stop_before", 0))
         self._table = group["messages"]
         self._fields = group["fields"]
-        self._layout = Layout(message_type(self.info.message))
+        self._layout = Layout(message_type(self.info.message, DeviceError))
         if self._table.dtype.names != self._layout.columns:
             raise DeviceError(
                 f"{group.file.filename}: {group.name} was recorded with other fields of "

@@ -4,7 +4,6 @@ msgpack-numpy alone would unpickle object arrays, which runs code from the wire;
 accepted only if its dtype is a plain number and its length is what its shape says.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import cache
@@ -84,16 +83,8 @@ def _decode(found: dict[Any, Any]) -> Any:
 
 @cache
 def message_type(name: str) -> type[Message]:
-    """The class for a name of `crepe.messages`, or for `module:Class` of an imported module.
-
-    A module that is not imported yet stays so: a name from the wire loads no code.
-    """
-    module_name, _, class_name = name.rpartition(":")
-    module = sys.modules.get(module_name) if module_name else messages
-    found = getattr(module, class_name, None)
-    if not (isinstance(found, type) and issubclass(found, Message)):
-        raise StoreError(f"message type {name!r}: not known here; import its module first")
-    return found
+    """Return the class for `StreamInfo.message`. Raises StoreError if it is not imported."""
+    return messages.message_type(name, StoreError)
 
 
 def type_name(kind: type) -> str:

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from crepe.errors import StoreError
-from crepe.messages import Command, Decision, Delivered, GameState, Segment, Spikes, Stimulus
+from crepe.messages import (
+    Command,
+    Decision,
+    Delivered,
+    DeliveryState,
+    GameState,
+    Segment,
+    Spikes,
+    Stimulus,
+)
 from crepe.store import codec
 
 DTYPES = st.sampled_from(["int8", "int16", "int32", "int64", "uint16", "float32", "float64"])
@@ -113,3 +122,13 @@ def test_a_segment_packed_by_its_cached_head_is_what_msgpack_makes_of_it(shape, 
         (found,) = codec.unpack(Segment, payload, 0, 7)
         assert found.samples.shape == shape
         assert np.array_equal(found.samples, samples)
+
+
+@pytest.mark.parametrize("state", [*DeliveryState, "of a later version"])
+def test_a_delivery_state_travels_as_its_text_and_comes_back_as_the_state(state):
+    payload = codec.pack([Delivered(9, 10, 1, state)], 9, 10)
+    assert codec.unpack_value(payload)[0]["state"] == str(state)
+    assert str(state).encode() in payload
+    (message,) = codec.unpack(Delivered, payload, 9, 10)
+    assert message.state == state
+    assert type(message.state) is type(state)

@@ -1,4 +1,4 @@
-"""A direction read out of the spikes: the more active of two regions."""
+"""Decoder: a direction, from the more active of two regions."""
 
 from collections.abc import Mapping
 from typing import Any, Literal

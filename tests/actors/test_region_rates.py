@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from crepe.actors.actor import ActorContext
-from crepe.actors.regions import RegionRates
+from crepe.actors.region_rates import RegionRates
 from crepe.errors import ConfigError
 from crepe.messages import Spikes, StreamInfo
 from crepe.store.codec import pack_value, unpack_value

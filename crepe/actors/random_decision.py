@@ -1,4 +1,4 @@
-"""A control: decisions that follow from nothing but chance."""
+"""Control decoder: random decisions, independent of the culture."""
 
 import numpy as np
 from pydantic import Field, PrivateAttr

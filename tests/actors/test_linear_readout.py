@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crepe.actors.actor import ActorContext
-from crepe.actors.chance import RandomDecision
-from crepe.actors.readout import LinearReadout
+from crepe.actors.linear_readout import LinearReadout
+from crepe.actors.random_decision import RandomDecision
 from crepe.errors import ConfigError
 from crepe.messages import GameState, Spikes, StreamInfo
 from crepe.reservoir.features import Window

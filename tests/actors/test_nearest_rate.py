@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from crepe.actors.actor import ActorContext
-from crepe.actors.decode import NearestRate
+from crepe.actors.nearest_rate import NearestRate
 from crepe.errors import ConfigError
 from crepe.messages import Spikes, StreamInfo
 

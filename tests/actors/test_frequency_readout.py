@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crepe.actors.actor import ActorContext
-from crepe.actors.frequency import FrequencyReadout
+from crepe.actors.frequency_readout import FrequencyReadout
 from crepe.errors import ConfigError
 from crepe.messages import Segment, StreamInfo
 

@@ -1,4 +1,4 @@
-"""The reservoir's readout: a trained linear decision from spike counts."""
+"""Decoder of the reservoir: a trained linear decision from spike counts."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from pydantic import Field, PositiveFloat, PrivateAttr
 
 from crepe.actors.actor import Actor, ActorContext
 from crepe.errors import ConfigError
-from crepe.messages import Decision, GameState, Spikes
+from crepe.messages import Decision, GamePhase, GameState, Spikes
 from crepe.reservoir.adaptation import Adaptation
 from crepe.reservoir.features import Window
 from crepe.reservoir.provenance import check_same
@@ -75,8 +75,8 @@ class LinearReadout(Actor[Spikes | GameState, Decision]):
     def step(self, message: Spikes | GameState) -> Decision | None:
         if isinstance(message, Spikes):
             return self._decide(message)
-        if self._adaptation and message.phase == "outcome" and message.gesture:
-            self._adaptation.learn(self._seen(message.phases["outcome"]), message.gesture)
+        if self._adaptation and message.phase == GamePhase.OUTCOME and message.gesture:
+            self._adaptation.learn(self._seen(message.phases[GamePhase.OUTCOME]), message.gesture)
         return None
 
     def _decide(self, spikes: Spikes) -> Decision:

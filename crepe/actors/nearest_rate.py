@@ -1,4 +1,4 @@
-"""The answer read out of the spikes: which of the stimulation rates the culture follows."""
+"""Decoder: the one of the stimulation rates that the culture follows."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The original CREPE's readout: which frequency the electrodes carry, second by second."""
+"""Decoder of the original CREPE: the frequency that the electrodes carry, second by second."""
 
 from collections.abc import Mapping
 

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from crepe.actors.actor import ActorContext
-from crepe.actors.chance import RandomDecision
+from crepe.actors.random_decision import RandomDecision
 from crepe.messages import Spikes, StreamInfo
 
 
