@@ -62,8 +62,8 @@ class Segment(Message):
 
     is_clocked: ClassVar[bool] = True
 
-    samples: NDArray[Any]  # (n_channels, n_samples), counts or microvolts as the stream's info says
-    t_ns: int = 0  # wall clock when the last sample arrived; 0 where nobody measured it
+    samples: NDArray[Any]  # (n_channels, n_samples), counts or microvolts: see StreamInfo.scale_uv
+    t_ns: int = 0  # wall clock when the last sample arrived; 0 where it was not measured
     is_estimated: bool = False  # the gap before it was estimated from the clock
 
 

@@ -39,7 +39,7 @@ class WithoutArtefact(Actor[Segment, Segment]):
     _rail: NDArray[np.float64] = PrivateAttr()  # saturation_uv likewise
     _stop: int = PrivateAttr(-1)  # of the input; -1: nothing is held
     _sent: int = PrivateAttr(0)  # samples before this one were sent
-    _until: int = PrivateAttr(0)  # before this sample the last artefact goes on
+    _until: int = PrivateAttr(0)  # end of the last artefact, as a sample index
     _t_ns: int = PrivateAttr(0)
     _is_estimated: bool = PrivateAttr(False)
     _held: NDArray[np.float64] = PrivateAttr()  # (n_channels, n), counts, from _sent - _reach on

@@ -43,7 +43,7 @@ class Detect(Actor[Segment, Spikes]):
     _noise_uv: NDArray[np.float32] | None = PrivateAttr(None)  # (n_channels,)
     _before_uv: NDArray[np.float32] = PrivateAttr()  # of the last whole second, or 0
     _noise: NoiseLevel = PrivateAttr()
-    _noise_start: int = PrivateAttr(0)  # of the window that goes on
+    _noise_start: int = PrivateAttr(0)  # of the current window
     _blocked: NDArray[np.int64] = PrivateAttr()  # per channel: no spike before this sample
     _peaks: list[tuple[int, int, float]] = PrivateAttr(default_factory=list)
 
@@ -118,7 +118,7 @@ class Detect(Actor[Segment, Spikes]):
         elif is_first:
             self._noise_uv = self._noise.level_uv()
         if is_first and stop < (self._noise_start // self._window + 1) * self._window:
-            return  # the same window goes on
+            return  # the window continues
         self._noise.restart()
         self._noise_start = stop
 

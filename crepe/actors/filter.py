@@ -11,11 +11,11 @@ from crepe.errors import ConfigError
 from crepe.messages import Segment, StreamInfo
 from crepe.processing.filter import BandPassKernel
 
-_SETTLE_PERIODS = 20  # of the lower corner; then the start has decayed below float32 rounding
+_SETTLE_PERIODS = 20  # of the lower corner: then the transient is below float32 rounding
 
 
 class BandPass(Actor[Segment, Segment]):
-    """Causal Butterworth band-pass with kept state, counts in, microvolts out (Quiroga 2004)."""
+    """Causal Butterworth band-pass, counts in, microvolts out (Quiroga et al. 2004)."""
 
     low_hz: PositiveFloat = 300.0
     high_hz: PositiveFloat = 3000.0

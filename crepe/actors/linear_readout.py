@@ -16,32 +16,32 @@ from crepe.reservoir.features import Window
 from crepe.reservoir.provenance import check_same
 from crepe.reservoir.readout import Readout, load
 
-_LATEST_S = 3.0  # a trial's gesture is told no later than this after the trial
+_LATEST_S = 3.0  # the longest delay of a trial's result after the trial
 
 
 class LinearReadout(Actor[Spikes | GameState, Decision]):
-    """At every step the answer whose score is highest, from the counts of the window before.
+    """Decoder: at every step the answer with the highest score, from the spike counts before.
 
-    It knows no trial and no stimulus: who asks takes the decision at the moment that matters.
-    Without a readout it decides nothing, so that an experiment can be calibrated with it.
+    It uses neither trials nor stimuli: the game takes the decision at the moment that matters.
+    Without a readout every decision is None, so that an experiment can be calibrated with it.
 
-    With `forgetting` it adapts: of each trial it learns afterwards which gesture had been shown,
-    from the game's stream in its table `feedback`.
+    With `forgetting` it adapts: after each trial it learns the gesture shown, from the game's
+    stream in its table `feedback`.
     """
 
     readout: str = ""
-    """File that `crepe calibrate` has made; empty: none yet."""
+    """File from `crepe calibrate`; empty: none yet."""
     window: Window = Field(default_factory=Window)
     turn_s: PositiveFloat = 0.5
-    """A readout with several sets of weights (the shuffled control) goes to the next after this;
-    shorter than a trial, so that no trial has the weights of its neighbour."""
+    """A readout with several sets of weights (the shuffled control) changes sets after this time;
+    shorter than a trial, so that consecutive trials have different weights."""
 
     forgetting: float | None = Field(None, gt=0.9, le=1.0)
     """A trial's weight relative to the next, in recursive least squares; None: no adaptation."""
 
     _readout: Readout | None = PrivateAttr(None)
     _adaptation: Adaptation | None = PrivateAttr(None)
-    _kept: int = PrivateAttr()  # samples of the past that are remembered
+    _kept: int = PrivateAttr()  # samples of the past that are kept
     _labels: tuple[str, ...] = PrivateAttr()
     _rate_hz: float = PrivateAttr()
     _turn: int = PrivateAttr()  # samples
@@ -76,7 +76,9 @@ class LinearReadout(Actor[Spikes | GameState, Decision]):
         if isinstance(message, Spikes):
             return self._decide(message)
         if self._adaptation and message.phase == GamePhase.OUTCOME and message.gesture:
-            self._adaptation.learn(self._seen(message.phases[GamePhase.OUTCOME]), message.gesture)
+            self._adaptation.learn(
+                self._features(message.phases[GamePhase.OUTCOME]), message.gesture
+            )
         return None
 
     def _decide(self, spikes: Spikes) -> Decision:
@@ -85,14 +87,14 @@ class LinearReadout(Actor[Spikes | GameState, Decision]):
         self._channel = np.concatenate([self._channel[first:], spikes.channel])
         if self._readout is None:
             return Decision(spikes.start, spikes.stop, None)
-        seen = self._seen(spikes.stop)
+        features = self._features(spikes.stop)
         if self._adaptation:
-            scores = self._adaptation.scores(seen)
+            scores = self._adaptation.scores(features)
         else:
-            scores = self._readout.scores(seen, spikes.stop // self._turn)
+            scores = self._readout.scores(features, spikes.stop // self._turn)
         answers = self._readout.answers
         named = dict(zip(answers, scores.tolist(), strict=True))
         return Decision(spikes.start, spikes.stop, answers[int(np.argmax(scores))], named)
 
-    def _seen(self, stop: int) -> NDArray[np.float64]:
+    def _features(self, stop: int) -> NDArray[np.float64]:
         return self.window.features(self._channel, self._sample, stop, self._labels, self._rate_hz)

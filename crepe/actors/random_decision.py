@@ -8,7 +8,7 @@ from crepe.messages import Decision, Spikes
 
 
 class RandomDecision(Actor[Spikes, Decision]):
-    """Each answer equally likely in every window, whatever the culture does.
+    """Decoder that draws each answer with equal chance in every window.
 
     The draw follows from the seed and the sample index, so a restart changes nothing.
     """

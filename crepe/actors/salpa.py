@@ -17,15 +17,16 @@ class Salpa(WithoutArtefact):
     120:113), counts in, microvolts out.
 
     The cubic is fitted to `half_width_ms` on either side. Where a channel is bad (the artefact's
-    first `blank_ms`, or saturation) it gives 0, and its last fit before that serves up to there.
+    first `blank_ms`, or saturation) the output is 0; the last fit before that serves up to there.
     After it a fit begins once `depeg_ms` have passed and, over the first `settle_ms` of the fit,
-    the signal is within `settle_uv` of it in the mean: the paper's test for the rest of the
-    artefact, which takes 3 noise levels; until then it gives 0. That first fit serves for its
-    first half, too, so spikes are seen from a few milliseconds after the pulse. What it leaves:
-    the part of an artefact that bends faster than the cubic follows, at most `settle_uv` in the
-    mean when it begins. What it takes: slow signals, like a high-pass of about 1 over
-    `half_width_ms`, and some of a spike's depth where it is wide. Samples leave twice
-    `half_width_ms`, and `before_ms`, late: only so are the first fits known in time.
+    the signal is within `settle_uv` of it in the mean (the paper's test for the rest of the
+    artefact, with 3 noise levels); until then the output is 0. That first fit serves for its first
+    half, too, so spikes appear from a few milliseconds after the pulse.
+
+    It leaves the part of an artefact that bends faster than the cubic, at most `settle_uv` in the
+    mean at the beginning. It removes slow signals, like a high-pass of about 1 / `half_width_ms`,
+    and reduces wide spikes. The output lags by twice `half_width_ms` plus `before_ms`, which the
+    first fits need.
     """
 
     blank_ms: PositiveFloat = 1.0

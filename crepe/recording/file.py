@@ -1,4 +1,4 @@
-"""The file of a recording before any message: both sides of the layout, and its streams."""
+"""Creation of a recording's file, without messages: both sides of the layout, and the streams."""
 
 import json
 import os
@@ -26,13 +26,13 @@ _NOT_NOTED = "the recorder was killed before it had noted why"
 class Earlier(NamedTuple):
     """The parts of a session that were set aside before this one."""
 
-    names: tuple[str, ...]  # of the files, the oldest first
+    names: tuple[str, ...]  # of the files, from the oldest to the newest
     problem: str  # why the last of them could not be continued
-    stops: Mapping[str, int]  # by stream: where it stops in those that can be read
+    stops: Mapping[str, int]  # by stream: its stop in the readable parts
 
 
 def earlier_parts(path: Path, problem: str) -> Earlier:
-    """What precedes the part that begins as `path`."""
+    """Return what precedes the part that begins as `path`."""
     stops: dict[str, int] = {}
     files = parts_set_aside(path)
     for file in files:
@@ -48,7 +48,7 @@ def earlier_parts(path: Path, problem: str) -> Earlier:
 
 
 def create(path: Path, about: About, infos: Mapping[str, StreamInfo], earlier: Earlier) -> None:
-    """Make the file, under another name first, so that it is never half made."""
+    """Create the file, under another name first, so that it never exists in part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     with h5py.File(unfinished, "w") as file:
@@ -69,12 +69,12 @@ def create(path: Path, about: About, infos: Mapping[str, StreamInfo], earlier: E
             add_stream(file, name, info)
         if earlier.names:
             _describe_earlier(file, earlier)
-    journal_of(path).unlink(missing_ok=True)  # of a file that is gone
+    journal_of(path).unlink(missing_ok=True)  # of an earlier file of that name
     unfinished.replace(path)
 
 
 def add_stream(file: h5py.File, name: str, info: StreamInfo) -> None:
-    """A stream without messages, on both sides of the layout."""
+    """Add a stream without messages, on both sides of the layout."""
     group = file[STREAMS].create_group(name)
     create_stream(group, info)
     kind = message_type(info.message, DeviceError)

@@ -303,5 +303,5 @@ def test_the_truth_comes_in_the_same_windows_as_the_samples() -> None:
 
 def test_truth_that_nobody_knows_is_an_error(world: World) -> None:
     actor = Acquire(device="fake://", publish_truth=True)
-    with pytest.raises(ConfigError, match="nobody knows the true spikes of 'fake://'"):
+    with pytest.raises(ConfigError, match="'fake://' gives no true spikes"):
         actor.open(ActorContext(open_recorder=world.open_recorder))

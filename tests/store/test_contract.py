@@ -35,7 +35,7 @@ def test_a_declared_stream_is_listed_described_and_empty(store):
 
 def test_what_is_appended_reads_back_field_by_field(store):
     store.declare("data", INFO)
-    put = entry(0, 10, position=12, snapshot=b"\x00\xff", heard="5-1", is_estimated=True)
+    put = entry(0, 10, position=12, snapshot=b"\x00\xff", command_id="5-1", is_estimated=True)
     store.append([("data", put)])
     kept = put._replace(session="s1")
     assert store.entries("data", 0, 10, 99) == [kept]

@@ -101,7 +101,7 @@ def test_at_the_memory_ceiling_old_samples_go_and_new_ones_stay(own_server, capl
         data = found["data"]
         assert len(data) == 40_000
         assert 0 < data.first < 39_000
-        with pytest.raises(GapError, match=f"kept are {data.first} to 40000"):
+        with pytest.raises(GapError, match=f"the stream holds {data.first} to 40000"):
             data.read(0, 100)
     store.close()
 
@@ -209,7 +209,7 @@ def test_old_samples_that_are_trimmed_are_missing_for_who_asks_for_them(own_serv
     assert data[:, :].shape == data[:, : -0 or None].shape == (2, 100_000 - first)
     assert data[0, :-100].tolist() == list(range(first, 99_900))
     for stop in (100, first, first + 100, -99_900, -100_000 + first):
-        with pytest.raises(GapError, match=f"kept are {first} to 100000"):
+        with pytest.raises(GapError, match=f"the stream holds {first} to 100000"):
             data[:, :stop]
     store.close()
 

@@ -55,7 +55,7 @@ def test_a_repeated_append_stands_once_and_a_strangers_entry_is_no_repeated_one(
     store._send([("data", Entry(0, 10))])
     assert server.xlen("crepe:data") == 1
     server.xadd("crepe:data", {"writer": "another"}, id="20-0")
-    with pytest.raises(OrderError, match="20-0 or later is there"):
+    with pytest.raises(OrderError, match="it holds 20-0 or later"):
         store.append([("data", Entry(10, 20))])
 
 
