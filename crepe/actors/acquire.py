@@ -42,7 +42,7 @@ class Acquire(Source[None, Segment | Spikes]):
     truth_type: ClassVar[type[Message] | None] = Spikes
     priority: ClassVar[int] = 80
 
-    _start: ActorContext = PrivateAttr()
+    _context: ActorContext = PrivateAttr()
     _recorder: Recorder = PrivateAttr()
     _info: StreamInfo = PrivateAttr()
     _position: int = PrivateAttr(0)  # where the last segment stopped
@@ -55,12 +55,12 @@ class Acquire(Source[None, Segment | Spikes]):
     _wait_s: float = PrivateAttr(0.0)  # until the next attempt; 0 while connected
     _attempt_s: float = PrivateAttr(0.0)  # monotonic clock at the last attempt
 
-    def open(self, start: ActorContext) -> None:
-        self._start = start
-        self._position = start.position
+    def open(self, context: ActorContext) -> None:
+        self._context = context
+        self._position = context.position
         info = self._info = self._connect()
-        if info.is_live and start.position > 0:
-            before = start.snapshot or {}
+        if info.is_live and context.position > 0:
+            before = context.snapshot or {}
             self._info = replace(info, origin_t_ns=before.get("origin_t_ns", info.origin_t_ns))
             self._rounded_ns = before.get("rounded_ns", 0)
             self._expect_gap(before.get("lead_ns"))
@@ -70,8 +70,8 @@ class Acquire(Source[None, Segment | Spikes]):
         if self.sampling_rate_hz not in (None, info.sampling_rate_hz):
             log.warning("%s: not the %g Hz requested", info.source, self.sampling_rate_hz)
 
-    def output_info(self, start: ActorContext) -> StreamInfo:
-        del start
+    def output_info(self, context: ActorContext) -> StreamInfo:
+        del context
         return self._info
 
     def read(self, timeout_s: float) -> Output:
@@ -100,7 +100,7 @@ class Acquire(Source[None, Segment | Spikes]):
         return self._make(open_recorder).expected()
 
     def _connect(self) -> StreamInfo:
-        self._recorder = self._make(self._start.open_recorder)
+        self._recorder = self._make(self._context.open_recorder)
         return self._recorder.open(self._position)
 
     def _make(self, open_recorder: Callable[..., Recorder]) -> Recorder:

@@ -43,8 +43,8 @@ class Describe(Actor[Spikes, Activity]):
     def warmup_s(self) -> float:
         return self.over_s + self.period_s
 
-    def open(self, start: ActorContext) -> None:
-        self._rate_hz, self._n_channels = start.first.sampling_rate_hz, start.first.n_channels
+    def open(self, context: ActorContext) -> None:
+        self._rate_hz, self._n_channels = context.first.sampling_rate_hz, context.first.n_channels
         self._period = max(1, round(self.period_s * self._rate_hz))
         self._over = max(self._period, round(self.over_s * self._rate_hz))
 

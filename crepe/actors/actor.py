@@ -91,15 +91,15 @@ class Actor(BaseModel, Generic[In, Out]):
         """Lag of the output's windows behind the input's; valid after `open`."""
         return 0
 
-    def open(self, start: ActorContext) -> None:
+    def open(self, context: ActorContext) -> None:
         """Create the private state. Called once, before the first `step`."""
 
-    def output_info(self, start: ActorContext) -> StreamInfo:
+    def output_info(self, context: ActorContext) -> StreamInfo:
         """Return the description of the output streams, without type and session.
 
         Called after `open`; the runner sets type and session.
         """
-        return start.first
+        return context.first
 
     def step(self, message: Any) -> Output:
         """Return the messages for one input message. Pure: no clock, stream or network."""

@@ -71,11 +71,11 @@ class WithoutArtefact(Actor[Segment, Segment]):
     def _clean(self, n: int) -> NDArray[np.generic]:
         """Return the next n samples, clean: those in `_held` from place `_reach` on."""
 
-    def open(self, start: ActorContext) -> None:
-        info = start.first
+    def open(self, context: ActorContext) -> None:
+        info = context.first
         if info.labels and self.min_channels > info.n_channels:
             raise ConfigError(
-                f"{start.name} min_channels: {self.min_channels}, at most {info.n_channels}, "
+                f"{context.name} min_channels: {self.min_channels}, at most {info.n_channels}, "
                 "the number of channels"
             )
         self._before = round(self.before_ms * info.sampling_rate_hz / 1000)

@@ -21,9 +21,9 @@ class Blank(WithoutArtefact):
     _good: NDArray[np.float64] = PrivateAttr()  # (n_channels, 1), last good value, counts
     _dtype: np.dtype[np.generic] = PrivateAttr()
 
-    def open(self, start: ActorContext) -> None:
-        super().open(start)
-        self._dtype = np.dtype(start.first.dtype)
+    def open(self, context: ActorContext) -> None:
+        super().open(context)
+        self._dtype = np.dtype(context.first.dtype)
 
     def _fresh(self, first: NDArray[np.float64]) -> None:
         self._good = first

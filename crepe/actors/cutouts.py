@@ -37,11 +37,11 @@ class CutOut(Actor[Segment | Spikes, Cutouts]):
     def delay_samples(self) -> int:
         return self._longest + self._after  # lag between the inputs, and the rest of a waveform
 
-    def open(self, start: ActorContext) -> None:
-        rate_hz = start.first.sampling_rate_hz
+    def open(self, context: ActorContext) -> None:
+        rate_hz = context.first.sampling_rate_hz
         self._before = round(self.before_ms * rate_hz / 1000)
         self._after = max(1, round(self.after_ms * rate_hz / 1000))
-        self._longest = max(info.longest_samples for info in start.inputs.values())
+        self._longest = max(info.longest_samples for info in context.inputs.values())
 
     def step(self, message: Segment | Spikes) -> Cutouts | None:
         if isinstance(message, Spikes):

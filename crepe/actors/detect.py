@@ -55,8 +55,8 @@ class Detect(Actor[Segment, Spikes]):
     def delay_samples(self) -> int:
         return self._align
 
-    def open(self, start: ActorContext) -> None:
-        rate_hz = start.first.sampling_rate_hz
+    def open(self, context: ActorContext) -> None:
+        rate_hz = context.first.sampling_rate_hz
         self._align = max(1, round(self.align_ms * rate_hz / 1000))
         self._refractory = round(self.refractory_ms * rate_hz / 1000)
         self._window = max(1, round(_NOISE_WINDOW_S * rate_hz))

@@ -29,18 +29,18 @@ class BandPass(Actor[Segment, Segment]):
     def warmup_s(self) -> float:
         return _SETTLE_PERIODS / self.low_hz
 
-    def open(self, start: ActorContext) -> None:
-        rate_hz = start.first.sampling_rate_hz
+    def open(self, context: ActorContext) -> None:
+        rate_hz = context.first.sampling_rate_hz
         if not self.low_hz < self.high_hz < rate_hz / 2:
             raise ConfigError(
-                f"{start.name}: band {self.low_hz:g} to {self.high_hz:g} Hz, "
+                f"{context.name}: band {self.low_hz:g} to {self.high_hz:g} Hz, "
                 f"must rise and stay below {rate_hz / 2:g} Hz, half the sampling rate"
             )
         self._kernel = BandPassKernel(self.low_hz, self.high_hz, self.order, rate_hz)
-        self._scale = np.asarray(start.first.scale_uv, dtype=np.float64)[:, np.newaxis]
+        self._scale = np.asarray(context.first.scale_uv, dtype=np.float64)[:, np.newaxis]
 
-    def output_info(self, start: ActorContext) -> StreamInfo:
-        return replace(start.first, dtype="float32", scale_uv=(1.0,))
+    def output_info(self, context: ActorContext) -> StreamInfo:
+        return replace(context.first, dtype="float32", scale_uv=(1.0,))
 
     def step(self, segment: Segment) -> Segment:
         samples_uv = segment.samples * self._scale

@@ -41,9 +41,9 @@ class FrequencyReadout(Actor[Segment, Decision]):
     def warmup_s(self) -> float:
         return 1.0
 
-    def open(self, start: ActorContext) -> None:
-        info = start.first
-        self._rows = channels_of(self.electrodes, info.labels, f"{start.name} electrodes")
+    def open(self, context: ActorContext) -> None:
+        info = context.first
+        self._rows = channels_of(self.electrodes, info.labels, f"{context.name} electrodes")
         self._n = round(info.sampling_rate_hz)
         self._n_average = max(1, round(self.average_s * info.sampling_rate_hz))
         self._held = np.empty((len(self._rows), self._n))

@@ -52,8 +52,8 @@ class LinearReadout(Actor[Spikes | GameState, Decision]):
     def warmup_s(self) -> float:
         return self.window.span_s + (_LATEST_S if self.forgetting else 0.0)
 
-    def open(self, start: ActorContext) -> None:
-        info = start.first
+    def open(self, context: ActorContext) -> None:
+        info = context.first
         self._labels, self._rate_hz = info.labels, info.sampling_rate_hz
         self._kept = round(self.warmup_s * self._rate_hz)
         self._turn = round(self.turn_s * self._rate_hz)
@@ -62,12 +62,12 @@ class LinearReadout(Actor[Spikes | GameState, Decision]):
             self._readout = load(Path(self.readout))
             try:
                 self._readout.check(info.labels, self._rate_hz, self.window)
-                stream = next(iter(start.inputs))
-                check_same(self._readout.provenance, start.experiment, stream, info)
+                stream = next(iter(context.inputs))
+                check_same(self._readout.provenance, context.experiment, stream, info)
             except ConfigError as error:
-                raise ConfigError(f"{start.name} readout {self.readout}: {error}") from error
+                raise ConfigError(f"{context.name} readout {self.readout}: {error}") from error
             if self.forgetting is not None:
-                self._adaptation = Adaptation(self._readout, self.forgetting, start.snapshot)
+                self._adaptation = Adaptation(self._readout, self.forgetting, context.snapshot)
 
     def snapshot(self) -> Mapping[str, Any] | None:
         return self._adaptation.state if self._adaptation else None
@@ -91,6 +91,7 @@ class LinearReadout(Actor[Spikes | GameState, Decision]):
         if self._adaptation:
             scores = self._adaptation.scores(features)
         else:
+            # the turn follows from the sample index, so a restart does not change it
             scores = self._readout.scores(features, spikes.stop // self._turn)
         answers = self._readout.answers
         named = dict(zip(answers, scores.tolist(), strict=True))

@@ -37,9 +37,9 @@ class NearestRate(Actor[Spikes, Decision]):
     def warmup_s(self) -> float:
         return self.window_s
 
-    def open(self, start: ActorContext) -> None:
-        info = start.first
-        rows = channels_of(self.electrodes, info.labels, f"{start.name} electrodes")
+    def open(self, context: ActorContext) -> None:
+        info = context.first
+        rows = channels_of(self.electrodes, info.labels, f"{context.name} electrodes")
         self._is_used = np.isin(np.arange(info.n_channels), rows)
         self._names = tuple(self.rates_hz)
         rates_hz = np.array([self.rates_hz[name] for name in self._names])

@@ -17,8 +17,8 @@ class RandomDecision(Actor[Spikes, Decision]):
 
     _seed: int = PrivateAttr()
 
-    def open(self, start: ActorContext) -> None:
-        self._seed = start.seed
+    def open(self, context: ActorContext) -> None:
+        self._seed = context.seed
 
     def step(self, spikes: Spikes) -> Decision:
         rng = np.random.default_rng([self._seed, spikes.stop])

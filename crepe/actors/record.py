@@ -36,22 +36,22 @@ class Record(Sink[Message, None]):
     )  # stream and stop of the window whose messages may still come
     _is_rested: bool = PrivateAttr(True)  # all messages are in the file
 
-    def open(self, start: ActorContext) -> None:
-        self._clock = start.first
-        is_simulated = any(info.is_simulated for info in start.inputs.values())
-        culture = dict(start.culture)
+    def open(self, context: ActorContext) -> None:
+        self._clock = context.first
+        is_simulated = any(info.is_simulated for info in context.inputs.values())
+        culture = dict(context.culture)
         if is_simulated:
             culture.pop("species", None)
         about = About(
-            session=start.session,
-            seed=start.seed,
-            experiment=start.experiment,
+            session=context.session,
+            seed=context.seed,
+            experiment=context.experiment,
             culture=culture,
             is_simulated=is_simulated,
             origin_t_ns=self._clock.origin_t_ns,
         )
-        path = start.recordings / f"{start.session}.h5"
-        self._writer = RecordingWriter(path, about, start.inputs, self.spare_mb)
+        path = context.recordings / f"{context.session}.h5"
+        self._writer = RecordingWriter(path, about, context.inputs, self.spare_mb)
         self._flushed = max(self._writer.positions.values())
 
     def on_position(self, stream: str, position: int) -> None:

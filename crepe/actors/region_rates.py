@@ -51,21 +51,21 @@ class RegionRates(Actor[Spikes, Decision]):
     def warmup_s(self) -> float:
         return self.window_s
 
-    def open(self, start: ActorContext) -> None:
-        labels = start.first.labels
+    def open(self, context: ActorContext) -> None:
+        labels = context.first.labels
         regions = {"up": sum(self.up, ()), "down": sum(self.down, ())}
         rows = {
-            name: channels_of(region, labels, f"{start.name} {name}")
+            name: channels_of(region, labels, f"{context.name} {name}")
             for name, region in regions.items()
         }
         self._is_in = {name: np.isin(np.arange(len(labels)), at) for name, at in rows.items()}
-        self._window = round(self.window_s * start.first.sampling_rate_hz)
-        self._gain = self.gain_s * start.first.sampling_rate_hz
+        self._window = round(self.window_s * context.first.sampling_rate_hz)
+        self._gain = self.gain_s * context.first.sampling_rate_hz
         self._times = {name: np.empty(0, np.int64) for name in regions}
         self._mean = dict.fromkeys(regions, 1.0)
-        if start.snapshot:
-            self._mean = dict(start.snapshot["mean"])
-            self._at = start.snapshot["at"]
+        if context.snapshot:
+            self._mean = dict(context.snapshot["mean"])
+            self._at = context.snapshot["at"]
 
     def step(self, spikes: Spikes) -> Decision:
         counts = {name: self._count(name, spikes) for name in self._times}

@@ -50,18 +50,18 @@ class Salpa(WithoutArtefact):
     def _reach(self) -> int:
         return 2 * self._half + max(2, self._depeg + 1)
 
-    def open(self, start: ActorContext) -> None:
-        super().open(start)
-        rate_hz = start.first.sampling_rate_hz
+    def open(self, context: ActorContext) -> None:
+        super().open(context)
+        rate_hz = context.first.sampling_rate_hz
         self._half = max(2, round(self.half_width_ms * rate_hz / 1000))
         self._depeg = round(self.depeg_ms * rate_hz / 1000)
         n_settle = min(max(1, round(self.settle_ms * rate_hz / 1000)), self._half)
         self._fit = cubic_fit(self._half)
         self._off = (np.eye(len(self._fit)) - self._fit)[:n_settle].mean(axis=0)
-        self._scale_uv = np.asarray(start.first.scale_uv, np.float64)[:, np.newaxis]
+        self._scale_uv = np.asarray(context.first.scale_uv, np.float64)[:, np.newaxis]
 
-    def output_info(self, start: ActorContext) -> StreamInfo:
-        return replace(start.first, dtype="float32", scale_uv=(1.0,))
+    def output_info(self, context: ActorContext) -> StreamInfo:
+        return replace(context.first, dtype="float32", scale_uv=(1.0,))
 
     def _fresh(self, first: NDArray[np.float64]) -> None:
         self._fit_from = np.full(len(first), SEARCHING, np.int64)

@@ -20,6 +20,7 @@ def sttc(first_s: Times, second_s: Times, duration_s: float, dt_s: float = STTC_
         return np.nan
     tiled = [_tiled(times_s, duration_s, dt_s) for times_s in (first_s, second_s)]
     near = [_part_near(a, b, dt_s) for a, b in ((first_s, second_s), (second_s, first_s))]
+    # each train's part near the other, beyond that of chance; at p = t = 1 the limit is 1
     parts = [
         1.0 if p * t == 1 else (p - t) / (1 - p * t)
         for p, t in ((near[0], tiled[1]), (near[1], tiled[0]))

@@ -100,8 +100,10 @@ class SampleWriter:
     def _write(self, mask: int) -> None:
         data = self._buffer.tobytes()
         if self._is_packed and mask == _PACKED:
+            # as HDF5's shuffle filter: the first bytes of all items, then their second bytes, ...
             octets = self._buffer.reshape(-1).view(np.uint8).reshape(-1, self._buffer.itemsize)
             data = zlib.compress(octets.T.tobytes(), 1)
         self._dataset.resize(self.n_samples, axis=1)
+        # direct, to choose for each chunk whether it is compressed
         self._dataset.id.write_direct_chunk((0, self._begin), data, mask if self._is_packed else 0)
         self.n_written = self.n_samples

@@ -111,6 +111,7 @@ class StreamWriter:
     def append(self, message: Message) -> bool:
         """Take a message; return False if the file has it already."""
         numbers, json = self._layout.row(message), self._layout.json(message)
+        # after a restart a message is dropped as often as the file has an equal one
         if message.stop <= self._resumed_at and self._repeatable[numbers, json] > 0:
             self._repeatable[numbers, json] -= 1
             return False

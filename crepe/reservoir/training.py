@@ -116,7 +116,9 @@ def _fitted(
     scaler = StandardScaler().fit(trials.features)
     scaled = scaler.transform(trials.features)
     alphas = [float(RidgeClassifierCV(ALPHAS).fit(scaled, g).alpha_) for g in gestures]
+    # one target per answer, 1 for its trials and -1 for the others
     targets = np.stack([np.where(g[:, None] == answers, 1.0, -1.0) for g in gestures], axis=1)
+    # a single fit of all sets: the regularisation of a set holds for each of its answers
     by_target = np.repeat(alphas, len(answers))
     ridge = Ridge(by_target).fit(scaled, targets.reshape(len(scaled), -1))
     _, _, components = np.linalg.svd(scaled, full_matrices=False)

@@ -20,6 +20,7 @@ from crepe import messages
 from crepe.errors import StoreError
 from crepe.messages import Message, Segment
 
+# By numpy's name of a dtype, such as `<f8`: the size of an item. No other dtype is accepted.
 _ITEM_BYTES = {
     f"{order}{kind}{size}": size
     for kind, sizes in {"i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8), "b": (1,)}.items()

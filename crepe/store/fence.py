@@ -54,6 +54,7 @@ class Fence:
             if self._replaced:
                 self._check_not_replaced(keys)
             whole = b"".join((_MULTI, *packed, _EXEC))
+            # the replies: one to MULTI, one to each command as queued, the list of EXEC, the claims
             replies = self._connection.exchange(whole, self._watch, n + 2 + len(self._expected))
             self._check(replies[n + 2 :])
             done = replies[n + 1]

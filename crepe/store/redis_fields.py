@@ -38,10 +38,10 @@ def entry_from(item: Any) -> Entry:
     """Return the entry of a reply's item (ID, fields). Raises StoreError for one of others."""
     identity, items = item
     try:
-        if items[::2] == _DENSE:
+        if items[::2] == _DENSE:  # by position: building a dict would take longer
             return Entry(
                 int(items[1]),
-                int(identity[:-2]),
+                int(identity[:-2]),  # without `-0`
                 items[9],
                 int(items[3]),
                 session=items[5].decode(),

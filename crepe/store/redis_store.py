@@ -22,7 +22,7 @@ from crepe.store.stream_writer import RESEND_S, Writing, identity
 
 log = logging.getLogger(__name__)
 
-_BEAT_KEPT_S = 3600
+_BEAT_KEPT_S = 3600  # then `beats` no longer lists an actor that is gone
 
 _DECLARE = """
 -- KEYS: stream, info, readers.  ARGV: session, writer, is_fresh, then field, value, ... of info
@@ -77,6 +77,7 @@ class RedisStore(RedisReader):
         # a managed server may refuse CONFIG; then the default holds
         with suppress(CommandRefusedError):
             maxmemory = int(self._connection.call("CONFIG", "GET", "maxmemory")[1])
+            # half of the memory is for streams; maxmemory 0 means no ceiling
             self._budget_bytes = maxmemory / 2 or DEFAULT_BUDGET_BYTES
         for stream, writing in self._writing.items():
             self._send_again(stream, writing)
@@ -189,6 +190,7 @@ class RedisStore(RedisReader):
 
     def _check_refusal(self, stream: str, entry: Entry, refusal: Exception) -> None:
         """Raise for a refused append, unless it repeats one of this writer's that is stored."""
+        # the server's text for an ID that does not follow the last one
         if "equal or smaller" not in str(refusal):
             self._connection.refuse(refusal)
         key, at = self._key(stream), identity(entry)
@@ -250,7 +252,7 @@ class RedisStore(RedisReader):
                     "XADD", self._key(stream), *kept, "*", "data", payload
                 )
                 return str(reply, "ascii")
-            except ConnectionLostError as error:
+            except ConnectionLostError as error:  # no retry: the command could be executed twice
                 raise StoreError(f"{error}; the command may have arrived or not") from error
             except OutOfMemoryError as error:
                 self._wait_to_retry(error, began_s)

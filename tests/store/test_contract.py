@@ -15,9 +15,9 @@ from crepe.store.contract import Entry, UnclockedEntry
 INFO = StreamInfo(labels=("a", "b"), longest_samples=100, session="s1", scale_uv=(0.5, 2.0))
 
 
-def entry(start, stop, **more):
+def entry(start, stop, **fields):
     samples = np.arange(start, stop, dtype=np.int32) * np.array([[1], [-1]], dtype=np.int32)
-    return Entry(start, stop, codec.pack([Segment(start, stop, samples)], start, stop), 7, **more)
+    return Entry(start, stop, codec.pack([Segment(start, stop, samples)], start, stop), 7, **fields)
 
 
 @pytest.fixture
@@ -171,8 +171,8 @@ def test_wait_returns_what_stands_after_each_cursor(store):
     store.append([("data", entry(0, 10)), ("result", entry(0, 10))])
     store.append([("data", entry(10, 20))])
     store.append([("data", Entry(20, 20, is_end=True))])
-    found = store.wait({"data": 10, "result": 0}, 1.0)
-    assert sorted((name, e.stop, e.is_end) for name, e in found) == [
+    output = store.wait({"data": 10, "result": 0}, 1.0)
+    assert sorted((name, e.stop, e.is_end) for name, e in output) == [
         ("data", 20, False),
         ("data", 20, True),
         ("result", 10, False),

@@ -35,8 +35,8 @@ def append(store, first, last):
 
 
 def check(url, length):
-    with Store(url) as found:
-        data = found["data"]
+    with Store(url) as result:
+        data = result["data"]
         assert data.gaps(data.first, length) == []
         np.testing.assert_array_equal(data[0, data.first : length], np.arange(data.first, length))
         windows = [(message.start, message.stop) for message in data.messages(0, length)]
@@ -97,8 +97,8 @@ def test_at_the_memory_ceiling_old_samples_go_and_new_ones_stay(own_server, capl
         store.append([("data", Entry(start, start + 100, payload))])
     assert "Redis is at its memory ceiling" in caplog.text
     assert "a reader lacks" in caplog.text
-    with Store(own_server.url) as found:
-        data = found["data"]
+    with Store(own_server.url) as result:
+        data = result["data"]
         assert len(data) == 40_000
         assert 0 < data.first < 39_000
         with pytest.raises(GapError, match=f"the stream holds {data.first} to 40000"):
@@ -180,9 +180,9 @@ def test_what_the_server_refuses_is_said_with_its_words(own_server):
     store.declare("data", INFO)
     with redis.Redis.from_url(own_server.url) as server:
         server.set("crepe:data", "no stream")
-    for asked in (lambda: store.last("data"), lambda: append(store, 0, 100)):
+    for requests in (lambda: store.last("data"), lambda: append(store, 0, 100)):
         with pytest.raises(StoreError, match="unix://.*WRONGTYPE"):
-            asked()
+            requests()
     store.close()
 
 

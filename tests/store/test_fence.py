@@ -16,17 +16,17 @@ INFO = StreamInfo(labels=("a",), session="s", is_live=True)
 @pytest.fixture
 def server(own_server):
     own_server.start()
-    with redis.Redis.from_url(own_server.url) as found:
-        yield found
+    with redis.Redis.from_url(own_server.url) as result:
+        yield result
 
 
 @pytest.fixture
 def store(own_server, server):
-    made = RedisStore(own_server.url)
-    made.declare("data", INFO)
-    made.append([("data", Entry(0, 10))])
-    yield made
-    made.close()
+    created = RedisStore(own_server.url)
+    created.declare("data", INFO)
+    created.append([("data", Entry(0, 10))])
+    yield created
+    created.close()
 
 
 def test_an_append_goes_through_if_the_claim_was_touched_but_is_still_ours(store, server):
