@@ -222,6 +222,7 @@ class StreamInfo:
 
     @property
     def n_channels(self) -> int:
+        """Number of channels."""
         return len(self.labels)
 
     @property

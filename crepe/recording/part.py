@@ -124,10 +124,12 @@ class _Stream:
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
+        """Start of each message."""
         return self._column("start")
 
     @cached_property
     def stops(self) -> NDArray[np.int64]:
+        """Stop of each message."""
         return self._column("stop")
 
     # Windows may overlap and need not be in order: the highest stop before a row, and the lowest
@@ -147,6 +149,7 @@ class _Stream:
     def overlapping(
         self, start: int, stop: int, read: Callable[[int, int], list[Message]]
     ) -> list[Message]:
+        """Return the messages that overlap [start, stop), of the rows that `read` gives."""
         low = int(np.searchsorted(self._highest, start, side="right"))
         high = int(np.searchsorted(self._lowest, stop, side="left"))
         if high <= low:

@@ -36,7 +36,7 @@ def stream_name(stream: "DataModus | str", culture: str = CULTURE) -> str:
     name = name.removeprefix(f"{culture}:")
     parts = name.split(":")
     if parts[0] in _FIRST_TAKEN or parts[-1] in _LAST_TAKEN:
-        raise ConfigError(f"stream {name!r}: the store uses that key for itself")
+        raise ConfigError(f"stream {name!r}: the store keeps something else under that key")
     if not _NAME.fullmatch(name):
         raise ConfigError(
             f"stream {name!r}: allowed are words of a-z, 0-9, _ and - joined by ':' (data:spikes)"

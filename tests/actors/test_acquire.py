@@ -1,4 +1,4 @@
-"""Acquire: what comes from an instrument stands on the session's clock, gaps included."""
+"""Acquire puts an instrument's samples on the session's clock, gaps included."""
 
 from collections.abc import Iterable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Activity: what crepe.analysis says of the last while, once a period, however it is cut."""
+"""Activity has the statistics of crepe.analysis, once a period, however the spikes are cut."""
 
 from itertools import pairwise
 

@@ -119,7 +119,7 @@ def test_samples_leave_as_late_as_it_says():
     assert run(actor, range(0, N, 100))[-1].stop == N - 7
 
 
-def test_a_gap_stays_a_gap_and_what_was_held_back_is_said():
+def test_a_gap_stays_a_gap_and_what_was_held_back_is_published():
     actor = opened()
     before = [*actor.step(Segment(0, 1000, SIGNAL[:, :1000]))]
     late = Segment(2000, 2500, SIGNAL[:, 2000:2500], is_estimated=True)

@@ -108,7 +108,7 @@ def test_a_restarted_detector_goes_on_as_if_it_had_never_stopped(at):
     assert [s for s in pairs(warmed) if s[0] >= at] == whole
 
 
-def test_a_gap_stays_a_gap_and_what_was_held_back_is_said():
+def test_a_gap_stays_a_gap_and_what_was_held_back_is_published():
     actor = opened()
     before = [*actor.step(Segment(0, 1000, SIGNAL[:, :1000]))]
     after = [*actor.step(Segment(2000, 3000, SIGNAL[:, 2000:3000]))]

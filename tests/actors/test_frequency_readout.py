@@ -52,7 +52,7 @@ def test_what_is_near_no_rate_is_no_answer():
     assert result.value is None
 
 
-def test_other_electrodes_are_not_heard():
+def test_other_electrodes_do_not_count():
     samples = signal(20)
     samples[1] = 100 * signal(40)[0]
     assert decisions(samples)[0].value == "rock"

@@ -470,7 +470,7 @@ def test_other_channels_than_the_recording_has_are_refused(tmp_path: Path) -> No
     record.close()
 
 
-def test_what_is_no_recording_of_ours_is_said(tmp_path: Path) -> None:
+def test_a_file_that_is_no_recording_is_reported(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_group("Data")
     with pytest.raises(DeviceError, match="no group /CREPE; has Data"):

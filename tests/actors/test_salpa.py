@@ -140,7 +140,7 @@ def test_samples_leave_twice_the_half_width_late():
     assert run(actor, range(0, N, 100))[-1].stop == N - actor.delay_samples
 
 
-def test_a_gap_stays_a_gap_and_what_was_held_back_is_said():
+def test_a_gap_stays_a_gap_and_what_was_held_back_is_published():
     actor = opened()
     before = [*actor.step(Segment(0, 1000, SIGNAL[:, :1000]))]
     after = [*actor.step(Segment(2000, 2500, SIGNAL[:, 2000:2500]))]

@@ -85,7 +85,7 @@ def test_each_spike_has_its_waveform(done):
     assert cut == peaks
 
 
-def test_activity_is_said_of_what_was_detected(done):
+def test_activity_describes_the_detected_spikes(done):
     spikes, output = messages(done, "data:spikes"), messages(done, "result:activity")
     assert [(item.start, item.stop) for item in output] == [(0, 20_000), (0, 40_000), (0, 60_000)]
     channel = np.concatenate([s.channel for s in spikes])

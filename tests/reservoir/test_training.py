@@ -1,4 +1,4 @@
-"""Training: what can be told apart is, what cannot is not, and files that do not fit are refused."""
+"""Training separates gestures that differ, and no others; files that do not fit are refused."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Bytes from anybody are decoded to numbers and words, or refused."""
+"""Bytes from any sender are decoded to numbers and text, or refused."""
 
 import contextlib
 import pickle
@@ -100,7 +100,7 @@ def test_object_arrays_are_not_sent_and_the_next_message_is_whole():
     assert codec.unpack_value(codec.pack_value([1])) == (1,)
 
 
-def test_a_type_is_known_by_name_and_loads_no_code():
+def test_a_type_is_resolved_by_name_without_loading_code():
     assert codec.message_type("Segment") is Segment
     assert codec.type_name(Segment) == "Segment"
     for name in ("os:system", "antigravity:x", "Nothing", "NDArray"):

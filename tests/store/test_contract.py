@@ -180,7 +180,7 @@ def test_wait_returns_what_stands_after_each_cursor(store):
     assert [e.is_end for _, e in store.wait({"data": 20}, 1.0)] == [True]
 
 
-def test_what_is_said_outside_the_clock_has_any_writer(make_store):
+def test_a_stream_outside_the_clock_has_any_writer(make_store):
     first, second = make_store("first"), make_store("second")
     a, b = first.append_unclocked("input", b"rock"), second.append_unclocked("input", b"paper")
     assert first.wait({"input": "0-0"}, 1.0) == [

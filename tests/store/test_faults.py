@@ -106,7 +106,7 @@ def test_at_the_memory_ceiling_old_samples_go_and_new_ones_stay(own_server, capl
     store.close()
 
 
-def test_at_the_memory_ceiling_readers_register_and_people_are_heard(own_server, caplog):
+def test_at_the_memory_ceiling_readers_register_and_commands_arrive(own_server, caplog):
     own_server.start(maxmemory="20mb", **{"maxmemory-policy": "noeviction"})
     store, other = RedisStore(own_server.url, keep_s=1e9), RedisStore(own_server.url, patience_s=0)
     wide = StreamInfo(labels=tuple(map(str, range(200))), session="s", is_live=True)
@@ -174,7 +174,7 @@ def test_a_read_that_is_broken_off_leaves_no_reply_for_the_next(own_server, monk
     store.close()
 
 
-def test_what_the_server_refuses_is_said_with_its_words(own_server):
+def test_a_refusal_has_the_text_of_the_server(own_server):
     own_server.start()
     store = RedisStore(own_server.url)
     store.declare("data", INFO)
@@ -232,7 +232,7 @@ def test_a_replay_does_not_wait_for_readers_that_have_all_there_is(own_server):
 @pytest.mark.parametrize(
     "answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"-ERR no such command\r\n" * 3]
 )
-def test_a_server_of_another_kind_is_said_in_one_line(answer):
+def test_a_server_of_another_kind_is_reported_in_one_line(answer):
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve():
