@@ -16,7 +16,6 @@ from crepe.store import codec
 from crepe.store.contract import Entry
 
 _numbers = count(1)
-_SPARSE = ("GameState", "Stimulus", "Delivered", "Command", "Court")
 
 
 class SessionView:
@@ -69,7 +68,8 @@ class SessionView:
     @property
     def followed(self) -> list[str]:
         """Streams that are read whether anybody looks or not; they are small."""
-        return [*self._of(*_SPARSE), *([self.spikes_stream] if self.spikes_stream else [])]
+        small = [n for n, i in self.infos.items() if i.kind.is_event or i.message == "Court"]
+        return [*small, *([self.spikes_stream] if self.spikes_stream else [])]
 
     @property
     def rate_hz(self) -> float:

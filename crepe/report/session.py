@@ -9,7 +9,7 @@ from crepe.environment import paths
 from crepe.errors import DeviceError, suggest
 from crepe.messages import Message
 from crepe.recording.reader import Recording
-from crepe.results.library import CLOCKED, experiment_tables, kept
+from crepe.results.library import experiment_tables, kept
 from crepe.store import Store
 from crepe.store.stream import Gaps
 
@@ -75,7 +75,7 @@ def read(path: Path) -> Session:
     """The session in a recording. Raises DeviceError: missing, truncated, or no recording."""
     with Recording(path) as recording:
         infos = recording.streams()
-        gaps = {n: recording.gaps(n) for n, info in infos.items() if info.message in CLOCKED}
+        gaps = {n: recording.gaps(n) for n, info in infos.items() if info.kind.is_clocked}
         return Session(
             Store(path),
             recording.session or path.stem,

@@ -19,9 +19,6 @@ from crepe.messages import Command, Delivered, GameState, Message, StreamInfo
 from crepe.recording.parts import main_file, parts_set_aside
 from crepe.recording.reader import Recording
 
-CLOCKED = ("Segment", "Spikes", "Decision")
-"""Messages of actors that publish every window: what is not there is missing."""
-
 REPORT_PAGE = "report.html"
 
 _GAME, _DELIVERED = "result:game", "result:delivered"
@@ -182,7 +179,7 @@ def _head(recording: Recording, infos: Mapping[str, StreamInfo]) -> dict[str, An
 
 def _counted(recording: Recording, infos: Mapping[str, StreamInfo]) -> dict[str, Any]:
     """What the session came to; of the samples, only where they begin and end."""
-    clocked = [name for name, info in infos.items() if info.message in CLOCKED]
+    clocked = [name for name, info in infos.items() if info.kind.is_clocked]
     data = min(clocked, default=None)  # `data`, where it is kept
     rate_hz = infos[data].sampling_rate_hz if data else 0.0
     states = [m for m in _all(recording, _GAME) if isinstance(m, GameState)]

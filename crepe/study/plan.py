@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from crepe.actors.actor import Source
-from crepe.actors.readout import LinearReadout
+from crepe.actors.linear_readout import LinearReadout
 from crepe.actors.stimulate import Stimulate
 from crepe.conditions import (
     NO_FEEDBACK,
@@ -162,7 +162,7 @@ class Plan:
                 kind = actor.kind.__name__
                 raise ConfigError(
                     f"{self._path}: [actors.{actor.name}] {stream!r} is decided by {kind}, "
-                    "which needs no calibration; must be crepe.actors.readout:LinearReadout"
+                    "which needs no calibration; must be crepe.actors.linear_readout:LinearReadout"
                 )
         raise ConfigError(f"{self._path}: nobody writes {stream!r}")
 

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from crepe.actors.actor import ActorContext
-from crepe.actors.chance import RandomDecision
+from crepe.actors.random_decision import RandomDecision
 from crepe.messages import Spikes, StreamInfo
 
 
@@ -14,9 +14,9 @@ def decided(seed=1, begin=0, stop=30_000):
 
 
 def test_each_answer_is_equally_likely():
-    found = Counter(decision.value for decision in decided())
-    assert set(found) == {"up", "down", "stay"}
-    assert all(900 < n < 1100 for n in found.values())
+    result = Counter(decision.value for decision in decided())
+    assert set(result) == {"up", "down", "stay"}
+    assert all(900 < n < 1100 for n in result.values())
 
 
 def test_a_restart_changes_nothing_and_a_seed_everything():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from crepe.actors.actor import ActorContext
-from crepe.actors.decode import NearestRate
+from crepe.actors.nearest_rate import NearestRate
 from crepe.errors import ConfigError
 from crepe.messages import Spikes, StreamInfo
 
@@ -12,22 +12,22 @@ RATES_HZ = {"rock": 20.0, "scissors": 30.3, "paper": 40.0}
 INFO = StreamInfo(message="Spikes", labels=("a", "b", "c"))
 
 
-def opened(**more):
-    actor = NearestRate(electrodes=("a", "b"), rates_hz=RATES_HZ, **more)
+def opened(**fields):
+    actor = NearestRate(electrodes=("a", "b"), rates_hz=RATES_HZ, **fields)
     actor.open(ActorContext(inputs={"data:spikes": INFO}, name="decode"))
     return actor
 
 
-def decide(sample, channel, n=15_000, **more):
-    actor = opened(**more)
+def decide(sample, channel, n=15_000, **fields):
+    actor = opened(**fields)
     order = np.argsort(sample)
     sample, channel = sample[order], channel[order]
     decisions = []
     for start in range(0, n, 100):
         inside = (sample >= start) & (sample < start + 100)
-        found = sample[inside], channel[inside]
-        amplitude = np.zeros(len(found[0]), np.float32)
-        decisions.append(actor.step(Spikes(start, start + 100, found[1], found[0], amplitude)))
+        result = sample[inside], channel[inside]
+        amplitude = np.zeros(len(result[0]), np.float32)
+        decisions.append(actor.step(Spikes(start, start + 100, result[1], result[0], amplitude)))
     return decisions
 
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crepe.actors.actor import ActorContext
-from crepe.actors.chance import RandomDecision
-from crepe.actors.readout import LinearReadout
+from crepe.actors.linear_readout import LinearReadout
+from crepe.actors.random_decision import RandomDecision
 from crepe.errors import ConfigError
 from crepe.messages import GameState, Spikes, StreamInfo
 from crepe.reservoir.features import Window
@@ -48,16 +48,16 @@ def path(tmp_path_factory):
     return readout.save(tmp_path_factory.mktemp("readouts") / "r.h5")
 
 
-def opened(readout="", info=INFO, experiment=EXPERIMENT, snapshot=None, **more):
-    actor = LinearReadout(readout=str(readout), window=WINDOW, **more)
+def opened(readout="", info=INFO, experiment=EXPERIMENT, snapshot=None, **fields):
+    actor = LinearReadout(readout=str(readout), window=WINDOW, **fields)
     inputs = {"data:spikes": info}
     actor.open(ActorContext(inputs=inputs, name="decode", experiment=experiment, snapshot=snapshot))
     return actor
 
 
-def spikes(start, stop, found=()):
-    channel, sample = np.array(sorted(found, key=lambda s: s[1]), int).reshape(-1, 2).T
-    return Spikes(start, stop, channel.astype(np.int32), sample, np.zeros(len(found), np.float32))
+def spikes(start, stop, result=()):
+    channel, sample = np.array(sorted(result, key=lambda s: s[1]), int).reshape(-1, 2).T
+    return Spikes(start, stop, channel.astype(np.int32), sample, np.zeros(len(result), np.float32))
 
 
 def test_the_answer_is_the_one_whose_electrodes_fired(path):
@@ -74,8 +74,8 @@ def test_spikes_older_than_the_window_are_forgotten(path):
 
 def test_several_sets_of_weights_take_turns(path):
     actor = opened(path, turn_s=0.1)
-    found = [actor.step(spikes(at, at + 100, [(1, at + 50)])).value for at in (0, 100, 200, 300)]
-    assert found[0] == found[2] != found[1] == found[3]
+    result = [actor.step(spikes(at, at + 100, [(1, at + 50)])).value for at in (0, 100, 200, 300)]
+    assert result[0] == result[2] != result[1] == result[3]
 
 
 @settings(deadline=None)
@@ -83,12 +83,12 @@ def test_several_sets_of_weights_take_turns(path):
     st.lists(st.tuples(st.integers(0, 2), st.integers(0, 599)), max_size=40),
     st.sets(st.integers(1, 599), max_size=8),
 )
-def test_decisions_do_not_depend_on_how_the_spikes_were_cut(path, found, cuts):
+def test_decisions_do_not_depend_on_how_the_spikes_were_cut(path, result, cuts):
     def decided(edges):
         actor = opened(path)
         for start, stop in pairwise(edges):
-            said = actor.step(spikes(start, stop, [s for s in found if start <= s[1] < stop]))
-        return said.scores
+            outputs = actor.step(spikes(start, stop, [s for s in result if start <= s[1] < stop]))
+        return outputs.scores
 
     assert decided([0, *sorted(cuts), 600]) == decided([0, 600])
 
@@ -145,11 +145,11 @@ def test_a_readout_of_another_signal_or_culture_is_refused(path):
 
 
 def test_chance_gives_each_answer_equally_often_and_again_after_a_restart():
-    def said():
+    def outputs():
         actor = RandomDecision(answers=("paper", "rock", "scissors"))
         actor.open(ActorContext(inputs={"data:spikes": INFO}, seed=4))
         return [actor.step(spikes(at, at + 10)).value for at in range(0, 9000, 10)]
 
-    assert said() == said()
-    counts = np.unique(said(), return_counts=True)[1]
+    assert outputs() == outputs()
+    counts = np.unique(outputs(), return_counts=True)[1]
     assert counts.min() > 250

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crepe.actors.actor import ActorContext
-from crepe.actors.frequency import FrequencyReadout
+from crepe.actors.frequency_readout import FrequencyReadout
 from crepe.errors import ConfigError
 from crepe.messages import Segment, StreamInfo
 
@@ -18,8 +18,8 @@ INFO = StreamInfo("Segment", float(RATE_HZ), LABELS)
 RATES_HZ = {"none": 10.0, "rock": 20.0, "scissors": 30.3, "paper": 40.0}
 
 
-def opened(**more):
-    actor = FrequencyReadout(electrodes=("a", "c"), rates_hz=RATES_HZ, **more)
+def opened(**fields):
+    actor = FrequencyReadout(electrodes=("a", "c"), rates_hz=RATES_HZ, **fields)
     actor.open(ActorContext(inputs={"data": INFO}, name="decode"))
     return actor
 
@@ -30,29 +30,29 @@ def signal(hz, seconds=1, offset=0.0, noise=0.0, seed=0):
     return np.sin(2 * np.pi * hz * t) + offset + noise * rng.normal(size=(3, len(t)))
 
 
-def decisions(samples, cuts=(), start=0, **more):
-    actor, found = opened(**more), []
+def decisions(samples, cuts=(), start=0, **fields):
+    actor, result = opened(**fields), []
     edges = [0, *sorted(cuts), samples.shape[1]]
     for a, b in pairwise(edges):
         if a < b:
-            found += actor.step(Segment(start + a, start + b, samples[:, a:b]))
-    return found
+            result += actor.step(Segment(start + a, start + b, samples[:, a:b]))
+    return result
 
 
 @pytest.mark.parametrize(("name", "hz"), RATES_HZ.items())
 @pytest.mark.parametrize("offset", [0.0, 1000.0])
 def test_sines_decode_right_with_any_offset(name, hz, offset):
-    (found,) = decisions(signal(hz, offset=offset, noise=0.3))
-    assert (found.start, found.stop, found.value) == (0, 1000, name)
-    assert found.scores["mean_hz"] == pytest.approx(hz, abs=1)
+    (result,) = decisions(signal(hz, offset=offset, noise=0.3))
+    assert (result.start, result.stop, result.value) == (0, 1000, name)
+    assert result.scores["mean_hz"] == pytest.approx(hz, abs=1)
 
 
 def test_what_is_near_no_rate_is_no_answer():
-    (found,) = decisions(signal(70))
-    assert found.value is None
+    (result,) = decisions(signal(70))
+    assert result.value is None
 
 
-def test_other_electrodes_are_not_heard():
+def test_other_electrodes_do_not_count():
     samples = signal(20)
     samples[1] = 100 * signal(40)[0]
     assert decisions(samples)[0].value == "rock"
@@ -67,12 +67,12 @@ def test_decisions_do_not_depend_on_how_the_signal_is_cut(cuts):
 
 def test_seconds_are_those_of_the_clock_and_a_gap_spoils_its_own():
     samples = signal(20, seconds=3)
-    found = decisions(samples, cuts=range(100, 3000, 100), start=500)
-    assert [(d.start, d.stop) for d in found] == [(1900, 2000), (2900, 3000)]
+    result = decisions(samples, cuts=range(100, 3000, 100), start=500)
+    assert [(d.start, d.stop) for d in result] == [(1900, 2000), (2900, 3000)]
     actor = opened()
-    found = list(actor.step(Segment(0, 600, samples[:, :600])))
-    found += actor.step(Segment(700, 2600, samples[:, :1900]))
-    assert [(d.start, d.stop) for d in found] == [(700, 2600)]
+    result = list(actor.step(Segment(0, 600, samples[:, :600])))
+    result += actor.step(Segment(700, 2600, samples[:, :1900]))
+    assert [(d.start, d.stop) for d in result] == [(700, 2600)]
 
 
 def test_an_electrode_that_is_none_is_refused():

@@ -1,4 +1,4 @@
-"""A direction read out of the spikes: the more active of two regions."""
+"""Decoder: a direction, from the more active of two regions."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -13,16 +13,16 @@ from crepe.messages import Decision, Spikes
 
 Parts = tuple[tuple[str, ...], ...]
 
-_LEAST_MEAN = 0.1  # spikes in a window; a region that is all but silent is not amplified further
+_LEAST_MEAN = 0.1  # spikes in a window; the gain of an almost silent region is limited
 
 
 class RegionRates(Actor[Spikes, Decision]):
-    """ "up" or "down", whichever region had more spikes in the last `window_s`; None for a tie.
+    """Decoder: "up" or "down", the region with more spikes in `window_s`; None for a tie.
 
     A region is several groups of electrodes, in DishBrain two for each direction, side by side in
     turn (Kagan et al. 2022, Neuron 110:3952; public replication code, confirm at PMC9747182). A
     region that is always the more active one would decide alone; with `gain_s` each count is
-    divided by the region's own mean, which follows the activity as slowly as that.
+    divided by the region's own running mean.
     """
 
     up: Parts = Field(min_length=1)  # labels of the electrodes, group by group
@@ -30,7 +30,7 @@ class RegionRates(Actor[Spikes, Decision]):
     window_s: PositiveFloat = 0.1  # chosen
     gain_s: NonNegativeFloat = 0.0  # time constant of the running means; 0: counts as they are
 
-    _is_heard: Mapping[str, NDArray[np.bool_]] = PrivateAttr()  # by direction: by channel
+    _is_in: Mapping[str, NDArray[np.bool_]] = PrivateAttr()  # by direction: by channel
     _window: int = PrivateAttr()  # samples
     _gain: float = PrivateAttr()  # samples
     _times: dict[str, NDArray[np.int64]] = PrivateAttr()  # of the spikes in the window
@@ -51,21 +51,21 @@ class RegionRates(Actor[Spikes, Decision]):
     def warmup_s(self) -> float:
         return self.window_s
 
-    def open(self, start: ActorContext) -> None:
-        labels = start.first.labels
-        heard = {"up": sum(self.up, ()), "down": sum(self.down, ())}
+    def open(self, context: ActorContext) -> None:
+        labels = context.first.labels
+        regions = {"up": sum(self.up, ()), "down": sum(self.down, ())}
         rows = {
-            name: channels_of(region, labels, f"{start.name} {name}")
-            for name, region in heard.items()
+            name: channels_of(region, labels, f"{context.name} {name}")
+            for name, region in regions.items()
         }
-        self._is_heard = {name: np.isin(np.arange(len(labels)), at) for name, at in rows.items()}
-        self._window = round(self.window_s * start.first.sampling_rate_hz)
-        self._gain = self.gain_s * start.first.sampling_rate_hz
-        self._times = {name: np.empty(0, np.int64) for name in heard}
-        self._mean = dict.fromkeys(heard, 1.0)
-        if start.snapshot:
-            self._mean = dict(start.snapshot["mean"])
-            self._at = start.snapshot["at"]
+        self._is_in = {name: np.isin(np.arange(len(labels)), at) for name, at in rows.items()}
+        self._window = round(self.window_s * context.first.sampling_rate_hz)
+        self._gain = self.gain_s * context.first.sampling_rate_hz
+        self._times = {name: np.empty(0, np.int64) for name in regions}
+        self._mean = dict.fromkeys(regions, 1.0)
+        if context.snapshot:
+            self._mean = dict(context.snapshot["mean"])
+            self._at = context.snapshot["at"]
 
     def step(self, spikes: Spikes) -> Decision:
         counts = {name: self._count(name, spikes) for name in self._times}
@@ -84,7 +84,7 @@ class RegionRates(Actor[Spikes, Decision]):
         return Decision(spikes.start, spikes.stop, value, counts)
 
     def _count(self, name: str, spikes: Spikes) -> float:
-        new = spikes.sample[self._is_heard[name][spikes.channel]]
+        new = spikes.sample[self._is_in[name][spikes.channel]]
         times = self._times[name]
         kept = times[np.searchsorted(times, spikes.stop - self._window) :]
         self._times[name] = np.concatenate([kept, new])

@@ -1,4 +1,4 @@
-"""A control: decisions that follow from nothing but chance."""
+"""Control decoder: random decisions, independent of the culture."""
 
 import numpy as np
 from pydantic import Field, PrivateAttr
@@ -8,7 +8,7 @@ from crepe.messages import Decision, Spikes
 
 
 class RandomDecision(Actor[Spikes, Decision]):
-    """Each answer equally likely in every window, whatever the culture does.
+    """Decoder that draws each answer with equal chance in every window.
 
     The draw follows from the seed and the sample index, so a restart changes nothing.
     """
@@ -17,8 +17,8 @@ class RandomDecision(Actor[Spikes, Decision]):
 
     _seed: int = PrivateAttr()
 
-    def open(self, start: ActorContext) -> None:
-        self._seed = start.seed
+    def open(self, context: ActorContext) -> None:
+        self._seed = context.seed
 
     def step(self, spikes: Spikes) -> Decision:
         rng = np.random.default_rng([self._seed, spikes.stop])

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from crepe.actors.actor import ActorContext
-from crepe.actors.regions import RegionRates
+from crepe.actors.region_rates import RegionRates
 from crepe.errors import ConfigError
 from crepe.messages import Spikes, StreamInfo
 from crepe.store.codec import pack_value, unpack_value
@@ -14,8 +14,8 @@ INFO = StreamInfo(sampling_rate_hz=1000.0, labels=("11", "12", "13", "14", "15")
 SETTINGS = {"up": (("11",), ("13",)), "down": (("12",), ("14",)), "window_s": 0.1}
 
 
-def opened(snapshot=None, **more):
-    actor = RegionRates(**{**SETTINGS, **more})
+def opened(snapshot=None, **fields):
+    actor = RegionRates(**{**SETTINGS, **fields})
     actor.open(ActorContext(inputs={"data:spikes": INFO}, snapshot=snapshot, name="decode"))
     return actor
 
@@ -45,19 +45,19 @@ def test_the_more_active_region_decides(channels, value, scores):
 def test_spikes_count_as_long_as_the_window():
     actor = opened()
     actor.step(spikes(0, [0]))
-    found = [actor.step(spikes(at, [])).scores["up"] for at in range(10, 130, 10)]
-    assert found == [1] * 9 + [0] * 3
+    result = [actor.step(spikes(at, [])).scores["up"] for at in range(10, 130, 10)]
+    assert result == [1] * 9 + [0] * 3
 
 
 def test_a_region_that_is_always_livelier_does_not_decide_alone():
     rng = np.random.default_rng(1)
     plain, normalised = opened(), opened(gain_s=5.0)
-    found = {"plain": [], "normalised": []}
+    result = {"plain": [], "normalised": []}
     for at in range(0, 60_000, 10):
         channels = [0] * rng.poisson(1.5) + [1] * rng.poisson(0.5)
-        found["plain"].append(plain.step(spikes(at, channels)).value)
-        found["normalised"].append(normalised.step(spikes(at, channels)).value)
-    late = {name: values[2000:] for name, values in found.items()}
+        result["plain"].append(plain.step(spikes(at, channels)).value)
+        result["normalised"].append(normalised.step(spikes(at, channels)).value)
+    late = {name: values[2000:] for name, values in result.items()}
     assert late["plain"].count("up") > 0.95 * 4000
     assert 0.4 < late["normalised"].count("up") / 4000 < 0.6
 
@@ -67,15 +67,17 @@ def test_a_restarted_readout_goes_on_alike(gain_s):
     """The runner gives back the snapshot, and then the input of `warmup_s` before it."""
     rng = np.random.default_rng(2)
     course = [spikes(at, rng.integers(0, 5, rng.poisson(2))) for at in range(0, 2000, 10)]
-    whole = [opened_one.step(one) for opened_one in [opened(gain_s=gain_s)] for one in course]
+    whole = [
+        opened_one.step(first_of) for opened_one in [opened(gain_s=gain_s)] for first_of in course
+    ]
     first = opened(gain_s=gain_s)
-    for one in course[:100]:
-        first.step(one)
+    for first_of in course[:100]:
+        first.step(first_of)
     snapshot = first.snapshot()
     again = opened(unpack_value(pack_value(snapshot)) if snapshot else None, gain_s=gain_s)
-    for one in course[100 - round(again.warmup_s * 100) : 100]:
-        again.step(one)
-    assert [again.step(one) for one in course[100:]] == whole[100:]
+    for first_of in course[100 - round(again.warmup_s * 100) : 100]:
+        again.step(first_of)
+    assert [again.step(first_of) for first_of in course[100:]] == whole[100:]
 
 
 def test_an_electrode_that_is_not_there_or_named_twice_is_refused():
