@@ -127,7 +127,7 @@ def test_what_is_not_known_is_refused_with_what_is(name, value, reason):
     game = Playing().go_on(0.05).tell(name, value)
     assert game.phases[-1] == "refused"
     assert (
-        GameCommands().hear(said(name, value), ("stimulation", "sham"), hears_gestures=True)
+        GameCommands().apply(said(name, value), ("stimulation", "sham"), reads_gestures=True)
         == game.newest.outcome
     )
     with pytest.raises(AssertionError, match=reason):
@@ -147,10 +147,10 @@ def test_a_game_that_reads_no_gestures_refuses_who_would_show_them(player):
 
 def test_where_a_plan_decides_nobody_chooses():
     told = GameCommands()
-    assert "plan" in told.hear(said("condition", "sham"), (), hears_gestures=True)
-    assert "plan" in told.hear(said("player", "person"), (), hears_gestures=True)
+    assert "plan" in told.apply(said("condition", "sham"), (), reads_gestures=True)
+    assert "plan" in told.apply(said("player", "person"), (), reads_gestures=True)
     assert told == GameCommands()
-    assert told.hear(said("pause"), (), hears_gestures=True) == ""
+    assert told.apply(said("pause"), (), reads_gestures=True) == ""
     assert told.is_paused
 
 
@@ -187,12 +187,12 @@ def test_what_was_told_survives_a_restart():
 
 def test_what_is_no_word_for_a_game_changes_nothing():
     told = GameCommands()
-    assert told.hear(said("note", "medium changed"), ("sham",), hears_gestures=True) == ""
+    assert told.apply(said("note", "medium changed"), ("sham",), reads_gestures=True) == ""
     assert asdict(told) == asdict(GameCommands())
 
 
 def test_paused_is_a_phase_that_only_a_rest_follows():
-    from crepe.games.trial_game import NEXT
+    from crepe.games.trial_state import NEXT
 
     assert NEXT[Phase.PAUSED] == {Phase.REST}
 

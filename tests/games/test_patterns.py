@@ -43,7 +43,7 @@ def test_trials_show_every_class_and_different_images_of_one():
     said = []
     found = game()
     for at in range(0, 20_000, 10):
-        said += found.step(Decision(at, at + 10, found._at.gesture or None))
+        said += found.step(Decision(at, at + 10, found._state.gesture or None))
     stimuli = [m for m in said if isinstance(m, Stimulus)]
     assert {m.meaning for m in stimuli} == set(images("digits"))
     of_one = [m.electrodes for m in stimuli if m.meaning == "3"]

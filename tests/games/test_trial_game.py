@@ -37,8 +37,8 @@ def play(game, start=0, stop=3000, answer=lambda gesture: gesture, gesture=None)
     """Decisions every 10 samples; during a response the culture says what `answer` makes of it."""
     said = []
     for at in range(start, stop, 10):
-        is_asked = game._at.phase is Phase.RESPONSE
-        value = answer(game._at.gesture) if is_asked else None
+        is_asked = game._state.phase is Phase.RESPONSE
+        value = answer(game._state.gesture) if is_asked else None
         said += game.step(Decision(at, at + 10, value))
     return said
 
@@ -111,7 +111,7 @@ def test_nothing_readable_is_no_answer():
 def test_only_what_is_decided_in_the_response_counts():
     game = opened()
     for at in range(0, 430, 10):
-        value = "paper" if game._at.phase is not Phase.RESPONSE else None
+        value = "paper" if game._state.phase is not Phase.RESPONSE else None
         said = list(game.step(Decision(at, at + 10, value)))
     assert states(said, "outcome")[0].outcome == "none"
 
@@ -162,7 +162,7 @@ def test_a_gesture_during_a_trial_does_not_begin_the_next():
     play(game, stop=120)
     list(game.step(SEEN))
     play(game, 120, 200)
-    assert game._at.phase is Phase.STIMULATION
+    assert game._state.phase is Phase.STIMULATION
     list(game.step(replace(SEEN, value="paper")))
     said = play(game, 200, 2000)
     assert [s.phase for s in states(said)][-2:] == ["rest", "waiting"]
@@ -191,7 +191,7 @@ def test_a_sensor_is_refused_once_a_trial_and_not_with_every_frame():
     ]
     play(game, 50, 450)
     (refused,) = states(game.step(SEEN))
-    assert (game._at.phase, refused.trial) == (Phase.REST, 2)
+    assert (game._state.phase, refused.trial) == (Phase.REST, 2)
 
 
 def test_a_gesture_shown_before_a_restart_counts_after_it():
@@ -316,7 +316,7 @@ def test_the_last_decision_of_a_response_counts_if_asked_for():
     for which, expected in at_last.items():
         game, said = opened(answer_is=which), []
         for at in range(0, 600, 10):
-            is_late = game._at.phase is Phase.RESPONSE and at + 10 >= game._at.until
+            is_late = game._state.phase is Phase.RESPONSE and at + 10 >= game._state.until
             said += game.step(Decision(at, at + 10, "paper" if is_late else "rock"))
         assert states(said, "outcome")[0].decoded == expected
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from crepe.conditions import OPEN_LOOP, STIMULATION
-from crepe.games.pong.game import LONG_RALLY
+from crepe.games.pong.match import LONG_RALLY
 from crepe.messages import GameState
 
 N_RESAMPLES = 9999

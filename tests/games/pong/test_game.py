@@ -39,7 +39,7 @@ def nothing(game, at):
 
 def follows(game, at):
     """A player who sees the ball."""
-    state = game._state
+    state = game._match.state
     return "up" if state.ball[1] > state.paddle_y else "down"
 
 
@@ -87,7 +87,7 @@ def test_who_follows_the_ball_never_misses_and_who_flees_serves_aces():
 
 def test_a_rally_of_more_than_three_hits_is_a_long_one():
     def tires(game, at):
-        return follows(game, at) if game._state.rally < 4 else flees(game, at)
+        return follows(game, at) if game._match.state.rally < 4 else flees(game, at)
 
     (end,) = of(GameState, play(opened(), player=tires), phase="outcome", outcome="miss")
     assert end.score == {"hits": 4, "rallies": 1, "aces": 0, "long_rallies": 1, "rally": 4}
@@ -113,12 +113,12 @@ def test_from_a_miss_to_the_next_arrival_it_takes_what_the_published_log_says():
 def test_the_ball_is_told_by_site_and_rate():
     game, said = opened(), []
     for at in range(0, 1700, 10):
-        before = game._state.ball
+        before = game._match.state.ball
         new = list(game.step(Decision(at, at + 10, None)))
         for stimulus in of(Stimulus, new):
-            assert stimulus.electrodes == (SITES[min(7, int(game._state.ball[1] * 8))],)
+            assert stimulus.electrodes == (SITES[min(7, int(game._match.state.ball[1] * 8))],)
             assert stimulus.due >= stimulus.stop + 50
-        assert before[0] >= game._state.ball[0] or at < 20
+        assert before[0] >= game._match.state.ball[0] or at < 20
         said += new
     dues = [s.due for s in of(Stimulus, said, meaning="ball")]
     apart = np.diff(dues)
@@ -204,8 +204,8 @@ def test_a_condition_is_played_by_the_stream_that_is_named_for_it():
         list(game.step_from("result", Decision(at, at + 10, "up")))
         list(game.step_from("result:random", Decision(at, at + 10, "down")))
         if at == 4000:
-            assert game._state.paddle_y == 0.85
-    assert game._state.paddle_y == 0.15
+            assert game._match.state.paddle_y == 0.85
+    assert game._match.state.paddle_y == 0.15
     with pytest.raises(ConfigError, match="'result:randm'; did you mean 'result:random'"):
         opened(decisions={"random": "result:randm"})
 
@@ -313,9 +313,9 @@ def test_a_restarted_game_says_what_it_would_have_said(cut):
 def test_what_nobody_saw_is_not_played():
     game = opened()
     play(game, 0, 500)
-    ball = game._state.ball
+    ball = game._match.state.ball
     list(game.step(Decision(900, 910, "up")))
-    assert game._state.ball[0] == pytest.approx(ball[0] - 0.00585)
+    assert game._match.state.ball[0] == pytest.approx(ball[0] - 0.00585)
 
 
 def test_a_gap_over_whole_blocks_skips_them():
@@ -323,7 +323,7 @@ def test_a_gap_over_whole_blocks_skips_them():
     play(game, 0, 500)
     said = list(game.step(Decision(21_000, 21_010, None)))
     assert [s.phase for s in of(GameState, said)] == ["outcome", "rest"]
-    assert game._now.condition == "no_feedback"
+    assert game._match.block.condition == "no_feedback"
 
 
 def test_a_person_serves_when_a_person_plays():
@@ -346,5 +346,5 @@ def test_a_move_that_is_not_in_the_table_is_an_error():
     game = opened()
     play(game, 0, 500)
     with pytest.raises(RuntimeError, match="rally 1: from play to waiting"):
-        game._enter(Phase.WAITING, Decision(0, 1, None))
+        game._match.enter(Phase.WAITING, Decision(0, 1, None))
     assert set(NEXT) == set(Phase)
