@@ -11,6 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+TRUTH = "data:truth"
+"""Stream of the true spikes of a simulated culture, which a living one never gives: for validation
+only, so that no actor reads it but `Record`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

@@ -59,7 +59,7 @@ def outcome_line(kind: type | None, state: GameState) -> str:
     if hook is not None:
         return hook(state)
     return (
-        f"trial {state.trial:3d}: shown {state.gesture}, "
+        f"trial {state.trial:3d}: shown {state.gesture or 'nothing'}, "
         f"answered {state.answer or 'nothing'}: {state.outcome}"
     )
 

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crepe.conditions import STIMULATION
-from crepe.messages import Delivered, GameState, Stimulus
+from crepe.messages import Delivered, GameState, Spikes, Stimulus
 from crepe.report.numbers import Activity, Evoked
 from crepe.report.session import Session
-from crepe.results.trials import SPIKES, spikes_in
+from crepe.results.streams import streams_of
+from crepe.results.trials import spikes_in
 from crepe.store.stream import Gaps
 
 PAGE_S = 60.0
@@ -49,18 +50,19 @@ class Trial:
 
 def crossings(session: Session) -> Crossings | None:
     """From the stream of spikes; None without one, or without electrodes."""
-    if SPIKES not in session.store:
+    streams = streams_of(Spikes, session.store)
+    if not streams:
         return None
-    stream = session.store[SPIKES]
+    stream = streams[0]
     info, stop = stream.info, len(stream)
     page = round(PAGE_S * info.sampling_rate_hz)
-    parts = [spikes_in(session.store, at, min(at + page, stop)) for at in range(0, stop, page)]
+    parts = [spikes_in(stream, i, min(i + page, stop)) for i in range(0, stop, page)]
     if not parts or not info.labels:
         return None
     channel = np.concatenate([part[0] for part in parts])
     sample = np.concatenate([part[1] for part in parts])
     order = np.argsort(sample, kind="stable")
-    gaps = list(session.gaps.get(SPIKES, []))
+    gaps = list(session.gaps.get(stream.name, []))
     if stream.first > 0:
         gaps.insert(0, (0, stream.first))
     return Crossings(channel[order], sample[order], info.labels, info.sampling_rate_hz, stop, gaps)

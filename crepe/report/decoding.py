@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +10,12 @@ from scipy.stats import binomtest
 
 from crepe.conditions import CALIBRATION, STIMULATION
 from crepe.errors import ConfigError
+from crepe.games.blocks import in_blocks
 from crepe.messages import GameState
 from crepe.report.numbers import BlockScore, ConditionScore, Decoding, Interval, ReadoutNumbers
 from crepe.report.session import Session
 from crepe.reservoir.readout import load
 from crepe.results.trials import accuracy, by_condition
-
-N_IN_A_ROW = 10
 
 
 def decoding(
@@ -92,14 +90,6 @@ def _score(
         outcomes=dict(sorted(Counter(s.outcome or "none" for s in states).items())),
         confusion=confusion.tolist(),
     )
-
-
-def in_blocks(states: Sequence[GameState]) -> list[tuple[int, list[GameState]]]:
-    """By number; trials without blocks are taken ten in a row."""
-    if any(state.block for state in states):
-        return [(n, list(group)) for n, group in groupby(states, key=lambda s: s.block)]
-    starts = range(0, len(states), N_IN_A_ROW)
-    return [(k + 1, list(states[at : at + N_IN_A_ROW])) for k, at in enumerate(starts)]
 
 
 def _block(number: int, states: Sequence[GameState], rate_hz: float) -> BlockScore:

@@ -1,29 +1,45 @@
-"""The page: its sections are those for which the session has something, else they say none."""
+"""The page of a report; a section for which the session has no data says so."""
 
 from collections.abc import Mapping
 
+from crepe.games.section import Section
 from crepe.report import wording
 from crepe.report.activity import shown_on_map
 from crepe.report.draw_raster import kept_every
 from crepe.report.html import Element, Part, element, figure, page, section, table
 from crepe.report.numbers import About, Decoding, Report
-from crepe.report.rallies import rally_section
 from crepe.report.session import Session
 from crepe.report.structure import structure_section
 from crepe.report.style import Picture, named
+from crepe.report.views import section_of
 
 _MOST_REASONS = 20
 
 
-def html(report: Report, session: Session, pictures: dict[str, Picture]) -> str:
-    """The report as one document that needs no other file."""
+def html(
+    report: Report,
+    session: Session,
+    pictures: Mapping[str, Picture],
+    of_game: Section | None = None,
+) -> str:
+    """Return the report as one document that needs no other file.
+
+    Parameters
+    ----------
+    report, pictures
+        Numbers, and figures by name.
+    session
+        Gives the text of the experiment file.
+    of_game
+        The game's own section; its figures are among the pictures.
+    """
     about = report.about
     parts: list[Part] = [
         *_banner(about),
         element("h1", about.title or "Session without a title"),
         element("p", f"Session {about.session}, {wording.ended_text(about)}."),
         _about(about),
-        *([rally_section(report.rallies, pictures)] if report.rallies else []),
+        *([section_of(of_game, pictures)] if of_game else []),
         _decoding(report, pictures),
         _calibration(report, pictures),
         _activity(report, pictures),
@@ -72,7 +88,7 @@ def _listed(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def _decoding(report: Report, pictures: dict[str, Picture]) -> Element:
+def _decoding(report: Report, pictures: Mapping[str, Picture]) -> Element:
     found = report.decoding
     if found is None:
         return section(
@@ -132,7 +148,7 @@ def _score_table(found: Decoding) -> Element:
     return table(head, rows)
 
 
-def _calibration(report: Report, pictures: dict[str, Picture]) -> Element:
+def _calibration(report: Report, pictures: Mapping[str, Picture]) -> Element:
     parts: list[Part] = []
     for one in report.readouts:
         parts.append(element("p", wording.readout_text(one)))
@@ -147,7 +163,7 @@ def _calibration(report: Report, pictures: dict[str, Picture]) -> Element:
     return section("Calibration", *(parts or [none]))
 
 
-def _activity(report: Report, pictures: dict[str, Picture]) -> Element:
+def _activity(report: Report, pictures: Mapping[str, Picture]) -> Element:
     found = report.activity
     if found is None:
         return section("Activity", element("p", "None: no spikes were recorded."))

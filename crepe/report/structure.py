@@ -1,6 +1,6 @@
 """Bursts and synchrony of a session: numbers, figure and section."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -99,7 +99,7 @@ def drawn(found: Structure, *, is_simulated: bool) -> Picture:
     return picture("structure", alt, 4.4, draw, is_simulated=is_simulated)
 
 
-def structure_section(found: Structure | None, pictures: dict[str, Picture]) -> Element:
+def structure_section(found: Structure | None, pictures: Mapping[str, Picture]) -> Element:
     """The part of the page."""
     if found is None:
         return section(

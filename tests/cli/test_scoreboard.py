@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crepe.cli.scoreboard import Score, gather
+from crepe.cli.scoreboard import Score, Sources, gather
 from crepe.messages import Delivered, GameState, Segment, StreamInfo
 from crepe.store import Store, codec
 from crepe.store.contract import Entry
@@ -53,7 +53,7 @@ def test_the_loop_reaches_from_a_segment_to_the_pulses_that_were_due_with_it():
         payload = codec.pack([segment], start, start + 100)
         memory.append([("data", Entry(start, start + 100, payload, segment.t_ns))])
     memory.append([("result:delivered", Entry(200, 250, codec.pack([told], 200, 250)))])
-    score = Score(1)
+    score = Score(1, Sources(delivered="result:delivered", data="data"))
     gather(Store(memory), score, {})
     assert score.stimulation_ms == [3.0]
     assert score.latencies()["acquired to stimulated"] == "p50 3.0 ms, p99 3.0 ms"

@@ -16,8 +16,8 @@ def found(by_hand):
 
 @pytest.fixture
 def tried(by_hand, trials):
-    asked = by_hand.all_of("result:stimuli", Stimulus)
-    return activity.trials(trials, asked, by_hand.all_of("result:delivered", Delivered), 1000.0)
+    asked = by_hand.all_of(Stimulus)
+    return activity.trials(trials, asked, by_hand.all_of(Delivered), 1000.0)
 
 
 def test_rates_are_over_the_time_that_was_looked_at(found):
@@ -51,7 +51,7 @@ def test_a_trial_has_the_train_that_fell_into_it(tried):
 
 
 def test_a_train_that_was_stopped_has_the_pulses_that_left(trials, by_hand):
-    asked = by_hand.all_of("result:stimuli", Stimulus)
+    asked = by_hand.all_of(Stimulus)
     stopped = Delivered(1079, 1080, 1, "stopped", "a gap in the data", 1050, 51.0)
     first = activity.trials(trials, asked, [stopped], 1000.0)[0]
     assert first.pulses == (1050,)

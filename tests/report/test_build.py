@@ -13,7 +13,7 @@ import pytest
 from crepe.errors import DeviceError
 from crepe.messages import Spikes, StreamInfo
 from crepe.report import page
-from crepe.report.build import made
+from crepe.report.build import content_of
 from crepe.report.numbers import Report
 from crepe.report.session import Session
 from crepe.results import trials
@@ -40,8 +40,8 @@ class Page(HTMLParser):
 
 
 def page_of(session):
-    report, pictures = made(session)
-    return page.html(report, session, pictures)
+    report, pictures, of_game = content_of(session)
+    return page.html(report, session, pictures, of_game)
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ def var(tmp_path, monkeypatch):
 
 
 def test_every_figure_shows_something(by_hand):
-    _, pictures = made(by_hand)
+    _, pictures, _ = content_of(by_hand)
     assert sorted(pictures) == FIGURES
     for name, found in pictures.items():
         pixels = matplotlib.image.imread(BytesIO(found.png), format="png")
@@ -88,7 +88,7 @@ def test_names_in_figures_are_no_formulas(by_hand):
         game.messages(0, 10_000)[-1], start=9000, stop=9001, condition="$\\frac$", block=3
     )
     game.append_message(last)
-    report, _ = made(by_hand)
+    report, *_ = content_of(by_hand)
     assert "$\\frac$" in [one.condition for one in report.decoding.conditions]
 
 
@@ -130,7 +130,7 @@ def test_nothing_says_that_a_culture_learns_chooses_or_plays(by_hand):
 
 
 def test_the_json_is_what_the_page_was_made_of(by_hand):
-    report, _ = made(by_hand)
+    report, *_ = content_of(by_hand)
     text = report.model_dump_json()
     assert Report.model_validate_json(text) == report
     found = json.loads(text)
@@ -146,7 +146,7 @@ def test_the_json_is_what_the_page_was_made_of(by_hand):
 
 def test_a_session_of_nothing_says_none():
     session = Session(Store(MemoryStore()), "20261124-120000-abcd")
-    report, pictures = made(session)
+    report, pictures, _ = content_of(session)
     assert pictures == {}
     assert report.decoding is None
     assert report.activity is None
@@ -158,7 +158,7 @@ def test_an_electrode_array_of_another_make_has_a_map(by_hand):
     info = StreamInfo("Spikes", 1000.0, tuple(str(i) for i in range(5)), longest_samples=1000)
     store._kept.declare("data:spikes", info)
     store["data:spikes"].append_message(Spikes.none(0, 1000))
-    _, pictures = made(Session(store, "s"))
+    _, pictures, _ = content_of(Session(store, "s"))
     assert sorted(pictures) == ["rate-map", "session"]
 
 
@@ -167,4 +167,4 @@ def test_spikes_that_do_not_fit_together_are_a_damaged_recording(by_hand):
     three, two = np.zeros(3, np.int32), np.full(2, 10_500, np.int64)
     found.append_message(Spikes(10_000, 11_000, three, two, np.zeros(2, np.float32)))
     with pytest.raises(DeviceError, match="damaged"):
-        made(by_hand)
+        content_of(by_hand)

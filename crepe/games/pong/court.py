@@ -50,6 +50,6 @@ def meets(paddle_y: float, ball_y: float, size: float) -> bool:
 
 
 def _fold(position: float) -> tuple[float, int]:
-    """Fold a straight line between mirrors at 0 and 1: the position, and -1 if it runs backwards."""
+    """Fold a line between mirrors at 0 and 1: the position, and -1 where it runs backwards."""
     position %= 2.0
     return (position, 1) if position <= 1 else (2.0 - position, -1)

@@ -19,6 +19,7 @@ from crepe.games.section import (
     Table,
     Text,
     TimeSeries,
+    View,
 )
 from crepe.messages import GameState
 
@@ -98,7 +99,7 @@ def section(ended: Sequence[GameState], seed: int, rate_hz: float) -> Section | 
     scores = rally_scores(ended, seed, rate_hz)
     if not scores:
         return None
-    views = [_table(scores), _lengths(scores), _course(scores), Text(_NOTE)]
+    views: list[View] = [_table(scores), _lengths(scores), _course(scores), Text(_NOTE)]
     return Section("Rallies", views, {"rallies": [asdict(score) for score in scores]})
 
 
