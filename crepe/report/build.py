@@ -123,7 +123,7 @@ def _pictures(
     if trials:
         pictures.append(draw_raster.zoom(crossings, trials, is_simulated=is_simulated))
     if report.structure:
-        pictures.append(structure.drawn(report.structure, is_simulated=is_simulated))
+        pictures.append(structure.draw_structure(report.structure, is_simulated=is_simulated))
     if report.evoked:
         drawn = draw_evoked.evoked(
             report.evoked, trials, crossings.rate_hz, is_simulated=is_simulated

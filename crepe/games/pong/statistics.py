@@ -2,8 +2,8 @@
 
 Pure functions of the game's states. No difference is a result like any other. Rallies of one block
 resemble each other, so the unit of resampling and of permutation is the block: a condition's blocks
-for its interval, and for a comparison the labels of whole blocks within each round. p values are two-sided
-and not corrected for the number of controls.
+for its interval, and for a comparison the labels of whole blocks within each round. p values
+are two-sided and not corrected for the number of controls.
 """
 
 from collections.abc import Mapping, Sequence
@@ -79,7 +79,7 @@ def describe(blocks: Blocks, seed: int = 0) -> Rallies:
 
 
 def compare(closed: Blocks, control: Blocks, seed: int = 0) -> Comparison:
-    """Return how the closed loop's rallies differ from a control's; nan for fewer than two rounds."""
+    """Return how the closed loop differs from a control; nan for fewer than two rounds."""
     pairs = zip(closed, control, strict=False)
     rounds = [(a.mean(), b.mean()) for a, b in pairs if len(a) * len(b)]
     return compare_pairs(rounds, seed)
