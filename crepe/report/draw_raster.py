@@ -123,7 +123,7 @@ def zoom(crossings: Crossings, trials: Sequence[Trial], *, is_simulated: bool) -
 
 
 def choose_trials(trials: Sequence[Trial]) -> list[Trial]:
-    """Return a few successive trials of one block, stimulated and of several gestures if possible."""
+    """Return a few successive trials of one block, best stimulated and of several gestures."""
 
     def members(first: int) -> list[Trial]:
         block = trials[first].state.block

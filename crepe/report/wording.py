@@ -56,7 +56,8 @@ def verdict(score: ConditionScore, chance: float) -> str:
     """Return the result of a condition as a sentence, which calls a null result one."""
     result = (
         f"{named(score.condition)}: {score.n_right} of {score.n_trials} trials were decoded "
-        f"correctly ({score.accuracy:.2f}, 95 % interval {interval_text(score.ci95)}; chance {chance:.2f})"
+        f"correctly ({score.accuracy:.2f}, 95 % interval {interval_text(score.ci95)}; "
+        f"chance {chance:.2f})"
     )
     if score.p_value < _ALPHA:
         return f"{result}: more than by chance ({p_text(score.p_value)})."
