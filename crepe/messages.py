@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 
 from crepe.errors import CrepeError
 
+TRUTH = "data:truth"
+"""Stream of the true spikes of a simulated culture, which a living one never gives: for validation
+only, so that no actor reads it but `Record`."""
+
 
 class GamePhase(StrEnum):
     """The values of `GameState.phase` that all readers understand; a game may have others."""

@@ -5,13 +5,12 @@ from itertools import count
 from typing import Any
 
 from crepe.actors.detect import Detect
-from crepe.config.wiring import TRUTH
 from crepe.dashboard.counts import Counts
 from crepe.dashboard.events import SessionEvents
 from crepe.dashboard.latency import Latency
 from crepe.dashboard.traces import Traces
 from crepe.electrodes.layouts import is_recording, positions_um
-from crepe.messages import Delivered, Segment, Spikes, StreamInfo
+from crepe.messages import TRUTH, Delivered, Segment, Spikes, StreamInfo
 from crepe.store import codec
 from crepe.store.contract import Entry
 
