@@ -1,7 +1,7 @@
 """Plain values that a game gives for a report or a study; the report and the page draw them.
 
-A game knows no HTML and no plotting library. It returns a `Section`: texts, tables, time series,
-values by condition and images, in the order in which they should be read.
+A game contains no HTML and uses no plotting library. It returns a `Section`: texts, tables, time
+series, values by condition and images, in the order in which they should be read.
 """
 
 from collections.abc import Mapping, Sequence

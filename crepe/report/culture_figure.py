@@ -123,7 +123,7 @@ def _course(axes: "Axes", report: Report) -> None:
         for part in ("", "_low", "_high", "_n", "_chance")
     )
     axes.set_title(
-        f"Evoked: a linear readout tells {100 * accuracy:.0f} %\n"
+        f"Evoked: a linear readout decodes {100 * accuracy:.0f} %\n"
         f"(95 %: {100 * low:.0f} to {100 * high:.0f}, {n:.0f} trials, chance {100 * chance:.0f} %)",
         fontsize=10,
     )

@@ -56,7 +56,7 @@ def decoding(
 def readouts(session: Session, directory: Path, *, is_real_time: bool) -> list[ReadoutNumbers]:
     """Return the readouts that the experiment names, and that of this session in `directory`.
 
-    `is_real_time` is False for a session without a wall clock, whose ID says nothing about time.
+    `is_real_time` is False for a session without a wall clock, whose ID holds no time.
     """
     paths = {n: Path(t["readout"]) for n, t in session.actors().items() if t.get("readout")}
     numbers = [_readout(session, name, path, is_real_time) for name, path in paths.items()]

@@ -29,7 +29,7 @@ class About(_Table):
     n_electrodes: int
     culture: dict[str, str]
     streams: dict[str, int]  # name: length in samples
-    recorded_with: dict[str, str]  # versions; empty if the recording does not say
+    recorded_with: dict[str, str]  # versions; empty if not recorded
     versions: dict[str, str]  # of what made the report
 
 
@@ -76,9 +76,7 @@ class ReadoutNumbers(_Table):
     path: str
     problem: str = ""  # why the fields below are empty
     session: str = ""  # that it was trained on
-    calibrated_before_s: float | None = (
-        None  # from the begin of that session to that of this one, real time
-    )
+    calibrated_before_s: float | None = None  # from begin to begin of both sessions, real time
     n_trials: int = 0
     n_blocks: int = 0
     labels_permuted: int = 0  # sets of weights of a shuffled control

@@ -1,4 +1,4 @@
-"""The page of a report; a section for which the session has no data says so."""
+"""The page of a report; a section for which the session has no data reads "None"."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""How all figures look: colours that the colour-blind tell apart, legible letters, and PNG."""
+"""The look of all figures: colours for the colour-blind, legible letters, and PNG."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
