@@ -7,7 +7,7 @@ from crepe.messages import Stimulus
 from crepe.safety.limits import Limits
 from crepe.safety.pulse_count import PulseCount
 from crepe.safety.real_time import RealTime
-from crepe.safety.sub_trains import cuttable, pulses_per_burst
+from crepe.safety.sub_trains import cuttable, pulses_per_sub_train
 
 
 class Gate:
@@ -17,7 +17,7 @@ class Gate:
     ----------
     max_age_ms
         From the sample that asked to the first pulse.
-    burst_s
+    sub_train_s
         The longest part of a train that is fired at once.
     n_pulses
         Of the session so far.
@@ -30,14 +30,14 @@ class Gate:
         sampling_rate_hz: float,
         *,
         max_age_ms: float,
-        burst_s: float,
+        sub_train_s: float,
         n_pulses: int,
     ) -> None:
         self._limits = limits
         self._time = time
         self._rate_hz = sampling_rate_hz
         self._max_age_ms = max_age_ms
-        self._burst_s = burst_s
+        self._sub_train_s = sub_train_s
         self._count = PulseCount(limits, sampling_rate_hz, n_pulses)
 
     @property
@@ -82,17 +82,17 @@ class Gate:
             return f"{age_ms:.0f} ms old, limit {self._max_age_ms:.0f} ms"
         return None
 
-    def burst(self, stimulus: Stimulus) -> Stimulus:
+    def sub_train(self, stimulus: Stimulus) -> Stimulus:
         """The part of a train that is fired at once."""
-        n_pulses = pulses_per_burst(stimulus.n_pulses, stimulus.rate_hz, self._burst_s)
+        n_pulses = pulses_per_sub_train(stimulus.n_pulses, stimulus.rate_hz, self._sub_train_s)
         assert n_pulses is not None  # else it was refused
         return replace(stimulus, n_pulses=n_pulses)
 
     def _uncuttable(self, stimulus: Stimulus) -> str | None:
         n_pulses, rate_hz = stimulus.n_pulses, stimulus.rate_hz
-        if pulses_per_burst(n_pulses, rate_hz, self._burst_s):
+        if pulses_per_sub_train(n_pulses, rate_hz, self._sub_train_s):
             return None
         return (
             f"train: {n_pulses} pulses at {rate_hz:g} Hz cannot be cut into equal bursts of "
-            f"{self._burst_s:g} s at most, {cuttable(n_pulses, rate_hz, self._burst_s)} can"
+            f"{self._sub_train_s:g} s at most, {cuttable(n_pulses, rate_hz, self._sub_train_s)} can"
         )

@@ -34,7 +34,7 @@ class Liveness:
         self._stall_s = stall_s
         self._silence_s = silence_s
 
-    def reached(self, stream: str, position: int) -> None:
+    def on_position(self, stream: str, position: int) -> None:
         """A stream is known up to a sample index."""
         if stream in self._reached:
             self._reached[stream] = max(self._reached[stream], position)

@@ -30,6 +30,7 @@ class Bench(Stimulator):
         self.clock = 0
         self.seconds = 0.0
         self.log = []
+        self.calls = []  # with the guard's, in order
         self.started_s = []  # by the computer's clock
         self.asked_s = {}  # by number of the stimulus
         self.prepares_s = 0.0
@@ -46,9 +47,11 @@ class Bench(Stimulator):
 
     def prepare(self, stimulus):
         assert not self.is_running
+        self.calls.append("prepare")
         self.seconds += self.prepares_s
 
     def start(self, stimulus):
+        self.calls.append("start")
         before = self.log[-1][2]
         is_burst = self.is_running and stimulus.number == before.number
         if self.is_running:
@@ -67,6 +70,7 @@ class Bench(Stimulator):
             raise DeviceError("DSP call 9: status 500")
 
     def stop(self):
+        self.calls.append("stop")
         self.log.append(("stop", self.clock, None))
         self.is_running = False
 
@@ -82,6 +86,20 @@ class Bench(Stimulator):
         return [(clock, stimulus) for what, clock, stimulus in self.log if what == "start"]
 
 
+class RecordingGuard(InProcess):
+    """A guard that the test opens and shuts; it writes into the bench's log of calls."""
+
+    def __init__(self, bench):
+        self.calls = bench.calls
+        self.reason = None
+
+    def pulsing(self, is_pulsing):
+        self.calls.append(("pulsing", is_pulsing))
+
+    def refusal(self):
+        return self.reason
+
+
 class Gate:
     """A stimulator's life as the runner leads it."""
 
@@ -90,6 +108,7 @@ class Gate:
         self.at = position
         self.alive = list(streams)
         self.said = []
+        self.guard = RecordingGuard(self.bench)
         self.actor = Stimulate(device="none://", **more)
         self.actor.open(
             ActorContext(
@@ -99,7 +118,7 @@ class Gate:
                 monotonic_s=lambda: self.bench.seconds,
                 wall_ns=lambda: wall_ns,
                 open_stimulator=lambda url, guard: self.bench,
-                open_guard=InProcess,
+                open_guard=lambda: self.guard,
             )
         )
 
@@ -565,6 +584,70 @@ def test_an_instrument_that_fails_is_stopped_and_what_happened_is_unknown(gate):
     assert gate.states == [(1, "intended"), (1, "unknown")]
     assert "status 500" in gate.said[-1].reason
     assert not gate.bench.is_running
+
+
+# The guard: the bench is a driver that never asks it
+
+
+def test_a_driver_that_never_asks_its_guard_prepares_and_fires_nothing_while_that_refuses(gate):
+    gate.guard.reason = "EMERGENCY STOP"
+    gate.ask()
+    gate.tick(40)
+    assert gate.states == [(1, "refused")]
+    assert gate.said[0].reason == "EMERGENCY STOP"
+    assert not gate.bench.started
+    assert "prepare" not in gate.bench.calls
+
+
+def test_a_guard_that_refuses_only_as_a_train_is_due_lets_nothing_out(gate):
+    gate.ask()
+    gate.guard.reason = "not armed"
+    gate.tick(40)
+    assert gate.states == [(1, "intended"), (1, "refused")]
+    assert gate.said[-1].reason == "not armed"
+    assert not gate.bench.started
+    assert gate.bench.calls[-2:] == ["stop", ("pulsing", False)]
+
+
+def test_a_guard_that_refuses_during_a_train_keeps_the_next_sub_train_from_the_instrument(gate):
+    gate.ask(n_pulses=60, rate_hz=20.0)
+    gate.tick(8)
+    gate.guard.reason = "the watchdog has not answered"
+    gate.tick(400)
+    assert gate.bench.calls.count("start") == 1
+    assert gate.states[-1] == (1, "stopped")
+    assert gate.said[-1].reason == "the watchdog has not answered"
+
+
+def test_the_guard_is_asked_once_more_between_all_checks_and_the_start(gate):
+    gate.ask()
+    answers = iter([None] * 5 + ["latched meanwhile"])  # five segments, then the start
+    gate.guard.refusal = lambda: next(answers, None)
+    gate.tick(10)
+    assert gate.states == [(1, "intended"), (1, "unknown")]
+    assert gate.said[-1].reason == "the instrument failed: latched meanwhile"
+    assert "start" not in gate.bench.calls
+
+
+def test_the_guard_learns_of_pulses_before_electrodes_are_connected_and_after_the_stop(gate):
+    gate.bench.calls.clear()
+    gate.ask()
+    gate.tick(40)
+    calls = gate.bench.calls
+    assert calls == [("pulsing", True), "prepare", "start", "stop", ("pulsing", False)]
+
+
+def test_the_guard_takes_a_train_for_under_way_until_a_stop_has_succeeded(gate):
+    def fails():
+        raise DeviceError("NOT STOPPED for certain")
+
+    gate.ask()
+    gate.tick(8)
+    gate.bench.stop = fails
+    with pytest.raises(DeviceError, match="NOT STOPPED"):
+        gate.tick(40)
+    assert gate.bench.calls[-2:] == ["prepare", "start"]
+    assert ("pulsing", False) not in gate.bench.calls
 
 
 phase = st.tuples(st.sampled_from([-20.0, -10.0, 0.0, 10.0, 20.0]), st.just(100.0))

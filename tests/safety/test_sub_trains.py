@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crepe.safety.sub_trains import cuttable, pulses_per_burst
+from crepe.safety.sub_trains import cuttable, pulses_per_sub_train
 
 
 @pytest.mark.parametrize(
@@ -14,14 +14,14 @@ from crepe.safety.sub_trains import cuttable, pulses_per_burst
     [(20, 20.0, 20), (60, 20.0, 20), (61, 30.3, None), (60, 30.3, 30), (63, 30.3, 21), (5, 0.5, 1)],
 )
 def test_a_burst_is_a_second_at_most_and_half_a_second_about(n_pulses, rate_hz, expected):
-    assert pulses_per_burst(n_pulses, rate_hz) == expected
+    assert pulses_per_sub_train(n_pulses, rate_hz) == expected
 
 
 @given(st.integers(1, 500), st.floats(0.1, 100), st.floats(0.01, 1.0))
-def test_what_is_cuttable_is_cut_into_equal_bursts_that_are_short_and_few(n, rate_hz, burst_s):
-    fewer = cuttable(n, rate_hz, burst_s)
-    burst = pulses_per_burst(fewer, rate_hz, burst_s)
-    most = max(1, int(burst_s * rate_hz))
+def test_what_is_cuttable_is_cut_into_equal_bursts_that_are_short_and_few(n, rate_hz, sub_train_s):
+    fewer = cuttable(n, rate_hz, sub_train_s)
+    burst = pulses_per_sub_train(fewer, rate_hz, sub_train_s)
+    most = max(1, int(sub_train_s * rate_hz))
     assert burst is not None
     assert 1 <= burst <= most
     assert fewer % burst == 0
