@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from crepe.electrodes.layouts import grid_labels
-from crepe.hw import instrument
-from crepe.hw.instrument import EndOfData, Recorder
+from crepe.hw.instrument import DeviceSettings, EndOfData, Recorder
 from crepe.hw.pace import Pace
 from crepe.messages import Segment, Spikes, StreamInfo
 
@@ -20,7 +19,7 @@ _SHAPE_MS = 2.0  # length of a spike's waveform; its peak comes after a quarter 
 _BLOCK_SLOTS = 10  # slots that share one random state
 
 
-class GeneratorSettings(instrument.Settings):
+class GeneratorSettings(DeviceSettings):
     """`generator://?n_channels=60&seed=1`; all have defaults."""
 
     n_channels: PositiveInt = 60

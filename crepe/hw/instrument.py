@@ -5,16 +5,20 @@ An instrument has two halves which two processes use: `Recorder` gives samples t
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from importlib import import_module
-from typing import Any, NamedTuple, Protocol
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import ClassVar, NamedTuple, Protocol
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from crepe.errors import ConfigError, DeviceError
 from crepe.messages import Segment, Spikes, Stimulus, StreamInfo
+
+
+class DeviceSettings(BaseModel):
+    """What a device URL can set; subclasses add fields. `location` is all before the `?`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    location: str = ""
 
 
 class EndOfData(Exception):
@@ -23,6 +27,9 @@ class EndOfData(Exception):
 
 class Recorder(ABC):
     """Gives segments in order, with no overlap. `open` first, `close` last."""
+
+    Settings: ClassVar[type[DeviceSettings]] = DeviceSettings
+    """What its URL can set; `crepe.hw.device` calls the class with an instance."""
 
     @abstractmethod
     def open(self, position: int) -> StreamInfo:
@@ -124,6 +131,9 @@ class InProcess:
 class Stimulator(ABC):
     """Takes one finite train of pulses at a time. `open` first, `close` last."""
 
+    Settings: ClassVar[type[DeviceSettings]] = DeviceSettings
+    """What its URL can set; `crepe.hw.device` calls the class with an instance and the guard."""
+
     @abstractmethod
     def open(self) -> None:
         """Connect, and stop whatever still runs. Raises DeviceError if nobody is there.
@@ -165,102 +175,3 @@ class Stimulator(ABC):
     @abstractmethod
     def close(self) -> None:
         """Stop all stimulation and disconnect; harmless to repeat, never raises."""
-
-
-class Settings(BaseModel):
-    """What a device URL can set; subclasses add fields. `location` is all before the `?`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    location: str = ""
-
-
-_RECORDERS = {
-    "generator": "crepe.hw.generator:Generator",
-    "hdf5": "crepe.hw.mcs.recorder:McsRecording",
-    "meame": "crepe.hw.meame.recorder:MeameRecorder",
-}
-_STIMULATORS = {
-    "meame": "crepe.hw.meame.stimulator:MeameStimulator",
-    "none": "crepe.hw.instrument:NoStimulator",
-}
-
-
-def open_recorder(url: str, **settings: Any) -> Recorder:
-    """The recorder for a URL such as `generator://?seed=1` or `hdf5:///data/a.h5?speed=0`.
-
-    `settings` come on top of those in the URL's query. Raises ConfigError.
-    """
-    device, values = _parse(url, _RECORDERS, settings)
-    recorder = device(values)
-    assert isinstance(recorder, Recorder)
-    return recorder
-
-
-def open_stimulator(url: str, guard: Guard, **settings: Any) -> Stimulator:
-    """The stimulator for a URL such as `meame://simulator`. Raises ConfigError."""
-    device, values = _parse(url, _STIMULATORS, settings)
-    stimulator = device(values, guard)
-    assert isinstance(stimulator, Stimulator)
-    return stimulator
-
-
-def check_url(url: str, *, is_source: bool) -> BaseModel:
-    """The settings of an instrument that records, or else stimulates; opens nothing.
-
-    Raises ConfigError if none can be made."""
-    _, settings = _parse(url, _RECORDERS if is_source else _STIMULATORS, {})
-    assert isinstance(settings, BaseModel)
-    return settings
-
-
-def _parse(url: str, known: Mapping[str, str], settings: Mapping[str, Any]) -> tuple[Any, Any]:
-    parts = urlsplit(url)
-    path = known.get(parts.scheme)
-    if path is None:
-        allowed = ", ".join(f"{scheme}://" for scheme in known)
-        raise ConfigError(f"device {url!r}: scheme {parts.scheme!r}, known are {allowed}")
-    module, _, name = path.partition(":")
-    device = getattr(import_module(module), name)
-    values = {
-        "location": unquote(parts.netloc + parts.path),
-        **dict(parse_qsl(parts.query, keep_blank_values=True)),
-        **settings,
-    }
-    try:
-        return device, device.Settings(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ConfigError(
-            f"device {url!r}, {place}: {first['msg']}, found {first['input']!r}; "
-            f"known are {', '.join(device.Settings.model_fields)}"
-        ) from error
-
-
-class NoStimulator(Stimulator):
-    """The stimulator of an experiment that must not stimulate: refuses everything."""
-
-    Settings = Settings
-
-    def __init__(self, settings: BaseModel, guard: Guard) -> None:
-        del settings, guard
-
-    def open(self) -> None:
-        pass
-
-    def refusal(self, stimulus: Stimulus) -> str | None:
-        del stimulus
-        return "this experiment has no stimulator"
-
-    def prepare(self, stimulus: Stimulus) -> None:
-        raise DeviceError(f"stimulus {stimulus.number}: this experiment has no stimulator")
-
-    def start(self, stimulus: Stimulus) -> None:
-        raise DeviceError(f"stimulus {stimulus.number}: this experiment has no stimulator")
-
-    def stop(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass

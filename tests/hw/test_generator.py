@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from crepe.errors import ConfigError
-from crepe.hw.instrument import EndOfData, Recorder, open_recorder
+from crepe.hw.device import open_recorder
+from crepe.hw.instrument import EndOfData, Recorder
 from crepe.messages import Segment
 
 N_SAMPLES = 4_000

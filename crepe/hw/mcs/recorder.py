@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from crepe.errors import DeviceError
-from crepe.hw import instrument
-from crepe.hw.instrument import EndOfData, Recorder
+from crepe.hw.instrument import DeviceSettings, EndOfData, Recorder
 from crepe.hw.mcs.hdf5_file import one_line, open_hdf5
 from crepe.hw.pace import Pace
 from crepe.messages import Segment, StreamInfo
@@ -30,7 +29,7 @@ EPOCH_TICKS = 621_355_968_000_000_000  # 1 January 1970 in .NET ticks of 100 ns 
 _BLOCK_SAMPLES = 8192  # read from the file at once; a multiple of the usual chunk
 
 
-class McsSettings(instrument.Settings):
+class McsSettings(DeviceSettings):
     """`hdf5://PATH?speed=0`."""
 
     location: str = Field(min_length=1)

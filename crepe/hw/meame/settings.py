@@ -2,11 +2,11 @@
 
 from pydantic import PositiveFloat, field_validator
 
-from crepe.hw.instrument import Settings
+from crepe.hw.instrument import DeviceSettings
 from crepe.hw.meame.http import SIMULATOR, host_and_port
 
 
-class MeameSettings(Settings):
+class MeameSettings(DeviceSettings):
     """`meame://simulator` or `meame://HOST:PORT`."""
 
     location: str = SIMULATOR

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from crepe.errors import ConfigError, DeviceError
-from crepe.hw.instrument import EndOfData, Recorder, open_recorder
+from crepe.hw.device import open_recorder
+from crepe.hw.instrument import EndOfData, Recorder
 from crepe.messages import Segment
 
 REAL = Path(__file__).parents[3].parent / "shared" / "data" / "mcs-standard-all-500hz.h5"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from crepe.errors import DeviceError
-from crepe.hw.instrument import open_recorder
+from crepe.hw.device import open_recorder
 from crepe.hw.meame.framing import Framing
 from crepe.hw.meame.http import HttpControl, find_server
 from crepe.hw.meame.wire import pack_block

@@ -17,7 +17,7 @@ import urllib3
 
 from crepe.environment import paths
 from crepe.errors import DeviceError
-from crepe.hw.instrument import open_stimulator
+from crepe.hw.device import open_stimulator
 from crepe.hw.meame import wire
 from crepe.hw.meame.http import HttpControl
 from crepe.hw.meame.registers import Register

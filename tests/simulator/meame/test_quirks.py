@@ -15,7 +15,7 @@ import urllib3
 
 from crepe.environment import paths
 from crepe.errors import DeviceError
-from crepe.hw.instrument import open_recorder
+from crepe.hw.device import open_recorder
 from crepe.hw.meame import wire
 from crepe.hw.meame.http import find_server
 from crepe.simulator.meame.quirks import Quirk

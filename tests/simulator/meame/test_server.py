@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from crepe.cli.app import app
 from crepe.environment import paths
 from crepe.errors import DeviceError
-from crepe.hw.instrument import InProcess, open_recorder, open_stimulator
+from crepe.hw.device import open_recorder, open_stimulator
+from crepe.hw.instrument import InProcess
 from crepe.hw.meame import wire
 from crepe.hw.meame.http import HttpControl, Server, find_server, proof
 from crepe.hw.meame.registers import Register
