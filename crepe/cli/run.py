@@ -23,6 +23,7 @@ def run_program(program: str) -> None:
         stream=sys.stdout,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    _end_with_parent()()  # which may have died while this process was starting
     run_program_of(load_experiment(paths.experiment_path(), only=program), program)
 
 
@@ -134,7 +135,7 @@ def _session() -> session.Session:
 
 
 def _end_with_parent() -> Callable[[], None]:
-    """For who waits for Redis: ends this process if supervisord is gone."""
+    """Return a function that ends this process if supervisord is gone."""
     is_orphan = watch_parent()
 
     def check() -> None:

@@ -123,4 +123,11 @@ def down() -> None:
     """Stop all programs, in order, and leave none behind."""
     from crepe.supervise import control
 
+    supervisor = control.running()
     console.print("stopped" if control.down() else "nothing was running")
+    if supervisor is not None and not supervisor.process.is_visible:
+        console.print(
+            f"supervisord ({supervisor.process}) has ended; whether a program that it ran is left "
+            "cannot be seen from here",
+            soft_wrap=True,
+        )

@@ -21,6 +21,8 @@ from crepe.config.disk_space import disk_message
 from crepe.config.experiment import load_experiment
 from crepe.config.wiring import OUTSIDE
 from crepe.environment import paths, session
+from crepe.environment.process import SUPERVISOR
+from crepe.environment.process_identity import ProcessIdentity, identify
 from crepe.errors import ConfigError, CrepeError, StoreError, StoreUnavailableError
 from crepe.redis_server.choice import choose
 from crepe.redis_server.server import forget_server
@@ -62,11 +64,12 @@ class Extension:
         other = control.running(var)
         if other is not None and other.socket != socket:
             raise ConfigError(
-                f"{var}: its programs run already (supervisord has pid {other.pid}); "
+                f"{var}: its programs run already (supervisord has {other.process}); "
                 "stop them with `crepe down`, or set CREPE_VAR to another directory"
             )
         _open_log(supervisord.options, paths.private(paths.private(var) / "log"))
         os.environ["CREPE_VAR"] = str(var)
+        os.environ[SUPERVISOR] = ProcessIdentity.own().key
         os.environ["PATH"] = os.pathsep.join(
             [os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]
         )
@@ -86,16 +89,22 @@ class Extension:
     def programs(self) -> list[dict[str, Any]]:
         """The fields of `control.Status` for each program, also while they are being stopped."""
         now = time.time()
+        processes = [
+            process
+            for group in sorted(self._supervisord.process_groups.values())
+            for process in group.processes.values()
+        ]
+        # supervisord waits for its programs: until it has, a pid is still that of its program
+        identities = identify(process.pid for process in processes if process.pid)
         return [
             {
                 "name": process.config.name,
                 "state": getProcessStateDescription(process.get_state()),
-                "pid": process.pid,
+                **identities.get(process.pid, ProcessIdentity(0))._asdict(),
                 "uptime_s": now - process.laststart if process.pid else 0.0,
                 "restarts": max(self._starts[process.config.name] - 1, 0),
             }
-            for group in sorted(self._supervisord.process_groups.values())
-            for process in group.processes.values()
+            for process in processes
         ]
 
     def _count(self, event: Any) -> None:

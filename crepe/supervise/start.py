@@ -14,6 +14,7 @@ from crepe.config.dry_run import rehearse
 from crepe.config.experiment import Experiment
 from crepe.config.tables import DASHBOARD
 from crepe.environment import paths, session
+from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import CrepeError, StoreError
 from crepe.messages import GameState
 from crepe.redis_server.choice import choose
@@ -90,9 +91,10 @@ def page_lines(experiment: Experiment) -> list[str]:
     """Where the live page of the running experiment is, once it is there."""
     deadline = time.monotonic() + _START_S
     while experiment.dashboard is not None and time.monotonic() < deadline:
-        found = paths.read_json(paths.run_directory() / server_file(DASHBOARD)) or {}
-        if any(found.get("pid") == program.pid for program in control.status()):
-            url = experiment.dashboard.public_url or str(found["url"])
+        content = paths.read_json(paths.run_directory() / server_file(DASHBOARD)) or {}
+        page = ProcessIdentity.read(content).key
+        if content and any(program.process.key == page for program in control.status()):
+            url = experiment.dashboard.public_url or str(content["url"])
             to = links(url, access_token(DASHBOARD))
             return [f"live page: {to.operator}", f"to look only: {to.spectator}"]
         time.sleep(_POLL_S)
@@ -149,11 +151,14 @@ def _ready(experiment: Experiment) -> Store:
                 url = find_url(is_ours=True)
                 store = Store(url, culture=experiment.name, patience_s=_START_S)
         else:
-            pids = {program.name: program.pid for program in programs}
+            processes = {program.name: program.process for program in programs}
             states = {
                 name: beat["state"]
                 for name, beat in store.actors().items()
-                if now and beat.get("session") == now.id and is_from(beat, pids.get(name, 0))
+                if now
+                and beat.get("session") == now.id
+                and name in processes
+                and is_from(beat, processes[name])
             }
             late = [name for name in names if states.get(name) not in ("running", "ended")]
             if not late:

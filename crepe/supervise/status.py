@@ -9,6 +9,7 @@ from crepe.runtime.heartbeat import STALE_S, age_s, is_from
 from crepe.store import Store
 from crepe.store.contract import StreamStore
 from crepe.supervise import control
+from crepe.supervise.supervisor import Status
 
 Row = dict[str, str | int | float]
 
@@ -52,11 +53,11 @@ def _of_now(beats: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str,
     return {name: beat for name, beat in beats.items() if now and beat.get("session") == now.id}
 
 
-def _row(program: control.Status, beat: Mapping[str, str], *, redis_answers: bool = True) -> Row:
+def _row(program: Status, beat: Mapping[str, str], *, redis_answers: bool = True) -> Row:
     state = program.state.lower()
     if program.name == "redis" and state == "running" and not redis_answers:
         state = "does not answer"
-    if is_from(beat, program.pid):
+    if is_from(beat, program.process):
         is_stale = age_s(beat) > STALE_S
         state = f"stale for {age_s(beat):.0f} s" if is_stale else beat["state"]
     elif beat and state == "running":

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from crepe import CREPE
 from crepe.cli.app import app
 from crepe.config.experiment import load_experiment
-from crepe.environment import session
+from crepe.environment import paths, session
+from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import ConfigError, CrepeError, StoreError
 from crepe.supervise import control, start, unfinished
 
@@ -47,6 +48,19 @@ def test_a_server_that_is_not_there_is_said_before_anything_starts(clone, monkey
     with pytest.raises(StoreError, match=said):
         start.up(load_experiment(), None, "new")
     assert not (clone / "var" / "run" / "supervisord.conf").exists()
+
+
+def test_the_page_of_a_process_that_has_ended_is_not_taken_for_its_successors(clone, monkeypatch):
+    """As in a container that was started again, in which it has the same pid."""
+    page = ProcessIdentity(7, "500")
+    programs = [control.Status("dashboard", "RUNNING", page, 1.0, 0)]
+    monkeypatch.setattr(control, "status", lambda: programs)
+    monkeypatch.setattr(start, "_START_S", 0.1)
+    path = paths.run_directory() / "dashboard.json"
+    assert start.page_lines(load_experiment()) == []
+    for process, n_lines in ((ProcessIdentity(7, "400"), 0), (page, 2)):
+        paths.write_json(path, {"url": "http://127.0.0.1:8080", **process._asdict()})
+        assert len(start.page_lines(load_experiment())) == n_lines
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
