@@ -1,10 +1,9 @@
 """The contract of all recorders: generator, MCS file, MEAME on the wire and in lock-step."""
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -46,34 +45,33 @@ def lockstep() -> Lockstep:
 Maker = Callable[..., Recorder]
 
 
-@pytest.fixture(params=[*FINITE, "meame on the wire", "meame in lock-step"])
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Maker:
-    """Make recorders of one kind, with segments of 100 samples unless told otherwise."""
-    match request.param:
+def maker(kind: str, request: pytest.FixtureRequest, directory: Path) -> Maker:
+    """Return what makes recorders of a kind; their segments have 100 samples by default."""
+    match kind:
         case "generator":
-            settings: dict[str, Any] = {
-                "speed": 0, "n_channels": 3, "duration_s": N_SAMPLES / 10_000, "spike_rate_hz": 50
-            }  # fmt: skip
-            return lambda **more: open_recorder("generator://", **settings, **more)
+            settings = {"n_channels": 3, "duration_s": N_SAMPLES / 10_000, "spike_rate_hz": 50}
+            return partial(open_recorder, "generator://", speed=0, **settings)
         case "hdf5":
-            url = f"hdf5://{make_file(tmp_path / 'a.h5')}"
-            return lambda **more: open_recorder(url, speed=0, **more)
+            return partial(open_recorder, f"hdf5://{make_file(directory / 'a.h5')}", speed=0)
         case "meame on the wire":
             request.getfixturevalue("simulator")
-            return lambda **more: open_recorder("meame://simulator", **more)
-        case _:
-            return lambda **more: lockstep().open_recorder("meame://simulator", **more)
+            return partial(open_recorder, "meame://simulator")
+    return partial(lockstep().open_recorder, "meame://simulator")
 
 
-@pytest.fixture
-def finite(make: Maker, request: pytest.FixtureRequest) -> Maker:
-    """Makers of recorders that come to an end."""
-    if request.node.callspec.params["make"] not in FINITE:
-        pytest.skip("it goes on for ever")
-    return make
+@pytest.fixture(params=[*FINITE, "meame on the wire", "meame in lock-step"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Maker:
+    """Make recorders of every kind."""
+    return maker(request.param, request, tmp_path)
 
 
-def segments(recorder: Recorder) -> Any:
+@pytest.fixture(params=FINITE)
+def finite(request: pytest.FixtureRequest, tmp_path: Path) -> Maker:
+    """Make recorders that come to an end."""
+    return maker(request.param, request, tmp_path)
+
+
+def segments(recorder: Recorder) -> Iterator[Segment]:
     while True:
         segment = recorder.read(1.0)
         if segment is not None:
@@ -106,8 +104,8 @@ def test_labels_are_different_and_scales_are_for_all_or_for_each(make: Maker) ->
 
 @pytest.mark.parametrize("position", [0, 100])
 def test_segments_follow_each_other_from_the_position_asked_for(make: Maker, position: int) -> None:
-    found = read(make(), position)
-    assert [(s.start, s.stop) for s in found] == [
+    parts = read(make(), position)
+    assert [(s.start, s.stop) for s in parts] == [
         (position + 100 * i, position + 100 * (i + 1)) for i in range(5)
     ]
 

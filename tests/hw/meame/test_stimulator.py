@@ -18,7 +18,6 @@ import urllib3
 from crepe.environment import paths
 from crepe.errors import DeviceError
 from crepe.hw.device import open_stimulator
-from crepe.hw.meame import wire
 from crepe.hw.meame.http import HttpControl
 from crepe.hw.meame.registers import Register
 from crepe.messages import Stimulus
@@ -366,19 +365,6 @@ def test_a_stimulator_of_the_simulator_follows_it_and_no_other(simulate, watchdo
         with pytest.raises(DeviceError, match="does not prove that it is our simulator"):
             stimulator.prepare(LONG)
         stimulator.close()
-
-
-def test_a_train_is_prepared_without_a_pulse_and_reaches_its_electrodes_only(simulator, watchdog):
-    stimulator = opened()
-    stimulator.prepare(replace(LONG, n_pulses=5))
-    assert pulses(simulator)[1] == []
-    stimulator.start(replace(LONG, n_pulses=5))
-    ceased(simulator, 0)
-    shots = list(simulator.instrument.dsp.shots)
-    assert [shot.tick - shots[0].tick for shot in shots] == [0, 2500, 5000, 7500, 10_000]
-    assert {wire.MCS_60_LABELS[i] for i in shots[0].electrodes} == {"48", "38"}
-    assert shots[0].phases == ((-10.0, 200.0), (10.0, 200.0))
-    stimulator.close()
 
 
 @contextmanager
