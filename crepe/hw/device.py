@@ -1,9 +1,9 @@
-"""Devices by name: a URL, or an import path, becomes the class that drives an instrument.
+"""Devices by name: a URL or an import path becomes the class that drives an instrument.
 
-`scheme://location?setting=value` names a class by an entry point: group `crepe.recorders` for what
-gives samples, `crepe.stimulators` for what takes trains. There are two groups since a scheme such
-as `meame` has both halves, which two processes use. Another package registers its own in the same
-way as this one:
+`scheme://location?setting=value` names a class by an entry point. Recorders are in the group
+`crepe.recorders`, stimulators in `crepe.stimulators`: two groups, since a scheme such as `meame`
+has both halves, each with its class and settings. Another package registers its own as this one
+does:
 
     [project.entry-points."crepe.recorders"]
     acme = "acme_mea.recorder:AcmeRecorder"

@@ -1,4 +1,4 @@
-"""What both halves of MEAME's client can be told in a device URL."""
+"""The settings that both halves of the MEAME client share."""
 
 from pydantic import PositiveFloat, field_validator
 

@@ -157,9 +157,9 @@ class Bench:
 
 
 class Lenient(HttpControl):
-    """MEAME's answers: whatever is asked for, 200."""
+    """MEAME's answers: 200 to every request."""
 
-    def _ask(self, verb, path, body=None):
+    def _request(self, verb, path, body=None):
         return b""
 
 

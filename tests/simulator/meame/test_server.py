@@ -237,7 +237,7 @@ def test_a_second_simulator_leaves_the_first_where_it_is_found(simulator, ask, c
     with running_simulator(SETTINGS, directory) as second:
         url = f"http://127.0.0.1:{second.http_port}/status"
         assert urllib3.request("GET", url, retries=False).status == 200
-        assert "meame://simulator goes on to mean" in caplog.text
+        assert "meame://simulator still names" in caplog.text
         assert (directory / "simulator.json").read_text() == before
     assert (directory / "simulator.json").read_text() == before
 
