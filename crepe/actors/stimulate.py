@@ -20,7 +20,7 @@ from crepe.safety.train_queue import TrainQueue
 
 
 class Stimulate(Actor[Segment | Stimulus, Delivered]):
-    """Check each requested train, fire it when it is due, and stop it when it is over.
+    """A stimulator that checks each requested train, fires it when due, stops it when over.
 
     The data stream is the clock, and its delay against real time counts, too. A train that passes
     the gate is answered with `intended` first. It is fired one clock step later at the earliest,
@@ -133,7 +133,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             yield self._answer(stimulus.number, "refused", reason)
             return
         train = Train(stimulus, self._gate.sub_train(stimulus), self._clock)
-        # with nothing before it, it is set up now: that takes long, and its time is not yet there
+        # an idle instrument is set up at once: that takes long, and the train is due a little later
         if self._trains.is_empty and (reason := self._prepare(train)):
             train.move(TrainState.OVER)
             yield self._answer(stimulus.number, "refused", reason)
@@ -168,10 +168,10 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
 
     def _serve(self, train: Train, segment: Segment, reason: str | None) -> Iterator[Message]:
         """Prepare the next train, and fire it when it is due. `reason`: why no pulse may leave."""
-        # its answer must be on the stream before it: that answer went out one step ago
+        # `intended` must be on its stream before the first pulse: it was sent one step ago
         is_due = train.announced_at < segment.start and self._clock >= train.stimulus.due
         if is_due and not reason:
-            reason = self._gate.too_old(train.stimulus)  # then nothing is prepared for it
+            reason = self._gate.too_old(train.stimulus)  # before it is prepared in vain
         has_failed = False
         if reason is None and train.state is TrainState.WAITING:
             reason = self._prepare(train)
@@ -200,7 +200,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     # The instrument
 
     def _watch(self) -> str | None:
-        """Feed the watchdog, and return why no pulse may leave now, or None."""
+        """Send a heartbeat, and return why no pulse may leave now, or None."""
         self._guard.beat()
         return self._stimulator.watch() or self._guard.refusal()
 
@@ -218,11 +218,11 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     def _start_sub_train(self, train: Train) -> Iterator[Message]:
         train.begin_sub_train()
         try:
-            if reason := self._guard.refusal():  # here, so that no driver can forget it
+            if reason := self._guard.refusal():  # checked here, so that no driver can forget it
                 raise DeviceError(reason)
             self._stimulator.start(train.sub_train)
         except DeviceError as error:
-            # if stopping fails, too, this process ends, and opening stops it
+            # if the stop fails, too, this process ends, and the next one stops as it opens
             yield from self._stop("unknown", f"the instrument failed: {error}")
         train.expect_end(self._time.now, self._rate_hz)
 
@@ -258,7 +258,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     # Answers
 
     def _conclude(self, state: str, reason: str) -> Iterator[Message]:
-        """Answer what became of the train that fired, if one did."""
+        """Answer the outcome of the train that fired, if one did."""
         train = self._trains.end_firing()
         if train is not None and train.record is not None:
             now = self._answer(train.number, state, reason)

@@ -26,7 +26,7 @@ WEIGHT_SPREAD = 0.5  # SD of its logarithm; chosen
 DECAY_MS = (5.0, 8.0)  # of a synaptic current
 REFRACTORY_MS = 2
 # Depression of excitatory synapses (Tsodyks & Markram 1997, PNAS 94:719); it ends network bursts.
-RELEASE = 0.35  # part of what is left that a spike uses up; chosen
+RELEASE = 0.35  # part of the remaining resources that a spike uses; chosen
 RECOVERY_MS = 700.0
 # Pairwise plasticity of excitatory synapses (Song, Miller & Abbott 2000, Nat Neurosci 3:919).
 STDP_MS = 20.0

@@ -36,8 +36,10 @@ OWN: Mapping[str, Mapping[str, str]] = {
         "none": "crepe.hw.no_stimulator:NoStimulator",
     },
 }
-"""Our entry points, as in pyproject.toml. They are looked up here first: what is installed may be
-older than the code, and no other package may take the place of the stimulator of a scheme of ours.
+"""Our own entry points, equal to those in pyproject.toml.
+
+They are looked up here first: installed metadata may be older than the code, and no other package
+may replace the driver of one of our schemes.
 """
 
 _BASES: Mapping[str, type] = {RECORDERS: Recorder, STIMULATORS: Stimulator}

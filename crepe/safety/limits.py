@@ -49,7 +49,7 @@ class Limits(BaseModel):
     """Of the contacts; 30 um are those of a 60MEA200/30."""
     impedance_kohm: PositiveFloat | None = None
     """Of the contacts, as measured; with it the charge of voltage phases is computed, and held to
-    the limits of charge. Without it that charge is unknown, and each train says so."""
+    the limits of charge. Without it that charge is unknown, and a note on each train says that."""
     max_current_ua: float = Field(50.0, gt=0)
     """Chosen; the instrument reaches 1500 uA (MEA2100)."""
     max_voltage_mv: float = Field(1000.0, gt=0)

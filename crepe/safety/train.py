@@ -13,7 +13,7 @@ class TrainState(StrEnum):
     WAITING = "waiting"  # nothing is connected for it
     PREPARED = "prepared"  # the instrument is set up for it: its electrodes are connected
     FIRING = "firing"  # a sub-train of it was started
-    OVER = "over"  # fired or refused; no pulse of it leaves any more
+    OVER = "over"  # fired or refused: no further pulse of it leaves
 
 
 MOVES: Mapping[TrainState, frozenset[TrainState]] = {
@@ -70,9 +70,10 @@ class Train:
         self._sub_trains_left -= 1
 
     def expect_end(self, now: Moment, sampling_rate_hz: float) -> None:
-        """Set when the sub-train that begins now is over: late by a segment at most, never early.
+        """Set when the sub-train that begins now is over.
 
-        In real time half a period less: segments come a little earlier or later than they should.
+        By the samples that is late by a segment at most, never early. By real time it is half a
+        period earlier, since segments come a little early or late.
         """
         lasts = train_samples(self.sub_train, sampling_rate_hz)
         sooner = round(min(0.5 / self.sub_train.rate_hz, JITTER_S) * sampling_rate_hz)

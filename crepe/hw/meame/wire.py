@@ -24,7 +24,7 @@ SIDEBAND_BLANK = 0x01  # amplifier protected
 _BLANK_TICKS = 200  # 4 ms after the pulse; 2 to 10 ms are usual (Wagenaar & Potter 2002)
 _LONG_BASE = 1000  # ticks of 20 us, where bit 26 of a word is set
 _RATES_HZ = (0.01, 100)  # period of 500 ticks at least, chosen
-_LONGEST_US = 1024 * TICK_US  # what one pattern word holds
+_LONGEST_US = 1024 * TICK_US  # the longest that one pattern word holds
 MODE_AUTO = 0b11  # the switch follows the sideband; 00 is manual
 
 
@@ -113,7 +113,7 @@ def compile_train(
     unit
         "uA" for current pulses, "uV" for voltage pulses.
 
-    Raises ValueError for what 20 us ticks and the DAC's digits cannot express.
+    Raises ValueError for widths and amplitudes that 20 us ticks and the DAC's digits cannot give.
     """
     pulse = [
         (ZERO_DIGIT + _digits(i, value, unit), _ticks(i, width_us))
