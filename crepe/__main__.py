@@ -16,6 +16,9 @@ def main() -> None:
 
             sys.exit(stop(words[1:]))
         if words[:1] == ["run"] and len(words) == 2 and not words[1].startswith("-"):
+            from crepe.environment.process import end_if_orphan
+
+            end_if_orphan()  # supervisord may have died; the rest takes its time to load
             from crepe.cli.run import run_program as run  # a dozen programs start at once
 
             run(words[1])

@@ -1,4 +1,4 @@
-"""Commands that people and sensors send to a running experiment, and the streams they come on."""
+"""Commands of operators and sensors to a running experiment, and the streams they come on."""
 
 CONTROL = "control"
 """The stream of commands to the experiment: pause, start, condition, player, note, arm, stop."""
@@ -10,7 +10,7 @@ SAYABLE = ("pause", "start", "condition", "player", "note")
 """The commands that an operator may send by name."""
 
 PLAYERS = ("script", "person", "sensor")
-"""The players a game knows: its own script, a person, a sensor."""
+"""The players of a game: its own script, a person, a sensor."""
 
 SENSOR = "sensor"
 """First word of the sender of a gesture that came through the sensor gateway."""

@@ -65,11 +65,11 @@ def _look(browser: Browser) -> None:
 
 
 def _up(name: str) -> str:
-    words = [sys.executable, "-m", "crepe", "up", str(CONFIG / name), "--new"]
-    done = subprocess.run(words, check=True, capture_output=True, text=True)
-    found = re.search(r"live page: (\S+)", done.stdout)
-    assert found is not None, done.stdout
-    return found[1]
+    command = [sys.executable, "-m", "crepe", "up", str(CONFIG / name), "--new"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    match = re.search(r"live page: (\S+)", done.stdout)
+    assert match is not None, done.stdout
+    return match[1]
 
 
 def _down() -> None:

@@ -1,4 +1,4 @@
-"""How active the culture is, period by period: rates, regularity, bursts."""
+"""Activity of the culture, period by period: rates, regularity, bursts."""
 
 from collections.abc import Iterator
 from typing import ClassVar
@@ -16,9 +16,10 @@ from crepe.messages import Activity, Spikes
 class Describe(Actor[Spikes, Activity]):
     """Statistics of the last `over_s`, once every `period_s` of the sample index.
 
-    The definitions are those of `crepe.analysis`; spikes are threshold crossings, multi-unit. A
-    message covers what it describes: after the beginning or a gap less than `over_s`, but at least
-    a period. A burst that the window cuts counts with the part inside, if that is a burst.
+    The definitions are those of `crepe.analysis`; spikes are threshold crossings, multi-unit. The
+    window of a message is that of its statistics: after the beginning or a gap it is shorter than
+    `over_s`, but at least a period. A burst across the window's edge counts with its part inside,
+    if that is a burst.
     """
 
     is_sparse: ClassVar[bool] = True
@@ -26,7 +27,7 @@ class Describe(Actor[Spikes, Activity]):
     period_s: PositiveFloat = 5.0
     over_s: PositiveFloat = 60.0
     count_s: PositiveFloat = 1.0
-    """Whose spikes are counted together for the Fano factor."""
+    """Length of the equal parts in which spikes are counted for the Fano factor."""
 
     _rate_hz: float = PrivateAttr()
     _n_channels: int = PrivateAttr()
@@ -42,8 +43,8 @@ class Describe(Actor[Spikes, Activity]):
     def warmup_s(self) -> float:
         return self.over_s + self.period_s
 
-    def open(self, start: ActorContext) -> None:
-        self._rate_hz, self._n_channels = start.first.sampling_rate_hz, start.first.n_channels
+    def open(self, context: ActorContext) -> None:
+        self._rate_hz, self._n_channels = context.first.sampling_rate_hz, context.first.n_channels
         self._period = max(1, round(self.period_s * self._rate_hz))
         self._over = max(self._period, round(self.over_s * self._rate_hz))
 

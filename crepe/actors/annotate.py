@@ -1,4 +1,4 @@
-"""Stamps what people say to the experiment with its sample index, so that it can be recorded."""
+"""Commands to the experiment, stamped with their sample index, so that they can be recorded."""
 
 from typing import ClassVar
 
@@ -7,10 +7,10 @@ from crepe.messages import Command, Decision, Segment, Spikes
 
 
 class Annotate(Actor[Spikes | Decision | Segment | Command, Command]):
-    """Publishes every command again, with the sample index at which it was heard.
+    """Every command again, with the sample index of its arrival.
 
-    The first stream that it reads is its clock. It goes on when a game is over, so that a note is
-    kept whenever it is made.
+    The first stream that it reads is its clock. It continues after a game's end, so that a note is
+    recorded at any time.
     """
 
     is_sparse: ClassVar[bool] = True

@@ -9,7 +9,7 @@ from pydantic import Field, PrivateAttr
 from crepe.actors.actor import Actor, ActorContext
 from crepe.errors import DeviceError
 from crepe.hw.instrument import Guard, Stimulator
-from crepe.messages import Delivered, Message, Segment, Stimulus, StreamInfo
+from crepe.messages import Delivered, DeliveryState, Message, Segment, Stimulus, StreamInfo
 from crepe.safety.gate import Gate
 from crepe.safety.limits import Limits
 from crepe.safety.liveness import Liveness
@@ -106,7 +106,9 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     def step(self, message: Segment | Stimulus) -> Iterator[Message]:
         lost, self._lost = self._lost, ()
         for number in lost:
-            yield self._answer(number, "unknown", "the stimulator was restarted meanwhile")
+            yield self._answer(
+                number, DeliveryState.UNKNOWN, "the stimulator was restarted meanwhile"
+            )
         if isinstance(message, Segment):
             yield from self._on_segment(message)
         else:
@@ -118,10 +120,10 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     def on_silence(self, elapsed_s: float) -> Iterator[Message]:
         reason = self._watch()
         if reason := self._liveness.stalled(elapsed_s) or reason:
-            yield from self._stop("stopped", reason)
+            yield from self._stop(DeliveryState.STOPPED, reason)
 
     def finish(self) -> Iterator[Message]:
-        yield from self._stop("stopped", "the data ended")
+        yield from self._stop(DeliveryState.STOPPED, "the data ended")
 
     # Requests
 
@@ -130,16 +132,16 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             return  # answered before a restart
         self._handled = stimulus.number
         if reason := self._refusal(stimulus):
-            yield self._answer(stimulus.number, "refused", reason)
+            yield self._answer(stimulus.number, DeliveryState.REFUSED, reason)
             return
         train = Train(stimulus, self._gate.sub_train(stimulus), self._clock)
         # an idle instrument is set up at once: that takes long, and the train is due a little later
         if self._trains.is_empty and (reason := self._prepare(train)):
             train.move(TrainState.OVER)
-            yield self._answer(stimulus.number, "refused", reason)
+            yield self._answer(stimulus.number, DeliveryState.REFUSED, reason)
             return
         self._trains.append(train)
-        yield self._answer(stimulus.number, "intended")
+        yield self._answer(stimulus.number, DeliveryState.INTENDED)
 
     def _refusal(self, stimulus: Stimulus) -> str | None:
         """Return why a request is refused as it comes in, or None."""
@@ -159,7 +161,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         if is_gap:
             reason = "a gap in the data"
         if reason:
-            yield from self._stop("stopped", reason)
+            yield from self._stop(DeliveryState.STOPPED, reason)
         train = self._trains.firing
         if train and train.is_sub_train_over(self._time.now):
             yield from self._end(train) if train.is_complete else self._start_sub_train(train)
@@ -187,12 +189,16 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             if train.state is TrainState.PREPARED:
                 self._halt()  # its electrodes are connected
             train.move(TrainState.OVER)
-            yield self._answer(stimulus.number, "refused", reason)
+            yield self._answer(stimulus.number, DeliveryState.REFUSED, reason)
             return
         self._trains.fire(train)
         self._gate.remember(stimulus)
         train.record = self._answer(
-            stimulus.number, "", fired=self._clock, age_ms=age_ms, acquired_ns=acquired_ns
+            stimulus.number,
+            DeliveryState.UNKNOWN,
+            fired=self._clock,
+            age_ms=age_ms,
+            acquired_ns=acquired_ns,
         )
         yield from self._start_sub_train(train)
         train.record = replace(train.record, t_ns=self._wall_ns())
@@ -223,7 +229,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             self._stimulator.start(train.sub_train)
         except DeviceError as error:
             # if the stop fails, too, this process ends, and the next one stops as it opens
-            yield from self._stop("unknown", f"the instrument failed: {error}")
+            yield from self._stop(DeliveryState.UNKNOWN, f"the instrument failed: {error}")
         train.expect_end(self._time.now, self._rate_hz)
 
     def _end(self, train: Train) -> Iterator[Message]:
@@ -239,11 +245,11 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         reason = "; ".join(filter(None, doubts))
         if following and following.stimulus.has_pulses_of(stimulus):
             following.move(TrainState.PREPARED)
-            yield from self._conclude("delivered", reason)
+            yield from self._conclude(DeliveryState.DELIVERED, reason)
         else:
-            yield from self._stop("delivered", reason)
+            yield from self._stop(DeliveryState.DELIVERED, reason)
 
-    def _stop(self, state: str, reason: str) -> Iterator[Message]:
+    def _stop(self, state: DeliveryState, reason: str) -> Iterator[Message]:
         """Stop a train that fires or is prepared, if there is one."""
         if self._trains.is_connected:
             self._halt()
@@ -257,14 +263,16 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
 
     # Answers
 
-    def _conclude(self, state: str, reason: str) -> Iterator[Message]:
+    def _conclude(self, state: DeliveryState, reason: str) -> Iterator[Message]:
         """Answer the outcome of the train that fired, if one did."""
         train = self._trains.end_firing()
         if train is not None and train.record is not None:
             now = self._answer(train.number, state, reason)
             yield replace(train.record, start=now.start, stop=now.stop, state=state, reason=reason)
 
-    def _answer(self, number: int, state: str, reason: str = "", **fields: Any) -> Delivered:
+    def _answer(
+        self, number: int, state: DeliveryState, reason: str = "", **fields: Any
+    ) -> Delivered:
         return Delivered(max(0, self._clock - 1), self._clock, number, state, reason, **fields)
 
     @property

@@ -6,7 +6,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from crepe.cli.scoreboard import Score, board, gather, points, trial_line
+from crepe.cli.scoreboard import Score, Sources, board, gather, points
 from crepe.config.experiment import Experiment
 from crepe.store import Store
 from crepe.supervise import control
@@ -18,7 +18,7 @@ def play(experiment: Experiment, console: Console, *, take_over: bool = False) -
     n_trials = next(
         (a.settings["n_trials"] for a in experiment.actors.values() if "n_trials" in a.settings), 0
     )
-    score = Score(int(n_trials))
+    score = Score(int(n_trials), Sources.of(experiment))
     console.print(experiment.title, style="bold")
     try:
         with running(experiment, take_over=take_over) as store:
@@ -51,7 +51,7 @@ def _follow(store: Store, score: Score, console: Console, experiment: Experiment
             control.must_run()
             bar.update(task, completed=len(score.outcomes))
             for state in score.outcomes[shown:]:
-                console.print(trial_line(state))
+                console.print(score.line(state))
             shown = len(score.outcomes)
             live.update(Group(bar, board(score, experiment.culture.simulated is not None)))
             time.sleep(0.25)

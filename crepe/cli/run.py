@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from crepe.config.experiment import Experiment, load_experiment
 from crepe.environment import paths, session
-from crepe.environment.process import watch_parent
+from crepe.environment.process import end_if_orphan
 from crepe.errors import ConfigError, LeaseError
 from crepe.redis_server.server import run_server
 
@@ -23,7 +23,7 @@ def run_program(program: str) -> None:
         stream=sys.stdout,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
-    _end_with_parent()()  # which may have died while this process was starting
+    end_if_orphan()  # again: it may have died while this was loaded
     run_program_of(load_experiment(paths.experiment_path(), only=program), program)
 
 
@@ -81,10 +81,9 @@ def _run_sensor(experiment: Experiment) -> None:
         raise ConfigError(f"{experiment.path}: no [sensor] table to open a door for")
     token = check_token("sensor", table.host)
     now = _session()
-    end_with_parent = _end_with_parent()
     follows, says = (
         RedisStore(
-            find_url(patience_s=float("inf"), is_ours=True, meanwhile=end_with_parent),
+            find_url(patience_s=float("inf"), is_ours=True, meanwhile=end_if_orphan),
             culture=experiment.name,
             writer="sensor",
             patience_s=_SENSOR_PATIENCE_S,
@@ -134,17 +133,6 @@ def _session() -> session.Session:
     return now
 
 
-def _end_with_parent() -> Callable[[], None]:
-    """Return a function that ends this process if supervisord is gone."""
-    is_orphan = watch_parent()
-
-    def check() -> None:
-        if is_orphan():
-            raise SystemExit("supervisord is gone")
-
-    return check
-
-
 def _run_actor(experiment: Experiment, program: str) -> None:
     from crepe.redis_server.find_url import find_url
     from crepe.runtime.runner import Runner
@@ -153,13 +141,12 @@ def _run_actor(experiment: Experiment, program: str) -> None:
 
     experiment.in_program(program)  # a wrong name is said at once
     now = _session()
-    end_with_parent = _end_with_parent()
     store = RedisStore(
-        find_url(patience_s=float("inf"), is_ours=True, meanwhile=end_with_parent),
+        find_url(patience_s=float("inf"), is_ours=True, meanwhile=end_if_orphan),
         culture=experiment.name,
         writer=program,
         patience_s=float("inf"),
-        meanwhile=end_with_parent,
+        meanwhile=end_if_orphan,
     )
     runner = Runner(
         experiment,

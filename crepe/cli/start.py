@@ -68,12 +68,12 @@ def calibrate(
     new: New = False,
 ) -> None:
     """Train the readout of an experiment on labelled trials, and keep it."""
-    from crepe.cli.experiment import asked_for, run_calibration
+    from crepe.cli.experiment import options, run_calibration
 
-    asked = asked_for(experiment or CONTROLS, seed, trials, live=live, lockstep=lockstep)
-    if asked.is_supervised:
+    chosen = options(experiment or CONTROLS, seed, trials, live=live, lockstep=lockstep)
+    if chosen.is_supervised:
         unfinished.give_up(new=new)
-    run_calibration(asked, console)
+    run_calibration(chosen, console)
 
 
 @app.command()
@@ -88,12 +88,12 @@ def experiment(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Calibrate, then try every condition of the file; say how often the answer was right."""
-    from crepe.cli.experiment import asked_for, run_experiment
+    from crepe.cli.experiment import options, run_experiment
 
-    asked = asked_for(experiment or CONTROLS, seed, trials, live=live, lockstep=lockstep)
-    if asked.is_supervised:
+    chosen = options(experiment or CONTROLS, seed, trials, live=live, lockstep=lockstep)
+    if chosen.is_supervised:
         unfinished.give_up(new=new)
-    run_experiment(asked, console, as_json=as_json)
+    run_experiment(chosen, console, as_json=as_json)
 
 
 @app.command()

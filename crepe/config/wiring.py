@@ -14,15 +14,11 @@ from crepe.actors.stimulate import Stimulate
 from crepe.config.explain import explain
 from crepe.errors import ConfigError, CrepeError, suggest
 from crepe.hw.device import check_url
-from crepe.messages import Command, Message
+from crepe.messages import TRUTH, Command, Message
 from crepe.store.modus import stream_name
 
 OUTSIDE = {"input": Command, "control": Command}
 """Streams outside the clock: several writers, server-given IDs."""
-
-TRUTH = "data:truth"
-"""What a simulated instrument knows and a living culture never tells: for validation only, so that
-no actor reads it but `Record`."""
 
 LEAST_LAG_S, LONGEST_LAG_S = 0.5, 2.0
 """Of feedback: a game says four times a second how far it is, so nobody has to wait for it."""

@@ -142,10 +142,11 @@ class SessionFollower:
             infos[stream] = info
             if stream not in self.session_view.infos:
                 first, last = store.first(stream), store.last(stream)
-                is_sparse = info.message not in ("Spikes", "Court")
                 length = last.stop if last else 0
                 recent = length - round(_HISTORY_S * info.sampling_rate_hz)
-                begins[stream] = max(first.start if first else 0, 0 if is_sparse else recent)
+                begins[stream] = max(
+                    first.start if first else 0, 0 if info.kind.is_event else recent
+                )
         return self._status(store), infos, begins, self._gaps(store, infos, session)
 
     def _gaps(

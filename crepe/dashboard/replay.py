@@ -9,7 +9,7 @@ from crepe.dashboard.integrity import Gaps, integrity
 from crepe.dashboard.latency import EDGES_MS
 from crepe.dashboard.session_view import SessionView
 from crepe.recording.reader import Recording
-from crepe.results.library import CLOCKED, experiment_tables
+from crepe.results.library import experiment_tables
 from crepe.runtime.heartbeat import GAPS_KEPT
 from crepe.store.recording_store import RecordedStore
 
@@ -30,7 +30,7 @@ class Replay:
             self.session = recording.session or path.stem
             self._problems = recording.problems
             infos = recording.streams()
-            clocked = [name for name, info in infos.items() if info.message in CLOCKED]
+            clocked = [name for name, info in infos.items() if info.kind.is_clocked]
             self._gaps = recording.gaps(min(clocked)) if clocked else None  # `data`, if it is kept
         self._store = RecordedStore(path)
         self._infos = {

@@ -5,18 +5,16 @@ from itertools import count
 from typing import Any
 
 from crepe.actors.detect import Detect
-from crepe.config.wiring import TRUTH
 from crepe.dashboard.counts import Counts
 from crepe.dashboard.events import SessionEvents
 from crepe.dashboard.latency import Latency
 from crepe.dashboard.traces import Traces
 from crepe.electrodes.layouts import is_recording, positions_um
-from crepe.messages import Delivered, Segment, Spikes, StreamInfo
+from crepe.messages import TRUTH, Delivered, Segment, Spikes, StreamInfo
 from crepe.store import codec
 from crepe.store.contract import Entry
 
 _numbers = count(1)
-_SPARSE = ("GameState", "Stimulus", "Delivered", "Command", "Court")
 
 
 class SessionView:
@@ -69,7 +67,8 @@ class SessionView:
     @property
     def followed(self) -> list[str]:
         """Streams that are read whether anybody looks or not; they are small."""
-        return [*self._of(*_SPARSE), *([self.spikes_stream] if self.spikes_stream else [])]
+        small = [n for n, i in self.infos.items() if i.kind.is_event or i.message == "Court"]
+        return [*small, *([self.spikes_stream] if self.spikes_stream else [])]
 
     @property
     def rate_hz(self) -> float:

@@ -18,21 +18,23 @@ SUPERVISOR = "CREPE_SUPERVISOR"
 _ONCE_A_S = 1.0
 
 
-def watch_parent() -> Callable[[], bool]:
-    """Return a function that is True once the supervisord of this process is gone.
+def is_orphan() -> bool:
+    """Whether the supervisord of this process is gone; False where there never was one.
 
-    The environment names it: if it died while this process was starting, getppid() already gives
-    the pid of another. Without supervisord the function is never True.
+    The environment names it: if it died while this process was starting, getppid() gives the pid of
+    another from the first time on.
     """
     pid, _, start = os.environ.get(SUPERVISOR, "").partition(":")
+    if not pid or os.getppid() == int(pid):
+        return False
+    current = ProcessIdentity.of(int(pid))  # not the parent, if a wrapper is between
+    return not start or current is None or current.start != start
 
-    def is_gone() -> bool:
-        if not pid or os.getppid() == int(pid):
-            return False
-        current = ProcessIdentity.of(int(pid))  # not the parent, if a wrapper is between
-        return not start or current is None or current.start != start
 
-    return is_gone
+def end_if_orphan() -> None:
+    """End this process if its supervisord is gone."""
+    if is_orphan():
+        raise SystemExit("supervisord is gone")
 
 
 def end_with(pid: int) -> None:
@@ -61,7 +63,6 @@ def serve(run: Callable[[], Awaitable[None]], stop: Callable[[], None]) -> None:
 
 
 async def _end_with_parent(stop: Callable[[], None]) -> None:
-    is_orphan = watch_parent()
     while not is_orphan():
         await asyncio.sleep(_ONCE_A_S)
     log.info("supervisord is gone")

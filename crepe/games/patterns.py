@@ -1,4 +1,4 @@
-"""Patterns on the array, from points to handwritten digits: what can be told apart of them?"""
+"""Patterns on the array, from points to handwritten digits: which of them can be decoded?"""
 
 from functools import cache
 from typing import Any, Literal, Self
@@ -11,7 +11,7 @@ from crepe.electrodes.layouts import MCS_60_LABELS, MCS_REFERENCE
 from crepe.games.trial_game import Game
 
 SIDE = 8
-"""Patterns are drawn on the 8 x 8 of a 60MEA, whose corners and reference cannot be stimulated."""
+"""Rows and columns of a 60MEA, whose corners and reference cannot be stimulated."""
 
 Task = Literal["points", "bars", "clock", "digits"]
 
@@ -24,11 +24,11 @@ _SEGMENTS = {  # rows and columns of each
     "d": ([3], range(2, 6)), "e": (range(3, 7), [2]), "f": (range(3, 7), [5]),
     "g": ([6], range(2, 6)),
 }  # fmt: skip
-_IS_INK = 8  # of the 16 grey levels of scikit-learn's digits
+_IS_INK = 8  # grey level, of 16 in scikit-learn's digits, from which a pixel is set
 
 
 class Patterns(Game):
-    """Every gesture is a class of patterns; the answer should be the class that was stimulated.
+    """A game whose gestures are classes of patterns; the answer should be the stimulated class.
 
     A ladder of tasks as in Iannello et al. (arXiv 2602.05737): single points, oriented bars, the
     digits of a clock, and handwritten digits (the 8 x 8 images that come with scikit-learn: every
@@ -39,7 +39,7 @@ class Patterns(Game):
     electrodes: tuple[str, ...] = ("-",)
 
     @model_validator(mode="after")
-    def _classes(self) -> Self:
+    def _check_classes(self) -> Self:
         unknown = set(self.rates_hz) - set(images(self.task))
         if unknown:
             raise ValueError(
@@ -60,7 +60,7 @@ class Patterns(Game):
 
 @cache
 def images(task: Task) -> dict[str, NDArray[np.bool_]]:
-    """By class, (n_images, 8, 8): row, column."""
+    """Return the images of a task by class, each array (n_images, 8, 8): image, row, column."""
     if task == "points":
         cells = [(r, c) for r in (1, 4, 6) for c in (1, 4, 6)]
         return {f"{r + 1}{c + 1}": _blank(([r], [c])) for r, c in cells}
@@ -76,13 +76,16 @@ def images(task: Task) -> dict[str, NDArray[np.bool_]]:
         }
     from sklearn.datasets import load_digits
 
-    found = load_digits()
-    ink = found.images >= _IS_INK
-    return {str(digit): ink[found.target == digit] for digit in range(10)}
+    digits = load_digits()
+    ink = digits.images >= _IS_INK
+    return {str(digit): ink[digits.target == digit] for digit in range(10)}
 
 
 def electrodes_of(image: NDArray[np.bool_]) -> tuple[str, ...]:
-    """The labels where an 8 x 8 image is set; at least one for every image of `images`."""
+    """Return the labels of the electrodes where an 8 x 8 image is set.
+
+    Every image of `images` has at least one.
+    """
     labels = (f"{column + 1}{row + 1}" for row, column in np.argwhere(image))
     usable = set(MCS_60_LABELS) - {MCS_REFERENCE}
     return tuple(label for label in labels if label in usable)

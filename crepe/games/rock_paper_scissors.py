@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from crepe.games.trial_game import Game
 
 BEATS: Mapping[str, str] = {"rock": "paper", "paper": "scissors", "scissors": "rock"}
-"""By gesture, the move that beats it."""
+"""The move that beats each gesture."""
 
 
 class RockPaperScissors(Game):
     """The culture is shown a gesture, and the move that beats the decoded one is its answer.
 
     Outcomes as the culture sees them: won, drawn, lost, or none if nothing was readable. A readout
-    that decodes every gesture rightly wins every trial.
+    that decodes every gesture correctly wins every trial.
     """
 
     def observe(self, gesture: str, decoded: str | None) -> tuple[str | None, str]:

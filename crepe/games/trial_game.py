@@ -1,118 +1,84 @@
-"""Games: trials of rest, gesture, stimulation, response and outcome, all by sample index."""
+"""Games of trials: rest, gesture, stimulation, response and outcome, all by sample index."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import Field, PositiveFloat, PositiveInt, PrivateAttr, model_validator
+from pydantic import PrivateAttr
 
 from crepe.actors.actor import Actor, ActorContext
-from crepe.commands import CONTROL, INPUT, SENSOR
-from crepe.conditions import STIMULATION, UNSTIMULATED, Block
-from crepe.errors import ConfigError, suggest
-from crepe.games.commands import GameCommands
+from crepe.commands import CONTROL, INPUT
+from crepe.conditions import STIMULATION, UNSTIMULATED
+from crepe.games.commands import GameCommands, check_decisions, gesture_refusal, player_of
+from crepe.games.trial_settings import TrialSettings
 from crepe.games.trial_state import NEXT, Phase, State
 from crepe.messages import Command, Decision, GameState, Message, Stimulus
-from crepe.safety.pulse import Unit
 from crepe.safety.sub_trains import cuttable
 
-_STEP_S = 0.02  # between two decisions, at most
+_STEP_S = 0.02
+"""Longest interval between two decisions, by which a trial's phases may be late."""
+
+_NEVER = 2**62
+"""A sample index that no session reaches: a person may take any time."""
 
 
-def check_decisions(decisions: Mapping[str, str], start: ActorContext) -> None:
-    """Raise ConfigError if a stream decides, by condition, that a game does not read."""
-    for condition, stream in decisions.items():
-        if stream not in start.inputs:
-            near = suggest(stream, start.inputs)
-            raise ConfigError(f"{start.name} decisions.{condition}: does not read {stream!r}{near}")
-
-
-class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
-    """A game of trials against a culture. A new one says how to `observe`:
+class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Command]):
+    """A game of trials against a culture. A new game defines `observe`:
 
         class Echo(Game):
-            \"\"\"The culture should give back what it was shown.\"\"\"
+            \"\"\"The culture should give back the gesture that it was shown.\"\"\"
 
             def observe(self, gesture, decoded):
                 return decoded, "won" if decoded == gesture else "lost"
 
-    and if every gesture equally often, in random order, is not what it wants to show, how to
-    `reset` at the beginning of a block and to `move` in each of its trials.
+    and, if gestures should not be shown equally often in random order, `reset` at the beginning
+    of a block and `move` in each of its trials. Optional hooks for scoreboard, report and study
+    are listed in `crepe.games.hooks`.
 
-    In each trial a gesture is stimulated as a train of pulses at its rate and its place. What the
-    readout decides while the response lasts is the answer: what it said most often, or last.
+    In each trial a gesture is stimulated as a train of pulses at its rate and its place. The
+    answer is what the readout decides during the response: the most frequent value, or the last.
 
     Trials come in blocks of one condition each (`crepe.conditions`), or in one block of none.
 
     A gesture from outside begins a trial if it comes while the game rests or waits; of several in
-    one rest the last counts. What is heard is published again, stamped with its sample index.
+    one rest the last counts. Commands are published again, stamped with their sample index.
 
-    On the stream `control` people pause and start it, choose the condition, and who plays; see
-    `crepe.games.commands`. A trial that has begun is never cut: a pause is a longer rest.
+    Commands on the stream `control` pause and start the game, and choose the condition and the
+    player; see `crepe.games.commands`. They take effect between trials: a pause is a longer rest.
     """
 
     is_sparse: ClassVar[bool] = True
 
-    n_trials: PositiveInt = 10
-    player: Literal["script", "person", "sensor"] = "script"
-    """Who shows gestures: nobody (they follow from the seed), `crepe gesture`, the sensor door."""
-
-    rest_s: PositiveFloat = 1.5
-    stimulation_s: PositiveFloat = 1.0
-    response_s: PositiveFloat = 0.3  # after the last pulse
-    delay_s: PositiveFloat = 0.05  # from asking for the stimulus to its first pulse
-    electrodes: tuple[str, ...] | Mapping[str, tuple[str, ...]] = Field(min_length=1)
-    """Labels of those that are stimulated: the same for all gestures, or by gesture."""
-    rates_hz: Mapping[str, PositiveFloat] = Field(min_length=1)  # pulses per second, by gesture
-    phases: tuple[tuple[float, float], ...]  # of a pulse: (amplitude in `unit`, width in us)
-    unit: Unit = "uA"  # of current pulses; "uV" of voltage pulses
-    answer_is: Literal["most", "last"] = "most"
-    """Which of the decisions in a response counts: the most frequent, or the last, for a readout
-    that looks at a window of the response's length."""
-    waits_for_start: bool = False  # it begins paused, until somebody says `start`
-    blocks: tuple[Block, ...] = ()
-    """What is tried when; none: `n_trials` trials without a condition."""
-    decisions: Mapping[str, str] = Field(default_factory=dict)
-    """By condition, the stream whose decisions count in it; all others: the first of `reads`."""
-
     _rate_hz: float = PrivateAttr()
     _seed: int = PrivateAttr()
-    _heard: str = PrivateAttr("")  # the stream that decides where no other is named
-    _order: tuple[str, ...] = PrivateAttr(())
-    _at: State = PrivateAttr(default_factory=State)
-    _told: GameCommands = PrivateAttr(default_factory=GameCommands)
-    _hears_gestures: bool = PrivateAttr(False)
-
-    @model_validator(mode="after")
-    def _can_be_played(self) -> Self:
-        if isinstance(self.electrodes, Mapping):
-            lacking = sorted(set(self.rates_hz) - set(self.electrodes))
-            if lacking:
-                raise ValueError(f"electrodes: none for {', '.join(lacking)}")
-        if self.blocks and self.player != "script":
-            raise ValueError(f"player: {self.player!r}, must be 'script' where there are blocks")
-        return self
+    _decides: str = PrivateAttr("")  # the stream of decisions where `decisions` names no other
+    _order: tuple[str, ...] = PrivateAttr(())  # the gestures of the present block
+    _state: State = PrivateAttr(default_factory=State)
+    _commands: GameCommands = PrivateAttr(default_factory=GameCommands)
+    _reads_gestures: bool = PrivateAttr(False)
 
     def reset(self, rng: np.random.Generator, n_trials: int) -> None:
-        """A block of `n_trials` begins. Called again after a restart, with the same numbers."""
+        """Begin a block of `n_trials`. Called again after a restart, with the same numbers."""
         gestures = sorted(self.rates_hz)
         self._order = tuple(str(g) for g in rng.permutation(np.resize(gestures, n_trials)))
 
     def move(self, rng: np.random.Generator) -> str:
-        """The scripted player's gesture for the next trial; `rng` is fresh for each trial."""
+        """Return the script's gesture for the next trial; `rng` is fresh for each trial."""
         del rng
-        return self._order[self._at.in_block - 1]
+        return self._order[self._state.in_block - 1]
 
     def place(self, gesture: str, rng: np.random.Generator) -> tuple[str, ...]:
-        """The electrodes that are stimulated for a gesture; `rng` is fresh for each trial."""
+        """Return the electrodes to stimulate for a gesture; `rng` is fresh for each trial."""
         del rng
         electrodes = self.electrodes
         return electrodes[gesture] if isinstance(electrodes, Mapping) else electrodes
 
     def observe(self, gesture: str, decoded: str | None) -> tuple[str | None, str]:
-        """The culture's answer to a gesture, and the outcome, from what was decoded."""
+        """Return the culture's answer to a gesture, and the name of the outcome.
+
+        `decoded` is the value that the readout decided; None if nothing was readable.
+        """
         raise NotImplementedError
 
     # The actor
@@ -120,217 +86,212 @@ class Game(Actor[Decision | Command, GameState | Stimulus | Command]):
     def open(self, start: ActorContext) -> None:
         self._rate_hz = start.first.sampling_rate_hz
         self._seed = start.seed
-        self._heard = next(iter(start.inputs))
-        self._hears_gestures = INPUT in start.outside
+        self._decides = next(iter(start.inputs))
+        self._reads_gestures = INPUT in start.outside
         check_decisions(self.decisions, start)
-        self._told.is_paused = self.waits_for_start
+        self._commands.is_paused = self.waits_for_start
         if start.snapshot:
             self._restore(start.snapshot)
         self._reset()
 
     @property
     def is_over(self) -> bool:
-        return self._at.phase is Phase.OVER
+        return self._state.phase is Phase.OVER
 
     @property
     def trial_s(self) -> float:
-        """What a trial takes at most, with two steps of its clock for each of three changes."""
+        """Longest duration of a trial, with two steps of its clock for each of three changes."""
         return self.rest_s + self.delay_s + self.stimulation_s + self.response_s + 6 * _STEP_S
 
     def step_from(self, stream: str, message: Decision | Command) -> Iterator[Message]:
-        decides = self.decisions.get(self._condition, self._heard)
+        decides = self.decisions.get(self._condition, self._decides)
         if stream == CONTROL:
-            yield from self._hear_control(message)
+            yield from self._apply(message)
         elif stream == decides or isinstance(message, Command):
             yield from self.step(message)
 
     def step(self, message: Decision | Command) -> Iterator[Message]:
         if isinstance(message, Command):
-            yield from self._hear(message)
+            yield from self._take_gesture(message)
             return
         now = message.stop
-        if self._at.phase is Phase.RESPONSE and isinstance(message.value, str):
-            if self.answer_is == "last":
-                self._at.votes.clear()
-            self._at.votes[message.value] = self._at.votes.get(message.value, 0) + 1
-        if self._at.trial == 0:
+        if self._state.phase is Phase.RESPONSE and isinstance(message.value, str):
+            self._state.vote(message.value, is_last=self.answer_is == "last")
+        if self._state.trial == 0:
             yield from self._rest(message, now)
-        elif self._at.phase in (Phase.REST, Phase.WAITING, Phase.PAUSED) and self._turns:
-            yield from self._turn(message)
-        elif self._at.phase is Phase.OVER or now < self._at.until:
+        elif self._is_turned:
+            yield from self._change_phase(message)
+        elif self._state.phase is Phase.OVER or now < self._state.until:
             return
-        elif self._at.phase is Phase.REST:
+        elif self._state.phase is Phase.REST:
             yield from self._begin(message, now)
-        elif self._at.phase is Phase.STIMULATION:
-            self._at.votes.clear()
+        elif self._state.phase is Phase.STIMULATION:
+            self._state.votes.clear()
             yield self._enter(Phase.RESPONSE, message, now)
-            self._at.until += self._samples(self.response_s)
-        elif self._at.phase is Phase.RESPONSE:
+            self._state.until += self._samples(self.response_s)
+        elif self._state.phase is Phase.RESPONSE:
             yield from self._judge(message)
 
     @property
-    def _turns(self) -> bool:
-        """Whether what people said makes the game leave its rest, its waiting or its pause."""
-        if self._at.phase is Phase.PAUSED or self._told.is_paused:
-            return (self._at.phase is Phase.PAUSED) != self._told.is_paused
-        return self._at.phase is Phase.WAITING and self._player == "script"
+    def _is_turned(self) -> bool:
+        """Whether a command makes the game leave its rest, its waiting or its pause."""
+        phase = self._state.phase
+        is_between = phase in (Phase.REST, Phase.WAITING, Phase.PAUSED)
+        return is_between and self._commands.change_phase(phase, self._player)
 
-    def _turn(self, message: Message) -> Iterator[Message]:
-        if self._told.is_paused:
+    def _change_phase(self, message: Message) -> Iterator[Message]:
+        """Pause, end a pause with a whole rest, or let the script play instead of waiting."""
+        if self._commands.is_paused:
             yield self._enter(Phase.PAUSED, message, message.stop)
-        elif self._at.phase is Phase.PAUSED:
+        elif self._state.phase is Phase.PAUSED:
             yield self._enter(Phase.REST, message, message.stop)
-            self._at.until = message.stop + self._samples(self.rest_s)
+            self._state.until = message.stop + self._samples(self.rest_s)
         else:
             yield from self._begin(message, message.stop)
 
     def _begin(self, message: Message, now: int) -> Iterator[Message]:
-        gesture, shown_by = self._at.next
+        """Show the next gesture, or wait for one."""
+        gesture, shown_by = self._state.next
         if self._player == "script":
-            rng = np.random.default_rng([self._seed, self._at.trial])
+            rng = np.random.default_rng([self._seed, self._state.trial])
             yield from self._stimulate(message, self.move(rng), "script")
-        elif gesture and self._speaker(shown_by) == self._player:
+        elif gesture and player_of(shown_by) == self._player:
             yield from self._stimulate(message, gesture, shown_by)
         else:
             yield self._enter(Phase.WAITING, message, now)
-            self._at.until = 2**62  # a person takes the time a person takes
+            self._state.until = _NEVER
 
-    def _hear(self, command: Command) -> Iterator[Message]:
+    def _take_gesture(self, command: Command) -> Iterator[Message]:
+        """Publish a command again, stamped with its sample index; a gesture begins a trial."""
         yield command
-        if command.name != "gesture" or self._at.phase not in (Phase.REST, Phase.WAITING):
+        if command.name != "gesture" or self._state.phase not in (Phase.REST, Phase.WAITING):
             return
-        if refused := self._refused(command):
-            is_sensor = self._speaker(command.sender) == "sensor"
-            if is_sensor and self._at.refused_in == self._at.trial:
-                return  # it shows ten a second
-            self._at.refused_in = self._at.trial if is_sensor else self._at.refused_in
-            said = {"outcome": refused, "gesture": command.value, "shown_by": command.sender}
-            yield self._state(command, "refused", **said)
-        elif self._at.phase is Phase.WAITING:
+        if refusal := gesture_refusal(command, self._player, self.rates_hz):
+            is_sensor = player_of(command.sender) == "sensor"
+            if is_sensor and self._state.refused_in == self._state.trial:
+                return  # a sensor sends ten a second; one refusal per trial is enough
+            self._state.refused_in = self._state.trial if is_sensor else self._state.refused_in
+            fields = {"outcome": refusal, "gesture": command.value, "shown_by": command.sender}
+            yield self._report(command, "refused", **fields)
+        elif self._state.phase is Phase.WAITING:
             yield from self._stimulate(command, command.value, command.sender)
         else:
-            self._at.next = (command.value, command.sender)
+            self._state.next = (command.value, command.sender)
 
-    def _hear_control(self, message: Message) -> Iterator[Message]:
+    def _apply(self, message: Message) -> Iterator[Message]:
+        """Put an operator's command into force, or publish its refusal."""
         assert isinstance(message, Command)
         conditions = () if self.blocks else (STIMULATION, *UNSTIMULATED, *self.decisions)
-        refused = self._told.hear(message, conditions, hears_gestures=self._hears_gestures)
-        if refused:
-            said = {"outcome": refused, "gesture": None, "shown_by": message.sender}
-            yield self._state(message, "refused", **said)
+        refusal = self._commands.apply(message, conditions, reads_gestures=self._reads_gestures)
+        if refusal:
+            fields = {"outcome": refusal, "gesture": None, "shown_by": message.sender}
+            yield self._report(message, "refused", **fields)
 
     @property
     def _player(self) -> str:
-        """Who shows gestures now."""
-        return self._told.player or self.player
-
-    @staticmethod
-    def _speaker(sender: str) -> str:
-        return "sensor" if sender.startswith(SENSOR) else "person"
-
-    def _refused(self, command: Command) -> str:
-        """Why a gesture cannot begin a trial; empty if it can."""
-        if self._speaker(command.sender) != self._player:
-            return f"a gesture by {command.sender or 'nobody'}, the player is {self._player!r}"
-        if command.value not in self.rates_hz:
-            return f"{command.value!r} is no gesture{suggest(command.value, self.rates_hz)}"
-        return ""
+        """The player that shows gestures now: the operator's choice, or that of the file."""
+        return self._commands.player or self.player
 
     def _reset(self) -> None:
-        self.reset(np.random.default_rng([self._seed, self._at.block]), self._n_in_block)
+        self.reset(np.random.default_rng([self._seed, self._state.block]), self._n_in_block)
 
     @property
     def _n_in_block(self) -> int:
         if not self.blocks:
             return self.n_trials
-        block = self.blocks[self._at.block]
+        block = self.blocks[self._state.block]
         return block.n_trials or max(1, int((block.stop_s - block.start_s) / self.trial_s))
 
     @property
     def _condition(self) -> str:
-        return self.blocks[self._at.block].condition if self.blocks else self._at.chosen
+        return self.blocks[self._state.block].condition if self.blocks else self._state.chosen
 
     def _rest(self, message: Message, now: int) -> Iterator[Message]:
-        self._at.trial += 1
-        self._at.in_block += 1
-        if self._at.in_block > self._n_in_block:
-            self._at.block += 1
-            self._at.in_block = 1
+        """Begin the next trial, and with it the next block where one is complete."""
+        self._state.trial += 1
+        self._state.in_block += 1
+        if self._state.in_block > self._n_in_block:
+            self._state.block += 1
+            self._state.in_block = 1
             self._reset()
-        self._at.gesture = self._at.shown_by = ""
-        self._at.began.clear()
+        self._state.gesture = self._state.shown_by = ""
+        self._state.began.clear()
         yield self._enter(Phase.REST, message, now)
-        begins = now
-        if self.blocks and self._at.in_block == 1:
-            begins = max(now, self._samples(self.blocks[self._at.block].start_s))
-        self._at.until = begins + self._samples(self.rest_s)
+        rest_start = now
+        if self.blocks and self._state.in_block == 1:
+            rest_start = max(now, self._samples(self.blocks[self._state.block].start_s))
+        self._state.until = rest_start + self._samples(self.rest_s)
 
     def _stimulate(self, message: Message, gesture: str, shown_by: str) -> Iterator[Message]:
-        self._at.gesture, self._at.shown_by = gesture, shown_by
-        self._at.chosen = self._told.condition
-        self._at.next = ("", "")
+        self._state.gesture, self._state.shown_by = gesture, shown_by
+        self._state.chosen = self._commands.condition
+        self._state.next = ("", "")
         now = message.stop
         yield self._enter(Phase.STIMULATION, message, now)
         due = now + self._samples(self.delay_s)
-        self._at.until = due + self._samples(self.stimulation_s)
+        self._state.until = due + self._samples(self.stimulation_s)
         if self._condition in UNSTIMULATED:
             return
-        rng = np.random.default_rng([self._seed, self._at.trial, 1])
-        train = self._train(gesture, rng)
-        yield replace(train, start=message.start, stop=message.stop, number=self._at.trial, due=due)
+        rng = np.random.default_rng([self._seed, self._state.trial, 1])
+        train = self._train(gesture, rng)  # without times
+        yield replace(
+            train, start=message.start, stop=message.stop, number=self._state.trial, due=due
+        )
 
     def possible_trains(self) -> Iterator[Stimulus]:
         for gesture in self.rates_hz:
             yield self._train(gesture, np.random.default_rng(self._seed))
 
     def _train(self, gesture: str, rng: np.random.Generator) -> Stimulus:
-        """What stimulates a gesture, at no sample yet."""
+        """Return the train that encodes a gesture; its window, number and due time are still 0."""
         rate_hz = self.rates_hz[gesture]
         n_pulses = cuttable(max(1, round(rate_hz * self.stimulation_s)), rate_hz)
         electrodes = self.place(gesture, rng)
         return Stimulus(0, 0, 0, 0, electrodes, self.phases, rate_hz, n_pulses, gesture, self.unit)
 
     def _judge(self, message: Message) -> Iterator[Message]:
-        best = Counter(self._at.votes).most_common(2)
-        is_tied = len(best) == 2 and best[0][1] == best[1][1]
-        decoded = best[0][0] if best and not is_tied else None
-        answer, outcome = self.observe(self._at.gesture, decoded)
-        self._at.score[outcome] = self._at.score.get(outcome, 0) + 1
-        said = {"answer": answer, "outcome": outcome, "decoded": decoded}
-        yield self._enter(Phase.OUTCOME, message, message.stop, **said)
-        if self._at.in_block < self._n_in_block or self._at.block + 1 < len(self.blocks):
+        """End the trial with its outcome; a tie between decisions is unreadable."""
+        decoded = self._state.decoded
+        answer, outcome = self.observe(self._state.gesture, decoded)
+        self._state.score[outcome] = self._state.score.get(outcome, 0) + 1
+        fields = {"answer": answer, "outcome": outcome, "decoded": decoded}
+        yield self._enter(Phase.OUTCOME, message, message.stop, **fields)
+        if self._state.in_block < self._n_in_block or self._state.block + 1 < len(self.blocks):
             yield from self._rest(message, message.stop)
         else:
             yield self._enter(Phase.OVER, message, message.stop)
 
-    def _enter(self, phase: Phase, message: Message, now: int, **said: Any) -> GameState:
-        is_first = self._at.trial == 1 and phase is Phase.REST
-        if not is_first and phase not in NEXT[self._at.phase]:
-            raise RuntimeError(f"trial {self._at.trial}: from {self._at.phase} to {phase}")
-        self._at.phase = phase
-        self._at.began[str(phase)] = now
-        return self._state(message, str(phase), **said)
+    def _enter(self, phase: Phase, message: Message, now: int, **fields: Any) -> GameState:
+        """Change the phase and return its state. Raises RuntimeError if NEXT has no such move."""
+        is_first = self._state.trial == 1 and phase is Phase.REST
+        if not is_first and phase not in NEXT[self._state.phase]:
+            raise RuntimeError(f"trial {self._state.trial}: from {self._state.phase} to {phase}")
+        self._state.phase = phase
+        self._state.began[str(phase)] = now
+        return self._report(message, str(phase), **fields)
 
-    def _state(self, message: Message, phase: str, **said: Any) -> GameState:
-        """Where the trial is; `said` are the fields of this state alone."""
-        so_far = {
-            "gesture": self._at.gesture or None,
-            "score": dict(self._at.score),
-            "phases": dict(self._at.began),
-            "shown_by": self._at.shown_by,
+    def _report(self, message: Message, phase: str, **fields: Any) -> GameState:
+        """Return the state of the trial; `fields` are set in this message alone."""
+        common = {
+            "gesture": self._state.gesture or None,
+            "score": dict(self._state.score),
+            "phases": dict(self._state.began),
+            "shown_by": self._state.shown_by,
             "condition": self._condition,
-            "block": self._at.block + 1 if self.blocks else 0,
+            "block": self._state.block + 1 if self.blocks else 0,
         }
-        return GameState(message.start, message.stop, self._at.trial, phase, **{**so_far, **said})
+        return GameState(
+            message.start, message.stop, self._state.trial, phase, **{**common, **fields}
+        )
 
     def _samples(self, seconds: float) -> int:
         return round(seconds * self._rate_hz)
 
     def snapshot(self) -> Mapping[str, Any]:
-        return {**asdict(self._at), "told": asdict(self._told)}
+        return {**asdict(self._state), "told": asdict(self._commands)}
 
-    def _restore(self, found: Mapping[str, Any]) -> None:
-        state = dict(found)
-        self._told = GameCommands(**state.pop("told"))
-        self._at = State(**state)
-        self._at.phase = Phase(self._at.phase)
+    def _restore(self, snapshot: Mapping[str, Any]) -> None:
+        fields = dict(snapshot)
+        self._commands = GameCommands(**fields.pop("told"))
+        self._state = State(**fields)
+        self._state.phase = Phase(self._state.phase)

@@ -1,12 +1,13 @@
-"""Where a game of trials is: its phases, how one may follow another, and all that changes."""
+"""The state of a game of trials: its phases, the moves between them, and all that changes."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """Where a trial is."""
+    """The phase of a trial."""
 
     REST = "rest"
     WAITING = "waiting"  # for a gesture from outside
@@ -30,7 +31,10 @@ NEXT: Mapping[Phase, frozenset[Phase]] = {
 
 @dataclass
 class State:
-    """All that changes; numbers and names only, since it is the snapshot."""
+    """All that changes; numbers and text only, since it is the snapshot.
+
+    The names of the fields are stored in recordings, so they stay as they are.
+    """
 
     phase: Phase = Phase.REST
     began: dict[str, int] = field(default_factory=dict)  # phase of this trial: sample index
@@ -42,6 +46,19 @@ class State:
     shown_by: str = ""
     chosen: str = ""  # condition of this trial, where no plan decides
     refused_in: int = -1  # trial in which a sensor was refused last
-    next: tuple[str, str] = ("", "")  # shown during the rest: gesture, by whom
+    next: tuple[str, str] = ("", "")  # shown during the rest: gesture, and its sender
     votes: dict[str, int] = field(default_factory=dict)
     score: dict[str, int] = field(default_factory=dict)
+
+    def vote(self, decision: str, *, is_last: bool) -> None:
+        """Count a decision of the response; with `is_last` it replaces those before it."""
+        if is_last:
+            self.votes.clear()
+        self.votes[decision] = self.votes.get(decision, 0) + 1
+
+    @property
+    def decoded(self) -> str | None:
+        """The most frequent decision of the response; None without one, or in a tie."""
+        best = Counter(self.votes).most_common(2)
+        is_tied = len(best) == 2 and best[0][1] == best[1][1]
+        return best[0][0] if best and not is_tied else None

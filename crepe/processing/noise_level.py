@@ -1,4 +1,4 @@
-"""The noise level of each channel, window by window."""
+"""Noise level of each channel, window by window."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,24 +11,24 @@ _NEAR = np.float32(0.07)  # part of the last median; four standard errors of 10,
 class NoiseLevel:
     """median(|x|) / 0.6745 of each channel over a window that is filled part by part.
 
-    The medians are exact. To sort a whole window takes longer than a segment lasts, so only the
-    samples near the last window's median are sorted; if the new one is not among them, all are.
+    The medians are exact. Sorting a whole window takes longer than a segment lasts, so only the
+    samples near the last window's median are sorted; if the new median is not among them, all are.
     """
 
     def __init__(self, n_channels: int, n_samples: int) -> None:
         self._magnitude = np.empty((n_channels, n_samples), np.float32)
         self._n = 0  # samples of the window so far
-        self._last = np.full(n_channels, -1.0, np.float32)  # medians; -1: not known
+        self._last = np.full(n_channels, -1.0, np.float32)  # medians; -1: none yet
 
     def add(self, part: NDArray[np.float32]) -> None:
-        """Take in (n_channels, n_samples) more, no more than the window still holds."""
+        """Add samples, (n_channels, n_samples), at most as many as the window lacks."""
         begin, self._n = self._n, self._n + part.shape[1]
         np.abs(part, out=self._magnitude[:, begin : self._n])
 
     def level_uv(self) -> NDArray[np.float32]:
-        """(n_channels,), over what there is of the window, at least a sample."""
-        found = self._magnitude[:, : self._n]
-        pairs = zip(found, self._last, strict=True)
+        """Return the levels, (n_channels,), over the samples so far, at least one."""
+        magnitude = self._magnitude[:, : self._n]
+        pairs = zip(magnitude, self._last, strict=True)
         self._last = np.array([_median(row, near) for row, near in pairs], np.float32)
         level: NDArray[np.float32] = (self._last / MAD_TO_SD).astype(np.float32)
         return level
@@ -39,7 +39,7 @@ class NoiseLevel:
 
 
 def _median(row: NDArray[np.float32], near: np.float32) -> np.float32:
-    low, high = (len(row) - 1) // 2, len(row) // 2  # the same one, if their number is odd
+    low, high = (len(row) - 1) // 2, len(row) // 2  # equal for an odd number of samples
     lowest = near * (1 - _NEAR)
     is_low = row < lowest
     n_below = int(np.count_nonzero(is_low))

@@ -1,4 +1,4 @@
-"""An HDF5 file that changes by commits."""
+"""An HDF5 file that changes only by commits."""
 
 import weakref
 from contextlib import suppress
@@ -11,15 +11,15 @@ from crepe.hw.mcs.committed_file import CommittedFile
 
 
 class CommittedHdf5:
-    """An existing HDF5 file, opened for its one writer.
+    """An existing HDF5 file, open for its only writer.
 
-    However the process ends, the file is afterwards as at the last commit. Raises as
+    However the process ends, the file has afterwards the state of the last commit. Raises as
     `CommittedFile` and `h5py.File` do.
 
     Attributes
     ----------
     file
-        As h5py gives it; false once it is closed.
+        The file object of h5py; false once it is closed.
     """
 
     def __init__(self, path: Path, **options: Any) -> None:
@@ -29,17 +29,17 @@ class CommittedHdf5:
         except BaseException:
             self._disk.close()
             raise
-        # At the latest when the interpreter ends: HDF5 closes later what is open then, and crashes
-        # if this file object of Python raises in the meantime.
+        # HDF5 closes open files after the interpreter's end, and crashes if this file object of
+        # Python raises then; so the file is closed by the end of the interpreter.
         self._finalizer = weakref.finalize(self, _discard, self.file, self._disk)
 
     def commit(self) -> None:
-        """Let everything that was written be in the file."""
+        """Make everything written so far permanent."""
         self.file.flush()
         self._disk.commit()
 
     def discard(self) -> None:
-        """Close the file and leave it as it was at the last commit; harmless to repeat."""
+        """Close the file in the state of the last commit; harmless to repeat."""
         self._finalizer()
 
     def close(self) -> None:
@@ -52,6 +52,6 @@ class CommittedHdf5:
 
 def _discard(file: h5py.File, disk: CommittedFile) -> None:
     disk.discard()
-    with suppress(OSError, RuntimeError, ValueError):  # nothing of it is kept
+    with suppress(OSError, RuntimeError, ValueError):  # its changes are dropped anyway
         file.close()
     disk.close()

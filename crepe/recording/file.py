@@ -1,4 +1,4 @@
-"""The file of a recording before any message: both sides of the layout, and its streams."""
+"""Creation of a recording's file, without messages: both sides of the layout, and the streams."""
 
 import json
 import os
@@ -12,9 +12,9 @@ import numpy as np
 from crepe.environment.versions import versions
 from crepe.errors import DeviceError
 from crepe.hw.mcs.committed_file import journal_of
-from crepe.messages import Delivered, Segment, Spikes, StreamInfo
+from crepe.messages import Delivered, Segment, Spikes, StreamInfo, message_type
 from crepe.recording import mcs_layout
-from crepe.recording.layout import FORMAT, ROOT, STREAMS, TEXT, message_type
+from crepe.recording.layout import FORMAT, ROOT, STREAMS, TEXT
 from crepe.recording.mcs_layout import About
 from crepe.recording.part import Part
 from crepe.recording.parts import parts_set_aside
@@ -26,13 +26,13 @@ _NOT_NOTED = "the recorder was killed before it had noted why"
 class Earlier(NamedTuple):
     """The parts of a session that were set aside before this one."""
 
-    names: tuple[str, ...]  # of the files, the oldest first
+    names: tuple[str, ...]  # of the files, from the oldest to the newest
     problem: str  # why the last of them could not be continued
-    stops: Mapping[str, int]  # by stream: where it stops in those that can be read
+    stops: Mapping[str, int]  # by stream: its stop in the readable parts
 
 
 def earlier_parts(path: Path, problem: str) -> Earlier:
-    """What precedes the part that begins as `path`."""
+    """Return what precedes the part that begins as `path`."""
     stops: dict[str, int] = {}
     files = parts_set_aside(path)
     for file in files:
@@ -48,7 +48,7 @@ def earlier_parts(path: Path, problem: str) -> Earlier:
 
 
 def create(path: Path, about: About, infos: Mapping[str, StreamInfo], earlier: Earlier) -> None:
-    """Make the file, under another name first, so that it is never half made."""
+    """Create the file, under another name first, so that it never exists in part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     with h5py.File(unfinished, "w") as file:
@@ -69,15 +69,15 @@ def create(path: Path, about: About, infos: Mapping[str, StreamInfo], earlier: E
             add_stream(file, name, info)
         if earlier.names:
             _describe_earlier(file, earlier)
-    journal_of(path).unlink(missing_ok=True)  # of a file that is gone
+    journal_of(path).unlink(missing_ok=True)  # of an earlier file of that name
     unfinished.replace(path)
 
 
 def add_stream(file: h5py.File, name: str, info: StreamInfo) -> None:
-    """A stream without messages, on both sides of the layout."""
+    """Add a stream without messages, on both sides of the layout."""
     group = file[STREAMS].create_group(name)
     create_stream(group, info)
-    kind = message_type(info.message)
+    kind = message_type(info.message, DeviceError)
     has_raw = mcs_layout.RECORDING + "/AnalogStream" in file
     if issubclass(kind, Segment) and np.dtype(info.dtype).kind in "iu" and not has_raw:
         raw = mcs_layout.add_raw(file, info)

@@ -1,11 +1,10 @@
-"""How messages lie in the /CREPE group of a recording: one table per stream, arrays beside it.
+"""Layout of messages in the /CREPE group of a recording: one table per stream, arrays beside it.
 
-docs/recording-format.md describes the layout for those who read it without CREPE.
+docs/recording-format.md describes the layout for readers without CREPE.
 """
 
 import base64
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any, get_origin, get_type_hints
@@ -14,8 +13,6 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from crepe import messages
-from crepe.errors import DeviceError
 from crepe.messages import Message, Segment, StreamInfo
 
 ROOT = "CREPE"
@@ -27,27 +24,14 @@ TEXT = h5py.string_dtype()
 _COLUMN = {bool: np.dtype(bool), int: np.dtype("<i8"), float: np.dtype("<f8")}
 
 
-def message_type(name: str) -> type[Message]:
-    """The class for a name of `crepe.messages`, or for `module:Class` of an imported module.
-
-    A module that is not imported yet stays so: a name in a file loads no code.
-    """
-    module_name, _, class_name = name.rpartition(":")
-    module = sys.modules.get(module_name) if module_name else messages
-    found = getattr(module, class_name, None)
-    if not (isinstance(found, type) and issubclass(found, Message)):
-        raise DeviceError(f"message type {name!r}: not known here; import its module first")
-    return found
-
-
 class Layout:
-    """What becomes of a message type's fields.
+    """Places of a message type's fields in HDF5.
 
-    Numbers and truth values are columns of a table. Of an array the table has the column
-    `<field>.stop`, the end of this message's part in the dataset of that field. All else is one
-    JSON object, whose bytes end at `json_stop` in the dataset `json`; with shapes of arrays under
-    `<field>.shape` where they are not flat. (HDF5's own text of any length is not used for
-    messages: a table with it cannot be gone on with after a crash.)
+    Numbers and truth values are columns of a table. For an array the table has the column
+    `<field>.stop`, the end of the message's part in the dataset of that field. All other fields are
+    one JSON object, whose bytes end at `json_stop` in the dataset `json`; it has the shapes of
+    arrays under `<field>.shape` where they are not flat. (HDF5's own text of variable length is not
+    used for messages: a table with it cannot be continued after a crash.)
     """
 
     def __init__(self, kind: type[Message]) -> None:
@@ -70,57 +54,58 @@ class Layout:
         self.columns = tuple(name for name, _ in columns) + tuple(stops)
 
     def row(self, message: Message) -> tuple[Any, ...]:
-        """Its numbers."""
+        """Return the message's numbers."""
         return tuple(getattr(message, name) for name in self.numbers)
 
     def json(self, message: Message) -> bytes:
-        """What is no number and no array; nothing if there is nothing to say."""
-        said = {name: getattr(message, name) for name in self.others}
+        """Return the other fields as JSON; no bytes for a type without any."""
+        values = {name: getattr(message, name) for name in self.others}
         for name in self.arrays:
             if np.ndim(array := getattr(message, name)) != 1:
-                said[f"{name}.shape"] = array.shape
-        return to_json(said).encode("utf-8", "surrogatepass") if said else b""
+                values[f"{name}.shape"] = array.shape
+        return to_json(values).encode("utf-8", "surrogatepass") if values else b""
 
     def message(self, row: Any, json: bytes, arrays: Mapping[str, Any]) -> Message:
-        """The message again, of its row, its JSON and its own parts of the arrays."""
-        said = from_json(json.decode("utf-8", "surrogatepass")) if json else {}
+        """Return the message from its row, its JSON and its parts of the arrays."""
+        others = from_json(json.decode("utf-8", "surrogatepass")) if json else {}
         values = {name: row[name].item() for name in self.numbers}
         for name, array in arrays.items():
-            shape = said.pop(f"{name}.shape", None)
+            shape = others.pop(f"{name}.shape", None)
             values[name] = array if shape is None else array.reshape(shape)
-        return self.kind(**values, **said)
+        return self.kind(**values, **others)
 
 
 def parts(dataset: h5py.Dataset, begin: int, stops: NDArray[Any]) -> list[NDArray[Any]]:
-    """What consecutive messages have in a dataset, along its last axis."""
+    """Return the parts of consecutive messages in a dataset, along its last axis."""
     if not len(stops):
         return []
-    found = dataset[..., begin : int(stops[-1])]
-    return np.split(found, (stops[:-1] - begin).tolist(), axis=-1)
+    whole = dataset[..., begin : int(stops[-1])]
+    return np.split(whole, (stops[:-1] - begin).tolist(), axis=-1)
 
 
 def to_json(value: Any) -> str:
-    """Numbers, text, sequences, mappings with text as keys, and arrays."""
+    """Return JSON of numbers, text, sequences, mappings with text as keys, and arrays."""
     return json.dumps(value, default=_plain, ensure_ascii=False)
 
 
 def from_json(text: str) -> Any:
-    """The value; sequences become tuples."""
+    """Return the value, with tuples for sequences."""
     return _tuples(json.loads(text, object_hook=_array))
 
 
 def info_to_json(info: StreamInfo) -> str:
+    """Return the description of a stream as JSON."""
     return json.dumps(asdict(info))
 
 
 def info_from_json(text: bytes) -> StreamInfo:
-    """What a stream carries; fields that this version does not know are left out."""
-    found = {name: _tuples(value) for name, value in json.loads(text).items()}
-    return StreamInfo(**{f.name: found[f.name] for f in fields(StreamInfo) if f.name in found})
+    """Return the description of a stream, without fields of later versions."""
+    values = {name: _tuples(value) for name, value in json.loads(text).items()}
+    return StreamInfo(**{f.name: values[f.name] for f in fields(StreamInfo) if f.name in values})
 
 
 def differences(info: StreamInfo, other: StreamInfo) -> list[str]:
-    """The fields in which two streams differ so that one table cannot hold both."""
+    """Return the fields in which two streams differ so that one table cannot hold both."""
     names = ("message", "sampling_rate_hz", "labels", "dtype", "scale_uv")
     return [name for name in names if getattr(info, name) != getattr(other, name)]
 
@@ -136,11 +121,11 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__}: cannot be recorded")
 
 
-def _array(found: dict[str, Any]) -> Any:
-    if found.keys() != {"dtype", "shape", "base64"}:
-        return found
-    flat = np.frombuffer(base64.b64decode(found["base64"]), np.dtype(found["dtype"]))
-    return flat.reshape(found["shape"])
+def _array(encoded: dict[str, Any]) -> Any:
+    if encoded.keys() != {"dtype", "shape", "base64"}:
+        return encoded
+    flat = np.frombuffer(base64.b64decode(encoded["base64"]), np.dtype(encoded["dtype"]))
+    return flat.reshape(encoded["shape"])
 
 
 def _tuples(value: Any) -> Any:

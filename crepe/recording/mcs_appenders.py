@@ -1,4 +1,4 @@
-"""Appends to the MCS side of a recording: times of segments, spikes and pulse trains."""
+"""Writers for the MCS side of a recording: times of segments, spikes and pulse trains."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,13 +7,13 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from crepe.messages import Delivered, Spikes
+from crepe.messages import Delivered, DeliveryState, Spikes
 
-_WAS_STIMULATED = ("delivered", "stopped")
+_WAS_STIMULATED = (DeliveryState.DELIVERED, DeliveryState.STOPPED)
 
 
 class RawWriter:
-    """Keeps the timestamps of an analog stream: a row for every part without a gap."""
+    """A writer of the timestamps of an analog stream: one row for each part without a gap."""
 
     def __init__(
         self, stream: h5py.Group, rate_hz: float, start: NDArray[Any], stop: NDArray[Any]
@@ -33,14 +33,14 @@ class RawWriter:
         self._n_written = max(0, len(self._parts) - 1)
 
     def append(self, start: int, stop: int) -> None:
-        """One more segment."""
+        """Add the window of a segment."""
         if start != self._stop:
             self._parts.append((start, self._n_samples))
         self._n_samples += stop - start
         self._stop = stop
 
     def write(self, n_samples: int) -> None:
-        """Say where the first `n_samples` columns of the matrix lie in time."""
+        """Write the times of the first `n_samples` columns of the matrix."""
         parts = [part for part in self._parts[self._n_written :] if part[1] < n_samples]
         if not parts:
             return
@@ -52,11 +52,11 @@ class RawWriter:
         n = self._n_written + len(rows)
         self._rows.resize(n, axis=0)
         self._rows[self._n_written :] = rows
-        self._n_written = n - 1  # the last one may grow
+        self._n_written = n - 1  # the last row may grow
 
 
 class SpikeWriter:
-    """Appends to the entities of a timestamp stream."""
+    """A writer of the entities of a timestamp stream, one for each channel."""
 
     def __init__(self, stream: h5py.Group, rate_hz: float, channels: NDArray[Any]) -> None:
         n_entities = len(stream["InfoTimeStamp"])
@@ -69,10 +69,12 @@ class SpikeWriter:
                 entity.resize(n, axis=1)
 
     def append(self, spikes: Spikes) -> None:
+        """Take the spikes of a window."""
         if spikes.channel.size:
             self._pending.append(spikes)
 
     def write(self) -> None:
+        """Write the spikes taken since the last call."""
         if not self._pending:
             return
         channel = np.concatenate([spikes.channel for spikes in self._pending])
@@ -80,15 +82,15 @@ class SpikeWriter:
         self._pending.clear()
         order = np.argsort(channel, kind="stable")
         times_us = np.rint(sample[order] * (1e6 / self._rate_hz)).astype(np.int64)
-        found, begins = np.unique(channel[order], return_index=True)
+        channels, begins = np.unique(channel[order], return_index=True)
         parts = np.split(times_us, begins[1:])
-        for number, part in zip(found.tolist(), parts, strict=True):
+        for number, part in zip(channels.tolist(), parts, strict=True):
             if number < len(self._entities):
                 _append_columns(self._entities[number], part[None, :])
 
 
 class StimulusWriter:
-    """Appends the trains that were delivered to an event stream: (time, duration) in us."""
+    """A writer of delivered trains to an event stream: (time, duration) in us."""
 
     def __init__(self, stream: h5py.Group, rate_hz: float, states: Iterable[str]) -> None:
         self._events = stream["EventEntity_0"]
@@ -99,19 +101,21 @@ class StimulusWriter:
             self._events.resize(n_kept, axis=1)
 
     def append(self, delivered: Delivered) -> None:
+        """Take the outcome of a stimulus."""
         if delivered.state in _WAS_STIMULATED:
             begin = microseconds(delivered.fired, self._rate_hz)
             end = microseconds(delivered.stop, self._rate_hz)
             self._pending.append((begin, max(0, end - begin)))
 
     def write(self) -> None:
+        """Write the trains taken since the last call."""
         if self._pending:
             _append_columns(self._events, np.array(self._pending, np.int64).T)
             self._pending.clear()
 
 
 def microseconds(sample: int, rate_hz: float) -> int:
-    """The time of a sample index, on the clock of the MCS layout."""
+    """Return the time of a sample index on the clock of the MCS layout."""
     return round(sample * 1e6 / rate_hz)
 
 

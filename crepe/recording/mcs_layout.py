@@ -1,9 +1,9 @@
-"""The MCS side of a recording, made before any data.
+"""Creation of the MCS side of a recording, before any data.
 
-McsPyDataTools, SpikeInterface and MCS's own tools read it. Text is ASCII of fixed length, an
-analog stream has exactly three datasets, gaps are rows of its timestamps: what those readers
-expect. Times are microseconds since sample 0. What does not fit here (exact rates, every message,
-text in any language) stands in the group /CREPE.
+McsPyDataTools, SpikeInterface and MCS's own tools read it. They expect text as ASCII of fixed
+length, exactly three datasets in an analog stream, and gaps as rows of its timestamps. Times are
+microseconds since sample 0. The group /CREPE holds what does not fit here (exact rates, every
+message, text in any language).
 """
 
 import time
@@ -30,7 +30,7 @@ _ENTITY_CHUNK = 1024
 
 @dataclass(frozen=True)
 class About:
-    """What a recording says of itself."""
+    """Description of the recorded session."""
 
     session: str
     seed: int = 0
@@ -41,13 +41,13 @@ class About:
 
 
 def create(file: h5py.File, about: About) -> None:
-    """The root of the layout, without streams."""
+    """Create the root of the layout, without streams."""
     origin_t_ns = about.origin_t_ns or time.time_ns()
     began = datetime.fromtimestamp(origin_t_ns / 1e9, UTC)
-    who = ", ".join(f"{name} {value}" for name, value in about.culture.items())
+    culture = ", ".join(f"{name} {value}" for name, value in about.culture.items())
     kind = "SIMULATED culture, no living cells" if about.is_simulated else "culture"
-    _say(file, McsHdf5ProtocolType="RawData", McsHdf5ProtocolVersion=np.int32(1))
-    _say(
+    _set_attributes(file, McsHdf5ProtocolType="RawData", McsHdf5ProtocolVersion=np.int32(1))
+    _set_attributes(
         file.create_group("Data"),
         ProgramName="CREPE",
         ProgramVersion=version("crepe"),
@@ -56,10 +56,10 @@ def create(file: h5py.File, about: About) -> None:
         MeaSN=about.culture.get("mea_serial", ""),
         Date=began.strftime("%Y-%m-%d %H:%M:%S UTC"),
         DateInTicks=np.int64(EPOCH_TICKS + origin_t_ns // 100),
-        Comment=f"{kind}: {who}; session {about.session}",
+        Comment=f"{kind}: {culture}; session {about.session}",
         FileGUID=str(uuid.uuid4()),
     )
-    _say(
+    _set_attributes(
         file.create_group(RECORDING),
         RecordingID=np.int32(0),
         RecordingType="",
@@ -71,7 +71,7 @@ def create(file: h5py.File, about: About) -> None:
 
 
 def add_raw(file: h5py.File, info: StreamInfo) -> h5py.Group:
-    """The analog stream of the samples as acquired."""
+    """Add the analog stream of the samples as acquired."""
     recording = file[RECORDING]
     stream = recording.create_group("AnalogStream/Stream_0")
     _describe(stream, "Analog", "Electrode", "Electrode Raw Data", _NO_GUID)
@@ -90,7 +90,7 @@ def add_raw(file: h5py.File, info: StreamInfo) -> h5py.Group:
 
 
 def add_spikes(file: h5py.File, info: StreamInfo, name: str) -> h5py.Group:
-    """A timestamp stream with one entity for each channel."""
+    """Add a timestamp stream with one entity for each channel."""
     stream = _add(file, "TimeStampStream", "TimeStamp", "NeuralSpike", name)
     entities = [
         {
@@ -117,7 +117,7 @@ def add_spikes(file: h5py.File, info: StreamInfo, name: str) -> h5py.Group:
 
 
 def add_stimuli(file: h5py.File, info: StreamInfo, name: str) -> h5py.Group:
-    """An event stream for the pulse trains that were delivered."""
+    """Add an event stream for the delivered pulse trains."""
     stream = _add(file, "EventStream", "Event", "StgSideband", name)
     event = {
         "EventID": np.int32(0),
@@ -145,7 +145,7 @@ def _add(file: h5py.File, folder: str, kind: str, sub_kind: str, label: str) -> 
 
 
 def _describe(stream: h5py.Group, kind: str, sub_kind: str, label: str, source: str) -> None:
-    _say(
+    _set_attributes(
         stream,
         StreamInfoVersion=np.int32(1),
         StreamType=kind,
@@ -180,14 +180,14 @@ def _channel(info: StreamInfo, row: int) -> dict[str, Any]:
 
 
 def _conversion(scale_uv: float) -> tuple[int, int]:
-    """(ConversionFactor, Exponent): volts per count = factor * 10 ** exponent, exactly."""
+    """Return (ConversionFactor, Exponent): volts per count = factor * 10 ** exponent, exactly."""
     volts = Decimal(repr(scale_uv)).scaleb(-6)
     exponent = int(volts.as_tuple().exponent)
     return int(volts.scaleb(-exponent)), exponent
 
 
 def _table(group: h5py.Group, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """A compound dataset of equal rows; text as fixed-length ASCII."""
+    """Create a compound dataset of equal rows; text as fixed-length ASCII."""
     columns = []
     for column in rows[0] if rows else ():
         values = [_ascii(row[column]) for row in rows]
@@ -199,13 +199,13 @@ def _table(group: h5py.Group, name: str, rows: Sequence[Mapping[str, Any]]) -> N
     group.create_dataset(name, data=table).attrs["InfoVersion"] = np.int32(1)
 
 
-def _say(group: h5py.Group, **attributes: Any) -> None:
+def _set_attributes(group: h5py.Group, **attributes: Any) -> None:
     for name, value in attributes.items():
         group.attrs[name] = _ascii(value)
 
 
 def _ascii(value: Any) -> Any:
-    """Text as ASCII bytes of fixed length, at least one; numbers as they are."""
+    """Return text as ASCII bytes of fixed length, at least one byte; numbers as they are."""
     if not isinstance(value, str):
         return value
     return np.bytes_(value.encode("ascii", "replace") or b" ")

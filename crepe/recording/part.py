@@ -1,4 +1,4 @@
-"""Reads one file of a session's recording, stream by stream and message by message."""
+"""Reader of one file of a session's recording, stream by stream and message by message."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -13,36 +13,35 @@ from numpy.typing import NDArray
 
 from crepe.errors import DeviceError
 from crepe.hw.mcs.hdf5_file import one_line, open_hdf5
-from crepe.messages import Message, StreamInfo
+from crepe.messages import Message, StreamInfo, message_type
 from crepe.recording.layout import (
     FORMAT,
     ROOT,
     STREAMS,
     Layout,
     info_from_json,
-    message_type,
     parts,
 )
 
-# A damaged file may hold anything, and h5py says so in many ways.
+# A damaged file may hold anything, and h5py raises many kinds of errors for it.
 _UNREADABLE = (OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError)
 
 
 class Part:
-    """One file as it was when opened.
+    """One file in its state when opened.
 
     Parameters
     ----------
     is_damaged
-        Leave out what cannot be read, instead of raising DeviceError.
+        Leave out unreadable streams and messages, instead of raising DeviceError.
 
     Attributes
     ----------
     problems
-        What is left out, and why.
+        Streams that are left out, and why.
     before, problem_before
-        Name of the file that was set aside when this one was begun, and why; or empty. All others
-        are those of `Recording`.
+        Name of the file that was set aside when this one was begun, and why; or empty. The other
+        attributes are those of `Recording`.
     """
 
     def __init__(self, path: Path, *, is_damaged: bool = False) -> None:
@@ -92,12 +91,12 @@ class Part:
         self.infos: dict[str, StreamInfo] = {n: s.info for n, s in self._streams.items()}
 
     def windows(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Where the messages of a stream start and stop, in the order of the table."""
+        """Return the starts and the stops of a stream's messages, in the order of the table."""
         with self._reading(name) as stream:
             return stream.starts, stream.stops
 
     def messages(self, name: str, start: int, stop: int) -> list[Message]:
-        """The messages that overlap [start, stop), in the order in which they were recorded."""
+        """Return the messages that overlap [start, stop), in the order of recording."""
         with self._reading(name) as stream:
             read = stream.readable_rows if self._is_damaged else stream.rows
             return stream.overlapping(start, stop, read)
@@ -115,7 +114,7 @@ class Part:
 
 
 class _Stream:
-    """A stream's group; its table is read when it is asked for, since it may be long."""
+    """A stream's group; its table is read on demand, since it may be long."""
 
     def __init__(self, group: h5py.Group) -> None:
         self._group = group
@@ -125,14 +124,16 @@ class _Stream:
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
+        """Start of each message."""
         return self._column("start")
 
     @cached_property
     def stops(self) -> NDArray[np.int64]:
+        """Stop of each message."""
         return self._column("stop")
 
-    # Windows may overlap and need not be in order: what bounds a search is the highest stop so
-    # far, and the lowest start from here on.
+    # Windows may overlap and need not be in order: the highest stop before a row, and the lowest
+    # start after it, bound a search.
     @cached_property
     def _highest(self) -> NDArray[np.int64]:
         return np.maximum.accumulate(self.stops)
@@ -148,6 +149,7 @@ class _Stream:
     def overlapping(
         self, start: int, stop: int, read: Callable[[int, int], list[Message]]
     ) -> list[Message]:
+        """Return the messages that overlap [start, stop), of the rows that `read` gives."""
         low = int(np.searchsorted(self._highest, start, side="right"))
         high = int(np.searchsorted(self._lowest, stop, side="left"))
         if high <= low:
@@ -155,8 +157,8 @@ class _Stream:
         return [m for m in read(low, high) if m.stop > start and m.start < stop]
 
     def rows(self, low: int, high: int) -> list[Message]:
-        """The messages in rows [low, high) of the table."""
-        layout = Layout(message_type(self.info.message))
+        """Return the messages in rows [low, high) of the table."""
+        layout = Layout(message_type(self.info.message, DeviceError))
         before = self._table[low - 1] if low else None
         rows = self._table[low:high]
         arrays = {
@@ -170,7 +172,7 @@ class _Stream:
         ]
 
     def readable_rows(self, low: int, high: int) -> list[Message]:
-        """As `rows`, without the rows that touch a damaged place."""
+        """Return what `rows` does, without the rows that touch a damaged place."""
         try:
             return self.rows(low, high)
         except _UNREADABLE:
@@ -182,6 +184,6 @@ class _Stream:
     def _parts(
         self, group: h5py.Group, name: str, column: str, before: Any, rows: Any
     ) -> list[NDArray[Any]]:
-        """Each row's own part of an array."""
+        """Return each row's part of an array."""
         begin = 0 if before is None else int(before[column])
         return [np.ascontiguousarray(part) for part in parts(group[name], begin, rows[column])]

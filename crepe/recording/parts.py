@@ -10,12 +10,12 @@ _MARK = ".damaged-"
 
 
 def main_file(path: Path) -> Path:
-    """The newest part of the session that a file in its directory belongs to."""
+    """Return the path of the newest part of the session to which a file belongs."""
     return path.with_name(f"{path.stem.partition(_MARK)[0]}{path.suffix}")
 
 
 def parts_set_aside(path: Path) -> list[Path]:
-    """The earlier parts of the session whose newest part is `path`, the oldest first."""
+    """Return the earlier parts of the session whose newest part is `path`, the oldest first."""
     begin = f"{path.stem}{_MARK}"
     numbers = {
         int(number): file
@@ -26,7 +26,7 @@ def parts_set_aside(path: Path) -> list[Path]:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a recording that cannot be continued; returns its new path."""
+    """Rename a recording that cannot be continued; return its new path."""
     earlier = parts_set_aside(path)
     number = int(earlier[-1].stem.rpartition("-")[2]) + 1 if earlier else 1
     return path.rename(path.with_stem(f"{path.stem}{_MARK}{number}"))

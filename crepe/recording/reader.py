@@ -1,4 +1,4 @@
-"""Reads a session's recording back, all its parts as one."""
+"""Reader of a session's recording, all its parts as one."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from crepe.recording.parts import parts_set_aside
 
 
 class _Section(NamedTuple):
-    """What one part contributes to a stream: its messages that stop before `end`."""
+    """The contribution of one part to a stream: its messages that stop before `end`."""
 
     part: Part
     start: NDArray[np.int64]
@@ -23,22 +23,21 @@ class _Section(NamedTuple):
 
 
 class Recording:
-    """A recording as it was when opened: finished, being written, or left by a killed writer.
+    """A recording in its state when opened: finished, being written, or left by a killed writer.
 
-    Where a part was set aside and another begun, they are read as one. A newer part has whole what
-    an older one may have in part, so of the older one counts what the newer one does not have. A
-    part that cannot be read is left out.
+    Where a part was set aside and another begun, they are read as one. Messages of a newer part
+    take precedence, since an older part may be incomplete. A part that cannot be read is left out.
 
     Attributes
     ----------
     session, seed, is_simulated
         Of the run that was recorded.
     has_ended
-        Whether the session came to its end, as that of a recording or a simulation does.
+        Whether the session has ended by itself, as that of a recording or a simulation does.
     is_closed
-        False if its writer was cut off, or still writes.
+        False if its writer was killed, or still writes.
     versions
-        Of what wrote it, by name; empty if it does not say.
+        Versions of the programs that wrote it, by name; empty in files without them.
     experiment
         Text of the experiment file.
     culture
@@ -46,7 +45,7 @@ class Recording:
     parts
         Names of the files, the oldest first.
     problems
-        Of those that were set aside or cannot be read: the file, and why.
+        Files that were set aside or cannot be read, each with the reason.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -73,25 +72,25 @@ class Recording:
         except DeviceError as error:
             if path == self._path and not self._opened:
                 raise DeviceError("; ".join([str(error), *self.problems])) from error
-            self._name(path, error)
+            self._add_problem(path, error)
             return
         if part.before:
             self.problems += (f"{part.before}: set aside: {part.problem_before}",)
         self.problems += tuple(f"{path.name}, {problem}" for problem in part.problems)
         self._opened.append(part)
 
-    def _name(self, path: Path, problem: DeviceError | str) -> None:
+    def _add_problem(self, path: Path, problem: DeviceError | str) -> None:
         text = str(problem).removeprefix(str(path)).lstrip(":, ")
         self.problems += (f"{path.name}: {text}",)
 
     def _choose(self, name: str) -> list[Part]:
-        """The parts that have a stream as the newest of them has it."""
+        """Return the parts that have a stream with the same description as in the newest."""
         parts = []
         for part in self._opened:
             if name not in part.infos:
                 continue
             if fields := differences(part.infos[name], self._infos[name]):
-                self._name(part.path, f"{name} was recorded with other {', '.join(fields)}")
+                self._add_problem(part.path, f"{name} was recorded with other {', '.join(fields)}")
             else:
                 parts.append(part)
         return parts
@@ -101,7 +100,7 @@ class Recording:
             sections: list[_Section] = []
             for part in reversed(self._parts_with[name]):
                 start, stop = part.windows(name)
-                # A writer is given whole windows: behind the first stop that it has, it has all.
+                # A writer gets whole windows: a part has everything from its first stop on.
                 newer = [int(section.stop.min()) for section in sections if len(section.stop)]
                 if newer:
                     start, stop = start[stop < min(newer)], stop[stop < min(newer)]
@@ -110,22 +109,22 @@ class Recording:
         return self._sections_of[name]
 
     def streams(self) -> dict[str, StreamInfo]:
-        """What each stream carries, by name."""
+        """Return the description of each stream, by name."""
         return dict(self._infos)
 
     def first(self, name: str) -> int:
-        """The first sample that is kept; 0 for a stream without messages."""
+        """Return the first sample index of a stream; 0 for one without messages."""
         starts = [
             int(section.start.min()) for section in self._sections(name) if len(section.start)
         ]
         return min(starts, default=0)
 
     def last(self, name: str) -> int:
-        """The sample index at which the stream stops: its length in samples."""
+        """Return the sample index at which the stream stops: its length in samples."""
         return max((int(s.stop.max(initial=0)) for s in self._sections(name)), default=0)
 
     def gaps(self, name: str) -> list[tuple[int, int]]:
-        """The windows between messages that no message covers."""
+        """Return the windows between messages that no message covers."""
         sections = self._sections(name)
         empty = np.empty(0, np.int64)
         start = np.concatenate([empty, *(section.start for section in sections)])
@@ -135,10 +134,10 @@ class Recording:
         return list(zip(reached[missing].tolist(), after[missing].tolist(), strict=True))
 
     def messages(self, name: str, start: int, stop: int) -> list[Message]:
-        """The messages that overlap [start, stop), in the order in which they were recorded.
+        """Return the messages that overlap [start, stop), in the order of recording.
 
-        Raises DeviceError if the newest part has damaged places there; those of older parts are
-        passed over.
+        Raises DeviceError if the newest part is damaged in that window; damaged places of older
+        parts are left out.
         """
         messages: list[Message] = []
         for part, _, _, end in self._sections(name):

@@ -1,8 +1,8 @@
 """Samples of many channels on disk: a matrix that grows by whole chunks and stays readable.
 
-A chunk is written once, when it is full. One that must be written before (at the end, when nothing
-comes any more, or when a writer goes on behind the last confirmed sample) is stored unpacked, so
-that its later, fuller version takes exactly its place.
+A chunk is written once, when it is full. A chunk that must be written earlier (at the end, when no
+input comes, or when a writer continues after the last confirmed sample) is stored uncompressed, so
+that its later, fuller version has exactly its size.
 """
 
 import zlib
@@ -17,7 +17,7 @@ _LONGEST_CHUNK, _SHORTEST_CHUNK = 2048, 64
 
 
 def chunk_samples(sampling_rate_hz: float) -> int:
-    """A power of two of at most a quarter of a second, 2048 (as MCS does) or less."""
+    """Return a chunk's length: a power of two, up to 2048 (as MCS) or a quarter of a second."""
     quarter_s = max(1, int(sampling_rate_hz / 4))
     return min(_LONGEST_CHUNK, max(_SHORTEST_CHUNK, 1 << (quarter_s.bit_length() - 1)))
 
@@ -25,8 +25,11 @@ def chunk_samples(sampling_rate_hz: float) -> int:
 def create_matrix(
     group: h5py.Group, name: str, n_channels: int, dtype: np.dtype[Any], chunk: int
 ) -> h5py.Dataset:
-    """An empty matrix. Integers are packed (noise to about 0.4 at 3 % of a core for 60 channels at
-    10 kHz); floating point is not: it would shrink by a seventh and cost more."""
+    """Create an empty matrix.
+
+    Integers are compressed (noise to about 0.4 of its size, with 3 % of a core for 60 channels at
+    10 kHz). Floating point is not: it would shrink by a seventh at a higher cost.
+    """
     is_packed = dtype.kind in "iu"
     return group.create_dataset(
         name,
@@ -41,16 +44,16 @@ def create_matrix(
 
 
 class SampleWriter:
-    """Appends to a matrix made by `create`.
+    """A writer that appends to a matrix of `create_matrix`.
 
     Attributes
     ----------
     n_channels, dtype
         Of the matrix.
     n_samples
-        How many were appended, in the file or not.
+        Number of samples appended, in the file or not.
     n_written
-        How many of them are in the file.
+        Number of these that are in the file.
     """
 
     def __init__(self, dataset: h5py.Dataset, n_samples: int) -> None:
@@ -64,17 +67,17 @@ class SampleWriter:
         self._begin = n_samples - n_samples % self._chunk  # of the chunk in the buffer
         self._buffer[:, : n_samples - self._begin] = dataset[:, self._begin : n_samples]
         self._mask = _PACKED
-        self._go_on()
+        self._continue()
 
-    def _go_on(self) -> None:
-        """Drop what follows the last sample; a chunk of which something is left becomes plain."""
+    def _continue(self) -> None:
+        """Drop everything after the last sample; a partial chunk is stored uncompressed."""
         if self._dataset.shape[1] > self._begin:
             self._dataset.resize(self._begin, axis=1)
         self.n_written = self._begin
         self.write_rest()
 
     def append(self, samples: NDArray[Any]) -> None:
-        """Take (n_channels, n) more samples; full chunks go to the file."""
+        """Append samples, (n_channels, n); write full chunks to the file."""
         done, n = 0, samples.shape[1]
         while done < n:
             at = self.n_samples - self._begin
@@ -88,7 +91,7 @@ class SampleWriter:
                 self._mask = _PACKED
 
     def write_rest(self) -> None:
-        """Write the chunk that is not full yet, too."""
+        """Write the partial chunk, too."""
         if self.n_written < self.n_samples:
             self._mask = _PLAIN
             self._buffer[:, self.n_samples - self._begin :] = 0
@@ -97,8 +100,10 @@ class SampleWriter:
     def _write(self, mask: int) -> None:
         data = self._buffer.tobytes()
         if self._is_packed and mask == _PACKED:
+            # as HDF5's shuffle filter: the first bytes of all items, then their second bytes, ...
             octets = self._buffer.reshape(-1).view(np.uint8).reshape(-1, self._buffer.itemsize)
             data = zlib.compress(octets.T.tobytes(), 1)
         self._dataset.resize(self.n_samples, axis=1)
+        # direct, to choose for each chunk whether it is compressed
         self._dataset.id.write_direct_chunk((0, self._begin), data, mask if self._is_packed else 0)
         self.n_written = self.n_samples

@@ -1,4 +1,4 @@
-"""Writes one stream's messages into its group of a recording, so that a crash leaves them whole."""
+"""Writer of one stream's messages into its group of a recording, safe against a crash."""
 
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -9,19 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crepe.errors import DeviceError
-from crepe.messages import Message, StreamInfo
-from crepe.recording.layout import TEXT, Layout, info_from_json, info_to_json, message_type, parts
+from crepe.messages import Message, StreamInfo, message_type
+from crepe.recording.layout import TEXT, Layout, info_from_json, info_to_json, parts
 from crepe.recording.samples import SampleWriter, chunk_samples, create_matrix
 
 _ROWS_PER_CHUNK = 512
 _ITEMS_PER_CHUNK = 4096
 _BYTES_PER_CHUNK = 16_384
-_REMEMBERED = 256  # last messages of a file that is gone on with: they may come again
+_REMEMBERED = 256  # last messages of a continued file: they may come again
 
 
 def create_stream(group: h5py.Group, info: StreamInfo) -> None:
-    """The group's datasets for a stream without messages."""
-    columns = Layout(message_type(info.message)).dtype
+    """Create the group's datasets for a stream without messages."""
+    columns = Layout(message_type(info.message, DeviceError)).dtype
     group.create_dataset("info", data=info_to_json(info), dtype=TEXT)
     group.create_dataset("n_messages", data=np.zeros(1, np.int64))
     group.create_dataset("messages", (0,), columns, maxshape=(None,), chunks=(_ROWS_PER_CHUNK,))
@@ -30,20 +30,20 @@ def create_stream(group: h5py.Group, info: StreamInfo) -> None:
 
 
 class StreamWriter:
-    """Appends messages to the group of one stream.
+    """A writer that appends messages to the group of one stream.
 
-    `write` puts rows and arrays into the file and counts them; when that has been committed,
-    `confirm` moves `position`. Readers believe the number of messages only, and a writer that
-    goes on with the file begins behind them.
+    `write` puts rows and arrays into the file and counts them; after the commit, `confirm` moves
+    `position`. Readers rely on the number of messages only, and a writer that continues the file
+    begins after them.
 
     Attributes
     ----------
     position
-        The sample index before which everything is confirmed.
+        Sample index before which everything is confirmed.
     begins
-        Where the first message of a later part of a recording starts; None without a message.
+        Start of the first message in a later part of a recording; None without a message.
     stop_before
-        Where the stream stops in the parts before, as far as they can be read.
+        Stop of the stream in the earlier parts, as far as they can be read.
     """
 
     def __init__(self, group: h5py.Group) -> None:
@@ -54,7 +54,7 @@ class StreamWriter:
         self.stop_before = int(group.attrs.get("stop_before", 0))
         self._table = group["messages"]
         self._fields = group["fields"]
-        self._layout = Layout(message_type(self.info.message))
+        self._layout = Layout(message_type(self.info.message, DeviceError))
         if self._table.dtype.names != self._layout.columns:
             raise DeviceError(
                 f"{group.file.filename}: {group.name} was recorded with other fields of "
@@ -63,7 +63,7 @@ class StreamWriter:
         self._n_written = int(group["n_messages"][0])
         _truncate(self._table, self._n_written)
         self.position = int(self.column("stop").max(initial=0))
-        self.newest = self.position  # where the last message that was taken stops
+        self.newest = self.position  # stop of the last message that was taken
         self._written_position = self.position
         self._rows: deque[tuple[Any, ...]] = deque()
         self._json: list[bytes] = []
@@ -79,39 +79,41 @@ class StreamWriter:
             else:
                 _truncate(dataset, self._ends[name])
         self._resumed_at = self.position
-        self._known = Counter(self._last_messages())
+        self._repeatable = Counter(self._last_messages())
 
     @property
     def kind(self) -> type[Message]:
+        """Class of the messages."""
         return self._layout.kind
 
     @property
     def n_samples(self) -> int:
-        """How many samples of all channels are in the file."""
+        """Number of samples of all channels that are in the file."""
         return min((samples.n_written for samples in self._samples.values()), default=0)
 
     def column(self, name: str) -> NDArray[Any]:
-        """A column of the table as it is in the file."""
-        found: NDArray[Any] = self._table.fields(name)[()]
-        return found
+        """Return a column of the table from the file."""
+        column: NDArray[Any] = self._table.fields(name)[()]
+        return column
 
     def array(self, name: str) -> NDArray[Any]:
-        """A field of arrays as it is in the file, or nothing."""
-        found: NDArray[Any] = self._fields[name][()] if name in self._fields else np.empty(0)
-        return found
+        """Return a field of arrays from the file; empty if it has none."""
+        array: NDArray[Any] = self._fields[name][()] if name in self._fields else np.empty(0)
+        return array
 
     def json(self, n_last: int | None = None) -> list[bytes]:
-        """The JSON of the last messages in the file; of all if no number is given."""
+        """Return the JSON of the `n_last` last messages in the file; None: of all."""
         stops = self.column("json_stop")
         first = 0 if n_last is None else max(0, len(stops) - n_last)
         begin = int(stops[first - 1]) if first else 0
         return [part.tobytes() for part in parts(self._group["json"], begin, stops[first:])]
 
     def append(self, message: Message) -> bool:
-        """Take a message; False if the file has it already."""
+        """Take a message; return False if the file has it already."""
         numbers, json = self._layout.row(message), self._layout.json(message)
-        if message.stop <= self._resumed_at and self._known[numbers, json] > 0:
-            self._known[numbers, json] -= 1
+        # after a restart a message is dropped as often as the file has an equal one
+        if message.stop <= self._resumed_at and self._repeatable[numbers, json] > 0:
+            self._repeatable[numbers, json] -= 1
             return False
         for name in self._layout.matrices:
             samples = getattr(message, name)
@@ -129,12 +131,12 @@ class StreamWriter:
         return True
 
     def begin(self, start: int) -> None:
-        """Note where a later part of a recording begins."""
+        """Write the sample index at which a later part of a recording begins."""
         self.begins = start
         self._group.attrs["begins"] = start
 
     def _last_messages(self) -> Iterator[tuple[tuple[Any, ...], bytes]]:
-        """The last messages in the file, but for their arrays."""
+        """Yield numbers and JSON of the last messages in the file, without their arrays."""
         first = max(0, self._n_written - _REMEMBERED)
         n_numbers = len(self._layout.numbers)
         for row, json in zip(self._table[first:].tolist(), self.json(_REMEMBERED), strict=True):
@@ -144,7 +146,7 @@ class StreamWriter:
         return int(self._table[-1][column]) if self._n_written else 0
 
     def write(self, *, with_rest: bool) -> None:
-        """Put what is there into the file; of samples full chunks only, unless `with_rest`."""
+        """Write the messages taken; of samples full chunks only, unless `with_rest`."""
         for samples in self._samples.values():
             if with_rest:
                 samples.write_rest()
@@ -164,7 +166,7 @@ class StreamWriter:
             self._group["n_messages"][0] = self._n_written
 
     def confirm(self) -> None:
-        """Take in that all that was written has been committed."""
+        """Note that everything written has been committed."""
         self.position = self._written_position
 
     def _whole_rows(self) -> list[tuple[Any, ...]]:
@@ -181,8 +183,8 @@ class StreamWriter:
     def _samples_of(self, name: str, samples: NDArray[Any]) -> SampleWriter:
         if name not in self._samples:
             chunk = chunk_samples(self.info.sampling_rate_hz)
-            made = create_matrix(self._fields, name, len(samples), samples.dtype, chunk)
-            self._samples[name] = SampleWriter(made, 0)
+            matrix = create_matrix(self._fields, name, len(samples), samples.dtype, chunk)
+            self._samples[name] = SampleWriter(matrix, 0)
         writer = self._samples[name]
         if len(samples) != writer.n_channels or not np.can_cast(samples.dtype, writer.dtype):
             raise DeviceError(
@@ -195,10 +197,10 @@ class StreamWriter:
         if name not in self._fields:
             chunks = (_ITEMS_PER_CHUNK,)
             self._fields.create_dataset(name, (0,), dtype, maxshape=(None,), chunks=chunks)
-        found = self._fields[name]
-        if not np.can_cast(dtype, found.dtype):
-            raise DeviceError(f"{self._place}, {name}: {dtype}, the recording has {found.dtype}")
-        return found
+        dataset = self._fields[name]
+        if not np.can_cast(dtype, dataset.dtype):
+            raise DeviceError(f"{self._place}, {name}: {dtype}, the recording has {dataset.dtype}")
+        return dataset
 
     @property
     def _place(self) -> str:

@@ -1,8 +1,8 @@
-"""Writes a session's recording: every message of every stream, in one file that others can read.
+"""Writer of a session's recording: every message of every stream, in one file of MCS's format.
 
-The MCS layout holds what its readers understand; the group /CREPE holds everything exactly (see
-docs/recording-format.md). The file can be read when its writer was killed, and be continued; one
-that cannot be continued is set aside, and a new part of the recording begins.
+The MCS layout holds the data that its readers support; the group /CREPE holds everything exactly
+(see docs/recording-format.md). After a crash of its writer the file can be read and continued. A
+file that cannot be continued is set aside, and a new part of the recording begins.
 """
 
 import errno
@@ -28,9 +28,11 @@ from crepe.recording.stream_writer import StreamWriter
 
 log = logging.getLogger(__name__)
 
-_CACHE_BYTES = 1 << 17  # of chunks, for each of a hundred tables: they are only appended to
+_CACHE_BYTES = (
+    1 << 17
+)  # of chunks, for each of a hundred tables; small, since they are only appended to
 _ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowError)  # of h5py
-_OF_THE_FILE = (None, errno.EIO)  # what else the system refuses it refuses another file, too
+_OF_THE_FILE = (None, errno.EIO)  # errors of this file; others would hit a new file, too
 
 
 class RecordingWriter:
@@ -42,13 +44,13 @@ class RecordingWriter:
         Of the file; if it exists, it is continued, and `about` is not used. A file that cannot be
         continued is set aside under another name, never removed, and a new part begins.
     spare_mb
-        What must stay free on the disk.
+        Space that must stay free on the disk.
 
     Attributes
     ----------
     problem
-        Why this is not the first part of the recording, where it begins and what is missing before
-        it, in words for people; empty if it is the first.
+        Text for people: why this is not the first part of the recording, where it begins and which
+        samples are missing before it; empty for the first part.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class RecordingWriter:
             self.problem = self._describe_earlier()
 
     def _try_to_continue(self, infos: Mapping[str, StreamInfo]) -> str:
-        """Open the file that exists; returns why it cannot be continued, or nothing."""
+        """Open the existing file; return why it cannot be continued, or an empty text."""
         try:
             self._open(infos)
         except BlockingIOError as error:
@@ -94,7 +96,7 @@ class RecordingWriter:
         if STREAMS not in self._file:
             raise DeviceError(f"{self._path}: no group /{STREAMS}")
         for name in self._file[STREAMS]:
-            self._take_up(name)
+            self._open_stream(name)
             fields = differences(self._streams[name].info, infos[name]) if name in infos else []
             if fields:
                 text = f"{name} was recorded with other {', '.join(fields)}"
@@ -110,21 +112,21 @@ class RecordingWriter:
         return {name: stream.position for name, stream in self._streams.items()}
 
     def stop_before(self, name: str) -> int:
-        """Where a stream stops in the parts that were set aside, as far as they can be read."""
+        """Return the stop of a stream in the parts set aside, as far as they can be read."""
         return self._streams[name].stop_before
 
     def has(self, name: str) -> bool:
-        """Whether the file has the stream."""
+        """Return whether the file has the stream."""
         return name in self._streams
 
     def add(self, name: str, info: StreamInfo) -> None:
-        """A stream that the file does not have yet."""
+        """Add a stream that the file does not have yet."""
         with self._writing():
             self._add(name, info)
 
     def _add(self, name: str, info: StreamInfo) -> None:
         file.add_stream(self._file, name, info)
-        self._take_up(name)
+        self._open_stream(name)
 
     def append(self, name: str, message: Message) -> None:
         """Take the next message of a stream."""
@@ -144,11 +146,11 @@ class RecordingWriter:
                 self._stimuli[name].append(message)
 
     def newest(self, name: str) -> int:
-        """Where the last message of a stream that was taken stops."""
+        """Return the stop of the last message that was taken of a stream."""
         return self._streams[name].newest
 
     def commit(self, *, with_rest: bool = False) -> None:
-        """Write and flush what was taken, so that it survives the end of this process.
+        """Write and flush the messages taken, so that they survive the end of this process.
 
         The last chunk of samples, a quarter of a second at most, waits until it is full, unless
         `with_rest`.
@@ -168,28 +170,28 @@ class RecordingWriter:
                 stream.confirm()
 
     def end(self) -> None:
-        """Everything of the session is here: write it, say so, and close the file."""
+        """Write everything, mark the session as ended, and close the file."""
         self.commit(with_rest=True)
         with self._writing():
             self._file[ROOT].attrs.modify("ended", np.int8(1))
         self.close()
 
     def close(self) -> None:
-        """Write what was taken and close the file; harmless to repeat, and after an error."""
+        """Write the messages taken and close the file; harmless to repeat, and after an error."""
         if not self._file:
             return
         self.commit(with_rest=True)
         with self._writing():
-            self._say_duration()
+            self._write_duration()
             self._file[ROOT].attrs.modify("closed", np.int8(1))
             self._hdf5.close()
 
     def _discard(self) -> None:
-        """Close the file and leave it as it was at the last commit."""
+        """Close the file in the state of the last commit."""
         if hasattr(self, "_hdf5"):
             self._hdf5.discard()
 
-    def _take_up(self, name: str) -> None:
+    def _open_stream(self, name: str) -> None:
         group = self._file[STREAMS][name]
         stream = self._streams[name] = StreamWriter(group)
         rate_hz = stream.info.sampling_rate_hz
@@ -202,7 +204,7 @@ class RecordingWriter:
         elif issubclass(stream.kind, Spikes):
             self._spikes[name] = SpikeWriter(mcs, rate_hz, stream.array("channel"))
         elif issubclass(stream.kind, Delivered):
-            states = [json.loads(said)["state"] for said in stream.json()]
+            states = [json.loads(text)["state"] for text in stream.json()]
             self._stimuli[name] = StimulusWriter(mcs, rate_hz, states)
 
     def _describe_earlier(self) -> str:
@@ -219,7 +221,7 @@ class RecordingWriter:
         gap = f"{clock.stop_before} to {clock.begins}"
         return f"{text}, samples {gap} are in no part that can be read"
 
-    def _say_duration(self) -> None:
+    def _write_duration(self) -> None:
         raw = next(iter(self._raw), None)
         if raw is not None:
             stop, rate_hz = self.positions[raw], self._streams[raw].info.sampling_rate_hz
@@ -235,11 +237,11 @@ class RecordingWriter:
         try:
             yield
         except BaseException as error:
-            self._discard()  # what is half done is not committed
+            self._discard()  # so that no half of a change is committed
             if not isinstance(error, _ERRORS):
                 raise
-            there = next(parent for parent in self._path.absolute().parents if parent.exists())
-            free_mb = shutil.disk_usage(there).free / 1e6
+            existing = next(parent for parent in self._path.absolute().parents if parent.exists())
+            free_mb = shutil.disk_usage(existing).free / 1e6
             raise DeviceError(
                 f"{self._path}: cannot be written: {one_line(error)}; "
                 f"{free_mb:.0f} MB free on its disk"

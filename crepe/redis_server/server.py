@@ -21,7 +21,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from crepe.environment import paths
-from crepe.environment.process import watch_parent
+from crepe.environment.process import end_if_orphan, is_orphan
 from crepe.environment.process_identity import ProcessIdentity, command_line
 from crepe.errors import StoreError
 from crepe.redis_server.choice import choose, without_password
@@ -46,7 +46,6 @@ def run_server(append_only: bool, maxmemory_mb: int, port: int | None, var: Path
         (run_directory / "redis.json").unlink(missing_ok=True)
         watch(str(chosen.url))
         return
-    _end_with_parent()
     other = running_server(var)
     if other and not ProcessIdentity.read(other["parent"]).is_gone:
         raise StoreError(
@@ -60,6 +59,7 @@ def run_server(append_only: bool, maxmemory_mb: int, port: int | None, var: Path
     directory = paths.private(var / "redis")
     settings = server_settings(append_only, maxmemory_mb, bound, unix_socket, directory)
     command = [chosen.binary.name, *settings]
+    _end_with_parent()
     own = ProcessIdentity.own()._replace(command=command_line(command))  # it is about to be
     parent = ProcessIdentity.of(os.getppid()) or ProcessIdentity(0)
     content = {
@@ -117,7 +117,6 @@ def watch(url: str) -> None:
 
     Returns when supervisord is gone.
     """
-    is_orphan = watch_parent()
     client = _client(url)
     is_there: bool | None = None
     while not is_orphan():
@@ -230,8 +229,7 @@ def _end_with_parent() -> None:
     if not sys.platform.startswith("linux"):
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-    if watch_parent()():  # it died before the kernel was asked
-        sys.exit("supervisord is gone")
+    end_if_orphan()  # it may have died before the kernel was asked
 
 
 def _client(url: str) -> "redis.Redis":

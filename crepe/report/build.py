@@ -1,12 +1,14 @@
-"""Gathers a session's numbers, draws its figures, and writes page, figures and JSON."""
+"""A session's report: its numbers, its figures, and the files they are written to."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from crepe.environment import paths
 from crepe.environment.versions import versions
 from crepe.errors import CrepeError, DeviceError
+from crepe.games.section import Section
 from crepe.messages import Delivered, GameState, Stimulus
 from crepe.report import (
     activity,
@@ -16,25 +18,36 @@ from crepe.report import (
     draw_evoked,
     draw_raster,
     page,
-    rallies,
     structure,
     timing,
+    views,
 )
 from crepe.report.activity import Crossings, Trial
+from crepe.report.game import game_section
 from crepe.report.numbers import About, Report
 from crepe.report.session import Session, find, read
 from crepe.report.style import Picture
 from crepe.results.library import REPORT_PAGE, report_directory
-from crepe.results.trials import DELIVERED, GAME, stimulated
+from crepe.results.streams import streams_of
+from crepe.results.trials import stimulated
 
-STIMULI = "result:stimuli"
+
+class Content(NamedTuple):
+    """Numbers and figures of a report, and what the game adds to them."""
+
+    report: Report
+    pictures: dict[str, Picture]
+    of_game: Section | None
 
 
-def write(asked: str, out: Path | None = None) -> Path:
-    """Write the report of a session; returns the page's path. Raises CrepeError."""
-    session = read(find(asked))
+def write(name: str, out: Path | None = None) -> Path:
+    """Write the report of a session, and return the path of its page.
+
+    `name` is the session's ID, the path of a recording, or `last`. Raises CrepeError.
+    """
+    session = read(find(name))
     try:
-        report, pictures = made(session)
+        content = content_of(session)
     finally:
         session.store.close()
     directory = out or report_directory(paths.var_directory(), session.id)
@@ -42,30 +55,33 @@ def write(asked: str, out: Path | None = None) -> Path:
         if out is None:
             paths.private(directory.parent)
         directory.mkdir(parents=True, exist_ok=True)
-        for picture in pictures.values():
+        for picture in content.pictures.values():
             (directory / f"{picture.name}.png").write_bytes(picture.png)
         (directory / "report.json").write_text(
-            report.model_dump_json(indent=1) + "\n", encoding="utf-8"
+            content.report.model_dump_json(indent=1) + "\n", encoding="utf-8"
         )
         path = directory / REPORT_PAGE
-        path.write_text(page.html(report, session, pictures), encoding="utf-8")
+        path.write_text(
+            page.html(content.report, session, content.pictures, content.of_game), encoding="utf-8"
+        )
     except OSError as error:
         raise CrepeError(f"{directory}: cannot be written: {error.strerror}") from error
     return path
 
 
-def made(session: Session) -> tuple[Report, dict[str, Picture]]:
-    """Numbers and figures of a session."""
+def content_of(session: Session) -> Content:
+    """Return the content of a session's report. Raises DeviceError for a damaged recording."""
     try:
-        found = activity.crossings(session)
-        states = session.all_of(GAME, GameState)
-        asked, answers = session.all_of(STIMULI, Stimulus), session.all_of(DELIVERED, Delivered)
+        crossings = activity.crossings(session)
+        states = session.all_of(GameState)
+        requests, answers = session.all_of(Stimulus), session.all_of(Delivered)
     except (IndexError, KeyError, ValueError) as error:  # tables and arrays that do not fit
         raise DeviceError(f"session {session.id}: its recording is damaged: {error}") from error
     ended = [state for state in states if state.phase == "outcome"]
     about = _about(session, states)
-    tried = activity.trials(ended, asked, answers, about.sampling_rate_hz)
-    has_pulses = stimulated(answers) if DELIVERED in session.store else None
+    trials = activity.trials(ended, requests, answers, about.sampling_rate_hz)
+    has_pulses = stimulated(answers) if streams_of(Delivered, session.store) else None
+    of_game = game_section(session, ended, about.sampling_rate_hz)
     report = Report(
         about=about,
         decoding=decoding.decoding(session, ended, about.sampling_rate_hz, has_pulses),
@@ -74,17 +90,20 @@ def made(session: Session) -> tuple[Report, dict[str, Picture]]:
             paths.var_directory() / "readouts",
             is_real_time=about.started_at is not None,
         ),
-        rallies=rallies.rallies(ended, session.seed, about.sampling_rate_hz),
-        activity=activity.activity(found) if found else None,
-        structure=structure.structure(found, session.seed) if found else None,
-        evoked=activity.evoked(found, tried) if found else [],
-        stimuli=timing.stimuli(asked, answers),
+        activity=activity.activity(crossings) if crossings else None,
+        structure=structure.structure(crossings, session.seed) if crossings else None,
+        evoked=activity.evoked(crossings, trials) if crossings else [],
+        stimuli=timing.stimuli(requests, answers),
         timing=timing.timing(session, answers),
+        **(of_game.numbers if of_game else {}),
     )
-    return report, {picture.name: picture for picture in _drawn(report, found, tried)}
+    pictures = _pictures(report, of_game, crossings, trials)
+    return Content(report, {picture.name: picture for picture in pictures}, of_game)
 
 
-def _drawn(report: Report, found: Crossings | None, tried: Sequence[Trial]) -> list[Picture]:
+def _pictures(
+    report: Report, of_game: Section | None, crossings: Crossings | None, trials: Sequence[Trial]
+) -> list[Picture]:
     is_simulated = report.about.is_simulated
     pictures = []
     if report.decoding:
@@ -93,24 +112,25 @@ def _drawn(report: Report, found: Crossings | None, tried: Sequence[Trial]) -> l
     calibrations = [r for r in report.readouts if r.confusion and not r.labels_permuted]
     if calibrations:
         pictures.append(draw_decoding.calibration(calibrations, is_simulated=is_simulated))
-    if report.rallies:
-        for show in (rallies.drawn, rallies.course):
-            pictures.append(show(report.rallies, is_simulated=is_simulated))
-    if found is None or report.activity is None:
+    if of_game:
+        pictures += views.pictures_of(of_game, is_simulated=is_simulated)
+    if crossings is None or report.activity is None:
         return pictures
     rates = report.activity
     blocks = [b for b in report.decoding.blocks if b.condition] if report.decoding else []
-    pictures.append(draw_raster.whole(found, rates, blocks, is_simulated=is_simulated))
-    pictures.append(draw_array.rate_map(rates, tried, is_simulated=is_simulated))
-    if tried:
-        pictures.append(draw_raster.zoom(found, tried, is_simulated=is_simulated))
+    pictures.append(draw_raster.whole(crossings, rates, blocks, is_simulated=is_simulated))
+    pictures.append(draw_array.rate_map(rates, trials, is_simulated=is_simulated))
+    if trials:
+        pictures.append(draw_raster.zoom(crossings, trials, is_simulated=is_simulated))
     if report.structure:
-        pictures.append(structure.drawn(report.structure, is_simulated=is_simulated))
+        pictures.append(structure.draw_structure(report.structure, is_simulated=is_simulated))
     if report.evoked:
-        drawn = draw_evoked.evoked(report.evoked, tried, found.rate_hz, is_simulated=is_simulated)
+        drawn = draw_evoked.evoked(
+            report.evoked, trials, crossings.rate_hz, is_simulated=is_simulated
+        )
         pictures.append(drawn)
         mapped = activity.shown_on_map(report.evoked)
-        pictures.append(draw_array.evoked_map(mapped, tried, is_simulated=is_simulated))
+        pictures.append(draw_array.evoked_map(mapped, trials, is_simulated=is_simulated))
     return pictures
 
 
@@ -119,6 +139,7 @@ def _about(session: Session, states: Sequence[GameState]) -> About:
     streams = {name: store[name] for name in store}
     infos = [stream.info for stream in streams.values()]
     rate_hz = max((info.sampling_rate_hz for info in infos), default=0.0)
+    has_game = bool(streams_of(GameState, store))
     lengths = {name: len(stream) for name, stream in streams.items()}
     origin_t_ns = max((info.origin_t_ns for info in infos), default=0)
     begun = datetime.fromtimestamp(origin_t_ns / 1e9, UTC) if origin_t_ns else None
@@ -133,7 +154,7 @@ def _about(session: Session, states: Sequence[GameState]) -> About:
         is_closed=session.is_closed,
         parts=list(session.parts),
         part_problems=list(session.part_problems),
-        is_game_over=any(s.phase == "over" for s in states) if GAME in store else None,
+        is_game_over=any(s.phase == "over" for s in states) if has_game else None,
         sampling_rate_hz=rate_hz,
         n_electrodes=max((info.n_channels for info in infos), default=0),
         culture=dict(session.culture),

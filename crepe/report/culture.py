@@ -1,4 +1,4 @@
-"""`crepe culture report`: what the simulated culture does by itself and when it is stimulated.
+"""`crepe culture report`: activity of the simulated culture, spontaneous and evoked.
 
 Spikes are those that the default filter and detection find in the voltage, as in an experiment.
 """
@@ -27,19 +27,19 @@ from crepe.reservoir.features import Window
 from crepe.reservoir.training import Trials, validate
 from crepe.simulator.meame.settings import SimulatorSettings
 
-# The places of config/rps-controls.toml, one pulse each.
+# The stimulated electrodes of config/rps-controls.toml, one pulse each.
 PLACES = {"rock": ("22", "32", "23"), "paper": ("72", "62", "73"), "scissors": ("47", "48", "57")}
 PHASES = ((-10.0, 200.0), (10.0, 200.0))  # uA, us
 BLANKED_US = 4000.0
 N_TRIALS, TRIAL_MS = 20, 1500  # of each place; from pulse to pulse
 AFTER_MS = (5, 250)  # the spikes that a readout may use
-_SETTLE_MS = 2000  # until the noise level is known
-_BLOCK = 4  # trials of each place that follow each other are left out together
+_SETTLE_MS = 2000  # until the noise level is estimated
+_BLOCK = 4  # successive trials of each place that are left out together
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was found; `numbers` is what goes to the JSON file."""
+    """The results; `numbers` are written to the JSON file."""
 
     settings: SimulatorSettings
     seconds: float
@@ -52,7 +52,7 @@ class Report:
 
 
 class Dish:
-    """A culture whose spikes are detected as it goes on."""
+    """A simulated culture whose spikes are detected while it runs."""
 
     def __init__(self, settings: SimulatorSettings) -> None:
         self.rate_hz = float(settings.sampling_rate_hz)
@@ -63,27 +63,27 @@ class Dish:
             actor.open(ActorContext(inputs={"data": info}))
         self.stop = 0
 
-    def go_on(self, n_ms: int, electrodes: tuple[str, ...] = ()) -> Spikes:
-        """Spikes of the next milliseconds; the first of them begins with a pulse, if asked for."""
+    def advance(self, n_ms: int, electrodes: tuple[str, ...] = ()) -> Spikes:
+        """Return the spikes of the next milliseconds, which begin with a pulse at `electrodes`."""
         rows = tuple(MCS_60_LABELS.index(label) for label in electrodes)
         shots = [Shot(0, rows, PHASES, rows, BLANKED_US)] if rows else []
         start = self.stop
         blocks = [self.culture.block(shots if ms == 0 else [])[0] for ms in range(n_ms)]
         samples = np.concatenate(blocks, axis=1)
         self.stop += samples.shape[1]
-        found = list(self._detect.step(self._filter.step(Segment(start, self.stop, samples))))
-        channel = np.concatenate([each.channel for each in found])
-        sample = np.concatenate([each.sample for each in found])
-        depth_uv = np.concatenate([each.amplitude_uv for each in found])
+        spikes = list(self._detect.step(self._filter.step(Segment(start, self.stop, samples))))
+        channel = np.concatenate([each.channel for each in spikes])
+        sample = np.concatenate([each.sample for each in spikes])
+        depth_uv = np.concatenate([each.amplitude_uv for each in spikes])
         return Spikes(start, self.stop, channel, sample, depth_uv)
 
 
 def observe(settings: SimulatorSettings, seconds: float) -> Report:
     """Record without stimulation, then stimulate the three places in random order."""
     dish = Dish(settings)
-    dish.go_on(_SETTLE_MS)
+    dish.advance(_SETTLE_MS)
     began = dish.stop
-    spikes = [dish.go_on(100) for _ in range(round(10 * seconds))]
+    spikes = [dish.advance(100) for _ in range(round(10 * seconds))]
     channel = np.concatenate([each.channel for each in spikes])
     time_s = (np.concatenate([each.sample for each in spikes]) - began) / dish.rate_hz
     times = [np.sort(time_s[channel == electrode]) for electrode in range(len(MCS_60_LABELS))]
@@ -93,7 +93,7 @@ def observe(settings: SimulatorSettings, seconds: float) -> Report:
     bursts_s = network_bursts([max_interval(each) for each in times], n_active)
     numbers = {
         **_numbers(times, rates_hz, bursts_s, counts, seconds),
-        **told_apart(counts, dish.rate_hz),
+        **place_accuracy(counts, dish.rate_hz),
     }
     numbers = {name: round(float(value), 4) for name, value in numbers.items()}
     return Report(settings, seconds, times, rates_hz, bursts_s, after_ms, counts, numbers)
@@ -102,26 +102,29 @@ def observe(settings: SimulatorSettings, seconds: float) -> Report:
 def evoked(
     dish: Dish, seed: int, n_trials: int = N_TRIALS
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
-    """Spikes after the pulses by place: milliseconds since the pulse, and counts by electrode."""
+    """Return spikes after the pulses by place: ms since the pulse, and counts by electrode."""
     rng = np.random.default_rng(seed)
     order = np.concatenate([rng.permutation(list(PLACES)) for _ in range(n_trials)])
     after: dict[str, list[NDArray[np.float64]]] = {place: [] for place in PLACES}
     counts: dict[str, list[NDArray[np.int64]]] = {place: [] for place in PLACES}
     for place in order:
         began = dish.stop
-        found = dish.go_on(TRIAL_MS, PLACES[place])
-        since_ms = (found.sample - began) / dish.rate_hz * 1000
+        spikes = dish.advance(TRIAL_MS, PLACES[place])
+        since_ms = (spikes.sample - began) / dish.rate_hz * 1000
         is_counted = (since_ms >= AFTER_MS[0]) & (since_ms < AFTER_MS[1])
         after[place].append(since_ms)
-        counts[place].append(np.bincount(found.channel[is_counted], minlength=len(MCS_60_LABELS)))
+        counts[place].append(np.bincount(spikes.channel[is_counted], minlength=len(MCS_60_LABELS)))
     return (
         {place: np.concatenate(each) for place, each in after.items()},
         {place: np.array(each, np.float64) for place, each in counts.items()},
     )
 
 
-def told_apart(counts: dict[str, NDArray[np.float64]], rate_hz: float) -> dict[str, float]:
-    """How often a linear readout of the counts tells the place; folds are blocks of trials."""
+def place_accuracy(counts: dict[str, NDArray[np.float64]], rate_hz: float) -> dict[str, float]:
+    """Return how often a linear readout of the counts decodes the place.
+
+    Folds of the cross-validation are blocks of trials.
+    """
     after_s = (AFTER_MS[1] - AFTER_MS[0]) / 1000
     trials = Trials(
         np.sqrt(np.concatenate(list(counts.values()))),
@@ -170,7 +173,7 @@ def _numbers(
 def run(
     path: Path | None, seed: int | None, seconds: float, out: Path | None, console: Console
 ) -> None:
-    """`crepe culture report`. Raises ConfigError if the file has no simulated culture."""
+    """Run `crepe culture report`. Raises ConfigError if the file has no simulated culture."""
     from crepe.report.culture_figure import draw
 
     experiment = load_experiment(path)

@@ -20,7 +20,7 @@ _SHOWN_MS = 300
 
 
 def draw(report: Report, path: Path) -> None:
-    """Write it as PNG."""
+    """Write the figure as PNG."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 13), layout="constrained")
@@ -86,14 +86,14 @@ def _map(
 ) -> None:
     x, y = positions_um(MCS_60_LABELS).T
     is_shown = np.array([label != MCS_REFERENCE for label in MCS_60_LABELS])
-    found = axes.scatter(
+    points = axes.scatter(
         x[is_shown], y[is_shown], c=values[is_shown], s=230, cmap="viridis", vmin=0, vmax=largest
     )
     reference = MCS_60_LABELS.index(MCS_REFERENCE)
     axes.text(x[reference], y[reference], "ref", ha="center", va="center", fontsize=8)
     axes.set(xlim=(-130, 1530), ylim=(1530, -130), xlabel="x, um", ylabel="y, um", aspect="equal")
     axes.set_title(title, fontsize=11)
-    figure.colorbar(found, ax=axes, label=unit, shrink=0.85)
+    figure.colorbar(points, ax=axes, label=unit, shrink=0.85)
 
 
 def _intervals(axes: "Axes", report: Report) -> None:
@@ -118,12 +118,12 @@ def _course(axes: "Axes", report: Report) -> None:
     axes.set(xlim=(0, _SHOWN_MS), ylim=(0, None), xlabel="time after the pulse, ms")
     axes.set_ylabel("spikes per trial in 5 ms, all electrodes")
     axes.legend(title=f"pulse {-PHASES[0][0]:g} uA, {PHASES[0][1]:g} us at", fontsize=9)
-    told, low, high, n, chance = (
+    accuracy, low, high, n, chance = (
         report.numbers[f"places_told_apart{part}"]
         for part in ("", "_low", "_high", "_n", "_chance")
     )
     axes.set_title(
-        f"Evoked: a linear readout tells {100 * told:.0f} %\n"
+        f"Evoked: a linear readout tells {100 * accuracy:.0f} %\n"
         f"(95 %: {100 * low:.0f} to {100 * high:.0f}, {n:.0f} trials, chance {100 * chance:.0f} %)",
         fontsize=10,
     )

@@ -45,13 +45,29 @@ class Picture:
 
     name: str  # of the file, without suffix
     png: bytes
-    alt: str  # what it shows, for who cannot see it
+    alt: str  # its content in words, for readers who cannot see it
 
 
 def picture(
     name: str, alt: str, height_in: float, draw: Callable[[Figure], None], *, is_simulated: bool
 ) -> Picture:
-    """Draw a figure; it says itself that a culture is simulated, since files travel alone."""
+    """Draw a figure.
+
+    A simulated culture is named in the figure itself, since files are passed on without the page.
+
+    Parameters
+    ----------
+    name
+        Of the file, without suffix.
+    alt
+        Its content in words.
+    height_in
+        Inches; all figures have the same width.
+    draw
+        Draws into the empty figure.
+    is_simulated
+        Whether the culture is.
+    """
     with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]  # its keys are literals
         figure = Figure(figsize=(WIDTH_IN, height_in))
         FigureCanvasAgg(figure)
@@ -65,12 +81,12 @@ def picture(
 
 
 def gesture_colour(gesture: str, gestures: Sequence[str]) -> str:
-    """The same in all figures."""
+    """Return the colour of a gesture, the same in all figures."""
     return GESTURE_COLOURS[sorted(gestures).index(gesture) % len(GESTURE_COLOURS)]
 
 
 def condition_look(condition: str, conditions: Sequence[str]) -> dict[str, Any]:
-    """Colour and marker of a condition; the same in all figures."""
+    """Return colour and marker of a condition, the same in all figures."""
     k = stimulation_first(conditions).index(condition)
     return {
         "color": CONDITION_COLOURS[k % len(CONDITION_COLOURS)],
@@ -79,17 +95,17 @@ def condition_look(condition: str, conditions: Sequence[str]) -> dict[str, Any]:
 
 
 def stimulation_first(conditions: Iterable[str]) -> list[str]:
-    """The different conditions in the order in which they are shown."""
+    """Return the different conditions in the order in which they are shown."""
     return sorted(set(conditions), key=lambda name: (name != STIMULATION, name))
 
 
 def named(condition: str) -> str:
-    """A condition as it is called where there may be none."""
+    """Return the name of a condition, or words for a session without conditions."""
     return condition or "all trials"
 
 
 def legend(figure: Figure, names: Sequence[tuple[str, str]]) -> None:
-    """What colours mean, below the figure: (name, colour)."""
+    """Draw the meaning of colours below the figure, from (name, colour)."""
     marks = [
         Line2D([], [], ls="", marker="s", ms=9, color=colour, label=name) for name, colour in names
     ]
@@ -98,7 +114,7 @@ def legend(figure: Figure, names: Sequence[tuple[str, str]]) -> None:
 
 
 def grid(figure: Figure, n: int, n_columns: int) -> list[Axes]:
-    """n axes in rows, the rest of the last row left empty."""
+    """Return n axes in rows; the rest of the last row stays empty."""
     n_rows = -(-n // n_columns)
     axes = list(figure.subplots(n_rows, n_columns, squeeze=False).flat)
     for empty in axes[n:]:

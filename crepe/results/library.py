@@ -1,4 +1,4 @@
-"""Which sessions are recorded, and in a few numbers what each came to."""
+"""The recorded sessions, and a summary of each in a few numbers."""
 
 import json
 import tomllib
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt
 
@@ -18,24 +18,25 @@ from crepe.hw.mcs.hdf5_file import one_line
 from crepe.messages import Command, Delivered, GameState, Message, StreamInfo
 from crepe.recording.parts import main_file, parts_set_aside
 from crepe.recording.reader import Recording
-
-CLOCKED = ("Segment", "Spikes", "Decision")
-"""Messages of actors that publish every window: what is not there is missing."""
+from crepe.results.streams import names_of
 
 REPORT_PAGE = "report.html"
 
-_GAME, _DELIVERED = "result:game", "result:delivered"
-_SAID = ("result:input", "result:control")
-
-# A file may hold anything, and h5py says so in many ways.
+# A file may hold anything, and h5py raises many kinds of errors for it.
 _UNREADABLE = (
     CrepeError, OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError,
     ArithmeticError, MemoryError,
 )  # fmt: skip
 
 
+M = TypeVar("M", bound=Message)
+
+
 def _printable(text: str) -> str:
-    """Without what harms a terminal or cannot be sent: control characters, lone surrogates."""
+    """Return text with control characters and lone surrogates replaced.
+
+    The former harm a terminal, the latter cannot be sent as UTF-8.
+    """
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
@@ -44,7 +45,7 @@ Line = Annotated[str, AfterValidator(_printable)]
 
 
 class Summary(BaseModel):
-    """One recorded session; of one that cannot be read, or still runs, little is known."""
+    """One recorded session; mostly defaults for one that cannot be read, or is still recorded."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
@@ -53,16 +54,18 @@ class Summary(BaseModel):
     n_bytes: NonNegativeInt = 0  # of all parts
     parts: tuple[Line, ...] = ()  # files, the oldest first
     part_problems: tuple[Line, ...] = ()  # why parts were set aside, or cannot be read
-    started: str | None = None  # ISO 8601, UTC; None: nobody measured it
+    started: str | None = None  # ISO 8601, UTC; None: not measured
     duration_s: NonNegativeFloat = 0.0
     title: Line = ""  # of the experiment
     is_simulated: bool = False
-    is_running: bool = False  # its recording is being written; nothing of it was counted
-    has_ended: bool = False  # the recorder saw the end
+    is_running: bool = False  # its recording is being written; nothing in it was counted
+    has_ended: bool = False  # the recorder received the end of the data
     n_gaps: NonNegativeInt = 0  # in the data
-    score: dict[Line, int] = {}  # as the game said last
-    n_trials: NonNegativeInt = 0  # judged
-    by_condition: dict[Line, tuple[int, int]] = {}  # decoded as shown, and judged; no calibration
+    score: dict[Line, int] = {}  # in the last state of the game
+    n_trials: NonNegativeInt = 0  # finished
+    by_condition: dict[
+        Line, tuple[int, int]
+    ] = {}  # trials decoded as shown, and finished; no calibration
     n_stimuli_delivered: NonNegativeInt = 0
     n_stimuli_refused: NonNegativeInt = 0
     n_notes: NonNegativeInt = 0
@@ -71,7 +74,7 @@ class Summary(BaseModel):
 
 
 def kept(directory: Path) -> dict[str, Path]:
-    """The recordings in a directory by their session's ID: of each the newest part."""
+    """Return the newest part of each recording in a directory, by the ID of its session."""
     return {
         (newest := main_file(path)).stem: newest
         for path in directory.glob("*.h5")
@@ -80,48 +83,52 @@ def kept(directory: Path) -> dict[str, Path]:
 
 
 def report_directory(var: Path, session_id: str) -> Path:
-    """Where the report of a session is, or would be."""
+    """Return the directory for the report of a session."""
     return var / "reports" / session_id
 
 
 def experiment_tables(text: str) -> dict[str, Any]:
-    """An experiment file's tables; empty if it is neither JSON nor TOML."""
+    """Return the tables of an experiment file; empty if it is neither JSON nor TOML."""
     for read in (json.loads, tomllib.loads):
         try:
-            found = read(text)
+            tables = read(text)
         except ValueError:
             continue
-        if isinstance(found, dict):
-            return found
+        if isinstance(tables, dict):
+            return tables
     return {}
 
 
-_State = tuple[tuple[tuple[int, int], ...], bool]  # time and size of each part; is running
+_State = tuple[tuple[tuple[int, int], ...], bool]
+"""Time of change and size of each part of a recording, and whether its session runs."""
 
 
 class Library:
-    """The recordings in `var`, summarised; a file is read again when it has changed.
+    """Summaries of the recordings in `var`; a file is read again when it has changed.
 
-    May be asked from several threads. `programs_run` is False where nothing runs in `var`: a
-    session that has not ended was cut off then.
+    Threads may share a library. `programs_run` is False where no program runs in `var`, so that a
+    session without an end was cut off.
     """
 
     def __init__(self, var: Path | None = None, *, programs_run: bool = True) -> None:
         self.var = var or paths.var_directory()
         self._programs_run = programs_run
         self._read: dict[Path, tuple[_State, Summary]] = {}
-        self._one_at_a_time = Lock()
+        self._lock = Lock()
 
     def summaries(self) -> list[Summary]:
-        """Of all recordings, newest first: IDs sort by time. Never raises for a file's sake."""
-        with self._one_at_a_time:
+        """Return a summary of each recording, newest first, since IDs sort by time.
+
+        A file that cannot be read has a `problem` in its summary; it raises nothing.
+        """
+        with self._lock:
             kept, running = self._kept(), self._running()
             self._read = {path: self._read[path] for path in kept.values() if path in self._read}
             return [self._summary(kept[id_], running) for id_ in sorted(kept, reverse=True)]
 
     def find(self, session_id: str) -> Summary | None:
-        """Of one of the sessions that are listed."""
-        with self._one_at_a_time:
+        """Return the summary of one session; None if it has no recording."""
+        with self._lock:
             path = self._kept().get(session_id)
             return self._summary(path, self._running()) if path else None
 
@@ -129,7 +136,7 @@ class Library:
         return kept(self.var / "recordings")
 
     def _running(self) -> str:
-        """ID of the session whose programs run."""
+        """Return the ID of the session whose programs run; empty without one."""
         last = session.current(self.var) if self._programs_run else None
         return last.id if last is not None and last.state == session.RUNNING else ""
 
@@ -142,13 +149,13 @@ class Library:
         except OSError as error:
             return Summary(id=path.stem, path=path, problem=error.strerror or one_line(error))
         state = (tuple((s.st_mtime_ns, s.st_size) for s in stats), path.stem == running)
-        known = self._read.get(path)
-        if known is None or known[0] != state:
+        entry = self._read.get(path)
+        if entry is None or entry[0] != state:
             n_bytes = sum(s.st_size for s in stats)
-            known = state, _read(path, n_bytes, is_running=path.stem == running)
-            self._read[path] = known
+            entry = state, _read(path, n_bytes, is_running=path.stem == running)
+            self._read[path] = entry
         page = report_directory(self.var, path.stem) / REPORT_PAGE
-        return known[1].model_copy(update={"has_report": page.is_file()})
+        return entry[1].model_copy(update={"has_report": page.is_file()})
 
 
 def _read(path: Path, n_bytes: int, *, is_running: bool) -> Summary:
@@ -163,13 +170,13 @@ def _read(path: Path, n_bytes: int, *, is_running: bool) -> Summary:
             return Summary(**about, **head, **_counted(recording, infos))
     except _UNREADABLE as error:
         problem = one_line(error).removeprefix(str(path)).lstrip(":, ") or type(error).__name__
-        if is_running:  # caught in the middle of a write; the next look is luckier
+        if is_running:  # read in the middle of a write; the next attempt may succeed
             return Summary(**about, is_running=True)
         return Summary(**about, problem=problem)
 
 
 def _head(recording: Recording, infos: Mapping[str, StreamInfo]) -> dict[str, Any]:
-    """What was known when the session began: does not change while it runs."""
+    """Return the fields that were fixed when the session began."""
     origin_t_ns = max((info.origin_t_ns for info in infos.values()), default=0)
     started = datetime.fromtimestamp(origin_t_ns / 1e9, UTC) if origin_t_ns else None
     return {
@@ -181,22 +188,22 @@ def _head(recording: Recording, infos: Mapping[str, StreamInfo]) -> dict[str, An
 
 
 def _counted(recording: Recording, infos: Mapping[str, StreamInfo]) -> dict[str, Any]:
-    """What the session came to; of the samples, only where they begin and end."""
-    clocked = [name for name, info in infos.items() if info.message in CLOCKED]
+    """Return the fields that are counted from the messages; samples themselves are not read."""
+    clocked = [name for name, info in infos.items() if info.kind.is_clocked]
     data = min(clocked, default=None)  # `data`, where it is kept
     rate_hz = infos[data].sampling_rate_hz if data else 0.0
-    states = [m for m in _all(recording, _GAME) if isinstance(m, GameState)]
+    states = _all(recording, GameState)
     judged = [state for state in states if state.phase == "outcome"]
-    answers = [m for m in _all(recording, _DELIVERED) if isinstance(m, Delivered)]
-    last_words = Counter({answer.number: answer.state for answer in answers}.values())
+    last_states = {answer.number: answer.state for answer in _all(recording, Delivered)}
+    n_stimuli = Counter(last_states.values())
     return {
         "duration_s": recording.last(data) / rate_hz if data and rate_hz else 0.0,
         "n_gaps": len(recording.gaps(data)) if data else 0,
         "score": dict(states[-1].score) if states else {},
         "n_trials": len(judged),
         "by_condition": _by_condition(judged),
-        "n_stimuli_delivered": last_words["delivered"],
-        "n_stimuli_refused": last_words["refused"],
+        "n_stimuli_delivered": n_stimuli["delivered"],
+        "n_stimuli_refused": n_stimuli["refused"],
         "n_notes": _n_notes(recording),
     }
 
@@ -209,14 +216,20 @@ def _by_condition(judged: list[GameState]) -> dict[str, tuple[int, int]]:
 
 
 def _n_notes(recording: Recording) -> int:
-    """A note that was heard on several streams counts once."""
-    found: Counter[tuple[str, str]] = Counter()
-    for stream in _SAID:
-        said = [m for m in _all(recording, stream) if isinstance(m, Command)]
-        found |= Counter((m.sender, m.value) for m in said if m.name == "note")
-    return found.total()
+    """Return the number of notes; a note that was recorded on several streams counts once."""
+    notes: Counter[tuple[str, str]] = Counter()
+    for stream in names_of(Command, recording.streams()):
+        commands = _messages(recording, stream, Command)
+        notes |= Counter((m.sender, m.value) for m in commands if m.name == "note")
+    return notes.total()
 
 
-def _all(recording: Recording, stream: str) -> list[Message]:
-    has_it = stream in recording.streams()
-    return recording.messages(stream, 0, recording.last(stream)) if has_it else []
+def _all(recording: Recording, kind: type[M]) -> list[M]:
+    """Return all messages of a type, whatever the names of their streams."""
+    streams = names_of(kind, recording.streams())
+    return [message for stream in streams for message in _messages(recording, stream, kind)]
+
+
+def _messages(recording: Recording, stream: str, kind: type[M]) -> list[M]:
+    messages = recording.messages(stream, 0, recording.last(stream))
+    return [message for message in messages if isinstance(message, kind)]

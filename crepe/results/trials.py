@@ -1,4 +1,4 @@
-"""Trials of a session, gathered from its streams: what was shown, what was decoded, and how well.
+"""Trials of a session, gathered from its streams: gestures shown and decoded, and the accuracy.
 
 Works on a running session, a recording and the memory of a loop alike.
 """
@@ -14,47 +14,48 @@ from crepe.errors import ConfigError
 from crepe.messages import Delivered, GameState, Message, Spikes
 from crepe.reservoir.features import Window
 from crepe.reservoir.training import Trials, permuted
-from crepe.store import Store
+from crepe.results.streams import messages_of, stream_of, streams_of
+from crepe.store import Store, Stream
 
-GAME, SPIKES, DELIVERED = "result:game", "data:spikes", "result:delivered"
 N_PERMUTATIONS = 10_000
+"""Permutations of the gestures behind a p value."""
 
 
 def outcomes(store: Store) -> list[GameState]:
-    """The finished trials of a session, in order."""
-    stream = store[GAME]
-    found = stream.messages(0, len(stream))
-    return [m for m in found if isinstance(m, GameState) and m.phase == "outcome"]
+    """Return the finished trials of a session, in order."""
+    return [state for state in messages_of(GameState, store) if state.phase == "outcome"]
 
 
 def stimulated(answers: Iterable[Message]) -> set[int]:
-    """Numbers of the trials whose pulses were delivered, all of them."""
+    """Return the numbers of the trials whose pulses were delivered to their end."""
     return {a.number for a in answers if isinstance(a, Delivered) and a.state == "delivered"}
 
 
 def stimulated_in(store: Store) -> set[int]:
-    """The same of a whole session. Raises ConfigError if it does not tell."""
-    if DELIVERED not in store:
-        raise ConfigError(f"{DELIVERED}: not recorded, nobody knows which trials were stimulated")
-    return stimulated(store[DELIVERED].messages(0, len(store[DELIVERED])))
+    """Return the same of a whole session. Raises ConfigError if it was not recorded."""
+    if not streams_of(Delivered, store):
+        raise ConfigError(
+            "no stream of Delivered was recorded: which trials were stimulated is unknown"
+        )
+    return stimulated(messages_of(Delivered, store))
 
 
 def labelled(store: Store, window: Window) -> Trials:
-    """The stimulated trials with the activity that the readout saw when each was judged.
+    """Return the stimulated trials with the activity in the readout's window at their end.
 
     Raises ConfigError if there are none.
     """
     has_pulses = stimulated_in(store)
     states = [state for state in outcomes(store) if state.trial in has_pulses]
     if not states:
-        raise ConfigError(f"{GAME}: no finished trial with its pulses, nothing to calibrate with")
-    stream = store[SPIKES]
+        raise ConfigError("no finished trial with its pulses, nothing to calibrate with")
+    stream = stream_of(Spikes, store)
     info = stream.info
     span = round(window.span_s * info.sampling_rate_hz)
     rows = []
     for state in states:
         stop = state.phases["outcome"]
-        channel, sample = spikes_in(store, max(0, stop - span), stop)
+        channel, sample = spikes_in(stream, max(0, stop - span), stop)
         rows.append(window.features(channel, sample, stop, info.labels, info.sampling_rate_hz))
     return Trials(
         np.array(rows),
@@ -66,19 +67,18 @@ def labelled(store: Store, window: Window) -> Trials:
     )
 
 
-def spikes_in(store: Store, start: int, stop: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Channel and sample index of the spikes in [start, stop), two (n_spikes,) arrays."""
-    stream = store[SPIKES]
-    found = [m for m in stream.messages(start, stop) if isinstance(m, Spikes)]
-    channel = np.concatenate([np.empty(0, np.int32), *(m.channel for m in found)])
-    sample = np.concatenate([np.empty(0, np.int64), *(m.sample for m in found)])
+def spikes_in(stream: Stream, start: int, stop: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return channel and sample index of the spikes in [start, stop), two (n_spikes,) arrays."""
+    windows = [m for m in stream.messages(start, stop) if isinstance(m, Spikes)]
+    channel = np.concatenate([np.empty(0, np.int32), *(m.channel for m in windows)])
+    sample = np.concatenate([np.empty(0, np.int64), *(m.sample for m in windows)])
     is_inside = (sample >= start) & (sample < stop)
     return channel[is_inside], sample[is_inside]
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How often the gesture was decoded, under one condition."""
+    """Share of the trials of one condition whose gesture was decoded."""
 
     n_trials: int
     n_stimulated: int  # of them those whose pulses were delivered; all count
@@ -88,9 +88,16 @@ class Accuracy:
 
 
 def accuracy(states: Sequence[GameState], seed: int, has_pulses: Collection[int] = ()) -> Accuracy:
-    """Of the finished trials of one condition; one that could not be read counts as wrong.
+    """Return the accuracy of one condition; an unreadable trial counts as wrong.
 
-    `has_pulses` are the numbers of the trials that were stimulated.
+    Parameters
+    ----------
+    states
+        The finished trials of the condition.
+    seed
+        Of the permutations.
+    has_pulses
+        Numbers of the trials that were stimulated.
     """
     gesture = np.array([state.gesture for state in states], str)
     decoded = np.array([state.decoded or "" for state in states], str)
@@ -112,6 +119,6 @@ def accuracy(states: Sequence[GameState], seed: int, has_pulses: Collection[int]
 
 
 def by_condition(states: Sequence[GameState]) -> dict[str, list[GameState]]:
-    """The finished trials by their condition, conditions in order of their name."""
+    """Return the finished trials by condition, conditions in order of their names."""
     names = sorted({state.condition for state in states})
     return {name: [s for s in states if s.condition == name] for name in names}

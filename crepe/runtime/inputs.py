@@ -7,7 +7,6 @@ from crepe.actors.actor import Sink
 from crepe.config.wiring import OUTSIDE, ActorSpec
 from crepe.errors import StoreUnavailableError
 from crepe.messages import StreamInfo
-from crepe.results.library import CLOCKED
 from crepe.runtime.hosted_actor import Batch, HostedActor, Resume
 from crepe.store import codec
 from crepe.store.contract import Cursor, Entry, UnclockedEntry
@@ -78,7 +77,7 @@ class Inputs:
 
     def begin(self, hosted: Sequence[HostedActor], resumes: Mapping[str, Resume | None]) -> None:
         """Set each stream to where the first of its readers goes on."""
-        clocked = (s for s, info in self.infos.items() if info.message in CLOCKED)
+        clocked = (s for s, info in self.infos.items() if info.kind.is_clocked)
         self.clock = next(clocked, "")
         warmup = sum(host.warmup_samples for host in hosted)
         for stream in self._streams:

@@ -42,7 +42,7 @@ def _from_its_streams(streams: Sequence[str], store: StreamStore, session: str) 
         return None
     snapshot = codec.unpack_value(newest.snapshot) if newest.snapshot else None
     is_ended = n_ended == len(streams)
-    return Resume(newest.input_position, stops, snapshot, newest.heard, is_ended)
+    return Resume(newest.input_position, stops, snapshot, newest.command_id, is_ended)
 
 
 def _from_its_readers(

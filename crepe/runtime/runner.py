@@ -19,7 +19,7 @@ from crepe.actors.actor import Source
 from crepe.config.context import actor_context
 from crepe.config.experiment import Experiment
 from crepe.config.wiring import ActorSpec
-from crepe.environment.process import watch_parent
+from crepe.environment.process import is_orphan
 from crepe.errors import StoreUnavailableError
 from crepe.hw.instrument import EndOfData
 from crepe.messages import StreamInfo
@@ -75,7 +75,6 @@ class Runner:
             program, self._specs, inside, store, session=session, since_ms=since_ms
         )
         self._outputs = Outputs(experiment, self._specs, store)
-        self._is_orphan = watch_parent()
         self._is_told_to_stop = False
         self._may_finish = False  # told to stop, a keeper first takes what is there
         self._next_look_s = 0.0
@@ -263,7 +262,7 @@ class Runner:
         """Raise Stop if there is reason to."""
         if self._is_told_to_stop and not self._may_finish:
             raise Stop("told to")
-        if self._is_orphan():
+        if is_orphan():
             raise Stop("supervisord is gone")
 
     def _is_time_to_look(self) -> bool:

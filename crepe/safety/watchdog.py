@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from crepe.environment.process import watch_parent
+from crepe.environment.process import is_orphan
 from crepe.environment.process_identity import ProcessIdentity
 from crepe.hw.meame.dsp_stop import stop_dsp
 from crepe.hw.meame.http import HttpControl, Server
@@ -63,7 +63,6 @@ class Watchdog:
         """Watch until SIGTERM, SIGINT or the end of supervisord."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
-        is_orphan = watch_parent()
         log.info("watching")
         while True:
             self._listen()

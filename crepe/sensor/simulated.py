@@ -9,13 +9,13 @@ from contextlib import closing
 import numpy as np
 
 from crepe.config.tables import HandTable, InfraredSettings, SensorTable
-from crepe.environment.process import watch_parent
+from crepe.environment.process import is_orphan
 from crepe.errors import DeviceError
 from crepe.sensor.client import GatewayClient, find_gateway
 from crepe.sensor.frames import Frame
 from crepe.sensor.hand_frames import frames
 from crepe.sensor.input_tracker import State
-from crepe.sensor.send import Sleep, line, show
+from crepe.sensor.send import line, show
 
 log = logging.getLogger(__name__)
 
@@ -30,33 +30,27 @@ def nth_hand(n: int, settings: InfraredSettings, seed: int) -> Iterator[Frame]:
 
 def run(table: HandTable, sensor: SensorTable, seed: int) -> None:
     """Show hands until the process is stopped, or supervisord is gone."""
-    sleep = _while_supervised()
     n = 1
     while True:
         try:
             with closing(GatewayClient(find_gateway())) as door:
                 seen = nth_hand(n, sensor.infrared, seed)
-                answer = show(door, seen, table.frames_per_s, sleep=sleep)
+                answer = show(door, seen, table.frames_per_s, sleep=_sleep)
                 if answer is None:
                     continue
                 log.info("%s", line(answer))
                 n += answer.state is State.RESULT
                 while answer.state is State.OVER:
-                    sleep(_PAUSE_S)
+                    _sleep(_PAUSE_S)
                     answer = door.became(answer.number)
         except DeviceError as error:  # the door is not open yet, or is being restarted
             log.info("%s", error)
-            sleep(_PAUSE_S)
+            _sleep(_PAUSE_S)
 
 
-def _while_supervised() -> Sleep:
-    """A `sleep` that ends the program when supervisord is gone."""
-    is_orphan = watch_parent()
-
-    def sleep(seconds: float) -> None:
-        time.sleep(seconds)
-        if is_orphan():
-            log.info("supervisord is gone")
-            sys.exit(0)
-
-    return sleep
+def _sleep(seconds: float) -> None:
+    """Sleep, then end the program if supervisord is gone."""
+    time.sleep(seconds)
+    if is_orphan():
+        log.info("supervisord is gone")
+        sys.exit(0)

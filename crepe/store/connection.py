@@ -1,7 +1,7 @@
 """One dedicated connection to the Redis server: hiredis on the bare socket, no pool, no retries.
 
-redis-py finds the server, logs in and does TLS; then commands go past it. Its pool, hooks and
-option handling are most of what an XADD costs, above all when the caches are cold.
+redis-py finds the server, logs in and does TLS; then commands bypass it. Its pool, hooks and option
+handling are most of the cost of an XADD, above all when the caches are cold.
 """
 
 import logging
@@ -26,33 +26,33 @@ from crepe.redis_server.choice import without_password
 
 log = logging.getLogger(__name__)
 
-LONGEST_BLOCK_S = 0.1  # a blocking command waits no longer in the server
-_REPLY_S = LONGEST_BLOCK_S + 1.0  # a server that is silent for so long is taken as lost
+LONGEST_BLOCK_S = 0.1  # limit of a blocking command in the server
+_REPLY_S = LONGEST_BLOCK_S + 1.0  # without a reply for so long, the server counts as lost
 _READ_BYTES = 1 << 16
 _LATER = (RedisConnectionError, RedisTimeoutError)  # BusyLoadingError is one of the first
 _ERRORS = {"LOADING": BusyLoadingError, "OOM": OutOfMemoryError}
 
-Word = str | bytes | int | float
-pack: Callable[[tuple[Word, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]  # its stub knows commands of one word only
-"""The bytes of a command."""
+Argument = str | bytes | int | float
+pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]  # its stub has commands of one argument only
+"""Return the bytes of a command."""
 
 
-def pack_words(*words: Word) -> bytes:
-    """The bytes of a part of a command, without how many words there are in all."""
-    packed = pack(words)
+def pack_arguments(*arguments: Argument) -> bytes:
+    """Return the bytes of a part of a command, without the number of all its arguments."""
+    packed = pack(arguments)
     return packed[packed.index(b"\n") + 1 :]
 
 
 class ConnectionLostError(Exception):
-    """Nobody answers: what was sent may have been carried out or not."""
+    """The server does not reply: it may have executed the commands sent or not."""
 
 
 class CommandRefusedError(StoreError):
-    """The server understood, and will not: a right that is missing, a key of another kind."""
+    """The server refuses a command: a permission is missing, or a key is of another kind."""
 
 
 class RedisConnection:
-    """Sends commands and reads replies; who calls decides what a lost connection means."""
+    """A connection that sends commands and reads replies; its caller handles a lost connection."""
 
     def __init__(self, url: str, name: str) -> None:
         self.place = without_password(url)
@@ -82,10 +82,10 @@ class RedisConnection:
         self._buffer = bytearray(_READ_BYTES)
 
     def connect(self) -> None:
-        """Connect, and see that the server is ready.
+        """Connect, and check that the server is ready.
 
-        Raises ConnectionLostError while no server answers, and StoreError for what waiting does not
-        mend: a wrong password, a database that is not there, a server of another kind.
+        Raises ConnectionLostError while no server replies, and StoreError for what does not pass
+        with time: a wrong password, a missing database, a server of another kind.
         """
         try:
             self._connection.connect()
@@ -105,25 +105,26 @@ class RedisConnection:
         self.is_connected = True
 
     def disconnect(self) -> None:
+        """Close the socket; harmless to repeat."""
         self.is_connected = False
         self._connection.disconnect()
 
     def _begin(self) -> None:
-        """Take the socket over from redis-py."""
+        """Use the socket of redis-py directly from now on."""
         self._socket = self._connection._sock
         self._replies = hiredis.Reader(replyError=_error)
 
-    def call(self, *words: Word) -> Any:
-        """One command, one reply.
+    def call(self, *arguments: Argument) -> Any:
+        """Send one command and return its reply.
 
-        Raises ConnectionLostError, OutOfMemoryError, or CommandRefusedError (the server says why).
+        Raises ConnectionLostError, OutOfMemoryError, or CommandRefusedError with the server's text.
         """
         try:
-            self._socket.sendall(pack(words))
+            self._socket.sendall(pack(arguments))
             reply = self._reply()
         except (RedisConnectionError, OSError) as error:
             self._lose(error)
-        except BaseException:  # Ctrl-C: a reply may be on its way that nobody would expect
+        except BaseException:  # Ctrl-C: the reply would be taken for that of the next command
             self.disconnect()
             raise
         if isinstance(reply, Exception):
@@ -131,10 +132,10 @@ class RedisConnection:
         return reply
 
     def exchange(self, packed: bytes, then: bytes, n_replies: int) -> list[Any]:
-        """Packed commands in two sends, and a reply for each; an error reply is a value here.
+        """Send packed commands in two parts and return all replies; an error reply is a value.
 
-        What can wait is in `then`: as a rule the server has acted on the first when it comes.
-        Raises ConnectionLostError.
+        `then` holds the commands without haste: as a rule the server has executed `packed` when
+        they come. Raises ConnectionLostError.
         """
         try:
             self._socket.sendall(packed)
@@ -142,12 +143,12 @@ class RedisConnection:
             return [self._reply() for _ in range(n_replies)]
         except (RedisConnectionError, OSError) as error:
             self._lose(error)
-        except BaseException:  # Ctrl-C: a reply may be on its way that nobody would expect
+        except BaseException:  # Ctrl-C: the reply would be taken for that of the next command
             self.disconnect()
             raise
 
     def refuse(self, reply: Exception) -> NoReturn:
-        """Raise what `call` does for the error that came as a reply."""
+        """Raise for an error reply, as `call` does."""
         if isinstance(reply, BusyLoadingError):
             self._lose(reply)  # the server is not ready yet
         if isinstance(reply, OutOfMemoryError):
@@ -170,6 +171,9 @@ class RedisConnection:
 
 
 def _error(text: str) -> Exception:
-    """The exception for an error reply, by its first word, or by why a transaction was refused."""
-    why = text.removeprefix("EXECABORT Transaction discarded because of: ")
-    return _ERRORS.get(why.partition(" ")[0], ResponseError)(text)
+    """Return the exception for an error reply, by its first word.
+
+    For a refused transaction that is the first word of the reason.
+    """
+    reason = text.removeprefix("EXECABORT Transaction discarded because of: ")
+    return _ERRORS.get(reason.partition(" ")[0], ResponseError)(text)

@@ -2,12 +2,12 @@
 
 The hash `crepe:lease` names the session that has the culture. supervisord takes the lease before it
 touches any stream, every actor's program renews it with each heartbeat, and supervisord releases it
-at the end. To renew it is to set the hash's time to live anew, which a full server does, too.
+at the end. Renewing sets the hash's time to live, which works on a full server, too.
 
 A start that finds the lease of another session watches the time to live. If it is renewed, that
 session lives, and the start is refused. If it is not renewed for 10 s, that session is over. So no
-clock is compared with another, and a server that was frozen, restarted or asleep still has the
-lease when the programs of the session are back.
+clocks are compared, and a server that was frozen, restarted or asleep still has the lease when the
+programs of the session are back.
 """
 
 import getpass
@@ -19,6 +19,7 @@ from typing import NamedTuple, Self
 from crepe.environment.session import Session
 from crepe.errors import LeaseError
 from crepe.redis_server.choice import without_password
+from crepe.store.redis_fields import pairs
 from crepe.store.redis_store import RedisStore
 
 SILENT_S = 10.0
@@ -26,7 +27,7 @@ SILENT_S = 10.0
 
 _NAME = "lease"
 _STARTING_S = 60.0  # the same for a session none of whose programs has renewed its lease yet
-_KEPT_MS = 24 * 3600 * 1000  # longer than any server is away
+_KEPT_MS = 24 * 3600 * 1000  # longer than any outage of a server
 _LOOK_S = 0.2  # programs renew once a second
 _PATIENT_LOOKS = 10  # before the wait is announced
 
@@ -93,7 +94,7 @@ class Lease:
         self._store = store
         self._holder = holder
         self._fields = tuple(
-            word for name, value in holder._asdict().items() for word in (name, str(value))
+            text for name, value in holder._asdict().items() for text in (name, str(value))
         )
 
     def take(self, *, last: str = "", take_over: bool = False) -> None:
@@ -102,9 +103,9 @@ class Lease:
         Parameters
         ----------
         last
-            The session before this one in its directory, where nothing runs any more.
+            The previous session of the directory, of which no program runs any more.
         take_over
-            Replace a session that lives, too.
+            Replace a living session, too.
 
         Raises LeaseError if another session lives.
         """
@@ -114,7 +115,7 @@ class Lease:
             raise _refusal(self._store, _holder(fields))
 
     def renew(self) -> None:
-        """Keep the lease; a server that has lost it gets it again.
+        """Renew the lease; set it again on a server that has lost it.
 
         Raises LeaseError if another session has the culture.
         """
@@ -128,11 +129,10 @@ class Lease:
 
 
 def wait_until_free(store: RedisStore, last: str) -> str:
-    """Wait until no session lives that has the culture.
+    """Wait until no living session has the culture; return the session to replace, or "".
 
-    `last` is the session before in this directory: nothing of it runs any more, so its lease may be
-    replaced at once. Returns the session that may be replaced, or an empty text if there is none.
-    Raises LeaseError as soon as the lease of another session is renewed.
+    `last` is the previous session of this directory: none of its programs runs any more, so its
+    lease may be replaced at once. Raises LeaseError as soon as another session renews its lease.
     """
     ttl_ms, fields = store.run_script(_LOOK, _NAME)
     if not fields:
@@ -141,7 +141,7 @@ def wait_until_free(store: RedisStore, last: str) -> str:
     if (holder.session, holder.host) == (last, socket.gethostname()):
         return last
     silent_s = _STARTING_S if b"is_starting" in fields[::2] else SILENT_S
-    # looks are counted, not seconds: a server that is frozen meanwhile is no silence of programs
+    # looks are counted, not seconds: a frozen server does not mean that the programs are silent
     for n in range(round(silent_s / _LOOK_S)):
         if n == _PATIENT_LOOKS:
             text = f"has been silent for {n * _LOOK_S:.0f} s and is over after {silent_s:.0f} s"
@@ -164,8 +164,7 @@ def _session(store: RedisStore) -> str:
 
 
 def _holder(fields: list[bytes]) -> Holder:
-    words = [field.decode() for field in fields]
-    values = dict(zip(words[::2], words[1::2], strict=True))
+    values = {name.decode(): value.decode() for name, value in pairs(fields).items()}
     pid = int(values["pid"])
     return Holder(values["session"], values["host"], values["user"], pid, values["since"])
 

@@ -1,4 +1,4 @@
-"""Streams kept in this process: for the in-process loop, for tests and for trying things out."""
+"""A store in this process, for the in-process loop, tests and trials."""
 
 import time
 from bisect import bisect_right
@@ -29,7 +29,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.streams: dict[str, _Stream] = {}
-        self.said: dict[str, list[UnclockedEntry]] = {}
+        self.unclocked: dict[str, list[UnclockedEntry]] = {}
         self.beats: dict[str, dict[str, str]] = {}
         self.writers: set[str] = set()
         self.numbers = counter(1)
@@ -55,31 +55,31 @@ class MemoryStore:
 
     def info(self, stream: str) -> StreamInfo | None:
         with self.memory.changed:
-            found = self.memory.streams.get(stream)
-            return found.info if found else None
+            kept = self.memory.streams.get(stream)
+            return kept.info if kept else None
 
     def entries(self, stream: str, after: int, until: int, count: int) -> list[Entry]:
         with self.memory.changed:
-            found = self.memory.streams.get(stream)
-            if found is None:
+            kept = self.memory.streams.get(stream)
+            if kept is None:
                 return []
-            first = bisect_right(found.entries, after, key=_stop)
-            last = bisect_right(found.entries, until, key=_stop)
-            return found.entries[first : min(last, first + count)]
+            first = bisect_right(kept.entries, after, key=_stop)
+            last = bisect_right(kept.entries, until, key=_stop)
+            return kept.entries[first : min(last, first + count)]
 
     def first(self, stream: str) -> Entry | None:
         with self.memory.changed:
-            found = self.memory.streams.get(stream)
-            if found is None:
+            kept = self.memory.streams.get(stream)
+            if kept is None:
                 return None
-            return found.entries[0] if found.entries else found.end
+            return kept.entries[0] if kept.entries else kept.end
 
     def last(self, stream: str) -> Entry | None:
         with self.memory.changed:
-            found = self.memory.streams.get(stream)
-            if found is None:
+            kept = self.memory.streams.get(stream)
+            if kept is None:
                 return None
-            return found.end or (found.entries[-1] if found.entries else None)
+            return kept.end or (kept.entries[-1] if kept.entries else None)
 
     def wait(
         self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = 64
@@ -87,26 +87,27 @@ class MemoryStore:
         deadline = time.monotonic() + timeout_s
         with self.memory.changed:
             while True:
-                found = [
+                items = [
                     (stream, item)
                     for stream, cursor in cursors.items()
                     for item in self._after(stream, cursor)[:count]
                 ]
                 left_s = deadline - time.monotonic()
-                if found or left_s <= 0:
-                    return found
+                if items or left_s <= 0:
+                    return items
                 self.memory.changed.wait(left_s)
 
     def _after(self, stream: str, cursor: Cursor) -> Sequence[Entry | UnclockedEntry]:
         if isinstance(cursor, str):
             after = _number(cursor)
-            return [said for said in self.memory.said.get(stream, []) if _number(said.id) > after]
-        found = self.memory.streams.get(stream)
-        if found is None:
+            unclocked = self.memory.unclocked.get(stream, [])
+            return [entry for entry in unclocked if _number(entry.id) > after]
+        kept = self.memory.streams.get(stream)
+        if kept is None:
             return []
-        entries = found.entries[bisect_right(found.entries, cursor, key=_stop) :]
-        is_end_due = found.end is not None and found.end.stop >= cursor
-        return [*entries, found.end] if is_end_due and found.end else entries
+        entries = kept.entries[bisect_right(kept.entries, cursor, key=_stop) :]
+        is_end_due = kept.end is not None and kept.end.stop >= cursor
+        return [*entries, kept.end] if is_end_due and kept.end else entries
 
     # Writing
 
@@ -138,42 +139,42 @@ class MemoryStore:
     def append(self, batch: Sequence[tuple[str, Entry]]) -> None:
         with self.memory.changed:
             for stream, entry in batch:
-                found = self.memory.streams.get(stream)
-                if found is None or found.info.writer != self.writer:
-                    owner = found.info.writer if found else "nobody"
+                kept = self.memory.streams.get(stream)
+                if kept is None or kept.info.writer != self.writer:
+                    owner = kept.info.writer if kept else "nobody"
                     raise OrderError(f"{stream}: another writer has the stream: {owner}")
-                check_order(stream, entry, found.length, found.end is not None, found.info)
+                check_order(stream, entry, kept.length, kept.end is not None, kept.info)
             for stream, entry in batch:
-                found = self.memory.streams[stream]
-                kept = entry._replace(session=found.info.session)
+                kept = self.memory.streams[stream]
+                stored = entry._replace(session=kept.info.session)
                 if entry.is_end:
-                    found.end = kept
+                    kept.end = stored
                 else:
-                    found.entries.append(kept)
+                    kept.entries.append(stored)
             self.memory.changed.notify_all()
 
     def delete(self, stream: str) -> None:
         with self.memory.changed:
             self.memory.streams.pop(stream, None)
-            self.memory.said.pop(stream, None)
+            self.memory.unclocked.pop(stream, None)
 
     def append_unclocked(self, stream: str, payload: bytes, n_kept: int | None = 10_000) -> str:
         with self.memory.changed:
-            said = UnclockedEntry(f"{next(self.memory.numbers)}-0", payload)
-            kept = self.memory.said.setdefault(stream, [])
-            kept.append(said)
+            entry = UnclockedEntry(f"{next(self.memory.numbers)}-0", payload)
+            kept = self.memory.unclocked.setdefault(stream, [])
+            kept.append(entry)
             if n_kept is not None:
                 del kept[:-n_kept]
             self.memory.changed.notify_all()
-            return said.id
+            return entry.id
 
     def forget(self, stream: str, before: str) -> None:
         with self.memory.changed:
-            kept = self.memory.said.get(stream, [])
-            kept[:] = [said for said in kept if _number(said.id) >= _number(before)]
+            kept = self.memory.unclocked.get(stream, [])
+            kept[:] = [entry for entry in kept if _number(entry.id) >= _number(before)]
 
     def register(self, stream: str, reader: str, position: int) -> None:
-        """Nothing is trimmed here, so nobody's position matters."""
+        """Do nothing: this store never trims, so positions do not matter."""
 
     def beat(self, actor: str, state: Mapping[str, str]) -> None:
         with self.memory.changed:

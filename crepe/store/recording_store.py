@@ -1,8 +1,9 @@
-"""A finished session's recording, read like the streams it was made from."""
+"""A recording, read like the streams of its session."""
 
 import logging
 from collections.abc import Mapping
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from crepe.messages import Message, Segment, StreamInfo
@@ -16,7 +17,7 @@ _PAGE_SAMPLES = 10_000
 
 
 class RecordedStore:
-    """The readable half of a store over a recording. Raises DeviceError if it is none."""
+    """The reading half of a store, over a recording. Raises DeviceError if the file is none."""
 
     def __init__(self, path: Path) -> None:
         self._recording = Recording(path)
@@ -33,14 +34,14 @@ class RecordedStore:
     def entries(self, stream: str, after: int, until: int, count: int) -> list[Entry]:
         if stream not in self._infos:
             return []
-        found: list[Entry] = []
+        entries: list[Entry] = []
         until = min(until, self._recording.last(stream))
         at = after
-        while at < until and len(found) < count:
+        while at < until and len(entries) < count:
             upto = min(until, at + _PAGE_SAMPLES)
-            found += self._page(stream, at, upto)
+            entries += self._page(stream, at, upto)
             at = upto
-        return found[:count]
+        return entries[:count]
 
     def _page(self, stream: str, after: int, until: int) -> list[Entry]:
         messages = [
@@ -50,7 +51,7 @@ class RecordedStore:
         ]
         session = self._infos[stream].session
         return [
-            _entry(list(group), session) for _, group in groupby(messages, key=lambda one: one.stop)
+            _entry(list(group), session) for _, group in groupby(messages, key=attrgetter("stop"))
         ]
 
     def first(self, stream: str) -> Entry | None:
@@ -68,18 +69,18 @@ class RecordedStore:
     def wait(
         self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = 64
     ) -> list[tuple[str, Entry | UnclockedEntry]]:
-        """Never waits: what is recorded is all there is, and then comes the end marker."""
+        """Return the recorded entries, then the end marker, without waiting: no more can come."""
         del timeout_s
-        found: list[tuple[str, Entry | UnclockedEntry]] = []
+        items: list[tuple[str, Entry | UnclockedEntry]] = []
         for stream, cursor in cursors.items():
             last = self.last(stream)
             if last is None or isinstance(cursor, str):
                 continue
             entries = self.entries(stream, cursor, last.stop, count)
-            found += [(stream, entry) for entry in entries]
+            items += [(stream, entry) for entry in entries]
             if len(entries) < count:
-                found.append((stream, last))
-        return found
+                items.append((stream, last))
+        return items
 
     def close(self) -> None:
         self._recording.close()

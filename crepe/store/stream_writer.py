@@ -1,20 +1,20 @@
-"""What a writer keeps of a stream that it has declared: its end, and its last seconds."""
+"""A writer's state for a stream that it has declared: its end, and its last seconds."""
 
 from collections import deque
 
 from crepe.messages import StreamInfo
-from crepe.store.connection import pack_words
+from crepe.store.connection import pack_arguments
 from crepe.store.contract import Entry, check_order
-from crepe.store.redis_fields import entry_words
+from crepe.store.redis_fields import entry_fields
 from crepe.store.retention import Retention
 
-RESEND_S = 3.0  # an unlucky server loses about a second of what it has acknowledged
-_N_KNOWN_WORDS = 5 + 1 + 5 + 1  # the first words, the ID, the last fields, the payload
+RESEND_S = 3.0  # a server that crashes loses about a second of acknowledged entries
+_N_CONSTANT = 5 + 1 + 5 + 1  # arguments: the first ones, the ID, the last fields, the payload
 _FIELDS_BYTES = 100  # of an entry in the server, beside its payload; about
 
 
 class Writing:
-    """A stream that is ours to append to."""
+    """A stream that this process appends to."""
 
     def __init__(
         self, key: str, info: StreamInfo, writer: str, retention: Retention, last: Entry | None
@@ -26,8 +26,8 @@ class Writing:
         self.recent: deque[Entry] = deque()
         self.stop = last.stop if last else 0
         self._is_ended = False
-        # All that is known of the next command before its entry is there is packed before.
-        self._last_fields = pack_words("session", info.session, "writer", writer, "data")
+        # The parts of a command that do not depend on its entry are packed in advance.
+        self._last_fields = pack_arguments("session", info.session, "writer", writer, "data")
         self._begin_next()
 
     @property
@@ -36,12 +36,12 @@ class Writing:
         return self.retention.read_until
 
     def is_ahead(self, entry: Entry) -> bool:
-        """Whether readers of a replay must come nearer before `entry` may follow."""
+        """Return whether a replay must wait for its readers before it appends `entry`."""
         return (
             entry.stop > self.retention.furthest
             and not self.info.is_live
             and self.read_until is not None
-            and self.read_until < self.stop  # who has all that is there is not behind
+            and self.read_until < self.stop  # a reader of all entries is not behind
         )
 
     def check(self, entry: Entry) -> None:
@@ -49,12 +49,15 @@ class Writing:
         check_order(self.key, entry, self.stop, self._is_ended, self.info)
 
     def command(self, entry: Entry) -> tuple[bytes, ...]:
-        """What appends `entry`, and drops what was too old when the last one had been appended."""
-        words = entry_words(entry)
+        """Return the command, in parts, that appends `entry` and trims the oldest entries.
+
+        The limit of trimming is that after the last append.
+        """
+        fields = entry_fields(entry)
         return (
-            b"*%d\r\n" % (_N_KNOWN_WORDS + len(words)),
-            self._first_words,
-            pack_words(identity(entry), *words),
+            b"*%d\r\n" % (_N_CONSTANT + len(fields)),
+            self._first_arguments,
+            pack_arguments(identity(entry), *fields),
             self._last_fields,
             b"$%d\r\n" % len(entry.payload),
             entry.payload,
@@ -63,10 +66,10 @@ class Writing:
 
     def _begin_next(self) -> None:
         oldest = f"{self.retention.oldest(self.stop)}-0"
-        self._first_words = pack_words("XADD", self.key, "MINID", "~", oldest)
+        self._first_arguments = pack_arguments("XADD", self.key, "MINID", "~", oldest)
 
     def remember(self, entry: Entry) -> None:
-        """`entry` is in the server."""
+        """Note that `entry` is in the server."""
         self.stop = entry.stop
         self._is_ended = entry.is_end
         self._begin_next()
@@ -77,10 +80,10 @@ class Writing:
             self.recent.popleft()
 
     def bytes_per_s(self) -> float:
-        """Rate of the stream, in bytes per second of signal."""
+        """Return the rate of the stream, in bytes per second of signal."""
         return self.retention.bytes_per_s(self.stop)
 
 
 def identity(entry: Entry) -> str:
-    """The ID of an entry: where it stops, and 1 behind it for the end of the stream."""
+    """Return the ID of an entry: its stop, with `-1` for the end marker."""
     return f"{entry.stop}-1" if entry.is_end else f"{entry.stop}-0"

@@ -1,17 +1,14 @@
-"""What sessions an experiment file asks for in `[calibration]` and `[conditions]`."""
+"""The sessions that an experiment file requests in `[calibration]` and `[conditions]`."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from crepe.actors.actor import Source
-from crepe.actors.readout import LinearReadout
+from crepe.actors.actor import Actor, Source
+from crepe.actors.linear_readout import LinearReadout
 from crepe.actors.stimulate import Stimulate
 from crepe.conditions import (
-    NO_FEEDBACK,
-    OPEN_LOOP,
     SILENCED,
-    SILENT,
     STIMULATION,
     UNSTIMULATED,
     Block,
@@ -24,23 +21,28 @@ from crepe.conditions import (
 from crepe.config.experiment import Experiment, load_experiment
 from crepe.config.wiring import ActorSpec
 from crepe.errors import ConfigError, suggest
-from crepe.games.pong.game import Pong
-from crepe.games.trial_game import Game
+from crepe.games import hooks
+from crepe.messages import GameState
 
 SHUFFLED = "shuffled"
-"""The condition that is decided by a readout trained on permuted labels."""
+"""Name of the condition that a readout trained on permuted labels decides."""
 
 
 class Plan:
-    """An experiment file, and the sessions that `[calibration]` and `[conditions]` ask for.
+    """An experiment file, and the sessions that `[calibration]` and `[conditions]` request.
 
     Parameters
     ----------
     seed, n_trials
-        Instead of the file's; `n_trials` in each block. The seed is the simulated culture's, too,
-        unless the file gives the culture one of its own and none is asked for.
+        Instead of the file's; `n_trials` in each block. The simulated culture has the same seed,
+        unless the file gives it another one and `seed` is None.
     in_lockstep
         Programs wait for each other and not for the clock.
+
+    Raises
+    ------
+    ConfigError
+        The file is wrong, or does not have exactly one game that can be compared by condition.
     """
 
     def __init__(
@@ -66,21 +68,33 @@ class Plan:
         if simulated and (seed is not None or "seed" not in simulated.model_fields_set):
             self._changes["culture.simulated.seed"] = self.seed
         self._game = self._only_game()
-        self._made = self._game.make()
-        assert isinstance(self._made, Game | Pong)
+        actor = self._game.make()
+        self._trial_s = hooks.trial_s(actor)
+        if not self.has_readout and not hooks.compares_conditions(self.game):
+            raise ConfigError(
+                f"{self._path}: [actors.{self._game.name}] {self.game.__name__} has neither trials "
+                "of known length nor a comparison of its own (crepe.games.hooks)"
+            )
         if in_lockstep:
-            self._changes |= self._lockstep(self._made.delay_s)
+            self._changes |= self._lockstep(getattr(actor, "delay_s", None))
 
     @property
-    def is_pong(self) -> bool:
-        """Whether rallies are counted, and not trials."""
-        return isinstance(self._made, Pong)
+    def game(self) -> type[Actor[Any, Any]]:
+        """The class of the game."""
+        return self._game.kind
+
+    @property
+    def has_readout(self) -> bool:
+        """Whether a trained readout decides; else the game compares its conditions itself."""
+        return self._trial_s is not None and not hooks.compares_conditions(self.game)
 
     @property
     def calibration_table(self) -> Calibration:
-        """Raises ConfigError if the file has none."""
-        if self.is_pong:
-            raise ConfigError(f"{self._path}: Pong is decided by rates; nothing to calibrate")
+        """The table [calibration]. Raises ConfigError if the file has none."""
+        if not self.has_readout:
+            raise ConfigError(
+                f"{self._path}: {self.game.__name__} needs no trained readout; nothing to calibrate"
+            )
         if self.experiment.calibration is None:
             raise ConfigError(f"{self._path}: no [calibration] table")
         self._readouts()
@@ -88,7 +102,7 @@ class Plan:
 
     @property
     def conditions_table(self) -> Conditions:
-        """Raises ConfigError if the file has none, or one that cannot be met."""
+        """The table [conditions]. Raises ConfigError if it is missing, or cannot be met."""
         table = self.experiment.conditions
         if table is None:
             raise ConfigError(f"{self._path}: no [conditions] table")
@@ -97,31 +111,36 @@ class Plan:
                 f"{self._path}: [conditions] names: {SILENCED!r} is for a simulated culture; "
                 "a living one is silenced at the bench, in a session of its own"
             )
-        if self.is_pong and table.block_s is None:
+        if self._trial_s is None and table.block_s is None:
             raise ConfigError(
-                f"{self._path}: [conditions] block_s: missing; rallies have no length"
+                f"{self._path}: [conditions] block_s: missing; trials of {self.game.__name__} have "
+                "no known length"
             )
         decisions = self._game.settings.get("decisions", {})
-        known = [STIMULATION, *UNSTIMULATED, SILENCED, *decisions]
-        known += [SILENT, NO_FEEDBACK, OPEN_LOOP] if self.is_pong else []
+        allowed = [STIMULATION, *UNSTIMULATED, SILENCED, *decisions]
+        allowed += hooks.extra_conditions(self.game)
         for name in table.names:
-            if name not in known:
+            if name not in allowed:
                 raise ConfigError(
-                    f"{self._path}: [conditions] names: {name!r} is none of {', '.join(known)}"
-                    f"{suggest(name, known)}"
+                    f"{self._path}: [conditions] names: {name!r} is none of {', '.join(allowed)}"
+                    f"{suggest(name, allowed)}"
                 )
         return table
 
     def calibration(self) -> Experiment:
-        """The session of labelled trials."""
-        return self._session(calibration_blocks(self.calibration_table, self._trial_s), {})
+        """Return the session of labelled trials."""
+        table = self.calibration_table
+        return self._session(calibration_blocks(table, self._trial_s or 0.0), {})
 
     def conditions(self, readout: Path | None, shuffled: Path | None) -> Experiment:
-        """The session of all conditions, decided by a readout and by its shuffled control."""
-        trial_s = 0.0 if self.is_pong else self._trial_s
-        blocks = condition_blocks(self.conditions_table, trial_s, self.seed)
+        """Return the session of all conditions.
+
+        `readout` and `shuffled` are the files of the readout that decides and of its shuffled
+        control; None for a game without a readout.
+        """
+        blocks = condition_blocks(self.conditions_table, self._trial_s or 0.0, self.seed)
         changes: dict[str, Any] = {}
-        if not self.is_pong:
+        if self.has_readout:
             paths = zip(self._readouts(), (readout, shuffled), strict=False)
             changes |= {f"actors.{actor.name}.readout": str(path) for actor, path in paths}
         if silenced_s := windows_s(blocks, SILENCED):
@@ -130,7 +149,7 @@ class Plan:
 
     @property
     def readout(self) -> LinearReadout:
-        """The actor that decides where no condition says otherwise."""
+        """The actor that decides under every condition without a stream of its own."""
         return LinearReadout(**self._readouts()[0].settings)
 
     def _session(
@@ -142,14 +161,14 @@ class Plan:
             **changes,
             f"{game}.blocks": [block.model_dump() for block in blocks],
         }
-        if not self.is_pong:
+        if self._trial_s is not None:
             changes[f"{game}.n_trials"] = sum(block.n_trials for block in blocks)
         if self.experiment.culture.simulated is not None:
             changes["culture.simulated.course"] = course
         return load_experiment(self._path, changes)
 
     def _readouts(self) -> list[ActorSpec]:
-        """The actor that decides, and that of the shuffled condition, if there is one."""
+        """Return the actor that decides, and that of the shuffled condition, if there is one."""
         shuffled = self._game.settings.get("decisions", {}).get(SHUFFLED)
         streams = [self._game.reads[0], *([shuffled] if shuffled else [])]
         return [self._decides(stream) for stream in streams]
@@ -162,15 +181,23 @@ class Plan:
                 kind = actor.kind.__name__
                 raise ConfigError(
                     f"{self._path}: [actors.{actor.name}] {stream!r} is decided by {kind}, "
-                    "which needs no calibration; must be crepe.actors.readout:LinearReadout"
+                    "which needs no calibration; must be crepe.actors.linear_readout:LinearReadout"
                 )
-        raise ConfigError(f"{self._path}: nobody writes {stream!r}")
+        raise ConfigError(f"{self._path}: no actor writes {stream!r}")
 
-    def _lockstep(self, delay_s: float) -> dict[str, Any]:
-        """What makes the programs wait for each other and not for the clock."""
+    def _lockstep(self, delay_s: float | None) -> dict[str, Any]:
+        """Return the changes by which programs wait for each other and not for the clock.
+
+        `delay_s`, of the game, is the time that the culture must not run ahead.
+        """
+        if delay_s is None:
+            raise ConfigError(
+                f"{self._path}: [actors.{self._game.name}] {self.game.__name__} has no delay_s, "
+                "which --lockstep needs"
+            )
         if self.experiment.culture.simulated is None:
             raise ConfigError(
-                f"{self._path}: no [culture.simulated]; a living culture has its pace"
+                f"{self._path}: no [culture.simulated]; a living culture keeps its own pace"
             )
         ends = [
             name
@@ -182,13 +209,8 @@ class Plan:
             "chains": {"instrument": {"actors": ends}},
         }
 
-    @property
-    def _trial_s(self) -> float:
-        assert isinstance(self._made, Game)
-        return self._made.trial_s
-
     def _only_game(self) -> ActorSpec:
-        found = [a for a in self.experiment.actors.values() if issubclass(a.kind, Game | Pong)]
-        if len(found) != 1:
-            raise ConfigError(f"{self._path}: {len(found)} games, must be one to experiment with")
-        return found[0]
+        games = [a for a in self.experiment.actors.values() if GameState in a.writes]
+        if len(games) != 1:
+            raise ConfigError(f"{self._path}: {len(games)} games, must be one to experiment with")
+        return games[0]

@@ -1,6 +1,6 @@
-"""`crepe calibrate` and `crepe experiment`: train a readout, then try it against its controls.
+"""`crepe calibrate` and `crepe experiment`: train a readout, then compare it with its controls.
 
-Each is a session of its own, run in this process as fast as it goes, or live under supervisord:
+Each is a session of its own, run in this process as fast as possible, or live under supervisord:
 first labelled trials, from which the readout is trained; then the conditions in random blocks.
 """
 
@@ -13,13 +13,13 @@ from typing import Any, NamedTuple, cast
 from crepe.config.experiment import Experiment
 from crepe.environment import paths
 from crepe.environment.versions import versions
-from crepe.games.pong import statistics
-from crepe.games.pong.statistics import Comparison, Rallies
+from crepe.games import hooks
+from crepe.games.section import Comparison
 from crepe.messages import GameState
 from crepe.reservoir.readout import Readout
 from crepe.reservoir.training import shuffled, train
+from crepe.results.streams import stream_of
 from crepe.results.trials import (
-    GAME,
     Accuracy,
     accuracy,
     by_condition,
@@ -31,26 +31,27 @@ from crepe.store import Store
 from crepe.study.plan import Plan
 
 N_SHUFFLED = 50
-"""Sets of weights of the shuffled control. One permutation of the labels may by chance lie near
-the truth, or far from it; many in turn do not."""
+"""Sets of weights of the shuffled control, which are used in turn: a single permutation of the
+labels may by chance be close to the true ones."""
 
-Told = Callable[[GameState], None]
+OnState = Callable[[GameState], None]
+"""Called with each state of the game while a session runs."""
 
 
 class Run(NamedTuple):
-    """A session that is over."""
+    """The streams and the ID of a session that is over."""
 
     store: Store
     session: str
 
 
-Runs = Callable[[Experiment, Told], Run]
-"""Runs an experiment until its game is over, and tells of each state of the game meanwhile."""
+Runs = Callable[[Experiment, OnState], Run]
+"""Runs an experiment until its game is over; see `crepe.study.runs`."""
 
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A readout, where it is kept, and how it came about."""
+    """A readout, its files, and the session that it was trained on."""
 
     readout: Readout
     path: Path
@@ -64,7 +65,7 @@ class Calibrated:
 
 @dataclass(frozen=True)
 class Result:
-    """What an experiment with a readout found."""
+    """The result of an experiment with a readout."""
 
     seed: int
     is_simulated: bool
@@ -73,7 +74,7 @@ class Result:
     conditions: Mapping[str, Accuracy]
 
     def plain(self) -> dict[str, Any]:
-        """As JSON takes it."""
+        """Return the result as `crepe experiment --json` prints it."""
         calibrated = self.calibrated
         return {
             "seed": self.seed,
@@ -86,29 +87,27 @@ class Result:
                 "session": calibrated.session,
                 "readout": str(calibrated.path),
             },
-            "conditions": {name: asdict(found) for name, found in self.conditions.items()},
+            "conditions": {name: asdict(score) for name, score in self.conditions.items()},
             "session": self.session,
             "versions": versions("scipy", "scikit-learn"),
         }
 
 
 @dataclass(frozen=True)
-class PongResult:
-    """What an experiment with Pong found."""
+class GameResult:
+    """The result of an experiment whose game compares its conditions itself."""
 
     seed: int
     is_simulated: bool
     session: str
-    conditions: Mapping[str, Rallies]
-    against: Mapping[str, Comparison]  # the closed loop against each control
+    comparison: Comparison
 
     def plain(self) -> dict[str, Any]:
-        """As JSON takes it; what could not be computed is null."""
+        """Return the result as `crepe experiment --json` prints it; nan becomes null."""
         result = {
             "seed": self.seed,
             "is_simulated": self.is_simulated,
-            "conditions": {name: asdict(found) for name, found in self.conditions.items()},
-            "closed_loop_against": {name: asdict(found) for name, found in self.against.items()},
+            **self.comparison.numbers,
             "session": self.session,
             "versions": versions("scipy", "scikit-learn"),
         }
@@ -117,60 +116,55 @@ class PongResult:
 
 def _without_nan(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name: _without_nan(one) for name, one in value.items()}
+        return {name: _without_nan(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(one) for one in value]
+        return [_without_nan(item) for item in value]
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def calibrate(plan: Plan, run: Runs, told: Told) -> Calibrated:
-    """Run the labelled trials and train the readout; both it and its control are saved."""
+def calibrate(plan: Plan, run: Runs, on_state: OnState) -> Calibrated:
+    """Run the labelled trials, train the readout, and save it with its shuffled control."""
     experiment = plan.calibration()
-    found = run(experiment, told)
-    trials = labelled(found.store, plan.readout.window)
+    store, session = run(experiment, on_state)
+    trials = labelled(store, plan.readout.window)
+    stream = stream_of(GameState, store)
     about = {
-        "session": found.session,
+        "session": session,
         "seed": plan.seed,
         "title": experiment.title,
         "experiment": experiment.text,
-        "simulated": found.store[GAME].info.is_simulated,
+        "simulated": stream.info.is_simulated,
     }
     readout = train(trials, about)
     control_readout = shuffled(trials, readout, N_SHUFFLED, plan.seed)
     directory = paths.var_directory() / "readouts"
-    stream = found.store[GAME]
     return Calibrated(
         readout,
-        readout.save(directory / f"{found.session}.h5"),
-        control_readout.save(directory / f"{found.session}-shuffled.h5"),
-        found.session,
+        readout.save(directory / f"{session}.h5"),
+        control_readout.save(directory / f"{session}-shuffled.h5"),
+        session,
         len(stream) / stream.info.sampling_rate_hz,
         len(trials.gesture),
-        len(outcomes(found.store)) - len(trials.gesture),
+        len(outcomes(store)) - len(trials.gesture),
         readout.provenance["accuracy"],
     )
 
 
-def compare(plan: Plan, calibrated: Calibrated, run: Runs, told: Told) -> Result:
+def compare(plan: Plan, calibrated: Calibrated, run: Runs, on_state: OnState) -> Result:
     """Run all conditions with a calibrated readout."""
-    found = run(plan.conditions(calibrated.path, calibrated.shuffled_path), told)
-    has_pulses = stimulated_in(found.store)
+    store, session = run(plan.conditions(calibrated.path, calibrated.shuffled_path), on_state)
+    has_pulses = stimulated_in(store)
     conditions = {
         name: accuracy(states, plan.seed, has_pulses)
-        for name, states in by_condition(outcomes(found.store)).items()
+        for name, states in by_condition(outcomes(store)).items()
     }
-    is_simulated = found.store[GAME].info.is_simulated
-    return Result(plan.seed, is_simulated, calibrated, found.session, conditions)
+    is_simulated = stream_of(GameState, store).info.is_simulated
+    return Result(plan.seed, is_simulated, calibrated, session, conditions)
 
 
-def play_pong(plan: Plan, run: Runs, told: Told) -> PongResult:
-    """Run all conditions of Pong, and compare their rallies."""
-    found = run(plan.conditions(None, None), told)
-    rallies = statistics.lengths(outcomes(found.store))
-    return PongResult(
-        plan.seed,
-        found.store[GAME].info.is_simulated,
-        found.session,
-        {name: statistics.describe(each, plan.seed) for name, each in rallies.items()},
-        statistics.against_controls(rallies, plan.seed),
-    )
+def play(plan: Plan, run: Runs, on_state: OnState) -> GameResult:
+    """Run all conditions of a game that compares them itself."""
+    store, session = run(plan.conditions(None, None), on_state)
+    is_simulated = stream_of(GameState, store).info.is_simulated
+    comparison = hooks.compare_conditions(plan.game, outcomes(store), plan.seed)
+    return GameResult(plan.seed, is_simulated, session, comparison)

@@ -1,4 +1,4 @@
-"""What is said is published with the sample index at which it was heard, and nothing else is."""
+"""Commands, and nothing else, are published with the sample index of their arrival."""
 
 from crepe.actors.annotate import Annotate
 from crepe.messages import Command, Spikes

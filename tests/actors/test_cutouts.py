@@ -23,34 +23,34 @@ def cut(edges):
     """All cutouts, with the signal and its spikes cut at `edges`; spikes come 3 samples late."""
     actor = CutOut(before_ms=4.0, after_ms=6.0)
     actor.open(ActorContext(inputs={"data:filtered": INFO, "data:spikes": INFO}))
-    found, known = [], 0
+    result, known = [], 0
     for a, b in zip([0, *edges], [*edges, N], strict=True):
-        found.append(actor.step(Segment(a, b, SIGNAL[:, a:b])))
+        result.append(actor.step(Segment(a, b, SIGNAL[:, a:b])))
         late = max(known, b - 3)
         inside = [s for s in SPIKES if known <= s[0] < late]
         sample, channel = np.array(inside, int).reshape(-1, 2).T
         heights = np.zeros(len(inside), np.float32)
-        found.append(actor.step(Spikes(known, late, channel.astype(np.int32), sample, heights)))
+        result.append(actor.step(Spikes(known, late, channel.astype(np.int32), sample, heights)))
         known = late
-    found.append(actor.step(Spikes.none(known, N)))
-    found.append(actor.finish())
-    return [one for one in found if one is not None]
+    result.append(actor.step(Spikes.none(known, N)))
+    result.append(actor.finish())
+    return [item for item in result if item is not None]
 
 
 @settings(deadline=None)
 @given(st.sets(st.integers(4, N - 1), max_size=8).map(sorted))
 def test_every_spike_has_its_waveform_once(edges):
-    found = cut(edges)
+    result = cut(edges)
     waveforms = [
         (int(s), int(c), w.tolist())
-        for one in found
-        for s, c, w in zip(one.sample, one.channel, one.waveform_uv, strict=True)
+        for item in result
+        for s, c, w in zip(item.sample, item.channel, item.waveform_uv, strict=True)
     ]
     whole = [(s, c) for s, c in SPIKES if s >= 4 and s + 6 <= N]
-    assert (found[0].start, found[-1].stop) == (0, N)
+    assert (result[0].start, result[-1].stop) == (0, N)
     assert waveforms == [(s, c, SIGNAL[c, s - 4 : s + 6].tolist()) for s, c in whole]
-    assert all(one.n_before == 4 for one in found)
-    assert all(a.stop == b.start for a, b in pairwise(found))
+    assert all(item.n_before == 4 for item in result)
+    assert all(a.stop == b.start for a, b in pairwise(result))
 
 
 def test_in_the_flow_its_windows_follow_each_other_to_the_end():

@@ -18,8 +18,8 @@ INFO = StreamInfo(labels=("a", "b"), sampling_rate_hz=RATE_HZ, scale_uv=(0.5, 2.
 SIGNAL = np.random.default_rng(1).integers(-2000, 2000, (2, 4000), dtype=np.int32) + 30_000
 
 
-def opened(**more):
-    actor = BandPass(**more)
+def opened(**fields):
+    actor = BandPass(**fields)
     actor.open(ActorContext(inputs={"data": INFO}, name="filter"))
     return actor
 

@@ -82,14 +82,14 @@ def messages(n_windows: int, first: int = 0, gap_before: int = -1) -> Iterator[t
             yield "result:delivered", Delivered(start, stop, number, state, "why", start, 1.25, 99)
 
 
-def opened(directory: Path, infos: dict[str, StreamInfo] | None = None, **more: Any) -> Record:
+def opened(directory: Path, infos: dict[str, StreamInfo] | None = None, **options: Any) -> Record:
     record = Record()
-    record.open(ActorContext(inputs=infos or INFOS, session="s", recordings=directory, **more))
+    record.open(ActorContext(inputs=infos or INFOS, session="s", recordings=directory, **options))
     return record
 
 
-def take(record: Record, found: Iterator[tuple[str, Message]]) -> list[tuple[str, Message]]:
-    taken = list(found)
+def take(record: Record, values_read: Iterator[tuple[str, Message]]) -> list[tuple[str, Message]]:
+    taken = list(values_read)
     for stream, message in taken:
         record.step_from(stream, message)
     return taken
@@ -111,9 +111,9 @@ def assert_holds(path: Path, taken: list[tuple[str, Message]]) -> None:
     with Recording(path) as recording:
         for stream in recording.streams():
             expected = [message for name, message in taken if name == stream]
-            found = recording.messages(stream, 0, 10**9)
-            assert len(found) == len(expected), stream
-            assert all(map(same, found, expected)), stream
+            values_read = recording.messages(stream, 0, 10**9)
+            assert len(values_read) == len(expected), stream
+            assert all(map(same, values_read, expected)), stream
 
 
 @pytest.mark.parametrize("gap_before", [-1, 40])
@@ -148,9 +148,9 @@ def test_a_window_gives_the_messages_that_overlap_it(tmp_path: Path) -> None:
                 expected = [
                     m for name, m in taken if name == stream and m.start < stop and m.stop > start
                 ]
-                found = recording.messages(stream, start, stop)
-                assert len(found) == len(expected)
-                assert all(map(same, found, expected))
+                values_read = recording.messages(stream, start, stop)
+                assert len(values_read) == len(expected)
+                assert all(map(same, values_read, expected))
 
 
 def test_what_is_taken_is_safe_after_a_second_and_positions_say_so(tmp_path: Path) -> None:
@@ -289,11 +289,11 @@ def test_a_recording_replays_as_it_was_acquired(tmp_path: Path) -> None:
     replayed = recorder.open(0)
     assert replayed.sampling_rate_hz == 30_000
     assert (replayed.labels, replayed.scale_uv) == (info.labels, info.scale_uv)
-    found = []
+    values_read = []
     with pytest.raises(EndOfData):
         while segment := recorder.read(1.0):
-            found.append((segment.start, segment.samples[0, 0]))
-    assert found == [(n * 100 + (12_345 if n >= 20 else 0), n) for n in range(50)]
+            values_read.append((segment.start, segment.samples[0, 0]))
+    assert values_read == [(n * 100 + (12_345 if n >= 20 else 0), n) for n in range(50)]
 
 
 def test_a_simulated_culture_says_so_and_has_no_species(tmp_path: Path) -> None:
@@ -337,8 +337,8 @@ def test_messages_of_somebody_elses_type_come_back(tmp_path: Path) -> None:
         record.step_from("census", message)
     record.finish()
     with Recording(tmp_path / "s.h5") as recording:
-        found = recording.messages("census", 0, 1000)
-    assert all(map(same, found, taken))
+        values_read = recording.messages("census", 0, 1000)
+    assert all(map(same, values_read, taken))
     del sys.modules["census"]
     with Recording(tmp_path / "s.h5") as recording:
         assert recording.last("census") == 160
@@ -349,7 +349,7 @@ def test_messages_of_somebody_elses_type_come_back(tmp_path: Path) -> None:
 def test_a_stream_that_is_new_after_a_restart_is_kept_too(tmp_path: Path) -> None:
     infos = {"data": RAW}
     record = opened(tmp_path, infos)
-    taken = take(record, (found for found in messages(30) if found[0] in infos))
+    taken = take(record, (values_read for values_read in messages(30) if values_read[0] in infos))
     record.close()
     record = opened(tmp_path)
     assert record.positions()["data:spikes"] == 0
@@ -471,7 +471,7 @@ def test_other_channels_than_the_recording_has_are_refused(tmp_path: Path) -> No
     record.close()
 
 
-def test_what_is_no_recording_of_ours_is_said(tmp_path: Path) -> None:
+def test_a_file_that_is_no_recording_is_reported(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_group("Data")
     with pytest.raises(DeviceError, match="no group /CREPE; has Data"):

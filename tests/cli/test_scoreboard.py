@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crepe.cli.scoreboard import Score, gather
+from crepe.cli.scoreboard import Score, Sources, gather
 from crepe.messages import Delivered, GameState, Segment, StreamInfo
 from crepe.store import Store, codec
 from crepe.store.contract import Entry
@@ -43,7 +43,7 @@ def test_a_game_is_played_if_every_trial_ran_and_something_was_stimulated(
 
 def test_the_loop_reaches_from_a_segment_to_the_pulses_that_were_due_with_it():
     memory = MemoryStore(writer="all")
-    told = Delivered(249, 250, 1, "delivered", fired=200, t_ns=7 * MS)
+    answer = Delivered(249, 250, 1, "delivered", fired=200, t_ns=7 * MS)
     memory.declare("data", StreamInfo(labels=("1",), message="Segment"))
     memory.declare("result:delivered", StreamInfo(message="Delivered"))
     for start in (0, 100, 200):
@@ -52,8 +52,8 @@ def test_the_loop_reaches_from_a_segment_to_the_pulses_that_were_due_with_it():
         )
         payload = codec.pack([segment], start, start + 100)
         memory.append([("data", Entry(start, start + 100, payload, segment.t_ns))])
-    memory.append([("result:delivered", Entry(200, 250, codec.pack([told], 200, 250)))])
-    score = Score(1)
+    memory.append([("result:delivered", Entry(200, 250, codec.pack([answer], 200, 250)))])
+    score = Score(1, Sources(delivered="result:delivered", data="data"))
     gather(Store(memory), score, {})
     assert score.stimulation_ms == [3.0]
     assert score.latencies()["acquired to stimulated"] == "p50 3.0 ms, p99 3.0 ms"

@@ -224,7 +224,7 @@ def test_lockstep_that_cannot_be_kept_is_refused(change, complaint):
 
 FED_BACK = {
     "actors.decode": {
-        "run": "crepe.actors.readout:LinearReadout",
+        "run": "crepe.actors.linear_readout:LinearReadout",
         "reads": ["data:spikes"],
         "writes": ["result"],
         "feedback": {"result:game": 1.0},

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from crepe.environment.process import SUPERVISOR, watch_parent
+from crepe.environment.process import SUPERVISOR, is_orphan
 from crepe.environment.process_identity import ProcessIdentity
 
 CHILD = """
@@ -46,14 +46,13 @@ def other():
 
 
 def test_without_supervisord_a_program_is_no_orphan():
-    assert not watch_parent()()
+    assert not is_orphan()
 
 
 def test_a_program_is_an_orphan_from_the_end_of_its_supervisord_on(monkeypatch, other):
     monkeypatch.setenv(SUPERVISOR, f"{os.getppid()}:")  # the parent needs no proof
-    assert not watch_parent()()
+    assert not is_orphan()
     monkeypatch.setenv(SUPERVISOR, ProcessIdentity.of(other.pid).key)  # a wrapper is between
-    is_orphan = watch_parent()
     assert not is_orphan()
     other.kill()
     os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)

@@ -16,7 +16,7 @@ RATE_HZ = 1000
 GESTURES = {"rock": 20.0, "paper": 40.0}
 
 
-def said(name, value="", sender="page"):
+def operator_command(name, value="", sender="page"):
     return Command(0, 1, name, value, sender)
 
 
@@ -44,31 +44,31 @@ class Playing:
             )
         )
         self.at = at
-        self.said = []
+        self.messages = []
 
     def go_on(self, seconds):
         for _ in range(round(seconds * 100)):
             self.at += 10
             decision = Decision(self.at - 10, self.at, "rock")
-            self.said += list(self.game.step_from("result", decision))
+            self.messages += list(self.game.step_from("result", decision))
         return self
 
     def tell(self, name, value="", stream=CONTROL, sender="page"):
         command = Command(self.at, self.at + 1, name, value, sender)
-        self.said += list(self.game.step_from(stream, command))
+        self.messages += list(self.game.step_from(stream, command))
         return self
 
     @property
     def phases(self):
-        return [m.phase for m in self.said if isinstance(m, GameState)]
+        return [m.phase for m in self.messages if isinstance(m, GameState)]
 
     @property
     def stimuli(self):
-        return [m for m in self.said if isinstance(m, Stimulus)]
+        return [m for m in self.messages if isinstance(m, Stimulus)]
 
     @property
     def newest(self):
-        return [m for m in self.said if isinstance(m, GameState)][-1]
+        return [m for m in self.messages if isinstance(m, GameState)][-1]
 
 
 def test_a_pause_in_a_rest_begins_at_once_and_no_trial_follows():
@@ -113,7 +113,9 @@ def test_a_pause_while_a_person_is_waited_for_refuses_gestures_until_the_start()
 
 def test_a_chosen_condition_holds_from_the_next_trial_on():
     game = Playing().go_on(0.15).tell("condition", "sham").go_on(1.2)
-    outcomes = [m.condition for m in game.said if isinstance(m, GameState) and m.phase == "outcome"]
+    outcomes = [
+        m.condition for m in game.messages if isinstance(m, GameState) and m.phase == "outcome"
+    ]
     assert outcomes[0] == ""
     assert set(outcomes[1:]) == {"sham"}
     assert len(game.stimuli) == 1
@@ -127,7 +129,9 @@ def test_what_is_not_known_is_refused_with_what_is(name, value, reason):
     game = Playing().go_on(0.05).tell(name, value)
     assert game.phases[-1] == "refused"
     assert (
-        GameCommands().hear(said(name, value), ("stimulation", "sham"), hears_gestures=True)
+        GameCommands().apply(
+            operator_command(name, value), ("stimulation", "sham"), reads_gestures=True
+        )
         == game.newest.outcome
     )
     with pytest.raises(AssertionError, match=reason):
@@ -141,17 +145,17 @@ def test_a_game_that_reads_no_gestures_refuses_who_would_show_them(player):
     assert (game.newest.phase, game.newest.outcome) == ("refused", reason)
     assert game.tell("player", "script").tell("player").phases.count("refused") == 1
     assert "waiting" not in game.go_on(1).phases
-    (refused,) = pong(outside=("control",)).step_from(CONTROL, said("player", player))
+    (refused,) = pong(outside=("control",)).step_from(CONTROL, operator_command("player", player))
     assert (refused.phase, refused.outcome) == ("refused", reason)
 
 
 def test_where_a_plan_decides_nobody_chooses():
-    told = GameCommands()
-    assert "plan" in told.hear(said("condition", "sham"), (), hears_gestures=True)
-    assert "plan" in told.hear(said("player", "person"), (), hears_gestures=True)
-    assert told == GameCommands()
-    assert told.hear(said("pause"), (), hears_gestures=True) == ""
-    assert told.is_paused
+    in_force = GameCommands()
+    assert "plan" in in_force.apply(operator_command("condition", "sham"), (), reads_gestures=True)
+    assert "plan" in in_force.apply(operator_command("player", "person"), (), reads_gestures=True)
+    assert in_force == GameCommands()
+    assert in_force.apply(operator_command("pause"), (), reads_gestures=True) == ""
+    assert in_force.is_paused
 
 
 def test_a_person_takes_the_place_of_the_script_and_gives_it_back():
@@ -186,13 +190,16 @@ def test_what_was_told_survives_a_restart():
 
 
 def test_what_is_no_word_for_a_game_changes_nothing():
-    told = GameCommands()
-    assert told.hear(said("note", "medium changed"), ("sham",), hears_gestures=True) == ""
-    assert asdict(told) == asdict(GameCommands())
+    in_force = GameCommands()
+    assert (
+        in_force.apply(operator_command("note", "medium changed"), ("sham",), reads_gestures=True)
+        == ""
+    )
+    assert asdict(in_force) == asdict(GameCommands())
 
 
 def test_paused_is_a_phase_that_only_a_rest_follows():
-    from crepe.games.trial_game import NEXT
+    from crepe.games.trial_state import NEXT
 
     assert NEXT[Phase.PAUSED] == {Phase.REST}
 
@@ -200,7 +207,7 @@ def test_paused_is_a_phase_that_only_a_rest_follows():
 # Pong
 
 
-def pong(snapshot=None, outside=("input", "control"), **more):
+def pong(snapshot=None, outside=("input", "control"), **changes):
     game = Pong(
         **{
             "session_s": 60.0,
@@ -209,7 +216,7 @@ def pong(snapshot=None, outside=("input", "control"), **more):
             "miss_phases": ((-15.0, 200.0), (15.0, 200.0)),
             "miss_s": 0.5,
             "silence_s": 0.5,
-            **more,
+            **changes,
         }
     )
     info = StreamInfo(message="Decision", sampling_rate_hz=RATE_HZ)
@@ -218,10 +225,10 @@ def pong(snapshot=None, outside=("input", "control"), **more):
 
 
 def rallies(game, start, stop):
-    found = []
+    selected = []
     for at in range(start, stop, 10):
-        found += game.step_from("result", Decision(at, at + 10, None))
-    return found
+        selected += game.step_from("result", Decision(at, at + 10, None))
+    return selected
 
 
 def phases_of(messages):
@@ -231,12 +238,12 @@ def phases_of(messages):
 def test_pong_pauses_after_the_rally_and_asks_for_no_stimulus_meanwhile():
     game = pong()
     rallies(game, 0, 300)
-    assert list(game.step_from(CONTROL, said("pause"))) == []
+    assert list(game.step_from(CONTROL, operator_command("pause"))) == []
     phases = phases_of(rallies(game, 300, 8000))
     assert phases[-1] == "paused"
     assert phases.count("outcome") == 1
     assert not [m for m in rallies(game, 8000, 12_000) if isinstance(m, Stimulus)]
-    list(game.step_from(CONTROL, said("start")))
+    list(game.step_from(CONTROL, operator_command("start")))
     assert "play" in phases_of(rallies(game, 12_000, 12_500))
 
 
@@ -253,21 +260,21 @@ def test_the_time_of_a_paused_pong_goes_on():
 def test_a_condition_of_pong_holds_from_the_next_serve_on_and_over_a_restart():
     game = pong()
     rallies(game, 0, 300)
-    list(game.step_from(CONTROL, said("condition", "silent")))
-    found = [m for m in rallies(game, 300, 9000) if isinstance(m, GameState)]
-    served = [m.condition for m in found if m.phase == "play"]
-    assert found[0].condition == ""
+    list(game.step_from(CONTROL, operator_command("condition", "silent")))
+    selected = [m for m in rallies(game, 300, 9000) if isinstance(m, GameState)]
+    served = [m.condition for m in selected if m.phase == "play"]
+    assert selected[0].condition == ""
     assert served
     assert set(served) == {"silent"}
     again = pong(snapshot=game.snapshot())
     assert again.snapshot() == game.snapshot()
-    (refused,) = game.step_from(CONTROL, said("condition", "open_loop"))
+    (refused,) = game.step_from(CONTROL, operator_command("condition", "open_loop"))
     assert refused.phase == "refused"
 
 
 def test_a_person_who_takes_over_pong_serves():
     game = pong()
     rallies(game, 0, 300)
-    list(game.step_from(CONTROL, said("player", "person")))
+    list(game.step_from(CONTROL, operator_command("player", "person")))
     assert phases_of(rallies(game, 300, 9000))[-1] == "waiting"
-    assert phases_of(game.step_from("input", said("gesture", "serve"))) == ["play"]
+    assert phases_of(game.step_from("input", operator_command("gesture", "serve"))) == ["play"]

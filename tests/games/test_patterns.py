@@ -16,9 +16,9 @@ PHASES = ((-10.0, 200.0), (10.0, 200.0))
 
 @pytest.mark.parametrize("task", TASKS)
 def test_every_image_can_be_stimulated(task):
-    found = images(task)
-    assert len(found) == TASKS[task]
-    for drawn in found.values():
+    played = images(task)
+    assert len(played) == TASKS[task]
+    for drawn in played.values():
         for image in drawn:
             labels = electrodes_of(image)
             assert set(labels) <= set(MCS_60_LABELS)
@@ -31,25 +31,27 @@ def test_classes_that_are_drawn_differ():
     assert set(electrodes_of(images("bars")["across"][0])) == {f"{c}5" for c in range(2, 8)}
 
 
-def game(task="digits", **more):
+def game(task="digits", **changes):
     settings = {"rates_hz": dict.fromkeys(images(task), 20.0), "phases": PHASES, "rest_s": 0.1}
-    found = Patterns(task=task, n_trials=20, stimulation_s=0.1, response_s=0.1, **settings | more)
+    played = Patterns(
+        task=task, n_trials=20, stimulation_s=0.1, response_s=0.1, **settings | changes
+    )
     info = StreamInfo(message="Decision", sampling_rate_hz=1000.0)
-    found.open(ActorContext(inputs={"result": info}, seed=1, name="game"))
-    return found
+    played.open(ActorContext(inputs={"result": info}, seed=1, name="game"))
+    return played
 
 
 def test_trials_show_every_class_and_different_images_of_one():
-    said = []
-    found = game()
+    messages = []
+    played = game()
     for at in range(0, 20_000, 10):
-        said += found.step(Decision(at, at + 10, found._at.gesture or None))
-    stimuli = [m for m in said if isinstance(m, Stimulus)]
+        messages += played.step(Decision(at, at + 10, played._state.gesture or None))
+    stimuli = [m for m in messages if isinstance(m, Stimulus)]
     assert {m.meaning for m in stimuli} == set(images("digits"))
     of_one = [m.electrodes for m in stimuli if m.meaning == "3"]
     assert len(of_one) == 2
     assert of_one[0] != of_one[1]
-    states = [m for m in said if isinstance(m, GameState) and m.phase == "outcome"]
+    states = [m for m in messages if isinstance(m, GameState) and m.phase == "outcome"]
     assert {s.outcome for s in states} == {"won"}
 
 

@@ -27,41 +27,41 @@ SETTINGS = {
 }
 
 
-def opened(kind=RockPaperScissors, snapshot=None, seed=1, **more):
-    game = kind(**{**SETTINGS, **more})
+def opened(kind=RockPaperScissors, snapshot=None, seed=1, **changes):
+    game = kind(**{**SETTINGS, **changes})
     game.open(ActorContext(inputs={"result": INFO}, seed=seed, snapshot=snapshot, name="game"))
     return game
 
 
 def play(game, start=0, stop=3000, answer=lambda gesture: gesture, gesture=None):
     """Decisions every 10 samples; during a response the culture says what `answer` makes of it."""
-    said = []
+    messages = []
     for at in range(start, stop, 10):
-        is_asked = game._at.phase is Phase.RESPONSE
-        value = answer(game._at.gesture) if is_asked else None
-        said += game.step(Decision(at, at + 10, value))
-    return said
+        is_asked = game._state.phase is Phase.RESPONSE
+        value = answer(game._state.gesture) if is_asked else None
+        messages += game.step(Decision(at, at + 10, value))
+    return messages
 
 
-def states(said, phase=None):
-    found = [m for m in said if isinstance(m, GameState)]
-    return [m for m in found if phase in (None, m.phase)]
+def states(messages, phase=None):
+    selected = [m for m in messages if isinstance(m, GameState)]
+    return [m for m in selected if phase in (None, m.phase)]
 
 
 def test_trials_go_through_their_phases_in_order_and_end():
     game = opened()
-    said = play(game)
-    one = ["rest", "stimulation", "response", "outcome"]
-    assert [s.phase for s in states(said)] == one * 3 + ["over"]
+    messages = play(game)
+    item = ["rest", "stimulation", "response", "outcome"]
+    assert [s.phase for s in states(messages)] == item * 3 + ["over"]
     assert game.is_over
-    assert [m.number for m in said if isinstance(m, Stimulus)] == [1, 2, 3]
+    assert [m.number for m in messages if isinstance(m, Stimulus)] == [1, 2, 3]
     assert play(game, 3000, 4000) == []
 
 
 def test_phases_last_as_long_as_set_and_say_when_they_began():
-    said = play(opened())
-    (stimulus, *_) = [m for m in said if isinstance(m, Stimulus)]
-    began = states(said, "outcome")[0].phases
+    messages = play(opened())
+    (stimulus, *_) = [m for m in messages if isinstance(m, Stimulus)]
+    began = states(messages, "outcome")[0].phases
     assert began == {"rest": 10, "stimulation": 110, "response": 330, "outcome": 430}
     assert (stimulus.start, stimulus.stop, stimulus.due) == (100, 110, 130)
 
@@ -75,13 +75,13 @@ def test_the_stimulus_encodes_the_gesture_as_a_finite_train():
 
 @pytest.mark.parametrize(("stimulation_s", "n_pulses"), [(1.0, 30), (2.0, 60), (2.2, 66)])
 def test_a_long_train_has_a_number_of_pulses_that_makes_equal_bursts(stimulation_s, n_pulses):
-    said = play(opened(stimulation_s=stimulation_s, rates_hz={"scissors": 30.3}), stop=9000)
-    assert {m.n_pulses for m in said if isinstance(m, Stimulus)} == {n_pulses}
+    messages = play(opened(stimulation_s=stimulation_s, rates_hz={"scissors": 30.3}), stop=9000)
+    assert {m.n_pulses for m in messages if isinstance(m, Stimulus)} == {n_pulses}
 
 
 def test_pulses_are_of_current_or_of_voltage():
-    said = play(opened(unit="uV", phases=((-100_000.0, 200.0),)))
-    assert {m.unit for m in said if isinstance(m, Stimulus)} == {"uV"}
+    messages = play(opened(unit="uV", phases=((-100_000.0, 200.0),)))
+    assert {m.unit for m in messages if isinstance(m, Stimulus)} == {"uV"}
     assert {m.unit for m in play(opened()) if isinstance(m, Stimulus)} == {"uA"}
     with pytest.raises(ValidationError):
         opened(unit="mV")
@@ -98,8 +98,8 @@ def test_a_gesture_decoded_rightly_is_beaten():
     [("rock", "won"), ("scissors", "drawn"), ("paper", "lost"), (None, "none")],
 )
 def test_every_answer_to_rock_has_its_outcome(decoded, outcome):
-    answer, found = opened().observe("rock", decoded)
-    assert found == outcome
+    answer, selected = opened().observe("rock", decoded)
+    assert selected == outcome
     assert (answer is None) == (decoded is None)
 
 
@@ -111,15 +111,15 @@ def test_nothing_readable_is_no_answer():
 def test_only_what_is_decided_in_the_response_counts():
     game = opened()
     for at in range(0, 430, 10):
-        value = "paper" if game._at.phase is not Phase.RESPONSE else None
-        said = list(game.step(Decision(at, at + 10, value)))
-    assert states(said, "outcome")[0].outcome == "none"
+        value = "paper" if game._state.phase is not Phase.RESPONSE else None
+        messages = list(game.step(Decision(at, at + 10, value)))
+    assert states(messages, "outcome")[0].outcome == "none"
 
 
 def test_gestures_follow_from_the_seed():
     def gestures(seed):
-        said = play(opened(n_trials=12, seed=seed), stop=9000)
-        return [s.gesture for s in states(said, "outcome")]
+        messages = play(opened(n_trials=12, seed=seed), stop=9000)
+        return [s.gesture for s in states(messages, "outcome")]
 
     assert gestures(1) == gestures(1)
     assert gestures(1) != gestures(2)
@@ -129,14 +129,14 @@ def test_gestures_follow_from_the_seed():
 def test_a_person_is_waited_for_and_a_wrong_word_is_answered():
     game = opened(player="person")
     assert not any(isinstance(m, Stimulus) for m in play(game, stop=1000))
-    said = list(game.step(Command(1000, 1001, "gesture", "scisors")))
-    (wrong,) = states(said)
+    messages = list(game.step(Command(1000, 1001, "gesture", "scisors")))
+    (wrong,) = states(messages)
     assert wrong.outcome == "'scisors' is no gesture; did you mean 'scissors'?"
     note = Command(1000, 1001, "note", "rock")
     assert list(game.step(note)) == [note]
-    said = list(game.step(Command(1000, 1001, "gesture", "scissors")))
-    assert [s.phase for s in states(said)] == ["stimulation"]
-    assert [m.meaning for m in said if isinstance(m, Stimulus)] == ["scissors"]
+    messages = list(game.step(Command(1000, 1001, "gesture", "scissors")))
+    assert [s.phase for s in states(messages)] == ["stimulation"]
+    assert [m.meaning for m in messages if isinstance(m, Stimulus)] == ["scissors"]
     assert states(game.step(Command(1001, 1002, "gesture", "rock"))) == []
     outcome = states(play(game, 1000, 2000), "outcome")[0]
     assert (outcome.gesture, outcome.outcome) == ("scissors", "won")
@@ -150,10 +150,10 @@ def test_of_the_gestures_shown_in_a_rest_the_last_begins_the_trial_without_a_wai
     play(game, stop=50)
     assert list(game.step(SEEN)) == [SEEN]
     assert states(game.step(replace(SEEN, value="paper", sender="sensor 80"))) == []
-    said = play(game, 50, 1000)
-    assert [s.phase for s in states(said)] == ["stimulation", "response", "outcome", "over"]
-    assert {s.shown_by for s in states(said)} == {"sensor 80"}
-    (outcome,) = states(said, "outcome")
+    messages = play(game, 50, 1000)
+    assert [s.phase for s in states(messages)] == ["stimulation", "response", "outcome", "over"]
+    assert {s.shown_by for s in states(messages)} == {"sensor 80"}
+    (outcome,) = states(messages, "outcome")
     assert (outcome.gesture, outcome.decoded, outcome.answer) == ("paper", "paper", "scissors")
 
 
@@ -162,10 +162,10 @@ def test_a_gesture_during_a_trial_does_not_begin_the_next():
     play(game, stop=120)
     list(game.step(SEEN))
     play(game, 120, 200)
-    assert game._at.phase is Phase.STIMULATION
+    assert game._state.phase is Phase.STIMULATION
     list(game.step(replace(SEEN, value="paper")))
-    said = play(game, 200, 2000)
-    assert [s.phase for s in states(said)][-2:] == ["rest", "waiting"]
+    messages = play(game, 200, 2000)
+    assert [s.phase for s in states(messages)][-2:] == ["rest", "waiting"]
 
 
 @pytest.mark.parametrize(
@@ -184,14 +184,14 @@ def test_only_the_player_of_the_experiment_is_heard(player, sender):
 def test_a_sensor_is_refused_once_a_trial_and_not_with_every_frame():
     game = opened(player="script", n_trials=2)
     play(game, stop=50)
-    said = [list(game.step(replace(SEEN, sender=f"sensor {n}"))) for n in range(5)]
-    assert [s.shown_by for s in states(m for one in said for m in one)] == ["sensor 0"]
-    assert [[m.sender for m in one if isinstance(m, Command)] for one in said] == [
+    messages = [list(game.step(replace(SEEN, sender=f"sensor {n}"))) for n in range(5)]
+    assert [s.shown_by for s in states(m for item in messages for m in item)] == ["sensor 0"]
+    assert [[m.sender for m in item if isinstance(m, Command)] for item in messages] == [
         [f"sensor {n}"] for n in range(5)
     ]
     play(game, 50, 450)
     (refused,) = states(game.step(SEEN))
-    assert (game._at.phase, refused.trial) == (Phase.REST, 2)
+    assert (game._state.phase, refused.trial) == (Phase.REST, 2)
 
 
 def test_a_gesture_shown_before_a_restart_counts_after_it():
@@ -249,54 +249,54 @@ BLOCKS = (
 )
 
 
-def in_blocks(answers, snapshot=None, **more):
+def in_blocks(answers, snapshot=None, **changes):
     """A game of three blocks with two decoders; `answers` are what each of them always says."""
     game = RockPaperScissors(
-        **{**SETTINGS, "blocks": BLOCKS, "decisions": {"shuffled": "result:shuffled"}, **more}
+        **{**SETTINGS, "blocks": BLOCKS, "decisions": {"shuffled": "result:shuffled"}, **changes}
     )
     inputs = dict.fromkeys(("result", "result:shuffled"), INFO)
     game.open(ActorContext(inputs=inputs, seed=3, snapshot=snapshot, name="game"))
-    said = []
+    messages = []
     for at in range(0, 9000, 10):
         for stream, answer in zip(inputs, answers, strict=True):
-            said += game.step_from(stream, Decision(at, at + 10, answer))
-    return game, said
+            messages += game.step_from(stream, Decision(at, at + 10, answer))
+    return game, messages
 
 
 def test_each_block_has_its_condition_its_time_and_every_gesture_equally_often():
-    game, said = in_blocks(("rock", "paper"))
-    outcomes = states(said, "outcome")
+    game, messages = in_blocks(("rock", "paper"))
+    outcomes = states(messages, "outcome")
     assert [(o.block, o.condition) for o in outcomes] == [
         (i, block["condition"]) for i, block in enumerate(BLOCKS, 1) for _ in range(3)
     ]
     for block in (1, 2, 3):
-        found = [o for o in outcomes if o.block == block]
-        assert {o.gesture for o in found} == set(RATES_HZ)
+        selected = [o for o in outcomes if o.block == block]
+        assert {o.gesture for o in selected} == set(RATES_HZ)
         begins = BLOCKS[block - 1]["start_s"] * 1000
-        assert begins <= min(o.phases["stimulation"] for o in found) <= begins + 150
-        assert max(o.stop for o in found) <= BLOCKS[block - 1]["stop_s"] * 1000
+        assert begins <= min(o.phases["stimulation"] for o in selected) <= begins + 150
+        assert max(o.stop for o in selected) <= BLOCKS[block - 1]["stop_s"] * 1000
     assert game.is_over
 
 
 def test_a_block_without_a_number_of_trials_has_as_many_as_fit():
     block = {"condition": "stimulation", "start_s": 0.0, "stop_s": 3.0}
-    game, said = in_blocks(("rock", "paper"), blocks=(block,), decisions={})
-    outcomes = states(said, "outcome")
+    game, messages = in_blocks(("rock", "paper"), blocks=(block,), decisions={})
+    outcomes = states(messages, "outcome")
     assert len(outcomes) == int(3.0 / game.trial_s)
     assert outcomes[-1].stop <= 3000
     assert game.is_over
 
 
 def test_nothing_is_stimulated_in_a_sham_block():
-    _, said = in_blocks(("rock", "paper"))
-    assert len(states(said, "outcome")) == 9
-    assert [m.number for m in said if isinstance(m, Stimulus)] == [1, 2, 3, 7, 8, 9]
+    _, messages = in_blocks(("rock", "paper"))
+    assert len(states(messages, "outcome")) == 9
+    assert [m.number for m in messages if isinstance(m, Stimulus)] == [1, 2, 3, 7, 8, 9]
 
 
 def test_a_condition_is_answered_by_the_stream_that_is_named_for_it():
-    _, said = in_blocks(("rock", "paper"))
-    found = [(o.condition, o.decoded) for o in states(said, "outcome")]
-    assert set(found) == {("stimulation", "rock"), ("sham", "rock"), ("shuffled", "paper")}
+    _, messages = in_blocks(("rock", "paper"))
+    selected = [(o.condition, o.decoded) for o in states(messages, "outcome")]
+    assert set(selected) == {("stimulation", "rock"), ("sham", "rock"), ("shuffled", "paper")}
 
 
 def test_a_stream_that_the_game_does_not_read_cannot_decide():
@@ -306,19 +306,19 @@ def test_a_stream_that_the_game_does_not_read_cannot_decide():
 
 def test_each_gesture_may_have_its_own_electrodes():
     places = {"rock": ("48",), "scissors": ("38",), "paper": ("28", "27")}
-    said = play(opened(electrodes=places))
-    found = {m.meaning: m.electrodes for m in said if isinstance(m, Stimulus)}
-    assert found == places
+    messages = play(opened(electrodes=places))
+    selected = {m.meaning: m.electrodes for m in messages if isinstance(m, Stimulus)}
+    assert selected == places
 
 
 def test_the_last_decision_of_a_response_counts_if_asked_for():
     at_last = {"most": "rock", "last": "paper"}
     for which, expected in at_last.items():
-        game, said = opened(answer_is=which), []
+        game, messages = opened(answer_is=which), []
         for at in range(0, 600, 10):
-            is_late = game._at.phase is Phase.RESPONSE and at + 10 >= game._at.until
-            said += game.step(Decision(at, at + 10, "paper" if is_late else "rock"))
-        assert states(said, "outcome")[0].decoded == expected
+            is_late = game._state.phase is Phase.RESPONSE and at + 10 >= game._state.until
+            messages += game.step(Decision(at, at + 10, "paper" if is_late else "rock"))
+        assert states(messages, "outcome")[0].decoded == expected
 
 
 @pytest.mark.parametrize(

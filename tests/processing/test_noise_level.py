@@ -11,18 +11,18 @@ N = 400
 
 
 def levels(windows, cuts=()):
-    noise, found = NoiseLevel(len(windows[0]), N), []
+    noise, result = NoiseLevel(len(windows[0]), N), []
     for samples in windows:
         for part in np.split(samples, [c for c in cuts if c < samples.shape[1]], axis=1):
             noise.add(part)
-        found.append(noise.level_uv())
+        result.append(noise.level_uv())
         noise.restart()
-    return np.array(found)
+    return np.array(result)
 
 
 def expected(windows):
-    found = [np.median(np.abs(samples), axis=1) / MAD_TO_SD for samples in windows]
-    return np.array(found, np.float32)
+    result = [np.median(np.abs(samples), axis=1) / MAD_TO_SD for samples in windows]
+    return np.array(result, np.float32)
 
 
 def noisy(sds, n=N):

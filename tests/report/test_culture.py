@@ -10,21 +10,21 @@ from crepe.cli.app import app
 
 @pytest.mark.timeout(200)
 def test_the_report_draws_a_figure_and_keeps_its_numbers(tmp_path):
-    words = ["culture", "report", "--seed", "3", "--seconds", "10", "--out", str(tmp_path)]
-    result = CliRunner().invoke(app, words)
+    arguments = ["culture", "report", "--seed", "3", "--seconds", "10", "--out", str(tmp_path)]
+    result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    found = json.loads((tmp_path / "culture.json").read_text())
-    assert found["is_simulated"] is True
-    assert found["settings"]["seed"] == 3
-    assert 0.05 < found["found"]["mean_rate_hz"] < 20
-    told = found["found"]
-    assert "SIMULATED" in result.output
-    assert told["places_told_apart"] > 0.8
-    assert told["places_told_apart_low"] < told["places_told_apart"]
-    assert (told["places_told_apart_n"], told["places_told_apart_chance"]) == (60, 0.3333)
+    content = json.loads((tmp_path / "culture.json").read_text())
+    assert content["is_simulated"] is True
+    assert content["settings"]["seed"] == 3
+    assert 0.05 < content["found"]["mean_rate_hz"] < 20
+    numbers = content["found"]
+    assert "SIMULATED" in content.output
+    assert numbers["places_told_apart"] > 0.8
+    assert numbers["places_told_apart_low"] < numbers["places_told_apart"]
+    assert (numbers["places_told_apart_n"], numbers["places_told_apart_chance"]) == (60, 0.3333)
     assert (tmp_path / "culture.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_recording_has_no_simulated_culture_to_report_on():
-    result = CliRunner().invoke(app, ["culture", "report", "config/file.toml"])
-    assert result.exit_code != 0
+    content = CliRunner().invoke(app, ["culture", "report", "config/file.toml"])
+    assert content.exit_code != 0

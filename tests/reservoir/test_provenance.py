@@ -91,5 +91,5 @@ def test_a_simulated_culture_stands_for_no_living_one():
 
 
 def test_a_readout_that_does_not_say_where_it_comes_from_is_refused():
-    with pytest.raises(ConfigError, match="does not say what it was trained on; calibrate again"):
+    with pytest.raises(ConfigError, match="has no provenance; calibrate again"):
         check_same({}, TEXT, "data:spikes", LIVE)

@@ -38,14 +38,14 @@ def writer(var, name=ID, infos=INFOS, experiment='title = "By hand"', origin_t_n
     return RecordingWriter(var / "recordings" / f"{name}.h5", about, infos)
 
 
-def record(var, name=ID, said=(), **more):
+def record(var, name=ID, content=(), **changes):
     """A recording with 3 s of data, without the second one, and with what was said."""
-    found = writer(var, name, **more)
+    result = writer(var, name, **changes)
     for start in (0, 2000):
-        found.append("data", Segment(start, start + 1000, np.zeros((2, 1000), np.int32)))
-    for stream, message in said:
-        found.append(stream, message)
-    found.end()
+        result.append("data", Segment(start, start + 1000, np.zeros((2, 1000), np.int32)))
+    for stream, message in content:
+        result.append(stream, message)
+    result.end()
     return var / "recordings" / f"{name}.h5"
 
 
@@ -64,9 +64,9 @@ def note(stream, value, at):
     return stream, Command(at, at + 1, "note", value, "Ada")
 
 
-def one(var, **more):
-    (found,) = Library(var, **more).summaries()
-    return found
+def only_summary(var, **changes):
+    (result,) = Library(var, **changes).summaries()
+    return result
 
 
 def begin(var, name=ID):
@@ -76,7 +76,7 @@ def begin(var, name=ID):
 
 
 def test_a_session_in_numbers(tmp_path):
-    said = [
+    content = [
         outcome(1, "rock", "rock", "stimulation", won=1),
         outcome(2, "rock", None, "stimulation", won=1, lost=1),
         outcome(3, "paper", "rock", "sham", won=1, lost=2),
@@ -87,9 +87,9 @@ def test_a_session_in_numbers(tmp_path):
         answer(3, "refused", 300),
         note("result:input", "medium changed", 500),
     ]
-    path = record(tmp_path, said=said)
-    found = one(tmp_path)
-    assert found.model_dump() == {
+    path = record(tmp_path, content=content)
+    result = only_summary(tmp_path)
+    assert result.model_dump() == {
         "id": ID,
         "path": path,
         "n_bytes": path.stat().st_size,
@@ -114,31 +114,34 @@ def test_a_session_in_numbers(tmp_path):
 
 
 def test_a_calibration_and_a_game_without_gestures_have_trials_but_no_conditions(tmp_path):
-    said = [outcome(1, "rock", None, "calibration"), outcome(2, None, None, "stimulation", rally=3)]
-    record(tmp_path, said=said)
-    found = one(tmp_path)
-    assert (found.n_trials, found.by_condition, found.score) == (2, {}, {"rally": 3})
+    content = [
+        outcome(1, "rock", None, "calibration"),
+        outcome(2, None, None, "stimulation", rally=3),
+    ]
+    record(tmp_path, content=content)
+    result = only_summary(tmp_path)
+    assert (result.n_trials, result.by_condition, result.score) == (2, {}, {"rally": 3})
 
 
 def test_without_a_game_there_is_no_score_and_without_a_clock_no_start(tmp_path):
     record(tmp_path, infos={"data": replace(RAW, origin_t_ns=0, is_simulated=True)})
-    found = one(tmp_path)
-    assert (found.score, found.n_trials, found.n_stimuli_refused) == ({}, 0, 0)
-    assert found.started is None
-    assert found.is_simulated
-    assert not found.problem
+    result = only_summary(tmp_path)
+    assert (result.score, result.n_trials, result.n_stimuli_refused) == ({}, 0, 0)
+    assert result.started is None
+    assert result.is_simulated
+    assert not result.problem
 
 
 def test_a_note_that_was_heard_on_two_streams_counts_once(tmp_path):
-    said = [
+    content = [
         note("result:input", "a", 1),
         note("result:input", "a", 2),  # said twice
         note("result:control", "a", 3),
         note("result:control", "b", 4),
         ("result:control", Command(5, 6, "stop", "", "Ada")),
     ]
-    record(tmp_path, said=said)
-    assert one(tmp_path).n_notes == 3
+    record(tmp_path, content=content)
+    assert only_summary(tmp_path).n_notes == 3
 
 
 def test_the_newest_is_first_and_what_was_set_aside_is_not_there(tmp_path):
@@ -148,7 +151,7 @@ def test_the_newest_is_first_and_what_was_set_aside_is_not_there(tmp_path):
     for name in (f"{ID}.damaged-17.h5", "._x.h5", ".part.h5", f"{ID}.h5.txt", "line\nbreak.h5"):
         (tmp_path / "recordings" / name).write_bytes(b"")
     library = Library(tmp_path)
-    assert [found.id for found in library.summaries()] == [names[1], names[0], names[2]]
+    assert [result.id for result in library.summaries()] == [names[1], names[0], names[2]]
     assert set(kept(tmp_path / "recordings")) == set(names)
     assert library.find(names[2]).id == names[2]
     assert library.find("../recordings/" + names[2]) is None
@@ -163,7 +166,7 @@ def in_two_parts(var):
 def test_parts_of_a_session_are_listed_as_one(tmp_path):
     path = in_two_parts(tmp_path)
     aside = path.with_name(f"{ID}.damaged-1.h5")
-    listed = one(tmp_path)
+    listed = only_summary(tmp_path)
     assert (listed.id, listed.duration_s, listed.n_gaps) == (ID, 3.0, 1)
     assert listed.parts == (aside.name, path.name)
     assert listed.n_bytes == path.stat().st_size + aside.stat().st_size
@@ -172,7 +175,7 @@ def test_parts_of_a_session_are_listed_as_one(tmp_path):
     assert reason.startswith(f"{aside.name}: set aside: ")
     assert str(tmp_path) not in problem + reason
     path.unlink()  # as after a kill before the new part is made
-    assert one(tmp_path).problem.startswith(f"does not exist; {aside.name}: truncated")
+    assert only_summary(tmp_path).problem.startswith(f"does not exist; {aside.name}: truncated")
 
 
 def test_a_directory_that_is_not_there_has_no_sessions(tmp_path):
@@ -253,7 +256,7 @@ def dangling(path):
     ],
 )
 def test_what_cannot_be_read_is_listed_with_the_reason(tmp_path, spoil, why):
-    spoil(record(tmp_path, said=[outcome(1, "rock", "rock")]))
+    spoil(record(tmp_path, content=[outcome(1, "rock", "rock")]))
     record(tmp_path, "20251124-120000-abcd")
     first, second = Library(tmp_path).summaries()
     assert (first.id, first.n_trials) == (ID, 0)
@@ -266,17 +269,17 @@ def test_what_cannot_be_read_is_listed_with_the_reason(tmp_path, spoil, why):
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_may_not_be_read_is_listed(tmp_path):
     record(tmp_path).chmod(0)
-    assert "may not be read" in one(tmp_path).problem
+    assert "may not be read" in only_summary(tmp_path).problem
 
 
 def test_text_from_a_file_harms_neither_terminal_nor_json(tmp_path):
     title = "\x1b[2J\ud800 é 石\n"
-    said = [outcome(1, "rock", "rock", "\ud800", **{"\x1b": 1})]
-    record(tmp_path, experiment=json.dumps({"title": title}), said=said)
-    found = one(tmp_path)
-    assert found.title == "�[2J� é 石�"
-    assert found.score == {"�": 1}
-    assert found.model_dump_json().encode()
+    content = [outcome(1, "rock", "rock", "\ud800", **{"\x1b": 1})]
+    record(tmp_path, experiment=json.dumps({"title": title}), content=content)
+    result = only_summary(tmp_path)
+    assert result.title == "�[2J� é 石�"
+    assert result.score == {"�": 1}
+    assert result.model_dump_json().encode()
 
 
 def test_a_file_is_read_again_only_when_it_has_changed(tmp_path, monkeypatch):
@@ -295,9 +298,9 @@ def test_a_file_is_read_again_only_when_it_has_changed(tmp_path, monkeypatch):
     paths[0].unlink()
     (tmp_path / "reports" / "b").mkdir(parents=True)
     (tmp_path / "reports" / "b" / "report.html").write_text("")
-    (found,) = library.summaries()
-    assert found.has_report
-    assert library.find("b") == found
+    (result,) = library.summaries()
+    assert result.has_report
+    assert library.find("b") == result
     assert opened == ["b", "a"]
     os.utime(paths[1], ns=(0, 0))
     library.summaries()
@@ -311,22 +314,22 @@ def test_of_the_running_session_nothing_is_counted(tmp_path):
     running = writer(tmp_path)
     running.append("data", Segment(0, 1000, np.zeros((2, 1000), np.int32)))
     running.commit(with_rest=True)
-    found = one(tmp_path)
-    assert found.is_running
-    assert (found.title, found.started) == ("By hand", "2026-11-24T12:00:00+00:00")
-    assert found.duration_s == 0
-    cut_off = one(tmp_path, programs_run=False)
+    result = only_summary(tmp_path)
+    assert result.is_running
+    assert (result.title, result.started) == ("By hand", "2026-11-24T12:00:00+00:00")
+    assert result.duration_s == 0
+    cut_off = only_summary(tmp_path, programs_run=False)
     assert (cut_off.is_running, cut_off.has_ended, cut_off.duration_s) == (False, False, 1.0)
     running.end()
-    found = one(tmp_path)  # the programs still run, but the recording is whole
-    assert (found.is_running, found.has_ended, found.duration_s) == (False, True, 1.0)
+    result = only_summary(tmp_path)  # the programs still run, but the recording is whole
+    assert (result.is_running, result.has_ended, result.duration_s) == (False, True, 1.0)
 
 
 def test_the_running_session_caught_in_a_write_is_no_problem(tmp_path):
     begin(tmp_path)
     cut(record(tmp_path))
-    found = one(tmp_path)
-    assert (found.is_running, found.problem) == (True, "")
+    result = only_summary(tmp_path)
+    assert (result.is_running, result.problem) == (True, "")
 
 
 WRITER = """
@@ -350,8 +353,8 @@ def write_elsewhere(tmp_path):
 def test_a_writer_begins_while_somebody_reads(tmp_path):
     writer(tmp_path).close()
     with Recording(tmp_path / "recordings" / f"{ID}.h5"), write_elsewhere(tmp_path) as process:
-        _, said = process.communicate()
-        assert process.returncode == 0, said
+        _, content = process.communicate()
+        assert process.returncode == 0, content
 
 
 def test_a_writer_is_not_disturbed_by_those_who_list(tmp_path):
@@ -359,26 +362,26 @@ def test_a_writer_is_not_disturbed_by_those_who_list(tmp_path):
     library = Library(tmp_path)
     with write_elsewhere(tmp_path) as process:
         while process.poll() is None:
-            assert not any(found.problem for found in library.summaries())
+            assert not any(result.problem for result in library.summaries())
         assert process.returncode == 0, process.stderr.read()
-    (found,) = library.summaries()
-    assert (found.has_ended, found.duration_s, found.n_gaps) == (True, 300.0, 0)
+    (result,) = library.summaries()
+    assert (result.has_ended, result.duration_s, result.n_gaps) == (True, 300.0, 0)
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path))
     monkeypatch.setattr("crepe.cli.sessions.console", Console(width=400))
-    return lambda *words: CliRunner().invoke(app, ["sessions", *words])
+    return lambda *arguments: CliRunner().invoke(app, ["sessions", *arguments])
 
 
 def test_the_command_shows_a_table(run, tmp_path):
-    record(tmp_path, said=[outcome(1, "rock", "rock", won=1)])
-    record(tmp_path, "blocks", said=[outcome(1, "rock", "rock", "sham", won=1)])
+    record(tmp_path, content=[outcome(1, "rock", "rock", won=1)])
+    record(tmp_path, "blocks", content=[outcome(1, "rock", "rock", "sham", won=1)])
     cut(record(tmp_path, "cut"))
-    said = run()
-    assert said.exit_code == 0, said.output
-    head, first, second, third = said.output.splitlines()
+    content = run()
+    assert content.exit_code == 0, content.output
+    head, first, second, third = content.output.splitlines()
     assert "session" in head
     assert first.split()[:3] == ["cut", "unreadable", "truncated:"]
     assert "sham 1/1" in second
@@ -388,8 +391,8 @@ def test_the_command_shows_a_table(run, tmp_path):
 def test_the_command_prints_json(run, tmp_path):
     assert json.loads(run("--json").output) == []
     path = record(tmp_path)
-    (found,) = json.loads(run("--json").output)
-    assert (found["id"], found["path"], found["n_gaps"]) == (ID, str(path), 1)
+    (result,) = json.loads(run("--json").output)
+    assert (result["id"], result["path"], result["n_gaps"]) == (ID, str(path), 1)
 
 
 def test_the_command_names_the_parts_that_were_set_aside(run, tmp_path):
@@ -408,5 +411,5 @@ def test_the_command_says_that_there_is_none(run, tmp_path):
 def test_the_command_knows_a_cut_off_session_when_nothing_runs(run, tmp_path):
     begin(tmp_path)
     writer(tmp_path).close()
-    (found,) = json.loads(run("--json").output)
-    assert not found["is_running"]
+    (result,) = json.loads(run("--json").output)
+    assert not result["is_running"]

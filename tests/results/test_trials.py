@@ -36,15 +36,15 @@ def test_permutation_within_blocks_is_not_fooled_by_blocks():
         for block, common in ((1, "rock"), (2, "paper"))
         for g in [common] * 30 + ["scissors"] * 2
     ]
-    found = accuracy(states, 1)
-    assert found.accuracy > 0.9
-    assert found.p_value == 1.0
+    result = accuracy(states, 1)
+    assert result.accuracy > 0.9
+    assert result.p_value == 1.0
 
 
 def test_trials_without_their_pulses_are_counted():
-    found = [GameState(0, 1, n, "outcome", "rock", decoded="rock") for n in (1, 2, 3)]
-    assert accuracy(found, 1, {1, 3}).n_stimulated == 2
-    assert accuracy(found, 1, {1, 3}).n_trials == 3
+    result = [GameState(0, 1, n, "outcome", "rock", decoded="rock") for n in (1, 2, 3)]
+    assert accuracy(result, 1, {1, 3}).n_stimulated == 2
+    assert accuracy(result, 1, {1, 3}).n_trials == 3
 
 
 def played(*answers):
@@ -60,8 +60,8 @@ def played(*answers):
     store["data:spikes"].append_message(Spikes.none(0, 4000))
     for trial, gesture in enumerate(("rock", "paper", "rock"), 1):
         stop = 1000 * trial
-        said = GameState(stop - 1, stop, trial, "outcome", gesture, phases={"outcome": stop})
-        store["result:game"].append_message(said)
+        outcome = GameState(stop - 1, stop, trial, "outcome", gesture, phases={"outcome": stop})
+        store["result:game"].append_message(outcome)
     for trial, state in enumerate(answers, 1):
         at = 1000 * trial - 200
         store["result:delivered"].append_message(Delivered(at - 1, at, trial, state))
@@ -70,7 +70,7 @@ def played(*answers):
 
 def test_a_trial_whose_pulses_were_refused_is_no_example():
     """It would teach the readout that silence means its gesture."""
-    found = labelled(played("delivered", "delivered", "refused"), WINDOW)
-    assert found.gesture.tolist() == ["rock", "paper"]
+    result = labelled(played("delivered", "delivered", "refused"), WINDOW)
+    assert result.gesture.tolist() == ["rock", "paper"]
     with pytest.raises(ConfigError, match="no finished trial with its pulses"):
         labelled(played("refused", "stopped", "unknown"), WINDOW)

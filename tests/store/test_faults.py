@@ -35,8 +35,8 @@ def append(store, first, last):
 
 
 def check(url, length):
-    with Store(url) as found:
-        data = found["data"]
+    with Store(url) as result:
+        data = result["data"]
         assert data.gaps(data.first, length) == []
         np.testing.assert_array_equal(data[0, data.first : length], np.arange(data.first, length))
         windows = [(message.start, message.stop) for message in data.messages(0, length)]
@@ -97,16 +97,16 @@ def test_at_the_memory_ceiling_old_samples_go_and_new_ones_stay(own_server, capl
         store.append([("data", Entry(start, start + 100, payload))])
     assert "Redis is at its memory ceiling" in caplog.text
     assert "a reader lacks" in caplog.text
-    with Store(own_server.url) as found:
-        data = found["data"]
+    with Store(own_server.url) as result:
+        data = result["data"]
         assert len(data) == 40_000
         assert 0 < data.first < 39_000
-        with pytest.raises(GapError, match=f"kept are {data.first} to 40000"):
+        with pytest.raises(GapError, match=f"the stream holds {data.first} to 40000"):
             data.read(0, 100)
     store.close()
 
 
-def test_at_the_memory_ceiling_readers_register_and_people_are_heard(own_server, caplog):
+def test_at_the_memory_ceiling_readers_register_and_commands_arrive(own_server, caplog):
     own_server.start(maxmemory="20mb", **{"maxmemory-policy": "noeviction"})
     store, other = RedisStore(own_server.url, keep_s=1e9), RedisStore(own_server.url, patience_s=0)
     wide = StreamInfo(labels=tuple(map(str, range(200))), session="s", is_live=True)
@@ -174,15 +174,15 @@ def test_a_read_that_is_broken_off_leaves_no_reply_for_the_next(own_server, monk
     store.close()
 
 
-def test_what_the_server_refuses_is_said_with_its_words(own_server):
+def test_a_refusal_has_the_text_of_the_server(own_server):
     own_server.start()
     store = RedisStore(own_server.url)
     store.declare("data", INFO)
     with redis.Redis.from_url(own_server.url) as server:
         server.set("crepe:data", "no stream")
-    for asked in (lambda: store.last("data"), lambda: append(store, 0, 100)):
+    for requests in (lambda: store.last("data"), lambda: append(store, 0, 100)):
         with pytest.raises(StoreError, match="unix://.*WRONGTYPE"):
-            asked()
+            requests()
     store.close()
 
 
@@ -209,7 +209,7 @@ def test_old_samples_that_are_trimmed_are_missing_for_who_asks_for_them(own_serv
     assert data[:, :].shape == data[:, : -0 or None].shape == (2, 100_000 - first)
     assert data[0, :-100].tolist() == list(range(first, 99_900))
     for stop in (100, first, first + 100, -99_900, -100_000 + first):
-        with pytest.raises(GapError, match=f"kept are {first} to 100000"):
+        with pytest.raises(GapError, match=f"the stream holds {first} to 100000"):
             data[:, :stop]
     store.close()
 
@@ -232,7 +232,7 @@ def test_a_replay_does_not_wait_for_readers_that_have_all_there_is(own_server):
 @pytest.mark.parametrize(
     "answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"-ERR no such command\r\n" * 3]
 )
-def test_a_server_of_another_kind_is_said_in_one_line(answer):
+def test_a_server_of_another_kind_is_reported_in_one_line(answer):
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve():

@@ -108,10 +108,10 @@ def test_a_renewal_between_the_last_look_and_the_end_of_the_lease_keeps_it(
     first = taken(store)
     run_script = store.run_script
 
-    def run(script: str, name: str, *words: str) -> object:
+    def run(script: str, name: str, *arguments: str) -> object:
         if script == lease._DROP:
             run_script(lease._RENEW, name, lease._KEPT_MS, *first._fields)
-        return run_script(script, name, *words)
+        return run_script(script, name, *arguments)
 
     monkeypatch.setattr(store, "run_script", run)
     with pytest.raises(LeaseError, match="session first"):

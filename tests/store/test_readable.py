@@ -94,8 +94,8 @@ def test_entries_are_those_that_end_in_the_window(readable):
 
 
 def test_waiting_gives_what_follows_the_cursor_and_then_the_end(readable):
-    found = readable.wait({"data": 1000, "data:spikes": 200}, 1.0)
-    assert sorted((stream, e.stop, e.is_end) for stream, e in found) == [
+    result = readable.wait({"data": 1000, "data:spikes": 200}, 1.0)
+    assert sorted((stream, e.stop, e.is_end) for stream, e in result) == [
         ("data", 1100, False),
         ("data", 1200, False),
         ("data", 1200, True),
@@ -114,8 +114,8 @@ def test_messages_come_back_as_they_were(readable):
     assert data.gaps() == [(300, 1000)]
     np.testing.assert_array_equal(data[0, 1050:1200], np.arange(1050, 1200))
     assert [s.start for s in data.follow()] == [0, 100, 200, 1000, 1100]
-    found = Store(readable)["data:spikes"].messages(0, 1200)
-    assert [m.sample.tolist() for m in found] == [
+    result = Store(readable)["data:spikes"].messages(0, 1200)
+    assert [m.sample.tolist() for m in result] == [
         [start, start + 50] for start in (0, 100, 200, 1000, 1100)
     ]
 

@@ -43,30 +43,30 @@ def done(small, tmp_path_factory):
 
 
 def test_json_is_one_object_with_all_that_is_promised(done):
-    found, _ = done
-    assert found["seed"] == 7
-    assert found["is_simulated"] is True
-    assert found["calibration"]["n_trials"] == 18
-    assert found["calibration"]["n_left_out"] == 0
-    assert 0 < found["calibration"]["simulated_s"] < 300
-    stimulated = {name: one["n_stimulated"] for name, one in found["conditions"].items()}
+    numbers, _ = done
+    assert numbers["seed"] == 7
+    assert numbers["is_simulated"] is True
+    assert numbers["calibration"]["n_trials"] == 18
+    assert numbers["calibration"]["n_left_out"] == 0
+    assert 0 < numbers["calibration"]["simulated_s"] < 300
+    stimulated = {name: score["n_stimulated"] for name, score in numbers["conditions"].items()}
     assert stimulated == {
         "stimulation": 18, "sham": 0, "silenced": 18, "shuffled": 18, "random": 18,
     }  # fmt: skip
-    for one in found["conditions"].values():
-        assert set(one) == {"n_trials", "n_stimulated", "accuracy", "ci95", "p_value"}
-        assert one["n_trials"] == 18
-        assert one["ci95"][0] <= one["accuracy"] <= one["ci95"][1]
-    assert "numpy" in found["versions"]
+    for score in numbers["conditions"].values():
+        assert set(score) == {"n_trials", "n_stimulated", "accuracy", "ci95", "p_value"}
+        assert score["n_trials"] == 18
+        assert score["ci95"][0] <= score["accuracy"] <= score["ci95"][1]
+    assert "numpy" in numbers["versions"]
 
 
 def test_the_culture_carries_the_answer_and_its_controls_do_not(done):
     """At chance 13 of 18, or 37 of all 72, are right less than once in 500 times."""
-    found = done[0]["conditions"]
+    numbers = done[0]["conditions"]
     assert done[0]["calibration"]["accuracy"] > 0.8
-    assert found["stimulation"]["accuracy"] > 0.8
-    assert found["stimulation"]["p_value"] < 0.001
-    controls = [found[name]["accuracy"] for name in ("sham", "silenced", "shuffled", "random")]
+    assert numbers["stimulation"]["accuracy"] > 0.8
+    assert numbers["stimulation"]["p_value"] < 0.001
+    controls = [numbers[name]["accuracy"] for name in ("sham", "silenced", "shuffled", "random")]
     assert max(controls) <= 12 / 18
     assert np.mean(controls) <= 36 / 72
 
@@ -76,8 +76,9 @@ def test_a_recording_tells_all_that_the_result_was_made_of(done):
     store = Store(recordings / (result["session"] + ".h5"))
     has_pulses = stimulated_in(store)
     again = {name: accuracy(s, 7, has_pulses) for name, s in by_condition(outcomes(store)).items()}
-    assert {name: asdict(found) for name, found in again.items()} == {
-        name: {**one, "ci95": tuple(one["ci95"])} for name, one in result["conditions"].items()
+    assert {name: asdict(numbers) for name, numbers in again.items()} == {
+        name: {**score, "ci95": tuple(score["ci95"])}
+        for name, score in result["conditions"].items()
     }
 
 

@@ -48,38 +48,38 @@ def lived(tmp_path_factory):
         path = save_experiment(brief, directory / "brief.json")
         done = CliRunner().invoke(app, ["experiment", str(path), "--live", "--json"])
         assert done.exit_code == 0, done.output
-        found = json.loads(done.stdout)
-        yield path, found, directory / "var" / "recordings" / f"{found['session']}.h5"
+        result = json.loads(done.stdout)
+        yield path, result, directory / "var" / "recordings" / f"{result['session']}.h5"
 
 
 def of_conditions(lived, *, in_lockstep=False):
     """The experiment whose recording that is."""
-    path, found, _ = lived
-    readout = Path(found["calibration"]["readout"])
+    path, result, _ = lived
+    readout = Path(result["calibration"]["readout"])
     shuffled = readout.with_name(f"{readout.stem}-shuffled.h5")
     return Plan(path, in_lockstep=in_lockstep).conditions(readout, shuffled)
 
 
-def assert_same(one, other, streams, least=3):
+def assert_same(first, other, streams, least=3):
     """Up to the end of the game, message by message."""
-    stop = len(one["result:game"])
+    stop = len(first["result:game"])
     for name in streams:
-        found, expected = ([repr(m) for m in s[name].messages(0, stop)] for s in (one, other))
-        assert len(found) > least
-        assert found == expected
+        messages, expected = ([repr(m) for m in s[name].messages(0, stop)] for s in (first, other))
+        assert len(messages) > least
+        assert messages == expected
 
 
 def fired(store):
     stream = store["result:delivered"]
-    told = stream.messages(0, len(stream))
-    return [(m.number, m.state, m.fired) for m in told if m.fired]
+    delivered = stream.messages(0, len(stream))
+    return [(m.number, m.state, m.fired) for m in delivered if m.fired]
 
 
 def test_an_experiment_in_real_time_prints_what_one_in_a_process_does(lived):
-    _, found, _ = lived
-    assert found["is_simulated"] is True
-    assert found["calibration"]["n_trials"] + found["calibration"]["n_left_out"] == 18
-    assert {name: one["n_trials"] for name, one in found["conditions"].items()} == {
+    _, result, _ = lived
+    assert result["is_simulated"] is True
+    assert result["calibration"]["n_trials"] + result["calibration"]["n_left_out"] == 18
+    assert {name: condition["n_trials"] for name, condition in result["conditions"].items()} == {
         "stimulation": 3, SILENCED: 3,
     }  # fmt: skip
 

@@ -89,8 +89,10 @@ def test_a_session_that_lives_is_taken_over_only_if_that_is_asked_for(
     first, pids = session_of(a), set(a.pids())
     supervisor = run_file(a, "supervisor.json")["pid"]
 
-    for words in (["up"], ["play"], ["experiment", "--live"]):
-        refused = b.crepe(*words, *([] if words[0] == "experiment" else [experiment]), check=False)
+    for arguments in (["up"], ["play"], ["experiment", "--live"]):
+        refused = b.crepe(
+            *arguments, *([] if arguments[0] == "experiment" else [experiment]), check=False
+        )
         assert refused.returncode == 1
         *_, line = refused.stderr.splitlines()
         assert line.startswith("crepe: culture 'crepe' at unix://")

@@ -36,17 +36,17 @@ class Window:
         self.hosts: set[str] = set()
         self.page = context.new_page()
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("console", self._said)
-        self.page.on("request", lambda request: self._asked(request.url))
-        self.page.on("websocket", lambda socket: self._asked(socket.url))
+        self.page.on("console", self._note_message)
+        self.page.on("request", lambda request: self._note_request(request.url))
+        self.page.on("websocket", lambda socket: self._note_request(socket.url))
         self.page.goto(url)
 
-    def _said(self, message):
+    def _note_message(self, message):
         is_refusal = self._refusal and f"status of {self._refusal}" in message.text
         if message.type == "error" and not is_refusal:
             self.faults.append(message.text)
 
-    def _asked(self, url):
+    def _note_request(self, url):
         if not url.startswith(("data:", "blob:")):
             self.hosts.add(urlsplit(url).hostname)
 
@@ -75,9 +75,9 @@ class Window:
 @pytest.fixture(scope="module")
 def browser():
     with sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture
@@ -196,9 +196,9 @@ def test_notes_and_pauses_are_in_the_recording_which_is_played_again(shared_stac
     shared_stack.crepe("down")
     (path,) = (shared_stack.var / "recordings").glob("*.h5")
     with Store(path) as kept:
-        said = kept["result:control"].messages(0, len(kept["result:control"]))
-        here = ("note", "pause", "start")  # the other tests of this session say other things
-        assert [m.name for m in said if isinstance(m, Command) and m.name in here] == [*here]
+        commands = kept["result:control"].messages(0, len(kept["result:control"]))
+        names = ("note", "pause", "start")  # the other tests of this session say other things
+        assert [m.name for m in commands if isinstance(m, Command) and m.name in names] == [*names]
     shared_stack.crepe("up", "--new")
     again = watch(shared_stack, "/#sessions")
     again.page.get_by_role("link", name="replay").first.click()
@@ -244,7 +244,7 @@ def test_what_is_killed_is_shown_as_such_and_comes_back(shared_stack, watch):
     expect(window.page.locator("#game")).to_contain_text("Nobody has the seat.", timeout=SOON_MS)
     of_what_was_killed = ("WebSocket", "503", "ERR_CONNECTION_REFUSED")
     window.faults[:] = [
-        said for said in window.faults if not any(word in said for word in of_what_was_killed)
+        fault for fault in window.faults if not any(word in fault for word in of_what_was_killed)
     ]
 
 

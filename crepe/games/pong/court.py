@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Ball:
-    """Where the ball is, and where it goes, in courts per second."""
+    """Position of the ball, and its velocity in courts per second."""
 
     x: float
     y: float
@@ -20,15 +20,15 @@ class Ball:
 
 
 def serve(rng: np.random.Generator, speed: float, steepest: float) -> Ball:
-    """A ball that leaves the far wall anywhere, for the paddle's; slope at most `steepest`."""
+    """Return a ball at a random place of the far wall, with a slope of at most `steepest`."""
     y, slope = rng.uniform(0, 1), rng.uniform(-steepest, steepest)
     return Ball(1.0, float(y), -speed, float(slope * speed))
 
 
 def fly(ball: Ball, seconds: float) -> tuple[Ball, float | None]:
-    """The ball later, and the y at which it reached the paddle's wall meanwhile, if it did.
+    """Return the ball `seconds` later, and the y at which it reached the paddle's wall, or None.
 
-    It is reflected there, too: whether the paddle was in its way is for the caller to say.
+    The ball is reflected at that wall, too: the caller decides whether the paddle met it.
     `seconds` must be shorter than a flight from wall to wall and back.
     """
     x, x_sign = _fold(ball.x + ball.speed_x * seconds)
@@ -39,17 +39,17 @@ def fly(ball: Ball, seconds: float) -> tuple[Ball, float | None]:
     return Ball(x, y, x_sign * ball.speed_x, y_sign * ball.speed_y), arrived_y
 
 
-def move_paddle(paddle_y: float, by: float, size: float) -> float:
-    """The paddle's middle after it has moved; it stays inside the court."""
-    return min(max(paddle_y + by, size / 2), 1 - size / 2)
+def move_paddle(paddle_y: float, distance: float, size: float) -> float:
+    """Return the paddle's middle after a move; the paddle stays inside the court."""
+    return min(max(paddle_y + distance, size / 2), 1 - size / 2)
 
 
 def meets(paddle_y: float, ball_y: float, size: float) -> bool:
-    """Whether the paddle is where the ball arrives."""
+    """Whether the paddle covers the place where the ball arrives."""
     return abs(ball_y - paddle_y) <= size / 2
 
 
-def _fold(place: float) -> tuple[float, int]:
-    """A straight line between mirrors at 0 and 1: where it is, and -1 where it runs backwards."""
-    place %= 2.0
-    return (place, 1) if place <= 1 else (2.0 - place, -1)
+def _fold(position: float) -> tuple[float, int]:
+    """Fold a line between mirrors at 0 and 1: the position, and -1 where it runs backwards."""
+    position %= 2.0
+    return (position, 1) if position <= 1 else (2.0 - position, -1)

@@ -1,4 +1,4 @@
-"""What can be set of a game of Pong. Published values stand at each; see also config/pong.toml.
+"""Settings of Pong, each with its published value where there is one; see also config/pong.toml.
 
 "Published": in the public replication code of DishBrain (Kagan et al. 2022, Neuron 110:3952);
 confirm a value at PMC9747182 before it is quoted. Voltages there are of another array: here the
@@ -9,22 +9,29 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    model_validator,
+)
 
-from crepe.actors.actor import Actor
 from crepe.conditions import OPEN_LOOP, STIMULATION, Block
-from crepe.messages import Command, Court, Decision, GameState, Stimulus
 from crepe.safety.pulse import Unit
 
 Phases = tuple[tuple[float, float], ...]
 
 
-class PongSettings(Actor[Decision | Command, GameState | Stimulus | Court | Command]):
-    """The settings of `Pong`."""
+class PongSettings(BaseModel):
+    """The settings of `Pong`: values and their bounds, without the game."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     player: Literal["script", "person", "sensor"] = "script"
-    """Who serves: nobody (the next ball follows at once), `crepe gesture`, the sensor door."""
-    waits_for_start: bool = False  # it begins paused, until somebody says `start`
+    """Where serves come from: the script (at once), `crepe gesture`, or the sensor gateway."""
+    waits_for_start: bool = False  # begins paused, until the command `start`
     session_s: PositiveFloat = 1200.0
     """Length of a session without blocks. Published: 20 min."""
     blocks: tuple[Block, ...] = ()
@@ -34,7 +41,7 @@ class PongSettings(Actor[Decision | Command, GameState | Stimulus | Court | Comm
 
     # The court
     step_s: PositiveFloat = Field(0.01, le=0.1)
-    """Ball and paddle move so often. Published: 10 ms."""
+    """Interval at which ball and paddle move. Published: 10 ms."""
     ball_speed: float = Field(0.585, gt=0, le=10)
     """Courts per second towards the paddle. 1.71 s of flight: in a published session's log the
     next event of the ball came 9.71 s after each miss, of which feedback took 8."""
@@ -45,11 +52,11 @@ class PongSettings(Actor[Decision | Command, GameState | Stimulus | Court | Comm
     paddle_speed: PositiveFloat = 0.8
     """Courts per second while there is a decision. Chosen."""
     shown_hz: PositiveFloat = 25.0
-    """How often the court is published."""
+    """Rate at which the court is published."""
 
-    # What the culture is told
+    # Stimuli that encode the ball
     delay_s: PositiveFloat = 0.05
-    """From asking for a stimulus to its first pulse."""
+    """From the request of a stimulus to its first pulse."""
     sites: tuple[str, ...] = Field(min_length=2)
     """Labels of the sensory electrodes, bottom to top. Published: 8."""
     phases: Phases
@@ -59,7 +66,7 @@ class PongSettings(Actor[Decision | Command, GameState | Stimulus | Court | Comm
     rates_hz: tuple[PositiveFloat, PositiveFloat] = (4.0, 40.0)
     """Pulses per second for a ball at the far wall and at the paddle's. Published: 4 to 40."""
     pulse_s: PositiveFloat = 0.02
-    """What one pulse takes of the stimulator's time, at least: 1 over the gate's `max_rate_hz`."""
+    """Time that the stimulator is busy with one pulse: at least 1 / `max_rate_hz` of the gate."""
 
     # Feedback
     hit_rate_hz: PositiveFloat = 50.0
@@ -71,9 +78,9 @@ class PongSettings(Actor[Decision | Command, GameState | Stimulus | Court | Comm
     miss_rate_hz: PositiveFloat = 5.0
     """Mean rate of unpredictable pulses, each at a random site and time. Published: 5."""
     miss_s: NonNegativeFloat = 4.0
-    """How long they go on. Published: 4 s."""
+    """Duration of the unpredictable pulses. Published: 4 s."""
     silence_s: NonNegativeFloat = 4.0
-    """After that, until the next serve. Published: 4 s."""
+    """Time without pulses after that, until the next serve. Published: 4 s."""
 
     @model_validator(mode="after")
     def _pulses_fit(self) -> Self:

@@ -1,4 +1,4 @@
-"""Where a game of Pong is: its phases, how one may follow another, and all that changes."""
+"""The state of a match of Pong: its phases, the moves between them, and all that changes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """Where a rally is."""
+    """The phase of a rally."""
 
     REST = "rest"  # before a block
     WAITING = "waiting"  # for a serve from outside
@@ -30,20 +30,21 @@ NEXT: Mapping[Phase, frozenset[Phase]] = {
 
 @dataclass
 class State:
-    """All that changes; numbers and names only, since it is the snapshot."""
+    """All that changes; numbers and text only, since it is the snapshot.
+
+    The names of the fields are stored in recordings, so they stay as they are.
+    """
 
     phase: str = Phase.REST
     began: dict[str, int] = field(default_factory=dict)  # phase of this rally: sample index
-    seen: int = 0  # sample index up to which decisions are known
-    at: int = 0  # up to which is played, a multiple of the step
-    shown: int = 0  # at which the court was published last
-    until: int = 0  # at which feedback is over
+    seen: int = 0  # sample index up to which decisions have arrived
+    at: int = 0  # sample index up to which the match is played, a multiple of the step
+    shown: int = 0  # sample index at which the court was published last
+    until: int = 0  # sample index at which feedback is over
     block: int = 0  # index
     trial: int = 0  # number of the rally
-    drawn_as: int = (
-        0  # number of the rally that its chance is taken from: itself, or a replayed one
-    )
-    wanted: int = -1  # in a replay, how often the ball flies back
+    drawn_as: int = 0  # number of the rally whose random numbers it has: itself, or a replayed one
+    wanted: int = -1  # in a replay, how often the ball flies back; -1: no replay
     first: int = 1  # number of the block's first rally
     ball: tuple[float, ...] = (1.0, 0.5, 0.0, 0.0)  # fields of court.Ball
     paddle_y: float = 0.5
@@ -53,10 +54,10 @@ class State:
     is_unbroken: bool = True  # nothing missed in this rally; a replayed one goes on all the same
     n_returned: int = 0  # times that the ball flew back
     number: int = 0  # of the last stimulus
-    next_pulse: int = 0  # when the next sensory pulse is due
-    free: int = 0  # when the last thing that was asked for is over
-    feedback_from: int = 0  # when the first unpredictable pulse may come
-    n_asked: int = 0  # of the unpredictable pulses
+    next_pulse: int = 0  # sample index at which the next pulse of the ball is due
+    free: int = 0  # sample index at which the last requested stimulus is over
+    feedback_from: int = 0  # sample index at which the first unpredictable pulse may come
+    n_asked: int = 0  # unpredictable pulses of this feedback that were requested
     returned: tuple[int, ...] = ()  # n_returned of the block's rallies
     source_first: int = 0  # the last closed loop: number of its first rally,
     source: tuple[int, ...] = ()  # and n_returned of all of them

@@ -1,9 +1,9 @@
-"""What a session of Pong comes to: rallies by condition, and the closed loop against the others.
+"""Statistics of a session of Pong: rallies by condition, and the closed loop against the others.
 
 Pure functions of the game's states. No difference is a result like any other. Rallies of one block
-resemble each other, so blocks are what is resampled and permuted: a condition's blocks for its
-interval, and for a comparison the labels of whole blocks within each round. p values are two-sided
-and not corrected for the number of controls.
+resemble each other, so the unit of resampling and of permutation is the block: a condition's blocks
+for its interval, and for a comparison the labels of whole blocks within each round. p values
+are two-sided and not corrected for the number of controls.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from crepe.conditions import OPEN_LOOP, STIMULATION
-from crepe.games.pong.game import LONG_RALLY
+from crepe.games.pong.match import LONG_RALLY
 from crepe.messages import GameState
 
 N_RESAMPLES = 9999
@@ -26,7 +26,7 @@ Blocks = Sequence[Lengths]  # in order of time: the k-th of each condition is of
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean or a share, and its 95 % interval by bootstrap; not a number where it cannot be."""
+    """A mean or a share, and its 95 % interval by bootstrap; nan where there are too few blocks."""
 
     value: float
     ci95: tuple[float, float]
@@ -34,7 +34,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Rallies:
-    """The finished rallies of one condition; one that its block's end cut off counts nowhere."""
+    """The finished rallies of one condition, without those that the end of a block cut off."""
 
     n: int
     length: Estimate  # mean
@@ -48,25 +48,27 @@ class Comparison:
 
     n_rounds: int  # in which both have a finished rally
     difference: float  # of the blocks' mean lengths, closed loop minus control, mean over rounds
-    p_value: float  # that labels given by chance differ as much; at least 2 / 2^n_rounds
+    p_value: float  # of a difference as large with permuted labels; at least 2 / 2^n_rounds
 
 
 def lengths(states: Sequence[GameState]) -> dict[str, list[Lengths]]:
-    """Lengths of the finished rallies by condition and block, conditions in order of their name.
+    """Return the lengths of the finished rallies by condition and block.
 
-    Where a session has no blocks every rally is one.
+    Conditions are in order of their names. In a session without blocks every rally counts as one.
     """
     ends = [s for s in states if s.phase == "outcome"]
-    found: dict[str, list[Lengths]] = {name: [] for name in sorted({s.condition for s in ends})}
+    by_condition: dict[str, list[Lengths]] = {
+        name: [] for name in sorted({s.condition for s in ends})
+    }
     for _, same in groupby(ends, key=lambda s: (s.block, s.block or s.trial)):
         block = list(same)
         misses = [s.score["rally"] for s in block if s.outcome == "miss"]
-        found[block[0].condition].append(np.array(misses, np.int64))
-    return found
+        by_condition[block[0].condition].append(np.array(misses, np.int64))
+    return by_condition
 
 
 def describe(blocks: Blocks, seed: int = 0) -> Rallies:
-    """The rallies of one condition."""
+    """Return the mean length and the shares of one condition; `seed` is of the bootstrap."""
     played = [block for block in blocks if len(block)]
     return Rallies(
         sum(map(len, played)),
@@ -76,14 +78,15 @@ def describe(blocks: Blocks, seed: int = 0) -> Rallies:
     )
 
 
-def compare(found: Blocks, control: Blocks, seed: int = 0) -> Comparison:
-    """Whether rallies are longer or shorter than in a control; nan of fewer than two rounds."""
-    rounds = [(a.mean(), b.mean()) for a, b in zip(found, control, strict=False) if len(a) * len(b)]
+def compare(closed: Blocks, control: Blocks, seed: int = 0) -> Comparison:
+    """Return how the closed loop differs from a control; nan for fewer than two rounds."""
+    pairs = zip(closed, control, strict=False)
+    rounds = [(a.mean(), b.mean()) for a, b in pairs if len(a) * len(b)]
     return compare_pairs(rounds, seed)
 
 
 def compare_pairs(means: Sequence[tuple[float, float]], seed: int = 0) -> Comparison:
-    """The same of mean lengths in pairs: of a round, or of a culture."""
+    """Return the same for pairs of mean lengths: of a round, or of a culture."""
     if len(means) < 2:
         return Comparison(len(means), np.nan, np.nan)
     permuted = stats.permutation_test(
@@ -97,23 +100,23 @@ def compare_pairs(means: Sequence[tuple[float, float]], seed: int = 0) -> Compar
     return Comparison(len(means), float(permuted.statistic), float(permuted.pvalue))
 
 
-def against_controls(by_condition: Mapping[str, Blocks], seed: int = 0) -> dict[str, Comparison]:
-    """The closed loop against every other condition; nothing if it was not played.
+def against_controls(conditions: Mapping[str, Blocks], seed: int = 0) -> dict[str, Comparison]:
+    """Return the closed loop against every control; empty if it was not played.
 
-    Not against the open loop: there a rally cannot be longer than the one that is replayed.
+    The open loop is left out: a rally in it cannot be longer than the replayed one.
     """
-    closed = by_condition.get(STIMULATION)
+    closed = conditions.get(STIMULATION)
     if closed is None:
         return {}
     return {
         name: compare(closed, control, seed)
-        for name, control in by_condition.items()
+        for name, control in conditions.items()
         if name not in (STIMULATION, OPEN_LOOP)
     }
 
 
 def _estimate(blocks: Sequence[NDArray[np.int64] | NDArray[np.bool_]], seed: int) -> Estimate:
-    """Of all rallies, with the interval by bootstrap of blocks (percentiles)."""
+    """Return the mean over all rallies, with the interval by bootstrap of blocks (percentiles)."""
     if not blocks:
         return Estimate(np.nan, (np.nan, np.nan))
     sums, counts = np.array([(block.sum(), len(block)) for block in blocks], float).T

@@ -1,14 +1,13 @@
-"""What a culture that plays Pong is told, and when: every stimulus of the game."""
+"""Every stimulus of Pong: the ball's position, the train after a hit, the noise after a miss."""
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
-from pydantic import PrivateAttr
 
 from crepe.conditions import NO_FEEDBACK, SILENT, UNSTIMULATED
 from crepe.games.pong import court, place_code
+from crepe.games.pong.schedule import Schedule
 from crepe.games.pong.settings import PongSettings
 from crepe.games.pong.state import State
 from crepe.messages import Message, Stimulus
@@ -17,94 +16,107 @@ from crepe.safety.sub_trains import cuttable
 BALL, HIT, MISS = "ball", "hit", "miss"
 """Meanings of stimuli."""
 
-_UNANSWERED = frozenset({SILENT, NO_FEEDBACK})
+_WITHOUT_FEEDBACK = frozenset({SILENT, NO_FEEDBACK})
 
 
-class Span(NamedTuple):
-    """A block in sample indices."""
+def possible_trains(settings: PongSettings) -> Iterator[Stimulus]:
+    """Yield one train of each kind that a game can request, without times."""
+    rate_hz = 1 / settings.pulse_s
+    for site in settings.sites:
+        yield _train(settings, BALL, (site,), rate_hz, 1)
+        yield _train(settings, MISS, (site,), rate_hz, 1)
+    if n := round(settings.hit_rate_hz * settings.hit_s):
+        yield _train(settings, HIT, settings.sites, settings.hit_rate_hz, n)
 
-    condition: str
-    start: int
-    stop: int
+
+def _train(
+    settings: PongSettings,
+    meaning: str,
+    electrodes: tuple[str, ...],
+    rate_hz: float,
+    n_pulses: int,
+) -> Stimulus:
+    """Return a train whose window, number and due time are still 0."""
+    phases = settings.miss_phases if meaning == MISS else settings.phases
+    return Stimulus(0, 0, 0, 0, electrodes, phases, rate_hz, n_pulses, meaning, settings.unit)
 
 
-class PongStimuli(PongSettings):
-    """The stimuli of `Pong`, from its state. Whatever the condition, their time passes."""
+class StimulusPlanner:
+    """Requests the stimuli of a match from its state.
 
-    _rate_hz: float = PrivateAttr()
-    _seed: int = PrivateAttr()
-    _step: int = PrivateAttr()  # samples
-    _plan: tuple[Span, ...] = PrivateAttr()
-    _state: State = PrivateAttr(default_factory=State)
+    A condition that withholds a stimulus still spends its time, so that conditions differ in
+    nothing but the pulses. Each method yields the requests that are due at the present step, with
+    the window of the message that the step belongs to.
+    """
+
+    def __init__(self, settings: PongSettings, schedule: Schedule, state: State, seed: int) -> None:
+        self._settings = settings
+        self._schedule = schedule
+        self._state = state
+        self._seed = seed
 
     @property
-    def _now(self) -> Span:
-        """The present block, the next one in a rest, and at the end the last."""
-        return self._plan[min(self._state.block, len(self._plan) - 1)]
+    def soonest(self) -> int:
+        """Sample index at which the next stimulus can be due at the earliest."""
+        delay = self._schedule.samples(self._settings.delay_s)
+        return max(self._state.at + delay, self._state.free)
 
-    @property
-    def _soon(self) -> int:
-        """The first sample index at which a stimulus can be due."""
-        return max(self._state.at + self._samples(self.delay_s), self._state.free)
+    def rng(self, purpose: int) -> np.random.Generator:
+        """Return the random numbers of a rally: of its serve (0), of the noise after it (1).
 
-    def possible_trains(self) -> Iterator[Stimulus]:
-        rate_hz = 1 / self.pulse_s
-        for site in self.sites:
-            yield self._train(BALL, (site,), rate_hz, 1)
-            yield self._train(MISS, (site,), rate_hz, 1)
-        if n := round(self.hit_rate_hz * self.hit_s):
-            yield self._train(HIT, self.sites, self.hit_rate_hz, n)
+        They are made anew from the seed, so that a replayed rally and a restart repeat them.
+        """
+        return np.random.default_rng([self._seed, self._state.drawn_as, purpose])
 
-    def _train(
-        self, meaning: str, electrodes: tuple[str, ...], rate_hz: float, n_pulses: int
-    ) -> Stimulus:
-        """A train at no sample yet."""
-        phases = self.miss_phases if meaning == MISS else self.phases
-        return Stimulus(0, 0, 0, 0, electrodes, phases, rate_hz, n_pulses, meaning, self.unit)
-
-    def _sense(self, message: Message) -> Iterator[Message]:
-        """The next pulse that tells of the ball, if it is time to ask for it."""
-        state = self._state
+    def show_ball(self, message: Message) -> Iterator[Message]:
+        """Yield the next pulse that encodes the ball's position, if its time has come."""
+        state, settings = self._state, self._settings
         if not self._is_time(state.next_pulse):
             return
         ball = court.Ball(*state.ball)
-        due = max(state.next_pulse, self._soon)
-        state.next_pulse = due + self._samples(1 / place_code.rate_hz(ball.x, *self.rates_hz))
-        site = self.sites[place_code.site(ball.y, len(self.sites))]
-        yield from self._ask(message, BALL, due, (site,), rate_hz=1 / self.pulse_s)
+        due = max(state.next_pulse, self.soonest)
+        interval_s = 1 / place_code.rate_hz(ball.x, *settings.rates_hz)
+        state.next_pulse = due + self._schedule.samples(interval_s)
+        site = settings.sites[place_code.site(ball.y, len(settings.sites))]
+        yield from self._request(message, BALL, due, (site,), rate_hz=1 / settings.pulse_s)
 
-    def _reward(self, message: Message) -> Iterator[Message]:
-        """The predictable train after a hit; nothing is told of the ball meanwhile."""
-        n = round(self.hit_rate_hz * self.hit_s)
-        if n:
-            due, rate_hz = self._soon, self.hit_rate_hz
-            n = cuttable(n, rate_hz)
-            yield from self._ask(message, HIT, due, self.sites, rate_hz=rate_hz, n_pulses=n)
-            self._state.next_pulse = max(self._state.next_pulse, self._state.free)
+    def reward(self, message: Message) -> Iterator[Message]:
+        """Yield the predictable train after a hit, which interrupts the pulses of the ball."""
+        state, settings = self._state, self._settings
+        rate_hz = settings.hit_rate_hz
+        n_pulses = round(rate_hz * settings.hit_s)
+        if n_pulses:
+            due = self.soonest
+            n_pulses = cuttable(n_pulses, rate_hz)
+            yield from self._request(
+                message, HIT, due, settings.sites, rate_hz=rate_hz, n_pulses=n_pulses
+            )
+            state.next_pulse = max(state.next_pulse, state.free)
 
-    def _disturb(self, message: Message) -> Iterator[Message]:
-        """The next unpredictable pulses, if it is time to ask for them."""
-        state = self._state
+    def disturb(self, message: Message) -> Iterator[Message]:
+        """Yield the unpredictable pulses after a miss whose time has come."""
+        state, settings = self._state, self._settings
         pulses = place_code.unpredictable(
-            self._rng(1),
-            round(self.miss_rate_hz * self.miss_s),
-            self._samples(self.miss_s),
-            self._samples(self.pulse_s),
-            len(self.sites),
+            self.rng(1),
+            round(settings.miss_rate_hz * settings.miss_s),
+            self._schedule.samples(settings.miss_s),
+            self._schedule.samples(settings.pulse_s),
+            len(settings.sites),
         )
-        for after, site in pulses[state.n_asked :]:
-            due = state.feedback_from + after
+        for delay, site in pulses[state.n_asked :]:
+            due = state.feedback_from + delay
             if not self._is_time(due):
                 return
             state.n_asked += 1
-            rate_hz = 1 / self.pulse_s
-            yield from self._ask(message, MISS, due, (self.sites[site],), rate_hz=rate_hz)
+            electrodes = (settings.sites[site],)
+            yield from self._request(message, MISS, due, electrodes, rate_hz=1 / settings.pulse_s)
 
     def _is_time(self, due: int) -> bool:
-        """Whether a pulse that is due then must be asked for now: at the next step it is late."""
-        return due < self._state.at + self._step + self._samples(self.delay_s)
+        """Whether a pulse must be requested now: at the next step it would be late."""
+        delay = self._schedule.samples(self._settings.delay_s)
+        return due < self._state.at + self._schedule.step + delay
 
-    def _ask(
+    def _request(
         self,
         message: Message,
         meaning: str,
@@ -114,20 +126,15 @@ class PongStimuli(PongSettings):
         rate_hz: float,
         n_pulses: int = 1,
     ) -> Iterator[Stimulus]:
-        """A stimulus, unless the condition has none; its time passes all the same."""
+        """Yield a stimulus unless the condition withholds it, and spend its time either way."""
         state = self._state
-        state.free = due + self._samples(n_pulses / rate_hz)
-        condition = self._now.condition
-        is_withheld = condition in UNSTIMULATED or (meaning != BALL and condition in _UNANSWERED)
-        if is_withheld or state.free > self._now.stop:
+        state.free = due + self._schedule.samples(n_pulses / rate_hz)
+        block = self._schedule.span(state.block)
+        is_withheld = block.condition in UNSTIMULATED or (
+            meaning != BALL and block.condition in _WITHOUT_FEEDBACK
+        )
+        if is_withheld or state.free > block.stop:
             return
         state.number += 1
-        train = self._train(meaning, electrodes, rate_hz, n_pulses)
+        train = _train(self._settings, meaning, electrodes, rate_hz, n_pulses)
         yield replace(train, start=message.start, stop=message.stop, number=state.number, due=due)
-
-    def _rng(self, of: int) -> np.random.Generator:
-        """Fresh for each rally: of its serve (0), of what follows its miss (1)."""
-        return np.random.default_rng([self._seed, self._state.drawn_as, of])
-
-    def _samples(self, seconds: float) -> int:
-        return round(seconds * self._rate_hz)

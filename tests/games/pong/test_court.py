@@ -26,10 +26,10 @@ def test_the_ball_never_leaves_the_court_and_keeps_its_speed(ball, steps):
 
 @given(balls, st.floats(0.001, 0.1), st.integers(1, 60))
 def test_a_ball_that_is_turned_round_comes_back_the_way_it_went(ball, seconds, n):
-    there = ball
+    flying = ball
     for _ in range(n):
-        there, _ = fly(there, seconds)
-    back = Ball(there.x, there.y, -there.speed_x, -there.speed_y)
+        flying, _ = fly(flying, seconds)
+    back = Ball(flying.x, flying.y, -flying.speed_x, -flying.speed_y)
     for _ in range(n):
         back, _ = fly(back, seconds)
     assert (back.x, back.y) == pytest.approx((ball.x, ball.y), abs=1e-9)

@@ -26,8 +26,8 @@ SETTINGS = {
 }
 
 
-def opened(snapshot=None, seed=1, **more):
-    game = Pong(**{**SETTINGS, **more})
+def opened(snapshot=None, seed=1, **changes):
+    game = Pong(**{**SETTINGS, **changes})
     inputs = dict.fromkeys(("result", "result:random"), INFO)
     game.open(ActorContext(inputs=inputs, seed=seed, snapshot=snapshot, name="game"))
     return game
@@ -39,7 +39,7 @@ def nothing(game, at):
 
 def follows(game, at):
     """A player who sees the ball."""
-    state = game._state
+    state = game._match.state
     return "up" if state.ball[1] > state.paddle_y else "down"
 
 
@@ -52,19 +52,19 @@ def chance(game, at):
 
 
 def play(game, start=0, stop=31_000, player=nothing, window=10):
-    said = []
+    messages = []
     for at in range(start, stop, window):
-        said += game.step(Decision(at, at + window, player(game, at)))
-    return said
+        messages += game.step(Decision(at, at + window, player(game, at)))
+    return messages
 
 
-def of(kind, said, **fields):
-    found = [m for m in said if isinstance(m, kind)]
-    return [m for m in found if all(getattr(m, name) == v for name, v in fields.items())]
+def of(kind, messages, **fields):
+    selected = [m for m in messages if isinstance(m, kind)]
+    return [m for m in selected if all(getattr(m, name) == v for name, v in fields.items())]
 
 
-def rallies(said):
-    return [s.score["rally"] for s in of(GameState, said, phase="outcome", outcome="miss")]
+def rallies(messages):
+    return [s.score["rally"] for s in of(GameState, messages, phase="outcome", outcome="miss")]
 
 
 def blocks(*names, length_s=40.0):
@@ -87,7 +87,7 @@ def test_who_follows_the_ball_never_misses_and_who_flees_serves_aces():
 
 def test_a_rally_of_more_than_three_hits_is_a_long_one():
     def tires(game, at):
-        return follows(game, at) if game._state.rally < 4 else flees(game, at)
+        return follows(game, at) if game._match.state.rally < 4 else flees(game, at)
 
     (end,) = of(GameState, play(opened(), player=tires), phase="outcome", outcome="miss")
     assert end.score == {"hits": 4, "rallies": 1, "aces": 0, "long_rallies": 1, "rally": 4}
@@ -95,10 +95,10 @@ def test_a_rally_of_more_than_three_hits_is_a_long_one():
 
 def test_the_game_ends_with_its_last_block_and_says_nothing_more():
     game = opened()
-    said = play(game)
+    messages = play(game)
     assert game.is_over
-    assert [s.phase for s in of(GameState, said)][-1] == "over"
-    assert of(GameState, said)[-1].stop == 30_010
+    assert [s.phase for s in of(GameState, messages)][-1] == "over"
+    assert of(GameState, messages)[-1].stop == 30_010
     assert play(game, 31_000, 32_000) == []
 
 
@@ -111,52 +111,52 @@ def test_from_a_miss_to_the_next_arrival_it_takes_what_the_published_log_says():
 
 
 def test_the_ball_is_told_by_site_and_rate():
-    game, said = opened(), []
+    game, messages = opened(), []
     for at in range(0, 1700, 10):
-        before = game._state.ball
+        before = game._match.state.ball
         new = list(game.step(Decision(at, at + 10, None)))
         for stimulus in of(Stimulus, new):
-            assert stimulus.electrodes == (SITES[min(7, int(game._state.ball[1] * 8))],)
+            assert stimulus.electrodes == (SITES[min(7, int(game._match.state.ball[1] * 8))],)
             assert stimulus.due >= stimulus.stop + 50
-        assert before[0] >= game._state.ball[0] or at < 20
-        said += new
-    dues = [s.due for s in of(Stimulus, said, meaning="ball")]
+        assert before[0] >= game._match.state.ball[0] or at < 20
+        messages += new
+    dues = [s.due for s in of(Stimulus, messages, meaning="ball")]
     apart = np.diff(dues)
     assert apart[0] == pytest.approx(1000 / 4, abs=30)
     assert 25 <= apart[-1] <= 28
     assert (np.diff(apart) <= 0).all()
-    assert all(s.n_pulses == 1 for s in of(Stimulus, said))
+    assert all(s.n_pulses == 1 for s in of(Stimulus, messages))
 
 
 def test_a_hit_is_answered_by_a_train_on_all_sites_and_nothing_else_meanwhile():
-    said = of(Stimulus, play(opened(), player=follows))
-    trains = [s for s in said if s.meaning == "hit"]
+    messages = of(Stimulus, play(opened(), player=follows))
+    trains = [s for s in messages if s.meaning == "hit"]
     assert len(trains) == 9
     for train in trains:
         assert train.electrodes == SITES
         assert (train.rate_hz, train.n_pulses) == (50.0, 5)
-        after = min(s.due for s in said if s.due > train.due)
+        after = min(s.due for s in messages if s.due > train.due)
         assert after >= train.due + 100
 
 
 def test_pulses_may_be_of_voltage():
     pulses = {"phases": ((-75e3, 200.0),), "miss_phases": ((-150e3, 200.0),), "unit": "uV"}
-    said = play(opened(paddle_size=0.02, **pulses), player=flees)
-    assert {s.unit for s in of(Stimulus, said)} == {"uV"}
+    messages = play(opened(paddle_size=0.02, **pulses), player=flees)
+    assert {s.unit for s in of(Stimulus, messages)} == {"uV"}
 
 
 def test_a_miss_is_answered_by_noise_then_silence_then_a_serve():
-    said = play(opened(paddle_size=0.02), player=flees)
-    (first, second, *_) = of(GameState, said, phase="play")
-    (feedback, *_) = of(GameState, said, phase="feedback")
+    messages = play(opened(paddle_size=0.02), player=flees)
+    (first, second, *_) = of(GameState, messages, phase="play")
+    (feedback, *_) = of(GameState, messages, phase="feedback")
     begins, ends = feedback.phases["feedback"], second.phases["play"]
-    noise = [s for s in of(Stimulus, said, meaning="miss") if s.due < ends]
+    noise = [s for s in of(Stimulus, messages, meaning="miss") if s.due < ends]
     assert len(noise) == 20
     assert len({s.electrodes for s in noise}) > 3
     assert {s.phases for s in noise} == {SETTINGS["miss_phases"]}
     assert begins <= noise[0].due
     assert noise[-1].due <= begins + 4100
-    assert not [s for s in of(Stimulus, said) if begins + 4120 < s.due < ends]
+    assert not [s for s in of(Stimulus, messages) if begins + 4120 < s.due < ends]
     assert 8000 <= ends - begins <= 8200
     assert first.phases == {"play": 10}
 
@@ -175,24 +175,26 @@ def test_a_miss_is_answered_by_noise_then_silence_then_a_serve():
 )
 def test_each_condition_has_its_stimuli_and_the_paddle_always_moves(condition, meanings):
     game = opened(blocks=blocks(condition, length_s=50.0))
-    said = play(game, stop=52_000, player=chance)
-    assert {s.meaning for s in of(Stimulus, said)} == meanings
-    assert len({c.paddle_y for c in of(Court, said)}) > 10
-    assert {s.condition for s in of(GameState, said)} == {condition}
-    assert rallies(said)
+    messages = play(game, stop=52_000, player=chance)
+    assert {s.meaning for s in of(Stimulus, messages)} == meanings
+    assert len({c.paddle_y for c in of(Court, messages)}) > 10
+    assert {s.condition for s in of(GameState, messages)} == {condition}
+    assert rallies(messages)
 
 
 def test_without_stimuli_the_course_is_that_of_the_closed_loop():
     courses = {}
     for condition in ("stimulation", "silent", "sham", "rest"):
-        said = play(opened(blocks=blocks(condition)), stop=41_000, player=chance)
-        courses[condition] = [(c.ball_x, c.ball_y, c.paddle_y) for c in of(Court, said)]
+        messages = play(opened(blocks=blocks(condition)), stop=41_000, player=chance)
+        courses[condition] = [(c.ball_x, c.ball_y, c.paddle_y) for c in of(Court, messages)]
     assert len({str(course) for course in courses.values()}) == 1
 
 
 def test_without_feedback_the_next_ball_comes_at_once():
-    said = play(opened(blocks=blocks("no_feedback"), paddle_size=0.02), stop=41_000, player=flees)
-    serves = [s.phases["play"] for s in of(GameState, said, phase="play", outcome=None)]
+    messages = play(
+        opened(blocks=blocks("no_feedback"), paddle_size=0.02), stop=41_000, player=flees
+    )
+    serves = [s.phases["play"] for s in of(GameState, messages, phase="play", outcome=None)]
     assert np.diff(serves) == pytest.approx(1710, abs=10)
 
 
@@ -204,8 +206,8 @@ def test_a_condition_is_played_by_the_stream_that_is_named_for_it():
         list(game.step_from("result", Decision(at, at + 10, "up")))
         list(game.step_from("result:random", Decision(at, at + 10, "down")))
         if at == 4000:
-            assert game._state.paddle_y == 0.85
-    assert game._state.paddle_y == 0.15
+            assert game._match.state.paddle_y == 0.85
+    assert game._match.state.paddle_y == 0.15
     with pytest.raises(ConfigError, match="'result:randm'; did you mean 'result:random'"):
         opened(decisions={"random": "result:randm"})
 
@@ -216,14 +218,16 @@ def test_an_open_loop_is_stimulated_like_the_closed_one_before_whatever_the_cult
     def player(game, at):
         return chance(game, at) if at < length else "up"
 
-    said = play(opened(blocks=blocks("stimulation", "open_loop")), stop=82_500, player=player)
-    told = {False: [], True: []}
-    for s in of(Stimulus, said):
+    messages = play(opened(blocks=blocks("stimulation", "open_loop")), stop=82_500, player=player)
+    requested = {False: [], True: []}
+    for s in of(Stimulus, messages):
         is_replay = s.due >= length
-        told[is_replay].append((s.due - is_replay * length, s.electrodes, s.meaning, s.n_pulses))
-    assert told[True] == told[False]
-    assert {m for _, _, m, _ in told[True]} == {"ball", "hit", "miss"}
-    by_block = {b: rallies([s for s in of(GameState, said) if s.block == b]) for b in (1, 2)}
+        requested[is_replay].append(
+            (s.due - is_replay * length, s.electrodes, s.meaning, s.n_pulses)
+        )
+    assert requested[True] == requested[False]
+    assert {m for _, _, m, _ in requested[True]} == {"ball", "hit", "miss"}
+    by_block = {b: rallies([s for s in of(GameState, messages) if s.block == b]) for b in (1, 2)}
     assert len(by_block[1]) == len(by_block[2])
     assert by_block[1] != by_block[2]
 
@@ -247,23 +251,23 @@ def test_blocks_must_follow_each_other_and_pulses_must_fit():
 def test_nothing_is_asked_for_that_would_outlast_its_block():
     for condition in ("stimulation", "no_feedback"):
         for length_s in (1.75, 3.1, 9.99):
-            said = play(opened(blocks=blocks(condition, length_s=length_s)), stop=12_000)
-            for s in of(Stimulus, said):
+            messages = play(opened(blocks=blocks(condition, length_s=length_s)), stop=12_000)
+            for s in of(Stimulus, messages):
                 assert s.due + s.n_pulses / s.rate_hz * 1000 <= length_s * 1000
 
 
 def test_the_gate_lets_every_stimulus_through():
     """Each by itself; that none is refused in the normal course is proved in tests/test_loop.py."""
     limits = Limits()
-    said = of(Stimulus, play(opened(), player=chance))
-    assert said
-    for s in said:
+    messages = of(Stimulus, play(opened(), player=chance))
+    assert messages
+    for s in messages:
         assert limits.refusal(s.electrodes, s.phases, s.rate_hz, s.n_pulses) is None
 
 
-def check_order(said):
+def check_order(messages):
     """Numbers without a hole, and nothing due before the last is over."""
-    stimuli = of(Stimulus, said)
+    stimuli = of(Stimulus, messages)
     assert [s.number for s in stimuli] == list(range(1, len(stimuli) + 1))
     for a, b in pairwise(stimuli):
         assert b.due >= a.due + a.n_pulses / a.rate_hz * 1000
@@ -278,19 +282,19 @@ def test_one_stimulus_at_a_time_whoever_plays(seed, window):
     def player(game, at):
         return (None, "up", "down")[rng.integers(3)] if at % 200 < 20 else follows(game, at)
 
-    said = play(opened(seed=seed, session_s=12.0), stop=12_100, player=player, window=window)
+    messages = play(opened(seed=seed, session_s=12.0), stop=12_100, player=player, window=window)
     if window <= 10:
-        check_order(said)
-    for c in of(Court, said):
+        check_order(messages)
+    for c in of(Court, messages):
         assert 0 <= c.ball_x <= 1
         assert 0 <= c.ball_y <= 1
 
 
 def test_the_court_is_shown_25_times_a_second():
-    said = of(Court, play(opened(session_s=10.0), stop=10_000))
-    assert len(said) == 250
-    assert said[0].is_in_play
-    assert said[0].paddle_size == 0.3
+    messages = of(Court, play(opened(session_s=10.0), stop=10_000))
+    assert len(messages) == 250
+    assert messages[0].is_in_play
+    assert messages[0].paddle_size == 0.3
 
 
 def test_one_seed_gives_one_course():
@@ -313,30 +317,30 @@ def test_a_restarted_game_says_what_it_would_have_said(cut):
 def test_what_nobody_saw_is_not_played():
     game = opened()
     play(game, 0, 500)
-    ball = game._state.ball
+    ball = game._match.state.ball
     list(game.step(Decision(900, 910, "up")))
-    assert game._state.ball[0] == pytest.approx(ball[0] - 0.00585)
+    assert game._match.state.ball[0] == pytest.approx(ball[0] - 0.00585)
 
 
 def test_a_gap_over_whole_blocks_skips_them():
     game = opened(**IN_BLOCKS)
     play(game, 0, 500)
-    said = list(game.step(Decision(21_000, 21_010, None)))
-    assert [s.phase for s in of(GameState, said)] == ["outcome", "rest"]
-    assert game._now.condition == "no_feedback"
+    messages = list(game.step(Decision(21_000, 21_010, None)))
+    assert [s.phase for s in of(GameState, messages)] == ["outcome", "rest"]
+    assert game._match.block.condition == "no_feedback"
 
 
 def test_a_person_serves_when_a_person_plays():
     game = opened(player="person", session_s=20.0, paddle_size=0.02)
-    said = play(game, 0, 1000)
-    assert [s.phase for s in of(GameState, said)] == ["rest", "waiting"]
+    messages = play(game, 0, 1000)
+    assert [s.phase for s in of(GameState, messages)] == ["rest", "waiting"]
     serve = Command(1000, 1001, "gesture", "serve", "crepe gesture")
     wrong = list(game.step(Command(1000, 1001, "gesture", "serve", "sensor 7")))
     assert of(GameState, wrong)[0].outcome == "a serve by sensor 7, the player is 'person'"
     assert of(GameState, game.step(Command(1000, 1001, "note", "x"))) == []
-    said = list(game.step(serve))
-    assert said[0] == serve
-    assert [(s.phase, s.shown_by) for s in of(GameState, said)] == [("play", "crepe gesture")]
+    messages = list(game.step(serve))
+    assert messages[0] == serve
+    assert [(s.phase, s.shown_by) for s in of(GameState, messages)] == [("play", "crepe gesture")]
     assert of(GameState, game.step(serve)) == []
     assert of(GameState, play(game, 1000, 15_000, player=flees))[-1].phase == "waiting"
     assert of(GameState, play(game, 15_000, 21_000))[-1].phase == "over"
@@ -346,5 +350,5 @@ def test_a_move_that_is_not_in_the_table_is_an_error():
     game = opened()
     play(game, 0, 500)
     with pytest.raises(RuntimeError, match="rally 1: from play to waiting"):
-        game._enter(Phase.WAITING, Decision(0, 1, None))
+        game._match.enter(Phase.WAITING, Decision(0, 1, None))
     assert set(NEXT) == set(Phase)

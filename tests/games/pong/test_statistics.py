@@ -13,8 +13,8 @@ def ended(condition, rally, outcome="miss", block=0, trial=1):
     )  # fmt: skip
 
 
-def plain(found):
-    return {name: [block.tolist() for block in blocks] for name, blocks in found.items()}
+def plain(result):
+    return {name: [block.tolist() for block in blocks] for name, blocks in result.items()}
 
 
 def blocks(rng, n=8, n_rallies=6, p=0.5, spread=0.0):
@@ -44,12 +44,12 @@ def test_without_blocks_every_rally_is_one():
 
 
 def test_a_condition_is_described_by_length_aces_and_long_rallies():
-    found = describe([np.array([0, 0, 1, 2]), np.array([], int), np.array([4, 5, 0, 3])])
-    assert found.n == 8
-    assert found.length.value == 15 / 8
-    assert found.aces.value == 3 / 8
-    assert found.long.value == 2 / 8
-    assert found.length.ci95 == (3 / 4, 12 / 4)  # of two blocks: twice one, or twice the other
+    result = describe([np.array([0, 0, 1, 2]), np.array([], int), np.array([4, 5, 0, 3])])
+    assert result.n == 8
+    assert result.length.value == 15 / 8
+    assert result.aces.value == 3 / 8
+    assert result.long.value == 2 / 8
+    assert result.length.ci95 == (3 / 4, 12 / 4)  # of two blocks: twice one, or twice the other
 
 
 def test_the_interval_holds_the_true_mean_about_as_often_as_it_says():
@@ -63,19 +63,19 @@ def test_the_interval_holds_the_true_mean_about_as_often_as_it_says():
 
 def test_too_few_rallies_have_no_interval_and_no_p():
     assert np.isnan(describe([np.array([], np.int64)]).length.value)
-    one = describe([np.array([3])])
-    assert one.length.value == 3
-    assert np.isnan(one.length.ci95).all()
-    found = compare([np.array([1]), np.array([2])], [np.array([1]), np.array([], np.int64)])
-    assert (found.n_rounds, np.isnan(found.p_value)) == (1, True)
+    single = describe([np.array([3])])
+    assert single.length.value == 3
+    assert np.isnan(single.length.ci95).all()
+    result = compare([np.array([1]), np.array([2])], [np.array([1]), np.array([], np.int64)])
+    assert (result.n_rounds, np.isnan(result.p_value)) == (1, True)
     assert describe([np.array([0]), np.array([0])]).aces.ci95 == (1.0, 1.0)
 
 
 def test_a_difference_is_found_where_there_is_one():
     rng = np.random.default_rng(2)
-    found = compare(blocks(rng, p=0.3), blocks(rng, p=0.6))
-    assert found.difference > 1
-    assert found.p_value == 2 / 2**8
+    result = compare(blocks(rng, p=0.3), blocks(rng, p=0.6))
+    assert result.difference > 1
+    assert result.p_value == 2 / 2**8
     same = compare([np.zeros(9, int)] * 3, [np.zeros(5, int)] * 3)
     assert (same.n_rounds, same.difference, same.p_value) == (3, 0, 1)
 
@@ -83,17 +83,17 @@ def test_a_difference_is_found_where_there_is_one():
 def test_blocks_that_differ_by_themselves_are_no_difference_between_conditions():
     """Rallies permuted one by one would find one far more often than it says."""
     rng = np.random.default_rng(3)
-    found = [
+    result = [
         compare(blocks(rng, spread=0.25), blocks(rng, spread=0.25), seed=i).p_value
         for i in range(300)
     ]
-    assert np.mean(np.array(found) < 0.05) < 0.075
+    assert np.mean(np.array(result) < 0.05) < 0.075
 
 
 def test_the_closed_loop_is_compared_with_all_but_the_replay():
     names = ("stimulation", "open_loop", "rest", "silent")
     by_condition = {name: blocks(np.random.default_rng(k)) for k, name in enumerate(names)}
-    found = against_controls(by_condition, seed=4)
-    assert list(found) == ["rest", "silent"]
-    assert found == against_controls(by_condition, seed=4)
+    result = against_controls(by_condition, seed=4)
+    assert list(result) == ["rest", "silent"]
+    assert result == against_controls(by_condition, seed=4)
     assert against_controls({"rest": [np.array([1])]}) == {}
