@@ -18,7 +18,7 @@ from crepe.actors.blank import Blank
 from crepe.actors.detect import Detect
 from crepe.actors.filter import BandPass
 from crepe.actors.salpa import Salpa
-from crepe.hw.instrument import open_recorder
+from crepe.hw.device import open_recorder
 from crepe.messages import Segment, Spikes, StreamInfo
 
 N_CHANNELS, SECONDS, SEGMENT = 16, 120, 100

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from crepe.actors.actor import ActorContext
 from crepe.actors.detect import Detect
 from crepe.actors.filter import BandPass
-from crepe.hw.instrument import open_recorder
+from crepe.hw.device import open_recorder
 from crepe.messages import Segment, StreamInfo
 
 SPIKE_UV = 60.0

@@ -78,7 +78,8 @@ def replay() -> dict[str, float]:
 
     from crepe.actors.actor import ActorContext
     from crepe.actors.record import Record
-    from crepe.hw.instrument import EndOfData, open_recorder
+    from crepe.hw.device import open_recorder
+    from crepe.hw.instrument import EndOfData
 
     settings = GeneratorSettings(n_channels=60, speed=0, duration_s=60)
     generator = Generator(settings)

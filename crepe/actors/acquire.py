@@ -11,7 +11,8 @@ from pydantic import PositiveFloat, PositiveInt, PrivateAttr
 
 from crepe.actors.actor import ActorContext, Output, Source
 from crepe.errors import ConfigError, DeviceError
-from crepe.hw.instrument import EndOfData, Recorder, open_recorder
+from crepe.hw.device import open_recorder
+from crepe.hw.instrument import EndOfData, Recorder
 from crepe.messages import Message, Segment, Spikes, StreamInfo
 
 log = logging.getLogger(__name__)

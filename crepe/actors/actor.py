@@ -14,13 +14,8 @@ from typing import Any, ClassVar, Generic, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict
 
 from crepe.environment.clock import real_s
-from crepe.hw.instrument import (
-    Guard,
-    Recorder,
-    Stimulator,
-    open_recorder,
-    open_stimulator,
-)
+from crepe.hw.device import open_recorder, open_stimulator
+from crepe.hw.instrument import Guard, Recorder, Stimulator
 from crepe.messages import Message, Stimulus, StreamInfo
 
 In = TypeVar("In")

@@ -9,7 +9,7 @@ from rich.table import Table
 from crepe.config.experiment import Experiment
 from crepe.config.overrides import SPIKE_BAND_HZ
 from crepe.errors import StoreError
-from crepe.hw.instrument import open_recorder
+from crepe.hw.device import open_recorder
 from crepe.messages import Spikes
 from crepe.store import Store, Stream
 from crepe.supervise import control

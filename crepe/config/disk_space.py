@@ -5,7 +5,7 @@ from pathlib import Path
 
 from crepe.actors.actor import Source
 from crepe.config.experiment import Experiment
-from crepe.hw.instrument import check_url
+from crepe.hw.device import check_url
 from crepe.messages import Segment
 
 _SAMPLE_BYTES = 4  # int32 and float32

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from crepe.actors.actor import Source
 from crepe.config.experiment import Experiment
 from crepe.errors import ConfigError, DeviceError
-from crepe.hw.instrument import check_url
+from crepe.hw.device import check_url
 from crepe.hw.meame.dsp_setup import has_blanking
 from crepe.hw.meame.http import Control, HttpControl, Server, find_server
 from crepe.hw.meame.recorder import RecorderSettings

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from crepe.config.experiment import Experiment, load_experiment, save_experiment
 from crepe.environment import paths
 from crepe.errors import ConfigError
-from crepe.hw.instrument import open_recorder
+from crepe.hw.device import open_recorder
 
 FILE_EXPERIMENT = Path("config") / "file.toml"
 SPIKE_BAND_HZ = (300.0, 3000.0)

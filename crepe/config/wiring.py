@@ -13,7 +13,7 @@ from crepe.actors.record import Record
 from crepe.actors.stimulate import Stimulate
 from crepe.config.explain import explain
 from crepe.errors import ConfigError, CrepeError, suggest
-from crepe.hw.instrument import check_url
+from crepe.hw.device import check_url
 from crepe.messages import TRUTH, Command, Message
 from crepe.store.modus import stream_name
 

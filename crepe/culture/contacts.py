@@ -1,4 +1,4 @@
-"""What the electrodes see of the cells, and what they see besides: waveforms, noise, drift."""
+"""The voltage at the electrodes: waveforms of cells, noise, drift."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,29 +9,29 @@ Floats = NDArray[np.float32]
 # widths are those of a 60MEA with dissociated cells.
 SPIKE_UV, SPIKE_DECAY_UM = 140.0, 60.0  # peak at the electrode, and its fall to 1/e
 SPIKE_SPREAD = 0.35  # SD of the logarithm of a cell's size
-LEAST_UV = 3.0  # what is smaller is part of the noise
+LEAST_UV = 3.0  # smaller spikes are part of the noise
 N_SHAPES = 8  # of different width
 WIDTHS = (0.8, 1.5)
-SPIKE_MS = 3  # that a waveform lasts at most
+SPIKE_MS = 3  # longest waveform
 # 1/f noise as a sum of three processes of different memory, beside thermal noise and drift.
 FLICKER_UV, FLICKER_MS = 1.5, (5.0, 50.0, 500.0)
 DRIFT_UV, DRIFT_MS = 5.0, 500.0  # slow potential of each electrode: SD and time constant
-QUIET = 0.1  # part of all this at the reference electrode
+QUIET = 0.1  # part of noise and drift that the reference electrode has
 
-_N_MS = 100  # of noise that are drawn at once
+_N_MS = 100  # length of noise that is drawn at once
 
 
 class Contacts:
-    """The electrodes' view of firing cells.
+    """The spikes of firing cells as the electrodes record them.
 
     Parameters
     ----------
     distance_um
         (n_cells, n_electrodes).
     is_recording
-        (n_electrodes,): the reference does not.
+        (n_electrodes,); False for the reference.
     rng
-        Size and shape of the cells' spikes.
+        Draws size and shape of the cells' spikes.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Contacts:
         self._gain_uv = [row[seen] for row, seen in zip(gain, self._seen_by, strict=True)]
         t_ms = np.arange(SPIKE_MS * block_samples) / block_samples
         widths = np.linspace(*WIDTHS, N_SHAPES)
-        # Where in the millisecond a spike falls is a matter of the waveform that is added.
+        # A spike begins at any sample of its millisecond: there is a waveform for each.
         shapes = np.stack(
             [[_spike((t_ms - at) / w) for at in _starts(block_samples)] for w in widths]
         )
@@ -59,9 +59,9 @@ class Contacts:
         self._n = block_samples
 
     def see(self, fired: NDArray[np.int64], place: NDArray[np.int64]) -> Floats:
-        """The next millisecond, (n_electrodes, block_samples) microvolts of spikes alone.
+        """Return the next millisecond, (n_electrodes, block_samples) microvolts of spikes alone.
 
-        `place` says at which of the millisecond's samples each of the fired cells does.
+        `place` is the sample of the millisecond at which each of the fired cells does.
         """
         for cell, at in zip(fired.tolist(), place.tolist(), strict=True):
             seen = self._seen_by[cell]
@@ -99,12 +99,15 @@ class Background:
 
     @property
     def drift_uv(self) -> Floats:
-        """(n_electrodes,): where the baseline lies now."""
+        """(n_electrodes,): the present baseline."""
         now: Floats = self._base[self._at - 1]
         return now
 
     def next(self) -> Floats:
-        """The next millisecond, (n_electrodes, block_samples) microvolts; yours to change."""
+        """Return the next millisecond, (n_electrodes, block_samples) microvolts.
+
+        The caller may change the array.
+        """
         if self._at == _N_MS:
             self._draw()
         now: Floats = self._noise[self._at]
@@ -132,12 +135,13 @@ class Background:
 
 
 def _starts(block_samples: int) -> NDArray[np.float64]:
+    """Return the times of the samples of a millisecond."""
     starts: NDArray[np.float64] = np.arange(block_samples) / block_samples
     return starts
 
 
 def _spike(t_ms: NDArray[np.float64]) -> NDArray[np.float64]:
-    """An extracellular spike of peak -1: a sharp trough and a slower positive wave."""
+    """Return an extracellular spike of peak -1: a sharp trough and a slower positive wave."""
     trough = -np.exp(-(((t_ms - 0.35) / 0.12) ** 2))
     wave = 0.35 * np.exp(-(((t_ms - 0.75) / 0.22) ** 2))
     return np.asarray(trough + wave)

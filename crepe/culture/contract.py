@@ -1,4 +1,4 @@
-"""What a simulated culture receives from an instrument."""
+"""The pulses that a simulated culture receives from an instrument."""
 
 from typing import NamedTuple
 
@@ -6,9 +6,9 @@ from crepe.hw.meame.wire import TICK_US
 
 
 class Shot(NamedTuple):
-    """One pulse that is over, or a while in which amplifiers were protected."""
+    """One pulse that is over, or a period in which amplifiers were protected."""
 
-    tick: int  # at which it began, of the DSP's clock
+    tick: int  # of its beginning, by the DSP's clock
     electrodes: tuple[int, ...]  # channel indices that received it
     phases: tuple[tuple[float, float], ...]  # (current in uA, width in us)
     blanked: tuple[int, ...] = ()  # channel indices whose amplifiers were protected
@@ -16,5 +16,5 @@ class Shot(NamedTuple):
 
     @property
     def last_tick(self) -> int:
-        """The last at which current flowed."""
+        """The last tick with a current."""
         return self.tick + round(sum(us for _, us in self.phases) / TICK_US) - 1

@@ -1,7 +1,7 @@
-"""A simulated culture under an array: spiking cells, what excites them, what the electrodes see.
+"""A simulated culture under an array: spiking cells, their excitation, the electrodes' voltages.
 
-It is told nothing: of an experiment it sees the currents at its electrodes only. Time goes in
-blocks of a millisecond, so that the same seed gives the same samples however they are asked for.
+Of an experiment it receives only the currents at its electrodes. Time advances in blocks of a
+millisecond, so that the same seed gives the same samples for any length of segments.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ from crepe.culture.settings import CultureSettings
 from crepe.electrodes.layouts import is_recording, positions_um
 from crepe.hw.meame.wire import TICK_US
 
-MARGIN_UM = 100.0  # the cells' plane reaches so far beyond the outer electrodes
+MARGIN_UM = 100.0  # of the cells' plane beyond the outer electrodes
 # Stimulation: cells near the electrode fire if the charge that reaches them exceeds their
 # threshold, with a chance that rises over JITTER around it (Ranck 1975, Brain Res 98:417). It is
 # done by negative current, whatever the pulse's shape (Wagenaar, Pine & Potter 2004, J Neurosci
@@ -28,21 +28,21 @@ CURRENT_REACH_UM = 120.0  # a current's effect falls to 1/e at this distance
 THRESHOLD_NC = (0.1, 1.2)
 JITTER = 0.15  # SD of a threshold from pulse to pulse, as a part of it
 DISCHARGED = 0.5
-DIRECT_MS = (1, 4)  # latency of what current makes fire, in whole milliseconds
+DIRECT_MS = (1, 4)  # latency of cells that a current excites, in whole milliseconds
 # The artefact leaves no offset: amplifiers are coupled by capacitors. Chosen.
 ARTEFACT_UV_PER_UA, ARTEFACT_REACH_UM, ARTEFACT_MS = 180.0, 250.0, (0.25, 0.45)
 
 
 class Culture:
-    """Gives the voltage at every electrode, a millisecond at a time.
+    """The voltage at every electrode, a millisecond at a time.
 
-    `settings.seed` is the culture: its cells and wires; `settings.course` is what happens in it by
-    chance.
+    `settings.seed` draws the culture: its cells and their wiring; `settings.course` draws all that
+    happens in it by chance.
 
     Parameters
     ----------
     labels
-        Of the electrodes; the reference among them stays quiet.
+        Of the electrodes; the reference of a 60MEA stays quiet.
 
     Attributes
     ----------
@@ -57,23 +57,23 @@ class Culture:
     ) -> None:
         self._settings = settings
         self.block_samples = max(1, round(sampling_rate_hz / 1000))
-        made = np.random.default_rng(settings.seed)
+        anatomy = np.random.default_rng(settings.seed)
         chance = [np.random.default_rng([settings.seed, settings.course, i]) for i in range(3)]
         self._rng = chance[0]
         electrodes_um = positions_um(labels)
         first_um, last_um = electrodes_um.min(axis=0), electrodes_um.max(axis=0)
         width, height = (last_um - first_um + 2 * MARGIN_UM).tolist()
         self.network = Network(
-            settings.n_cells, (width, height), made, chance[1], stdp=settings.stdp
+            settings.n_cells, (width, height), anatomy, chance[1], stdp=settings.stdp
         )
         cells_um = self.network.cells_um + first_um - MARGIN_UM
         self.distance_um = np.linalg.norm(cells_um[:, None] - electrodes_um[None], axis=2)
         self._between_um = np.linalg.norm(electrodes_um[:, None] - electrodes_um[None], axis=2)
         self._is_recording = is_recording(labels)
-        self._threshold_nc = made.uniform(*THRESHOLD_NC, self.network.n_cells)
+        self._threshold_nc = anatomy.uniform(*THRESHOLD_NC, self.network.n_cells)
         n, block = len(labels), self.block_samples
         self._field = Field(self.distance_um, self._is_recording, block)
-        self._contacts = Contacts(self.distance_um, self._is_recording, block, made)
+        self._contacts = Contacts(self.distance_um, self._is_recording, block, anatomy)
         self._background = Background(settings.noise_uv, self._is_recording, block, chance[2])
         self._due: defaultdict[int, list[NDArray[np.int64]]] = defaultdict(list)
         self._blanked_until = np.zeros(n)  # ms
@@ -81,26 +81,25 @@ class Culture:
         self._now_ms = 0
 
     def block(self, shots: Sequence[Shot]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The next millisecond: microvolts (n_electrodes, block_samples), and who fired in it.
+        """Return the next millisecond: microvolts (n_electrodes, block_samples), cells that fired.
 
-        `shots` are what the stimulator gave in this millisecond, their ticks counted from its
-        beginning.
+        `shots` are the pulses of this millisecond, their ticks counted from its beginning.
         """
         for shot in shots:
-            self._stimulated(shot)
+            self._stimulate(shot)
         due = self._due.pop(self._now_ms, None)
-        forced = np.unique(np.concatenate(due)) if due else _NOBODY
+        forced = np.unique(np.concatenate(due)) if due else _NO_CELL
         fired = self.network.step(forced, is_silenced=self._is_silenced())
-        found = self._background.next()
+        voltage_uv = self._background.next()
         place = self._rng.integers(0, self.block_samples, len(fired))
-        found += self._contacts.see(fired, place)
+        voltage_uv += self._contacts.see(fired, place)
         self._field.add(fired)
         field_uv = self._field.next()
-        found += field_uv
-        found += self._artefact.next()
-        self._blank(found, field_uv)
+        voltage_uv += field_uv
+        voltage_uv += self._artefact.next()
+        self._blank(voltage_uv, field_uv)
         self._now_ms += 1
-        return found, fired
+        return voltage_uv, fired
 
     def _is_silenced(self) -> bool:
         if self._settings.silenced:
@@ -108,8 +107,8 @@ class Culture:
         now_s = self._now_ms / 1000
         return any(start <= now_s < stop for start, stop in self._settings.silenced_s)
 
-    def _stimulated(self, shot: Shot) -> None:
-        """What a pulse does to cells and to amplifiers."""
+    def _stimulate(self, shot: Shot) -> None:
+        """Apply a pulse to cells and to amplifiers."""
         negative_nc = sum(-ua * us / 1000 for ua, us in shot.phases if ua < 0)
         positive_nc = sum(ua * us / 1000 for ua, us in shot.phases if ua > 0)
         exciting_nc = max(negative_nc, DISCHARGED * positive_nc)
@@ -125,7 +124,7 @@ class Culture:
             self._blanked_until[blanked] = np.maximum(self._blanked_until[blanked], until_ms)
 
     def _excite(self, charge_nc: NDArray[np.float64]) -> None:
-        """Cells that are reached fire a little later, each after its own delay."""
+        """Let excited cells fire a little later, each after its own delay."""
         near = np.flatnonzero(charge_nc >= THRESHOLD_NC[0] / 2)
         threshold_nc = self._threshold_nc[near] * self._rng.normal(1.0, JITTER, len(near))
         reached = near[charge_nc[near] >= threshold_nc]
@@ -133,13 +132,13 @@ class Culture:
         for delay in range(*DIRECT_MS):
             self._due[self._now_ms + delay].append(reached[delay_ms == delay])
 
-    def _blank(self, found: NDArray[np.float32], field_uv: NDArray[np.float32]) -> None:
-        """Protected amplifiers show slow potentials only, and are let go without a step."""
+    def _blank(self, voltage_uv: NDArray[np.float32], field_uv: NDArray[np.float32]) -> None:
+        """Let protected amplifiers show slow potentials only; their release makes no step."""
         if self._blanked_until.max() <= self._now_ms:
             return
         t_ms = self._now_ms + np.arange(self.block_samples) / self.block_samples
         is_held = t_ms < self._blanked_until[:, None]
-        found[is_held] = (field_uv + self._background.drift_uv[:, None])[is_held]
+        voltage_uv[is_held] = (field_uv + self._background.drift_uv[:, None])[is_held]
 
 
-_NOBODY = np.empty(0, np.int64)
+_NO_CELL = np.empty(0, np.int64)

@@ -1,4 +1,4 @@
-"""Slow potentials at the electrodes: the field of the cells that fire, and what else decays."""
+"""Slow potentials at the electrodes: the field of the cells that fire, and decaying artefacts."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,14 @@ FIELD_MS = (2.0, 3.0, 4.0, 5.0, 15.0)
 
 
 class Field:
-    """The sum over the cells that fired.
+    """The local field potential: the sum over the cells that fired.
 
     Parameters
     ----------
     distance_um
         (n_cells, n_electrodes).
     is_recording
-        (n_electrodes,): the reference does not.
+        (n_electrodes,); False for the reference.
     """
 
     def __init__(
@@ -36,21 +36,21 @@ class Field:
         self._course = Course(len(is_recording), FIELD_MS, block_samples)
 
     def add(self, fired: NDArray[np.int64]) -> None:
-        """These cells fire in the next millisecond."""
+        """Let cells fire in the next millisecond."""
         if len(fired):
             self._course.add(self._gain_uv[fired].sum(axis=0))
 
     def next(self) -> Floats:
-        """(n_electrodes, block_samples) microvolts of the next millisecond."""
+        """Return (n_electrodes, block_samples) microvolts of the next millisecond."""
         return self._course.next()
 
 
 class Course:
-    """What begins on each electrode and decays, without an offset.
+    """A potential that begins on each electrode and decays, without an offset.
 
-    An impulse through low passes of these time constants and, so that no area is left, a
-    derivative: the sum of as many exponentials. From three time constants on it begins at zero,
-    from four on smoothly. Its largest value is 1.
+    It is an impulse through low passes of the time constants and a derivative, which leaves no
+    area: a sum of as many exponentials. From three time constants on it begins at zero, from four
+    on smoothly. Its largest value is 1.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class Course:
         self._left = np.zeros((n_electrodes, len(rate)))
 
     def add(self, size_uv: NDArray[np.floating]) -> None:
-        """Begin now, with a largest value of this for each electrode."""
+        """Begin now, with this largest value for each electrode."""
         self._left += size_uv[:, np.newaxis]
 
     def next(self) -> Floats:
-        """(n_electrodes, block_samples) microvolts of the next millisecond."""
+        """Return (n_electrodes, block_samples) microvolts of the next millisecond."""
         now: Floats = (self._left @ self._parts).astype(np.float32)
         self._left *= self._keep
         return now

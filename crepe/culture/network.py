@@ -1,4 +1,4 @@
-"""A network of spiking neurons on a plane, a millisecond at a time; it knows no electrodes."""
+"""A network of spiking neurons on a plane, a millisecond at a time, without electrodes."""
 
 from itertools import pairwise
 
@@ -9,8 +9,8 @@ from scipy.spatial import cKDTree
 Floats = NDArray[np.float32]
 
 # Cells after Izhikevich 2003, IEEE Trans Neural Netw 14:1569: a fifth of them inhibitory, and the
-# heterogeneity that is given there. Noise stands for what comes from miniature synaptic events and
-# from outside the array; it is chosen so that an electrode sees 0.1 to 10 multi-unit spikes per
+# heterogeneity that is given there. Noise stands for miniature synaptic events and for input from
+# outside the array; it is chosen so that an electrode sees 0.1 to 10 multi-unit spikes per
 # second, as Wagenaar et al. 2006, BMC Neurosci 7:11 report of dissociated cultures.
 INHIBITORY = 0.2
 NOISE = (1.0, 0.5)  # SD in the units of that model, excitatory and inhibitory
@@ -26,7 +26,7 @@ WEIGHT_SPREAD = 0.5  # SD of its logarithm; chosen
 DECAY_MS = (5.0, 8.0)  # of a synaptic current
 REFRACTORY_MS = 2
 # Depression of excitatory synapses (Tsodyks & Markram 1997, PNAS 94:719); it ends network bursts.
-RELEASE = 0.35  # part of what is left that a spike uses up; chosen
+RELEASE = 0.35  # part of the remaining resources that a spike uses; chosen
 RECOVERY_MS = 700.0
 # Pairwise plasticity of excitatory synapses (Song, Miller & Abbott 2000, Nat Neurosci 3:919).
 STDP_MS = 20.0
@@ -44,9 +44,9 @@ class Network:
     size_um
         Width and height of the plane.
     rng
-        Where the cells lie and how they are wired.
+        Draws the positions of the cells and their wiring.
     noise
-        All that happens by chance.
+        Draws all that happens by chance.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class Network:
         self._stdp = Stdp(self.targets, self.weights, ~self.is_inhibitory) if stdp else None
 
     def _make_cells(self, rng: np.random.Generator) -> None:
+        """Draw the parameters of each cell, named as in Izhikevich 2003."""
         r, inhibitory = rng.random(self.n_cells), self.is_inhibitory
         self._a = np.where(inhibitory, 0.02 + 0.08 * r, 0.02).astype(np.float32)
         self._b = np.where(inhibitory, 0.25 - 0.05 * r, 0.2).astype(np.float32)
@@ -80,14 +81,14 @@ class Network:
         self._u = self._b * self._v
 
     def _wire(self, size_um: tuple[float, float], rng: np.random.Generator) -> None:
-        """Each synapse at an exponentially distributed distance in a random direction."""
+        """Draw each synapse at an exponentially distributed distance in a random direction."""
         n, shape = self.n_cells, (self.n_cells, N_SYNAPSES)
         reach_um = np.where(self.is_inhibitory, REACH_UM[1], REACH_UM[0])[:, np.newaxis]
         distance_um, angle = rng.exponential(reach_um, shape), rng.uniform(0, 2 * np.pi, shape)
         ends_um = self.cells_um[:, np.newaxis] + distance_um[..., np.newaxis] * np.stack(
             [np.cos(angle), np.sin(angle)], axis=-1
         )
-        ends_um = np.abs(ends_um)  # what would leave the plane is turned back into it
+        ends_um = np.abs(ends_um)  # an end outside the plane is reflected into it
         ends_um = np.abs(np.mod(ends_um + size_um, 2 * np.array(size_um)) - size_um)
         nearest = np.asarray(cKDTree(self.cells_um).query(ends_um, k=2)[1])
         is_itself = nearest[..., 0] == np.arange(n)[:, np.newaxis]
@@ -97,7 +98,7 @@ class Network:
         strength = rng.lognormal(-(WEIGHT_SPREAD**2) / 2, WEIGHT_SPREAD, shape)
         sign = np.where(self.is_inhibitory, WEIGHT[1], WEIGHT[0])[:, np.newaxis]
         self.weights = (sign * strength).astype(np.float32)
-        # What is on its way: a ring of the next milliseconds, for each kind of synapse.
+        # Currents on their way: a ring of the next milliseconds, for each kind of synapse.
         self._n_ring = int(delay_ms.max()) + 1
         self._coming = np.zeros((self._n_ring, 2, n), np.float32)
         self._place = delay_ms * (2 * n) + self.is_inhibitory[:, None] * n + self.targets
@@ -105,9 +106,9 @@ class Network:
         self._keep = np.exp(-1 / np.array(DECAY_MS, np.float32))[:, np.newaxis]
 
     def step(self, forced: NDArray[np.int64], *, is_silenced: bool = False) -> NDArray[np.int64]:
-        """The next millisecond; returns the cells that fire in it.
+        """Advance by a millisecond; return the cells that fire in it.
 
-        `forced` are made to fire by a current from outside; a silenced network, as under TTX, has
+        `forced` cells fire by a current from outside; a silenced network, as under TTX, has
         currents and no spikes.
         """
         slot = self._now_ms % self._n_ring
@@ -136,6 +137,7 @@ class Network:
         return fired
 
     def _transmit(self, fired: NDArray[np.int64]) -> None:
+        """Send the spikes of cells to their targets, weakened by depression."""
         since_ms = self._now_ms - self._last_ms[fired]
         left = 1 - (1 - self._left[fired]) * np.exp(-since_ms / RECOVERY_MS)
         self._left[fired] = left * (1 - RELEASE)
@@ -148,7 +150,7 @@ class Network:
 
 
 class Stdp:
-    """Changes the weights of excitatory synapses by the order of spikes, in place."""
+    """Plasticity: the weights of excitatory synapses change with the order of spikes, in place."""
 
     def __init__(
         self, targets: NDArray[np.int64], weights: Floats, is_excitatory: NDArray[np.bool_]
@@ -164,7 +166,7 @@ class Stdp:
         self._keep = np.float32(np.exp(-1 / STDP_MS))
 
     def step(self, fired: NDArray[np.int64]) -> None:
-        """One millisecond, with the cells that fired in it."""
+        """Advance by a millisecond, in which these cells fired."""
         self._traces *= self._keep
         before, after = self._traces
         flat = self._weights.reshape(-1)
@@ -180,7 +182,7 @@ class Stdp:
 
 
 class _Noise:
-    """A current for each cell with a short memory, drawn for many milliseconds at once."""
+    """A noise current of each cell, with a short memory, drawn for many milliseconds at once."""
 
     _N_MS = 100
 
@@ -193,7 +195,7 @@ class _Noise:
         self._used = 0
 
     def next(self) -> Floats:
-        """(n_cells,) for the next millisecond."""
+        """Return (n_cells,) for the next millisecond."""
         if self._used == len(self._draws):
             self._draws = self._rng.standard_normal((self._N_MS, len(self._now)), np.float32)
             self._draws *= self._push

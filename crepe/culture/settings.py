@@ -1,4 +1,4 @@
-"""The settings of a simulated culture: its cells, and what an electrode sees of them."""
+"""The settings of a simulated culture."""
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
@@ -9,9 +9,11 @@ class CultureSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int = Field(0, ge=0)  # the culture: its cells and their wiring
-    course: int = Field(0, ge=0)  # what happens by chance in it; another session, another course
+    course: int = Field(
+        0, ge=0
+    )  # all that happens by chance in it; differs from session to session
     n_cells: PositiveInt = 1000  # on the array's plane; some 390 per mm2 on a 60MEA200, chosen
     stdp: bool = False  # whether synapses change with the order of spikes
     silenced: bool = False  # no cell fires, as under TTX; noise and artefact stay
-    silenced_s: tuple[tuple[float, float], ...] = ()  # the same from and to a time of its clock
+    silenced_s: tuple[tuple[float, float], ...] = ()  # the same in windows [from, to) of its clock
     noise_uv: PositiveFloat = 4.0  # rms on each electrode; a 60MEA has 3 to 5

@@ -1,4 +1,4 @@
-"""The electrode array's geometry: which channel is which electrode, and where it lies."""
+"""Geometry of electrode arrays: the labels of channels, and their positions."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -28,22 +28,24 @@ MCS_SPACING_UM = 200.0
 
 
 def grid_labels(n_channels: int) -> tuple[str, ...]:
-    """Labels for `n_channels` electrodes: the MCS order for 60, else plain numbers from 0."""
+    """Return labels for `n_channels` electrodes: the MCS order for 60, else numbers from 0."""
     return MCS_60_LABELS if n_channels == 60 else tuple(str(i) for i in range(n_channels))
 
 
-def channels_of(wanted: Sequence[str], labels: Sequence[str], place: str) -> NDArray[np.int64]:
-    """The rows of electrodes among `labels`, in the order of `wanted`. Raises ConfigError."""
-    for label in wanted:
+def channels_of(electrodes: Sequence[str], labels: Sequence[str], place: str) -> NDArray[np.int64]:
+    """Return the rows of `electrodes` among `labels`, in their order. Raises ConfigError."""
+    for label in electrodes:
         if label not in labels:
             raise ConfigError(f"{place}: no electrode {label!r}{suggest(label, labels)}")
-    return np.array([labels.index(label) for label in wanted], np.int64)
+    return np.array([labels.index(label) for label in electrodes], np.int64)
 
 
 @lru_cache
 def is_recording(labels: tuple[str, ...]) -> NDArray[np.bool_]:
-    """(n,): which channels show activity; of a 60MEA all but the reference, against which the
-    others are measured."""
+    """Return (n,) booleans: the channels that show activity.
+
+    On a 60MEA all but the reference, against which the others are measured.
+    """
     is_60mea = set(labels) == set(MCS_60_LABELS)
     return np.array([not is_60mea or label != MCS_REFERENCE for label in labels])
 
@@ -51,7 +53,7 @@ def is_recording(labels: tuple[str, ...]) -> NDArray[np.bool_]:
 def positions_um(
     labels: tuple[str, ...], spacing_um: float = MCS_SPACING_UM
 ) -> NDArray[np.float64]:
-    """Where the electrodes lie: (n, 2) array of x and y in micrometres.
+    """Return the positions of electrodes: (n, 2), x and y in micrometres.
 
     The MCS layout if all labels belong to it, else a square grid filled row by row.
     """

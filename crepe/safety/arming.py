@@ -1,9 +1,9 @@
-"""Whether anything may be stimulated: the latch of an emergency stop, and who is armed until when.
+"""Permission to stimulate: the latch of an emergency stop, and the arming of one stimulator.
 
-Both are small files in the run directory, looked at before every train; they need no Redis and no
-process to stand. `stopped.json` is the latch: while it is there, nothing is stimulated.
-`armed.json` names one stimulator and the time at which its arming ends, so that a stimulator that
-was restarted, and has another name, is disarmed.
+Both are small files in the run directory, read before every train; they need neither Redis nor a
+running process. `stopped.json` is the latch: while it exists, nothing is stimulated. `armed.json`
+names one stimulator and the time at which its arming ends. A restarted stimulator has another
+name, so it is disarmed.
 """
 
 import time
@@ -24,7 +24,7 @@ LONGEST_MIN = 480.0
 
 
 class Instrument(NamedTuple):
-    """What a stimulator says of itself and of what it drives."""
+    """A running stimulator, and the address of the instrument that it drives."""
 
     stimulator: str  # a name that no other run of a stimulator has
     process: ProcessIdentity
@@ -34,7 +34,7 @@ class Instrument(NamedTuple):
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Instrument":
-        """The instrument that `to_json` has written. Raises KeyError for a missing field."""
+        """Return the instrument that `to_json` wrote. Raises KeyError for a missing field."""
         return cls(
             content["stimulator"],
             ProcessIdentity.read(content),
@@ -44,7 +44,7 @@ class Instrument(NamedTuple):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """All fields, those of the process among them."""
+        """Return all fields, flat, with those of the process."""
         fields = self._asdict()
         return {**fields.pop("process")._asdict(), **fields}
 
@@ -60,12 +60,12 @@ class Instrument(NamedTuple):
 
 
 def announce(run_directory: Path, instrument: Instrument) -> None:
-    """Let `crepe arm`, `crepe stop` and the watchdog find the instrument."""
+    """Write down the instrument for `crepe arm`, `crepe stop` and the watchdog."""
     paths.write_json(run_directory / INSTRUMENT_FILE, instrument.to_json())
 
 
 def announced(run_directory: Path) -> Instrument | None:
-    """The instrument that was announced last; its stimulator may be gone."""
+    """Return the instrument that was announced last; its stimulator may have ended."""
     content = paths.read_json(run_directory / INSTRUMENT_FILE)
     try:
         return Instrument.from_json(content) if content else None
@@ -74,30 +74,32 @@ def announced(run_directory: Path) -> Instrument | None:
 
 
 def run_directories() -> list[Path]:
-    """This run directory and, unless CREPE_VAR names it, all others of this user."""
-    found = [paths.run_directory()]
-    with suppress(ConfigError, OSError):  # what is wrong elsewhere keeps nobody from stopping here
-        found += [paths.run_directory(var) for var in paths.searched()[1:] if var.is_dir()]
-    return list(dict.fromkeys(found))
+    """Return this run directory and, unless CREPE_VAR names it, all others of this user."""
+    directories = [paths.run_directory()]
+    with suppress(ConfigError, OSError):  # a fault elsewhere must not prevent a stop in this one
+        directories += [paths.run_directory(var) for var in paths.searched()[1:] if var.is_dir()]
+    return list(dict.fromkeys(directories))
 
 
 def to_arm() -> Path:
-    """The run directory that `crepe arm` means: this one, or the only one where a stimulator runs.
+    """Return the run directory for `crepe arm`: this one, or the only one with a stimulator.
 
-    Raises ConfigError if several others could be meant.
+    Raises ConfigError if several others have one.
     """
     running = [path for path in run_directories() if (it := announced(path)) and it.is_running]
     if len(running) > 1 and running[0] != paths.run_directory():
-        found = ", ".join(map(str, running))
-        raise ConfigError(f"stimulators run in {found}; name one by CREPE_VAR")
+        names = ", ".join(map(str, running))
+        raise ConfigError(f"stimulators run in {names}; name one by CREPE_VAR")
     return running[0] if running else paths.run_directory()
 
 
-def latch(run_directory: Path, who: str) -> None:
-    """Let nothing be stimulated until somebody arms again; disarms first, for which even a full
-    disk has room. Raises OSError where the latch cannot be written."""
+def latch(run_directory: Path, by: str) -> None:
+    """Forbid all stimulation until `crepe arm`.
+
+    Disarms first: that works on a full disk, too. Raises OSError if the latch cannot be written.
+    """
     disarm(run_directory)
-    stopped = {"by": who, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+    stopped = {"by": by, "at": datetime.now(UTC).isoformat(timespec="seconds")}
     paths.write_json(run_directory / STOPPED_FILE, stopped)
 
 
@@ -107,7 +109,7 @@ def disarm(run_directory: Path) -> None:
 
 
 def arm(run_directory: Path, minutes: float) -> Instrument:
-    """Arm the running stimulator, and take the latch away.
+    """Arm the running stimulator, and remove the latch.
 
     Raises ConfigError if there is no running stimulator, or `minutes` is out of bounds.
     """
@@ -129,9 +131,9 @@ def arm(run_directory: Path, minutes: float) -> Instrument:
 
 
 def refusal(run_directory: Path, stimulator: str, *, is_simulator: bool) -> str | None:
-    """Why this stimulator must not stimulate now, or None.
+    """Return why this stimulator must not stimulate now, or None.
 
-    A proven simulator has no culture to hurt and needs no arming, but it does obey the latch.
+    A proven simulator cannot hurt a culture and needs no arming, but it obeys the latch.
     """
     stopped = _content(run_directory / STOPPED_FILE)
     if stopped is not None:
@@ -148,13 +150,13 @@ def refusal(run_directory: Path, stimulator: str, *, is_simulator: bool) -> str 
 
 
 def armed_s(run_directory: Path) -> float:
-    """For how much longer whoever is armed is; 0 if nobody is."""
+    """Return the seconds until the arming ends; 0 if no stimulator is armed."""
     until_ns = (_content(run_directory / ARMED_FILE) or {}).get("until_monotonic_ns")
     return max(0.0, (until_ns - time.monotonic_ns()) / 1e9) if isinstance(until_ns, int) else 0.0
 
 
 def _content(path: Path) -> Mapping[str, Any] | None:
-    """What a file says; one that cannot be read counts as one that says nothing good."""
+    """Return the content of a file; an unreadable latch counts as a latch."""
     try:
         return paths.read_json(path)
     except (ConfigError, OSError) as error:

@@ -1,4 +1,4 @@
-"""`crepe stop`: latch first, then stop the DSP until that is verified, or say that it is not."""
+"""`crepe stop`: latch first, then stop the DSP until that is verified, or report that it is not."""
 
 import argparse
 import sys
@@ -16,87 +16,95 @@ from crepe.safety.instrument_lock import instrument_lock
 
 _CALL_S = 0.3  # for one call to the instrument
 _LOCK_S = 0.1
-_TRY_S = 5.0  # after that a person must look
+_TRY_S = 5.0  # after that the operator must switch the stimulator off
 _PAUSE_S = 0.1
 
 
 def stop(
     run_directories: Sequence[Path],
     server: str,
-    say: Callable[[str], None],
+    report: Callable[[str], None],
     *,
     by: str = "crepe stop",
 ) -> bool:
-    """Stop everything; True if it is verified.
+    """Stop everything; return True if that is verified.
 
     Parameters
     ----------
     run_directories
-        All are latched. What was announced in the first is stopped; in the others, unless its
-        stimulator is proven to have ended.
+        All are latched. The instrument announced in the first is stopped; one in the others only
+        unless its stimulator is proven to have ended.
     server
-        HOST:PORT of the only instrument to stop; empty for those that stimulators have announced.
+        HOST:PORT of the only instrument to stop; empty for all that stimulators have announced.
+    report
+        Called with each line for the operator.
     by
-        Who stops; the latch says so.
+        Program or person that stops; written into the latch.
     """
     began_s = time.monotonic()
-    latched = [_latch(directory, by, say) for directory in run_directories]
-    here = run_directories[0]
-    found = {here: _named(server)} if server else _announced(run_directories, say)
-    if not found:
-        say("NOT VERIFIED: no stimulator has run here; say --server HOST:PORT to stop one")
+    latched = [_latch(directory, by, report) for directory in run_directories]
+    servers = (
+        {run_directories[0]: _named(server)} if server else _announced(run_directories, report)
+    )
+    if not servers:
+        report("NOT VERIFIED: no stimulator has run here; name an instrument: --server HOST:PORT")
         return False
-    with ThreadPoolExecutor(len(found)) as pool:
-        stops = [pool.submit(_stop, where, one, say, began_s) for where, one in found.items()]
+    with ThreadPoolExecutor(len(servers)) as pool:  # one that hangs must not delay the others
+        stops = [pool.submit(_stop, path, it, report, began_s) for path, it in servers.items()]
     verified = [each.result() for each in stops]
     return all(verified) and all(latched)
 
 
-def _announced(run_directories: Sequence[Path], say: Callable[[str], None]) -> dict[Path, Server]:
-    """The instruments to stop, by run directory."""
-    here, *others = run_directories
-    found: dict[Path, arming.Instrument] = {}
+def _announced(
+    run_directories: Sequence[Path], report: Callable[[str], None]
+) -> dict[Path, Server]:
+    """Return the instruments to stop, by run directory."""
+    first, *others = run_directories
+    instruments: dict[Path, arming.Instrument] = {}
     for other in others:
         try:
             instrument = arming.announced(other)
         except (CrepeError, OSError) as error:
-            say(f"NOT VERIFIED: {error}")
+            report(f"NOT VERIFIED: {error}")
             continue
         if instrument and instrument.may_run:
-            found[other] = instrument
-    own = arming.announced(here)
-    if own and (own.may_run or not own.nonce or not found):
-        found[here] = own  # not a simulator that is gone: it has nobody to hurt
-    return {path: Server(it.host, it.http_port, 0, it.nonce) for path, it in found.items()}
+            instruments[other] = instrument
+    own = arming.announced(first)
+    if own and (own.may_run or not own.nonce or not instruments):
+        instruments[first] = own  # a simulator that has ended needs no stop
+    return {path: Server(it.host, it.http_port, 0, it.nonce) for path, it in instruments.items()}
 
 
-def _stop(run_directory: Path, there: Server, say: Callable[[str], None], began_s: float) -> bool:
+def _stop(
+    run_directory: Path, server: Server, report: Callable[[str], None], began_s: float
+) -> bool:
+    """Stop one instrument, again and again until that is verified or `_TRY_S` has passed."""
     doubts = ["not tried"]
     while doubts and time.monotonic() - began_s < _TRY_S:
         with ExitStack() as stack:
-            control = stack.enter_context(HttpControl(there, _CALL_S))
+            control = stack.enter_context(HttpControl(server, _CALL_S))
             stack.enter_context(instrument_lock(run_directory, _LOCK_S, may_break=True))
             doubts = stop_dsp(control)
         if doubts:
             time.sleep(_PAUSE_S)
     took_s = time.monotonic() - began_s
     if not doubts:
-        say(f"{there.name}: stopped, read back and verified after {took_s:.2f} s")
+        report(f"{server.name}: stopped, read back and verified after {took_s:.2f} s")
         return True
     for doubt in doubts:
-        say(f"NOT VERIFIED: {doubt}")
-    say(f"{there.name}: NOT VERIFIED after {took_s:.1f} s. Switch the stimulator off by hand.")
+        report(f"NOT VERIFIED: {doubt}")
+    report(f"{server.name}: NOT VERIFIED after {took_s:.1f} s. Switch the stimulator off by hand.")
     return False
 
 
-def _latch(run_directory: Path, by: str, say: Callable[[str], None]) -> bool:
-    """Latch; a disk that is full does not keep us from stopping the instrument."""
+def _latch(run_directory: Path, by: str, report: Callable[[str], None]) -> bool:
+    """Latch; a full disk must not prevent the stop of the instrument."""
     try:
         arming.latch(run_directory, by)
     except OSError as error:
-        say(f"NOT LATCHED: {error}; end the experiment with `crepe down`, or it may go on")
+        report(f"NOT LATCHED: {error}; end the experiment with `crepe down`, or it may go on")
         return False
-    say(f"latched: nothing is stimulated from {run_directory} until `crepe arm`")
+    report(f"latched: nothing is stimulated from {run_directory} until `crepe arm`")
     return True
 
 
@@ -107,12 +115,15 @@ def _named(server: str) -> Server:
     return Server(host, int(port), 0)
 
 
-def main(words: Sequence[str]) -> int:
-    """`crepe stop WORDS`, with nothing loaded that it does not need; the exit status."""
+def main(arguments: Sequence[str]) -> int:
+    """Run `crepe stop ARGUMENTS`; return the exit status.
+
+    Imports as little as it can: the stop must not wait for numpy.
+    """
     parser = argparse.ArgumentParser(prog="crepe stop")
     parser.add_argument("--server", default="", metavar="HOST:PORT")
     try:
-        server: str = parser.parse_args(words).server
+        server: str = parser.parse_args(arguments).server
         return 0 if stop(arming.run_directories(), server, print) else 1
     except CrepeError as error:
         print(f"crepe: NOT VERIFIED: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Whether a train may be fired: by its limits, its age and what was fired before it."""
+"""The checks that decide whether a train may be fired: its limits, its age, earlier pulses."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,20 +7,20 @@ from crepe.messages import Stimulus
 from crepe.safety.limits import Limits
 from crepe.safety.pulse_count import PulseCount
 from crepe.safety.real_time import RealTime
-from crepe.safety.sub_trains import cuttable, pulses_per_burst
+from crepe.safety.sub_trains import cuttable, pulses_per_sub_train
 
 
 class Gate:
-    """What every train passes, when it is asked for and again when it is fired.
+    """The checks that every train passes: when it is requested, and again when it is fired.
 
     Parameters
     ----------
     max_age_ms
-        From the sample that asked to the first pulse.
-    burst_s
-        The longest part of a train that is fired at once.
+        Longest time from the sample that led to the request to the first pulse.
+    sub_train_s
+        Longest part of a train that the instrument is given at once.
     n_pulses
-        Of the session so far.
+        Pulses of the session so far.
     """
 
     def __init__(
@@ -30,23 +30,23 @@ class Gate:
         sampling_rate_hz: float,
         *,
         max_age_ms: float,
-        burst_s: float,
+        sub_train_s: float,
         n_pulses: int,
     ) -> None:
         self._limits = limits
         self._time = time
         self._rate_hz = sampling_rate_hz
         self._max_age_ms = max_age_ms
-        self._burst_s = burst_s
+        self._sub_train_s = sub_train_s
         self._count = PulseCount(limits, sampling_rate_hz, n_pulses)
 
     @property
     def n_pulses(self) -> int:
-        """Of the session."""
+        """Pulses of the session."""
         return self._count.n_pulses
 
     def refusal(self, stimulus: Stimulus, before: Sequence[Stimulus]) -> str | None:
-        """Why a train must not be fired after those of `before`, or None."""
+        """Return why a train must not be fired after those of `before`, or None."""
         return (
             self._limits.refusal(
                 stimulus.electrodes,
@@ -61,20 +61,20 @@ class Gate:
         )
 
     def refusal_now(self, stimulus: Stimulus) -> str | None:
-        """Why a train that has passed before must not be fired at this moment, or None."""
+        """Return why a train that has passed before must not be fired at this moment, or None."""
         return self.too_old(stimulus) or self._count.refusal(stimulus, self._time.now)
 
     def remember(self, stimulus: Stimulus) -> None:
-        """The train is fired now."""
+        """Count the pulses of a train that is fired now."""
         self._count.remember(stimulus, self._time.now)
 
     def age_ms(self, stimulus: Stimulus) -> float:
-        """From the sample that asked to now; what the data are late counts."""
+        """Return the time since the sample that led to the request; late data count."""
         age_s = (self._time.clock - stimulus.stop) / self._rate_hz
         return (age_s + self._time.late_s) * 1000
 
     def too_old(self, stimulus: Stimulus) -> str | None:
-        """Why it is too old, or None."""
+        """Return why a train is too old, or None."""
         if not self._time.has_begun:
             return "no data yet, so nobody knows how old it is"
         age_ms = self.age_ms(stimulus)
@@ -82,17 +82,18 @@ class Gate:
             return f"{age_ms:.0f} ms old, limit {self._max_age_ms:.0f} ms"
         return None
 
-    def burst(self, stimulus: Stimulus) -> Stimulus:
-        """The part of a train that is fired at once."""
-        n_pulses = pulses_per_burst(stimulus.n_pulses, stimulus.rate_hz, self._burst_s)
-        assert n_pulses is not None  # else it was refused
+    def sub_train(self, stimulus: Stimulus) -> Stimulus:
+        """Return the part of a train that the instrument is given at once."""
+        n_pulses = pulses_per_sub_train(stimulus.n_pulses, stimulus.rate_hz, self._sub_train_s)
+        assert n_pulses is not None  # otherwise it was refused
         return replace(stimulus, n_pulses=n_pulses)
 
     def _uncuttable(self, stimulus: Stimulus) -> str | None:
+        """Return why a train has no equal sub-trains, or None."""
         n_pulses, rate_hz = stimulus.n_pulses, stimulus.rate_hz
-        if pulses_per_burst(n_pulses, rate_hz, self._burst_s):
+        if pulses_per_sub_train(n_pulses, rate_hz, self._sub_train_s):
             return None
         return (
             f"train: {n_pulses} pulses at {rate_hz:g} Hz cannot be cut into equal bursts of "
-            f"{self._burst_s:g} s at most, {cuttable(n_pulses, rate_hz, self._burst_s)} can"
+            f"{self._sub_train_s:g} s at most, {cuttable(n_pulses, rate_hz, self._sub_train_s)} can"
         )

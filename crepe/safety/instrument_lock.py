@@ -1,4 +1,4 @@
-"""The lock by which programs take turns at one instrument; a stop hardly waits for it."""
+"""The lock by which programs take turns at one instrument; a stop may break it."""
 
 import fcntl
 import os
@@ -19,9 +19,8 @@ def instrument_lock(
 ) -> Iterator[None]:
     """Keep the calls of other processes to the instrument out of the block.
 
-    Raises DeviceError if another has it for longer than `wait_s`, unless it `may_break`: then the
-    block runs all the same: neither a holder that hangs nor a full disk may keep a stop from the
-    instrument.
+    Raises DeviceError if another process holds the lock for longer than `wait_s`. With `may_break`
+    the block runs all the same: neither a hung holder nor a full disk may prevent a stop.
     """
     handle: int | None = None
     try:
@@ -37,7 +36,7 @@ def instrument_lock(
 
 
 def _locked(path: Path, wait_s: float) -> int:
-    """The file, open and locked. Raises DeviceError."""
+    """Return the descriptor of the file, open and locked. Raises DeviceError."""
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:

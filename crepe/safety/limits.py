@@ -1,6 +1,6 @@
-"""What may be done to a culture with pulses: pure arithmetic, no instrument.
+"""The limits of stimulation: pure arithmetic, no instrument.
 
-Limits are per electrode material; sources stand at each. The rules differ for current pulses,
+Limits depend on the electrode material; each names its source. The rules differ for current pulses,
 whose charge is known, and for voltage pulses, whose charge depends on the electrode.
 """
 
@@ -26,7 +26,7 @@ Eng 10:275), and far below the 23 of the MCS MEA manual, section 8.3; Pt: half o
 
 
 class Override(BaseModel):
-    """A limit that this experiment widens, and why. The reason goes into the recording."""
+    """A limit that this experiment widens, and the reason, which is recorded."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -35,8 +35,11 @@ class Override(BaseModel):
 
 
 class Limits(BaseModel):
-    """What the gate lets through. An experiment may make each limit tighter; a wider one needs an
-    entry in `override` with a written reason. There is no way to turn the gate off."""
+    """The limits of the gate.
+
+    An experiment may make each limit tighter; a wider one needs an entry in `override` with a
+    written reason. The gate cannot be turned off.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -46,7 +49,7 @@ class Limits(BaseModel):
     """Of the contacts; 30 um are those of a 60MEA200/30."""
     impedance_kohm: PositiveFloat | None = None
     """Of the contacts, as measured; with it the charge of voltage phases is computed, and held to
-    the limits of charge. Without it that charge is unknown, and each train says so."""
+    the limits of charge. Without it that charge is unknown, and a note on each train says that."""
     max_current_ua: float = Field(50.0, gt=0)
     """Chosen; the instrument reaches 1500 uA (MEA2100)."""
     max_voltage_mv: float = Field(1000.0, gt=0)
@@ -70,16 +73,16 @@ class Limits(BaseModel):
     forbidden: tuple[str, ...] = (MCS_REFERENCE,)
     """Electrodes that are never stimulated: the reference always, grounds, bad contacts."""
     override: Mapping[str, Override] = Field(default_factory=dict)
-    """By the name of a limit: a value that is wider than the default, and the reason."""
+    """By name of a limit: a value wider than the default, and the reason."""
 
     @model_validator(mode="after")
     def _only_tighter(self) -> Self:
         if MCS_REFERENCE not in self.forbidden:
             raise ValueError(f"forbidden: must contain the reference, {MCS_REFERENCE!r}")
-        named = {
+        defaults = {
             name: f.default for name, f in type(self).model_fields.items() if name[:4] == "max_"
         }
-        for name, default in named.items():
+        for name, default in defaults.items():
             value: float = getattr(self, name)
             if value > default:
                 raise ValueError(
@@ -87,14 +90,14 @@ class Limits(BaseModel):
                     f"needs override.{name} = {{ value = {value:g}, reason = ... }}"
                 )
         for name in self.override:
-            if name not in named:
-                raise ValueError(f"override: {name!r} is no limit, those are {', '.join(named)}")
+            if name not in defaults:
+                raise ValueError(f"override: {name!r} is no limit, those are {', '.join(defaults)}")
             if name in self.model_fields_set:
                 raise ValueError(f"{name}: is set twice, in the table and in override")
         return self
 
     def limit(self, name: str) -> float:
-        """The value that counts for a limit."""
+        """Return the value in force for a limit."""
         if name in self.override:
             return self.override[name].value
         value: float = getattr(self, name)
@@ -110,7 +113,7 @@ class Limits(BaseModel):
         n_pulses: int,
         unit: str = "uA",
     ) -> str | None:
-        """Why a train must not be delivered, or None: place, what was found, the limit."""
+        """Return why a train must not be delivered, or None: place, value, limit."""
         if unit not in {"uA", "uV"}:
             return f"pulse: unit {unit!r}, must be uA or uV"
         return (
@@ -122,7 +125,7 @@ class Limits(BaseModel):
         )
 
     def charge_in_doubt(self, phases: Phases, unit: str) -> str:
-        """What is to be said of the charge of a pulse; empty where it is known."""
+        """Return a note on the charge of a pulse; empty where the charge is known."""
         if unit == "uA":
             return ""
         if self.impedance_kohm is None:
@@ -141,7 +144,7 @@ class Limits(BaseModel):
         return None
 
     def _of_phases(self, phases: Phases, unit: str) -> str | None:
-        """Each as it is listed, then each as the electrode has it, and the pause between them."""
+        """Check each phase as listed, then as merged at the electrode, and the pauses between."""
         per, in_unit, name = (1, "uA", "current_ua") if unit == "uA" else (1e3, "mV", "voltage_mv")
         most, most_us = self.limit(f"max_{name}"), self.limit("max_width_us")
         for i, (amplitude, width_us) in enumerate(phases):
@@ -161,7 +164,7 @@ class Limits(BaseModel):
         return None
 
     def _of_current(self, phases: Phases) -> str | None:
-        """Charge-balanced and biphasic, the negative phase first (MCS MEA manual, 8.3)."""
+        """Check a current pulse: biphasic, balanced, negative first (MCS MEA manual, 8.3)."""
         spans = merged(phases)
         if len(spans) != 2:
             return f"pulse: {len(spans)} phases, must be 2, the second to balance the first"
@@ -174,7 +177,7 @@ class Limits(BaseModel):
         return None
 
     def _of_voltage(self, phases: Phases) -> str | None:
-        """Negative only on TiN, then held at 0 V."""
+        """Check a voltage pulse: on TiN negative only, then held at 0 V."""
         spans = merged(phases)
         if not 1 <= len(spans) <= 2:
             return f"pulse: {len(spans)} phases, must be 1 or 2"
@@ -189,15 +192,15 @@ class Limits(BaseModel):
         for first, last in merged(currents):
             charge = total_charge_nc(currents[first : last + 1])
             density = density_mc_cm2(charge, self.electrode_diameter_um)
-            found = f"{place_of(phases, unit, first, last)} = {charge:.1f} nC"
+            phase = f"{place_of(phases, unit, first, last)} = {charge:.1f} nC"
             if not abs(charge) <= self.limit("max_charge_nc"):
-                return f"{found}, limit {self.limit('max_charge_nc'):g} nC"
+                return f"{phase}, limit {self.limit('max_charge_nc'):g} nC"
             if not density <= (most := self.limit("max_density_mc_cm2")):
-                return f"{found} = {density:.2f} mC/cm2, limit {most:g} mC/cm2"
+                return f"{phase} = {density:.2f} mC/cm2, limit {most:g} mC/cm2"
         return None
 
     def _as_current(self, phases: Phases, unit: str) -> Phases:
-        """The phases in uA; none where nobody knows the current."""
+        """Return the phases in uA; none where the current is unknown."""
         if unit == "uA":
             return phases
         if self.impedance_kohm is None:

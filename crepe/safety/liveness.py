@@ -1,4 +1,4 @@
-"""Whether the data flow, and whether those who ask for stimuli keep up with them."""
+"""The dead-man's switch: do data flow, and do the streams of requests keep up with them?"""
 
 from collections.abc import Sequence
 
@@ -6,41 +6,42 @@ from crepe.safety.real_time import RealTime
 
 
 class Liveness:
-    """What a dead-man's switch looks at. Every stream of stimuli counts by itself: one that lives
-    does not hide another that hangs.
+    """The lag of the data and of each stream of requests.
+
+    Every stream counts by itself: one that is alive does not hide another that hangs.
 
     Parameters
     ----------
-    askers
+    requests
         Streams of stimuli.
     stall_s
-        The longest silence, or lateness, of the data.
+        Longest silence, or delay, of the data.
     silence_s
-        So far may those who ask for stimuli be behind the data; a rest is not silence.
+        Longest lag of a stream of requests behind the data; a rest is no lag.
     """
 
     def __init__(
         self,
         time: RealTime,
         sampling_rate_hz: float,
-        askers: Sequence[str],
+        requests: Sequence[str],
         *,
         stall_s: float,
         silence_s: float,
     ) -> None:
         self._time = time
         self._rate_hz = sampling_rate_hz
-        self._reached = dict.fromkeys(askers, time.clock)
+        self._reached = dict.fromkeys(requests, time.clock)
         self._stall_s = stall_s
         self._silence_s = silence_s
 
-    def reached(self, stream: str, position: int) -> None:
-        """A stream is known up to a sample index."""
+    def on_position(self, stream: str, position: int) -> None:
+        """Note that a stream is complete up to a sample index."""
         if stream in self._reached:
             self._reached[stream] = max(self._reached[stream], position)
 
     def missing(self) -> str | None:
-        """What is not as it should be when data have come, or None."""
+        """Return what is late when data have come, or None."""
         for stream, reached in self._reached.items():
             behind_s = (self._time.clock - reached) / self._rate_hz
             if behind_s > self._silence_s:
@@ -53,7 +54,7 @@ class Liveness:
         return None
 
     def stalled(self, elapsed_s: float) -> str | None:
-        """What is not as it should be when no data have come for so long, or None."""
+        """Return why to stop when no data have come for so long, or None."""
         if elapsed_s > self._stall_s:
             return f"no data for {elapsed_s * 1000:.0f} ms"
         return None

@@ -9,8 +9,10 @@ Unit = Literal["uA", "uV"]
 
 
 def merged(phases: Phases) -> list[tuple[int, int]]:
-    """The phases as the electrode has them: those of one sign that follow each other are one, and
-    pauses between them belong to it. First and last index of each."""
+    """Return the phases as they act on the electrode: first and last index of each.
+
+    Consecutive phases of one sign are one phase, with the pauses between them.
+    """
     spans: list[tuple[int, int]] = []
     for i, (amplitude, _) in enumerate(phases):
         if amplitude == 0:
@@ -23,30 +25,30 @@ def merged(phases: Phases) -> list[tuple[int, int]]:
 
 
 def charge_nc(current_ua: float, width_us: float) -> float:
-    """Charge of one phase in nC."""
+    """Return the charge of one phase in nC."""
     return current_ua * width_us / 1000
 
 
 def density_mc_cm2(charge: float, diameter_um: float) -> float:
-    """Charge in nC over the area of a disc, in mC/cm2, without its sign."""
+    """Return a charge in nC over the area of a disc, in mC/cm2, without its sign."""
     area_cm2 = pi * (diameter_um / 2 * 1e-4) ** 2
     return abs(charge) * 1e-6 / area_cm2
 
 
 def total_charge_nc(phases: Phases) -> float:
-    """Charge of all phases in nC, with its sign."""
+    """Return the charge of all phases in nC, with its sign."""
     return sum(charge_nc(*phase) for phase in phases)
 
 
 def total_us(phases: Phases) -> float:
-    """How long all phases take."""
+    """Return the duration of all phases."""
     return sum(width_us for _, width_us in phases)
 
 
 def place_of(phases: Phases, unit: str, first: int, last: int) -> str:
-    """Phases `first` to `last` in words: where they stand, how strong and long they are."""
+    """Return a text for phases `first` to `last`: index, amplitude, width."""
     if first < last:
         return f"phases {first} to {last}: {total_us(phases[first : last + 1]):g} us"
     amplitude, width_us = phases[first]
-    found = f"{amplitude:.1f} uA" if unit == "uA" else f"{amplitude / 1000:g} mV"
-    return f"phase {first}: {found} x {width_us:g} us"
+    strength = f"{amplitude:.1f} uA" if unit == "uA" else f"{amplitude / 1000:g} mV"
+    return f"phase {first}: {strength} x {width_us:g} us"

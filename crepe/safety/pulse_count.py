@@ -1,4 +1,4 @@
-"""How many pulses every electrode, all of them, and the session have had: the gate's memory."""
+"""Counts of the pulses of each electrode, of all electrodes and of the session."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from crepe.safety.real_time import JITTER_S, Moment
 
 
 class PulseCount:
-    """Remembers the pulses of the last second, and says when a further train would be too much.
+    """The pulses of the last second, against which a further train is checked.
 
-    A second is one of samples, and but for the jitter one of real time: after a freeze samples
-    come fast. A train that was stopped early counts as if it had gone on.
+    A second is counted in samples, and in real time less the jitter: after a freeze samples come
+    fast. A train that was stopped early counts as a whole.
     """
 
     def __init__(self, limits: Limits, sampling_rate_hz: float, n_pulses: int = 0) -> None:
@@ -26,9 +26,9 @@ class PulseCount:
     def refusal(
         self, stimulus: Stimulus, now: Moment, before: Sequence[Stimulus] = ()
     ) -> str | None:
-        """Whether in any second, or in the session, there would be more pulses than the limit.
+        """Return which limit of a second or of the session a train would exceed, or None.
 
-        `before` are the trains that wait to be fired first.
+        `before` are the trains that are fired first.
         """
         expected = {label: list(times) for label, times in self._pulses.items()}
         for train in (*before, stimulus):
@@ -50,7 +50,7 @@ class PulseCount:
         return None
 
     def remember(self, stimulus: Stimulus, now: Moment) -> None:
-        """The train is fired now."""
+        """Count the pulses of a train that is fired now."""
         self.n_pulses += stimulus.n_pulses
         for label in stimulus.electrodes:
             times = self._pulses.setdefault(label, deque())
@@ -62,14 +62,14 @@ class PulseCount:
         return self._limits.limit(name)
 
     def _most_in_a_second(self, times: Sequence[Moment]) -> int:
-        """The largest number of pulses within any second."""
+        """Return the largest number of pulses within any second."""
         return max(
             _most_within([time.sample for time in times], self._rate_hz),
             _most_within([time.real for time in times], (1 - JITTER_S) * self._rate_hz),
         )
 
     def _times(self, stimulus: Stimulus, now: Moment, wait: int = 0) -> list[Moment]:
-        """When a train's pulses come, if the first comes `wait` samples from now."""
+        """Return when a train's pulses come, if the first comes `wait` samples from now."""
         after = [
             wait + round(i * self._rate_hz / stimulus.rate_hz) for i in range(stimulus.n_pulses)
         ]
@@ -77,7 +77,7 @@ class PulseCount:
 
 
 def _most_within(times: Sequence[int], width: float) -> int:
-    """The largest number of times within any window of that width."""
+    """Return the largest number of times within any window of that width."""
     ordered = np.sort(times)
     until = np.searchsorted(ordered, ordered + width, side="left")
     return int((until - np.arange(len(ordered))).max())

@@ -1,4 +1,4 @@
-"""Real time beside the sample index: how late the data come, and what time it is in samples."""
+"""Real time beside the sample index: the delay of the data, and the present in samples."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -6,9 +6,9 @@ from typing import NamedTuple
 from crepe.messages import Segment
 
 JITTER_S = 0.05
-"""So much earlier or later than it should is an ordinary machine now and then."""
+"""An ordinary machine is now and then early or late by so much."""
 
-_DRIFT = 2e-4  # two quartz clocks differ by less; so fast a lateness that never ends is forgotten
+_DRIFT = 2e-4  # two quartz clocks differ by less; a lasting delay is forgotten at this speed
 
 
 class Moment(NamedTuple):
@@ -21,14 +21,14 @@ class Moment(NamedTuple):
 class RealTime:
     """The computer's clock, beside the sample index of a stream of segments.
 
-    The least late segment so far tells when a sample index should be reached; what comes later
-    than that by the clock is late. At the beginning and after a gap, when nothing is known yet,
-    the wall clock at which the segment was acquired tells how late it is.
+    The segment with the least delay so far sets when a sample index is expected; a segment that
+    comes later than that is late. At the beginning and after a gap there is no such reference;
+    then the wall clock at which the segment was acquired gives its delay.
 
     Parameters
     ----------
     monotonic_s
-        None in lock-step, where there is no time but the samples': nothing is ever late.
+        None in lock-step, where only the samples count time: nothing is ever late.
     """
 
     def __init__(
@@ -43,20 +43,20 @@ class RealTime:
         self._monotonic_s = monotonic_s
         self._wall_ns = wall_ns
         self._least_s: float | None = None  # real time minus the samples', where it was least
-        self._heard_s = 0.0
+        self._ticked_s = 0.0
 
     def tick(self, segment: Segment, *, is_gap: bool) -> None:
-        """A segment has come."""
+        """Move the clock to the end of a segment that has come."""
         self.clock = segment.stop
         now_s = self._now_s
-        found_s = now_s - self.clock / self._rate_hz
+        offset_s = now_s - self.clock / self._rate_hz
         if self._least_s is None or (is_gap and segment.t_ns):
             late_ns = max(0, self._wall_ns() - segment.t_ns) if segment.t_ns else 0
-            self._least_s = found_s - late_ns / 1e9
+            self._least_s = offset_s - late_ns / 1e9
         else:
-            drifted_s = self._least_s + _DRIFT * (now_s - self._heard_s)
-            self._least_s = min(drifted_s, found_s)
-        self._heard_s = now_s
+            drifted_s = self._least_s + _DRIFT * (now_s - self._ticked_s)
+            self._least_s = min(drifted_s, offset_s)
+        self._ticked_s = now_s
 
     @property
     def has_begun(self) -> bool:
@@ -65,14 +65,14 @@ class RealTime:
 
     @property
     def late_s(self) -> float:
-        """By how much the sample index is behind real time."""
+        """Delay of the sample index against real time."""
         if self._least_s is None or self._monotonic_s is None:
             return 0.0
         return max(0.0, self._now_s - self.clock / self._rate_hz - self._least_s)
 
     @property
     def now(self) -> Moment:
-        """This moment."""
+        """The present by both clocks."""
         return Moment(self.clock, round(self._now_s * self._rate_hz))
 
     @property

@@ -1,29 +1,31 @@
-"""How a long train is cut into equal bursts, each of which the instrument plays by itself."""
+"""The division of a long train into equal sub-trains, each played by the instrument alone."""
 
 from math import ceil
 
-BURST_S = 1.0
-"""The longest burst: what goes on by itself if everything else dies."""
+LONGEST_S = 1.0
+"""Longest sub-train: the instrument finishes it even if every program dies."""
 
 
-def pulses_per_burst(n_pulses: int, rate_hz: float, burst_s: float = BURST_S) -> int | None:
-    """The pulses of each burst, or None where a train cannot be cut into equal ones.
+def pulses_per_sub_train(
+    n_pulses: int, rate_hz: float, sub_train_s: float = LONGEST_S
+) -> int | None:
+    """Return the pulses of each sub-train, or None if a train has no equal sub-trains.
 
-    Where one burst follows another the train is late by a segment at most, so there are at most
-    twice as many bursts as there must be: a prime number of pulses is not cut into single ones.
+    Each sub-train may begin late by a segment, so there are at most twice as many as needed: a
+    prime number of pulses is not cut into single ones.
     """
-    fewest = _fewest(n_pulses, rate_hz, burst_s)
+    fewest = _fewest(n_pulses, rate_hz, sub_train_s)
     for n in range(fewest, 2 * fewest + 1):
         if n_pulses % n == 0:
             return n_pulses // n
     return None
 
 
-def cuttable(n_pulses: int, rate_hz: float, burst_s: float = BURST_S) -> int:
-    """The largest number of pulses, `n_pulses` at most, that as few equal bursts make."""
-    fewest = _fewest(n_pulses, rate_hz, burst_s)
+def cuttable(n_pulses: int, rate_hz: float, sub_train_s: float = LONGEST_S) -> int:
+    """Return the largest number of pulses up to `n_pulses` that makes as few equal sub-trains."""
+    fewest = _fewest(n_pulses, rate_hz, sub_train_s)
     return n_pulses // fewest * fewest
 
 
-def _fewest(n_pulses: int, rate_hz: float, burst_s: float) -> int:
-    return ceil(n_pulses / max(1, int(burst_s * rate_hz)))
+def _fewest(n_pulses: int, rate_hz: float, sub_train_s: float) -> int:
+    return ceil(n_pulses / max(1, int(sub_train_s * rate_hz)))

@@ -1,8 +1,8 @@
 """The watchdog: a program that stops the instrument when the stimulator no longer can.
 
-It hears the stimulator's heartbeat over a unix socket and needs nothing else, no Redis above all.
-If a train is under way and the heartbeat has stopped, whether the stimulator was killed, hangs, or
-waits for a Redis that is frozen, it stops the DSP and repeats that until it is verified.
+It receives the stimulator's heartbeat over a unix socket and needs nothing else, above all no
+Redis. If a train is under way and the heartbeat has stopped, it stops the DSP and repeats that
+until it is verified. The stimulator may have been killed, hang, or wait for a frozen Redis.
 """
 
 import json
@@ -30,28 +30,28 @@ SILENT_S = 0.5  # a stimulator that is silent for longer, with a train under way
 _POLL_S = 0.05
 _CALL_S = 0.3  # for one call to the instrument
 _LOCK_S = 0.05
-_LEAVE_S = 5.0  # told to stop: so long it goes on trying to stop the instrument first
+_LEAVE_S = 5.0  # after SIGTERM: longest time for stopping the instrument first
 _LARGEST = 4096
 
 
 class Watchdog:
-    """Runs until SIGTERM, or until supervisord is gone, and stops a train that is under way first.
+    """The watchdog program. It ends by SIGTERM or with supervisord, after stopping a running train.
 
     Parameters
     ----------
-    tell
-        Says what happened to the world; may take its time, it is called on a thread.
+    announce
+        Publishes what happened. It may take long: it is called on a thread of its own.
     """
 
-    def __init__(self, run_directory: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, run_directory: Path, announce: Callable[[str], None]) -> None:
         self._run_directory = run_directory
         self._process = ProcessIdentity.own().key
-        self._tell = tell
-        self._heard: arming.Instrument | None = None
-        self._heard_s = 0.0
+        self._announce = announce
+        self._instrument: arming.Instrument | None = None
+        self._received_s = 0.0
         self._is_pulsing = False
         self._stopped = ""  # the stimulator that was stopped last
-        self._is_told_to_stop = False
+        self._is_ending = False
         self._leave_s = float("inf")
         path = run_directory / WATCHDOG_SOCKET
         path.unlink(missing_ok=True)
@@ -60,48 +60,49 @@ class Watchdog:
         self._socket.settimeout(_POLL_S)
 
     def run(self) -> None:
+        """Watch until SIGTERM, SIGINT or the end of supervisord."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._told_to_stop)
+            signal.signal(number, self._end)
         log.info("watching")
         while True:
             self._listen()
-            silent_s = time.monotonic() - self._heard_s
-            if self._is_told_to_stop or is_orphan():
+            silent_s = time.monotonic() - self._received_s
+            if self._is_ending or is_orphan():
                 is_late = time.monotonic() > self._leave_s
                 if not self._is_pulsing or self._stop("the watchdog was told to end") or is_late:
                     return
             elif self._is_pulsing and silent_s > SILENT_S:
                 self._stop(f"the stimulator was silent for {silent_s:.2f} s")
 
-    def _told_to_stop(self, number: int, frame: FrameType | None) -> None:
+    def _end(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        self._is_told_to_stop = True
+        self._is_ending = True
         self._leave_s = time.monotonic() + _LEAVE_S
 
     def _listen(self) -> None:
-        """Take in a heartbeat, if one comes, and answer it."""
+        """Receive a heartbeat, if one comes, and answer it."""
         try:
             data, sender = self._socket.recvfrom(_LARGEST)
         except TimeoutError:
             return
-        words = json.loads(data)
-        self._is_pulsing = words.pop("is_pulsing")
-        self._heard = arming.Instrument.from_json(words)
-        self._heard_s = time.monotonic()
+        fields = json.loads(data)
+        self._is_pulsing = fields.pop("is_pulsing")
+        self._instrument = arming.Instrument.from_json(fields)
+        self._received_s = time.monotonic()
         answer = {
-            "heard": self._heard.stimulator,
+            "heard": self._instrument.stimulator,
             "stopped": self._stopped,
-            "monotonic_s": self._heard_s,
+            "monotonic_s": self._received_s,
             "process": self._process,
         }
-        with suppress(OSError):  # it is gone again
+        with suppress(OSError):  # the stimulator has ended meanwhile
             self._socket.sendto(json.dumps(answer).encode(), sender)
 
     def _stop(self, why: str) -> bool:
-        """Stop the instrument; True if that is verified."""
-        assert self._heard is not None
-        instrument, self._stopped = self._heard, self._heard.stimulator
-        with suppress(OSError):  # a disk that cannot be written must not keep us from stopping
+        """Stop the instrument; return True if that is verified."""
+        assert self._instrument is not None
+        instrument, self._stopped = self._instrument, self._instrument.stimulator
+        with suppress(OSError):  # an unwritable disk must not prevent the stop
             arming.disarm(self._run_directory)
         began_s = time.monotonic()
         log.error("%s with a train under way; stopping the instrument", why)
@@ -114,9 +115,9 @@ class Watchdog:
         took_s = time.monotonic() - began_s
         if doubts:
             log.error("NOT VERIFIED after %.2f s, trying again: %s", took_s, doubts[0])
-            return False  # the loop comes back to it
+            return False  # `run` tries again
         self._is_pulsing = False
         text = f"the watchdog stopped the instrument (stimulator {instrument.process}): {why}"
         log.error("%s; verified after %.2f s", text, took_s)
-        threading.Thread(target=self._tell, args=(text,), daemon=True).start()
+        threading.Thread(target=self._announce, args=(text,), daemon=True).start()
         return True

@@ -1,8 +1,8 @@
-"""The stimulator's side of the watchdog: a local heartbeat, past Redis, and what comes back.
+"""The stimulator's side of the watchdog: a local heartbeat that does not need Redis.
 
-Datagrams on unix sockets in the run directory. The stimulator says `I am alive, and a train is (or
-is not) under way`; the watchdog answers with the name of a stimulator that it had to stop, if any.
-Without an answer that is fresh nothing is stimulated.
+Datagrams on unix sockets in the run directory. The stimulator sends that it is alive, and whether
+a train is under way. The watchdog answers with the name of a stimulator that it had to stop, if
+any. Without a fresh answer nothing is stimulated.
 """
 
 import json
@@ -21,21 +21,21 @@ from crepe.safety.instrument_lock import instrument_lock
 
 STIMULATOR_SOCKET = "stimulator.sock"
 WATCHDOG_SOCKET = "watchdog.sock"
-FRESH_S = 0.5  # an answer of the watchdog is good for so long
+FRESH_S = 0.5  # after that an answer of the watchdog counts no more
 _LARGEST = 4096
 
 
 class WatchdogLink:
-    """The `Guard` of a stimulator: asked before every pulse train, it keeps the watchdog fed."""
+    """The `Guard` of a stimulator outside this process: latch, arming and watchdog."""
 
     def __init__(self, run_directory: Path) -> None:
         self.run_directory = run_directory
         self._address = Address("", 0)
-        self._instrument: arming.Instrument | None = None  # None until a driver says what it drives
-        self._is_simulator = False  # True when it has proved that no living culture is behind it
+        self._instrument: arming.Instrument | None = None  # None until a driver calls `drives`
+        self._is_simulator = False  # True when proven: no living culture is behind it
         self._answered_s = float("-inf")
         self._watchdog = ""  # process key of the one that answered last
-        self._is_pulsing = True  # until it is certain that nothing of an earlier process runs
+        self._is_pulsing = True  # until a stop is certain: an earlier process may have left a train
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
 
@@ -49,25 +49,25 @@ class WatchdogLink:
         self._disarm()
 
     def _disarm(self) -> None:
-        """Take a new name: an arming of the old one no longer counts."""
+        """Take a new name, so that an arming of the old one no longer counts."""
         name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._instrument = arming.Instrument(name, ProcessIdentity.own(), *self._address)
         self._answered_s = float("-inf")
         arming.announce(self.run_directory, self._instrument)
 
     def pulsing(self, is_pulsing: bool) -> None:
-        """True from before electrodes are connected until all is stopped for certain."""
+        """Set whether pulses may flow: from before electrodes are connected to a certain stop."""
         self._is_pulsing = is_pulsing
         self.beat()
 
     def beat(self) -> None:
-        """Say that this process is alive, and take in what the watchdog says."""
+        """Send a heartbeat, and receive the watchdog's answers."""
         if self._instrument is None:
             return
-        words = {**self._instrument.to_json(), "is_pulsing": self._is_pulsing}
-        with suppress(OSError):  # it is not there; then no answer comes, and nothing is stimulated
+        fields = {**self._instrument.to_json(), "is_pulsing": self._is_pulsing}
+        with suppress(OSError):  # no watchdog: no answer comes, and nothing is stimulated
             address = str(self.run_directory / WATCHDOG_SOCKET)
-            self._socket.sendto(json.dumps(words).encode(), address)
+            self._socket.sendto(json.dumps(fields).encode(), address)
         is_another = False
         with suppress(BlockingIOError):
             while True:
@@ -78,11 +78,11 @@ class WatchdogLink:
                     self._answered_s = answer["monotonic_s"]
                     is_another |= self._watchdog not in ("", answer["process"])
                     self._watchdog = answer["process"]
-        if is_another:  # the one before was killed: what ran since had nobody to stop it
+        if is_another:  # the last watchdog was killed: since then nothing could stop a train
             self._answered_s = float("-inf")
 
     def refusal(self) -> str | None:
-        """Why no pulse may leave now, or None."""
+        """Return why no pulse may leave now, or None."""
         if self._instrument is None:
             return "no instrument is announced"
         age_s = time.monotonic() - self._answered_s
@@ -101,5 +101,5 @@ class WatchdogLink:
 
 
 def watchdog_link() -> WatchdogLink:
-    """The link of the programs that run in this run directory."""
+    """Return the link of this run directory."""
     return WatchdogLink(paths.run_directory())

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from crepe.actors.actor import ActorContext
 from crepe.actors.record import Record
 from crepe.errors import DeviceError
-from crepe.hw.instrument import EndOfData, open_recorder
+from crepe.hw.device import open_recorder
+from crepe.hw.instrument import EndOfData
 from crepe.messages import (
     Command,
     Decision,

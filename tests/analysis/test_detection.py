@@ -6,7 +6,7 @@ import pytest
 from crepe.actors.actor import ActorContext
 from crepe.actors.detect import Detect
 from crepe.actors.filter import BandPass
-from crepe.hw.instrument import open_recorder
+from crepe.hw.device import open_recorder
 from crepe.messages import Segment, StreamInfo
 
 RATE_HZ = 10_000.0

@@ -7,7 +7,7 @@ from crepe.cli.app import app
 from crepe.config.experiment import load_experiment
 from crepe.config.instrument_check import UNKNOWABLE, check_instrument
 from crepe.environment import paths
-from crepe.hw.instrument import open_recorder
+from crepe.hw.device import open_recorder
 from crepe.hw.meame.registers import Register
 from crepe.simulator.meame.quirks import Quirk
 from crepe.simulator.meame.settings import Firmware

@@ -20,12 +20,12 @@ def shot(electrodes=BOTTOM, phases=PULSE, blanked=(), blanked_us=0.0):
     return Shot(0, tuple(electrodes), phases, tuple(blanked), blanked_us)
 
 
-def culture(seed=1, **more):
-    return Culture(SimulatorSettings(seed=seed, **more), MCS_60_LABELS, 10_000.0)
+def culture(seed=1, **options):
+    return Culture(SimulatorSettings(seed=seed, **options), MCS_60_LABELS, 10_000.0)
 
 
-def run(found, n_ms, pulses=()):
-    blocks = [found.block([shot()] if ms in pulses else []) for ms in range(n_ms)]
+def run(dish, n_ms, pulses=()):
+    blocks = [dish.block([shot()] if ms in pulses else []) for ms in range(n_ms)]
     return np.concatenate([b for b, _ in blocks], axis=1), [len(fired) for _, fired in blocks]
 
 
@@ -51,9 +51,9 @@ def test_another_seed_is_another_culture():
 
 
 def test_cells_fire_by_themselves_at_plausible_rates():
-    found = culture()
-    _, fired = run(found, 5000)
-    rate_hz = sum(fired) / 5 / found.network.n_cells
+    dish = culture()
+    _, fired = run(dish, 5000)
+    rate_hz = sum(fired) / 5 / dish.network.n_cells
     assert 0.05 < rate_hz < 5
 
 
@@ -96,9 +96,9 @@ def test_where_no_cell_fires_nothing_of_a_pulse_is_left_when_its_artefact_is_ove
 
 
 def test_the_artefact_is_seen_where_amplifiers_are_open_and_held_off_where_not():
-    found = culture(silenced=True)
-    run(found, 10)
-    voltage, _ = found.block([shot(blanked=range(30), blanked_us=5000.0)])
+    dish = culture(silenced=True)
+    run(dish, 10)
+    voltage, _ = dish.block([shot(blanked=range(30), blanked_us=5000.0)])
     near = BOTTOM[-1]
     assert near >= 30
     assert np.abs(voltage[near]).max() > 1000

@@ -16,17 +16,17 @@ PULSE = ((-10.0, 200.0), (10.0, 200.0))
 NOBODY = np.empty(0, np.int64)
 
 
-def network(seed=1, **more):
+def network(seed=1, **options):
     rng, noise = np.random.default_rng(seed), np.random.default_rng([seed, 1])
-    return Network(1000, (1600.0, 1600.0), rng, noise, **more)
+    return Network(1000, (1600.0, 1600.0), rng, noise, **options)
 
 
 @cache
 def activity(seed, n_ms=30_000):
     """Spikes per millisecond, and per cell."""
-    found, per_ms, per_cell = network(seed), np.zeros(n_ms, int), np.zeros(1000, int)
+    cells, per_ms, per_cell = network(seed), np.zeros(n_ms, int), np.zeros(1000, int)
     for ms in range(n_ms):
-        fired = found.step(NOBODY)
+        fired = cells.step(NOBODY)
         per_ms[ms] = len(fired)
         per_cell[fired] += 1
     return per_ms, per_cell
@@ -46,57 +46,57 @@ def test_cells_fire_and_burst_together_as_published_of_cultures(seed):
 
 
 def test_synapses_reach_as_far_as_they_should():
-    found = network()
-    length_um = np.linalg.norm(found.cells_um[found.targets] - found.cells_um[:, None], axis=2)
-    excitatory = length_um[~found.is_inhibitory]
+    cells = network()
+    length_um = np.linalg.norm(cells.cells_um[cells.targets] - cells.cells_um[:, None], axis=2)
+    excitatory = length_um[~cells.is_inhibitory]
     assert np.mean(excitatory) == pytest.approx(REACH_UM[0], rel=0.15)
-    assert np.mean(excitatory) > np.mean(length_um[found.is_inhibitory])
-    assert (found.targets != np.arange(1000)[:, None]).all()
-    assert found.targets.shape == (1000, N_SYNAPSES)
+    assert np.mean(excitatory) > np.mean(length_um[cells.is_inhibitory])
+    assert (cells.targets != np.arange(1000)[:, None]).all()
+    assert cells.targets.shape == (1000, N_SYNAPSES)
 
 
 def test_a_spike_reaches_its_targets_and_inhibition_has_the_other_sign():
-    found = network()
-    assert (found.weights[found.is_inhibitory] < 0).all()
-    assert (found.weights[~found.is_inhibitory] > 0).all()
-    assert found.is_inhibitory.mean() == 0.2
+    cells = network()
+    assert (cells.weights[cells.is_inhibitory] < 0).all()
+    assert (cells.weights[~cells.is_inhibitory] > 0).all()
+    assert cells.is_inhibitory.mean() == 0.2
 
 
 def test_synapses_that_are_used_again_and_again_tire_and_recover():
     def answer(gap_ms):
-        found = network(3)
-        some = np.flatnonzero(~found.is_inhibitory)[:100]
+        cells = network(3)
+        some = np.flatnonzero(~cells.is_inhibitory)[:100]
         sent = []
         for ms in range(2 * gap_ms + 1):
-            before = found._coming.copy()
-            found.step(some if ms % gap_ms == 0 else NOBODY)
+            before = cells._coming.copy()
+            cells.step(some if ms % gap_ms == 0 else NOBODY)
             if ms % gap_ms == 0:
-                sent.append(np.abs(found._coming - before)[:, 0].sum())
+                sent.append(np.abs(cells._coming - before)[:, 0].sum())
         return sent[-1] / sent[0]
 
     assert answer(20) < 0.7 < answer(3000)
 
 
 def test_a_silenced_network_has_currents_and_no_spikes():
-    found = network()
-    assert sum(len(found.step(np.arange(50), is_silenced=True)) for _ in range(300)) == 0
-    assert len(found.step(np.arange(50))) >= 50
+    cells = network()
+    assert sum(len(cells.step(np.arange(50), is_silenced=True)) for _ in range(300)) == 0
+    assert len(cells.step(np.arange(50))) >= 50
 
 
 def test_synapses_change_only_if_they_are_plastic_and_by_the_order_of_spikes():
     def after(stdp, first, second):
-        found = network(5, stdp=stdp)
-        before = found.weights.copy()
+        cells = network(5, stdp=stdp)
+        before = cells.weights.copy()
         for _ in range(20):
             for forced in (first, second, *[NOBODY] * 60):
-                found.step(np.array(forced, np.int64) if len(forced) else NOBODY)
-        return found, before
+                cells.step(np.array(forced, np.int64) if len(forced) else NOBODY)
+        return cells, before
 
     start = network(5)
     source = int(np.flatnonzero(~start.is_inhibitory)[0])
     target = int(start.targets[source, 0])
-    found, before = after(False, [source], [target])
-    np.testing.assert_array_equal(found.weights, before)
+    cells, before = after(False, [source], [target])
+    np.testing.assert_array_equal(cells.weights, before)
     rises, before = after(True, [source], [target])
     falls, _ = after(True, [target], [source])
     assert rises.weights[source, 0] > before[source, 0] > falls.weights[source, 0]
@@ -107,8 +107,8 @@ def test_synapses_change_only_if_they_are_plastic_and_by_the_order_of_spikes():
 @pytest.mark.parametrize("n_electrodes", [60, 32 * 32])
 def test_any_array_has_a_culture(n_electrodes):
     settings = SimulatorSettings(seed=1, n_cells=1000 if n_electrodes == 60 else 4000)
-    found = Culture(settings, grid_labels(n_electrodes), 10_000.0)
-    voltage, _ = found.block([Shot(0, (3,), PULSE, (), 0.0)])
+    culture = Culture(settings, grid_labels(n_electrodes), 10_000.0)
+    voltage, _ = culture.block([Shot(0, (3,), PULSE, (), 0.0)])
     assert voltage.shape == (n_electrodes, 10)
     assert np.abs(voltage[3]).max() > np.abs(voltage[n_electrodes // 2]).max()
 
@@ -118,15 +118,15 @@ def test_places_are_answered_differently_and_each_the_same_way_again():
     places = {"a": ("22", "32", "23"), "b": ("72", "62", "73"), "c": ("47", "48", "57")}
     index = {label: i for i, label in enumerate(MCS_60_LABELS)}
     rng = np.random.default_rng(0)
-    found = Culture(SimulatorSettings(seed=9), MCS_60_LABELS, 10_000.0)
-    nearest = found.distance_um.argmin(axis=1)
+    culture = Culture(SimulatorSettings(seed=9), MCS_60_LABELS, 10_000.0)
+    nearest = culture.distance_um.argmin(axis=1)
     order = rng.permutation(list(places) * 20)
     answers = []
     for place in order:
         shot = Shot(0, tuple(index[label] for label in places[place]), PULSE, (), 0.0)
         counts = np.zeros(60)
         for ms in range(400):
-            _, fired = found.block([shot] if ms == 0 else [])
+            _, fired = culture.block([shot] if ms == 0 else [])
             if 5 <= ms < 100:
                 counts += np.bincount(nearest[fired], minlength=60)
         answers.append(np.sqrt(counts))
@@ -141,22 +141,22 @@ def test_places_are_answered_differently_and_each_the_same_way_again():
 
 def test_silence_holds_in_its_windows_only():
     settings = SimulatorSettings(seed=1, silenced_s=((0.1, 0.2),))
-    found = Culture(settings, MCS_60_LABELS, 10_000.0)
+    culture = Culture(settings, MCS_60_LABELS, 10_000.0)
     everywhere = Shot(0, tuple(range(60)), PULSE, (), 0.0)
-    fired = [len(found.block([everywhere] if ms % 20 == 0 else [])[1]) for ms in range(300)]
+    fired = [len(culture.block([everywhere] if ms % 20 == 0 else [])[1]) for ms in range(300)]
     assert sum(fired[100:200]) == 0
     assert sum(fired[:100]) > 100
     assert sum(fired[200:]) > 100
 
 
 def test_another_course_is_the_same_culture_in_other_noise():
-    one, other = (
+    first, other = (
         Culture(SimulatorSettings(seed=4, course=course), MCS_60_LABELS, 10_000.0)
         for course in (0, 1)
     )
-    np.testing.assert_array_equal(one.network.targets, other.network.targets)
-    np.testing.assert_array_equal(one.distance_um, other.distance_um)
-    assert not np.array_equal(one.block([])[0], other.block([])[0])
+    np.testing.assert_array_equal(first.network.targets, other.network.targets)
+    np.testing.assert_array_equal(first.distance_um, other.distance_um)
+    assert not np.array_equal(first.block([])[0], other.block([])[0])
 
 
 def test_noise_is_thermal_above_and_one_over_f_below():

@@ -21,7 +21,7 @@ from crepe.actors.actor import Actor
 from crepe.config.experiment import load_experiment
 from crepe.environment import session
 from crepe.errors import LeaseError
-from crepe.hw.instrument import open_recorder
+from crepe.hw.device import open_recorder
 from crepe.messages import Decision, Segment, StreamInfo
 from crepe.recording.mcs_layout import About
 from crepe.recording.writer import RecordingWriter

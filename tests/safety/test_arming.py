@@ -120,9 +120,9 @@ def elsewhere(tmp_path_factory, monkeypatch):
     def start(name):
         var = paths.private(short / name)
         paths.announce(var)
-        found = paths.run_directory(var)
-        arming.announce(found, Instrument(NAME, ProcessIdentity.own(), "127.0.0.1", 9))
-        return found
+        directory = paths.run_directory(var)
+        arming.announce(directory, Instrument(NAME, ProcessIdentity.own(), "127.0.0.1", 9))
+        return directory
 
     return start
 
@@ -130,9 +130,9 @@ def elsewhere(tmp_path_factory, monkeypatch):
 def test_what_runs_with_another_var_is_found_from_a_plain_window_and_not_from_a_chosen_one(
     elsewhere, monkeypatch
 ):
-    there = elsewhere("there")
-    assert arming.run_directories() == [paths.run_directory(), there]
-    assert arming.to_arm() == there
+    other = elsewhere("there")
+    assert arming.run_directories() == [paths.run_directory(), other]
+    assert arming.to_arm() == other
     monkeypatch.setenv("CREPE_VAR", str(paths.project_directory() / "chosen"))
     assert arming.run_directories() == [paths.run_directory()]
     assert arming.to_arm() == paths.run_directory()

@@ -21,7 +21,7 @@ def test_other_instruments_are_stopped_unless_their_stimulator_is_proven_to_have
     for port, (name, process) in enumerate(processes.items(), start=1):
         directories.append(paths.private(tmp_path / name))
         arming.announce(directories[-1], Instrument(name, process, "127.0.0.1", port))
-    said = []
-    assert not emergency_stop.stop(directories, "", said.append)
-    tried = sorted(line.split(": NOT")[0] for line in said if "Switch the stimulator off" in line)
+    lines = []
+    assert not emergency_stop.stop(directories, "", lines.append)
+    tried = sorted(line.split(": NOT")[0] for line in lines if "Switch the stimulator off" in line)
     assert tried == ["meame://127.0.0.1:1", "meame://127.0.0.1:2"]

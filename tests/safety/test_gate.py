@@ -26,13 +26,13 @@ def simulator():
 class Dish:
     """A stimulator before a simulated DSP, without its culture: the pulses are what is looked at."""
 
-    def __init__(self, **more):
+    def __init__(self, **fields):
         lockstep = simulator()
         self._dsp = lockstep.instrument.dsp
         self._at = 0
         self.shots = []
-        self.said = []
-        self._actor = Stimulate(device="meame://simulator", **more)
+        self.answers = []
+        self._actor = Stimulate(device="meame://simulator", **fields)
         self._actor.open(
             ActorContext(
                 inputs={"data": INFO, "result:stimuli": INFO},
@@ -49,11 +49,11 @@ class Dish:
             self._actor.on_position("result:stimuli", self._at)
             segment = Segment(self._at, self._at + 100, None)
             self._at = segment.stop
-            self.said += self._actor.step_from("data", segment)
+            self.answers += self._actor.step_from("data", segment)
 
     def ask(self, phases, unit="uA", rate_hz=20.0, n_pulses=2, number=1):
         at = self._at
-        self.said += self._actor.step_from(
+        self.answers += self._actor.step_from(
             "result:stimuli",
             Stimulus(at - 1, at, number, at + 500, ("48",), phases, rate_hz, n_pulses, unit=unit),
         )
@@ -75,8 +75,8 @@ def test_current_that_reaches_the_electrodes_is_within_every_limit(phases, n_pul
     dish = Dish()
     dish.ask(tuple(phases), n_pulses=n_pulses)
     dish.tick(40)
-    assert dish.said[-1].state in ("delivered", "refused")
-    assert len(dish.shots) == (n_pulses if dish.said[-1].state == "delivered" else 0)
+    assert dish.answers[-1].state in ("delivered", "refused")
+    assert len(dish.shots) == (n_pulses if dish.answers[-1].state == "delivered" else 0)
     for shot in dish.shots:
         (down_ua, down_us), *pause, (up_ua, up_us) = shot.phases
         assert down_ua < 0 < up_ua
@@ -95,7 +95,7 @@ def test_voltage_that_reaches_the_electrodes_is_one_short_negative_phase(phases)
     dish = Dish()
     dish.ask(tuple(phases), "uV")
     dish.tick(40)
-    assert dish.said[-1].state in ("delivered", "refused")
+    assert dish.answers[-1].state in ("delivered", "refused")
     kohm = SimulatorSettings().impedance_kohm
     for shot in dish.shots:
         assert all(-1000 - MV_PER_DIGIT / 2 <= ua * kohm <= 0 for ua, _ in shot.phases)
@@ -108,5 +108,5 @@ def test_a_train_of_either_unit_reaches_its_electrode(unit):
     dish = Dish()
     dish.ask(phases, unit)
     dish.tick(40)
-    assert dish.said[-1].state == "delivered"
+    assert dish.answers[-1].state == "delivered"
     assert [shot.electrodes for shot in dish.shots] == [(MCS_60_LABELS.index("48"),)] * 2

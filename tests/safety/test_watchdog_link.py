@@ -12,16 +12,16 @@ from crepe.safety.watchdog_link import WATCHDOG_SOCKET, WatchdogLink
 
 @pytest.fixture
 def watchdog(tmp_path):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as found:
-        found.bind(str(tmp_path / WATCHDOG_SOCKET))
-        yield found
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bound:
+        bound.bind(str(tmp_path / WATCHDOG_SOCKET))
+        yield bound
 
 
 def answer(watchdog, process):
     data, sender = watchdog.recvfrom(4096)
-    heard = json.loads(data)["stimulator"]
-    words = {"heard": heard, "stopped": "", "monotonic_s": time.monotonic(), "process": process}
-    watchdog.sendto(json.dumps(words).encode(), sender)
+    name = json.loads(data)["stimulator"]
+    reply = {"heard": name, "stopped": "", "monotonic_s": time.monotonic(), "process": process}
+    watchdog.sendto(json.dumps(reply).encode(), sender)
 
 
 def test_a_watchdog_that_was_replaced_stops_what_runs_however_soon_it_is_back(tmp_path, watchdog):

@@ -1,10 +1,10 @@
 """A file whose changes reach the disk all together, or not at all.
 
-HDF5 changes a file in place and in many writes, in an order of its own; a writer that is killed
-between two of them leaves an index that points to what is not there. So nothing that was committed
-is overwritten before the whole of the next commit is in a journal beside the file (write-ahead
-logging: Gray and Reuter 1993, chapter 9). This covers the death of the process, not a loss of
-power: nothing waits for the disk.
+HDF5 changes a file in place, in many writes, in an order of its own. A writer that is killed
+between two of them leaves an index that points to missing data. So committed data are overwritten
+only after the whole next commit is in a journal beside the file (write-ahead logging: Gray and
+Reuter 1993, chapter 9). This covers the death of the process, not a loss of power: no write waits
+for the disk.
 """
 
 import errno
@@ -24,16 +24,16 @@ _MAGIC = b"CREPEjn1"
 
 
 def journal_of(path: Path) -> Path:
-    """The file beside `path` that holds a commit until it is carried out."""
+    """Return the file beside `path` that holds a commit until it is carried out."""
     return path.with_name(f"{path.name}.journal")
 
 
 class CommittedFile(io.RawIOBase):
-    """An existing file, opened and locked for one writer, as h5py takes it in place of a path.
+    """An existing file, opened and locked for one writer; h5py takes it in place of a path.
 
-    What is written into the part that was committed stays in memory until `commit`; what is
-    written behind it goes to the disk at once, where nothing points to it yet. Raises
-    BlockingIOError if another process has the file open.
+    A write into the committed part stays in memory until `commit`. A write behind it goes to the
+    disk at once, since nothing points there yet. Raises BlockingIOError if another process has the
+    file open.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,9 +64,9 @@ class CommittedFile(io.RawIOBase):
         self._n_committed = -(-self._size // _PAGE_BYTES)  # pages that must not be changed yet
 
     def __repr__(self) -> str:
-        return str(self._path)  # h5py calls the file so
+        return str(self._path)  # h5py shows it as the name of the file
 
-    # What HDF5 calls
+    # Called by HDF5
 
     def readable(self) -> bool:
         return True
@@ -128,10 +128,10 @@ class CommittedFile(io.RawIOBase):
             self._size = self._position if size is None else size
         return self._size
 
-    # What its owner calls
+    # Called by the owner
 
     def commit(self) -> None:
-        """Let everything that was written be in the file."""
+        """Put all writes since the last commit into the file."""
         numbers = np.array(sorted(self._pages), "<u8")
         body = numbers.tobytes() + b"".join(self._pages[number] for number in numbers.tolist())
         head = _HEAD.pack(_MAGIC, len(numbers), self._size, zlib.crc32(body))
@@ -141,7 +141,7 @@ class CommittedFile(io.RawIOBase):
         try:
             _write_all(journal, memoryview(head + body), 0)
         except BaseException:
-            self._journal.unlink()  # it is not whole, and takes room
+            self._journal.unlink()  # it is incomplete, and takes space
             raise
         finally:
             os.close(journal)
@@ -150,11 +150,11 @@ class CommittedFile(io.RawIOBase):
         self._begin()
 
     def discard(self) -> None:
-        """Leave the file as it was at the last commit; what is still written goes nowhere."""
+        """Leave the file as it was at the last commit; later writes are ignored."""
         self._is_discarded = True
 
     def close(self) -> None:
-        """Close the file without what was not committed; harmless to repeat."""
+        """Close the file, and drop writes that were not committed; harmless to repeat."""
         if not self.closed:
             os.close(self._fd)
         super().close()
@@ -171,7 +171,7 @@ def complete_commit(path: Path) -> None:
     fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
         _lock(fd)
-    except OSError:  # a writer has the file, or the file system cannot tell
+    except OSError:  # a writer has the file, or the file system has no locks
         pass
     else:
         _carry_out(journal, fd)

@@ -1,4 +1,4 @@
-"""Opens an HDF5 file for reading, or says in one line why it cannot be read."""
+"""HDF5 files opened for reading; errors in one line."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from crepe.hw.mcs.committed_file import complete_commit
 
 
 def open_hdf5(path: Path) -> h5py.File:
-    """An HDF5 file opened for reading, also while it is written. Raises DeviceError."""
+    """Open an HDF5 file for reading, also while it is written. Raises DeviceError."""
     if not path.is_file():
         raise DeviceError(f"{path}: {'is no file' if path.exists() else 'does not exist'}")
     _complete(path)
@@ -21,7 +21,7 @@ def open_hdf5(path: Path) -> h5py.File:
         if "truncated" in str(error):
             size = path.stat().st_size
             raise DeviceError(
-                f"{path}: truncated: {size} bytes, its header says more; copy it again"
+                f"{path}: truncated: {size} bytes, its header gives a larger size; copy it again"
             ) from error
         if not h5py.is_hdf5(path):
             raise DeviceError(f"{path}: not an HDF5 file") from error
@@ -29,6 +29,7 @@ def open_hdf5(path: Path) -> h5py.File:
 
 
 def _complete(path: Path) -> None:
+    """Carry out what a killed writer has left in its journal. Raises DeviceError."""
     try:
         complete_commit(path)
     except OSError as error:
@@ -48,5 +49,5 @@ def _open(path: Path) -> h5py.File:
 
 
 def one_line(error: BaseException) -> str:
-    """The text of an error of HDF5, which may have many lines."""
+    """Return the text of an error of HDF5, which may have many lines, in one line."""
     return " ".join(str(error).split())

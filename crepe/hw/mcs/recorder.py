@@ -1,4 +1,4 @@
-"""Recordings in the HDF5 layout of Multi Channel Systems, replayed as if they were an instrument.
+"""`hdf5://`: replay of recordings in the HDF5 layout of Multi Channel Systems.
 
 Follows the MCS RawData protocol, versions 1 to 3 (McsPyDataTools documents it). Files written by
 `record` have the same layout.
@@ -17,21 +17,20 @@ from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from crepe.errors import DeviceError
-from crepe.hw import instrument
-from crepe.hw.instrument import EndOfData, Recorder
+from crepe.hw.instrument import DeviceSettings, EndOfData, Recorder
 from crepe.hw.mcs.hdf5_file import one_line, open_hdf5
 from crepe.hw.pace import Pace
 from crepe.messages import Segment, StreamInfo
 
 TRUE_RATE = "CrepeSamplingRateHz"
-"""Attribute of an analog stream: the exact rate, which `Tick`, in whole microseconds, is not."""
+"""Attribute of an analog stream: the exact rate; `Tick` has whole microseconds only."""
 
 EPOCH_TICKS = 621_355_968_000_000_000  # 1 January 1970 in .NET ticks of 100 ns since year 1
 _BLOCK_SAMPLES = 8192  # read from the file at once; a multiple of the usual chunk
 
 
-class McsSettings(instrument.Settings):
-    """`hdf5://PATH?speed=0`."""
+class McsSettings(DeviceSettings):
+    """The settings of `hdf5://PATH?speed=0`."""
 
     location: str = Field(min_length=1)
     speed: NonNegativeFloat = 1.0
@@ -43,7 +42,7 @@ class McsSettings(instrument.Settings):
     """Label or name of the recording; by default the first."""
     segment_samples: PositiveInt = 100
     sampling_rate_hz: PositiveFloat | None = None
-    """What an experiment asks of its instrument; a recording keeps its own rate."""
+    """Requested by experiments and ignored: a recording keeps its own rate."""
 
 
 class _Span(NamedTuple):
@@ -94,11 +93,11 @@ class McsRecording(Recorder):
             self._file.close()
             self._file = None
 
-    # Finding the data
+    # Choice of the data
 
     def _choose_recording(self, file: h5py.File) -> h5py.Group:
-        found = self._part(file, "Data")
-        recordings = {name: found[name] for name in found if name.startswith("Recording_")}
+        data = self._part(file, "Data")
+        recordings = {name: data[name] for name in data if name.startswith("Recording_")}
         name = _pick(recordings, self._settings.recording)
         if name is None:
             raise DeviceError(
@@ -108,20 +107,21 @@ class McsRecording(Recorder):
 
     def _choose_stream(self, recording: h5py.Group) -> tuple[str, h5py.Group]:
         streams = dict(self._part(recording, "AnalogStream"))
-        wanted = self._settings.stream
+        choice = self._settings.stream
         electrodes = {
             name: stream
             for name, stream in streams.items()
             if _text(stream.attrs.get("DataSubType", "")) == "Electrode"
         }
         raw = {n: s for n, s in electrodes.items() if "raw" in _label(s).lower()}
-        name = _pick(streams if wanted else raw or electrodes, wanted)
+        name = _pick(streams if choice else raw or electrodes, choice)
         if name is None:
-            missing = f"no analog stream {wanted!r}" if wanted else "no electrode stream"
+            missing = f"no analog stream {choice!r}" if choice else "no electrode stream"
             raise DeviceError(f"{self._path}: {missing}; has {_named(streams)}")
         return name, streams[name]
 
     def _part(self, group: h5py.Group, name: str) -> Any:
+        """Return a member of a group. Raises DeviceError if the file has another layout."""
         if name not in group:
             raise DeviceError(
                 f"{self._path}: HDF5, but not of MCS: no {name!r} in {group.name}; "
@@ -168,7 +168,7 @@ class McsRecording(Recorder):
         )
 
     def _find_spans(self, stream: h5py.Group, rate_hz: float) -> int:
-        """Where the segments lie in time; returns the time of the first sample in us."""
+        """Find where the segments lie in time; return the time of the first sample in us."""
         n_samples = self._data.shape[1]
         table = stream.get("ChannelDataTimeStamps")
         rows = np.array([[0, 0, n_samples - 1]]) if table is None or not len(table) else table[()]
@@ -184,10 +184,10 @@ class McsRecording(Recorder):
         self._stops = [span.stop for span in self._spans]
         return first_us
 
-    # Reading it
+    # Samples
 
     def _samples(self, first: int, n_samples: int) -> NDArray[np.int32]:
-        """Columns [first, first + n_samples) of all channels; whole blocks are read and kept."""
+        """Return columns [first, first + n_samples) of all channels; whole blocks are cached."""
         within = first - self._block_start
         if within < 0 or within + n_samples > self._block.shape[1]:
             n_blocks = -(-(first + n_samples) // _BLOCK_SAMPLES)
@@ -223,12 +223,12 @@ class McsRecording(Recorder):
             raise DeviceError(f"{self._path}: cannot be read: {one_line(error)}") from error
 
 
-def _pick(groups: dict[str, Any], wanted: str) -> str | None:
-    """The name of the group that is called so or labelled so; of the first if nothing is wanted."""
+def _pick(groups: dict[str, Any], choice: str) -> str | None:
+    """Return the name of the group with that name or label; of the first without a choice."""
     names = sorted(groups, key=lambda name: (len(name), name))  # Stream_2 before Stream_10
-    if not wanted:
+    if not choice:
         return names[0] if names else None
-    return next((n for n in names if wanted in (n, _label(groups[n]))), None)
+    return next((n for n in names if choice in (n, _label(groups[n]))), None)
 
 
 def _named(groups: dict[str, Any]) -> str:
@@ -240,18 +240,18 @@ def _label(group: h5py.Group) -> str:
     return _text(group.attrs.get("Label", ""))
 
 
-def _text(found: Any) -> str:
-    """A string as MCS software writes it: fixed or variable length, padded, any encoding."""
-    if isinstance(found, bytes):
+def _text(value: Any) -> str:
+    """Return a string as MCS software writes it: padded, of any length and encoding."""
+    if isinstance(value, bytes):
         try:
-            found = found.decode("utf-8")
+            value = value.decode("utf-8")
         except UnicodeDecodeError:
-            found = found.decode("latin-1")
-    return str(found).strip().rstrip("\0").strip()
+            value = value.decode("latin-1")
+    return str(value).strip().rstrip("\0").strip()
 
 
 def _scale_uv(channel: Any) -> float:
-    """Microvolts per count; 1 for channels without a unit (digital ones)."""
+    """Return microvolts per count; 1 for channels without a unit (digital ones)."""
     factor = Decimal(int(channel["ConversionFactor"]))
     return float(factor.scaleb(int(channel["Exponent"]) + 6)) or 1.0
 

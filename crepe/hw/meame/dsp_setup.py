@@ -1,7 +1,7 @@
-"""Setting the DSP up for a train, each register that decides over a pulse written and read back.
+"""The set-up of the DSP for a train: each register that affects a pulse is written and read back.
 
-Nothing is left as another client may have set it: a train is finite because its patterns have no
-loop, and because triggers repeat nothing and reach their own memories only.
+Nothing stays as another client may have set it. A train is finite because its patterns have no
+loop, and because triggers repeat nothing and reach only their own memories.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,18 +29,18 @@ _EVERYWHERE = wire.bitmap(label for label in MCS_60_LABELS if label != MCS_REFER
 
 
 def compiled(stimulus: Stimulus) -> tuple[list[int], list[int]]:
-    """The pattern words of a train, for the DAC and the sideband. Raises ValueError."""
+    """Return the pattern words of a train, for the DAC and the sideband. Raises ValueError."""
     return wire.compile_train(stimulus.phases, stimulus.unit, stimulus.rate_hz, stimulus.n_pulses)
 
 
 def lasts_s(stimulus: Stimulus) -> float:
-    """How long a train plays, the protection of the amplifiers after its last pulse included."""
-    dac, sideband = (sum(map(wire.ticks, words)) for words in compiled(stimulus))
+    """Return how long a train plays, with the protection of amplifiers after its last pulse."""
+    dac, sideband = (sum(map(wire.ticks, pattern)) for pattern in compiled(stimulus))
     return max(dac, sideband) / wire.TICKS_PER_S
 
 
 class SetUp(NamedTuple):
-    """What was found to be so when electrodes were set up; good for other trains on them."""
+    """The registers as verified when electrodes were set up; valid for other trains on them."""
 
     electrodes: tuple[str, ...]
     unit: str
@@ -50,16 +50,16 @@ class SetUp(NamedTuple):
 def set_up(
     control: Control, stimulus: Stimulus, last_error: int, go_on: Callable[[], None]
 ) -> SetUp:
-    """Waveform, electrodes and modes, in the order that the firmware needs.
+    """Write waveform, electrodes and modes, in the order that the firmware needs.
 
     Raises DeviceError if a register does not read back as it must.
 
     Parameters
     ----------
     last_error
-        What the DSP's error register, which is never cleared, said before.
+        Earlier value of the error register, which is never cleared.
     go_on
-        Called before each instruction; raises DeviceError where there must be no more.
+        Called before each instruction; raises DeviceError if the set-up must end.
     """
 
     def call(function: Function, arguments: dict[int, int] | None = None) -> None:
@@ -81,10 +81,12 @@ def set_up(
     is_lab = has_blanking(control, go_on)
     electrodes = wire.bitmap(stimulus.electrodes)
     indices = wire.from_bitmap(electrodes)
-    call(Function.CONFIGURE_GROUP, {Register.GROUP: GROUP, **_words(Register.ELEC0, electrodes)})
+    call(
+        Function.CONFIGURE_GROUP, {Register.GROUP: GROUP, **_by_address(Register.ELEC0, electrodes)}
+    )
     auto = wire.pairs(indices if is_lab else range(wire.N_CHANNELS), wire.MODE_AUTO)
     if is_lab:
-        call(Function.SET_MODE, _words(Register.MODE_ARG, auto))
+        call(Function.SET_MODE, _by_address(Register.MODE_ARG, auto))
     else:
         call(Function.MODE_AUTO)
     call(Function.COMMIT_CONFIG)
@@ -107,36 +109,39 @@ def set_up(
     return SetUp(stimulus.electrodes, stimulus.unit, registers)
 
 
-def connect(control: Control, stimulus: Stimulus, known: SetUp) -> None:
-    """Set up once more what a stop took off, the electrodes last, by what the firmware wrote then.
+def connect(control: Control, stimulus: Stimulus, before: SetUp) -> None:
+    """Restore the registers that a stop has cleared, the electrodes last.
 
-    Without a call, for each of which MEAME may wait 100 ms. Raises DeviceError if a register does
-    not read back as it must.
+    It writes what the firmware wrote before, without a call: MEAME may wait 100 ms for each call.
+    Raises DeviceError if a register does not read back as it must.
     """
-    again: dict[int, Sequence[int]] = {first: known.registers[first] for first in _AGAIN}
+    again: dict[int, Sequence[int]] = {first: before.registers[first] for first in _AGAIN}
     _write(control, again, stimulus)
-    enable = _words(Register.HW_ENABLE, known.registers[Register.HW_ENABLE])
+    enable = _by_address(Register.HW_ENABLE, before.registers[Register.HW_ENABLE])
     control.write(list(enable), list(enable.values()))
-    _verify(control, known.registers)
+    _verify(control, before.registers)
 
 
 def _write(control: Control, hardware: Mapping[int, Sequence[int]], stimulus: Stimulus) -> None:
-    """Registers, and the patterns of a train."""
-    written = [pair for first, words in hardware.items() for pair in _words(first, words).items()]
-    for memory, words in enumerate(compiled(stimulus), 2 * GROUP):
+    """Write registers, and the patterns of a train."""
+    written = [
+        pair for first, values in hardware.items() for pair in _by_address(first, values).items()
+    ]
+    for memory, pattern in enumerate(compiled(stimulus), 2 * GROUP):
         written.append((Register.MEMORY_CLEAR + 0x20 * memory, 0))
-        written += [(Register.MEMORY_APPEND + 4 * memory, word) for word in words]
+        written += [(Register.MEMORY_APPEND + 4 * memory, word) for word in pattern]
     control.write([address for address, _ in written], [value for _, value in written])
 
 
 def has_blanking(control: Control, go_on: Callable[[], None] = lambda: None) -> bool:
-    """Protect all amplifiers during pulses; whether the firmware can, as the lab's of 2019 can.
+    """Protect all amplifiers during pulses; return whether the firmware can do that.
 
-    The public one of 2018 acknowledges these functions, does nothing, and has one mode for all.
+    The lab's firmware of 2019 can. The public one of 2018 acknowledges these functions, does
+    nothing, and has one mode for all electrodes.
     """
     registers = [
-        *_words(Register.HW_BLANKING, _EVERYWHERE),
-        *_words(Register.HW_BLANK_PROT, _EVERYWHERE),
+        *_by_address(Register.HW_BLANKING, _EVERYWHERE),
+        *_by_address(Register.HW_BLANK_PROT, _EVERYWHERE),
     ]
     if control.read(registers) == [*_EVERYWHERE, *_EVERYWHERE]:
         return True
@@ -145,14 +150,17 @@ def has_blanking(control: Control, go_on: Callable[[], None] = lambda: None) -> 
         (Function.SET_BLANKING_PROTECTION, Register.BLANK_PROT_EN),
     ):
         go_on()
-        control.call(function, list(_words(first, _EVERYWHERE).items()))
+        control.call(function, list(_by_address(first, _EVERYWHERE).items()))
     return any(control.read(registers))
 
 
 def _verify(control: Control, expected: Mapping[int, Sequence[int]]) -> None:
-    wanted = [pair for first, words in expected.items() for pair in _words(first, words).items()]
-    found = control.read([address for address, _ in wanted])
-    for (address, value), word in zip(wanted, found, strict=True):
+    """Raise DeviceError for the first register that does not read as expected."""
+    pairs = [
+        pair for first, values in expected.items() for pair in _by_address(first, values).items()
+    ]
+    values = control.read([address for address, _ in pairs])
+    for (address, value), word in zip(pairs, values, strict=True):
         if word != value:
             raise DeviceError(
                 f"DSP register {address:04X}: reads {word:#x}, must be {value:#x}; "
@@ -160,5 +168,6 @@ def _verify(control: Control, expected: Mapping[int, Sequence[int]]) -> None:
             )
 
 
-def _words(first: int, words: Sequence[int]) -> dict[int, int]:
-    return {first + 4 * i: word for i, word in enumerate(words)}
+def _by_address(first: int, values: Sequence[int]) -> dict[int, int]:
+    """Return consecutive registers from `first` on, by address."""
+    return {first + 4 * i: value for i, value in enumerate(values)}

@@ -1,6 +1,6 @@
-"""Stopping the DSP for certain, or saying what is not certain.
+"""The stop of the DSP, verified by its registers.
 
-The stimulator, the watchdog and `crepe stop` all stop it by this one sequence of calls.
+The stimulator, the watchdog and `crepe stop` all use this one sequence of calls.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -32,13 +32,13 @@ _CALLS: list[tuple[Function, dict[int, int]]] = [
 
 
 def stop_dsp(control: Control, beat: Callable[[], None] = lambda: None) -> list[str]:
-    """Take the electrodes off, then stop all else; what could not be verified, nothing if all is.
+    """Disconnect the electrodes, then stop everything else; return all that is not verified.
 
-    The first request writes the hardware's own registers, so it needs no firmware that answers:
-    electrodes off, triggers off, patterns gone. Then the firmware is told, or its next commit
-    would bring them back. A call that fails keeps none of the others from being made, and what
-    counts is what the registers say at the end: a server may acknowledge what the DSP does not
-    do, and not acknowledge what it does. `beat` is called before each call, which may take long.
+    The first request writes the registers of the hardware, so it works while the firmware hangs:
+    electrodes off, triggers off, patterns cleared. Then the firmware is instructed, too, or its
+    next commit would restore them. The sequence continues after a call that fails. The registers
+    decide at the end: a server may acknowledge what the DSP does not do, and not acknowledge what
+    it does. `beat` is called before each call, which may take long.
     """
     failed: list[str] = []
     try:
@@ -49,22 +49,23 @@ def stop_dsp(control: Control, beat: Callable[[], None] = lambda: None) -> list[
             beat()
             with _noted(failed, function.name):
                 control.call(function, list(arguments.items()))
-        wanted = [Register.SLAVE_INSTRUCTION_ID, *_ACTIVE, *_OFF]
-        found = _read(control, wanted, failed)
+        registers = [Register.SLAVE_INSTRUCTION_ID, *_ACTIVE, *_OFF]
+        values = _read(control, registers, failed)
     except Unreachable as error:
-        return [*failed, str(error)]  # nobody is there; who called tries again
-    if not (before and found):
+        return [*failed, str(error)]  # no server; the caller tries again
+    if not (before and values):
         return failed
-    doubts = _doubts(found[0] - before[0], dict(zip(wanted, found, strict=True)))
+    doubts = _doubts(values[0] - before[0], dict(zip(registers, values, strict=True)))
     return [*doubts, *failed] if doubts else []
 
 
-def _doubts(n_done: int, found: dict[int, int]) -> list[str]:
+def _doubts(n_done: int, values: dict[int, int]) -> list[str]:
+    """Return the registers that are not zero as they must be, and calls that were not done."""
     doubts = [
-        f"{what}: register {register:04X} reads {found[register]:#x}"
-        for what, registers in _MUST_BE_0
+        f"{fault}: register {register:04X} reads {values[register]:#x}"
+        for fault, registers in _MUST_BE_0
         for register in registers
-        if found[register]
+        if values[register]
     ]
     if n_done < len(_CALLS):
         doubts.append(
@@ -80,11 +81,11 @@ def _read(control: Control, registers: Sequence[int], failed: list[str]) -> list
 
 
 @contextmanager
-def _noted(failed: list[str], what: str) -> Iterator[None]:
-    """Go on after a request that fails, unless nobody is there."""
+def _noted(failed: list[str], request: str) -> Iterator[None]:
+    """Continue after a request that fails, unless no server answers."""
     try:
         yield
     except Unreachable:
         raise
     except DeviceError as error:
-        failed.append(f"{what}: {error}")
+        failed.append(f"{request}: {error}")

@@ -23,16 +23,16 @@ _POLL_S = 0.05
 
 
 class Unreachable(DeviceError):
-    """Nobody listens there, so nothing of a request has arrived."""
+    """No server listens there, so nothing of a request has arrived."""
 
 
 class Server(NamedTuple):
-    """Where a MEAME server is."""
+    """The address of a MEAME server."""
 
     host: str
     http_port: int
     data_port: int
-    nonce: str = ""  # known of our own simulator only
+    nonce: str = ""  # of our own simulator; otherwise empty
 
     @property
     def name(self) -> str:
@@ -40,26 +40,26 @@ class Server(NamedTuple):
 
 
 def find_server(location: str, data_port: int, wait_s: float) -> Server:
-    """The server that a device URL means: the simulator of this run directory, or HOST:PORT.
+    """Return the server of a device URL: the simulator of this run directory, or HOST:PORT.
 
-    Raises DeviceError if the simulator has not said within `wait_s` where it is.
+    Raises DeviceError if the simulator has not written its address within `wait_s`.
     """
     path = paths.run_directory() / SIMULATOR_FILE
     if location != SIMULATOR:
         host, port = host_and_port(location)
-        known = paths.read_json(path) or {}
-        nonce = known["nonce"] if known.get("http_port") == port else ""
+        simulator = paths.read_json(path) or {}
+        nonce = simulator["nonce"] if simulator.get("http_port") == port else ""
         return Server(host, port, data_port, nonce)
     deadline = time.monotonic() + wait_s
-    while (found := paths.read_json(path)) is None:
+    while (content := paths.read_json(path)) is None:
         if time.monotonic() > deadline:
             raise DeviceError(f"{path}: the simulator has not started in {wait_s:.0f} s")
         time.sleep(_POLL_S)
-    return Server(found["host"], found["http_port"], found["data_port"], found["nonce"])
+    return Server(content["host"], content["http_port"], content["data_port"], content["nonce"])
 
 
 def host_and_port(location: str) -> tuple[str, int]:
-    """What a device URL names; the port is 8888 unless it says another. Raises ConfigError."""
+    """Return the host and port of a location; the port is 8888 by default. Raises ConfigError."""
     host, _, port = location.rpartition(":")
     if not host:
         host, port = location, "8888"
@@ -69,17 +69,19 @@ def host_and_port(location: str) -> tuple[str, int]:
 
 
 def proof(nonce: str, challenge: str) -> str:
-    """What a server that knows `nonce` answers to `challenge`."""
+    """Return the answer to `challenge` of a server that has `nonce`."""
     return hmac.new(nonce.encode(), challenge.encode(), hashlib.sha256).hexdigest()
 
 
 class Control(ABC):
-    """What a stimulator needs of MEAME. Methods raise DeviceError if it does not acknowledge, and
-    Unreachable if nobody is there to."""
+    """The requests that a stimulator sends to MEAME.
+
+    Methods raise DeviceError if MEAME does not acknowledge, Unreachable if no server answers.
+    """
 
     @abstractmethod
     def is_our_simulator(self) -> bool:
-        """Whether no living culture can be behind it."""
+        """Return whether the server proves that no living culture is behind it."""
 
     @abstractmethod
     def call(self, function: int, arguments: Sequence[tuple[int, int]]) -> None:
@@ -125,43 +127,45 @@ class HttpControl(Control):
     def connect(self, sampling_rate_hz: int, segment_samples: int) -> None:
         """Configure acquisition; a server that is configured already ignores this silently."""
         body = {"samplerate": sampling_rate_hz, "segmentLength": segment_samples}
-        self._ask("POST", "/DAQ/connect", body)
+        self._request("POST", "/DAQ/connect", body)
 
     def acquisition(self) -> tuple[int, int]:
-        """Sampling rate and segment length; of our own simulator only, MEAME does not tell."""
-        found = json.loads(self._ask("GET", "/simulator/acquisition"))
-        return found["samplerate"], found["segmentLength"]
+        """Return sampling rate and segment length; only our own simulator reports them."""
+        content = json.loads(self._request("GET", "/simulator/acquisition"))
+        return content["samplerate"], content["segmentLength"]
 
     def truth(self, port: int, start: int, stop: int) -> dict[str, list[Any]]:
-        """Who fired in [start, stop), counted by the data connection from `port`; of our own
-        simulator only."""
+        """Return which cells fired in [start, stop); our simulator only.
+
+        Sample indices count from the first sample of the data connection from `port`.
+        """
         path = f"/simulator/truth?port={port}&start={start}&stop={stop}"
-        found: dict[str, list[Any]] = json.loads(self._ask("GET", path))
-        return found
+        spikes: dict[str, list[Any]] = json.loads(self._request("GET", path))
+        return spikes
 
     def status(self) -> dict[str, Any]:
-        """What the server says of itself: isAlive (acquisition started), dspAlive."""
-        answer = self._ask("GET", "/status")
+        """Return the server's status: isAlive (acquisition started), dspAlive."""
+        answer = self._request("GET", "/status")
         try:
-            found = json.loads(answer)
+            status = json.loads(answer)
         except ValueError as error:
             raise DeviceError(f"{self._server.name}/status: {answer[:80]!r}, no JSON") from error
-        return found if isinstance(found, dict) else {}
+        return status if isinstance(status, dict) else {}
 
     def flash(self) -> None:
         """Have the DSP's firmware loaded, as some versions of MEAME do; harmless to repeat."""
-        self._ask("GET", "/DSP/flash")
+        self._request("GET", "/DSP/flash")
 
     def start(self) -> None:
         """Start acquisition; harmless to repeat."""
-        self._ask("GET", "/DAQ/start")
+        self._request("GET", "/DAQ/start")
 
     def is_our_simulator(self) -> bool:
         if not self._server.nonce:
             return False
         challenge = secrets.token_hex(16)
         try:
-            answer = self._ask("GET", f"/simulator/proof?challenge={challenge}").decode()
+            answer = self._request("GET", f"/simulator/proof?challenge={challenge}").decode()
         except DeviceError:
             return False
         return hmac.compare_digest(answer, proof(self._server.nonce, challenge))
@@ -172,29 +176,28 @@ class HttpControl(Control):
             "argAddrs": [int(address) for address, _ in arguments],
             "argVals": [int(value) for _, value in arguments],
         }
-        self._ask("POST", "/DSP/call", body)
+        self._request("POST", "/DSP/call", body)
 
     def write(self, addresses: Sequence[int], values: Sequence[int]) -> None:
         body = {"addresses": list(map(int, addresses)), "values": list(map(int, values))}
-        self._ask("POST", "/DSP/write", body)
+        self._request("POST", "/DSP/write", body)
 
     def read(self, addresses: Sequence[int]) -> list[int]:
-        answer = self._ask("POST", "/DSP/read", {"addresses": list(map(int, addresses))})
+        answer = self._request("POST", "/DSP/read", {"addresses": list(map(int, addresses))})
         try:
-            values = json.loads(answer)["values"]
-            found = [int(value) for value in values]
+            values = [int(value) for value in json.loads(answer)["values"]]
         except (ValueError, KeyError, TypeError) as error:
             raise DeviceError(f"{self._server.name}/DSP/read: {answer!r} ({error!r})") from error
-        if len(found) != len(addresses):
+        if len(values) != len(addresses):
             raise DeviceError(
-                f"{self._server.name}/DSP/read: {len(found)} of {len(addresses)} words"
+                f"{self._server.name}/DSP/read: {len(values)} of {len(addresses)} words"
             )
-        return found
+        return values
 
     def close(self) -> None:
         self._pool.close()
 
-    def _ask(self, verb: str, path: str, body: dict[str, Any] | None = None) -> bytes:
+    def _request(self, verb: str, path: str, body: dict[str, Any] | None = None) -> bytes:
         place = f"{self._server.name}{path.partition('?')[0]}"
         try:
             answer = self._pool.request(

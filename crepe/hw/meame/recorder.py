@@ -24,15 +24,15 @@ _CONNECT_S = 5.0
 _RECEIVE_BYTES = 1 << 18
 _MEASURE_S = 10.0
 _RATE_TOLERANCE = 0.15  # MEAME's rates are further apart
-_STALL_S = 2.0  # MEAME never closes a data socket: one that is silent for so long is given up
+_STALL_S = 2.0  # MEAME never closes a data socket; after so long a silence it is abandoned
 
 
 class RecorderSettings(MeameSettings):
-    """Of what MEAME records."""
+    """The settings of `meame://` for recording."""
 
     sampling_rate_hz: PositiveInt = 10_000
-    segment_samples: int = Field(100, ge=10)  # in fewer nobody could hear that framing is lost
-    scale_uv: PositiveFloat = 0.059605  # per count; MEAME does not say
+    segment_samples: int = Field(100, ge=10)  # in shorter ones lost framing could not be noticed
+    scale_uv: PositiveFloat = 0.059605  # per count; MEAME does not report it
     data_port: int = Field(12340, ge=1, le=65535)
 
 
@@ -46,11 +46,11 @@ class MeameRecorder(Recorder):
         self._server: Server | None = None
         self._socket: socket.socket | None = None
         self._block = bytearray()
-        self._heard_s = 0.0
+        self._received_s = 0.0
         self._framing = Framing("")
         self._ready: deque[Segment] = deque()
-        self._truth: HttpControl | None = None  # where the true spikes are known
-        self._origin = self._position = 0  # sample index of the first; of the next
+        self._truth: HttpControl | None = None  # of a simulator, which knows the true spikes
+        self._origin = self._position = 0  # sample index of the first sample; of the next
         self._measured_from: tuple[float, int] | None = None  # monotonic time, position
 
     def open(self, position: int) -> StreamInfo:
@@ -79,7 +79,7 @@ class MeameRecorder(Recorder):
         self._truth = HttpControl(server) if is_simulated else None
         self._origin = self._position = position
         self._block.clear()
-        self._heard_s = time.monotonic()
+        self._received_s = time.monotonic()
         self._framing = Framing(f"{settings.location} data port")
         self._ready.clear()
         self._measured_from = None
@@ -103,13 +103,13 @@ class MeameRecorder(Recorder):
             source=f"MEAME {settings.location}",
         )
 
-    def _check(self, server: Server, found: tuple[int, int]) -> None:
-        """A server that another client has configured ignores what this one asked for."""
-        asked = (self._settings.sampling_rate_hz, self._settings.segment_samples)
-        if found != asked:
+    def _check(self, server: Server, actual: tuple[int, int]) -> None:
+        """Raise DeviceError if another client has configured the server otherwise."""
+        requested = (self._settings.sampling_rate_hz, self._settings.segment_samples)
+        if actual != requested:
             raise DeviceError(
-                f"{server.name}: runs at {found[0]} Hz in segments of {found[1]} samples, "
-                f"asked for {asked[0]} Hz and {asked[1]}; restart it to change that"
+                f"{server.name}: runs at {actual[0]} Hz in segments of {actual[1]} samples, "
+                f"asked for {requested[0]} Hz and {requested[1]}; restart it to change that"
             )
 
     def read(self, timeout_s: float) -> Segment | None:
@@ -122,19 +122,19 @@ class MeameRecorder(Recorder):
         return self._ready.popleft()
 
     def _receive(self, deadline: float) -> Segment | None:
-        """The next block, if it is complete by then."""
+        """Return the next block, or None if it is not complete by the deadline."""
         if self._socket is None or self._server is None:
             raise DeviceError(f"{self._settings.location}: not open")
         n = self._settings.segment_samples
-        wanted = wire.block_bytes(n)
-        while len(self._block) < wanted:
+        n_bytes = wire.block_bytes(n)
+        while len(self._block) < n_bytes:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 self._check_silence()
                 return None
             self._socket.settimeout(left_s)
             try:
-                received = self._socket.recv(min(wanted - len(self._block), _RECEIVE_BYTES))
+                received = self._socket.recv(min(n_bytes - len(self._block), _RECEIVE_BYTES))
             except TimeoutError:
                 self._check_silence()
                 return None
@@ -143,7 +143,7 @@ class MeameRecorder(Recorder):
             if not received:
                 raise DeviceError(f"{self._server.name} data port: closed by the server")
             self._block += received
-            self._heard_s = time.monotonic()
+            self._received_s = time.monotonic()
         samples = wire.unpack_block(self._block, n)
         self._block = bytearray()
         start, self._position = self._position, self._position + n
@@ -151,19 +151,19 @@ class MeameRecorder(Recorder):
         return Segment(start, self._position, samples, time.time_ns())
 
     def _check_silence(self) -> None:
-        """Raise DeviceError if there has been nothing for long, though somebody has looked."""
-        if time.monotonic() - self._heard_s > _STALL_S:
+        """Raise DeviceError if nothing was received for `_STALL_S`."""
+        if time.monotonic() - self._received_s > _STALL_S:
             raise DeviceError(f"{self._settings.location} data port: silent for {_STALL_S:g} s")
 
     def _measure(self) -> None:
-        """Say so if samples come at another rate: MEAME keeps the first setting until restarted."""
+        """Warn if samples come at another rate: MEAME keeps its first setting until restarted."""
         now_s = time.monotonic()
         began_s, began = self._measured_from or (now_s, self._position)
         if now_s - began_s >= _MEASURE_S:
-            asked_hz = self._settings.sampling_rate_hz
-            found_hz = (self._position - began) / (now_s - began_s)
-            if abs(found_hz / asked_hz - 1) > _RATE_TOLERANCE:
-                log.warning("data port: %.0f samples/s, asked for %d", found_hz, asked_hz)
+            requested_hz = self._settings.sampling_rate_hz
+            measured_hz = (self._position - began) / (now_s - began_s)
+            if abs(measured_hz / requested_hz - 1) > _RATE_TOLERANCE:
+                log.warning("data port: %.0f samples/s, asked for %d", measured_hz, requested_hz)
             began_s, began = now_s, self._position
         self._measured_from = (began_s, began)
 
@@ -171,13 +171,13 @@ class MeameRecorder(Recorder):
         if self._truth is None or self._socket is None:
             return None
         port = self._socket.getsockname()[1]
-        found = self._truth.truth(port, start - self._origin, stop - self._origin)
+        spikes = self._truth.truth(port, start - self._origin, stop - self._origin)
         return Spikes(
             start,
             stop,
-            np.array(found["cells"], np.int32),
-            np.array(found["samples"], np.int64) + self._origin,
-            np.array(found["depths_uv"], np.float32),
+            np.array(spikes["cells"], np.int32),
+            np.array(spikes["samples"], np.int64) + self._origin,
+            np.array(spikes["depths_uv"], np.float32),
         )
 
     def close(self) -> None:

@@ -1,12 +1,12 @@
-"""What both halves of MEAME's client can be told in a device URL."""
+"""The settings that both halves of the MEAME client share."""
 
 from pydantic import PositiveFloat, field_validator
 
-from crepe.hw.instrument import Settings
+from crepe.hw.instrument import DeviceSettings
 from crepe.hw.meame.http import SIMULATOR, host_and_port
 
 
-class MeameSettings(Settings):
+class MeameSettings(DeviceSettings):
     """`meame://simulator` or `meame://HOST:PORT`."""
 
     location: str = SIMULATOR

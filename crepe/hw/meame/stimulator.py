@@ -1,8 +1,8 @@
 """The MEAME client's stimulating half: finite trains, fired one by one, over calls to the DSP.
 
 A whole train is one pattern in the DSP's memory, without a loop, and is fired by the manual
-trigger. The stimulation queue stays stopped, since its periods would repeat for ever if nobody
-were left to stop them. What the protocol lets one read back is read back before every train.
+trigger. The stimulation queue stays stopped: its periods would repeat for ever if no program were
+left to stop them. Everything that the protocol can read back is read back before every train.
 """
 
 import logging
@@ -21,16 +21,16 @@ from crepe.messages import Stimulus
 log = logging.getLogger(__name__)
 
 _LOCK_S = 0.5
-_NOT_TOLD = "shot not verified: MEAME does not tell whether a trigger fired"
+_UNVERIFIED = "shot not verified: MEAME does not tell whether a trigger fired"
 _NOT_OURS = "electrodes are not connected as they were"
-_RETRY_S = 1.0  # between attempts to stop what did not stop for certain
-_WAIT_S = 0.1  # so long a set-up waits for the pattern before; otherwise it is refused
-_BURST_S = 1.0  # what `Stimulate` fires at once, at most
+_RETRY_S = 1.0  # between attempts to stop while the stop is not certain
+_WAIT_S = 0.1  # longest wait for the pattern before; beyond it a set-up is refused
+_SUB_TRAIN_S = 1.0  # the longest that `Stimulate` starts at once
 _STOP_TRIES = 3  # a server may fail once; stopping is harmless to repeat
 
 
 class StimulatorSettings(MeameSettings):
-    """Of how MEAME stimulates: nothing more."""
+    """The settings of `meame://` for stimulation."""
 
 
 class MeameStimulator(Stimulator):
@@ -44,19 +44,19 @@ class MeameStimulator(Stimulator):
         self._settings = settings
         self._guard = guard
         self._control = control
-        self._is_in_process = control is not None  # nothing is outside, and time is simulated
+        self._is_in_process = control is not None  # no server, and time is simulated
         self._server = Server("", 0, 0)
-        self._is_simulator = False  # whether the server has proved that it is CREPE's own
-        self._doubts: list[str] = []  # what of the last stop is not certain
-        self._plays_until_s = 0.0  # when what was fired last is over, by the monotonic clock
-        self._tried_s = 0.0  # when it was tried last, by the monotonic clock
+        self._is_simulator = False  # whether the server has proved that it is our own
+        self._doubts: list[str] = []  # of the last stop
+        self._plays_until_s = 0.0  # end of the pattern that was fired last, by the monotonic clock
+        self._tried_s = 0.0  # time of the last attempt to stop, by the monotonic clock
         self._errors = 0  # the DSP's error register, which is never cleared
-        self._known: SetUp | None = None  # the last set-up, if it read back as it must
+        self._set_up_before: SetUp | None = None  # the last one, if it read back as it must
         self._prepared: Stimulus | None = None
 
     @property
     def control(self) -> Control:
-        """The way to the DSP. Raises DeviceError before `open`."""
+        """The connection to the DSP. Raises DeviceError before `open`."""
         if self._control is None:
             raise DeviceError(f"{self._settings.location}: not open")
         return self._control
@@ -68,13 +68,13 @@ class MeameStimulator(Stimulator):
         self._errors = self.control.read([Register.ERROR_FLAG])[0]
 
     def _connect(self, server: Server) -> None:
-        self._known = None
+        self._set_up_before = None
         control = HttpControl(server)
         is_simulator = self._is_proven(control, server)
         self._control, self._server = control, server
         self._announce(is_simulator=is_simulator)
         if any(control.read([Register.HW_ENABLE, Register.HW_ENABLE + 4])):
-            self._plays_until_s = time.monotonic() + _BURST_S  # of a process before this one
+            self._plays_until_s = time.monotonic() + _SUB_TRAIN_S  # of a process before this one
         control.flash()
 
     def _announce(self, *, is_simulator: bool) -> None:
@@ -83,14 +83,17 @@ class MeameStimulator(Stimulator):
         self._guard.drives(address, is_simulator=is_simulator)
 
     def _is_proven(self, control: Control, server: Server) -> bool:
-        """Whether no culture can be behind it. Raises DeviceError if it should be so and is not."""
+        """Return whether no culture can be behind the server.
+
+        Raises DeviceError if the URL names the simulator and the server is another one.
+        """
         is_simulator = control.is_our_simulator()
         if self._settings.location == SIMULATOR and not is_simulator:
             raise DeviceError(f"{server.name}: does not prove that it is our simulator")
         return is_simulator
 
-    def _ask_who_is_there(self) -> None:
-        """What was a simulator may be an instrument by now, or another simulator elsewhere."""
+    def _check_server(self) -> None:
+        """Follow a server that has changed: a simulator may have become an instrument, or moved."""
         if self._is_in_process:
             return
         if find_server(self._settings.location, 0, 0.0) == self._server:
@@ -112,8 +115,8 @@ class MeameStimulator(Stimulator):
             return f"the instrument's state is NOT VERIFIED: {self._doubts[0]}"
         return self._guard.refusal()
 
-    def _go_on(self) -> None:
-        """Raises DeviceError where no pulse may leave, so that a set-up ends there, too."""
+    def _check_permission(self) -> None:
+        """Raise DeviceError if no pulse may leave; a set-up ends there, too."""
         if reason := self._refusal_now():
             raise DeviceError(f"{self._settings.location}: {reason}")
 
@@ -128,39 +131,42 @@ class MeameStimulator(Stimulator):
         return None
 
     def prepare(self, stimulus: Stimulus) -> None:
-        """Waveform, electrodes and modes, in the order that the firmware needs."""
+        """Set up waveform, electrodes and modes, in the order that the firmware needs."""
         if reason := self.refusal(stimulus):
             raise DeviceError(f"stimulus {stimulus.number}: {reason}")
-        self._ask_who_is_there()
+        self._check_server()
         self._wait_for_the_end()
         with self._guard.alone(_LOCK_S):
-            self._go_on()  # asked here: another may have had the lock for long
+            self._check_permission()  # in the lock: another program may have held it for long
             self._guard.pulsing(True)  # electrodes are about to be connected
             self._set_up(stimulus)
-            self._go_on()
+            self._check_permission()
         self._prepared = stimulus
 
     def _set_up(self, stimulus: Stimulus) -> None:
-        known, self._known = self._known, None
-        if known and (known.electrodes, known.unit) == (stimulus.electrodes, stimulus.unit):
-            connect(self.control, stimulus, known)
-            self._known = known
+        before, self._set_up_before = self._set_up_before, None
+        if before and (before.electrodes, before.unit) == (stimulus.electrodes, stimulus.unit):
+            connect(self.control, stimulus, before)
+            self._set_up_before = before
         else:
-            self._known = set_up(self.control, stimulus, self._errors, self._go_on)
+            self._set_up_before = set_up(
+                self.control, stimulus, self._errors, self._check_permission
+            )
 
     def start(self, stimulus: Stimulus) -> None:
         if self._prepared is None or not stimulus.has_pulses_of(self._prepared):
             raise DeviceError(f"stimulus {stimulus.number}: is not prepared")
         with self._guard.alone(_LOCK_S):
-            self._go_on()
+            self._check_permission()
             self._plays_until_s = time.monotonic() + lasts_s(stimulus)
             self.control.write([Register.MANUAL_TRIGGER], [1 << GROUP])
 
     def _wait_for_the_end(self) -> None:
-        """Let a pattern that was stopped early be over before electrodes are connected again.
+        """Wait until a pattern that was stopped early would be over.
 
-        That clearing a memory ends what it plays is not known of the real DSP. Raises DeviceError
-        if it would take long. In simulated time there is nothing to wait for.
+        Electrodes must not be connected before: it is not certain that clearing a memory ends its
+        pattern on the real DSP. Raises DeviceError if the wait would be long. Simulated time needs
+        no wait.
         """
         left_s = self._plays_until_s - time.monotonic()
         if self._is_in_process or left_s <= 0:
@@ -172,25 +178,25 @@ class MeameStimulator(Stimulator):
         time.sleep(left_s)
 
     def doubts(self) -> str:
-        if self._known is None:
-            return _NOT_TOLD
-        enabled, known = Register.HW_ENABLE, self._known.registers
+        if self._set_up_before is None:
+            return _UNVERIFIED
+        enabled, registers = Register.HW_ENABLE, self._set_up_before.registers
         expected = {
             Register.ERROR_FLAG: (self._errors, "an error was reported"),
-            Register.SHOTS_FIRED: (known[Register.SHOTS_FIRED][0], "the queue fired, too"),
-            enabled: (known[enabled][0], _NOT_OURS),
-            enabled + 4: (known[enabled][1], _NOT_OURS),
+            Register.SHOTS_FIRED: (registers[Register.SHOTS_FIRED][0], "the queue fired, too"),
+            enabled: (registers[enabled][0], _NOT_OURS),
+            enabled + 4: (registers[enabled][1], _NOT_OURS),
         }
         try:
-            found = self.control.read(list(expected))
+            values = self.control.read(list(expected))
         except DeviceError as error:
-            return f"{_NOT_TOLD}; nor could registers be read: {error}"
+            return f"{_UNVERIFIED}; nor could registers be read: {error}"
         doubts = [
-            f"{what} (register {register:04X} reads {word:#x}, expected {value:#x})"
-            for (register, (value, what)), word in zip(expected.items(), found, strict=True)
-            if word != value
+            f"{fault} (register {register:04X} reads {actual:#x}, expected {value:#x})"
+            for (register, (value, fault)), actual in zip(expected.items(), values, strict=True)
+            if actual != value
         ]
-        return "; ".join([_NOT_TOLD, *doubts])
+        return "; ".join([_UNVERIFIED, *doubts])
 
     def stop(self) -> None:
         self._try_stop()
@@ -198,7 +204,7 @@ class MeameStimulator(Stimulator):
             raise DeviceError(f"{self._settings.location}: NOT STOPPED for certain: {self._doubts}")
 
     def _try_stop(self, n_tries: int = _STOP_TRIES) -> None:
-        """Stop; while that is not certain the watchdog is to take this for a train under way."""
+        """Stop. While that is not certain, the watchdog must treat this as a running train."""
         self._prepared = None
         for _ in range(n_tries):
             with self._guard.alone(_LOCK_S, may_break=True):

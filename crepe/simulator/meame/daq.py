@@ -17,18 +17,18 @@ from crepe.simulator.meame.quirks import Faults, Quirk
 
 log = logging.getLogger(__name__)
 
-_CLIENT_S = 5.0  # a client that is so far behind is dropped
+_CLIENT_S = 5.0  # a client with a longer lag is dropped
 _LATE_PORTS_S = 0.1
-_QUIRKY_BLOCKS = 100  # after which a quirk of the stream sets in
+_QUIRKY_BLOCKS = 100  # before a quirk of the stream begins
 
 
 class Daq:
-    """Acquisition: configured once, started, and sent to whoever listens.
+    """Acquisition: configured once, started, and sent to every client of a data port.
 
     Parameters
     ----------
     sockets
-        `data` and `sawtooth`: bound, and not listening before the start.
+        `data` and `sawtooth`: bound, but not listening before the start.
     """
 
     def __init__(
@@ -50,11 +50,11 @@ class Daq:
         self._servers: list[asyncio.Server] = []
         self._sawtooth_at = 0
         self._n_blocks = 0
-        self._made = 0  # samples
-        self._joined: dict[int, int] = {}  # the first sample that a client's port got
+        self._n_samples = 0  # since the start
+        self._joined: dict[int, int] = {}  # by port of a client, the first sample that it received
 
     def connect(self, sampling_rate_hz: int, segment_samples: int) -> None:
-        """Configure; a second time changes nothing. Raises ValueError for what cannot be."""
+        """Configure; a second call changes nothing. Raises ValueError for impossible settings."""
         if self._is_configured:
             log.info("already configured")
             return
@@ -68,10 +68,10 @@ class Daq:
         self._is_configured = True
 
     async def start(self) -> bool:
-        """Open the data ports and let samples flow; True if they flow for the first time.
+        """Open the data ports and send samples; return True if that begins for the first time.
 
-        None flow where a connect said 200 for what the device cannot do; the ports open all the
-        same.
+        None are sent if /DAQ/connect returned 200 for settings that the device cannot have; the
+        ports open all the same.
         """
         if not self._is_configured:
             return False
@@ -90,17 +90,20 @@ class Daq:
         return self.pacing is not None
 
     def stop(self) -> None:
-        """Send no more, until started again; the culture lives on."""
+        """Stop sending until the next start; the culture continues."""
         if Quirk.IGNORED_STOP not in self._quirks:
             self.is_sending = False
 
     def truth(self, port: int, start: int, stop: int) -> Spikes:
-        """Who fired in the window as the client with this port counts; none before it joined."""
+        """Return the true spikes in a window, in the sample indices of the client with this port.
+
+        There are none before the client connected.
+        """
         first = self._joined.get(port)
         if first is None:
             return Spikes.none(start, stop)
-        found = self._instrument.truth(start + first, stop + first)
-        return replace(found, start=start, stop=stop, sample=found.sample - first)
+        spikes = self._instrument.truth(start + first, stop + first)
+        return replace(spikes, start=start, stop=stop, sample=spikes.sample - first)
 
     async def _listen(self) -> None:
         for name, bound in self._sockets.items():
@@ -108,15 +111,15 @@ class Daq:
             self._servers.append(await asyncio.start_server(join, sock=bound))
 
     def _join(self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """A new client: it gets whole blocks, from the next on."""
+        """Add a client: it receives whole blocks, from the next on."""
         del reader
         if name == "data":
-            self._joined[writer.get_extra_info("peername")[1]] = self._made
+            self._joined[writer.get_extra_info("peername")[1]] = self._n_samples
         writer.transport.set_write_buffer_limits(high=0)
         self._listeners[name].add(writer)
 
     async def _pace(self) -> None:
-        """A block each segment: the n-th is due n segments after the start."""
+        """Send a block each segment: the n-th is due n segments after the start, without drift."""
         loop = asyncio.get_running_loop()
         n, rate_hz = self.segment_samples, self._instrument.sampling_rate_hz
         began_s = loop.time()
@@ -128,7 +131,7 @@ class Daq:
                 stall_s, self._faults.stall_s = self._faults.stall_s, 0.0
                 await asyncio.sleep(stall_s)
             samples = self._instrument.advance(n)
-            self._made += n
+            self._n_samples += n
             if not self.is_sending:
                 self._joined = {port: first + n for port, first in self._joined.items()}
                 continue
@@ -138,7 +141,7 @@ class Daq:
                 self._send("sawtooth", pack_block(sawtooth(at, at + n)), rate_hz)
 
     def _block(self, samples: NDArray[np.int32]) -> bytes:
-        """A block as it goes out, with what is wrong with it."""
+        """Return a block as it is sent, with quirks and faults."""
         if Quirk.ZERO_LAST_SAMPLE in self._quirks:
             samples = samples.copy()
             samples[:, -1] = 0
@@ -152,7 +155,7 @@ class Daq:
         return block[: len(block) - cut]
 
     def _send(self, name: str, block: bytes, rate_hz: float) -> None:
-        most = 4 * N_CHANNELS * max(2.0 * self.segment_samples, _CLIENT_S * rate_hz)
+        limit = 4 * N_CHANNELS * max(2.0 * self.segment_samples, _CLIENT_S * rate_hz)
         if self._faults.drop:
             self._faults.drop = False
             self._drop_all()
@@ -160,7 +163,7 @@ class Daq:
             transport = writer.transport
             if transport.is_closing():
                 self._listeners[name].discard(writer)
-            elif transport.get_write_buffer_size() > most:
+            elif transport.get_write_buffer_size() > limit:
                 peer = writer.get_extra_info("peername")
                 log.warning("%s client %s: more than %.0f s behind, dropped", name, peer, _CLIENT_S)
                 self._listeners[name].discard(writer)

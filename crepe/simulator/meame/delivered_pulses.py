@@ -1,4 +1,4 @@
-"""The record of what really reached the electrodes, in ticks of 20 us since the power came on."""
+"""The record of pulses that reached the electrodes, in ticks of 20 us since power-on."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ Tally = dict[int, tuple[int, int, int]]  # channel index: pulses, first and last
 
 
 class Received:
-    """Counts every pulse, keeps the last ones, and hands each on to the culture once."""
+    """Every pulse is counted, given to the culture once, and kept for a while."""
 
     def __init__(self) -> None:
         self.shots: deque[Shot] = deque(maxlen=_KEPT_SHOTS)  # pulses that reached an electrode
@@ -19,6 +19,7 @@ class Received:
         self._tally: Tally = {}
 
     def keep(self, shots: Iterable[Shot]) -> None:
+        """Add pulses that are over."""
         for shot in shots:
             self._fresh.append(shot)
             if shot.phases:
@@ -26,17 +27,17 @@ class Received:
                 _count(self._tally, shot)
 
     def take(self) -> list[Shot]:
-        """What has ended since it was taken last, in order."""
+        """Return the pulses that ended since the last call, in order."""
         taken = sorted(self._fresh)
         self._fresh.clear()
         return taken
 
     def tally(self, under_way: Iterable[Shot]) -> Tally:
-        """The count, with the pulses that are under way."""
-        found = dict(self._tally)
+        """Return the count, with the pulses that are under way."""
+        tally = dict(self._tally)
         for shot in under_way:
-            _count(found, shot)
-        return found
+            _count(tally, shot)
+        return tally
 
 
 def _count(tally: Tally, shot: Shot) -> None:

@@ -1,12 +1,12 @@
-"""The simulated DSP: a register file, a mailbox, and what its firmware does with them.
+"""The simulated DSP: its registers, its mailbox, and the firmware behind them.
 
-Two firmwares: the public one of 2018, and the one of the lab in 2019, whose functions are known
-from its clients. What the electrodes receive follows from the registers and nothing else.
+Two firmwares: the public one of 2018, and the one of the lab in 2019, whose functions are inferred
+from its clients. The pulses at the electrodes follow from the registers and nothing else.
 
-Not modelled, since public sources do not say enough: what the eight words of error information
-(1050 to 106C) hold, of which only the number is kept here, taken to be one for each error; the log
-(1100 to 1FF0); which sideband serves a DAC (9154), which memory (91D0, 91D4), and segments (9200).
-These registers keep what is written, and decide nothing.
+Not modelled, since public sources do not describe it: the content of the eight words of error
+information (1050 to 106C), of which only the number is kept, assumed to be one for each error; the
+log (1100 to 1FF0); the sideband (9154) and memory (91D0, 91D4) of each DAC; segments (9200). These
+registers keep what is written, without an effect.
 """
 
 from collections import defaultdict
@@ -36,11 +36,11 @@ _N_MEMORIES = 8
 _ERROR_WORDS, _ERROR_OVERFLOW = 8, 5
 _ALL_VOLTAGE = 0x3F00
 _WORD = 0xFFFFFFFF
-_MOST_AT_ONCE = 1000  # instructions that a master far ahead has executed
+_MOST_AT_ONCE = 1000  # instructions executed at once if the master is far ahead
 
 
 class Dsp:
-    """Registers in, pulses out; time is what `run_until` says."""
+    """Registers in, pulses out; time advances by `run_until` only."""
 
     def __init__(self, impedance_kohm: float, firmware: Firmware = Firmware.LAB) -> None:
         self._impedance_kohm = impedance_kohm
@@ -51,7 +51,7 @@ class Dsp:
         self.boot()
 
     def boot(self) -> None:
-        """Start the firmware anew; what was playing is cut."""
+        """Start the firmware anew; patterns that play are cut."""
         for playing in self._playing.values():
             self._record.keep(playing.cut())
         self._playing.clear()
@@ -77,7 +77,7 @@ class Dsp:
         return self._registers[address]
 
     def write(self, address: int, value: int) -> None:
-        """Write a word; the mailbox executes, and pattern memories take words in."""
+        """Write a word, which may execute an instruction or extend a pattern memory."""
         for base, step in (
             (Register.MEMORY_CLEAR, 0x20),
             (Register.MEMORY_APPEND, 4),
@@ -108,10 +108,10 @@ class Dsp:
             self._execute(self._registers[Register.INSTRUCTION_TYPE])
             self._n_done += 1
         self._put(Register.SLAVE_INSTRUCTION_ID, [self._n_done])
-        self._tell()
+        self._write_status()
 
-    def _tell(self) -> None:
-        """What the firmware writes for the host to read; an error stays until the power goes."""
+    def _write_status(self) -> None:
+        """Write the status registers for the host; an error stays until power-off."""
         if n := self._queue.n_errors:
             is_full = n > _ERROR_WORDS
             self._put(Register.ERROR_FLAG, [_ERROR_OVERFLOW if is_full else self._queue.error])
@@ -121,11 +121,11 @@ class Dsp:
     def _words(self, first: int, n: int) -> tuple[int, ...]:
         return tuple(self._registers[first + 4 * i] for i in range(n))
 
-    def _put(self, first: int, words: Sequence[int]) -> None:
-        for i, word in enumerate(words):
-            self._registers[first + 4 * i] = word & _WORD
+    def _put(self, first: int, values: Sequence[int]) -> None:
+        for i, value in enumerate(values):
+            self._registers[first + 4 * i] = value & _WORD
 
-    # Functions; codes that are not known are acknowledged without an effect
+    # Functions; unknown codes are acknowledged without an effect
 
     def _execute(self, code: int) -> None:
         queue, is_lab = self._queue, self._firmware is Firmware.LAB
@@ -155,18 +155,21 @@ class Dsp:
             case Function.COMMIT_DEBUG:
                 self._put(Register.CFG_DEBUG, [*self._enable, *self._mode, *self._dac_select])
             case Function.WRITE_QUEUE_DEBUG:
-                words = [w for g in queue.groups for w in (int(g.is_active), g.period, g.next)]
-                self._put(Register.STIM_REQ, words)
+                status = [w for g in queue.groups for w in (int(g.is_active), g.period, g.next)]
+                self._put(Register.STIM_REQ, status)
             case Function.SET_BLANKING if is_lab:
                 self._put(Register.HW_BLANKING, self._words(Register.BLANKING_EN, 2))
             case Function.SET_BLANKING_PROTECTION if is_lab:
                 self._put(Register.HW_BLANK_PROT, self._words(Register.BLANK_PROT_EN, 2))
 
     def _configure(self, number: int) -> None:
-        """Stage electrodes for a group. A group that does not exist spills into the codes of
-        others; for group 3 on electrode 0 the word was measured to be 0x10."""
-        words = self._words(Register.ELEC0, 2)
-        for index in from_bitmap(words):
+        """Stage electrodes for a group.
+
+        A group that does not exist spills into the codes of others; for group 3 on electrode 0 the
+        word was measured to be 0x10.
+        """
+        masks = self._words(Register.ELEC0, 2)
+        for index in from_bitmap(masks):
             word, place = index // 15, 2 * (index % 15)
             if number < N_GROUPS:
                 self._dac_select[word] &= ~(3 << place)
@@ -174,18 +177,18 @@ class Dsp:
             else:
                 self._dac_select[word] = (self._dac_select[word] | number + 1 << place + 2) & _WORD
         self._enable = [
-            old | new & 0x3FFFFFFF for old, new in zip(self._enable, words, strict=True)
+            old | new & 0x3FFFFFFF for old, new in zip(self._enable, masks, strict=True)
         ]
 
     # Time
 
     def advance(self, n_ticks: int) -> list[Shot]:
-        """Let `n_ticks` of 20 us pass; returns the pulses that ended in them."""
+        """Let `n_ticks` of 20 us pass; return the pulses that ended in them."""
         self.run_until(self.now + n_ticks)
         return [shot for shot in self.take() if shot.phases]
 
     def run_until(self, tick: int) -> None:
-        """Let time pass up to `tick`; a tick that is past already changes nothing."""
+        """Let time pass up to `tick`; a tick in the past changes nothing."""
         if tick <= self.now:
             return
         began, self.now = self.now, tick
@@ -194,29 +197,29 @@ class Dsp:
                 self._play(began + after)
                 self._trigger(trigger, began + after)
                 self._registers[Register.SHOTS_FIRED] += 1
-            self._tell()
+            self._write_status()
         if self._playing:
             self._play(tick)
 
     def take(self) -> list[Shot]:
-        """What has ended since it was taken last, in order."""
+        """Return the pulses that ended since the last call, in order."""
         return self._record.take()
 
     @property
     def shots(self) -> Sequence[Shot]:
-        """The last pulses that reached an electrode and are over."""
+        """The latest pulses that reached an electrode and are over."""
         return self._record.shots
 
     def pulses(self, after: int) -> list[Shot]:
-        """Those that began at tick `after` or later, also what is under way, in order.
+        """Return the pulses that began at tick `after` or later, in order.
 
-        Who asks from the last answer's `now` on hears of each once; of one that was under way,
-        as far as it had come.
+        A pulse under way is returned as far as it has come. A client that continues from the last
+        answer's `now` receives each pulse once.
         """
         return sorted(shot for shot in (*self.shots, *self._under_way()) if shot.tick >= after)
 
     def received(self) -> Tally:
-        """By channel index: how many pulses, and the first and the last tick with a current."""
+        """Return by channel index: number of pulses, first and last tick with a current."""
         return self._record.tally(self._under_way())
 
     def _under_way(self) -> Iterator[Shot]:
@@ -225,7 +228,7 @@ class Dsp:
 
     @property
     def held(self) -> tuple[int, ...]:
-        """Channels that record nothing useful: enabled, and connected to their DAC for good."""
+        """Channels that record no signal: enabled, and permanently connected to their DAC."""
         enable = self._words(Register.HW_ENABLE, 2)
         if not any(enable):
             return ()
@@ -235,7 +238,7 @@ class Dsp:
     # Patterns
 
     def _trigger(self, trigger: int, tick: int) -> None:
-        """Play from their beginning the memories that listen to a trigger."""
+        """Play the memories of a trigger from their beginning."""
         for pair in range(N_GROUPS):
             dac, sideband = (
                 self._memories[2 * pair + i]
@@ -262,7 +265,7 @@ class Dsp:
                 del self._playing[pair]
 
     def _reach(self, pair: int, sideband: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Who receives a DAC pair's output, and whose amplifier is protected."""
+        """Return the channels that receive a DAC pair's output, and the protected ones."""
         codes = from_pairs(self._words(Register.HW_DAC_SELECT, 4))
         modes = from_pairs(self._words(Register.HW_MODE, 4))
         is_closed = sideband & SIDEBAND_STIMULATE == SIDEBAND_STIMULATE

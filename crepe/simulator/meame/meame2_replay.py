@@ -1,6 +1,6 @@
 """The stimulation that MEAME2 replays at /DSP/stim/setup, /start and /stop.
 
-Numbers as its three files have them; a call is (function, arguments), a write (address, value).
+The numbers are those of its three files: calls (function, arguments), writes (address, value).
 """
 
 from crepe.simulator.meame.instrument import SimulatedMeame
@@ -12,7 +12,7 @@ _MODES = (13382412, 204672195, 13068, 204668928)
 
 
 def set_up(meame: SimulatedMeame) -> None:
-    """All three groups; group 0 at 10 Hz."""
+    """Set up all three groups; group 0 at 10 Hz."""
     for function in (13, 5, 8, 2):
         meame.call(function, [])
     for memory in range(6):
@@ -33,8 +33,10 @@ def set_up(meame: SimulatedMeame) -> None:
 
 
 def start(meame: SimulatedMeame) -> None:
+    """Enable group 0."""
     meame.call(10, [(0x1010, 0)])
 
 
 def stop(meame: SimulatedMeame) -> None:
+    """Disable group 0."""
     meame.call(11, [(0x1010, 0)])

@@ -1,8 +1,8 @@
-"""Pattern memories being played: what each electrode receives at each tick of 20 us.
+"""Pattern memories being played: the current of each electrode at each tick of 20 us.
 
-A group's DAC memory and its sideband memory play side by side from one trigger. What an electrode
-receives of that follows from the registers, which hold still while time runs on; each pulse is
-told when it is over, or is cut off.
+A group's DAC memory and its sideband memory play side by side from one trigger. The registers,
+which do not change while time advances, decide what an electrode receives. Each pulse is reported
+when it is over or cut.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,23 +11,23 @@ from crepe.culture.contract import Shot
 from crepe.hw.meame.wire import SIDEBAND_BLANK, TICK_US, ZERO_DIGIT
 
 _PULSE_GAP = 50  # ticks; zeros for longer than a millisecond part one pulse from the next
-_LONGEST_PULSE = 1000  # ticks; what flows for longer is told in pieces of 20 ms, or never would be
+_LONGEST_PULSE = 1000  # ticks; a longer current is reported in parts of 20 ms: it may never end
 _DATA, _LOOP, _LONG_LOOP, _LONG_COUNT, _END = 0, 1, 2, 3, 7
 _LONG_TICKS = 1000  # of the long time base
 
 Run = tuple[int, int]  # (value, ticks)
 
 
-def unroll(words: Sequence[int]) -> Iterator[Run]:
-    """What a memory puts out, run by run, as time asks for it: a loop of count 0 never ends.
+def unroll(pattern: Sequence[int]) -> Iterator[Run]:
+    """Yield the output of a memory, run by run; a loop of count 0 never ends.
 
     A long loop is a word of type 2, which jumps back, after one of type 3 with the count; the
-    public sources name the pair but do not describe it, so this much is assumed.
+    public sources name the pair without a description, so this is an assumption.
     """
     left: dict[int, int] = {}
     at, long_count, n_idle = 0, 0, 0
-    while at < len(words):
-        word = words[at]
+    while at < len(pattern):
+        word = pattern[at]
         kind, count = word >> 28 & 7, word >> 16 & 0x3FF
         if kind == _END:
             return
@@ -40,7 +40,7 @@ def unroll(words: Sequence[int]) -> Iterator[Run]:
             n = count if kind == _LOOP else long_count
             left[at] = left.get(at, n if n else -1) - (n > 0)
             n_idle += 1
-            if left[at] != 0 and n_idle <= len(words):  # a loop of loops would never yield
+            if left[at] != 0 and n_idle <= len(pattern):  # a loop of loops would never yield
                 at = max(0, at - (word & 0xFFFF))
                 continue
             del left[at]
@@ -48,17 +48,17 @@ def unroll(words: Sequence[int]) -> Iterator[Run]:
 
 
 class Playing:
-    """A pair of memories on their way out, side by side; one that has ended gives zero.
+    """A pair of memories that play side by side; one that has ended gives zero.
 
     Parameters
     ----------
     reach
-        Which electrodes receive the DAC's output, and which amplifiers are protected, while the
-        sideband has a certain value, as the registers stand now.
+        Returns, for a sideband value, the electrodes that receive the DAC's output and those with
+        protected amplifiers, by the present registers.
     current_ua
-        Of a DAC value, as the registers stand now.
+        Returns the current of a DAC value, by the present registers.
     n_times
-        How often the pair is played, one after the other; what 0 does is not known, and taken as 1.
+        Number of repetitions; the effect of 0 is unknown, assumed to be that of 1.
     """
 
     def __init__(
@@ -83,20 +83,21 @@ class Playing:
         self._gap = 0  # ticks of zero since the last phase
 
     def _begin(self) -> None:
-        self._sources = [unroll(words) for words in self._memories]
+        self._sources = [unroll(pattern) for pattern in self._memories]
         self._runs = [next(source, None) for source in self._sources]
 
     @property
     def is_over(self) -> bool:
+        """Whether both memories have ended."""
         return self._runs == [None, None]
 
     def clear(self, which: int) -> None:
-        """The DAC's memory (0) or the sideband's (1) has no words any more."""
+        """Empty the DAC's memory (0) or the sideband's (1)."""
         self._memories[which] = ()
         self._sources[which], self._runs[which] = iter(()), None
 
     def play(self, until: int) -> Iterator[Shot]:
-        """Go on to tick `until`; what is over by then, in order."""
+        """Play up to tick `until`; yield the pulses that are over by then, in order."""
         while self._tick < until and not self.is_over:
             (value, sideband), n = self._values(), self._steady(until)
             electrodes, blanked = self._reach(sideband)
@@ -115,12 +116,13 @@ class Playing:
         return dac[0] if dac else ZERO_DIGIT, sideband[0] if sideband else 0
 
     def _steady(self, until: int) -> int:
-        """For how many ticks nothing changes, up to tick `until`."""
+        """Return for how many ticks nothing changes, up to tick `until`."""
         ticks = [run[1] for run in self._runs if run] + [until - self._tick]
         began = self._began if self._phases else self._tick
         return min(*ticks, began + _LONGEST_PULSE - self._tick)
 
     def _pass(self, n: int) -> None:
+        """Let `n` ticks pass in both memories."""
         for i, run in enumerate(self._runs):
             if run:
                 left = run[1] - n
@@ -130,6 +132,7 @@ class Playing:
             self._begin()
 
     def _output(self, value: int, ticks: int, electrodes: tuple[int, ...]) -> Iterator[Shot]:
+        """Extend the pulse under way by a DAC value; yield it if it is over."""
         if value == ZERO_DIGIT or not electrodes:
             self._gap += ticks
             if self._gap > _PULSE_GAP or not electrodes:
@@ -148,11 +151,11 @@ class Playing:
         self._phases.append((current_ua, us))
 
     def under_way(self) -> Iterator[Shot]:
-        """The pulse that has begun and is not over, if there is one, as far as it has come."""
+        """Yield the pulse that has begun and is not over, if any, as far as it has come."""
         if self._phases:
             yield Shot(self._began, self._electrodes, tuple(self._phases))
 
     def cut(self) -> Iterator[Shot]:
-        """The pulse that was under way, if any, ends here."""
+        """End the pulse under way, and yield it, if there is one."""
         yield from self.under_way()
         self._phases, self._gap = [], 0

@@ -81,7 +81,7 @@ def _daq_routes(simulator: "Simulator") -> Routes:
 
 
 def _faulty(faults: Faults, handler: Handler) -> Handler:
-    """A server that answers late, or with 500, as often as was asked for."""
+    """Answer late, or with 500, as often as the faults require."""
 
     async def answer(request: Request) -> Response:
         if faults.late:
@@ -96,6 +96,8 @@ def _faulty(faults: Faults, handler: Handler) -> Handler:
 
 
 def _lenient(app: ASGIApp) -> ASGIApp:
+    """Ignore letter case and extra slashes of paths."""
+
     async def with_plain_path(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             parts = [part for part in scope["path"].lower().split("/") if part]
@@ -106,7 +108,7 @@ def _lenient(app: ASGIApp) -> ASGIApp:
 
 
 def _caught(handler: Handler) -> Handler:
-    """What a request gets wrong is a 500, as with MEAME."""
+    """Answer a bad request with 500, as MEAME does."""
 
     async def answer(request: Request) -> Response:
         if request.method == "OPTIONS":

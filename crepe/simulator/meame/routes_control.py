@@ -17,58 +17,58 @@ if TYPE_CHECKING:
 
 
 def own_routes(simulator: "Simulator") -> Routes:
-    """What only a simulated instrument can answer."""
+    """Return the routes /simulator/..."""
 
     async def prove(request: Request) -> Response:
         return PlainTextResponse(proof(simulator.nonce, request.query_params["challenge"]))
 
     async def electrodes(request: Request) -> Response:
-        """By channel index: pulses that reached it, the first and the last tick with a current."""
+        """Send, by channel index: number of pulses, first and last tick with a current."""
         del request
         dsp = simulator.catch_up()
         return JSONResponse({"now": dsp.now, "electrodes": dsp.received()})
 
     async def pulses(request: Request) -> Response:
-        """What reached the electrodes from tick `after` on, by the DSP's own clock of 20 us.
+        """Send the pulses at the electrodes from tick `after` on, by the DSP's clock of 20 us.
 
         A pulse is [tick, channel index, ...]; its phases are [uA, us] each.
         """
         dsp = simulator.catch_up()
-        found = dsp.pulses(int(request.query_params.get("after", 0)))
+        shots = dsp.pulses(int(request.query_params.get("after", 0)))
         return JSONResponse(
             {
                 "now": dsp.now,
-                "pulses": [[shot.tick, *shot.electrodes] for shot in found],
-                "phases": [shot.phases for shot in found],
+                "pulses": [[shot.tick, *shot.electrodes] for shot in shots],
+                "phases": [shot.phases for shot in shots],
             }
         )
 
     async def acquisition(request: Request) -> Response:
-        """What MEAME does not tell: how it is configured."""
+        """Send the configuration, which MEAME does not report."""
         del request
         rate_hz = round(simulator.instrument.sampling_rate_hz)
         return JSONResponse({"samplerate": rate_hz, "segmentLength": simulator.daq.segment_samples})
 
     async def truth(request: Request) -> Response:
-        """Which cell fired when, for validation only; samples as the client on `port` counts them.
+        """Send which cell fired when, for validation only.
 
-        The port is the client's own, of its data connection.
+        Samples count from the first one of the data connection with the client's port `port`.
         """
-        asked = {name: int(request.query_params[name]) for name in ("port", "start", "stop")}
-        found = simulator.daq.truth(**asked)
+        query = {name: int(request.query_params[name]) for name in ("port", "start", "stop")}
+        spikes = simulator.daq.truth(**query)
         return JSONResponse(
             {
-                "cells": found.channel.tolist(),
-                "samples": found.sample.tolist(),
-                "depths_uv": np.round(found.amplitude_uv, 1).tolist(),
+                "cells": spikes.channel.tolist(),
+                "samples": spikes.sample.tolist(),
+                "depths_uv": np.round(spikes.amplitude_uv, 1).tolist(),
             }
         )
 
     async def faults(request: Request) -> Response:
-        """What shall go wrong next: {"errors": 3}, {"drop": true}, ...; names as in Faults."""
+        """Set the next faults: {"errors": 3}, {"drop": true}, ...; names as in Faults."""
         for name, value in (await body_of(request)).items():
-            wanted = type(getattr(Faults(), name))
-            setattr(simulator.faults, name, wanted(value))
+            kind = type(getattr(Faults(), name))
+            setattr(simulator.faults, name, kind(value))
         if simulator.faults.die:
             os.kill(os.getpid(), signal.SIGKILL)
         return done()

@@ -17,7 +17,7 @@ from crepe.simulator.meame.request_body import (
     body_of,
     done,
     number,
-    words,
+    numbers,
 )
 
 if TYPE_CHECKING:
@@ -28,19 +28,19 @@ _LARGEST_READ = 2**31 - 1  # a client of MEAME decodes signed words
 
 
 def dsp_routes(simulator: "Simulator") -> Routes:
-    """What a client may have the DSP do."""
+    """Return the routes /DSP/..."""
     quirks = simulator.settings.quirks
 
     async def call(request: Request) -> Response:
         body = await body_of(request)
-        function, addresses = number(body, "func"), words(body, "argAddrs")
-        values = words(body, "argVals")
+        function, addresses = number(body, "func"), numbers(body, "argAddrs")
+        values = numbers(body, "argVals")
         if Quirk.MOCK_EXECUTOR in quirks:
             return done()
         dsp = simulator.catch_up()
         if len(values) < len(addresses):
             for address, value in zip(addresses, values, strict=False):
-                dsp.write(address, value)  # those before a missing value have happened
+                dsp.write(address, value)  # writes before the missing value took place
             raise ValueError(f"{len(values)} values for {len(addresses)} addresses")
         is_done = Quirk.NO_ACKNOWLEDGEMENT not in quirks and simulator.instrument.call(
             function, list(zip(addresses, values, strict=False))
@@ -50,7 +50,7 @@ def dsp_routes(simulator: "Simulator") -> Routes:
         return done() if is_done else Response(status_code=500)
 
     async def read(request: Request) -> Response:
-        addresses = words(await body_of(request), "addresses")
+        addresses = numbers(await body_of(request), "addresses")
         dsp = simulator.catch_up()
         is_mock = Quirk.MOCK_EXECUTOR in quirks
         values = [0 if is_mock else dsp.read(a) & _LARGEST_READ for a in addresses]
@@ -58,10 +58,10 @@ def dsp_routes(simulator: "Simulator") -> Routes:
 
     async def write(request: Request) -> Response:
         body = await body_of(request)
-        addresses, values = words(body, "addresses"), words(body, "values")
+        addresses, values = numbers(body, "addresses"), numbers(body, "values")
         dsp = simulator.catch_up()
         for i, address in enumerate(addresses):
-            value = values[i]  # those before a missing value have happened
+            value = values[i]  # writes before a missing value took place
             if Quirk.MOCK_EXECUTOR not in quirks:
                 dsp.write(address, value)
         return done()
@@ -88,7 +88,7 @@ def dsp_routes(simulator: "Simulator") -> Routes:
 
 
 def _mortal(simulator: "Simulator", handler: Handler) -> Handler:
-    """A DSP that may die of a bad request, as the real one is suspected to."""
+    """Let the DSP die of a bad request, if so set; the real one is suspected to."""
 
     async def answer(request: Request) -> Response:
         if simulator.is_dsp_dead:

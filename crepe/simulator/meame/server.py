@@ -38,7 +38,7 @@ _PROOF_S = 0.5  # for another simulator to prove that it lives
 
 
 class Simulator:
-    """The server: its ports, the instrument behind them, and what is to go wrong."""
+    """The server: its ports, the instrument behind them, and its faults."""
 
     def __init__(self, settings: SimulatorSettings, run_directory: Path) -> None:
         self.settings = settings
@@ -92,18 +92,18 @@ class Simulator:
             if self.daq.pacing is not None:
                 self.daq.pacing.cancel()
                 with suppress(asyncio.CancelledError):
-                    await self.daq.pacing  # raises what ended it, if something did
+                    await self.daq.pacing  # raises the error that ended it, if any
 
     def stop(self) -> None:
         """End `run`; call it in the event loop."""
         self._http.should_exit = True
 
     def _announce(self) -> None:
-        """Let `meame://simulator` mean this one, unless another that lives is meant by it."""
+        """Let `meame://simulator` name this server, unless it names another that runs."""
         if (other := self._announced()) is not None:
             with HttpControl(other, _PROOF_S) as control:
                 if control.is_our_simulator():
-                    log.warning("meame://simulator goes on to mean %s, not this one", other.name)
+                    log.warning("meame://simulator still names %s, not this one", other.name)
                     return
         paths.write_json(
             self._run_directory / SIMULATOR_FILE,
@@ -122,50 +122,50 @@ class Simulator:
         )
 
     def _announced(self) -> Server | None:
-        """The simulator that is found in this run directory."""
-        found = paths.read_json(self._run_directory / SIMULATOR_FILE)
-        if found is None:
+        """Return the simulator that is announced in this run directory."""
+        content = paths.read_json(self._run_directory / SIMULATOR_FILE)
+        if content is None:
             return None
-        return Server(found["host"], found["http_port"], found["data_port"], found["nonce"])
+        return Server(content["host"], content["http_port"], content["data_port"], content["nonce"])
 
     def _withdraw(self) -> None:
-        if (found := self._announced()) is not None and found.nonce == self.nonce:
+        if (server := self._announced()) is not None and server.nonce == self.nonce:
             (self._run_directory / SIMULATOR_FILE).unlink(missing_ok=True)
 
     def catch_up(self) -> Dsp:
-        """The DSP, its clock at the present: it runs by itself, whatever is acquired."""
+        """Return the DSP with its clock at the present: it runs without acquisition, too."""
         elapsed_s = time.monotonic() - self._began_s
         self.instrument.dsp.run_until(int(elapsed_s * TICKS_PER_S))
         return self.instrument.dsp
 
     async def start(self) -> None:
-        """Open the data ports and let time go; without a configuration nothing happens."""
+        """Open the data ports and let time advance; without a configuration do nothing."""
         self.catch_up()
         if await self.daq.start() and self.daq.pacing is not None:
             self.daq.pacing.add_done_callback(lambda _: self.stop())  # no use without samples
 
 
 def _bound(settings: SimulatorSettings, name: str, port: int) -> socket.socket:
-    """A socket on the port, or on the next free one if that is allowed. Raises DeviceError.
+    """Return a socket on the port, or on the next free one if allowed. Raises DeviceError.
 
-    A data port refuses connections until acquisition starts, and is claimed all the same: bound
-    without the address being for reuse, nobody else can bind it. Only where old connections still
-    hold it is it bound for reuse.
+    A data port refuses connections until acquisition starts. It is claimed all the same: a port
+    bound without reuse of the address cannot be bound by another program. It is bound for reuse
+    only where old connections still hold it.
     """
     listens = name == "http"
     n = 1 if settings.is_fixed(name) or port == 0 else _PORTS_TRIED
     for candidate in range(port, min(port + n, 65536)):
         for is_for_reuse in (True,) if listens else (False, True):
             # asyncio turns Nagle's delay off only where the protocol is named
-            found = socket.socket(proto=socket.IPPROTO_TCP)
-            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(is_for_reuse))
+            bound = socket.socket(proto=socket.IPPROTO_TCP)
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(is_for_reuse))
             try:
-                found.bind((settings.host, candidate))
+                bound.bind((settings.host, candidate))
                 if listens:
-                    found.listen(64)  # another that has bound it, too, is refused from now on
-                return found
+                    bound.listen(64)  # a second program that has bound it is refused from now on
+                return bound
             except OSError as error:
-                found.close()
+                bound.close()
                 is_taken = error.errno == errno.EADDRINUSE
                 if not is_taken or (n == 1 and is_for_reuse):
                     place = f"{settings.host} port {candidate}"
@@ -181,7 +181,7 @@ def serve(settings: SimulatorSettings, run_directory: Path) -> None:
 
 @contextmanager
 def running_simulator(settings: SimulatorSettings, run_directory: Path) -> Iterator[Simulator]:
-    """A server on a thread of this process, for tests."""
+    """Run a server on a thread of this process, for tests."""
     simulator = Simulator(settings, run_directory)
     loop: Any = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_until_complete, args=(simulator.run(),))

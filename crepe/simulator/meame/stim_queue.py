@@ -1,8 +1,8 @@
-"""The firmware's stimulation queue, with its oddities: clients live with them.
+"""The firmware's stimulation queue, with its oddities, on which clients depend.
 
 A group fires when it is active and the step counter equals its next firing, and at no other time:
-one whose moment has passed stays silent until its period is set again. Not modelled: that the
-firmware's step counter overflows after 11.9 hours, since what happens then is not known.
+a group that missed its time stays silent until its period is set again. Not modelled: the
+overflow of the step counter after 11.9 hours, whose effect is unknown.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ ERROR_ZERO_PERIOD, ERROR_NO_GROUP = 3, 4
 
 @dataclass
 class Group:
+    """A group of electrodes that fires periodically."""
+
     is_active: bool = False
     period: int = 0
     next: int = 0
@@ -26,12 +28,12 @@ class StimQueue:
         self.groups = [Group() for _ in range(N_GROUPS)]
         self.is_running = False
         self.step = 0  # ticks while it was running
-        self.n_counted = 0  # what the firmware's register of it says
+        self.n_counted = 0  # value of the firmware's register
         self.error = 0  # the last; 0 if there was none
         self.n_errors = 0
 
     def group(self, number: int) -> Group | None:
-        """A group, or None and an error. The firmware also writes beside its table then."""
+        """Return a group; None and an error for others, where the firmware writes out of bounds."""
         if number < N_GROUPS:
             return self.groups[number]
         self._fail(ERROR_NO_GROUP)
@@ -42,7 +44,7 @@ class StimQueue:
         self.n_errors += 1
 
     def set_period(self, number: int, period: int) -> None:
-        """The only thing that makes a group due again after its time has passed."""
+        """Set a period: the only way to make a group due again that has missed its time."""
         group = self.group(number)
         if group is None:
             return
@@ -52,7 +54,7 @@ class StimQueue:
         group.period = period
 
     def run(self, n_ticks: int) -> list[tuple[int, int]]:
-        """Let ticks pass; (ticks from now, group) of each firing, in order."""
+        """Let ticks pass; return (ticks from now, group) of each firing, in order."""
         if not self.is_running:
             return []
         first, self.step = self.step, self.step + n_ticks
@@ -69,5 +71,5 @@ class StimQueue:
 
 
 def _multiples(step: int) -> int:
-    """How many of the ticks before `step` the firmware's counter leaves out (each 4096th)."""
+    """Return how many ticks before `step` the firmware's counter skips (each 4096th)."""
     return -(-step // 4096)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from crepe.errors import ConfigError, DeviceError
-from crepe.hw.instrument import EndOfData, Recorder, open_recorder
+from crepe.hw.device import open_recorder
+from crepe.hw.instrument import EndOfData, Recorder
 from crepe.messages import Segment
 
 REAL = Path(__file__).parents[3].parent / "shared" / "data" / "mcs-standard-all-500hz.h5"
@@ -65,15 +66,15 @@ def replay(path: Path, query: str = "", **settings: object) -> Recorder:
 
 def read_all(recorder: Recorder, position: int = 0) -> list[Segment]:
     recorder.open(position)
-    found = []
+    segments = []
     try:
         while True:
             segment = recorder.read(1.0)
             assert segment is not None
-            found.append(segment)
+            segments.append(segment)
     except EndOfData:
         recorder.close()
-        return found
+        return segments
 
 
 def joined(segments: list[Segment]) -> NDArray[np.int32]:
@@ -94,8 +95,8 @@ def test_any_split_reads_back_the_same_and_steps_over_the_gap(
 ) -> None:
     segments = read_all(replay(long_file, segment_samples=segment_samples), position)
     index = np.concatenate([np.arange(s.start, s.stop) for s in segments])
-    there = np.concatenate([np.arange(10_000), np.arange(20_000, 30_000)])
-    assert np.array_equal(index, there[there >= position])
+    present = np.concatenate([np.arange(10_000), np.arange(20_000, 30_000)])
+    assert np.array_equal(index, present[present >= position])
     column = np.where(index < 10_000, index, index - 10_000)
     assert np.array_equal(joined(segments), ramp(2, 20_000)[:, column])
     assert all(s.stop - s.start <= segment_samples for s in segments)
@@ -249,8 +250,8 @@ def test_a_real_recording_replays_sample_by_sample() -> None:
     assert info.sampling_rate_hz == 500
     assert info.scale_uv == (381.47,) * 8
     assert not info.is_simulated
-    found = joined(read_all(recorder))
+    samples = joined(read_all(recorder))
     with h5py.File(REAL, "r", locking=False) as file:
-        assert np.array_equal(found, file[f"{ANALOG}/Stream_1/ChannelData"][()])
+        assert np.array_equal(samples, file[f"{ANALOG}/Stream_1/ChannelData"][()])
     filtered = joined(read_all(replay(REAL, "?stream=Filter%20(1)%20Filter%20Data")))
     assert filtered.shape == (8, 9850)

@@ -204,9 +204,9 @@ def test_electrodes_receive_exactly_the_train_that_was_asked_for_tick_by_tick(tr
     seconds = train.n_pulses / train.rate_hz + 1
     shots = bench.dsp.advance(round(seconds * SECOND))
     wave, channels = asked_for(train)
-    found = received(shots, began)
-    assert [tick for tick, _ in found] == [tick for tick, _ in wave]
-    assert [ua for _, ua in found] == pytest.approx([ua for _, ua in wave])
+    played = received(shots, began)
+    assert [tick for tick, _ in played] == [tick for tick, _ in wave]
+    assert [ua for _, ua in played] == pytest.approx([ua for _, ua in wave])
     assert all(set(shot.electrodes) == channels for shot in shots)
     bench.stimulator.stop()
     bench.dsp.write(Register.MANUAL_TRIGGER, 1)

@@ -120,9 +120,9 @@ def test_registers_that_cannot_be_written_do_not_keep_the_firmware_from_stopping
 def test_what_still_runs_after_the_stop_is_named(bench):
     class Stuck(Through):
         def read(self, addresses):
-            found = super().read(addresses)
+            values = super().read(addresses)
             return [
-                1 if a == Register.HW_ENABLE else v for a, v in zip(addresses, found, strict=True)
+                1 if a == Register.HW_ENABLE else v for a, v in zip(addresses, values, strict=True)
             ]
 
     assert stop_dsp(Stuck(bench.control)) == ["electrodes still enabled: register 9158 reads 0x1"]

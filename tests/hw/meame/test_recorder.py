@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from crepe.errors import DeviceError
-from crepe.hw.instrument import open_recorder
+from crepe.hw.device import open_recorder
 from crepe.hw.meame.framing import Framing
 from crepe.hw.meame.http import HttpControl, find_server
 from crepe.hw.meame.wire import pack_block
@@ -57,11 +57,11 @@ def test_of_what_comes_after_a_cut_block_nothing_is_handed_on(simulator):
     for _ in range(30):
         recorder.read(1.0)
     simulator.faults.truncate_bytes = 1000
-    found = []
+    released = []
     with pytest.raises(DeviceError, match="the framing is lost"):
         for _ in range(500):
-            found += [segment] if (segment := recorder.read(1.0)) else []
-    assert max(map(loudness, found)) < 30
+            released += [segment] if (segment := recorder.read(1.0)) else []
+    assert max(map(loudness, released)) < 30
     recorder.close()
 
 
@@ -109,11 +109,13 @@ def test_a_zeroed_last_sample_does_not_hide_how_quiet_the_reference_is():
 def test_a_server_that_another_client_has_configured_gives_no_sample(
     simulate, segment_samples, monkeypatch
 ):
-    with simulate() as found:
+    with simulate() as simulator:
         with HttpControl(find_server("simulator", 0, 1.0)) as control:
             control.connect(10_000, segment_samples)
         monkeypatch.setattr(HttpControl, "acquisition", lambda self: (10_000, 100))
-        recorder = open_recorder(f"meame://127.0.0.1:{found.http_port}", data_port=found.data_port)
+        recorder = open_recorder(
+            f"meame://127.0.0.1:{simulator.http_port}", data_port=simulator.data_port
+        )
         recorder.open(0)
         with pytest.raises(DeviceError, match="restart MEAME"):
             while True:
@@ -149,17 +151,17 @@ class Bench:
         if not self._rest:
             self.now_s += 100 / self.rate_hz
             self._rest = pack_block(np.zeros((60, 100), np.int32))
-        found, self._rest = self._rest[:n_bytes], self._rest[n_bytes:]
-        return found
+        chunk, self._rest = self._rest[:n_bytes], self._rest[n_bytes:]
+        return chunk
 
     def close(self):
         pass
 
 
 class Lenient(HttpControl):
-    """MEAME's answers: whatever is asked for, 200."""
+    """MEAME's answers: 200 to every request."""
 
-    def _ask(self, verb, path, body=None):
+    def _request(self, verb, path, body=None):
         return b""
 
 
@@ -186,13 +188,15 @@ def read_for(recorder, bench, seconds):
         assert recorder.read(1.0) is not None
 
 
-@pytest.mark.parametrize(("rate_hz", "said"), [(20_000, "20000"), (5_000, "5000"), (8_000, "8000")])
-def test_samples_at_another_rate_than_asked_for_are_warned_of(at, caplog, rate_hz, said):
+@pytest.mark.parametrize(
+    ("rate_hz", "measured"), [(20_000, "20000"), (5_000, "5000"), (8_000, "8000")]
+)
+def test_samples_at_another_rate_than_asked_for_are_warned_of(at, caplog, rate_hz, measured):
     recorder, bench = at(rate_hz)
     read_for(recorder, bench, 9.0)
     assert caplog.messages == []  # not measured long enough
     read_for(recorder, bench, 12.0)
-    assert set(caplog.messages) == {f"data port: {said} samples/s, asked for 10000"}
+    assert set(caplog.messages) == {f"data port: {measured} samples/s, asked for 10000"}
     assert 1 <= len(caplog.messages) <= 2
 
 

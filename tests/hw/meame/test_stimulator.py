@@ -17,8 +17,7 @@ import urllib3
 
 from crepe.environment import paths
 from crepe.errors import DeviceError
-from crepe.hw.instrument import open_stimulator
-from crepe.hw.meame import wire
+from crepe.hw.device import open_stimulator
 from crepe.hw.meame.http import HttpControl
 from crepe.hw.meame.registers import Register
 from crepe.messages import Stimulus
@@ -44,17 +43,17 @@ def watchdog(simulate):
 
 def wait(is_so, seconds=20.0):
     deadline = time.monotonic() + seconds
-    while not (found := is_so()):
+    while not (result := is_so()):
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    return found
+    return result
 
 
 def pulses(simulator, after=0):
     """The DSP's present tick, and the ticks at which pulses reached electrodes."""
     url = f"http://127.0.0.1:{simulator.http_port}/simulator/pulses?after={after}"
-    found = json.loads(urllib3.request("GET", url, retries=False).data)
-    return found["now"], [tick for tick, *electrodes in found["pulses"] if electrodes]
+    content = json.loads(urllib3.request("GET", url, retries=False).data)
+    return content["now"], [tick for tick, *electrodes in content["pulses"] if electrodes]
 
 
 GUARDS = []
@@ -129,9 +128,9 @@ def process(target):
 @pytest.fixture
 def train(simulator, watchdog):
     """A process with a long train under way, and the watchdog beside it."""
-    with process(_stimulate_for_ever) as found:
+    with process(_stimulate_for_ever) as running:
         wait(lambda: len(pulses(simulator)[1]) > 3)
-        yield found
+        yield running
 
 
 def ceased(simulator, since):
@@ -211,9 +210,9 @@ def test_without_a_live_watchdog_nothing_is_stimulated(simulator, watchdog, numb
 
 def test_the_emergency_stop_ends_a_train_at_once_and_is_latched(simulator, train):
     now, _ = pulses(simulator)
-    said = []
-    assert emergency_stop.stop([paths.run_directory()], "", said.append)
-    assert "verified" in said[-1]
+    lines = []
+    assert emergency_stop.stop([paths.run_directory()], "", lines.append)
+    assert "verified" in lines[-1]
     assert ceased(simulator, now) <= SECOND
     stimulator = opened()
     assert "stopped by crepe stop" in stimulator.watch()
@@ -227,9 +226,9 @@ def test_the_emergency_stop_reaches_a_train_of_another_directory_and_latches_tha
 ):
     elsewhere = paths.private(tmp_path / "elsewhere")
     now, _ = pulses(simulator)
-    said = []
-    assert emergency_stop.stop([elsewhere, paths.run_directory()], "", said.append)
-    assert "verified" in said[-1]
+    lines = []
+    assert emergency_stop.stop([elsewhere, paths.run_directory()], "", lines.append)
+    assert "verified" in lines[-1]
     assert ceased(simulator, now) <= SECOND
     for directory in (elsewhere, paths.run_directory()):
         assert "stopped by crepe stop" in arming.refusal(directory, "x", is_simulator=True)
@@ -257,10 +256,10 @@ def test_a_disk_that_is_full_does_not_keep_the_emergency_stop_from_stopping(
     monkeypatch.setattr(paths, "write_json", full)
     monkeypatch.setattr("crepe.safety.instrument_lock.os.open", no_file)
     now, _ = pulses(simulator)
-    said = []
-    assert not emergency_stop.stop([paths.run_directory()], "", said.append)
-    assert "NOT LATCHED" in said[0]
-    assert "verified" in said[-1]
+    lines = []
+    assert not emergency_stop.stop([paths.run_directory()], "", lines.append)
+    assert "NOT LATCHED" in lines[0]
+    assert "verified" in lines[-1]
     assert ceased(simulator, now) <= SECOND
 
 
@@ -315,11 +314,11 @@ def test_a_server_that_fails_once_is_asked_to_stop_again(simulator, watchdog):
 
 def test_the_emergency_stop_says_not_verified_where_nobody_answers(tmp_path, monkeypatch):
     monkeypatch.setattr(emergency_stop, "_TRY_S", 0.3)
-    said = []
-    assert not emergency_stop.stop([tmp_path], "127.0.0.1:9", said.append)
-    assert "NOT VERIFIED" in said[-1]
-    assert not emergency_stop.stop([tmp_path], "", said.append)
-    assert "NOT VERIFIED: no stimulator has run here" in said[-1]
+    lines = []
+    assert not emergency_stop.stop([tmp_path], "127.0.0.1:9", lines.append)
+    assert "NOT VERIFIED" in lines[-1]
+    assert not emergency_stop.stop([tmp_path], "", lines.append)
+    assert "NOT VERIFIED: no stimulator has run here" in lines[-1]
     assert arming.refusal(tmp_path, "x", is_simulator=True).startswith("stopped by crepe stop")
 
 
@@ -366,19 +365,6 @@ def test_a_stimulator_of_the_simulator_follows_it_and_no_other(simulate, watchdo
         with pytest.raises(DeviceError, match="does not prove that it is our simulator"):
             stimulator.prepare(LONG)
         stimulator.close()
-
-
-def test_a_train_is_prepared_without_a_pulse_and_reaches_its_electrodes_only(simulator, watchdog):
-    stimulator = opened()
-    stimulator.prepare(replace(LONG, n_pulses=5))
-    assert pulses(simulator)[1] == []
-    stimulator.start(replace(LONG, n_pulses=5))
-    ceased(simulator, 0)
-    shots = list(simulator.instrument.dsp.shots)
-    assert [shot.tick - shots[0].tick for shot in shots] == [0, 2500, 5000, 7500, 10_000]
-    assert {wire.MCS_60_LABELS[i] for i in shots[0].electrodes} == {"48", "38"}
-    assert shots[0].phases == ((-10.0, 200.0), (10.0, 200.0))
-    stimulator.close()
 
 
 @contextmanager

@@ -30,16 +30,16 @@ def test_a_block_of_another_length_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("words", "labels"),
+    ("masks", "labels"),
     [
         ((82, 310378496), "48 38 28 78 68 58"),
         ((310378496, 82), "21 31 41 51 61 71"),
         ((1346048, 0), "17 16 14 13 12"),
     ],
 )
-def test_bitmaps_name_the_electrodes_of_the_shipped_groups(words, labels):
-    assert [MCS_60_LABELS[i] for i in wire.from_bitmap(words)] == labels.split()
-    assert wire.bitmap(labels.split()) == words
+def test_bitmaps_name_the_electrodes_of_the_shipped_groups(masks, labels):
+    assert [MCS_60_LABELS[i] for i in wire.from_bitmap(masks)] == labels.split()
+    assert wire.bitmap(labels.split()) == masks
 
 
 def test_the_shipped_mode_words_put_the_seventeen_electrodes_in_auto():
@@ -50,8 +50,8 @@ def test_the_shipped_mode_words_put_the_seventeen_electrodes_in_auto():
 
 @given(st.sets(st.integers(0, 59)), st.integers(1, 3))
 def test_pairs_give_back_what_they_were_made_of(indices, code):
-    found = wire.from_pairs(wire.pairs(indices, code))
-    assert found == tuple(code if i in indices else 0 for i in range(60))
+    codes = wire.from_pairs(wire.pairs(indices, code))
+    assert codes == tuple(code if i in indices else 0 for i in range(60))
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_the_long_time_base_is_a_thousand_ticks():
 
 def test_a_loop_plays_its_vectors_as_often_as_it_says_and_an_end_ends():
     loop_twice = 1 << 28 | 2 << 16 | 2
-    words = [wire.vector(1, 1), wire.vector(2, 1), loop_twice, 7 << 28, wire.vector(3, 1)]
-    assert [value for value, _ in unroll(words)] == [1, 2, 1, 2]
+    pattern = [wire.vector(1, 1), wire.vector(2, 1), loop_twice, 7 << 28, wire.vector(3, 1)]
+    assert [value for value, _ in unroll(pattern)] == [1, 2, 1, 2]
 
 
 phases = st.lists(
@@ -90,14 +90,14 @@ phases = st.lists(
 
 
 @given(phases, st.integers(1, 30), st.floats(0.5, 20))
-def test_a_compiled_train_plays_each_pulse_in_its_time_and_has_no_loop(asked, n, rate_hz):
-    width_ms = sum(us for _, us in asked) / 1000
+def test_a_compiled_train_plays_each_pulse_in_its_time_and_has_no_loop(train_phases, n, rate_hz):
+    width_ms = sum(us for _, us in train_phases) / 1000
     assume(n == 1 or width_ms + 5 < 1000 / rate_hz)
-    dac, sideband = wire.compile_train(asked, "uA", rate_hz, n)
+    dac, sideband = wire.compile_train(train_phases, "uA", rate_hz, n)
     assert not any(word >> 28 for word in (*dac, *sideband))
     values = np.concatenate([np.full(t, v) for v, t in unroll(dac)]) - wire.ZERO_DIGIT
     switch = np.concatenate([np.full(t, v) for v, t in unroll(sideband)])
-    once = np.concatenate([np.full(round(us / 20), round(ua / 0.05)) for ua, us in asked])
+    once = np.concatenate([np.full(round(us / 20), round(ua / 0.05)) for ua, us in train_phases])
     period = wire.period_ticks(rate_hz)
     for i in range(n):
         assert np.array_equal(values[i * period : i * period + len(once)], once)
@@ -113,13 +113,13 @@ def test_a_voltage_pulse_takes_the_nearest_digits():
 
 
 @given(phases)
-def test_a_compiled_pulse_plays_the_phases_that_were_asked_for(asked):
-    dac, sideband = wire.compile_train(asked, "uA", 1.0, 1)
+def test_a_compiled_pulse_plays_the_phases_that_were_asked_for(train_phases):
+    dac, sideband = wire.compile_train(train_phases, "uA", 1.0, 1)
     played = [((v - wire.ZERO_DIGIT) * wire.UA_PER_DIGIT, t * 20.0) for v, t in unroll(dac)]
-    assert played == [*(pytest.approx(phase) for phase in asked), (0.0, 20.0)]
+    assert played == [*(pytest.approx(phase) for phase in train_phases), (0.0, 20.0)]
     closed, protected = unroll(sideband)
     assert closed[0] == 0x19
-    assert closed[1] * 20.0 > sum(us for _, us in asked)  # the switch opens after the pulse
+    assert closed[1] * 20.0 > sum(us for _, us in train_phases)  # the switch opens after the pulse
     assert protected[0] & 1
 
 

@@ -21,8 +21,8 @@ def playing(dac, sideband, mode=wire.MODE_AUTO):
     """A DSP on whose electrodes group 0 has just begun to play."""
     dsp = Dsp(impedance_kohm=30.0)
     dsp.write(Register.DAC_MODE, 0)
-    for memory, words in enumerate((dac, sideband)):
-        for word in words:
+    for memory, pattern in enumerate((dac, sideband)):
+        for word in pattern:
             dsp.write(Register.MEMORY_APPEND + 4 * memory, word)
     dsp.write(Register.HW_ENABLE, sum(1 << i for i in ELECTRODES))
     dsp.write(Register.HW_DAC_SELECT, wire.pairs(ELECTRODES, 1)[0])
@@ -65,13 +65,13 @@ def test_an_endless_current_is_told_in_the_same_pieces_however_time_is_cut(piece
 
 
 def test_who_asks_from_the_last_answers_now_on_hears_of_each_pulse_once():
-    dsp, found, after = playing(*train(5)), [], 0
+    dsp, ticks, after = playing(*train(5)), [], 0
     while dsp.now < 200_000:
         dsp.run_until(dsp.now + 7)
-        found += [shot.tick for shot in dsp.pulses(after)]
+        ticks += [shot.tick for shot in dsp.pulses(after)]
         after = dsp.now
-    assert found == [shot.tick for shot in dsp.shots]
-    assert len(found) == 5
+    assert ticks == [shot.tick for shot in dsp.shots]
+    assert len(ticks) == 5
 
 
 def test_the_last_tick_is_that_of_the_last_current():

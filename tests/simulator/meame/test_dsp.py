@@ -37,11 +37,11 @@ class Bench:
     def set_up(self, period=5000, labels=BOTTOM_ROW):
         elec0, elec1 = wire.bitmap(labels)
         self.dsp.write(Register.DAC_MODE, 0)
-        for memory, words in enumerate(
+        for memory, pattern in enumerate(
             wire.compile_train([(-10.0, 200.0), (10.0, 200.0)], "uA", 20.0, 1)
         ):
             self.dsp.write(Register.MEMORY_CLEAR + 0x20 * memory, 0)
-            for word in words:
+            for word in pattern:
                 self.dsp.write(Register.MEMORY_APPEND + 4 * memory, word)
         self.call(Function.CONFIGURE_GROUP, GROUP=0, ELEC0=elec0, ELEC1=elec1)
         modes = wire.pairs(wire.from_bitmap((elec0, elec1)), wire.MODE_AUTO)
@@ -50,8 +50,8 @@ class Bench:
         self.call(Function.START_QUEUE)
         self.call(Function.SET_PERIOD, GROUP=0, PERIOD=period)
 
-    def call_words(self, function, first, words):
-        assert self.meame.call(function, [(first + 4 * i, w) for i, w in enumerate(words)])
+    def call_words(self, function, first, pattern):
+        assert self.meame.call(function, [(first + 4 * i, w) for i, w in enumerate(pattern)])
 
     def shots(self, ms):
         return self.dsp.advance(ms * MS)
@@ -237,9 +237,9 @@ def test_only_electrodes_whose_blanking_is_enabled_are_protected(bench):
 
 
 def load(dsp, dac, sideband):
-    for memory, words in enumerate((dac, sideband)):
+    for memory, pattern in enumerate((dac, sideband)):
         dsp.write(Register.MEMORY_CLEAR + 0x20 * memory, 0)
-        for word in words:
+        for word in pattern:
             dsp.write(Register.MEMORY_APPEND + 4 * memory, word)
 
 
@@ -289,7 +289,7 @@ def test_a_loop_of_count_zero_goes_on_for_ever_and_a_new_trigger_restarts_a_patt
 
 
 @pytest.mark.parametrize(
-    ("words", "values"),
+    ("pattern", "values"),
     [
         ([1, 2, 1 << 28 | 1 << 16 | 2, 3], [1, 2, 3]),
         ([1, 2, 1 << 28 | 2 << 16 | 2, 3], [1, 2, 1, 2, 3]),
@@ -298,8 +298,8 @@ def test_a_loop_of_count_zero_goes_on_for_ever_and_a_new_trigger_restarts_a_patt
         ([], []),
     ],
 )
-def test_a_memory_plays_its_loops_up_to_its_end_word(words, values):
-    assert [value for value, _ in unroll(words)] == values
+def test_a_memory_plays_its_loops_up_to_its_end_word(pattern, values):
+    assert [value for value, _ in unroll(pattern)] == values
 
 
 def test_the_public_firmware_knows_no_blanking_and_one_mode_for_all():
@@ -445,9 +445,9 @@ class MailboxAgainstAPlainModel(RuleBasedStateMachine):
     @rule()
     def what_function_13_says_is_the_queue(self):
         self.call(Function.WRITE_QUEUE_DEBUG, 1)
-        words = [self.dsp.read(Register.STIM_REQ + 4 * i) for i in range(9)]
+        status = [self.dsp.read(Register.STIM_REQ + 4 * i) for i in range(9)]
         groups = zip(self.active, self.period, self.next, strict=True)
-        assert words == [word & 0xFFFFFFFF for group in groups for word in map(int, group)]
+        assert status == [word & 0xFFFFFFFF for group in groups for word in map(int, group)]
 
 
 TestMailbox = MailboxAgainstAPlainModel.TestCase

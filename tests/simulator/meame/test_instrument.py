@@ -5,7 +5,6 @@ from functools import cache
 import numpy as np
 import pytest
 
-from crepe.electrodes.layouts import MCS_60_LABELS
 from crepe.hw.instrument import InProcess
 from crepe.hw.meame import wire
 from crepe.messages import Stimulus
@@ -99,19 +98,6 @@ def test_far_electrodes_answer_in_time_with_the_pulses(rate_hz, seed):
     assert locked[rate_hz] > 0.2
 
 
-def test_segments_follow_each_other_from_the_position_asked_for():
-    lockstep = Lockstep(SimulatorSettings())
-    recorder = lockstep.open_recorder("meame://simulator", segment_samples=40)
-    info = recorder.open(1000)
-    segments = [recorder.read(1.0) for _ in range(3)]
-    assert [(s.start, s.stop) for s in segments] == [(1000, 1040), (1040, 1080), (1080, 1120)]
-    assert segments[0].samples.shape == (60, 40)
-    assert segments[0].samples.dtype == info.dtype == "int32"
-    assert info.labels == MCS_60_LABELS
-    assert info.is_simulated
-    assert info.is_live
-
-
 def test_truth_covers_the_window_that_was_asked_for_after_a_late_start():
     lockstep = Lockstep(SimulatorSettings())
     recorder = lockstep.open_recorder("meame://simulator")
@@ -128,17 +114,6 @@ def test_no_cell_fires_within_its_refractory_period():
     spikes = dish.recorder.truth(*dish.window)
     for cell in np.unique(spikes.channel):
         assert (np.diff(spikes.sample[spikes.channel == cell]) >= 20).all()  # 2 ms
-
-
-def test_no_pulse_leaves_after_the_stop():
-    dish = Dish()
-    dish.stimulator.prepare(train(40.0))
-    dish.stimulator.start(train(40.0))
-    dish.record(0.5)
-    dish.stimulator.stop()
-    fired = len(dish.lockstep.instrument.dsp.shots)
-    dish.record(0.5)
-    assert len(dish.lockstep.instrument.dsp.shots) == fired == 20
 
 
 def test_a_train_that_nobody_stops_ends_by_itself():

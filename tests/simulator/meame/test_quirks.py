@@ -15,7 +15,7 @@ import urllib3
 
 from crepe.environment import paths
 from crepe.errors import DeviceError
-from crepe.hw.instrument import open_recorder
+from crepe.hw.device import open_recorder
 from crepe.hw.meame import wire
 from crepe.hw.meame.http import find_server
 from crepe.simulator.meame.quirks import Quirk
@@ -58,8 +58,8 @@ def meame(simulate):
 
     @contextmanager
     def meame(*quirks):
-        with simulate(*quirks) as found:
-            client = Meame(found)
+        with simulate(*quirks) as running:
+            client = Meame(running)
             yield client
             client.pool.clear()
 
@@ -140,8 +140,8 @@ def test_flashing_starts_the_firmware_anew_or_does_nothing(meame):
 
 def test_a_block_may_be_short_and_framing_is_lost_from_there(meame):
     with meame(Quirk.SHORT_BLOCK) as client, client.stream() as data:
-        found = [block[14].std() for block in blocks(data, 110)]  # the reference is quiet
-        assert max(found[:90]) < 30 < min(found[-5:])
+        deviations = [block[14].std() for block in blocks(data, 110)]  # the reference is quiet
+        assert max(deviations[:90]) < 30 < min(deviations[-5:])
 
 
 def test_the_device_may_stall_with_its_sockets_open(meame):
@@ -199,10 +199,10 @@ def test_the_shipped_replay_stimulates_the_bottom_row_at_10_hz(meame):
         for path in ("/DSP/stim/setup", "/DSP/stim/start", "/DSP/stim/setup"):
             assert client.ask("GET", path).status == 200
         deadline = time.monotonic() + 20
-        while len(found := client.ask("GET", "/simulator/pulses").json()["pulses"]) < 4:
+        while len(pulses := client.ask("GET", "/simulator/pulses").json()["pulses"]) < 4:
             assert time.monotonic() < deadline
-        assert {tuple(electrodes) for _, *electrodes in found} == {(1, 4, 6, 53, 55, 58)}
-        ticks = [tick for tick, *_ in found]
+        assert {tuple(electrodes) for _, *electrodes in pulses} == {(1, 4, 6, 53, 55, 58)}
+        ticks = [tick for tick, *_ in pulses]
         assert set(np.diff(ticks)) <= {5000}
         assert client.ask("GET", "/simulator/electrodes").json()["electrodes"]["1"][0] >= 4
 
@@ -225,8 +225,8 @@ def test_a_cut_block_makes_the_reference_loud_for_who_does_not_notice(meame):
     with meame() as client, client.stream() as data:
         blocks(data, 2)
         client.ask("POST", "/simulator/faults", {"truncate_bytes": 1000})
-        found = [block[14].std() for block in blocks(data, 20)]
-        assert min(found[-5:]) > 30
+        deviations = [block[14].std() for block in blocks(data, 20)]
+        assert min(deviations[-5:]) > 30
 
 
 def test_a_client_that_does_not_read_is_dropped_and_the_others_are_served(meame, caplog):

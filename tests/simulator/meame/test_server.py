@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from crepe.cli.app import app
 from crepe.environment import paths
 from crepe.errors import DeviceError
-from crepe.hw.instrument import InProcess, open_recorder, open_stimulator
+from crepe.hw.device import open_recorder, open_stimulator
+from crepe.hw.instrument import InProcess
 from crepe.hw.meame import wire
 from crepe.hw.meame.http import HttpControl, Server, find_server, proof
 from crepe.hw.meame.registers import Register
@@ -117,13 +118,13 @@ def test_pulses_come_with_their_phases(ask):
     body = json.dumps({"addresses": [*writes], "values": [*writes.values()]})
     assert ask("POST", "/DSP/write", body).status == 200
     deadline = time.monotonic() + 20
-    while not (found := ask("GET", "/simulator/pulses").json())["pulses"]:
+    while not (answer := ask("GET", "/simulator/pulses").json())["pulses"]:
         assert time.monotonic() < deadline
-    ((tick, *electrodes),) = found["pulses"]
-    while (found := ask("GET", f"/simulator/pulses?after={tick}").json())["now"] < tick + 10:
+    ((tick, *electrodes),) = answer["pulses"]
+    while (answer := ask("GET", f"/simulator/pulses?after={tick}").json())["now"] < tick + 10:
         assert time.monotonic() < deadline
     assert electrodes == [1]
-    assert found["phases"] == [[[pytest.approx(-10), 200]]]
+    assert answer["phases"] == [[[pytest.approx(-10), 200]]]
     assert ask("GET", "/simulator/electrodes").json()["electrodes"] == {"1": [1, tick, tick + 9]}
     assert ask("GET", f"/simulator/pulses?after={tick + 1}").json()["pulses"] == []
 
@@ -207,8 +208,8 @@ def test_a_taken_port_moves_unless_it_was_asked_for(tmp_path):
         port = other.getsockname()[1]
         values = {**SETTINGS.model_dump(), "http_port": port}
         moved = SimulatorSettings.model_construct(set(), **values)
-        with running_simulator(moved, tmp_path) as found:
-            assert found.http_port != port
+        with running_simulator(moved, tmp_path) as second:
+            assert second.http_port != port
         with pytest.raises(DeviceError, match=f"port {port}: .*choose another"):
             running_simulator(SimulatorSettings(http_port=port), tmp_path).__enter__()
 
@@ -217,16 +218,16 @@ def test_what_the_file_says_of_address_and_ports_counts_like_what_the_command_sa
     tmp_path, monkeypatch
 ):
     served = []
-    monkeypatch.setattr("crepe.simulator.meame.server.serve", lambda found, _: served.append(found))
+    monkeypatch.setattr("crepe.simulator.meame.server.serve", lambda each, _: served.append(each))
     text = paths.project_directory().joinpath("config", "pong.toml").read_text("utf-8")
     assert "[culture.simulated]\n" in text
     table = '[culture.simulated]\nhost = "127.0.0.2"\nhttp_port = 18888\n'
     (tmp_path / "e.toml").write_text(text.replace("[culture.simulated]\n", table), "utf-8")
-    for words in ([], ["--data-port", "5"]):
-        done = CliRunner().invoke(app, ["simulate", str(tmp_path / "e.toml"), *words])
+    for options in ([], ["--data-port", "5"]):
+        done = CliRunner().invoke(app, ["simulate", str(tmp_path / "e.toml"), *options])
         assert done.exit_code == 0, done.output
-    assert [(found.host, found.http_port) for found in served] == [("127.0.0.2", 18888)] * 2
-    fixed = [[name for name in ("http", "data") if found.is_fixed(name)] for found in served]
+    assert [(each.host, each.http_port) for each in served] == [("127.0.0.2", 18888)] * 2
+    fixed = [[name for name in ("http", "data") if each.is_fixed(name)] for each in served]
     assert fixed == [["http"], ["http", "data"]]
 
 
@@ -236,7 +237,7 @@ def test_a_second_simulator_leaves_the_first_where_it_is_found(simulator, ask, c
     with running_simulator(SETTINGS, directory) as second:
         url = f"http://127.0.0.1:{second.http_port}/status"
         assert urllib3.request("GET", url, retries=False).status == 200
-        assert "meame://simulator goes on to mean" in caplog.text
+        assert "meame://simulator still names" in caplog.text
         assert (directory / "simulator.json").read_text() == before
     assert (directory / "simulator.json").read_text() == before
 
@@ -246,10 +247,10 @@ def test_a_simulator_takes_the_place_of_one_that_was_killed(tmp_path, monkeypatc
     path = paths.run_directory() / "simulator.json"
     gone = {"host": "127.0.0.1", "http_port": 9, "data_port": 9, "nonce": "gone"}
     paths.write_json(path, gone)
-    with running_simulator(SETTINGS, paths.run_directory()) as found:
-        url = f"http://127.0.0.1:{found.http_port}/status"
+    with running_simulator(SETTINGS, paths.run_directory()) as successor:
+        url = f"http://127.0.0.1:{successor.http_port}/status"
         assert urllib3.request("GET", url, retries=False).status == 200
-        assert paths.read_json(path)["nonce"] == found.nonce
+        assert paths.read_json(path)["nonce"] == successor.nonce
     assert not path.exists()
 
 
