@@ -8,7 +8,7 @@ from contextlib import closing
 
 import numpy as np
 
-from crepe.config.tables import HandTable, InfraredSettings, SensorTable
+from crepe.config.tables import InfraredSettings, SensorTable, SimulatedSensorTable
 from crepe.environment.process import watch_parent
 from crepe.errors import DeviceError
 from crepe.sensor.client import GatewayClient, find_gateway
@@ -28,7 +28,7 @@ def nth_hand(n: int, settings: InfraredSettings, seed: int) -> Iterator[Frame]:
     return frames(str(rng.choice(sorted(settings.least_pixels))), settings, rng)
 
 
-def run(table: HandTable, sensor: SensorTable, seed: int) -> None:
+def run(table: SimulatedSensorTable, sensor: SensorTable, seed: int) -> None:
     """Show hands until the process is stopped, or supervisord is gone."""
     sleep = _while_supervised()
     n = 1
