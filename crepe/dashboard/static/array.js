@@ -51,7 +51,7 @@ function place(canvas) {
 function stimulated() {
   const found = new Set();
   const now = seconds(page.now);
-  for (const one of page.story?.stimuli ?? []) {
+  for (const one of page.events?.stimuli ?? []) {
     const from = began(one);
     if (from && now >= from && now <= from + one.lasts_s + 0.15) one.electrodes.forEach((label) => found.add(label));
   }

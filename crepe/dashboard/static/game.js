@@ -13,23 +13,23 @@ const OF_THE_CULTURE = { won: "the culture won", drawn: "a draw", lost: "the cul
 let saidByServer = "";
 
 function trouble() {
-  const game = page.story?.game;
+  const game = page.events?.game;
   const trial = game?.phase === "rest" ? game.trial - 1 : game?.trial;
-  const one = page.about?.has_court ? null : page.story?.stimuli.findLast((s) => s.number === trial);
+  const one = page.about?.has_court ? null : page.events?.stimuli.findLast((s) => s.number === trial);
   if (!one || ["", "intended", "delivered"].includes(one.state)) return "";
   return `the pulses were ${one.state}: ${one.reason}`;
 }
 
 export function phaseInWords() {
-  const game = page.story?.game;
+  const game = page.events?.game;
   if (!page.connected) return "no connection: what is shown here is old";
   if (!game) return "no game runs here";
-  const { place, is_taken: isTaken, name } = page.more.seat ?? {};
+  const { place, is_taken: isTaken, name } = page.more.queue ?? {};
   if (page.more.control?.is_stopped) return `stimulation is stopped; ${page.more.control.is_simulator ? "arm to go on" : "whoever may, arms to go on"}`;
   if (trouble() && !["over", "paused", "waiting"].includes(game.phase)) return trouble();
   switch (game.phase) {
     case "rest": {
-      const last = page.story.trials.at(-1);
+      const last = page.events.trials.at(-1);
       const before = last && last.trial === game.trial - 1 && last.gesture ? `${resultInWords(last)} — ` : "";
       return `${before}rest, trial ${game.trial} is next`;
     }
@@ -53,7 +53,7 @@ function resultInWords(trial) {
 
 function scores() {
   const box = element("div", "", "points");
-  for (const [name, n] of Object.entries(page.story?.game?.score ?? {})) {
+  for (const [name, n] of Object.entries(page.events?.game?.score ?? {})) {
     const one = element("span", OF_THE_CULTURE[name] ?? name.replace("_", " "));
     one.prepend(element("b", n));
     box.append(one);
@@ -64,7 +64,7 @@ function scores() {
 export function drawGlance() {
   const box = byId("glance");
   if (!box.offsetParent) return;
-  const game = page.story?.game;
+  const game = page.events?.game;
   const condition = game?.condition || (page.about.conditions.length ? "none chosen" : "");
   const text = `${phaseInWords()} ${condition} ${JSON.stringify(game?.score)}`;
   if (box.dataset.text === text) return;
@@ -104,7 +104,7 @@ function build(box) {
     box.append(hands);
   }
   box.append(view.points);
-  if (canBePlayed) box.append(seat());
+  if (canBePlayed) box.append(queueForm());
 }
 
 function face(who) {
@@ -120,7 +120,7 @@ function show(face, what) {
   face.name.textContent = what ?? "…";
 }
 
-function seat() {
+function queueForm() {
   const form = element("form", "", "operate");
   const row = element("div", "", "hands");
   const input = element("input");
@@ -128,20 +128,20 @@ function seat() {
   input.maxLength = 40;
   input.value = localStorage.crepeName || "";
   input.oninput = () => { localStorage.crepeName = input.value; };
-  view.seat = { says: element("p"), input, button: element("button") };
+  view.queue = { says: element("p"), input, button: element("button") };
   form.onsubmit = (event) => {
     event.preventDefault();
     input.blur();
-    send("/api/seat", { name: input.value.trim() || "somebody", wants: page.more.seat.place === null });
+    send("/api/queue", { name: input.value.trim() || "somebody", wants: page.more.queue.place === null });
   };
-  row.append(input, view.seat.button);
-  form.append(view.seat.says, row);
+  row.append(input, view.queue.button);
+  form.append(view.queue.says, row);
   return form;
 }
 
-function drawSeat() {
-  const { place, name, waiting, is_taken: isTaken } = page.more.seat ?? { place: null, waiting: [] };
-  const { says, input, button } = view.seat;
+function drawQueue() {
+  const { place, name, waiting, is_taken: isTaken } = page.more.queue ?? { place: null, waiting: [] };
+  const { says, input, button } = view.queue;
   input.hidden = place !== null;
   button.disabled = !page.connected;
   if (place === 0) {
@@ -167,24 +167,24 @@ export function drawGame() {
     return;
   }
   if (view?.key !== keyOfView()) build(box);
-  const game = page.story?.game;
-  const last = ["rest", "over", "paused"].includes(game?.phase) ? page.story.trials.at(-1) : null;
+  const game = page.events?.game;
+  const last = ["rest", "over", "paused"].includes(game?.phase) ? page.events.trials.at(-1) : null;
   const shown = last ?? game;
   show(view.player, shown?.gesture);
   show(view.culture, shown?.answer);
   view.saying.textContent = phaseInWords();
   view.saying.classList.toggle("bad", !!trouble());
-  const refused = page.story?.refused_gesture;
+  const refused = page.events?.refused_gesture;
   view.refused.textContent = refused?.shown_by.startsWith("page") ? `the gesture was refused: ${refused.reason}` : "";
   view.answered.textContent = saidByServer;
-  const isTurn = page.connected && page.more.seat?.place === 0 && ["rest", "waiting"].includes(game?.phase);
+  const isTurn = page.connected && page.more.queue?.place === 0 && ["rest", "waiting"].includes(game?.phase);
   view.buttons.forEach((button) => { button.disabled = !isTurn; });
   const points = JSON.stringify(game?.score);
   if (view.points.dataset.text !== points) {
     view.points.dataset.text = points;
     view.points.replaceChildren(scores());
   }
-  if (view.seat) drawSeat();
+  if (view.queue) drawQueue();
 }
 
 export function key(event) {
@@ -195,9 +195,9 @@ export function key(event) {
 
 function drawTrials() {
   const box = byId("trials");
-  const story = page.story;
-  const text = JSON.stringify([story?.trials.length, story?.trials.at(-1)?.trial, story?.by_condition]);
-  if (!story || box.dataset.text === text) return;
+  const events = page.events;
+  const text = JSON.stringify([events?.trials.length, events?.trials.at(-1)?.trial, events?.by_condition]);
+  if (!events || box.dataset.text === text) return;
   box.dataset.text = text;
   const table = element("table");
   const row = (tag, ...words) => {
@@ -205,7 +205,7 @@ function drawTrials() {
     words.forEach((word) => made.append(element(tag, word ?? "–")));
     table.append(made);
   };
-  const conditions = Object.entries(story.by_condition);
+  const conditions = Object.entries(events.by_condition);
   if (conditions.some(([name]) => name)) {
     const names = [...new Set(conditions.flatMap(([, found]) => Object.keys(found)))];
     row("th", "condition", ...names);
@@ -213,13 +213,13 @@ function drawTrials() {
   }
   const isPong = page.about.has_court;
   row("th", ...(isPong ? ["rally", "hits", "end"] : ["trial", "shown", "decoded", "answered", "culture"]));
-  for (const one of story.trials.slice(-12).reverse()) {
+  for (const one of events.trials.slice(-12).reverse()) {
     row("td", ...(isPong ? [one.trial, one.rally, one.outcome] : [one.trial, one.gesture, one.decoded, one.answer, one.outcome]));
   }
   const scroll = element("div", "", "scroll");
   scroll.append(table);
   box.replaceChildren(scroll);
-  if (story.since) box.append(element("p", `counted from ${Math.round(seconds(story.since))} s on: what was before is in the recording`, "hint"));
+  if (events.since) box.append(element("p", `counted from ${Math.round(seconds(events.since))} s on: what was before is in the recording`, "hint"));
 }
 
 function drawCourt(box) {
@@ -230,7 +230,7 @@ function drawCourt(box) {
   }
   box.querySelector("h2").textContent = page.about.title;
   box.querySelector(".saying").textContent = phaseInWords();
-  const points = JSON.stringify(page.story?.game?.score);
+  const points = JSON.stringify(page.events?.game?.score);
   if (box.dataset.text !== points) {
     box.dataset.text = points;
     byId("court-score").replaceChildren(scores());

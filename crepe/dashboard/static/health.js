@@ -56,7 +56,7 @@ export function drawHealth() {
     ["streams", page.about.segment_streams.join(", ")],
   ];
   list.replaceChildren(...rows.flatMap(([name, value]) => [element("dt", name), element("dd", value)]));
-  const refusals = (page.story?.refusals ?? []).slice(-10).reverse();
+  const refusals = (page.events?.refusals ?? []).slice(-10).reverse();
   byId("refusals").replaceChildren(...(refusals.length ? refusals.map((one) => element("li", `${seconds(one.at).toFixed(1)} s, stimulus ${one.number} ${one.state}: ${one.reason}`)) : [element("li", "none")]));
 }
 

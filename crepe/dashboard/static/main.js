@@ -151,7 +151,7 @@ function pill(id, text, kind) {
 function drawHead() {
   const silentS = (performance.now() - page.heardAt) / 1000;
   const ageS = Math.max(page.more.age_s ?? 0, silentS > 1.5 ? silentS : 0);
-  const phase = page.story?.game?.phase;
+  const phase = page.events?.game?.phase;
   document.body.classList.toggle("away", !page.connected);
   if (page.replay && page.more.problem) pill("connection", page.more.problem, "bad");
   else if (!page.connected) pill("connection", `no connection for ${Math.round(silentS)} s`, "bad");
@@ -177,7 +177,7 @@ function drawHead() {
 }
 
 function drawSaid() {
-  const said = (page.story?.said ?? []).slice(-6).reverse();
+  const said = (page.events?.said ?? []).slice(-6).reverse();
   byId("said").replaceChildren(...said.map(({ at, name, value, sender }) => {
     const who = ["page", ""].includes(sender) || String(value).includes(sender) ? "" : ` (${sender})`;
     return element("li", `${seconds(at).toFixed(1)} s ${name} ${value || (name === "player" ? "nobody" : "")}${who}`);
@@ -186,8 +186,8 @@ function drawSaid() {
 
 // What of the experiment's buttons is in force.
 function drawExperiment() {
-  const game = page.story?.game;
-  const told = page.story?.said.findLast((one) => ["pause", "start"].includes(one.name))?.name;
+  const game = page.events?.game;
+  const told = page.events?.said.findLast((one) => ["pause", "start"].includes(one.name))?.name;
   const isPaused = game?.phase === "paused" || (told === "pause" && game?.phase !== "over");
   document.querySelector("[data-say=start]").disabled = !isPaused;
   document.querySelector("[data-say=pause]").disabled = isPaused || game?.phase === "over";

@@ -65,9 +65,9 @@ function shade(u) {
     u.ctx.fillStyle = colour;
     u.ctx.fillRect(a, top, Math.max(1, b - a), height);
   };
-  const story = page.story;
+  const events = page.events;
   u.ctx.save();
-  for (const trial of [...(story?.trials ?? []), ...(story?.game ? [story.game] : [])]) {
+  for (const trial of [...(events?.trials ?? []), ...(events?.game ? [events.game] : [])]) {
     const { response, outcome } = trial.phases ?? {};
     if (response) paint(seconds(response), seconds(outcome > response ? outcome : page.now), css("--response"));
   }
@@ -292,7 +292,7 @@ let responseFrom = 0;
 const RESPONSE_S = 2.5;
 
 export function followResponse() {
-  const at = [page.story?.game, page.story?.trials?.at(-1)].find((one) => one?.phases?.stimulation)?.phases.stimulation;
+  const at = [page.events?.game, page.events?.trials?.at(-1)].find((one) => one?.phases?.stimulation)?.phases.stimulation;
   if (page.about.has_court) responseFrom = seconds(page.now) - RESPONSE_S;
   else if (at) responseFrom = seconds(at) - 0.25;
 }

@@ -7,7 +7,7 @@ const replayed = location.pathname.match(/^\/replay\/([^/]+)$/);
 export const page = {
   replay: replayed ? decodeURIComponent(replayed[1]) : null,
   client: sessionStorage.client || (sessionStorage.client = crypto.getRandomValues(new Uint32Array(3)).join("-")),
-  about: null, story: null, trains: new Map(), more: {}, now: 0, court: null, rates: null,
+  about: null, events: null, trains: new Map(), more: {}, now: 0, court: null, rates: null,
   connected: false, heardAt: performance.now(),
   tab: "live",
 };
@@ -50,7 +50,7 @@ export function connect(waitMs = 500) {
       if (from > page.now / page.about.rate_hz - 61) break;
       page.trains.delete(number);
     }
-    if (head.story) page.story = head.story;
+    if (head.events) page.events = head.events;
     if (head.more) page.more = head.more;
     if (head.court) page.court = head.court;
     if (arrays.rates_hz) page.rates = arrays.rates_hz.data;
