@@ -1,4 +1,4 @@
-"""The program `dashboard`: the live page of the experiment that runs."""
+"""The program `dashboard`: the live page of the running experiment."""
 
 import asyncio
 import logging
@@ -31,11 +31,11 @@ log = logging.getLogger(__name__)
 
 _PATIENCE_S = 1.0
 _NICENESS = 5  # the loop comes first; on a busy core a stop still takes milliseconds
-_SEAT_S = 1.0
+_QUEUE_S = 1.0
 
 
 class Dashboard:
-    """Serves the page, follows the session, and looks after the player's queue."""
+    """Serves the page, follows the session, and updates the player queue."""
 
     def __init__(
         self, experiment: Experiment, table: DashboardTable, token: str, var: Path
@@ -68,11 +68,13 @@ class Dashboard:
         self.links = links(self.server.url, token)
 
     async def run(self) -> None:
-        """Until `server.stop`; raises what ended the following of the session."""
+        """Serve until `server.stop`; raise what ended the following of the session."""
         os.nice(_NICENESS)
-        tasks = [asyncio.create_task(self._live.run()), asyncio.create_task(self._keep_seat())]
+        tasks = [asyncio.create_task(self._live.run()), asyncio.create_task(self._update_queue())]
         for task in tasks:
-            task.add_done_callback(lambda _: self.server.stop())  # a page that stands still lies
+            task.add_done_callback(
+                lambda _: self.server.stop()
+            )  # else the page would show old data
         try:
             await self.server.run()
         finally:
@@ -84,11 +86,11 @@ class Dashboard:
             self._control.close()
             self._live.close()
 
-    async def _keep_seat(self) -> None:
+    async def _update_queue(self) -> None:
         while True:
-            with suppress(StoreError):  # it is told when Redis is back
-                await self._page.tell_who_plays()
-            await asyncio.sleep(_SEAT_S)
+            with suppress(StoreError):  # sent again once Redis is back
+                await self._page.send_player()
+            await asyncio.sleep(_QUEUE_S)
 
     def _store(self) -> StreamStore:
         return RedisStore(
@@ -104,5 +106,5 @@ class Dashboard:
 
 
 def rows_of(store: StreamStore) -> list[dict[str, Any]]:
-    """How every program does, for `SessionFollower`."""
+    """Return one row per program, for `SessionFollower`."""
     return [dict(row) for row in rows(store)]
