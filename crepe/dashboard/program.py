@@ -10,7 +10,7 @@ from typing import Any
 
 from crepe.config.experiment import Experiment
 from crepe.config.tables import DASHBOARD, DASHBOARD_PORT, DashboardTable
-from crepe.dashboard.access import Access
+from crepe.dashboard.access import PageAccess
 from crepe.dashboard.control import Control
 from crepe.dashboard.follow import SessionFollower
 from crepe.dashboard.player_queue import PlayerQueue
@@ -57,7 +57,7 @@ class Dashboard:
         )
         app = self._page.app(session_routes(library, self._reports))
         self.server = HttpServer(
-            Access(app, host=table.host, token=token, public_url=table.public_url),
+            PageAccess(app, host=table.host, token=token, public_url=table.public_url),
             DASHBOARD,
             run_directory,
             host=table.host,

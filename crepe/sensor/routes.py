@@ -18,11 +18,12 @@ from starlette.types import ASGIApp
 from crepe.config.tables import SensorTable
 from crepe.errors import StoreError
 from crepe.messages import Command
-from crepe.sensor.access import Rate, SensorAccess
+from crepe.sensor.access import SensorAccess
 from crepe.sensor.frames import FrameError, classify, parse
 from crepe.sensor.input_tracker import Input, InputTracker, State
 from crepe.sensor.openapi import DOCUMENT
 from crepe.sensor.original_words import NONE, as_json, word
+from crepe.web.access import Rate
 from crepe.web.body import refused
 
 Handler = Callable[[Request], Awaitable[Response]]

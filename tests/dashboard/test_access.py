@@ -3,7 +3,7 @@
 import pytest
 from starlette.responses import JSONResponse
 
-from crepe.dashboard.access import Access, Role
+from crepe.dashboard.access import PageAccess, Role
 from crepe.web.links import links, spectator_key
 
 TOKEN = "a-token-of-twenty-ch"
@@ -21,7 +21,7 @@ async def told(scope, receive, send):
 
 
 def page(token="", host="127.0.0.1"):
-    return Access(told, host=host, token=token)
+    return PageAccess(told, host=host, token=token)
 
 
 def cookie_of(answer):
@@ -181,7 +181,7 @@ def test_a_tunnel_may_change_the_port(ask):
 
 @pytest.mark.parametrize("host", ["lab.example.org", "127.0.0.1:8080"])
 def test_behind_a_proxy_the_public_url_is_ours_whatever_host_the_proxy_sends(ask, host):
-    app = Access(told, host="127.0.0.1", token=TOKEN, public_url="https://lab.example.org")
+    app = PageAccess(told, host="127.0.0.1", token=TOKEN, public_url="https://lab.example.org")
     answer = ask(app, headers=[("host", host)], query=f"token={TOKEN}")
     assert ("secure" in answer.headers["set-cookie"].lower()) == (host == "lab.example.org")
     for origin, status in (("https://lab.example.org", 101), ("https://evil.example", 403)):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from crepe.dashboard.access import Access
+from crepe.dashboard.access import PageAccess
 from crepe.dashboard.control import Control
 from crepe.dashboard.follow import SessionFollower
 from crepe.dashboard.player_queue import PlayerQueue
@@ -68,7 +68,7 @@ def url(tmp_path, n_columns, loud):
         **{"can_stimulate": False, "frames_per_s": 20.0, "asks_for_token": False},
     )
     host = "127.0.0.1"
-    app = Access(page.app(), host=host, token="")
+    app = PageAccess(page.app(), host=host, token="")
     server = HttpServer(
         app, "dashboard", tmp_path, host=host, port=None, usual_port=8170, has_websockets=True
     )

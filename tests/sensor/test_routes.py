@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from crepe.config.tables import SensorTable
 from crepe.errors import ConfigError, StoreError
 from crepe.messages import GameState
-from crepe.sensor.access import Rate
 from crepe.sensor.input_tracker import InputTracker
 from crepe.sensor.openapi import DOCUMENT
 from crepe.sensor.routes import make_app
+from crepe.web.access import Rate
 from crepe.web.token import check_token
 
 WALL = [[18.0] * 8] * 8

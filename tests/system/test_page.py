@@ -254,7 +254,7 @@ def test_who_is_not_let_in_sees_how_to_get_in_and_a_spectator_has_no_buttons(sta
     done = stack.crepe("up", "--new")
     links = dict(re.findall(r"(live page|to look only): http://[^/]+(/\S*)", done.stdout))
     stranger = watch(stack, refusal="401")
-    assert "asks for a token" in stranger.page.inner_text("body")
+    assert "needs a token" in stranger.page.inner_text("body")
     spectator = watch(stack, links["to look only"], refusal="403")
     expect(spectator.page.locator("#connection")).to_have_text("live", timeout=SOON_MS)
     assert token not in spectator.page.url
