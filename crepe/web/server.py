@@ -115,7 +115,7 @@ def _ports(usual_port: int) -> range:
 
 
 def _bound(program: str, host: str, port: int | None, otherwise: Sequence[int]) -> socket.socket:
-    """Return a listening socket on `port`; if it is None, on the first of the others that is free."""
+    """Return a listening socket on `port`; without one, on the first of the others that is free."""
     candidates = otherwise if port is None else [port]
     for candidate in candidates:
         try:
