@@ -86,12 +86,12 @@ class PageAccess:
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
         if scope["type"] == "http" and scope["method"] in _SAFE and "token" in query:
             return self._enter(scope, query["token"][0], cookie, host), None
-        word = cookie.word_in(headers, Role)
-        if word is None and self._token:
+        role = cookie.role_in(headers, Role)
+        if role is None and self._token:
             return PlainTextResponse(
                 "This page needs a token: open the link that `crepe up` has printed.", 401
             ), None
-        role = Role(word) if word is not None else Role.OPERATOR
+        role = role or Role.OPERATOR
         if scope["type"] == "websocket" or scope["method"] not in _SAFE:
             refusal = self._from_elsewhere(scope, headers)
             if refusal is None and scope["type"] == "http" and role is Role.SPECTATOR:

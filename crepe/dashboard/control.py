@@ -84,7 +84,7 @@ class Control:
         return player
 
     def _try_to_send(self, name: str, value: str) -> None:
-        with suppress(StoreError):  # the command for the record; the deed is in the run directory
+        with suppress(StoreError):  # it is done all the same, as the run directory shows
             self.send_command(name, value)
 
     def state(self, *, can_stimulate: bool) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from crepe.messages import Command, Delivered, GameState, Message, Stimulus
 
 MESSAGES = ("GameState", "Stimulus", "Delivered", "Command")
-"""Names of the message types that events are made of."""
+"""Message types of the events, by name."""
 TRIALS_KEPT = 50
 STIMULI_KEPT = 200
 TRAINS_KEPT = 3000  # of a minute, fifty a second

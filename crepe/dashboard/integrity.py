@@ -39,14 +39,14 @@ def integrity(
     """
     events = session_view.events
     rate_hz = session_view.rate_hz
-    gaps_text = "not known"
+    gaps_text = "unknown"
     if gaps is not None:
         gaps_text = f"{gaps.n}, {_samples(gaps.n_missing, rate_hz)} missing" if gaps.n else "0"
     problems = [*problems, *(row["problem"] for row in programs or () if row.get("problem"))]
     since = f" (counted from {events.since / rate_hz:.0f} s on)" if events.since else ""
     return [
         ("gaps", gaps_text),
-        ("dropped", "not known" if programs is None else _dropped(programs, gaps, rate_hz)),
+        ("dropped", "unknown" if programs is None else _dropped(programs, gaps, rate_hz)),
         ("stimuli", f"{events.n_delivered} delivered, {events.n_refused} not{since}"),
         *(("recording", problem) for problem in problems),
     ]

@@ -26,7 +26,7 @@ class PlayerQueue:
 
     @property
     def player(self) -> Player | None:
-        """The one who plays."""
+        """The player; None while the queue is empty."""
         return self._players[0] if self._players else None
 
     def join(self, client: str, name: str, now_s: float) -> None:
@@ -51,7 +51,7 @@ class PlayerQueue:
                 player.seen_s = now_s
 
     def may_play(self, client: str) -> bool:
-        """Return whether a client is the one who plays."""
+        """Return whether a client is the player."""
         return self.player is not None and self.player.client == client
 
     def played(self, now_s: float) -> None:

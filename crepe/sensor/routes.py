@@ -22,7 +22,7 @@ from crepe.sensor.access import SensorAccess
 from crepe.sensor.frames import FrameError, classify, parse
 from crepe.sensor.input_tracker import Input, InputTracker, State
 from crepe.sensor.openapi import DOCUMENT
-from crepe.sensor.original_wording import NONE, as_json, word
+from crepe.sensor.original_wording import NONE, api_name, as_json
 from crepe.web.access import Rate
 from crepe.web.body import refused
 
@@ -87,7 +87,7 @@ def make_app(
             return refused(400, f"form: {form!r}, must be 'original' or left out")
         if form:
             newest = tracker.newest_result
-            return PlainTextResponse(word(newest.decoded) if newest else NONE)
+            return PlainTextResponse(api_name(newest.decoded) if newest else NONE)
         entry = _requested(tracker, request)
         if isinstance(entry, Response):
             return entry
@@ -95,7 +95,7 @@ def make_app(
             return Response(status_code=204)
         if "application/json" in request.headers.get("accept", ""):
             return JSONResponse(as_json(entry))
-        return PlainTextResponse(word(entry.decoded))
+        return PlainTextResponse(api_name(entry.decoded))
 
     async def ready(request: Request) -> Response:
         entry = _requested(tracker, request)

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -16,12 +16,13 @@ from starlette.types import Scope
 
 from crepe.web.token import is_loopback
 
+R = TypeVar("R", bound=str)
 _ADDRESSES_KEPT = 1000
 _NAME = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(:\d+)?$")  # of a Host header, without the port
 
 
 def is_same(value: str, secret: str) -> bool:
-    """Return whether they are equal, in a time that does not tell how far they agree."""
+    """Return whether they are equal, in a time that does not depend on where they differ."""
     return hmac.compare_digest(value.encode(), secret.encode())
 
 
@@ -77,7 +78,7 @@ class HostNames:
 
 
 class SignedCookie:
-    """A cookie that holds a word, with an HMAC by a key of this process: it ends with the process.
+    """A cookie that holds a role, with an HMAC by a key of this process: it ends with the process.
 
     Its name holds the port, since the servers on one machine share their cookies.
     """
@@ -86,19 +87,19 @@ class SignedCookie:
         self.name = f"{prefix}_{port}"
         self._key = key
 
-    def value(self, word: str) -> str:
-        """Return the cookie's value for a word."""
-        return f"{word}.{hmac.digest(self._key, word.encode(), 'sha256').hex()}"
+    def value(self, role: str) -> str:
+        """Return the cookie's value for a role."""
+        return f"{role}.{hmac.digest(self._key, role.encode(), 'sha256').hex()}"
 
-    def word_in(self, headers: Headers, words: Iterable[str]) -> str | None:
-        """Return the word that a request's cookie holds; None without a valid cookie."""
+    def role_in(self, headers: Headers, roles: Iterable[R]) -> R | None:
+        """Return the role that a request's cookie holds; None without a valid cookie."""
         cookies = SimpleCookie()
         try:
             cookies.load(headers.get("cookie", ""))
         except CookieError:
             return None
         value = cookies[self.name].value if self.name in cookies else ""
-        return next((word for word in words if is_same(value, self.value(word))), None)
+        return next((role for role in roles if is_same(value, self.value(role))), None)
 
 
 def new_key() -> bytes:
@@ -151,7 +152,7 @@ class Attempts:
 
 
 def _drop_oldest(by_address: dict[str, Any]) -> None:
-    """Bound the memory that many addresses take: forget the one that was silent longest."""
+    """Bound the memory that many addresses take: drop that of the oldest request."""
     if len(by_address) > _ADDRESSES_KEPT:
         del by_address[next(iter(by_address))]
 

@@ -46,7 +46,7 @@ def test_what_is_wrong_with_the_recording_is_a_line_of_its_own():
 
 def test_what_no_program_reports_is_not_known():
     assert gaps_of({}) is None
-    assert lines(None, None)["gaps"] == lines(None, None)["dropped"] == "not known"
+    assert lines(None, None)["gaps"] == lines(None, None)["dropped"] == "unknown"
 
 
 def followed(store):

@@ -22,7 +22,7 @@ class FakeGateway:
         self.answers = list(answers)
         self.shown = []
 
-    def send_frames(self, frame):
+    def post(self, frame):
         self.shown.append(frame)
         return self._next()
 

@@ -16,11 +16,11 @@ const listeners = [];
 export const onFrame = (listener) => listeners.push(listener);
 
 let socket = null;
-let wanted = {}; // views and their options; sent again after a lost connection
+let shown = {}; // views and their options; sent again after a lost connection
 
 export function request(fields) {
-  wanted = { ...wanted, ...fields };
-  send(wanted);
+  shown = { ...shown, ...fields };
+  send(shown);
 }
 
 export function send(fields) {
@@ -34,7 +34,7 @@ export function connect(waitMs = 500) {
   socket.onopen = () => {
     page.connected = true;
     waitMs = 500;
-    send(wanted);
+    send(shown);
   };
   socket.onmessage = ({ data }) => {
     const { head, arrays } = unpack(data);

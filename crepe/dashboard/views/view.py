@@ -23,7 +23,7 @@ class SessionStatus(NamedTuple):
 
 
 class ViewState(NamedTuple):
-    """What a browser is sent for a view in one frame."""
+    """The part of a view in a frame."""
 
     head: Mapping[str, Any]  # goes into the frame's JSON head
     arrays: Mapping[str, NDArray[Any]]
@@ -33,15 +33,15 @@ class ViewState(NamedTuple):
 class View(Generic[Options, Cursor]):
     """One view of the page. The JavaScript module that draws it is in `static/views`.
 
-    A view holds no state of its own, since one object serves all sessions and browsers: what has
-    been read is in the `SessionView`; options and cursor belong to a browser. Both must be
+    A view holds no state of its own, since one object serves all sessions and browsers: the data
+    are in the `SessionView`; options and cursor belong to a browser. Both must be
     hashable, because browsers with equal ones are sent the same frame.
     """
 
     name: ClassVar[str]
     """A browser that shows the view sends `shows_NAME`; unique."""
     messages: ClassVar[tuple[str, ...]] = ()
-    """Names of message types: a session has the view if one of its streams carries one of them."""
+    """Names of message types: a session has the view if a stream carries any of them."""
     history_s: ClassVar[float | None] = None
     """How much of its streams is read when a session is opened; None: all that is kept."""
     options: Options

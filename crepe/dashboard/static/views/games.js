@@ -1,15 +1,15 @@
-// All views of games, and the texts that every game shares. A new one is a module and its line here.
+// All views of games, and the texts that games share. A new view is a module and its line in GAMES.
 //
 // A game's view is an object:
 //   name            of the view in crepe/dashboard/views that a session with this game has
-//   shows           names of further views there whose state it draws
+//   shows           names of those views whose state it draws
 //   outcomes        texts for the names of its score
 //   columns, row(trial)   of the table of trials
 //   responseHint    what is under the plot of the response
 //   responseFrom()  where that plot begins, in seconds; null: where it was
 //   build()         makes { picture, controls, footer }: elements, lists of elements
 //   draw(game)      updates them; `game` is the newest state, if there is any
-//   text(game)      what the game does now, in words
+//   text(game)      what the game does now, as text
 //   trouble(game)   why the game does not go as it should, or ""
 //   key(event)      runs for a key that is pressed; may be left out
 
@@ -28,8 +28,8 @@ export function trouble() {
 
 export function gameText() {
   const game = page.events?.game;
-  if (!page.connected) return "no connection: what is shown here is old";
-  if (!game) return "no game runs here";
+  if (!page.connected) return "no connection: this is the last known state";
+  if (!game) return "no game runs";
   if (page.slow.control?.is_stopped) return `stimulation is stopped; ${page.slow.control.is_simulator ? "arm to go on" : "an operator must arm to go on"}`;
   if (trouble() && !["over", "paused", "waiting"].includes(game.phase)) return trouble();
   if (game.phase === "paused") return "paused";

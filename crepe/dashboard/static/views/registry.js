@@ -1,4 +1,4 @@
-// All views of the page, in the order of their tabs. A new one is a module and its line here; if it
+// All views of the page, in the order of their tabs. A new view is a module and its line here; if it
 // needs state from the server, also a module with a line in crepe/dashboard/views/registry.py.
 //
 // A view is an object:
