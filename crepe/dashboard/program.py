@@ -53,7 +53,7 @@ class Dashboard:
             library,
             can_stimulate=experiment.can_stimulate,
             frames_per_s=table.frames_per_s,
-            asks_for_token=bool(token),
+            requires_token=bool(token),
         )
         app = self._page.app(session_routes(library, self._reports))
         self.server = HttpServer(
@@ -72,9 +72,8 @@ class Dashboard:
         os.nice(_NICENESS)
         tasks = [asyncio.create_task(self._live.run()), asyncio.create_task(self._update_queue())]
         for task in tasks:
-            task.add_done_callback(
-                lambda _: self.server.stop()
-            )  # else the page would show old data
+            # without either of them the page would go on to show old data
+            task.add_done_callback(lambda _: self.server.stop())
         try:
             await self.server.run()
         finally:

@@ -52,14 +52,14 @@ class Page:
         *,
         can_stimulate: bool,
         frames_per_s: float,
-        asks_for_token: bool,
+        requires_token: bool,
     ) -> None:
         self._live = live
         self._control = control
         self._queue = queue
         self._library = library
         self._can_stimulate = can_stimulate
-        self._asks_for_token = asks_for_token
+        self._requires_token = requires_token
         self._period_s = 1 / frames_per_s
         self._n_replays = 0
         self._cached_tick = -1  # of the two caches that follow
@@ -125,7 +125,7 @@ class Page:
         """Return a browser's rights, the player queue as it sees it, and the stimulator's state."""
         return {
             "role": role,
-            "may_operate": role is Role.OPERATOR or not self._asks_for_token,
+            "may_operate": role is Role.OPERATOR or not self._requires_token,
             "queue": self._queue.as_json(client),
             "control": self._control.state(can_stimulate=self._can_stimulate),
         }

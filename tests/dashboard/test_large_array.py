@@ -65,7 +65,7 @@ def url(tmp_path, n_columns, loud):
     control = Control(tmp_path, lambda: MemoryStore(memory))
     page = Page(
         *(live, control, PlayerQueue(), Library(tmp_path)),
-        **{"can_stimulate": False, "frames_per_s": 20.0, "asks_for_token": False},
+        **{"can_stimulate": False, "frames_per_s": 20.0, "requires_token": False},
     )
     host = "127.0.0.1"
     app = PageAccess(page.app(), host=host, token="")
