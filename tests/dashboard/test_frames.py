@@ -51,7 +51,7 @@ def test_each_browser_is_sent_everything_once(session, unpacked):
     assert head["spikes"]["sample"] == []
 
 
-def test_the_rates_of_the_array_are_sent_to_who_sees_its_map(session, unpacked):
+def test_the_rates_of_the_array_are_sent_to_browsers_that_show_its_map(session, unpacked):
     fed = session(n_channels=1024)
     fed.take("data:spikes", spikes(0, 1000, [3], [500]))
     for shows_array in (True, False):
@@ -61,7 +61,7 @@ def test_the_rates_of_the_array_are_sent_to_who_sees_its_map(session, unpacked):
         assert ("rates_hz" in arrays) is shows_array
 
 
-def test_browsers_that_look_at_the_same_share_a_frame_and_others_do_not(session, unpacked):
+def test_browsers_that_show_the_same_share_a_frame_and_others_do_not(session, unpacked):
     fed = session()
     views = [BrowserView() for _ in range(3)]
     for view in views:
@@ -86,7 +86,7 @@ def test_browsers_that_look_at_the_same_share_a_frame_and_others_do_not(session,
     )
 
 
-def test_browsers_that_are_told_different_things_do_not_share_a_frame(session, unpacked):
+def test_browsers_with_different_slow_states_do_not_share_a_frame(session, unpacked):
     fed = session()
     cache: FrameCache = {}
     heads = [
@@ -131,7 +131,7 @@ def test_a_frame_is_bounded_by_the_screen_whatever_the_array_and_the_pause(
         {},
     ],
 )
-def test_what_a_browser_asks_in_vain_changes_nothing(session, words, unpacked):
+def test_invalid_values_of_a_browser_change_nothing(session, words, unpacked):
     fed = session()
     view = BrowserView()
     view.change({"shows_traces": True, "shows_raster": True})

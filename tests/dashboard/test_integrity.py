@@ -1,4 +1,4 @@
-"""What is missing and what became of stimuli: told whole, or with from when on it is counted."""
+"""Missing samples and undelivered stimuli: counted whole, or from a time that is named."""
 
 import asyncio
 
@@ -23,7 +23,7 @@ def lines(gaps, programs):
     return dict(integrity(SessionView("s"), gaps, programs))
 
 
-def test_gaps_are_those_of_who_acquires_and_dropped_is_what_others_lack_besides():
+def test_gaps_are_those_of_the_acquiring_program_and_dropped_is_what_others_lack_besides():
     gaps = gaps_of({"n_gaps": "2", "n_missing": "3000", "gaps": "[[100, 1100], [5000, 7000]]"})
     programs = [
         {"program": "acquire", "missing": 3000},

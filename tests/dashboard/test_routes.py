@@ -1,4 +1,4 @@
-"""What an operator can do at the page, asked directly: bad words are refused, the stop always goes."""
+"""Commands of an operator: invalid ones are refused, and the stop always works."""
 
 import asyncio
 import json
@@ -80,14 +80,14 @@ def test_a_body_that_is_no_object_is_refused(server, path, body):
 
 
 @pytest.mark.parametrize("words", [{}, {"name": "stop"}, {"name": 5}, {"name": "note", "value": 7}])
-def test_only_what_can_be_said_is_said(server, words):
+def test_only_commands_of_operators_are_sent(server, words):
     status, answer = server.post("/api/say", words)
     assert status == 400
     assert "pause, start" in answer["reason"]
     assert server.said("control") == []
 
 
-def test_a_note_is_said_on_control(server):
+def test_a_note_is_sent_on_control(server):
     assert server.post("/api/say", {"name": "note", "value": "é <b>"})[0] == 200
     (note,) = server.said("control")
     assert (note.name, note.value, note.sender) == ("note", "é <b>", "page")
@@ -133,7 +133,7 @@ def test_a_browser_whose_name_would_be_shortened_does_not_join_the_queue(server)
     assert server.queue.player is None
 
 
-def test_the_game_is_told_when_a_person_begins_and_ends_to_play(server):
+def test_a_command_is_sent_when_a_person_begins_and_ends_to_play(server):
     server.post("/api/queue", {"client": "a", "name": "Ada"})
     server.post("/api/queue", {"client": "b", "name": "Bob"})
     server.post("/api/queue", {"client": "a", "wants": False})
@@ -141,7 +141,7 @@ def test_the_game_is_told_when_a_person_begins_and_ends_to_play(server):
     assert [command.value for command in server.said("control")] == ["person", ""]
 
 
-def test_a_page_that_was_killed_while_somebody_played_tells_the_game_that_nobody_does(ask, server):
+def test_a_page_that_was_killed_with_a_player_sends_that_there_is_none(ask, server):
     server.post("/api/queue", {"client": "a", "name": "Ada"})
     server.control.send_command("player", "person", sender="crepe say")
     again = Server(ask, server.directory, server.memory)
@@ -151,7 +151,7 @@ def test_a_page_that_was_killed_while_somebody_played_tells_the_game_that_nobody
     assert [command.value for command in server.said("control")] == ["person", "person", ""]
 
 
-def test_nobody_is_told_what_another_browser_calls_itself(server):
+def test_a_browser_is_not_sent_the_id_of_another(server):
     secret = "a-secret-of-Ada"
     server.post("/api/queue", {"client": secret, "name": "Ada"})
     _, told = server.post("/api/queue", {"client": "b", "name": "Bob"})
@@ -159,14 +159,14 @@ def test_nobody_is_told_what_another_browser_calls_itself(server):
     assert told == {"is_taken": True, "name": "Ada", "waiting": ["Bob"], "place": 1}
 
 
-def test_without_redis_nothing_is_said_and_the_reason_is(server):
+def test_without_redis_no_command_is_sent_and_the_answer_has_the_reason(server):
     server.is_lost = True
     status, answer = server.post("/api/say", {"name": "pause"})
     assert status == 503
     assert "no Redis server" in answer["reason"]
 
 
-def test_a_stop_latches_without_redis_and_says_what_it_could_not_verify(server):
+def test_a_stop_latches_without_redis_and_lists_what_it_could_not_verify(server):
     server.is_lost = True
     status, answer = server.post("/api/stop", b"anything")
     assert status == 200

@@ -3,7 +3,7 @@
 from crepe.messages import Command, Delivered, GameState, Stimulus
 
 
-def test_the_truth_about_a_simulated_culture_is_not_looked_at(session):
+def test_the_true_spikes_of_a_simulated_culture_are_not_shown(session):
     assert "data:truth" not in session().session_view.infos
     assert session().session_view.spikes_stream == "data:spikes"
 
@@ -25,7 +25,7 @@ def test_a_train_is_followed_from_its_request_to_its_end_and_a_refusal_has_its_r
     assert fed.session_view.fired.as_json()["p50_ms"] == 50.0
 
 
-def test_trials_are_kept_by_condition_and_what_is_said_without_the_sensors_frames(session):
+def test_trials_are_kept_by_condition_and_commands_without_the_sensors_frames(session):
     fed = session()
     for trial, condition, outcome in ((1, "", "won"), (2, "sham", None)):
         at = trial * 100
@@ -37,7 +37,7 @@ def test_trials_are_kept_by_condition_and_what_is_said_without_the_sensors_frame
     assert [one["value"] for one in found["said"]] == ["hello"]
 
 
-def test_what_a_game_refuses_is_told_with_who_asked_and_is_no_gesture_unless_it_was_one(session):
+def test_a_refusal_is_kept_with_its_sender_and_is_no_gesture_unless_it_was_one(session):
     fed = session()
     said = {"outcome": "condition 'x': the plan decides", "shown_by": "page"}
     fed.take("result:game", GameState(0, 10, 1, "refused", **said))

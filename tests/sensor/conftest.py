@@ -1,4 +1,4 @@
-"""A gateway that is open on a thread of this process."""
+"""A gateway that runs on a thread of this process."""
 
 import asyncio
 import threading

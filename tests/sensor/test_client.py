@@ -86,7 +86,7 @@ def client():
         each.close()
 
 
-def test_a_hand_is_shown_once_and_its_own_answer_comes_back(meet, client):
+def test_a_frame_is_posted_once_and_its_own_answer_comes_back(meet, client):
     game, server = meet()
     gateway = client(server.url)
     first = send_frames(gateway, seen("scissors"), 10.0, sleep=game.sleep)
@@ -96,7 +96,7 @@ def test_a_hand_is_shown_once_and_its_own_answer_comes_back(meet, client):
     assert len(game._senders) == 2
 
 
-def test_a_hand_is_shown_again_until_the_game_takes_it(meet, client):
+def test_frames_are_posted_until_one_begins_a_trial(meet, client):
     game, server = meet(Game(n_busy=3))
     assert (
         send_frames(client(server.url), seen("rock"), 10.0, sleep=game.sleep).state is State.RESULT
@@ -145,7 +145,7 @@ def test_the_hands_gestures_follow_from_the_seed():
     assert set(shown(7)) == {"rock", "scissors", "paper"}
 
 
-def test_a_token_is_sent_and_a_wrong_one_is_said(meet, client, monkeypatch):
+def test_a_token_is_sent_and_a_wrong_one_is_an_error(meet, client, monkeypatch):
     _, server = meet(token=TOKEN)
     assert client(server.url, token=TOKEN).post(next(seen("rock"))).gesture == "Rock"
     monkeypatch.setenv("CREPE_SENSOR_TOKEN", TOKEN)
@@ -154,7 +154,7 @@ def test_a_token_is_sent_and_a_wrong_one_is_said(meet, client, monkeypatch):
         client(server.url, token="wrong").post(next(seen("rock")))
 
 
-def test_a_door_that_is_shut_or_no_door_is_an_error_with_its_address(serve, client):
+def test_a_gateway_that_is_down_or_no_gateway_is_an_error_with_its_address(serve, client):
     async def nonsense(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"Hello"})
@@ -178,7 +178,7 @@ def test_two_gateways_take_different_ports_and_a_requested_port_is_kept_to(meet,
         serve(None, host="192.0.2.1", port=5000)
 
 
-def test_an_open_door_is_found_and_a_shut_one_is_not(tmp_path, monkeypatch):
+def test_a_running_gateway_is_found_and_a_stopped_one_is_not(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "announced", lambda: [tmp_path / "b", tmp_path / "c"])
     monkeypatch.setattr(paths, "project_directory", lambda: tmp_path / "a")
     with pytest.raises(DeviceError, match="no sensor gateway runs"):
@@ -206,7 +206,7 @@ def open_door(var):
         yield said["url"]
 
 
-def test_the_file_is_there_while_the_door_is_open(meet, tmp_path):
+def test_the_file_exists_while_the_gateway_runs(meet, tmp_path):
     _, server = meet()
     found = json.loads((tmp_path / server_file("sensor")).read_text())
     assert found["url"] == server.url

@@ -60,7 +60,7 @@ def test_of_two_inputs_that_wait_the_one_that_the_game_names_is_playing():
     assert tracker.find("b").reason == "trial 1 began with another gesture"
 
 
-def test_a_trial_that_somebody_else_began_leaves_no_result_here():
+def test_a_trial_of_another_player_leaves_no_result():
     tracker = InputTracker("sensor")
     tracker.add("a", "rock")
     play(tracker, "x", speaker="script")
@@ -95,7 +95,7 @@ def test_what_follows_a_refusal_in_the_same_trial_does_not_wait_for_one_of_its_o
     assert tracker.add("d", "rock").state is State.WAITING
 
 
-def test_after_the_last_trial_the_result_stays_and_inputs_are_told():
+def test_after_the_last_trial_the_result_stays_and_inputs_are_closed():
     tracker = InputTracker("sensor")
     tracker.add("a", "rock")
     play(tracker, "a")
@@ -113,7 +113,7 @@ def test_a_new_desk_learns_of_inputs_from_the_game():
     assert tracker.add("earlier", "rock") is tracker.result
 
 
-def test_a_result_says_more_than_an_input():
+def test_a_result_has_further_fields():
     tracker = InputTracker("sensor")
     assert as_json(tracker.add("a", None)) == {
         "input": "a", "gesture": "None", "state": "unused", "reason": "no hand in the frame", "trial": 0,
@@ -140,7 +140,7 @@ phases = st.sampled_from(
 
 
 @given(st.lists(st.tuples(numbers, st.booleans(), phases)))
-def test_in_whatever_order_things_are_heard_a_result_has_an_outcome(course):
+def test_in_any_order_of_states_and_posts_a_result_has_an_outcome(course):
     tracker = InputTracker("sensor")
     for number, is_posted, phase in course:
         if is_posted:

@@ -117,7 +117,7 @@ def test_on_a_pi_the_button_and_the_sensor_are_what_is_wired(monkeypatch):
     assert hardware.look() == ((20.25,) * 8,) * 8
 
 
-def test_elsewhere_it_says_what_is_missing(monkeypatch):
+def test_on_other_machines_the_missing_library_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "adafruit_amg88xx", None)
     with pytest.raises(DeviceError, match=r"pip install 'crepe\[pi\]'"):
         pi.run(FakeGateway())

@@ -1,4 +1,4 @@
-"""The gateway on real streams: what is posted is said, what the game says is followed, restarts too."""
+"""The gateway on real streams: posts are appended, states of the game are followed, restarts too."""
 
 import asyncio
 import json
@@ -60,7 +60,7 @@ def store(make_store):
     return make_store("gateway")
 
 
-def test_the_door_learns_what_the_game_said_before_it_opened(store, make_store):
+def test_the_gateway_reads_the_states_from_before_it_started(store, make_store):
     game = Game(make_store("game"))
     game.say("rest")
     game.say("stimulation", by="sensor 7f", gesture="rock")
@@ -92,7 +92,7 @@ def test_a_gesture_from_before_the_last_rest_is_not(store, make_store):
     assert followed(store).find("02") is None
 
 
-def test_when_the_game_has_ended_inputs_are_told(store, make_store):
+def test_when_the_game_has_ended_inputs_are_closed(store, make_store):
     game = Game(make_store("game"))
     game.say("over")
     game.end()
@@ -100,7 +100,7 @@ def test_when_the_game_has_ended_inputs_are_told(store, make_store):
     assert tracker.add("7f", "rock").state is State.OVER
 
 
-def test_the_stream_of_another_session_is_waited_out_or_ends_the_door(store, make_store):
+def test_the_stream_of_another_session_is_waited_out_or_ends_the_gateway(store, make_store):
     game = Game(make_store("game"), session="before")
     game.say("over")
     tracker = InputTracker("sensor")
@@ -171,7 +171,7 @@ def test_a_posted_frame_is_on_the_stream_and_its_result_on_output(stores, tmp_pa
     asyncio.run(run())
 
 
-def test_a_door_that_cannot_follow_the_game_closes(stores, tmp_path):
+def test_a_gateway_that_cannot_follow_the_game_stops(stores, tmp_path):
     follows, says, writer = stores
     Game(writer)
     gateway = SensorGateway(

@@ -122,7 +122,7 @@ def test_no_result_yet_differs_from_the_gesture_none():
     assert gateway.get("/hw-api/output/") == (200, "None")
 
 
-def test_who_asks_for_the_original_form_gets_the_last_word_always():
+def test_the_original_form_always_gives_the_last_gesture():
     gateway = SensorGateway()
     assert gateway.get("/hw-api/output/?form=original") == (200, "None")
     gateway.play(gateway.post(FIST)["input"], decoded="scissors")
@@ -246,7 +246,7 @@ TOKEN = "0123456789abcdef"
         (f"Bearer {TOKEN}", 200), (f"bearer  {TOKEN}", 200),
     ],
 )  # fmt: skip
-def test_where_there_is_a_token_it_is_asked_for(header, status):
+def test_a_token_is_required_of_every_client(header, status):
     headers = {} if header is None else {"authorization": header}
     for path in ("/", "/hw-api/ready/", "/openapi.json"):
         assert SensorGateway(token=TOKEN).ask("GET", path, headers=headers)[0] == status

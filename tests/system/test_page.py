@@ -248,7 +248,7 @@ def test_what_is_killed_is_shown_as_such_and_comes_back(shared_stack, watch):
     ]
 
 
-def test_who_is_not_let_in_sees_how_to_get_in_and_a_spectator_has_no_buttons(stack, watch):
+def test_a_refused_browser_shows_how_to_get_in_and_a_spectator_has_no_buttons(stack, watch):
     token = "sixteen-characters-at-least"
     stack.environment["CREPE_DASHBOARD_TOKEN"] = token
     done = stack.crepe("up", "--new")
