@@ -33,7 +33,7 @@ export function drawQueue({ state, input, button }) {
     state.textContent = `${name} plays; you are number ${place + 1} in the queue.`;
     button.textContent = "Leave the queue";
   } else {
-    state.textContent = isTaken ? `${name} plays.` : "There is no player.";
+    state.textContent = isTaken ? `${name} plays.` : "The player queue is empty.";
     button.textContent = isTaken ? "Join the queue" : "Start playing";
   }
 }
