@@ -241,7 +241,9 @@ def test_what_is_killed_is_shown_as_such_and_comes_back(shared_stack, watch):
     expect(window.page.locator("#connection")).to_contain_text("no connection", timeout=SOON_MS)
     expect(window.page.locator(".saying")).to_contain_text("no connection")
     expect(window.page.locator("#connection")).to_have_text("live", timeout=SOON_MS)
-    expect(window.page.locator("#game")).to_contain_text("The player queue is empty.", timeout=SOON_MS)
+    expect(window.page.locator("#game")).to_contain_text(
+        "The player queue is empty.", timeout=SOON_MS
+    )
     of_what_was_killed = ("WebSocket", "503", "ERR_CONNECTION_REFUSED")
     window.faults[:] = [
         said for said in window.faults if not any(word in said for word in of_what_was_killed)
