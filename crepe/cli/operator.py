@@ -79,15 +79,15 @@ def sensor(
     from crepe.sensor import pi as raspberry
     from crepe.sensor.client import GatewayClient, find_gateway
     from crepe.sensor.input_tracker import State
-    from crepe.sensor.send import line, show_gestures, show_recorded
+    from crepe.sensor.send import line, send_gestures, send_recorded
 
     client = GatewayClient(url or find_gateway())
     if pi:
         raspberry.run(client)
     if file is not None:
-        answers = show_recorded(client, file)
+        answers = send_recorded(client, file)
     else:
-        answers = show_gestures(client, gestures or [], seed)
+        answers = send_gestures(client, gestures or [], seed)
     has_result = False
     for answer in answers:
         print(line(answer), flush=True)

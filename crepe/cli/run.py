@@ -34,7 +34,7 @@ def run_program_of(experiment: Experiment, program: str) -> None:
         "culture": _run_culture,
         "sensor": _run_sensor,
         "dashboard": _run_dashboard,
-        "hand": _run_hand,
+        "simulated_sensor": _run_simulated_sensor,
         "watchdog": _run_watchdog,
     }
     if program in no_actors:
@@ -117,12 +117,13 @@ def _run_dashboard(experiment: Experiment) -> None:
     serve(page.run, page.server.stop)
 
 
-def _run_hand(experiment: Experiment) -> None:
+def _run_simulated_sensor(experiment: Experiment) -> None:
     from crepe.sensor import simulated
 
-    if experiment.hand is None or experiment.sensor is None:
-        raise ConfigError(f"{experiment.path}: no [hand] and [sensor] tables to show a hand by")
-    simulated.run(experiment.hand, experiment.sensor, experiment.seed)
+    table = experiment.simulated_sensor
+    if table is None or experiment.sensor is None:
+        raise ConfigError(f"{experiment.path}: needs the tables [simulated_sensor] and [sensor]")
+    simulated.run(table, experiment.sensor, experiment.seed)
 
 
 def _session() -> session.Session:

@@ -30,9 +30,9 @@ _GOOD = ("running", "ended")
 
 
 def run(console: Console, *, once: bool) -> None:
-    """Until Ctrl-C; or one look, if `once` or nobody sits at a terminal.
+    """Show the screen until Ctrl-C; or print it once, if `once` or not at a terminal.
 
-    Raises ConfigError if nothing runs.
+    Raises ConfigError if no experiment runs.
     """
     if not control.is_running():
         raise ConfigError("nothing runs; start it with `crepe up`")
@@ -47,16 +47,16 @@ async def _look(console: Console, *, once: bool) -> None:
         url = find_url(_PATIENCE_S)
         return RedisStore(url, culture=experiment.name, writer="top", patience_s=_PATIENCE_S)
 
-    def now() -> tuple[str, Mapping[str, Any]]:
-        found = session.current()
-        return (found.id if found else ""), experiment_tables(experiment.text)
+    def current() -> tuple[str, Mapping[str, Any]]:
+        running = session.current()
+        return (running.id if running else ""), experiment_tables(experiment.text)
 
-    live = SessionFollower(open_store, now, rows_of, _FRAMES_PER_S)
-    hands = Control(paths.run_directory(), open_store)
+    live = SessionFollower(open_store, current, rows_of, _FRAMES_PER_S)
+    commands = Control(paths.run_directory(), open_store)
     following = asyncio.create_task(live.run())
 
     def armed() -> Mapping[str, Any]:
-        return hands.state(can_stimulate=experiment.can_stimulate)
+        return commands.state(can_stimulate=experiment.can_stimulate)
 
     try:
         if once:
@@ -72,29 +72,29 @@ async def _look(console: Console, *, once: bool) -> None:
         with suppress(asyncio.CancelledError):
             await following
         live.close()
-        hands.close()
+        commands.close()
 
 
 def draw(live: SessionFollower, armed: Mapping[str, Any], screen: Console | None = None) -> Group:
-    """What is known now; programs that do not fit on the `screen` are counted."""
-    session_view, more = live.session_view, live.more()
+    """Return the state of the session; programs that do not fit on the `screen` are counted."""
+    session_view, slow = live.session_view, live.slow_state()
     about = session_view.about()
     head = Text(about["title"] or "CREPE", style="bold")
     head.append(f"   {session_view.now / session_view.rate_hz:.1f} s")
     if about["is_simulated"]:
         head.append("   SIMULATED", style="yellow")
-    if more["problem"]:
-        head.append(f"   {more['problem']}", style="red")
-    elif more["age_s"]:
-        head.append(f"   stale for {more['age_s']} s", style="red")
+    if slow["problem"]:
+        head.append(f"   {slow['problem']}", style="red")
+    elif slow["age_s"]:
+        head.append(f"   stale for {slow['age_s']} s", style="red")
     top = Group(head, _essentials(live, armed))
-    programs = more["programs"]
+    programs = slow["programs"]
     room = screen.height - len(screen.render_lines(top)) - 1 if screen else len(programs)
     return Group(top, _programs(programs, session_view.rate_hz, room))
 
 
 def _essentials(live: SessionFollower, armed: Mapping[str, Any]) -> Table:
-    session_view, more = live.session_view, live.more()
+    session_view, slow = live.session_view, live.slow_state()
     events = session_view.events
     table = Table(box=None, show_header=False, padding=(0, 2))
     if session_view.counts is not None:
@@ -106,24 +106,26 @@ def _essentials(live: SessionFollower, armed: Mapping[str, Any]) -> Table:
         condition = f", {events.game.condition}" if events.game.condition else ""
         table.add_row("game", f"trial {events.game.trial}, {events.game.phase}{condition}")
         table.add_row("score", points(events.game.score))
-    table.add_row("acquired to decided", _in_words(more["decided"]))
-    table.add_row("asked to stimulated", _in_words(more["fired"]))
-    for name, words in more["integrity"]:
-        table.add_row(name, words)
+    table.add_row("acquired to decided", _percentiles(slow["decided"]))
+    table.add_row("requested to stimulated", _percentiles(slow["fired"]))
+    for name, line in slow["integrity"]:
+        table.add_row(name, line)
     if events.refusals:
         table.add_row("", Text(events.refusals[-1]["reason"], style="red"))
     if armed["can_stimulate"]:
-        word = Text(armed["refusal"], style="red") if armed["refusal"] else Text("armed")
-        table.add_row("stimulator", word)
+        state = Text(armed["refusal"], style="red") if armed["refusal"] else Text("armed")
+        table.add_row("stimulator", state)
     return table
 
 
-def _in_words(found: Mapping[str, Any]) -> str:
-    return f"p50 {found['p50_ms']} ms, p99 {found['p99_ms']} ms" if found["n"] else "-"
+def _percentiles(delays: Mapping[str, Any]) -> str:
+    return f"p50 {delays['p50_ms']} ms, p99 {delays['p99_ms']} ms" if delays["n"] else "-"
 
 
 def _programs(rows: list[dict[str, Any]], rate_hz: float, room: int) -> Table:
-    """In at most `room` lines under its head: what does not run comes first, then."""
+    """Return a table of at most `room` lines under its head; if some are left out, programs that do
+    not run come first.
+    """
     table = Table(box=None, padding=(0, 1))
     for name in ("program", "state"):
         table.add_column(name, no_wrap=True)
@@ -146,6 +148,6 @@ def _programs(rows: list[dict[str, Any]], rate_hz: float, room: int) -> Table:
         )
     if left_out:
         n_bad = sum(row["state"] not in _GOOD for row in left_out)
-        words = Text(f"{n_bad} of them not running", "red") if n_bad else Text("all running")
-        table.add_row(f"{len(left_out)} more", words)
+        summary = Text(f"{n_bad} of them not running", "red") if n_bad else Text("all running")
+        table.add_row(f"{len(left_out)} more", summary)
     return table

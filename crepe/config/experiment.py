@@ -18,9 +18,9 @@ from crepe.config.tables import (
     CultureTable,
     DashboardTable,
     File,
-    HandTable,
     RedisTable,
     SensorTable,
+    SimulatedSensorTable,
 )
 from crepe.config.wiring import ActorSpec, check_wiring, load_actor, streams
 from crepe.environment import paths
@@ -32,7 +32,8 @@ DEFAULT = Path("config") / "rps.toml"
 # Programs that are not actors, by order of start.
 # The page with its stop button is there before anything stimulates, and goes after it.
 _FIXED = {
-    "redis": 10, "culture": 20, "sensor": 60, "dashboard": 65, "hand": 70, "watchdog": 85,
+    "redis": 10, "culture": 20, "sensor": 60, "dashboard": 65, "simulated_sensor": 70,
+    "watchdog": 85,
 }  # fmt: skip
 _PROGRAM = re.compile(r"[a-z0-9_-]+")
 
@@ -64,6 +65,8 @@ class Experiment:
     ) -> None:
         self.path = path
         self.text = text
+        if "hand" in table:
+            raise ConfigError(f"{path}: [hand] has been renamed; write [simulated_sensor]")
         try:
             file = File.model_validate(table)
         except ValidationError as error:
@@ -75,7 +78,7 @@ class Experiment:
         self.culture: CultureTable = file.culture
         self.dashboard: DashboardTable | None = file.dashboard
         self.sensor: SensorTable | None = file.sensor
-        self.hand: HandTable | None = file.hand
+        self.simulated_sensor: SimulatedSensorTable | None = file.simulated_sensor
         self.calibration: Calibration | None = file.calibration
         self.conditions: Conditions | None = file.conditions
         self.chains = {name: tuple(chain.actors) for name, chain in file.chains.items()}
@@ -129,7 +132,7 @@ class Experiment:
             "culture": server,
             "sensor": self.sensor,
             "dashboard": self.dashboard,
-            "hand": self.hand,
+            "simulated_sensor": self.simulated_sensor,
         }
         names = ["redis", *(name for name, table in tables.items() if table is not None)]
         names += ["watchdog"] if self.can_stimulate and not self.lockstep_s else []
@@ -206,8 +209,9 @@ class Experiment:
                 raise ConfigError(f"{place}, but there is no [sensor] table")
             if actor.settings.get("player") in ("sensor", "person") and "input" not in actor.reads:
                 raise ConfigError(f"{place}, but it does not read 'input'")
-        if self.hand is not None and self.sensor is None:
-            raise ConfigError(f"{self.path}: [hand] has no [sensor] to show its frames to")
+        if self.simulated_sensor is not None and self.sensor is None:
+            place = f"{self.path}: [simulated_sensor]"
+            raise ConfigError(f"{place} has no [sensor] to send its frames to")
         if self.sensor is not None:
             results = self.streams_of(GameState)
             if self.sensor.reads not in results:

@@ -31,7 +31,7 @@ def prepare(
         path = path or paths.project_directory() / FILE_EXPERIMENT
         changes |= _for_recording(file)
     if player is not None:
-        changes["hand"] = None  # somebody else plays
+        changes["simulated_sensor"] = None  # somebody else plays
     experiment = load_experiment(path, changes)
     for name, actor in experiment.actors.items():
         if rounds is not None and "n_trials" in actor.kind.model_fields:

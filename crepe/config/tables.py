@@ -129,8 +129,8 @@ class SensorTable(Table):
     infrared: InfraredSettings = InfraredSettings()
 
 
-class HandTable(Table):
-    """`[hand]`: the program `hand`, which shows a simulated sensor's frames to the door."""
+class SimulatedSensorTable(Table):
+    """`[simulated_sensor]`: the program of that name, which posts made-up frames to the gateway."""
 
     frames_per_s: PositiveFloat = 10.0  # as an AMG8833 makes them
 
@@ -145,7 +145,7 @@ class File(Table):
     culture: CultureTable = CultureTable()
     dashboard: DashboardTable | None = None
     sensor: SensorTable | None = None
-    hand: HandTable | None = None
+    simulated_sensor: SimulatedSensorTable | None = None
     calibration: Calibration | None = None
     conditions: Conditions | None = None
     actors: dict[str, dict[str, Any]] = Field(default_factory=dict)

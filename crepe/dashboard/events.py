@@ -1,48 +1,46 @@
-"""What has happened in a session: trials, stimuli and what became of them, words from outside."""
+"""The events of a session: trials, stimuli and their outcomes, commands from outside."""
 
 from collections import Counter, deque
 from typing import Any
 
-from crepe.messages import Command, Court, Delivered, GameState, Message, Stimulus
+from crepe.messages import Command, Delivered, GameState, Message, Stimulus
 
+MESSAGES = ("GameState", "Stimulus", "Delivered", "Command")
+"""Message types of the events, by name."""
 TRIALS_KEPT = 50
 STIMULI_KEPT = 200
 TRAINS_KEPT = 3000  # of a minute, fifty a second
-SAID_KEPT = 30
+COMMANDS_KEPT = 30
 _MOVES = ("gesture", "frame")
-_OPEN = {"state": "", "reason": "", "fired": 0}  # nothing is known yet of what became of it
+_OPEN = {"state": "", "reason": "", "fired": 0}  # of a stimulus without an outcome yet
 _OPEN_STATES = ("intended", "")  # the train is still to come, or under way
 
 
 class SessionEvents:
-    """The newest of each, and counts of all; every part can be sent to a browser as it is."""
+    """The newest events of each kind, and counts of all of them."""
 
     def __init__(self) -> None:
-        self.version = 0  # grows with everything that is new
-        self.since = 0  # sample index from which on it is told: what was before, nobody has kept
+        self.version = 0  # grows with every event
+        self.since = 0  # sample index from which events are counted; earlier ones are lost
         self.game: GameState | None = None
         self.refused_gesture: GameState | None = None  # the last, while its trial has not begun
-        self.court: Court | None = None
         self.trials: deque[dict[str, Any]] = deque(maxlen=TRIALS_KEPT)
         self.by_condition: dict[str, Counter[str]] = {}
         self.n_delivered = 0
         self.n_refused = 0
-        self.refusals: deque[dict[str, Any]] = deque(maxlen=SAID_KEPT)
-        self.said: deque[dict[str, Any]] = deque(maxlen=SAID_KEPT)
+        self.refusals: deque[dict[str, Any]] = deque(maxlen=COMMANDS_KEPT)
+        self.commands: deque[dict[str, Any]] = deque(maxlen=COMMANDS_KEPT)
         self._trains: dict[int, tuple[int, int, float]] = {}  # by number: version, first, seconds
         self._stimuli: dict[int, dict[str, Any]] = {}  # by number
-        self._became: dict[int, dict[str, Any]] = {}  # may be read before what was asked for
+        self._outcomes: dict[int, dict[str, Any]] = {}  # may be read before its stimulus
 
     def take(self, message: Message) -> None:
-        """Take in a message of a sparse stream."""
+        """Add a message; all but those of `MESSAGES` are passed over."""
         match message:
-            case Court():
-                self.court = message  # alone it makes nothing new but itself
-                return
             case GameState():
                 self._state(message)
             case Stimulus():
-                self._asked(message)
+                self._stimulus(message)
             case Delivered():
                 self._delivered(message)
             case Command():
@@ -77,14 +75,14 @@ class SessionEvents:
         )
 
     def _refused(self, state: GameState) -> None:
-        """A gesture, or something else that was said to the game."""
+        """Keep a gesture or another command that the game has refused."""
         if state.gesture is not None:
             self.refused_gesture = state
-        self.said.append(
+        self.commands.append(
             {"name": "refused", "value": state.outcome, "sender": state.shown_by, "at": state.stop}
         )
 
-    def _asked(self, stimulus: Stimulus) -> None:
+    def _stimulus(self, stimulus: Stimulus) -> None:
         self._stimuli[stimulus.number] = {
             "number": stimulus.number,
             "due": stimulus.due,
@@ -95,16 +93,16 @@ class SessionEvents:
             "meaning": stimulus.meaning,
         }
         _forget_oldest(self._stimuli)
-        self._begins(stimulus.number)
+        self._add_train(stimulus.number)
 
     def _delivered(self, delivered: Delivered) -> None:
-        self._became[delivered.number] = {
+        self._outcomes[delivered.number] = {
             "state": delivered.state,
             "reason": delivered.reason,
             "fired": delivered.fired,
         }
-        _forget_oldest(self._became)
-        self._begins(delivered.number)
+        _forget_oldest(self._outcomes)
+        self._add_train(delivered.number)
         if delivered.state == "delivered":
             self.n_delivered += 1
         elif delivered.state not in _OPEN_STATES:
@@ -118,18 +116,18 @@ class SessionEvents:
                 }
             )
 
-    def _begins(self, number: int) -> None:
-        """A train begins, or is to begin, once both who asked and who fired have told of it."""
-        stimulus, became = self._stimuli.get(number), self._became.get(number, _OPEN)
-        if stimulus is None or became["state"] in ("", "refused"):
+    def _add_train(self, number: int) -> None:
+        """Keep a train once its stimulus and its outcome are both read, unless it was refused."""
+        stimulus, outcome = self._stimuli.get(number), self._outcomes.get(number, _OPEN)
+        if stimulus is None or outcome["state"] in ("", "refused"):
             self._trains.pop(number, None)
             return
-        first = became["fired"] or stimulus["due"]
+        first = outcome["fired"] or stimulus["due"]
         self._trains[number] = (self.version + 1, first, stimulus["lasts_s"])
         _forget_oldest(self._trains, TRAINS_KEPT)
 
     def trains(self, version: int, since: int) -> list[tuple[int, int, float]]:
-        """(number, first sample, seconds) of the trains that are new or changed after `version`."""
+        """Return the trains that changed after `version`, as (number, first sample, seconds)."""
         return [
             (number, first, lasts_s)
             for number, (at, first, lasts_s) in self._trains.items()
@@ -138,8 +136,8 @@ class SessionEvents:
 
     def _command(self, command: Command) -> None:
         if command.name in _MOVES:
-            return  # the game's states tell of these
-        self.said.append(
+            return  # the game's states hold these
+        self.commands.append(
             {
                 "name": command.name,
                 "value": command.value,
@@ -149,10 +147,13 @@ class SessionEvents:
         )
 
     def _all_stimuli(self) -> list[dict[str, Any]]:
-        return [{**one, **self._became.get(n, _OPEN)} for n, one in self._stimuli.items()]
+        return [
+            {**stimulus, **self._outcomes.get(number, _OPEN)}
+            for number, stimulus in self._stimuli.items()
+        ]
 
     def as_json(self) -> dict[str, Any]:
-        """All of it that changes with `version`."""
+        """Return all that changes with `version`, for the head of a frame."""
         game, refused = self.game, self.refused_gesture
         return {
             "game": None
@@ -176,15 +177,15 @@ class SessionEvents:
             else {"reason": refused.outcome, "shown_by": refused.shown_by, "at": refused.stop},
             "since": self.since,
             "trials": list(self.trials),
-            "by_condition": {name: dict(found) for name, found in self.by_condition.items()},
+            "by_condition": {name: dict(n) for name, n in self.by_condition.items()},
             "n_delivered": self.n_delivered,
             "n_refused": self.n_refused,
             "refusals": list(self.refusals),
-            "said": list(self.said),
+            "said": list(self.commands),
             "stimuli": self._all_stimuli()[-20:],
         }
 
 
-def _forget_oldest(found: dict[int, Any], n_kept: int = STIMULI_KEPT) -> None:
-    while len(found) > n_kept:
-        del found[next(iter(found))]
+def _forget_oldest(by_number: dict[int, Any], n_kept: int = STIMULI_KEPT) -> None:
+    while len(by_number) > n_kept:
+        del by_number[next(iter(by_number))]

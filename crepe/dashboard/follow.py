@@ -1,4 +1,4 @@
-"""Follows the running session, and tells those who wait that there is something new."""
+"""Follows the running session, and wakes the browsers' loops when there is something new."""
 
 import asyncio
 import logging
@@ -6,37 +6,37 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from crepe.dashboard.frames import BrowserView, union
-from crepe.dashboard.integrity import Gaps, gaps_told, integrity
-from crepe.dashboard.latency import EDGES_MS
+from crepe.dashboard.frames import BrowserView, channels_shown
+from crepe.dashboard.integrity import Gaps, gaps_of
 from crepe.dashboard.session_view import SessionView
+from crepe.dashboard.views import registry
+from crepe.dashboard.views.view import SessionStatus
 from crepe.errors import StoreError
 from crepe.messages import StreamInfo
 from crepe.store.contract import Entry, StreamStore
 
 log = logging.getLogger(__name__)
 
-_HISTORY_S = 60.0  # that is read when a session is first seen
 _BEGINNING_S = 1.0  # a stream that begins so early has not been trimmed
-_FAR_BEHIND_S = 2.0  # then what lies between is left out: the newest counts
+_FAR_BEHIND_S = 2.0  # of samples; older ones are left out, since the newest count
 _LOOK_S = 1.0
 _PAGE = 256  # entries of a stream at once
 _STALE_S = 1.0
 
-Found = Sequence[tuple[str, Entry]]
+Entries = Sequence[tuple[str, Entry]]
 
 
 class SessionFollower:
-    """The session_view of the session that runs, and of how its programs do.
+    """The state of the running session and of its programs.
 
-    Reading goes on a thread, one read at a time; the session_view belongs to the event loop.
+    Reads run on a thread, one at a time; the `SessionView` belongs to the event loop.
 
     Parameters
     ----------
     session
-        Gives the ID of the session and the tables of its experiment.
+        Returns the ID of the session and the tables of its experiment.
     status
-        Gives one row per program; called on a thread, once a second.
+        Returns one row per program; called on a thread, once a second.
     """
 
     def __init__(
@@ -57,16 +57,16 @@ class SessionFollower:
         self._advanced_s = time.monotonic()
         self.session_view = SessionView("")
         self.views: set[BrowserView] = set()
-        self.problem = ""  # why nothing can be read
+        self.problem = ""  # why the store cannot be read
         self.programs: list[dict[str, Any]] = []
-        self.gaps: Gaps | None = None  # in the data, as far as who acquires has told
+        self.gaps: Gaps | None = None  # in the data; None until the acquiring program reports
         self.n_ticks = 0
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Follow the session until the task is cancelled."""
         while True:
             began_s = time.monotonic()
-            self.session_view.watch(union(list(self.views), self.session_view))
+            self.session_view.watch(channels_shown(list(self.views), self.session_view))
             try:
                 await self._step()
                 self.problem = ""
@@ -86,7 +86,7 @@ class SessionFollower:
 
     @property
     def age_s(self) -> float:
-        """How long ago the session's time went on."""
+        """Seconds since the newest sample index last grew."""
         return time.monotonic() - self._advanced_s
 
     async def _step(self) -> None:
@@ -94,8 +94,8 @@ class SessionFollower:
         if time.monotonic() - self._looked_s >= _LOOK_S:
             await self._look()
             self._looked_s = time.monotonic()
-        found, latency_ms = await asyncio.to_thread(self._read, self._wanted())
-        for stream, entry in found:
+        entries, latency_ms = await asyncio.to_thread(self._read, self._positions())
+        for stream, entry in entries:
             self._cursors[stream] = entry.stop
             self.session_view.take(stream, entry)
         if latency_ms is not None:
@@ -116,25 +116,42 @@ class SessionFollower:
             self._store = None
 
     async def _look(self) -> None:
-        """Once a second: which session, which streams, which programs."""
+        """Find the session, its streams and its programs; once a second is enough."""
         session, tables = await asyncio.to_thread(self._session)
         if session != self.session_view.session:
             self.session_view = SessionView(session, tables)
             self._cursors.clear()
-        self.programs, infos, begins, self.gaps = await asyncio.to_thread(self._ask, session)
-        for stream in self.session_view.learn(infos):
-            if stream in self.session_view.followed:
-                self._cursors[stream] = begins[stream]
+        self.programs, infos, begins, self.gaps = await asyncio.to_thread(
+            self._find_streams, session
+        )
+        new = self.session_view.learn(infos)
+        followed = registry.followed(self.session_view)
+        for stream in new:
+            if stream in followed:
+                first, stop = begins[stream]
+                begin = self._begin(first, stop, infos[stream], followed[stream])
+                self._cursors[stream] = begin
             is_counted = infos[stream].message in ("GameState", "Delivered")
-            if is_counted and begins[stream] > _BEGINNING_S * self.session_view.rate_hz:
-                self.session_view.events.since = max(self.session_view.events.since, begins[stream])
+            if is_counted and begins[stream][0] > _BEGINNING_S * self.session_view.rate_hz:
+                events = self.session_view.events
+                events.since = max(events.since, begins[stream][0])
 
-    def _ask(
+    @staticmethod
+    def _begin(first: int, stop: int, info: StreamInfo, history_s: float | None) -> int:
+        """Return the sample index from which a stream is read: all of it, or its last seconds."""
+        if history_s is None:
+            return first
+        return max(first, stop - round(history_s * info.sampling_rate_hz))
+
+    def _find_streams(
         self, session: str
-    ) -> tuple[list[dict[str, Any]], dict[str, StreamInfo], dict[str, int], Gaps | None]:
+    ) -> tuple[
+        list[dict[str, Any]], dict[str, StreamInfo], dict[str, tuple[int, int]], Gaps | None
+    ]:
+        """Return programs, streams, where new streams begin and stop, and the gaps."""
         store = self._connected()
         infos: dict[str, StreamInfo] = {}
-        begins: dict[str, int] = {}
+        begins: dict[str, tuple[int, int]] = {}
         for stream in store.streams():
             info = store.info(stream)
             if info is None or info.session != session:
@@ -142,34 +159,30 @@ class SessionFollower:
             infos[stream] = info
             if stream not in self.session_view.infos:
                 first, last = store.first(stream), store.last(stream)
-                length = last.stop if last else 0
-                recent = length - round(_HISTORY_S * info.sampling_rate_hz)
-                begins[stream] = max(
-                    first.start if first else 0, 0 if info.kind.is_event else recent
-                )
+                begins[stream] = (max(0, first.start) if first else 0, last.stop if last else 0)
         return self._status(store), infos, begins, self._gaps(store, infos, session)
 
     def _gaps(
         self, store: StreamStore, infos: Mapping[str, StreamInfo], session: str
     ) -> Gaps | None:
-        """In the first stream of samples, as its writer has told."""
+        """Return the gaps in the first stream of samples, as its writer reports them."""
         data = min((name for name, info in infos.items() if info.message == "Segment"), default="")
         writer = infos[data].writer.rpartition("-")[0] if data else ""
         beat = store.beats().get(writer, {})
-        return gaps_told(beat) if beat.get("session") == session else None
+        return gaps_of(beat) if beat.get("session") == session else None
 
-    def _wanted(self) -> dict[str, int]:
-        """Where to read on: what is followed, and the segments that somebody looks at."""
+    def _positions(self) -> dict[str, int]:
+        """Return where to read on: in the followed streams, and in the traces that are shown."""
         for stream, traces in self.session_view.traces.items():
             self._cursors.setdefault(stream, traces.stop)
-        known = {*self.session_view.followed, *self.session_view.traces}
-        for stream in [name for name in self._cursors if name not in known]:
+        read = {*registry.followed(self.session_view), *self.session_view.traces}
+        for stream in [name for name in self._cursors if name not in read]:
             del self._cursors[stream]
         return dict(self._cursors)
 
-    def _read(self, cursors: Mapping[str, int]) -> tuple[Found, float | None]:
+    def _read(self, cursors: Mapping[str, int]) -> tuple[Entries, float | None]:
         store = self._connected()
-        found: list[tuple[str, Entry]] = []
+        entries: list[tuple[str, Entry]] = []
         far = round(_FAR_BEHIND_S * self.session_view.rate_hz)
         for stream, at in cursors.items():
             after = at
@@ -178,14 +191,14 @@ class SessionFollower:
                 after = max(at, last.stop - far) if last else at
             while True:
                 page = store.entries(stream, after, 2**62, _PAGE)
-                found += [(stream, entry) for entry in page]
+                entries += [(stream, entry) for entry in page]
                 if len(page) < _PAGE:
                     break
                 after = page[-1].stop
-        return found, self._latency_ms(store)
+        return entries, self._latency_ms(store)
 
     def _latency_ms(self, store: StreamStore) -> float | None:
-        """Of the newest decision: since the segment that it was made of had arrived."""
+        """Return the newest decision's delay since its last segment arrived; None if unknown."""
         result = self.session_view.result_stream
         if result is None or "data" not in self.session_view.infos:
             return None
@@ -193,26 +206,20 @@ class SessionFollower:
         if newest is None or newest.is_end:
             return None
         longest = self.session_view.infos["data"].longest_samples
-        made_of = store.entries("data", newest.stop - 1, newest.stop + longest, 1)
-        if not made_of or not made_of[0].t_ns:
+        segments = store.entries("data", newest.stop - 1, newest.stop + longest, 1)
+        if not segments or not segments[0].t_ns:
             return None
-        return (newest.t_ns - made_of[0].t_ns) / 1e6
+        return (newest.t_ns - segments[0].t_ns) / 1e6
 
-    # What browsers are told
-
-    def more(self) -> dict[str, Any]:
-        """What is not in the streams' own words, and changes about once a second."""
-        session_view = self.session_view
+    def slow_state(self) -> dict[str, Any]:
+        """Return what is sent beside the streams, and changes about once a second."""
+        status = SessionStatus(self.gaps, self.programs)
         return {
             "problem": self.problem,
             "age_s": round(self.age_s) if self.age_s > _STALE_S else 0,
-            "programs": self.programs,
-            "decided": session_view.decided.as_json(),
-            "fired": session_view.fired.as_json(),
-            "edges_ms": EDGES_MS,
-            "gaps": self.gaps.newest if self.gaps else (),
-            "integrity": integrity(session_view, self.gaps, self.programs),
+            **registry.slow_state(self.session_view, status),
         }
 
     def close(self) -> None:
+        """Close the connection to the store."""
         self._disconnect()

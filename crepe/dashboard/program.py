@@ -1,4 +1,4 @@
-"""The program `dashboard`: the live page of the experiment that runs."""
+"""The program `dashboard`: the live page of the running experiment."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from typing import Any
 
 from crepe.config.experiment import Experiment
 from crepe.config.tables import DASHBOARD, DASHBOARD_PORT, DashboardTable
-from crepe.dashboard.access import Access
+from crepe.dashboard.access import PageAccess
 from crepe.dashboard.control import Control
 from crepe.dashboard.follow import SessionFollower
 from crepe.dashboard.player_queue import PlayerQueue
@@ -31,11 +31,11 @@ log = logging.getLogger(__name__)
 
 _PATIENCE_S = 1.0
 _NICENESS = 5  # the loop comes first; on a busy core a stop still takes milliseconds
-_SEAT_S = 1.0
+_QUEUE_S = 1.0
 
 
 class Dashboard:
-    """Serves the page, follows the session, and looks after the player's queue."""
+    """Serves the page, follows the session, and updates the player queue."""
 
     def __init__(
         self, experiment: Experiment, table: DashboardTable, token: str, var: Path
@@ -53,11 +53,11 @@ class Dashboard:
             library,
             can_stimulate=experiment.can_stimulate,
             frames_per_s=table.frames_per_s,
-            asks_for_token=bool(token),
+            requires_token=bool(token),
         )
         app = self._page.app(session_routes(library, self._reports))
         self.server = HttpServer(
-            Access(app, host=table.host, token=token, public_url=table.public_url),
+            PageAccess(app, host=table.host, token=token, public_url=table.public_url),
             DASHBOARD,
             run_directory,
             host=table.host,
@@ -68,11 +68,12 @@ class Dashboard:
         self.links = links(self.server.url, token)
 
     async def run(self) -> None:
-        """Until `server.stop`; raises what ended the following of the session."""
+        """Serve until `server.stop`; raise what ended the following of the session."""
         os.nice(_NICENESS)
-        tasks = [asyncio.create_task(self._live.run()), asyncio.create_task(self._keep_seat())]
+        tasks = [asyncio.create_task(self._live.run()), asyncio.create_task(self._update_queue())]
         for task in tasks:
-            task.add_done_callback(lambda _: self.server.stop())  # a page that stands still lies
+            # without either of them the page would go on to show old data
+            task.add_done_callback(lambda _: self.server.stop())
         try:
             await self.server.run()
         finally:
@@ -84,11 +85,11 @@ class Dashboard:
             self._control.close()
             self._live.close()
 
-    async def _keep_seat(self) -> None:
+    async def _update_queue(self) -> None:
         while True:
-            with suppress(StoreError):  # it is told when Redis is back
-                await self._page.tell_who_plays()
-            await asyncio.sleep(_SEAT_S)
+            with suppress(StoreError):  # sent again once Redis is back
+                await self._page.send_player()
+            await asyncio.sleep(_QUEUE_S)
 
     def _store(self) -> StreamStore:
         return RedisStore(
@@ -104,5 +105,5 @@ class Dashboard:
 
 
 def rows_of(store: StreamStore) -> list[dict[str, Any]]:
-    """How every program does, for `SessionFollower`."""
+    """Return one row per program, for `SessionFollower`."""
     return [dict(row) for row in rows(store)]

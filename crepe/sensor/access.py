@@ -1,37 +1,12 @@
-"""What stands before every route: who may come in, how often, and with how much."""
-
-import hmac
-import time
-from collections.abc import Callable
+"""Access to the sensor gateway: with which token, how often, and with how large a body."""
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crepe.config.tables import SensorTable
-from crepe.web.body import again, refused, whole
-
-_ADDRESSES_KEPT = 1000
-
-
-class Rate:
-    """Allows each address so many requests a second, and as many at once."""
-
-    def __init__(self, per_s: float, monotonic_s: Callable[[], float] = time.monotonic) -> None:
-        self._per_s = per_s
-        self._most = max(1.0, per_s)
-        self._monotonic_s = monotonic_s
-        self._left: dict[str, tuple[float, float]] = {}  # by address: requests, and when
-
-    def allows(self, address: str) -> bool:
-        now_s = self._monotonic_s()
-        left, then_s = self._left.pop(address, (self._most, now_s))
-        left = min(self._most, left + (now_s - then_s) * self._per_s)
-        is_allowed = left >= 1
-        self._left[address] = (left - is_allowed, now_s)  # what is refused costs nothing
-        if len(self._left) > _ADDRESSES_KEPT:
-            del self._left[next(iter(self._left))]  # the one that was silent longest
-        return is_allowed
+from crepe.web.access import Rate, address_of, has_bearer_token
+from crepe.web.body import limited, refused, too_large
 
 
 class SensorAccess:
@@ -53,19 +28,19 @@ class SensorAccess:
             return
         refusal = self._refusal(scope)
         if refusal is None:
-            body = await whole(receive, self._largest)
-            if body is not None:
-                await self._app(scope, again(body, receive), send)
+            passed = await limited(receive, self._largest)
+            if passed is not None:
+                await self._app(scope, passed, send)
                 return
-            refusal = self._too_large()
+            refusal = too_large(self._largest)
         await refusal(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> JSONResponse | None:
+        """Return the refusal of a request, judged before its body is read."""
         headers = Headers(scope=scope)
-        client = scope.get("client")
-        if not self._rate.allows(client[0] if client else ""):
+        if not self._rate.allows(address_of(scope)):
             return refused(429, "too many requests from this address", {"Retry-After": "1"})
-        if self._token and not _has_token(headers.get("authorization", ""), self._token):
+        if self._token and not has_bearer_token(headers, self._token):
             return refused(
                 401, "needs the header Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"}
             )
@@ -73,15 +48,5 @@ class SensorAccess:
             return refused(403, "posted by a web page; only programs may post here")
         length = headers.get("content-length", "0")
         if length.isdigit() and int(length) > self._largest:
-            return self._too_large()
+            return too_large(self._largest)
         return None
-
-    def _too_large(self) -> JSONResponse:
-        headers = {"Connection": "close"}  # the rest of the body is not read
-        return refused(413, f"body: larger than {self._largest} bytes", headers)
-
-
-def _has_token(header: str, token: str) -> bool:
-    kind, _, found = header.partition(" ")
-    is_it = hmac.compare_digest(found.strip().encode(), token.encode())
-    return kind.lower() == "bearer" and is_it

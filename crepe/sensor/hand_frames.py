@@ -1,4 +1,4 @@
-"""What a simulated AMG8833 sees: a warm hand in front of a cool wall, or the wall alone."""
+"""Frames of a simulated AMG8833: a warm hand in front of a cool wall, or the wall alone."""
 
 import json
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _HAND_C, _WALL_C, _NOISE_C = 10.0, 3.0, 0.4  # above and below the limit, and ar
 
 
 def frames(gesture: str, settings: InfraredSettings, rng: np.random.Generator) -> Iterator[Frame]:
-    """Frames of a gesture (or `none`), without end: a hand that stays, in a sensor's noise.
+    """Yield frames of a gesture (or `none`) without end: a still hand, in a sensor's noise.
 
     The warm pixels are those nearest to a point in the region, as many as the gesture may have.
     """
@@ -26,14 +26,15 @@ def frames(gesture: str, settings: InfraredSettings, rng: np.random.Generator) -
         warm |= _hand(gesture, settings, rng)
     mean_c = np.where(warm, _HAND_C, -_WALL_C) + settings.warmer_than_c
     while True:
-        seen = rng.normal(mean_c, _NOISE_C).clip(mean_c - _WALL_C / 2, mean_c + _WALL_C / 2)
-        steps = np.round(seen / STEP_C) * STEP_C
+        measured = rng.normal(mean_c, _NOISE_C).clip(mean_c - _WALL_C / 2, mean_c + _WALL_C / 2)
+        steps = np.round(measured / STEP_C) * STEP_C
         yield tuple(tuple(float(value) for value in row) for row in steps)
 
 
 def _hand(
     gesture: str, settings: InfraredSettings, rng: np.random.Generator
 ) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    # at least as many as the gesture needs, and fewer than make the next larger gesture
     least = settings.least_pixels[gesture]
     larger = [n for n in settings.least_pixels.values() if n > least]
     n_warm = int(rng.integers(least, min(larger, default=settings.n_pixels + 1)))
@@ -46,22 +47,22 @@ def _hand(
 
 
 def recorded(path: Path) -> list[Frame]:
-    """The frames of a file with one frame as JSON on each line. Raises DeviceError."""
+    """Return the frames of a file with one frame as JSON on each line. Raises DeviceError."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
         raise DeviceError(f"{path}: cannot be read: {error.strerror}") from error
-    found = []
+    read = []
     for number, line in enumerate(lines, 1):
         try:
-            found.append(parse(line))
+            read.append(parse(line))
         except FrameError as error:
             raise DeviceError(f"{path}, line {number}: {error}") from error
-    if not found:
+    if not read:
         raise DeviceError(f"{path}: empty, must have a frame on each line")
-    return found
+    return read
 
 
 def as_json(frame: Frame) -> bytes:
-    """A frame as sensors send it."""
+    """Return a frame as sensors send it."""
     return json.dumps(frame).encode()

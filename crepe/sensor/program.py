@@ -1,7 +1,7 @@
 """The program `sensor`: the hardware API between sensors and the streams.
 
-What sensors show goes to the stream `input`; what the game says of its trials is followed, so
-that every input can be paired with its result.
+Gestures go to the stream `input`; the game's states are followed, so that every input can be paired
+with its result.
 """
 
 import asyncio
@@ -31,18 +31,18 @@ _BLOCK_S = 0.2
 _PAUSE_S = 0.1
 
 Step = Callable[[], object]
-"""Something that a tracker must do, in the thread that it belongs to."""
+"""A call of a tracker's method, to be made in the thread that the tracker belongs to."""
 
 
 class Follower:
-    """Tells a tracker what the game says; one look at a time, on whatever thread.
+    """Reads the game's states for a tracker; one `look` at a time, on any thread.
 
     Parameters
     ----------
     session
-        ID of the session; a stream of any other is not ours.
+        ID of the session; streams of others are not read.
     since_ms
-        Wall clock of the session's start: what was shown before it is not ours either.
+        Wall clock of the session's start; earlier gestures are not read either.
     """
 
     def __init__(
@@ -54,119 +54,126 @@ class Follower:
         self._session = session
         self._since_ms = since_ms
         self._cursor = 0
-        self._is_found = False
+        self._has_stream = False
         self._is_caught_up = False
         self._is_ended = False
-        self._rested_ms = 0  # wall clock at which the game was last heard to rest
+        self._rested_ms = 0  # wall clock of the game's last rest
         self._heartbeat = Heartbeat("sensor", store, session)
 
     def look(self) -> list[Step]:
-        """What the tracker must do now, in order; waits a little if there is nothing.
+        """Return what the tracker must do now, in order; wait a little if there is nothing.
 
         Raises StoreError if the store cannot be reached, and CrepeError if another session began.
         """
         self._heartbeat.reached(self._cursor)
-        if self._is_ended or not self._is_found:
+        if self._is_ended or not self._has_stream:
             time.sleep(_PAUSE_S)
-        if not self._is_found:
+        if not self._has_stream:
             self._heartbeat.set_state(f"waiting for {self._stream}")
             info = self._store.info(self._stream)
-            self._is_found = info is not None and info.session == self._session
-            if self._is_found:
+            self._has_stream = info is not None and info.session == self._session
+            if self._has_stream:
                 self._heartbeat.set_state("running")
             return []
         self._heartbeat.beat()
         cursors = {} if self._is_ended else {self._stream: self._cursor}
-        found = self._store.wait(cursors, _BLOCK_S) if cursors else []
-        if not found:
+        entries = self._store.wait(cursors, _BLOCK_S) if cursors else []
+        if not entries:
             self._must_be_our_session()
-        todo = [step for _, item in found if isinstance(item, Entry) for step in self._take(item)]
-        if not found and not self._is_caught_up:
+        steps = [
+            step
+            for _, entry in entries
+            if isinstance(entry, Entry)
+            for step in self._steps_of(entry)
+        ]
+        if not entries and not self._is_caught_up:
             self._is_caught_up = True
-            todo += self._shown_before()
-        return todo
+            steps += self._last_gesture()
+        return steps
 
     def _must_be_our_session(self) -> None:
         info = self._store.info(self._stream)
         if info is not None and info.session != self._session:
             raise CrepeError(f"{self._stream}: session {info.session} has begun")
 
-    def _take(self, entry: Entry) -> list[Step]:
+    def _steps_of(self, entry: Entry) -> list[Step]:
         self._cursor = entry.stop
         if entry.is_end:
             self._is_ended = True
             return [self._tracker.end]
         states = codec.unpack(GameState, entry.payload, entry.start, entry.stop)
         steps: list[Step] = []
-        for said in states:
-            assert isinstance(said, GameState)
-            steps.append(partial(self._tracker.hear, said))
-            if said.phase == "rest":
+        for state in states:
+            assert isinstance(state, GameState)
+            steps.append(partial(self._tracker.follow, state))
+            if state.phase == "rest":
                 self._rested_ms = entry.t_ns // 1_000_000
         return steps
 
-    def _shown_before(self) -> list[Step]:
-        """After a restart of the door: the last gesture, if the game may still take it."""
+    def _last_gesture(self) -> list[Step]:
+        """Return the step for a gesture from before a restart, if the game may still take it."""
         after_ms = max(self._since_ms, self._rested_ms)
         last: Command | None = None
         cursor = f"{after_ms}-0"
-        while found := self._store.wait({INPUT: cursor}, 0.0):
-            for _, item in found:
-                if isinstance(item, UnclockedEntry):
-                    cursor = item.id
-                    last = _gesture(item) or last
+        while entries := self._store.wait({INPUT: cursor}, 0.0):
+            for _, entry in entries:
+                if isinstance(entry, UnclockedEntry):
+                    cursor = entry.id
+                    last = _gesture(entry) or last
         if last is None:
             return []
         number, gesture = last.sender.partition(" ")[2], last.value
-        return [partial(self._tracker.posted, number, gesture)]
+        return [partial(self._tracker.add, number, gesture)]
 
 
-def _gesture(said: UnclockedEntry) -> Command | None:
-    """A gesture that came through a door."""
-    for command in codec.unpack(Command, said.payload, 0, 0):
+def _gesture(entry: UnclockedEntry) -> Command | None:
+    """Return the gesture in an entry, if a gateway has sent it."""
+    for command in codec.unpack(Command, entry.payload, 0, 0):
         if isinstance(command, Command) and command.name == "gesture":
             return command if command.sender.startswith(f"{SENSOR} ") else None
     return None
 
 
 class SensorGateway:
-    """Serves sensors, and follows the game, until it is told to stop.
+    """Serves sensors and follows the game until it is stopped.
 
     Parameters
     ----------
-    follows, says
-        Two stores over the same streams: one waits for the game while the other says what was
-        shown. A `says` that is patient keeps sensors waiting.
+    follows, sends
+        Two stores over the same streams: one waits for the game while the other appends gestures.
+        Sensors wait as long as the patience of `sends`.
     """
 
     def __init__(
         self,
         table: SensorTable,
         follows: StreamStore,
-        says: StreamStore,
+        sends: StreamStore,
         *,
         session: str,
         since_ms: int,
         run_directory: Path,
         token: str = "",
     ) -> None:
-        self._says = says
-        self._one_at_a_time = Lock()
+        self._sends = sends
+        self._lock = Lock()
         tracker = InputTracker(SENSOR)
         self._follower = Follower(tracker, follows, table.reads, session, since_ms)
-        app = make_app(tracker, table, self._say, speaker=SENSOR, token=token)
+        app = make_app(tracker, table, self._send, sender=SENSOR, token=token)
         self.server = HttpServer(
             app, SENSOR, run_directory, host=table.host, port=table.port, usual_port=SENSOR_PORT
         )
 
-    def _say(self, command: Command) -> str:
-        with self._one_at_a_time:
-            return self._says.append_unclocked(INPUT, codec.pack([command], 0, 0))
+    def _send(self, command: Command) -> str:
+        with self._lock:
+            return self._sends.append_unclocked(INPUT, codec.pack([command], 0, 0))
 
     async def run(self) -> None:
-        """Until `server.stop`; raises what ended the following of the game."""
+        """Serve until `server.stop`; raise what ended the following of the game."""
         following = asyncio.create_task(self._follow())
-        following.add_done_callback(lambda _: self.server.stop())  # without it `ready` would lie
+        following.add_done_callback(
+            lambda _: self.server.stop()
+        )  # without it `ready` would be wrong
         try:
             await self.server.run()
         finally:

@@ -1,4 +1,4 @@
-"""Showing frames to the door until it takes one, and what came of it."""
+"""Posts frames to the gateway until one begins a trial, and waits for the result."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,54 +22,54 @@ _EMPTY_FRAMES = 10  # of a scene without a hand, which begins no trial however l
 Sleep = Callable[[float], object]
 
 
-def show(
-    door: GatewayClient, seen: Iterable[Frame], frames_per_s: float, *, sleep: Sleep = time.sleep
+def send_frames(
+    gateway: GatewayClient, seen: Iterable[Frame], frames_per_s: float, *, sleep: Sleep = time.sleep
 ) -> Answer | None:
-    """Show frame after frame until one has begun a trial, and wait for that trial's result.
+    """Post frames until one has begun a trial, and wait for that trial's result.
 
-    Returns the last answer: without a result if none came in time, the game is over or there are
-    no more frames; None if there was no frame.
+    Returns the last answer, which has no result if none came in time, the game is over or
+    the frames have run out; None if there was no frame.
     """
     answer: Answer | None = None
     for frame in seen:
-        answer = door.show(frame)
+        answer = gateway.post(frame)
         if answer.is_pending:
-            answer = door.wait(answer, _PATIENCE_S, sleep=sleep)
+            answer = gateway.wait(answer, _PATIENCE_S, sleep=sleep)
         if answer.state is not State.UNUSED:
             return answer
         sleep(1 / frames_per_s)
     return answer
 
 
-def show_gestures(
-    door: GatewayClient, gestures: Sequence[str], seed: int, *, sleep: Sleep = time.sleep
+def send_gestures(
+    gateway: GatewayClient, gestures: Sequence[str], seed: int, *, sleep: Sleep = time.sleep
 ) -> Iterator[Answer]:
-    """Simulated hands, one after the other; without gestures, one that is drawn."""
+    """Post frames of simulated gestures in turn, without any of a random one; yield the answers."""
     settings = InfraredSettings()
-    known = [*settings.least_pixels, NO_HAND]
+    names = [*settings.least_pixels, NO_HAND]
     for gesture in gestures:
-        if gesture not in known:
-            raise ConfigError(f"{gesture!r} is no gesture{suggest(gesture, known)}")
+        if gesture not in names:
+            raise ConfigError(f"{gesture!r} is no gesture{suggest(gesture, names)}")
     rng = np.random.default_rng(seed)
-    for gesture in gestures or [str(rng.choice(known[:-1]))]:
+    for gesture in gestures or [str(rng.choice(names[:-1]))]:
         seen = islice(frames(gesture, settings, rng), _EMPTY_FRAMES if gesture == NO_HAND else None)
-        if (answer := show(door, seen, FRAMES_PER_S, sleep=sleep)) is not None:
+        if (answer := send_frames(gateway, seen, FRAMES_PER_S, sleep=sleep)) is not None:
             yield answer
 
 
-def show_recorded(
-    door: GatewayClient, path: Path, *, sleep: Sleep = time.sleep
+def send_recorded(
+    gateway: GatewayClient, path: Path, *, sleep: Sleep = time.sleep
 ) -> Iterator[Answer]:
-    """All frames of a file; the answers of those that began a trial, and the last."""
+    """Post all frames of a file; yield the answers of those that began a trial, and the last."""
     seen = iter(recorded(path))
-    while (answer := show(door, seen, FRAMES_PER_S, sleep=sleep)) is not None:
+    while (answer := send_frames(gateway, seen, FRAMES_PER_S, sleep=sleep)) is not None:
         yield answer
         if answer.state is State.OVER:
             return
 
 
 def line(answer: Answer) -> str:
-    """An answer in one line, for people."""
+    """Return an answer as one line of text."""
     if answer.state is State.RESULT:
         return (
             f"trial {answer.trial}: shown {answer.gesture}, decoded {answer.decoded}, "

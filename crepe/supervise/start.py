@@ -30,7 +30,7 @@ from crepe.web.token import access_token
 
 DRAIN_S = 30.0
 
-NO_ACTORS = ("redis", "culture", "dashboard", "hand", "watchdog")
+NO_ACTORS = ("redis", "culture", "dashboard", "simulated_sensor", "watchdog")
 _START_S = 60.0
 _SERVER_S = 5.0  # in which a server that others run must answer
 _POLL_S = 0.05

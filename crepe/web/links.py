@@ -1,4 +1,4 @@
-"""Links to the live page: one to operate it, one to look only."""
+"""Links to the live page: one to operate it, one to watch only."""
 
 import hmac
 import socket
@@ -6,25 +6,25 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 SPECTATOR_WORD = "spectator"
-"""In the read-only link of a page that asks for no token."""
+"""In the read-only link of a page without a token."""
 
 
 class Links(NamedTuple):
-    """What to open, to operate and to look only."""
+    """The page's addresses for operators and for spectators."""
 
     operator: str
     spectator: str
 
 
 def spectator_key(token: str) -> str:
-    """What stands in the read-only link; follows from the token, and does not tell it."""
+    """Return the key of the read-only link, from which the token cannot be derived."""
     if not token:
         return SPECTATOR_WORD
     return hmac.digest(token.encode(), SPECTATOR_WORD.encode(), "sha256").hex()[:32]
 
 
 def links(url: str, token: str) -> Links:
-    """The two links to a page at `url`; one on all addresses is called by its machine's name."""
+    """Return the links to a page at `url`, with the machine's name for one on all addresses."""
     for everywhere in ("//0.0.0.0:", "//[::]:"):
         url = url.replace(everywhere, f"//{socket.getfqdn()}:")
     operator = f"{url}/?token={quote(token, safe='')}" if token else f"{url}/"

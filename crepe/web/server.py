@@ -1,4 +1,4 @@
-"""Serves an application over HTTP: its port, and the file that says where it is."""
+"""An HTTP server for an application: its port, and the file that holds its URL."""
 
 import errno
 import logging
@@ -17,27 +17,57 @@ from crepe.errors import DeviceError
 log = logging.getLogger(__name__)
 
 _PORTS_TRIED = 100
-_END_S = 2  # who is in the middle of a request then is cut off
-_LARGEST_WORD = 65_536  # bytes of what a browser may say over a WebSocket
+_END_S = 2  # given to requests under way; then they are cut off
+_LARGEST_MESSAGE = 65_536  # bytes of a browser's message over a WebSocket
+
+
+def uvicorn_server(
+    app: ASGIApp, *, has_websockets: bool = False, keep_alive_s: int | None = None
+) -> uvicorn.Server:
+    """Return a server for an application, which leaves signals to the program around it.
+
+    Parameters
+    ----------
+    has_websockets
+        Whether the application takes WebSockets, too.
+    keep_alive_s
+        How long a connection without requests stays open; None: the default of uvicorn.
+    """
+    settings = uvicorn.Config(
+        app,
+        log_level="warning",
+        lifespan="off",
+        ws="websockets-sansio" if has_websockets else "none",
+        ws_max_size=_LARGEST_MESSAGE,
+        ws_per_message_deflate=False,  # frames are numbers, and mostly for this machine
+        timeout_graceful_shutdown=_END_S,
+        server_header=False,
+        proxy_headers=False,  # the address is that of the connection, not one that a client claims
+    )
+    if keep_alive_s is not None:
+        settings.timeout_keep_alive = keep_alive_s
+    server = uvicorn.Server(settings)
+    server.capture_signals = nullcontext  # type: ignore  # our own handlers are enough
+    return server
 
 
 def server_file(program: str) -> str:
-    """In the run directory: the url of the program that runs there."""
+    """Return the name of the file with the program's URL, in the run directory."""
     return f"{program}.json"
 
 
 class HttpServer:
-    """An HTTP server for an application; the port is taken at once.
+    """Serves an application over HTTP; the port is taken at once.
 
     Parameters
     ----------
     program
-        Whose it is, for messages and for the file in the run directory.
+        The program that serves, for messages and for the file in the run directory.
     port
-        None for the one it had last in this run directory, so that a browser finds it again; or
+        None for its last port in this run directory, so that a browser finds it again; or
         `usual_port`, or the next that is free.
 
-    Raises DeviceError if the port that was asked for is taken, or the address is not ours.
+    Raises DeviceError if the requested port is taken, or the address is not of this machine.
     """
 
     def __init__(
@@ -58,22 +88,10 @@ class HttpServer:
         self.port = int(self._socket.getsockname()[1])
         paths.write_json(last, {"port": self.port})
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
-        settings = uvicorn.Config(
-            app,
-            log_level="warning",
-            lifespan="off",
-            ws="websockets-sansio" if has_websockets else "none",
-            ws_max_size=_LARGEST_WORD,
-            ws_per_message_deflate=False,  # what is sent are numbers, and mostly to this machine
-            timeout_graceful_shutdown=_END_S,
-            server_header=False,
-            proxy_headers=False,  # who calls is who calls
-        )
-        self._http = uvicorn.Server(settings)
+        self._http = uvicorn_server(app, has_websockets=has_websockets)
 
     async def run(self) -> None:
-        """Serve until `stop`; meanwhile the file is there."""
-        self._http.capture_signals = nullcontext  # type: ignore  # our own handlers are enough
+        """Serve until `stop`; the file with the URL exists meanwhile."""
         process = ProcessIdentity.own()._asdict()
         paths.write_json(self._file, {"url": self.url, "port": self.port, **process})
         log.info("%s: serving at %s", self._program, self.url)
@@ -89,8 +107,8 @@ class HttpServer:
 
 
 def _port_in(path: Path) -> list[int]:
-    found = (paths.read_json(path) or {}).get("port")
-    return [found] if isinstance(found, int) and 0 < found < 65_536 else []
+    port = (paths.read_json(path) or {}).get("port")
+    return [port] if isinstance(port, int) and 0 < port < 65_536 else []
 
 
 def _ports(usual_port: int) -> range:
@@ -98,7 +116,7 @@ def _ports(usual_port: int) -> range:
 
 
 def _bound(program: str, host: str, port: int | None, otherwise: Sequence[int]) -> socket.socket:
-    """A listening socket on the port; without one, on the first of the others that is free."""
+    """Return a listening socket on `port`; without one, on the first of the others that is free."""
     candidates = otherwise if port is None else [port]
     for candidate in candidates:
         try:
@@ -117,12 +135,14 @@ def _bound(program: str, host: str, port: int | None, otherwise: Sequence[int]) 
 def _listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio turns Nagle's delay off only where the protocol is named
-    found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind((host, port))
-        found.listen(64)  # claims it: another that has bound it, too, is refused from now
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(
+            64
+        )  # claims it: a second server that has bound it, too, is refused from now
     except OSError:
-        found.close()
+        listener.close()
         raise
-    return found
+    return listener

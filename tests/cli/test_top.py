@@ -1,4 +1,4 @@
-"""The essentials in a terminal: what is there, and in red what is wrong."""
+"""The essentials in a terminal, and in red what is wrong."""
 
 import re
 from io import StringIO
@@ -46,7 +46,7 @@ def text(live, armed=ARMED):
     return shown.get()
 
 
-def test_a_screen_says_how_the_experiment_does(live):
+def test_a_screen_shows_the_state_of_the_experiment(live):
     channel = np.zeros(120, np.int32)
     sample = np.arange(120) * 80
     take(live, "data:spikes", Spikes(0, 10_000, channel, sample, np.zeros(120, np.float32)))
@@ -111,11 +111,11 @@ def test_a_small_terminal_shows_first_what_does_not_run_and_counts_what_it_has_n
     assert not any("more" in line for line in on_a_terminal(live))
 
 
-def test_a_screen_says_why_nothing_is_stimulated(live):
+def test_a_screen_shows_why_nothing_is_stimulated(live):
     assert "stopped by page" in text(live, {"can_stimulate": True, "refusal": "stopped by page"})
 
 
-def test_where_nothing_runs_it_says_how_to_begin(monkeypatch, tmp_path):
+def test_without_an_experiment_the_error_names_the_command_to_start_one(monkeypatch, tmp_path):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path))
     with pytest.raises(ConfigError, match="crepe up"):
         run(Console(), once=True)

@@ -53,7 +53,7 @@ def test_the_default_experiment_has_the_programs_of_the_flow_in_order():
     assert names[:2] == ["redis", "culture"]
     assert names[-3:] == ["acquire", "watchdog", "stimulate"]
     actors = {"filter", "detect", "decode", "game", "annotate", "record"}
-    assert set(names[2:-3]) == {*actors, "sensor", "dashboard", "hand"}
+    assert set(names[2:-3]) == {*actors, "sensor", "dashboard", "simulated_sensor"}
 
 
 def test_nothing_in_the_recording_experiment_can_stimulate():
@@ -148,7 +148,7 @@ def test_changes_replace_values_and_survive_saving(write, tmp_path):
     ("changes", "expected"),
     [
         ({"sensor": None}, r"\[actors.game\] player: 'sensor', but there is no \[sensor\] table"),
-        ({"sensor": None, "actors.game.player": "script"}, r"\[hand\] has no \[sensor\]"),
+        ({"sensor": None, "actors.game.player": "script"}, r"\[simulated_sensor\] has no \[sensor\]"),
         ({"actors.game.reads": ["result"]}, r"player: 'sensor', but it does not read 'input'"),
         ({"sensor.reads": "result"}, r"\[sensor\] reads: 'result' is no game's stream; did you mean 'result:game'"),
         ({"sensor.prot": 5000}, r"sensor.prot: not known; did you mean 'port'"),
@@ -160,9 +160,14 @@ def test_a_sensor_that_nobody_could_hear_or_answer_is_refused(changes, expected)
         load_experiment(None, changes)
 
 
-def test_a_person_plays_without_the_simulated_hand():
-    found = load_experiment(None, {"actors.game.player": "person", "hand": None})
-    assert "hand" not in {program.name for program in found.programs}
+def test_a_file_that_still_says_hand_is_told_the_new_name():
+    with pytest.raises(ConfigError, match=r"\[hand\] has been renamed; write \[simulated_sensor\]"):
+        load_experiment(None, {"hand": {"frames_per_s": 10}})
+
+
+def test_a_person_plays_without_the_simulated_sensor():
+    found = load_experiment(None, {"actors.game.player": "person", "simulated_sensor": None})
+    assert "simulated_sensor" not in {program.name for program in found.programs}
     assert "sensor" in {program.name for program in found.programs}
 
 
@@ -187,7 +192,7 @@ def test_a_simulated_culture_has_no_species():
 LOCKSTEP = {
     "culture.simulated.lockstep_s": 0.05,
     "chains": {"instrument": {"actors": ["acquire", "stimulate"]}},
-    "hand": None,
+    "simulated_sensor": None,
     "actors.game.player": "script",
 }
 

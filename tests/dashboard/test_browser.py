@@ -1,4 +1,4 @@
-"""The frames of the live page over a WebSocket: none is made for a browser that does not take it."""
+"""The frames of the live page over a WebSocket: none is made before the last one is acknowledged."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ def page(tmp_path):
         Library(tmp_path),
         can_stimulate=True,
         frames_per_s=5.0,
-        asks_for_token=False,
+        requires_token=False,
     )
     yield made.app(), live
     control.close()
@@ -78,7 +78,7 @@ def test_a_browser_that_does_not_acknowledge_is_sent_one_frame(page):
     assert len(asyncio.run(looked(*page, n_ticks=100))) == 1
 
 
-def test_who_was_silent_is_sent_the_newest_frame_and_none_of_the_past(page):
+def test_a_browser_that_was_silent_is_sent_the_newest_frame_and_none_of_the_past(page):
     first, second = asyncio.run(looked(*page, n_ticks=100, acknowledges_after=80))
     assert first <= 1
     assert 80 <= second <= 85

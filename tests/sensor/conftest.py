@@ -1,4 +1,4 @@
-"""A door that is open on a thread of this process."""
+"""A gateway that runs on a thread of this process."""
 
 import asyncio
 import threading
@@ -34,7 +34,7 @@ def _serving(app: ASGIApp, table: SensorTable, directory: Path) -> Iterator[Http
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., HttpServer]]:
-    """Opens a door for an application, on a free port; the fixture's end closes it."""
+    """Opens a gateway for an application, on a free port; the fixture's end closes it."""
     with ExitStack() as opened:
 
         def serve(app: ASGIApp, **settings: object) -> HttpServer:

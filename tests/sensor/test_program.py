@@ -1,4 +1,4 @@
-"""The door on real streams: what is posted is said, what the game says is followed, restarts too."""
+"""The gateway on real streams: posts are appended, states of the game are followed, restarts too."""
 
 import asyncio
 import json
@@ -57,10 +57,10 @@ def followed(store, since_ms=0, n_looks=3):
 
 @pytest.fixture
 def store(make_store):
-    return make_store("door")
+    return make_store("gateway")
 
 
-def test_the_door_learns_what_the_game_said_before_it_opened(store, make_store):
+def test_the_gateway_reads_the_states_from_before_it_started(store, make_store):
     game = Game(make_store("game"))
     game.say("rest")
     game.say("stimulation", by="sensor 7f", gesture="rock")
@@ -92,15 +92,15 @@ def test_a_gesture_from_before_the_last_rest_is_not(store, make_store):
     assert followed(store).find("02") is None
 
 
-def test_when_the_game_has_ended_inputs_are_told(store, make_store):
+def test_when_the_game_has_ended_inputs_are_closed(store, make_store):
     game = Game(make_store("game"))
     game.say("over")
     game.end()
     tracker = followed(store)
-    assert tracker.posted("7f", "rock").state is State.OVER
+    assert tracker.add("7f", "rock").state is State.OVER
 
 
-def test_the_stream_of_another_session_is_waited_out_or_ends_the_door(store, make_store):
+def test_the_stream_of_another_session_is_waited_out_or_ends_the_gateway(store, make_store):
     game = Game(make_store("game"), session="before")
     game.say("over")
     tracker = InputTracker("sensor")
@@ -118,7 +118,7 @@ def test_the_stream_of_another_session_is_waited_out_or_ends_the_door(store, mak
 
 @pytest.fixture
 def stores(redis_url):
-    culture = f"door{time.monotonic_ns()}"
+    culture = f"gateway{time.monotonic_ns()}"
     made = [RedisStore(redis_url, culture=culture, writer=name) for name in ("f", "s", "game")]
     yield made
     for store in made:
@@ -133,12 +133,14 @@ FRAME = hand_frames.as_json(
 def test_a_posted_frame_is_on_the_stream_and_its_result_on_output(stores, tmp_path):
     follows, says, writer = stores
     game = Game(writer)
-    door = SensorGateway(
+    gateway = SensorGateway(
         SensorTable(), follows, says, session="now", since_ms=0, run_directory=tmp_path
     )
 
     def ask(verb, name, body=None):
-        found = urllib3.request(verb, f"{door.server.url}/hw-api/{name}/", body=body, retries=False)
+        found = urllib3.request(
+            verb, f"{gateway.server.url}/hw-api/{name}/", body=body, retries=False
+        )
         return found.status, found.data.decode()
 
     def use():
@@ -159,20 +161,20 @@ def test_a_posted_frame_is_on_the_stream_and_its_result_on_output(stores, tmp_pa
         assert ask("GET", "output") == (200, "Scissor")
 
     async def run():
-        running = asyncio.create_task(door.run())
+        running = asyncio.create_task(gateway.run())
         try:
             await asyncio.to_thread(use)
         finally:
-            door.server.stop()
+            gateway.server.stop()
             await running
 
     asyncio.run(run())
 
 
-def test_a_door_that_cannot_follow_the_game_closes(stores, tmp_path):
+def test_a_gateway_that_cannot_follow_the_game_stops(stores, tmp_path):
     follows, says, writer = stores
     Game(writer)
-    door = SensorGateway(
+    gateway = SensorGateway(
         SensorTable(), follows, says, session="now", since_ms=0, run_directory=tmp_path
     )
 
@@ -182,7 +184,7 @@ def test_a_door_that_cannot_follow_the_game_closes(stores, tmp_path):
         Game(writer, "later")
 
     async def run():
-        running = asyncio.create_task(door.run())
+        running = asyncio.create_task(gateway.run())
         await asyncio.to_thread(use)
         await running
 

@@ -15,7 +15,7 @@ from crepe.store import Store
 from crepe.study.plan import Plan
 from crepe.study.runs import live
 
-SCRIPTED = {"hand": None, "sensor": None, "actors.game.player": "script"}
+SCRIPTED = {"simulated_sensor": None, "sensor": None, "actors.game.player": "script"}
 BRIEF = {
     "dashboard": None,
     "calibration": {"n_blocks": 3, "n_trials": 6, "rest_s": 0.5},  # a busy machine refuses some

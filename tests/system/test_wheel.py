@@ -54,6 +54,8 @@ def test_an_experiment_of_the_clone_runs_from_the_wheel_with_its_page(installati
     if environment.exists():  # Linux: the programs, too, are those of the wheel
         assert os.fsencode(f"PYTHONPATH={installation}") in environment.read_bytes()
     url = paths.read_json(paths.run_directory() / server_file(DASHBOARD))["url"]
-    for name in sorted(path.name for path in (ROOT / "crepe/dashboard/static").iterdir()):
+    static = ROOT / "crepe/dashboard/static"
+    for file in sorted(path for path in static.rglob("*") if path.is_file()):
+        name = file.relative_to(static).as_posix()
         path = "/" if name == "index.html" else f"/static/{name}"
         assert urllib3.request("GET", f"{url}{path}", retries=False).status == 200, path

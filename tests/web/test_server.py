@@ -44,12 +44,12 @@ def test_one_that_was_killed_comes_back_where_it_was_though_the_usual_port_is_fr
     assert serve(taken - 1).port == first.port
 
 
-def test_a_port_that_was_asked_for_and_is_taken_is_an_error(serve, taken):
+def test_a_requested_port_that_is_taken_is_an_error(serve, taken):
     with pytest.raises(DeviceError, match=f"port {taken}"):
         serve(1, port=taken)
 
 
-def test_the_file_that_says_where_it_is_is_there_while_it_serves(serve, taken, tmp_path):
+def test_the_file_with_the_url_exists_while_it_serves(serve, taken, tmp_path):
     server = serve(taken)
 
     async def run():

@@ -13,11 +13,9 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-
-import uvicorn
 
 from crepe.environment import paths, process
 from crepe.errors import DeviceError
@@ -29,6 +27,7 @@ from crepe.simulator.meame.instrument import SimulatedMeame
 from crepe.simulator.meame.quirks import Faults
 from crepe.simulator.meame.routes import make_app
 from crepe.simulator.meame.settings import SimulatorSettings
+from crepe.web.server import uvicorn_server
 
 log = logging.getLogger(__name__)
 
@@ -56,15 +55,7 @@ class Simulator:
         data = {name: self._sockets[name] for name in ("data", "sawtooth")}
         self.daq = Daq(self.instrument, data, self.faults)
         self._ports = {name: each.getsockname()[1] for name, each in self._sockets.items()}
-        self._http = uvicorn.Server(
-            uvicorn.Config(
-                make_app(self),
-                log_level="warning",
-                lifespan="off",
-                ws="none",
-                timeout_keep_alive=_KEEP_ALIVE_S,
-            )
-        )
+        self._http = uvicorn_server(make_app(self), keep_alive_s=_KEEP_ALIVE_S)
 
     @property
     def http_port(self) -> int:
@@ -80,7 +71,6 @@ class Simulator:
 
     async def run(self) -> None:
         """Serve until `stop`."""
-        self._http.capture_signals = nullcontext  # type: ignore  # our own handlers are enough
         self._announce()
         try:
             await self._http.serve(sockets=[self._sockets["http"]])

@@ -1,13 +1,20 @@
 // The array from above: colour is the firing rate, a ring is a stimulus, a frame is a selection.
+// State from crepe/dashboard/views/array.py.
 
-import { began, byId, page, seconds } from "./state.js";
-import { css } from "./plots.js";
+import { css } from "../chart.js";
+import { began, byId, onFrame, page, seconds } from "../state.js";
 
 // About as cividis (Nuñez et al. 2018) runs: from blue over grey to yellow.
 const COLOURS = [[0, 34, 78], [18, 53, 112], [64, 81, 109], [104, 106, 112], [145, 140, 120], [196, 176, 102], [254, 232, 56]];
 const TICKS_HZ = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 let most = 10; // Hz, at the light end
 let cells = [];
+let rates = null; // Hz, by channel
+
+onFrame((head, arrays) => {
+  if (head.about) rates = null;
+  if (arrays.rates_hz) rates = arrays.rates_hz.data;
+});
 
 export function colour(share) {
   const at = Math.min(0.9999, Math.max(0, share)) * (COLOURS.length - 1);
@@ -49,13 +56,13 @@ function place(canvas) {
 }
 
 function stimulated() {
-  const found = new Set();
+  const labels = new Set();
   const now = seconds(page.now);
-  for (const one of page.story?.stimuli ?? []) {
-    const from = began(one);
-    if (from && now >= from && now <= from + one.lasts_s + 0.15) one.electrodes.forEach((label) => found.add(label));
+  for (const stimulus of page.events?.stimuli ?? []) {
+    const from = began(stimulus);
+    if (from && now >= from && now <= from + stimulus.lasts_s + 0.15) stimulus.electrodes.forEach((label) => labels.add(label));
   }
-  return found;
+  return labels;
 }
 
 export function drawArray(selected) {
@@ -64,9 +71,9 @@ export function drawArray(selected) {
   const width = Math.round(canvas.clientWidth * devicePixelRatio);
   if (canvas.width !== width) canvas.width = canvas.height = width;
   if (cells.key !== `${page.about.session} ${page.about.labels.length} ${width}`) place(canvas);
-  const rates = page.rates ?? new Float32Array(cells.length);
+  const shown = rates ?? new Float32Array(cells.length);
   let highest = 0;
-  for (const rate of rates) highest = Math.max(highest, rate);
+  for (const rate of shown) highest = Math.max(highest, rate);
   most = Math.max(10, highest, 0.98 * most);
   const ctx = canvas.getContext("2d");
   ctx.clearRect(0, 0, width, width);
@@ -75,7 +82,7 @@ export function drawArray(selected) {
   const { labels, is_recording: records } = page.about;
   cells.forEach(({ x, y, size }, c) => {
     const room = size > 12 ? 0.06 * size : 0;
-    const rgb = colour(part(rates[c]));
+    const rgb = colour(part(shown[c]));
     ctx.fillStyle = records[c] ? `rgb(${rgb})` : css("--line");
     ctx.fillRect(x + room, y + room, size - 2 * room, size - 2 * room);
     if (size > 24 * devicePixelRatio) {
