@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from crepe.cli.run import run_program, run_program_of
-from crepe.config.experiment import load_experiment
+from crepe.cli.run import run_part, run_program
+from crepe.config.experiment import load_experiment, load_program
 from crepe.environment import paths
 from crepe.errors import ConfigError
 
@@ -33,7 +33,7 @@ def run(program: Annotated[str, typer.Argument(help="As in the experiment file."
 def redis() -> None:
     """Be the Redis server that the programs use, in the foreground."""
     logging.basicConfig(level=logging.INFO, stream=sys.stdout)
-    run_program_of(load_experiment(paths.experiment_path(), only="redis"), "redis")
+    run_part(load_program(paths.experiment_path(), "redis"))
 
 
 @app.command(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crepe.actors.actor import ActorContext
-from crepe.config.experiment import Experiment
+from crepe.config.experiment_file import ExperimentFile
 from crepe.config.wiring import OUTSIDE, ActorSpec
 from crepe.hw.instrument import InProcess
 from crepe.messages import StreamInfo
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def actor_context(
-    experiment: Experiment,
+    experiment: ExperimentFile,
     spec: ActorSpec,
     infos: Mapping[str, StreamInfo],
     *,

@@ -41,8 +41,7 @@ def prepare(
     if not changes:
         return experiment
     changed = load_experiment(path, changes)
-    changed.path = save_experiment(changed, paths.run_directory() / "experiment.json")
-    return changed
+    return save_experiment(changed, paths.run_directory() / "experiment.json")
 
 
 def _for_recording(file: Path) -> dict[str, Any]:

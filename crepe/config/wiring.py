@@ -12,6 +12,7 @@ from crepe.actors.actor import Actor, Source
 from crepe.actors.record import Record
 from crepe.actors.stimulate import Stimulate
 from crepe.config.explain import explain
+from crepe.config.moved_names import moved_to
 from crepe.errors import ConfigError, CrepeError, suggest
 from crepe.hw.instrument import check_url
 from crepe.messages import Command, Message
@@ -129,11 +130,15 @@ def check_wiring(actors: Mapping[str, ActorSpec], place: str) -> dict[str, Actor
 def _import(path: Any, place: str) -> type[Actor[Any, Any]]:
     if not isinstance(path, str) or path.count(":") != 1:
         raise ConfigError(f"{place} run: {path!r}, must be an import path 'package.module:Class'")
+    if new_path := moved_to(path):
+        raise ConfigError(f"{place} run: {path!r} has moved to {new_path!r}")
     module_name, _, class_name = path.partition(":")
     try:
         module = import_module(module_name)
     except ImportError as error:
-        raise ConfigError(f"{place} run: cannot import {module_name!r}: {error}") from error
+        new_module = moved_to(error.name or "")  # of an import inside a lab's own module
+        hint = f"; it has moved to {new_module!r}" if new_module else ""
+        raise ConfigError(f"{place} run: cannot import {module_name!r}: {error}{hint}") from error
     kind = getattr(module, class_name, None)
     if not (isinstance(kind, type) and issubclass(kind, Actor)):
         found = [n for n, k in vars(module).items() if isinstance(k, type) and issubclass(k, Actor)]

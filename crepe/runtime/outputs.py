@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from crepe.actors.actor import Actor
-from crepe.config.experiment import Experiment
+from crepe.config.experiment_file import ExperimentFile
 from crepe.config.wiring import ActorSpec
 from crepe.errors import StoreUnavailableError
 from crepe.runtime.chain import as_entry
@@ -23,7 +23,7 @@ class Outputs:
     """
 
     def __init__(
-        self, experiment: Experiment, specs: Sequence[ActorSpec], store: RedisStore
+        self, experiment: ExperimentFile, specs: Sequence[ActorSpec], store: RedisStore
     ) -> None:
         self._experiment = experiment
         self._ours = {spec.name for spec in specs}
@@ -59,10 +59,9 @@ class Outputs:
 
     def _expect_readers(self, stream: str) -> None:
         """A recording may be replayed faster than those start who read it: it waits for them."""
-        program_of = {a: name for name, chain in self._experiment.chains.items() for a in chain}
         for actor, reads in self._experiment.reads.items():
             if stream in reads and actor not in self._ours:
-                self._store.register(stream, program_of.get(actor, actor), 0)
+                self._store.register(stream, self._experiment.program_of[actor], 0)
 
     def publish(self, outputs: Sequence[OutputBatch]) -> None:
         """Send what is for others, behind what was not sent yet; it is kept until that goes."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from crepe.actors.actor import Source
 from crepe.config.context import actor_context
-from crepe.config.experiment import Experiment
+from crepe.config.experiment import ProgramPart
 from crepe.config.wiring import ActorSpec
 from crepe.environment.process import watch_parent
 from crepe.errors import StoreUnavailableError
@@ -55,8 +55,7 @@ class Runner:
 
     def __init__(
         self,
-        experiment: Experiment,
-        program: str,
+        experiment: ProgramPart,
         store: RedisStore,
         *,
         session: str,
@@ -65,7 +64,8 @@ class Runner:
         since_ms: int = 0,
     ) -> None:
         self._experiment = experiment
-        self._specs = experiment.in_program(program)
+        self._specs = experiment.actors
+        program = experiment.program
         self._store = store
         self._session = session
         self._recordings = recordings

@@ -42,7 +42,7 @@ def in_process(experiment: Experiment, told: Told, kept: Collection[str] = ()) -
 
 def live(experiment: Experiment, told: Told) -> Run:
     """Run under supervisord, through Redis, in real time; read from the recording."""
-    experiment.path = save_experiment(experiment, paths.run_directory() / "experiment.json")
+    experiment = save_experiment(experiment, paths.run_directory() / "experiment.json")
     with running(experiment) as store:
         recording = recording_path()
         for state in _states(store):

@@ -1,12 +1,14 @@
 """An experiment file is proved before anything runs, and errors say where and what is allowed."""
 
 import json
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
 
 from crepe.actors.record import Record
-from crepe.config.experiment import DEFAULT, Program, load_experiment, save_experiment
+from crepe.config.experiment import Program, load_experiment, load_program, save_experiment
+from crepe.config.experiment_file import DEFAULT
 from crepe.environment import paths
 from crepe.errors import ConfigError
 from crepe.messages import Delivered, GameState, Stimulus
@@ -123,19 +125,37 @@ def test_actors_that_read_each_other_in_a_circle_are_refused(write):
 
 
 def test_a_chain_is_one_program_with_several_actors(write):
-    found = load_experiment(write(TOY + '[chains.front]\nactors = ["filter", "detect"]\n'))
+    path = write(TOY + '[chains.front]\nactors = ["filter", "detect"]\n')
+    found = load_experiment(path)
     assert Program("front", 50) in found.programs
     assert "filter" not in {program.name for program in found.programs}
-    assert [spec.name for spec in found.in_program("front")] == ["filter", "detect"]
+    assert [spec.name for spec in load_program(path, "front").actors] == ["filter", "detect"]
     with pytest.raises(ConfigError, match="no program 'fornt'; did you mean 'front'"):
-        found.in_program("fornt")
+        load_program(path, "fornt")
     with pytest.raises(ConfigError, match=r"\[chains.front\]: no actor 'detekt'"):
         load_experiment(write(TOY + '[chains.front]\nactors = ["detekt"]\n'))
 
 
+def test_a_program_imports_its_own_actors_only(write):
+    path = write(TOY.replace("crepe.actors.detect:Detect", "not.installed:Detect"))
+    assert [spec.name for spec in load_program(path, "filter").actors] == ["filter"]
+    assert load_program(path, "redis").actors == ()
+    with pytest.raises(ConfigError, match="cannot import 'not.installed'"):
+        load_program(path, "detect")
+
+
+def test_an_experiment_is_frozen_and_saving_gives_another(write, tmp_path):
+    experiment = load_experiment(write(TOY), {"seed": 9})
+    saved = save_experiment(experiment, tmp_path / "saved.json")
+    assert (saved.path, saved.seed) == (tmp_path / "saved.json", 9)
+    assert experiment.path != saved.path
+    with pytest.raises(FrozenInstanceError):
+        experiment.path = saved.path
+
+
 def test_changes_replace_values_and_survive_saving(write, tmp_path):
     found = load_experiment(write(TOY), {"seed": 9, "actors.detect.threshold_sd": 4.0})
-    saved = load_experiment(save_experiment(found, tmp_path / "saved.json"))
+    saved = load_experiment(save_experiment(found, tmp_path / "saved.json").path)
     for experiment in (found, saved):
         assert experiment.seed == 9
         assert experiment.actors["detect"].settings["threshold_sd"] == 4.0
@@ -297,7 +317,7 @@ def test_how_long_a_stream_is_kept_can_be_said_by_stream(tmp_path):
     for table in ("keep_of", "keep_bytes_of"):
         path.write_text(f'{TOY}[redis.{table}]\n"data:spike" = 3600\n')
         with pytest.raises(
-            ConfigError, match=rf"{table}\]: nobody writes 'data:spike'; did you mean"
+            ConfigError, match=rf"{table}\]: no actor writes 'data:spike'; did you mean"
         ):
             load_experiment(path)
     path.write_text(f'{TOY}[redis.keep_bytes_of]\n"data" = "64 apples"\n')
