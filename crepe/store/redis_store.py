@@ -116,7 +116,7 @@ class RedisStore(RedisReader):
         before = self.info(stream)
         if before and before.writer != self.writer and not takes_over and self._is_here(before):
             raise OrderError(
-                f"{self._key(stream)}: {before.writer} is writing it; choose another name="
+                f"{self._key(stream)}: {before.writer} is writing it; choose another stream name"
             )
         is_fresh = is_fresh or (before is not None and before.session != info.session)
         began_s = time.monotonic()

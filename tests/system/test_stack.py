@@ -210,7 +210,7 @@ REFUSED_BY_THE_GAME = {
     "gesture papr": "gesture: refused: 'papr' is no gesture; did you mean 'paper'?",
     "say condition shan": "condition: refused: 'shan' is no condition of this game; "
     "did you mean 'sham'?",
-    "say paus": "'paus' cannot be said; did you mean 'pause'?",
+    "say paus": "'paus' is no command; did you mean 'pause'?",
 }
 
 
