@@ -41,7 +41,7 @@ def gesture(name: Annotated[str, typer.Argument(help="rock, paper or scissors")]
 def arm(
     minutes: Annotated[float, typer.Option(help="How long; 480 at most.")] = 60.0,
 ) -> None:
-    """Permit the running stimulator to stimulate for a while; releases the latch of `crepe stop`."""
+    """Permit stimulation for a while, and release the latch of `crepe stop`."""
     from crepe.safety import arming
 
     instrument = arming.arm(arming.to_arm(), minutes)

@@ -58,11 +58,9 @@ def _follow(store: Store, score: Score, console: Console, experiment: Experiment
 
 
 def _summary(score: Score, console: Console) -> None:
-    last_state = score.states[-1] if score.states else None
+    total = score.states[-1].score if score.states else {}
     of = f" of {score.n_trials}" if score.n_trials else ""
-    console.print(
-        f"{len(score.outcomes)}{of} trials; the culture: {points(last_state.score if last_state else {})}"
-    )
+    console.print(f"{len(score.outcomes)}{of} trials; the culture: {points(total)}")
     for name, latency in score.latencies().items():
         console.print(f"{name}: {latency}")
     console.print(f"gaps in the data: {score.n_gaps}")

@@ -21,6 +21,7 @@ def run_program(program: str) -> None:
         stream=sys.stdout,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    exit_with_supervisord()()  # it may have died while this process was starting
     run_part(load_program(paths.experiment_path(), program))
 
 

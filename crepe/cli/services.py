@@ -41,7 +41,7 @@ def redis() -> None:
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
 def redis_cli(context: typer.Context) -> None:
-    """Send a command to the running Redis server: `crepe redis-cli XRANGE crepe:data - + COUNT 1`."""
+    """Send a command to the Redis server: `crepe redis-cli XRANGE crepe:data - + COUNT 1`."""
     from crepe.redis_server.find_url import find_url
     from crepe.redis_server.prompt import cli
 

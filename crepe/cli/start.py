@@ -52,7 +52,7 @@ def play(
 
     player = "person" if person else None
     ready = prepare(experiment, rounds=rounds, seed=seed, file=file, player=player)
-    unfinished.give_up(new=new)
+    unfinished.abandon(new=new)
     run = play_game if file is None else analyse
     raise typer.Exit(0 if run(ready, console, take_over=take_over) else 1)
 
@@ -72,7 +72,7 @@ def calibrate(
 
     request = asked_for(experiment or CONTROLS, seed, trials, live=live, lockstep=lockstep)
     if request.is_supervised:
-        unfinished.give_up(new=new)
+        unfinished.abandon(new=new)
     run_calibration(request, console)
 
 
@@ -92,7 +92,7 @@ def experiment(
 
     request = asked_for(experiment or CONTROLS, seed, trials, live=live, lockstep=lockstep)
     if request.is_supervised:
-        unfinished.give_up(new=new)
+        unfinished.abandon(new=new)
     run_experiment(request, console, as_json=as_json)
 
 
@@ -123,4 +123,11 @@ def down() -> None:
     """Stop all programs in order, and leave no process behind."""
     from crepe.supervise import control
 
+    supervisor = control.running()
     console.print("stopped" if control.down() else "nothing was running")
+    if supervisor is not None and not supervisor.process.is_visible:
+        console.print(
+            f"supervisord ({supervisor.process}) has ended; whether a program that it ran is left "
+            "cannot be seen from here",
+            soft_wrap=True,
+        )

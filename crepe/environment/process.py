@@ -1,4 +1,4 @@
-"""Programs end with supervisord, and when they are told to."""
+"""Ends programs together with supervisord, and on request."""
 
 import asyncio
 import logging
@@ -8,15 +8,31 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 
+from crepe.environment.process_identity import ProcessIdentity
+
 log = logging.getLogger(__name__)
+
+SUPERVISOR = "CREPE_SUPERVISOR"
+"""Variable in which supervisord gives its programs its own `ProcessIdentity.key`."""
 
 _ONCE_A_S = 1.0
 
 
 def watch_parent() -> Callable[[], bool]:
-    """A question that is answered True once the supervisord that started this process is gone."""
-    parent = os.getppid() if "SUPERVISOR_ENABLED" in os.environ else None
-    return lambda: parent is not None and os.getppid() != parent
+    """Return a function that is True once the supervisord of this process is gone.
+
+    The environment names it: if it died while this process was starting, getppid() already gives
+    the pid of another. Without supervisord the function is never True.
+    """
+    pid, _, start = os.environ.get(SUPERVISOR, "").partition(":")
+
+    def is_gone() -> bool:
+        if not pid or os.getppid() == int(pid):
+            return False
+        current = ProcessIdentity.of(int(pid))  # not the parent, if a wrapper is between
+        return not start or current is None or current.start != start
+
+    return is_gone
 
 
 def end_with(pid: int) -> None:

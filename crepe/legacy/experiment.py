@@ -32,7 +32,7 @@ class CREPE:
     ) -> None:
         file = None if data_file_path is None else Path(data_file_path)
         experiment = prepare(None, file=file)
-        unfinished.give_up(new=new)
+        unfinished.abandon(new=new)
         self._programs = ExitStack()
         self._programs.enter_context(running(experiment, take_over=take_over))
         atexit.register(self.shutdown)

@@ -21,12 +21,15 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from crepe.environment import paths
+from crepe.environment.process import watch_parent
+from crepe.environment.process_identity import ProcessIdentity, command_line
 from crepe.errors import StoreError
 from crepe.redis_server.choice import choose, without_password
 
 USUAL_PORT = 6379
 _PORTS_TRIED = 100
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_END_S = 10.0  # in which a server must end
 
 log = logging.getLogger("redis")
 
@@ -43,34 +46,37 @@ def run_server(append_only: bool, maxmemory_mb: int, port: int | None, var: Path
         (run_directory / "redis.json").unlink(missing_ok=True)
         watch(str(chosen.url))
         return
-    there = running_server(var)
-    if there and _is_alive(there["parent"]):
+    _end_with_parent()
+    other = running_server(var)
+    if other and not ProcessIdentity.read(other["parent"]).is_gone:
         raise StoreError(
-            f"{there['socket']}: a server runs there already (pid {there['pid']}); "
+            f"{other['socket']}: a server runs there already ({ProcessIdentity.read(other)}); "
             "stop it with `crepe down`"
         )
     stop_server(var)  # what is left of one whose supervisor was killed
     bound = _free_port(port)
     unix_socket = run_directory / "redis.sock"
     unix_socket.unlink(missing_ok=True)
-    found = {
+    directory = paths.private(var / "redis")
+    settings = server_settings(append_only, maxmemory_mb, bound, unix_socket, directory)
+    command = [chosen.binary.name, *settings]
+    own = ProcessIdentity.own()._replace(command=command_line(command))  # it is about to be
+    parent = ProcessIdentity.of(os.getppid()) or ProcessIdentity(0)
+    content = {
         "url": f"unix://{quote(str(unix_socket))}",
         "socket": str(unix_socket),
         "port": bound,
-        "pid": os.getpid(),
-        "parent": os.getppid(),
+        **own._asdict(),
+        "parent": parent._asdict(),
         "server": str(chosen.binary),
     }
-    _end_with_parent()
-    paths.write_json(run_directory / "redis.json", found)
+    paths.write_json(run_directory / "redis.json", content)
     paths.announce(var)
     if bound != USUAL_PORT:
         taken = f"port {USUAL_PORT} is taken by another program; " if port is None else ""
         print(f"{taken}look into this server with: redis-cli -p {bound}")
     sys.stdout.flush()
-    directory = paths.private(var / "redis")
-    settings = server_settings(append_only, maxmemory_mb, bound, unix_socket, directory)
-    os.execv(chosen.binary, [chosen.binary.name, *settings])
+    os.execv(chosen.binary, command)
 
 
 def server_settings(
@@ -98,6 +104,7 @@ def server_settings(
         "lazyfree-lazy-user-del": "yes",  # DEL of a full stream takes 78 ms, UNLINK 4 ms
         "lazyfree-lazy-expire": "yes",
         "lua-time-limit": "1000",  # CREPE's scripts take microseconds; a stuck one can be killed
+        "set-proc-title": "no",  # the command line is what proves the process to be this server
         "daemonize": "no",
         "loglevel": "notice",
         "logfile": "",
@@ -106,14 +113,14 @@ def server_settings(
 
 
 def watch(url: str) -> None:
-    """Look after a server that others run: say when it is lost and when it is back.
+    """Look after a server that others run: log when it is lost and when it is back.
 
-    Returns when the process that started this one is gone.
+    Returns when supervisord is gone.
     """
-    parent = os.getppid()
+    is_orphan = watch_parent()
     client = _client(url)
     is_there: bool | None = None
-    while os.getppid() == parent:
+    while not is_orphan():
         is_there = report_change(client, without_password(url), is_there)
         time.sleep(1.0)
 
@@ -147,16 +154,25 @@ def running_server(var: Path) -> dict[str, Any] | None:
 
 
 def stop_server(var: Path) -> None:
-    """Stop the server of `var` if it still runs; its streams stay in the append-only file."""
-    found = running_server(var)
-    if found is None:
+    """Stop the server of `var` if it still runs; its streams stay in the append-only file.
+
+    Raises StoreError if it does not end.
+    """
+    server = running_server(var)
+    if server is None:
         return
+    process = ProcessIdentity.read(server)
     try:
-        _client(found["url"]).shutdown(nosave=True)
+        _client(server["url"]).shutdown(nosave=True)
     except redis.RedisError:  # frozen, or busy in a script
-        os.kill(found["pid"], signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while _is_alive(found["pid"]) and time.monotonic() < deadline:
+        process.kill()
+    deadline = time.monotonic() + _END_S
+    while running_server(var) is not None or (process.is_visible and not process.is_gone):
+        if time.monotonic() > deadline:
+            raise StoreError(
+                f"{server['socket']}: its server ({process}) did not end within {_END_S:g} s and "
+                "cannot be killed from here; stop it by hand"
+            )
         time.sleep(0.05)
 
 
@@ -213,20 +229,9 @@ def _end_with_parent() -> None:
     """
     if not sys.platform.startswith("linux"):
         return
-    parent = os.getppid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-    if os.getppid() != parent:
-        sys.exit(0)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+    if watch_parent()():  # it died before the kernel was asked
+        sys.exit("supervisord is gone")
 
 
 def _client(url: str) -> "redis.Redis":

@@ -1,7 +1,6 @@
 """What a program says about itself once a second, and what `crepe status` makes of it."""
 
 import json
-import os
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from contextlib import suppress
 import numpy as np
 
 from crepe.commands import CONTROL
+from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import StoreError
 from crepe.messages import Command
 from crepe.store import codec
@@ -38,6 +38,7 @@ class Heartbeat:
         self._session = session
         self._lease = lease
         self.problem = ""  # for people; empty if all is well
+        self._process = ProcessIdentity.own().key
         self._state = "starting"
         self._position = 0
         self._steps_s: deque[float] = deque(maxlen=1000)
@@ -91,7 +92,7 @@ class Heartbeat:
             self.name,
             {
                 "session": self._session,
-                "pid": str(os.getpid()),
+                "process": self._process,
                 "state": self._state,
                 "position": str(self._position),
                 "lag_samples": str(lag),
@@ -107,9 +108,12 @@ class Heartbeat:
         )
 
 
-def is_from(beat: Mapping[str, str], pid: int) -> bool:
-    """Whether a heartbeat is of this process, and not the last of one before it."""
-    return beat.get("pid") == str(pid)
+def is_from(beat: Mapping[str, str], process: ProcessIdentity) -> bool:
+    """Whether a heartbeat is of this process, and not the last of one before it.
+
+    The pid would not tell: in a container that was restarted the same programs have the same pids.
+    """
+    return beat.get("process") == process.key
 
 
 def age_s(beat: Mapping[str, str]) -> float:

@@ -6,7 +6,6 @@ process to stand. `stopped.json` is the latch: while it is there, nothing is sti
 was restarted, and has another name, is disarmed.
 """
 
-import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from crepe.environment import paths
+from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import ConfigError
 
 INSTRUMENT_FILE = "instrument.json"
@@ -27,33 +27,50 @@ class Instrument(NamedTuple):
     """What a stimulator says of itself and of what it drives."""
 
     stimulator: str  # a name that no other run of a stimulator has
-    pid: int
+    process: ProcessIdentity
     host: str
     http_port: int
     nonce: str = ""  # of our own simulator
 
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Instrument":
+        """The instrument that `to_json` has written. Raises KeyError for a missing field."""
+        return cls(
+            content["stimulator"],
+            ProcessIdentity.read(content),
+            content["host"],
+            content["http_port"],
+            content["nonce"],
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields, those of the process among them."""
+        fields = self._asdict()
+        return {**fields.pop("process")._asdict(), **fields}
+
     @property
     def is_running(self) -> bool:
-        """Whether the stimulator itself still runs."""
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        return True
+        """Whether the stimulator itself is proven to run."""
+        return self.process.is_running
+
+    @property
+    def may_run(self) -> bool:
+        """Whether the stimulator runs, or cannot be seen from here."""
+        return not self.process.is_gone
 
 
 def announce(run_directory: Path, instrument: Instrument) -> None:
     """Let `crepe arm`, `crepe stop` and the watchdog find the instrument."""
-    paths.write_json(run_directory / INSTRUMENT_FILE, instrument._asdict())
+    paths.write_json(run_directory / INSTRUMENT_FILE, instrument.to_json())
 
 
 def announced(run_directory: Path) -> Instrument | None:
     """The instrument that was announced last; its stimulator may be gone."""
     content = paths.read_json(run_directory / INSTRUMENT_FILE)
     try:
-        return Instrument(**content) if content else None
-    except TypeError as error:
-        raise ConfigError(f"{run_directory / INSTRUMENT_FILE}: {error}; remove it") from error
+        return Instrument.from_json(content) if content else None
+    except KeyError as error:
+        raise ConfigError(f"{run_directory / INSTRUMENT_FILE}: no {error}; remove it") from error
 
 
 def run_directories() -> list[Path]:
@@ -97,8 +114,13 @@ def arm(run_directory: Path, minutes: float) -> Instrument:
     if not 0 < minutes <= LONGEST_MIN:
         raise ConfigError(f"{minutes:g} minutes, must be more than 0 and at most {LONGEST_MIN:g}")
     instrument = announced(run_directory)
-    if instrument is None or not instrument.is_running:
+    if instrument is None or not instrument.may_run:
         raise ConfigError("no stimulator runs here; start the experiment first (`crepe up`)")
+    if not instrument.is_running:
+        raise ConfigError(
+            f"stimulator {instrument.stimulator} ({instrument.process}): cannot be seen from here; "
+            "run `crepe arm` where it runs"
+        )
     until_ns = time.monotonic_ns() + round(minutes * 60e9)
     content = {"stimulator": instrument.stimulator, "until_monotonic_ns": until_ns}
     paths.write_json(run_directory / ARMED_FILE, content)

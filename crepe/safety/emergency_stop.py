@@ -32,8 +32,8 @@ def stop(
     Parameters
     ----------
     run_directories
-        All are latched. What was announced in the first is stopped; in the others, if its
-        stimulator runs.
+        All are latched. What was announced in the first is stopped; in the others, unless its
+        stimulator is proven to have ended.
     server
         HOST:PORT of the only instrument to stop; empty for those that stimulators have announced.
     by
@@ -62,10 +62,10 @@ def _announced(run_directories: Sequence[Path], say: Callable[[str], None]) -> d
         except (CrepeError, OSError) as error:
             say(f"NOT VERIFIED: {error}")
             continue
-        if instrument and instrument.is_running:
+        if instrument and instrument.may_run:
             found[other] = instrument
     own = arming.announced(here)
-    if own and (own.is_running or not own.nonce or not found):
+    if own and (own.may_run or not own.nonce or not found):
         found[here] = own  # not a simulator that is gone: it has nobody to hurt
     return {path: Server(it.host, it.http_port, 0, it.nonce) for path, it in found.items()}
 

@@ -7,7 +7,6 @@ waits for a Redis that is frozen, it stops the DSP and repeats that until it is 
 
 import json
 import logging
-import os
 import signal
 import socket
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from crepe.environment.process import watch_parent
+from crepe.environment.process_identity import ProcessIdentity
 from crepe.hw.meame.dsp_stop import stop_dsp
 from crepe.hw.meame.http import HttpControl, Server
 from crepe.safety import arming
@@ -45,6 +45,7 @@ class Watchdog:
 
     def __init__(self, run_directory: Path, tell: Callable[[str], None]) -> None:
         self._run_directory = run_directory
+        self._process = ProcessIdentity.own().key
         self._tell = tell
         self._heard: arming.Instrument | None = None
         self._heard_s = 0.0
@@ -86,13 +87,13 @@ class Watchdog:
             return
         words = json.loads(data)
         self._is_pulsing = words.pop("is_pulsing")
-        self._heard = arming.Instrument(**words)
+        self._heard = arming.Instrument.from_json(words)
         self._heard_s = time.monotonic()
         answer = {
             "heard": self._heard.stimulator,
             "stopped": self._stopped,
             "monotonic_s": self._heard_s,
-            "pid": os.getpid(),
+            "process": self._process,
         }
         with suppress(OSError):  # it is gone again
             self._socket.sendto(json.dumps(answer).encode(), sender)
@@ -116,7 +117,7 @@ class Watchdog:
             log.error("NOT VERIFIED after %.2f s, trying again: %s", took_s, doubts[0])
             return False  # the loop comes back to it
         self._is_pulsing = False
-        text = f"the watchdog stopped the instrument (stimulator pid {instrument.pid}): {why}"
+        text = f"the watchdog stopped the instrument (stimulator {instrument.process}): {why}"
         log.error("%s; verified after %.2f s", text, took_s)
         threading.Thread(target=self._tell, args=(text,), daemon=True).start()
         return True

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from crepe.environment import paths
+from crepe.environment.process_identity import ProcessIdentity
 from crepe.hw.instrument import Address
 from crepe.safety import arming
 from crepe.safety.instrument_lock import instrument_lock
@@ -33,7 +34,7 @@ class WatchdogLink:
         self._instrument: arming.Instrument | None = None  # None until a driver says what it drives
         self._is_simulator = False  # True when it has proved that no living culture is behind it
         self._answered_s = float("-inf")
-        self._watchdog = 0  # pid of the one that answered last
+        self._watchdog = ""  # process key of the one that answered last
         self._is_pulsing = True  # until it is certain that nothing of an earlier process runs
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
@@ -50,7 +51,7 @@ class WatchdogLink:
     def _disarm(self) -> None:
         """Take a new name: an arming of the old one no longer counts."""
         name = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self._instrument = arming.Instrument(name, os.getpid(), *self._address)
+        self._instrument = arming.Instrument(name, ProcessIdentity.own(), *self._address)
         self._answered_s = float("-inf")
         arming.announce(self.run_directory, self._instrument)
 
@@ -63,7 +64,7 @@ class WatchdogLink:
         """Say that this process is alive, and take in what the watchdog says."""
         if self._instrument is None:
             return
-        words = {**self._instrument._asdict(), "is_pulsing": self._is_pulsing}
+        words = {**self._instrument.to_json(), "is_pulsing": self._is_pulsing}
         with suppress(OSError):  # it is not there; then no answer comes, and nothing is stimulated
             address = str(self.run_directory / WATCHDOG_SOCKET)
             self._socket.sendto(json.dumps(words).encode(), address)
@@ -75,8 +76,8 @@ class WatchdogLink:
                     self._disarm()
                 elif answer["heard"] == self._instrument.stimulator:
                     self._answered_s = answer["monotonic_s"]
-                    is_another |= self._watchdog not in (0, answer["pid"])
-                    self._watchdog = answer["pid"]
+                    is_another |= self._watchdog not in ("", answer["process"])
+                    self._watchdog = answer["process"]
         if is_another:  # the one before was killed: what ran since had nobody to stop it
             self._answered_s = float("-inf")
 

@@ -1,25 +1,22 @@
-"""Start, look at and stop the programs of an experiment, over supervisord's socket.
+"""Start, inspect and stop the programs of an experiment over supervisord's socket.
 
 `supervisor.json` in the run directory names that socket, so a supervisord started by hand from any
 supervisord.conf is found as well as one started by `up`.
 """
 
-import contextlib
 import os
-import signal
-import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from http.client import HTTPException
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
-from xmlrpc.client import Fault, ServerProxy
+from typing import Literal
 
 from crepe.environment import paths, session
+from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import ConfigError, CrepeError
 from crepe.redis_server.server import running_server, stop_server
 from crepe.supervise.conf import render
+from crepe.supervise.supervisor import KILL_S, Status, Supervisor, reap
 
 _LOG_LINES = 15  # of a program that does not start
 _TRIES = 2  # starts of a program after which `up` gives up
@@ -27,63 +24,42 @@ _FAILED = ("BACKOFF", "EXITED", "FATAL")
 _POLL_S = 0.05
 
 
-class Supervisor(NamedTuple):
-    """A supervisord that answers."""
-
-    pid: int
-    socket: str
-
-
-class Status(NamedTuple):
-    """What supervisord knows of one program."""
-
-    name: str
-    state: str  # RUNNING, STARTING, BACKOFF, STOPPING, EXITED, FATAL or STOPPED
-    pid: int  # 0 when it does not run
-    uptime_s: float
-    restarts: int
-
-
 def announce(var: Path, path: str) -> None:
     """Write where the supervisord of this process listens; called in supervisord itself."""
-    paths.write_json(
-        paths.run_directory(var) / "supervisor.json", {"pid": os.getpid(), "socket": path}
-    )
+    content = {**ProcessIdentity.own()._asdict(), "socket": path}
+    paths.write_json(paths.run_directory(var) / "supervisor.json", content)
 
 
 def running(var: Path | None = None) -> Supervisor | None:
-    """The supervisord of `var`, or None if none answers."""
+    """Return the supervisord of `var`, or None if none answers."""
     var = var or paths.var_directory()
     if not var.is_dir():
         return None
-    found = paths.read_json(paths.run_directory(var) / "supervisor.json")
-    if found is None or not _answers(found["socket"]):
+    content = paths.read_json(paths.run_directory(var) / "supervisor.json")
+    if content is None:
         return None
-    return Supervisor(found["pid"], found["socket"])
+    supervisor = Supervisor(ProcessIdentity.read(content), content["socket"])
+    return supervisor if supervisor.answers else None
 
 
 def is_running(var: Path | None = None) -> bool:
-    """True if the programs of `var` are under a supervisord that answers."""
+    """Return whether a supervisord of `var` answers."""
     return running(var) is not None
 
 
 def status(var: Path | None = None) -> list[Status]:
-    """All programs in order of start; empty if nothing runs."""
-    there = running(var)
-    if there is None:
-        return []
-    with contextlib.suppress(OSError, HTTPException), _talk(there) as server:
-        return [Status(**program) for program in server.crepe.programs()]
-    return []
+    """Return the state of all programs in order of start; empty if nothing runs."""
+    supervisor = running(var)
+    return supervisor.programs() if supervisor is not None else []
 
 
 def must_be_down(var: Path | None = None) -> None:
     """Raise ConfigError if the programs of `var` run already."""
     var = var or paths.var_directory()
-    there = running(var)
-    if there is not None:
+    supervisor = running(var)
+    if supervisor is not None:
         raise ConfigError(
-            f"{var}: programs run already (supervisord has pid {there.pid}); "
+            f"{var}: programs run already (supervisord has {supervisor.process}); "
             "stop them with `crepe down`"
         )
 
@@ -128,18 +104,23 @@ def up(
     experiment
         Its file; None for the default one.
     session_is
-        `new`, or `resume` for one that was cut off; empty to resume if the file is the same.
+        `new`, or `resume` for the unfinished one; empty to resume if the file is the same.
     foreground
         Become supervisord instead of starting one; does not return.
     environment
-        What the programs find in their environment on top of this process's own.
+        Variables for the programs on top of this process's environment.
 
-    Raises ConfigError if programs run already or there is nothing to resume, and CrepeError with
-    the end of its log if a program does not start; everything is stopped again then.
+
+    Raises
+    ------
+    ConfigError
+        Programs run already, or there is nothing to resume.
+    CrepeError
+        A program does not start; the text has the end of its log. Everything is stopped again then.
     """
     var = paths.var_directory()
     must_be_down(var)
-    if session_is == "resume" and session.found_unclean(var) is None:
+    if session_is == "resume" and session.find_unfinished(var) is None:
         raise ConfigError(f"{var}: the last session ended in good order, nothing to resume")
     clear(var)
     conf = paths.run_directory(var) / "supervisord.conf"
@@ -155,22 +136,19 @@ def up(
 
 
 def down(timeout_s: float = 60.0, var: Path | None = None) -> bool:
-    """Stop all programs in order, and kill what has not ended in time; False if nothing ran."""
+    """Stop all programs in order, and kill those that have not ended in time.
+
+    Return False if nothing ran. Raises CrepeError if a program still runs then.
+    """
     var = var or paths.var_directory()
     if not var.is_dir():
         return False
-    there = running(var)
-    if there is not None:
-        pids = [there.pid, *(program.pid for program in status(var) if program.pid)]
-        with contextlib.suppress(OSError, HTTPException, Fault), _talk(there) as server:
-            server.supervisor.shutdown()
-        if not _wait_gone(pids, timeout_s, lambda: status(var)):
-            for pid in pids:
-                _kill(pid)
-            _wait_gone(pids, 5.0)
+    supervisor = running(var)
+    if supervisor is not None:
+        supervisor.shut_down(timeout_s)
     was_orphan = running_server(var) is not None
     clear(var)
-    return there is not None or was_orphan
+    return supervisor is not None or was_orphan
 
 
 def clear(var: Path) -> None:
@@ -182,7 +160,7 @@ def clear(var: Path) -> None:
 
 
 def _start(command: list[str], variables: Mapping[str, str], var: Path, timeout_s: float) -> None:
-    said = paths.private(var / "log") / "supervisord.out"
+    output = paths.private(var / "log") / "supervisord.out"
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     pid = os.posix_spawn(
         command[0],
@@ -190,29 +168,33 @@ def _start(command: list[str], variables: Mapping[str, str], var: Path, timeout_
         variables,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, str(said), flags, 0o600),
+            (os.POSIX_SPAWN_OPEN, 1, str(output), flags, 0o600),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ],
         setsid=True,  # a Ctrl-C in this terminal is not for supervisord
     )
     try:
-        _wait_running(pid, said, var, timeout_s)
+        _wait_running(pid, output, var, timeout_s)
     except BaseException:
-        down(var=var)
-        _kill(pid)
-        _wait_gone([pid], 5.0)
+        child = ProcessIdentity.of(pid)  # not waited for yet, so that the pid is still its own
+        try:
+            down(var=var)
+        finally:
+            if child is not None:
+                child.kill()
+            reap(pid, KILL_S)
         raise
 
 
-def _wait_running(pid: int, said: Path, var: Path, timeout_s: float) -> None:
+def _wait_running(pid: int, output: Path, var: Path, timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
     while True:
         programs = status(var)
         if programs and all(program.state == "RUNNING" for program in programs):
             return
         is_late = time.monotonic() > deadline
-        if _is_gone(pid) or (is_late and not programs):
-            raise CrepeError(f"supervisord: does not run; it said\n{_tail(said)}")
+        if ProcessIdentity.of(pid) is None or (is_late and not programs):
+            raise CrepeError(f"supervisord: does not run; it printed\n{_tail(output)}")
         must_start(programs, var)
         for program in programs:
             if is_late and program.state != "RUNNING":
@@ -234,62 +216,3 @@ def _tail(path: Path) -> str:
         return "    (nothing)"
     lines = path.read_text(errors="replace").splitlines()[-_LOG_LINES:]
     return "\n".join(f"    {line}" for line in lines) or "    (nothing)"
-
-
-@contextlib.contextmanager
-def _talk(there: Supervisor) -> Iterator[Any]:
-    from supervisor.xmlrpc import SupervisorTransport  # not installed on Windows
-
-    transport = SupervisorTransport(serverurl=f"unix://{there.socket}")
-    try:
-        yield ServerProxy("http://localhost", transport=transport)
-    finally:
-        transport.close()
-
-
-def _answers(path: str) -> bool:
-    try:
-        with socket.socket(socket.AF_UNIX) as trial:
-            trial.connect(path)
-        return True
-    except OSError:
-        return False
-
-
-def _wait_gone(
-    pids: Iterable[int], timeout_s: float, meanwhile: Callable[[], object] = lambda: None
-) -> bool:
-    """Wait for processes to end. A question to supervisord `meanwhile` has it look at once what
-    has ended; by itself it takes a second for each program that it stops."""
-    deadline = time.monotonic() + timeout_s
-    left = list(pids)
-    while left and time.monotonic() < deadline:
-        time.sleep(_POLL_S)
-        meanwhile()
-        left = [pid for pid in left if not _is_gone(pid)]
-    return not left
-
-
-def _is_gone(pid: int) -> bool:
-    with contextlib.suppress(ChildProcessError):  # it is ours: take its status, or it stays
-        return os.waitpid(pid, os.WNOHANG)[0] == pid
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return _is_zombie(pid)
-
-
-def _is_zombie(pid: int) -> bool:
-    """True if it has ended, and init, which takes its time in some containers, has yet to notice.
-
-    Only Linux tells; elsewhere init is waited for."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (OSError, IndexError):
-        return False
-
-
-def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)  # each leads a process group of its own

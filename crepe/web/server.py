@@ -2,7 +2,6 @@
 
 import errno
 import logging
-import os
 import socket
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -12,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from crepe.environment import paths
+from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import DeviceError
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,8 @@ class HttpServer:
     async def run(self) -> None:
         """Serve until `stop`; meanwhile the file is there."""
         self._http.capture_signals = nullcontext  # type: ignore  # our own handlers are enough
-        paths.write_json(self._file, {"url": self.url, "port": self.port, "pid": os.getpid()})
+        process = ProcessIdentity.own()._asdict()
+        paths.write_json(self._file, {"url": self.url, "port": self.port, **process})
         log.info("%s: serving at %s", self._program, self.url)
         try:
             await self._http.serve(sockets=[self._socket])

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -10,22 +11,27 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from crepe.environment import paths
+from crepe.environment.process import SUPERVISOR
+from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import StoreError
 from crepe.redis_server.choice import choose, without_password
 from crepe.redis_server.server import (
     USUAL_PORT,
-    _is_alive,
     forget_server,
     redis_cli_line,
     report_change,
     run_server,
     running_server,
     stop_server,
+    watch,
 )
 
 RUN = """
@@ -167,6 +173,7 @@ def test_the_server_runs_as_its_settings_say(var: Path, start: StartServer) -> N
         found = paths.read_json(paths.run_directory(var) / "redis.json")
         assert found is not None
         assert found["socket"] == str(var / "run" / "redis.sock")
+        assert ProcessIdentity.read(found).is_running  # proven: start, command line and all
         assert client.info()["process_id"] == process.pid  # the program itself, nobody between
         for name, value in {
             "appendonly": "yes",
@@ -280,6 +287,73 @@ def test_stop_ends_a_server_that_was_left_behind(var: Path, start: StartServer) 
     assert running_server(var) is None
 
 
+def impatient(url: str) -> "redis.Redis":
+    return redis.Redis.from_url(url, socket_timeout=0.1, retry=Retry(NoBackoff(), 0))
+
+
+def test_stop_kills_a_server_that_is_frozen(
+    var: Path, start: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = start()
+    with client_of(var, process):
+        pass
+    process.send_signal(signal.SIGSTOP)
+    monkeypatch.setattr("crepe.redis_server.server._client", impatient)
+    stop_server(var)
+    assert process.wait() == -signal.SIGKILL
+
+
+def test_stop_leaves_a_stranger_alone_that_has_the_pid_of_a_server(
+    var: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = paths.run_directory(var) / "redis.sock"
+    content = {"socket": str(path), "url": f"unix://{quote(str(path))}"}
+    monkeypatch.setattr("crepe.redis_server.server._client", impatient)
+    monkeypatch.setattr("crepe.redis_server.server._END_S", 0.0)
+    with socket.socket(socket.AF_UNIX) as frozen, subprocess.Popen(["sleep", "1000"]) as stranger:
+        frozen.bind(str(path))
+        frozen.listen()
+        for other in ({"start": "1"}, {"namespace": "pid:[1]"}):
+            server = ProcessIdentity.own()._replace(pid=stranger.pid, **other)._asdict()
+            paths.write_json(path.with_name("redis.json"), {**content, **server})
+            with pytest.raises(StoreError, match=f"pid {stranger.pid}.* did not end"):
+                stop_server(var)
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+@pytest.mark.parametrize("parent", [{"start": "1"}, {"namespace": "pid:[1]"}, {}])
+def test_a_server_is_replaced_only_if_what_started_it_is_proven_to_have_ended(
+    var: Path, start: StartServer, parent: dict[str, str]
+) -> None:
+    first = start()
+    with client_of(var, first):
+        pass
+    path = paths.run_directory(var) / "redis.json"
+    content = paths.read_json(path)
+    assert content is not None
+    paths.write_json(path, {**content, "parent": {**content["parent"], **parent}})
+    second = start()
+    if "start" in parent:
+        with client_of(var, second):
+            assert first.wait() == 0
+    else:
+        assert f"already (pid {first.pid})" in second.communicate()[0]
+        assert first.poll() is None
+
+
+def test_a_server_whose_supervisord_died_meanwhile_does_not_start(
+    var: Path, start: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SUPERVISOR, "999999999:1")
+    process = start()
+    assert process.wait() == 1
+    assert process.stdout is not None
+    assert process.stdout.read() == "supervisord is gone\n"
+    assert running_server(var) is None
+    watch("unix:///nobody")  # nor is one of others watched
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's signal is Linux's")
 def test_the_server_ends_when_its_parent_is_killed(var: Path) -> None:
     parent = subprocess.Popen(
@@ -292,7 +366,8 @@ def test_the_server_ends_when_its_parent_is_killed(var: Path) -> None:
         time.sleep(0.01)
     parent.kill()
     parent.wait()
-    while _is_alive(found["pid"]):  # the test's time limit is the bound
+    server = ProcessIdentity.read(found)
+    while not server.is_gone:  # the test's time limit is the bound
         time.sleep(0.01)
 
 

@@ -1,6 +1,5 @@
 """Latch and arming: who may stimulate, until when, and that doubt means no."""
 
-import os
 import pathlib
 import time
 
@@ -9,16 +8,18 @@ from typer.testing import CliRunner
 
 from crepe.cli.app import app
 from crepe.environment import paths
+from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import ConfigError
 from crepe.safety import arming
 from crepe.safety.arming import Instrument
 
 NAME = "7-abc"
+ENDED = ProcessIdentity.own()._replace(start="1")  # its pid has gone to another since
 
 
 @pytest.fixture
 def run(tmp_path):
-    arming.announce(tmp_path, Instrument(NAME, os.getpid(), "127.0.0.1", 8888))
+    arming.announce(tmp_path, Instrument(NAME, ProcessIdentity.own(), "127.0.0.1", 8888))
     return tmp_path
 
 
@@ -66,9 +67,34 @@ def test_arming_needs_a_running_stimulator_and_a_bounded_time(run, tmp_path):
     for minutes in (0.0, -1.0, 481.0, float("nan")):
         with pytest.raises(ConfigError, match="at most 480"):
             arming.arm(run, minutes)
-    arming.announce(run, Instrument(NAME, 2**22 + 1, "127.0.0.1", 8888))
+    arming.announce(run, Instrument(NAME, ENDED, "127.0.0.1", 8888))
     with pytest.raises(ConfigError, match="no stimulator runs here"):
         arming.arm(run, 1.0)
+
+
+@pytest.mark.parametrize("process", [ENDED, ProcessIdentity(1, "1", "crepe", ENDED.namespace)])
+def test_a_stranger_with_a_stimulators_pid_is_no_stimulator(run, process):
+    """Also one of another user, to whom no signal may go."""
+    instrument = Instrument(NAME, process, "127.0.0.1", 8888)
+    assert (instrument.is_running, instrument.may_run) == (False, False)
+    arming.announce(run, instrument)
+    assert arming.announced(run) == instrument
+    with pytest.raises(ConfigError, match="no stimulator runs here"):
+        arming.arm(run, 1.0)
+
+
+def test_a_stimulator_of_another_pid_namespace_is_armed_there(run):
+    unseen = ProcessIdentity.own()._replace(namespace="pid:[1]")
+    arming.announce(run, Instrument(NAME, unseen, "127.0.0.1", 8888))
+    with pytest.raises(ConfigError, match=r"in another pid namespace\): cannot be seen from here"):
+        arming.arm(run, 1.0)
+    assert may(run) == "not armed; `crepe arm`"
+
+
+def test_an_announcement_without_an_address_is_refused(run):
+    (run / arming.INSTRUMENT_FILE).write_text('{"stimulator": "7-abc"}')
+    with pytest.raises(ConfigError, match=r"no 'host'; remove it"):
+        arming.announced(run)
 
 
 def test_a_disk_that_is_full_keeps_the_latch_away_and_the_arming_does_not_stay(run, monkeypatch):
@@ -95,7 +121,7 @@ def elsewhere(tmp_path_factory, monkeypatch):
         var = paths.private(short / name)
         paths.announce(var)
         found = paths.run_directory(var)
-        arming.announce(found, Instrument(NAME, os.getpid(), "127.0.0.1", 9))
+        arming.announce(found, Instrument(NAME, ProcessIdentity.own(), "127.0.0.1", 9))
         return found
 
     return start
@@ -117,7 +143,7 @@ def test_which_of_two_stimulators_elsewhere_is_armed_has_to_be_said(elsewhere):
         elsewhere(name)
     with pytest.raises(ConfigError, match="name one by CREPE_VAR"):
         arming.to_arm()
-    arming.announce(paths.run_directory(), Instrument(NAME, os.getpid(), "127.0.0.1", 9))
+    arming.announce(paths.run_directory(), Instrument(NAME, ProcessIdentity.own(), "127.0.0.1", 9))
     assert arming.to_arm() == paths.run_directory()
 
 
@@ -126,7 +152,7 @@ def test_the_command_arms_what_runs_and_says_so_or_says_what_is_missing(tmp_path
     with pytest.raises(ConfigError, match="no stimulator runs here"):
         CliRunner().invoke(app, ["arm"], standalone_mode=False, catch_exceptions=False)
     run = paths.run_directory()
-    arming.announce(run, Instrument(NAME, os.getpid(), "127.0.0.1", 8888))
+    arming.announce(run, Instrument(NAME, ProcessIdentity.own(), "127.0.0.1", 8888))
     arming.latch(run, "a test")
     done = CliRunner().invoke(app, ["arm", "--minutes", "5"])
     assert f"armed for 5 minutes: stimulator {NAME} on 127.0.0.1:8888" in done.output

@@ -17,10 +17,10 @@ def watchdog(tmp_path):
         yield found
 
 
-def answer(watchdog, pid):
+def answer(watchdog, process):
     data, sender = watchdog.recvfrom(4096)
     heard = json.loads(data)["stimulator"]
-    words = {"heard": heard, "stopped": "", "monotonic_s": time.monotonic(), "pid": pid}
+    words = {"heard": heard, "stopped": "", "monotonic_s": time.monotonic(), "process": process}
     watchdog.sendto(json.dumps(words).encode(), sender)
 
 
@@ -28,9 +28,9 @@ def test_a_watchdog_that_was_replaced_stops_what_runs_however_soon_it_is_back(tm
     guard = WatchdogLink(tmp_path)
     guard.drives(Address("127.0.0.1", 8888), is_simulator=True)
     refusals = []
-    for pid in (11, 11, 12, 12):
+    for process in ("11:5", "11:5", "11:9", "11:9"):
         guard.beat()
-        answer(watchdog, pid)
+        answer(watchdog, process)
         guard.beat()
         watchdog.recv(4096)
         refusals.append(guard.refusal())

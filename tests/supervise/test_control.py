@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 
 from crepe.cli.app import app
 from crepe.environment import paths, session
+from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import ConfigError, CrepeError
-from crepe.supervise import control
+from crepe.supervise import control, supervisor
 from crepe.supervise.conf import render
 
 PROGRAMS = [("stimulate", 90), ("redis", 10), ("detect", 50)]
@@ -51,7 +52,7 @@ def test_up_runs_every_program_and_down_leaves_nothing_behind(clone: Path) -> No
         assert log == f"run {name} in {var} with more\n"
     for private in (var, var / "run", var / "log", var / "run" / ".supervisord.sock"):
         assert private.stat().st_mode & 0o077 == 0
-    begun = session.found_unclean()
+    begun = session.find_unfinished()
     assert begun is not None
     with pytest.raises(ConfigError, match=r"run already.*`crepe down`"):
         control.up(PROGRAMS)
@@ -65,7 +66,7 @@ def test_up_runs_every_program_and_down_leaves_nothing_behind(clone: Path) -> No
     assert not control.is_running()
     assert control.status() == []
     assert not any(is_alive(p.pid) for p in programs)
-    assert session.found_unclean() is None
+    assert session.find_unfinished() is None
     assert {path.name for path in (var / "run").iterdir()} == {"session.json", "supervisord.conf"}
     assert {path.name for path in clone.iterdir()} >= {"var"}
     assert not control.down()  # harmless to repeat
@@ -87,12 +88,12 @@ def test_a_killed_supervisord_leaves_a_session_to_resume(clone: Path) -> None:
     assert first is not None
     assert there is not None
     orphans = [program.pid for program in control.status()]
-    os.kill(there.pid, signal.SIGKILL)
-    os.waitpid(there.pid, 0)
+    os.kill(there.process.pid, signal.SIGKILL)
+    os.waitpid(there.process.pid, 0)
     for pid in orphans:  # real programs look for their parent; these do not
         os.kill(pid, signal.SIGKILL)
     assert not control.is_running()
-    assert session.found_unclean() == first
+    assert session.find_unfinished() == first
     (clone / "var" / "redis").mkdir()
 
     control.up(PROGRAMS, session_is="resume")
@@ -129,7 +130,7 @@ def test_all_programs_stop_once_one_of_them_finds_the_session_over(clone: Path) 
         control.must_run()
     done = CliRunner().invoke(app, ["status"])
     assert f"session {over.id} is over: session b has taken it over" in done.output
-    assert session.found_unclean() is None
+    assert session.find_unfinished() is None
 
 
 def test_the_file_works_by_itself_from_any_directory(
@@ -190,17 +191,17 @@ def test_the_file_works_by_itself_from_any_directory(
     by_hand.wait()
     for pid in orphans:
         os.kill(pid, signal.SIGKILL)
-    begun = session.found_unclean(var)
+    begun = session.find_unfinished(var)
     assert begun is not None
     with (tmp_path / "said").open("w") as said:  # goes on by itself: the same experiment
         by_hand = subprocess.Popen(command, cwd=tmp_path, stdout=said, stderr=said)
     wait_until(lambda: len(control.status(var)) == 3 or by_hand.poll() is not None)
     assert by_hand.poll() is None, (tmp_path / "said").read_text()
-    assert session.found_unclean(var) == begun
+    assert session.find_unfinished(var) == begun
 
     assert control.down(var=var)
     by_hand.wait()
-    assert session.found_unclean(var) is None
+    assert session.find_unfinished(var) is None
     assert {path.name for path in clone.iterdir()} - before == {"var", "second"}
 
 
@@ -211,6 +212,47 @@ def test_down_kills_what_does_not_end_in_time(clone: Path) -> None:
     assert control.down(timeout_s=0.5)
     wait_until(lambda: not is_alive(program.pid))  # init takes its time to notice
     assert not control.is_running()
+
+
+def test_down_leaves_a_stranger_alone_that_has_a_recorded_pid(clone: Path) -> None:
+    control.up(PROGRAMS)
+    path = paths.run_directory() / "supervisor.json"
+    content = paths.read_json(path)
+    assert content is not None
+    with subprocess.Popen(["sleep", "1000"], start_new_session=True) as stranger:
+        paths.write_json(path, {**content, "pid": stranger.pid})
+        assert control.down(timeout_s=5)
+        assert stranger.poll() is None
+        stranger.kill()
+    os.waitpid(content["pid"], 0)
+
+
+def test_what_can_be_neither_killed_nor_seen_is_said(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (clone / "bin" / "crepe").write_text("#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n")
+    control.up([("stubborn", 50)])
+    (program,) = control.status()
+    monkeypatch.setattr(supervisor, "KILL_S", 0.1)
+    with monkeypatch.context() as patch:
+        patch.setattr(ProcessIdentity, "kill", lambda self: None)
+        with pytest.raises(
+            CrepeError, match=rf"cannot be killed: .*pid {program.pid} \(.*stubborn"
+        ):
+            control.down(timeout_s=0.1)
+    assert control.is_running()  # and can be found again
+    assert control.down(timeout_s=0.1)
+
+
+def test_a_supervisord_that_has_ended_by_itself_gets_no_signal(
+    clone: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sent: list[object] = []
+    monkeypatch.setattr(os, "kill", lambda *arguments: sent.append(arguments))
+    monkeypatch.setattr(os, "killpg", lambda *arguments: sent.append(arguments))
+    with pytest.raises(CrepeError, match="supervisord: does not run"):
+        control.up(PROGRAMS, tmp_path / "missing.toml")
+    assert sent == []
 
 
 def test_nothing_runs_where_nothing_was_started(clone: Path) -> None:

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from crepe import CREPE
 from crepe.cli.app import app
 from crepe.config.experiment import load_experiment
-from crepe.environment import session
+from crepe.environment import paths, session
+from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import ConfigError, CrepeError, StoreError
 from crepe.supervise import control, start, unfinished
 
@@ -33,7 +34,7 @@ def test_what_runs_already_is_not_stopped_by_another_start(clone):
     with pytest.raises(ConfigError, match="run already"), start.running(load_experiment()):
         pass
     with pytest.raises(ConfigError, match="run already"):
-        unfinished.give_up(new=True)
+        unfinished.abandon(new=True)
     assert control.is_running()
 
 
@@ -47,6 +48,19 @@ def test_a_server_that_is_not_there_is_said_before_anything_starts(clone, monkey
     with pytest.raises(StoreError, match=said):
         start.up(load_experiment(), None, "new")
     assert not (clone / "var" / "run" / "supervisord.conf").exists()
+
+
+def test_the_page_of_a_process_that_has_ended_is_not_taken_for_its_successors(clone, monkeypatch):
+    """As in a container that was started again, in which it has the same pid."""
+    page = ProcessIdentity(7, "500")
+    programs = [control.Status("dashboard", "RUNNING", page, 1.0, 0)]
+    monkeypatch.setattr(control, "status", lambda: programs)
+    monkeypatch.setattr(start, "_START_S", 0.1)
+    path = paths.run_directory() / "dashboard.json"
+    assert start.page_lines(load_experiment()) == []
+    for process, n_lines in ((ProcessIdentity(7, "400"), 0), (page, 2)):
+        paths.write_json(path, {"url": "http://127.0.0.1:8080", **process._asdict()})
+        assert len(start.page_lines(load_experiment())) == n_lines
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -68,23 +82,23 @@ def test_a_lost_terminal_ends_it_as_ctrl_c_does(tmp_path, monkeypatch, number):
 
 
 def test_what_was_cut_off_is_given_up_only_by_a_person(clone, monkeypatch):
-    unfinished.give_up(new=False)
+    unfinished.abandon(new=False)
     assert unfinished.resume_or_new(resume=True, new=False) == "new"
     begun = session.begin(session.new(clone, "digest", 1))
     with pytest.raises(ConfigError, match="--new, or new=True"):
-        unfinished.give_up(new=False)
+        unfinished.abandon(new=False)
     with pytest.raises(ConfigError, match="--resume to go on"):
         unfinished.resume_or_new(resume=False, new=False)
     assert unfinished.resume_or_new(resume=True, new=False) == "resume"
-    unfinished.give_up(new=True)
+    unfinished.abandon(new=True)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     for answer in (True, False):
         monkeypatch.setattr(unfinished.Confirm, "ask", lambda _, answer=answer: answer)
         asked = unfinished.resume_or_new(resume=False, new=False)
         assert asked == ("resume" if answer else "new")
     with pytest.raises(ConfigError):
-        unfinished.give_up(new=False)
-    assert session.found_unclean() == begun
+        unfinished.abandon(new=False)
+    assert session.find_unfinished() == begun
 
 
 def test_a_take_over_is_asked_for_on_the_command_line_or_in_python(clone, monkeypatch):

@@ -7,12 +7,13 @@ import pytest
 from crepe.config.experiment import DEFAULT
 from crepe.environment import session
 from crepe.environment.paths import project_directory
+from crepe.environment.process_identity import ProcessIdentity
 from crepe.store.redis_store import RedisStore
 from crepe.supervise import control, status
 
 PROGRAMS = [
-    control.Status("redis", "RUNNING", 10, 60.4, 0),
-    control.Status("detect", "RUNNING", 11, 60.4, 2),
+    control.Status("redis", "RUNNING", ProcessIdentity(10, "500"), 60.4, 0),
+    control.Status("detect", "RUNNING", ProcessIdentity(11, "500"), 60.4, 2),
 ]
 
 
@@ -28,7 +29,7 @@ def now(redis_url, tmp_path, monkeypatch):
 def beat(url, **said):
     """What `detect` says, seconds ago."""
     words = {"state": "running", "position": "700", "lag_samples": "100", "t_ns": time.time_ns()}
-    words |= {"step_p50_ms": "0.5", "step_p99_ms": "2.5", "pid": "11"}
+    words |= {"step_p50_ms": "0.5", "step_p99_ms": "2.5", "process": "11:500"}
     words |= {"n_gaps": "1", "n_missing": "300"}
     store = RedisStore(url)
     store.beat("detect", {name: str(value) for name, value in {**words, **said}.items()})
@@ -74,9 +75,9 @@ def test_an_old_heartbeat_is_stale(now, redis_url):
 def test_what_a_dead_process_said_last_is_not_its_successors_state(
     now, redis_url, monkeypatch, word, state
 ):
-    beat(redis_url, session=now.id, pid=9, t_ns=1)
-    pid = 12 if word in ("STARTING", "RUNNING") else 0
-    programs = [control.Status("detect", word, pid, 0.0, 3)]
+    beat(redis_url, session=now.id, process="11:400", t_ns=1)
+    pid = 11 if word in ("STARTING", "RUNNING") else 0  # that of the dead process again
+    programs = [control.Status("detect", word, ProcessIdentity(pid, "500"), 0.0, 3)]
     monkeypatch.setattr(control, "status", lambda: programs)
     assert (detect()["state"], detect()["position"]) == (state, 700)
 

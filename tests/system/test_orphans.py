@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -12,6 +14,7 @@ from crepe.environment import paths
 from crepe.recording.reader import Recording
 from crepe.store import Store
 
+CREPE = [sys.executable, "-m", "crepe"]
 ROOT = Path(__file__).parent.parent.parent
 pytestmark = pytest.mark.timeout(240)
 
@@ -31,6 +34,18 @@ def test_no_program_outlives_supervisord(stack):
         stack.wait(lambda: has_grown(store, "result:delivered"))
     supervisor = paths.read_json(paths.run_directory(stack.var) / "supervisor.json")
     os.kill(supervisor["pid"], signal.SIGKILL)
+    stack.wait(lambda: stack.pids() == [])
+
+
+@pytest.mark.parametrize("n_started", [1, 7, 14])
+def test_no_program_outlives_a_supervisord_that_was_killed_while_it_started(stack, n_started):
+    words = [*CREPE, "up", str(ROOT / "config" / "rps.toml"), "--new"]
+    log = stack.var / "log" / "supervisord.log"
+    with subprocess.Popen(words, env=stack.environment, stderr=subprocess.DEVNULL) as up:
+        stack.wait(lambda: log.is_file() and log.read_text().count("spawned: ") >= n_started)
+        supervisor = paths.read_json(paths.run_directory(stack.var) / "supervisor.json")
+        os.kill(supervisor["pid"], signal.SIGKILL)
+    assert up.returncode == 1
     stack.wait(lambda: stack.pids() == [])
 
 
