@@ -1,7 +1,7 @@
 """The session file: which run of which experiment the streams and the recording belong to.
 
 `session.json` in the run directory has the state `running` until the session has ended in good
-order. If it still has when no program runs, the session was cut off (unfinished) and can be resumed.
+order. If it still has when no program runs, the session is unfinished and can be resumed.
 """
 
 import secrets

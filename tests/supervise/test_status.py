@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from crepe.config.experiment import DEFAULT
+from crepe.config.experiment_file import DEFAULT
 from crepe.environment import session
 from crepe.environment.paths import project_directory
 from crepe.environment.process_identity import ProcessIdentity
