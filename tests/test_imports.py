@@ -29,3 +29,28 @@ def test_streams_and_recordings_need_nothing_that_windows_lacks(module: str) -> 
 
 def test_the_check_fails_for_what_does_need_it() -> None:
     assert "import of termios halted" in import_without("pty").stderr
+
+
+def test_the_packages_public_names_are_imported_at_their_first_use() -> None:
+    text = (
+        "import sys, crepe\n"
+        "assert 'numpy' not in sys.modules\n"
+        "from crepe import StreamService, DataModus, StreamRowIterator, StreamSegmentIterator\n"
+        "from crepe import CREPE, Store\n"
+        "import crepe.store, crepe.stream_service\n"
+        "assert Store is crepe.store.Store and CREPE is crepe.stream_service.CREPE\n"
+        "assert StreamService is crepe.stream_service.StreamService\n"
+        "assert DataModus is crepe.store.DataModus\n"
+    )
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_emergency_stop_does_not_wait_for_slow_imports() -> None:
+    text = (
+        "import sys, crepe.__main__, crepe.safety.emergency_stop\n"
+        "slow = {'numpy', 'scipy', 'pydantic', 'typer', 'redis', 'h5py'} & set(sys.modules)\n"
+        "assert not slow, slow\n"
+    )
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -28,63 +28,9 @@ EMPTY_NAMES = frozenset(
 )
 """Names that do not say what they hold."""
 
-EMPTY_NAMES_LEFT: dict[str, int] = {
-    ".": 1,
-    "actors": 34,
-    "analysis": 9,
-    "cli": 38,
-    "config": 10,
-    "culture": 6,
-    "dashboard": 72,
-    "electrodes": 1,
-    "environment": 3,
-    "games": 28,
-    "hw": 42,
-    "legacy": 11,
-    "processing": 1,
-    "recording": 14,
-    "redis_server": 13,
-    "report": 101,
-    "reservoir": 5,
-    "results": 8,
-    "runtime": 15,
-    "safety": 16,
-    "sensor": 40,
-    "simulator": 25,
-    "store": 78,
-    "study": 17,
-    "supervise": 10,
-    "web": 3,
-}
+EMPTY_NAMES_LEFT: dict[str, int] = {}
 
-DOCSTRINGS_LEFT: dict[str, int] = {
-    ".": 18,
-    "actors": 23,
-    "analysis": 15,
-    "cli": 19,
-    "config": 15,
-    "culture": 11,
-    "dashboard": 54,
-    "electrodes": 4,
-    "environment": 14,
-    "games": 23,
-    "hw": 57,
-    "legacy": 17,
-    "processing": 1,
-    "recording": 46,
-    "redis_server": 9,
-    "report": 62,
-    "reservoir": 10,
-    "results": 13,
-    "runtime": 28,
-    "safety": 42,
-    "sensor": 35,
-    "simulator": 31,
-    "store": 57,
-    "study": 7,
-    "supervise": 15,
-    "web": 11,
-}
+DOCSTRINGS_LEFT: dict[str, int] = {}
 
 WITHOUT_BEHAVIOUR = """
     commands errors messages config/tables culture/contract culture/settings games/pong/settings

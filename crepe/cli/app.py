@@ -43,10 +43,10 @@ def check(
     ] = False,
 ) -> None:
     """Check an experiment file: types, bounds, names and every stream. Runs nothing."""
-    from crepe.config.dry_run import rehearse
+    from crepe.config.dry_run import dry_run
 
     checked = load_experiment(experiment)
-    rehearse(checked)
+    dry_run(checked)
     for actor in checked.actors.values():
         reads = ", ".join(actor.reads) or "the instrument"
         writes = ", ".join(actor.writes.values()) or "a file"

@@ -1,4 +1,4 @@
-"""The context that an actor is opened with: by a program, in the in-process loop, in a dry run."""
+"""The context with which an actor is opened: in a program, in a loop, or in a dry run."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,18 +26,18 @@ def actor_context(
     snapshot: Mapping[str, Any] | None = None,
     wall_ns: Callable[[], int] | None = None,
 ) -> ActorContext:
-    """The context of one actor.
+    """Return the context of one actor.
 
     Parameters
     ----------
     infos
-        What is known of streams so far; the actor is given those that it reads.
+        The descriptions of the streams so far; the context has those that the actor reads.
     position, snapshot
-        Where the actor goes on, and what it gave there.
+        The sample index from which the actor resumes, and its snapshot there.
     lockstep
         The simulated instrument of this process; None where the instrument is outside.
     wall_ns
-        The wall clock; None for that of the machine. Time without one is the samples' time alone.
+        The wall clock; None for that of the machine.
     """
     changes: dict[str, Any] = {}
     if lockstep is not None:

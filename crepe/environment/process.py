@@ -1,4 +1,4 @@
-"""Ends programs together with supervisord, and on request."""
+"""The end of programs: together with supervisord, and on request."""
 
 import asyncio
 import logging
@@ -29,7 +29,9 @@ def watch_parent() -> Callable[[], bool]:
     def is_gone() -> bool:
         if not pid or os.getppid() == int(pid):
             return False
-        current = ProcessIdentity.of(int(pid))  # not the parent, if a wrapper is between
+        current = ProcessIdentity.of(
+            int(pid)
+        )  # supervisord is not the parent if a wrapper is between
         return not start or current is None or current.start != start
 
     return is_gone

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from crepe.config.disk_space import disk_message
-from crepe.config.dry_run import rehearse
+from crepe.config.dry_run import dry_run
 from crepe.config.experiment import Experiment
 from crepe.config.services import has_heartbeat
 from crepe.config.tables import DASHBOARD
@@ -84,7 +84,7 @@ def up(
         then, as they are after Ctrl-C.
     """
     experiment.check_tokens()
-    rehearse(experiment)
+    dry_run(experiment)
     _check_server(experiment.name, take_over=take_over)
     print(disk_message(paths.var_directory(), experiment), file=sys.stderr)
     with _interrupts() as end_undisturbed:

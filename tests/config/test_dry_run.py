@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from crepe.config.dry_run import rehearse
+from crepe.config.dry_run import dry_run
 from crepe.config.experiment import load_experiment
 from crepe.errors import ConfigError, DeviceError
 
@@ -14,12 +14,12 @@ SHIPPED = [path for path in ROOT.glob("config/*.toml") if path.name != "file.tom
 
 @pytest.mark.parametrize("path", sorted(SHIPPED), ids=lambda path: path.name)
 def test_every_experiment_that_ships_stands_its_rehearsal(path):
-    rehearse(load_experiment(path))
+    dry_run(load_experiment(path))
 
 
 def test_a_recording_that_is_not_there_is_said():
     with pytest.raises(DeviceError, match=r"recording.h5: does not exist"):
-        rehearse(load_experiment(ROOT / "config" / "file.toml"))
+        dry_run(load_experiment(ROOT / "config" / "file.toml"))
 
 
 @pytest.mark.parametrize(
@@ -38,14 +38,14 @@ def test_a_recording_that_is_not_there_is_said():
 )
 def test_what_does_not_fit_the_instrument_is_named(name, value, said):
     with pytest.raises(ConfigError, match=said):
-        rehearse(load_experiment(None, {f"actors.{name}": value}))
+        dry_run(load_experiment(None, {f"actors.{name}": value}))
 
 
 def test_trains_of_pong_are_judged_too():
     path = ROOT / "config" / "pong.toml"
     phases = [[-75.0, 200], [75.0, 200]]
     with pytest.raises(ConfigError, match=r"miss: would be refused: .*limit 50 uA"):
-        rehearse(load_experiment(path, {"actors.game.miss_phases": phases}))
+        dry_run(load_experiment(path, {"actors.game.miss_phases": phases}))
 
 
 @pytest.mark.parametrize(
