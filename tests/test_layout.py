@@ -28,9 +28,50 @@ EMPTY_NAMES = frozenset(
 )
 """Names that do not say what they hold."""
 
-EMPTY_NAMES_LEFT: dict[str, int] = {}
+EMPTY_NAMES_LEFT: dict[str, int] = {
+    "actors": 34,
+    "analysis": 9,
+    "cli": 23,
+    "culture": 6,
+    "dashboard": 72,
+    "electrodes": 1,
+    "games": 28,
+    "hw": 42,
+    "processing": 1,
+    "recording": 14,
+    "report": 101,
+    "reservoir": 5,
+    "results": 8,
+    "safety": 16,
+    "sensor": 40,
+    "simulator": 25,
+    "store": 78,
+    "study": 17,
+    "web": 3,
+}
 
-DOCSTRINGS_LEFT: dict[str, int] = {}
+DOCSTRINGS_LEFT: dict[str, int] = {
+    ".": 13,
+    "actors": 23,
+    "analysis": 15,
+    "cli": 13,
+    "culture": 11,
+    "dashboard": 54,
+    "electrodes": 4,
+    "games": 23,
+    "hw": 57,
+    "processing": 1,
+    "recording": 46,
+    "report": 62,
+    "reservoir": 10,
+    "results": 13,
+    "safety": 45,
+    "sensor": 35,
+    "simulator": 31,
+    "store": 57,
+    "study": 7,
+    "web": 11,
+}
 
 WITHOUT_BEHAVIOUR = """
     commands errors messages config/tables culture/contract culture/settings games/pong/settings
@@ -53,6 +94,7 @@ TESTED_THROUGH = {
     "config/test_experiment.py": "config/experiment_file config/explain config/wiring",
     "config/test_dry_run.py": "config/context",
     "supervise/test_start.py": "config/overrides supervise/unfinished",
+    "supervise/test_control.py": "supervise/supervisor",
     "runtime/test_chain.py": "runtime/hosted_actor",
     "runtime/test_runner.py": "runtime/heartbeat runtime/inputs runtime/outputs runtime/resume",
     "redis_server/test_server.py": "redis_server/choice redis_server/find_url",
@@ -112,17 +154,18 @@ VERBS = frozenset(
     """
     Add Allow Announce Answer Append Apply Arm Ask Assign Await Become Begin Bind Block Build
     Calibrate Call Cancel Change Check Choose Classify Clear Clip Close Collect Combine Commit
+    Confirm
     Compare Compute Configure Connect Convert Copy Count Create Cut Declare Decode Delete Describe
     Detect Disconnect Discard Divide Draw Drop Emit Enable Encode End Ensure Estimate Evaluate
     Exclude Execute Extract Feed Fill Filter Find Finish Fit Follow Format Gather Generate Get
     Group Handle Hold Import Initialize Insert Interrupt Iterate Join Keep Latch Leave Let Limit
     List Load Lock Log Look Make Map Mark Match Measure Merge Move Normalize Note Notify Open
-    Order Pack Pair Parse Pass Place Play Post Prepare Print Process Protect Prove Publish Push
-    Put Queue Raise Read Receive Record Refuse Register Reject Release Remove Rename Renew Render
+    Order Pack Pair Parse Pass Permit Ping Place Play Post Prepare Print Process Protect Prove Publish Push
+    Put Query Queue Raise Read Receive Record Refuse Register Reject Release Remove Rename Renew Render
     Repeat Replace Replay Report Request Reset Resolve Restart Restore Resume Retry Return Run
     Sample Save Say Scale Search Select Send Serve Set Show Shut Simulate Skip Sort Split Start
     Step Stimulate Stop Store Subtract Sum Supervise Suspend Switch Take Talk Tell Test Track
-    Train Translate Trim Turn Unpack Update Use Validate Verify Wait Wake Watch Write Yield
+    Train Translate Trim Try Turn Unpack Update Use Validate Verify Wait Wake Watch Write Yield
     """.split()
 )
 """First words of a function's docstring; add an imperative that is missing."""

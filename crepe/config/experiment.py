@@ -51,14 +51,14 @@ class Experiment(ExperimentFile):
 
     @property
     def can_stimulate(self) -> bool:
-        """Whether any actor drives a stimulator."""
+        """True if an actor drives a stimulator."""
         return any(
             issubclass(actor.kind, Stimulate) and not actor.settings["device"].startswith("none:")
             for actor in self.actors.values()
         )
 
     def streams_of(self, kind: type[Message]) -> tuple[str, ...]:
-        """The streams that carry a message type, in the order of the flow."""
+        """Return the streams that carry a message type, in the order of the flow."""
         return tuple(a.writes[kind] for a in self.actors.values() if kind in a.writes)
 
     @property

@@ -51,17 +51,17 @@ class ProcessIdentity(NamedTuple):
 
     @property
     def is_visible(self) -> bool:
-        """Whether this process can see that one: only then does the pid mean it."""
+        """True if this process can see that one: only then does the pid identify it."""
         return bool(self.start) and self.namespace == _namespace()
 
     @property
     def is_running(self) -> bool:
-        """Whether it runs, which is proven."""
+        """True if the process is proven to run."""
         return self.is_visible and self.of(self.pid) == self
 
     @property
     def is_gone(self) -> bool:
-        """Whether it has ended, which is proven; one that cannot be seen may run."""
+        """True if the process is proven to have ended; one that cannot be seen may run."""
         if not self.is_visible:
             return False
         current = self.of(self.pid)  # its command may be another since, after an exec

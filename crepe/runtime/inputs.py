@@ -113,7 +113,7 @@ class Inputs:
 
     @property
     def has_recorders(self) -> bool:
-        """Whether an actor records its input and must miss none of it."""
+        """True if an actor records its input and must miss none of it."""
         return bool(self._recorders)
 
     @property

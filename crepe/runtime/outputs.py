@@ -87,5 +87,5 @@ class Outputs:
 
     @property
     def has_unsent(self) -> bool:
-        """Whether entries wait to be appended."""
+        """True if entries wait to be appended."""
         return bool(self._unsent)

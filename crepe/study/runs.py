@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 
 from crepe.config.experiment import Experiment, save_experiment
 from crepe.environment import paths
-from crepe.environment import session as sessions
+from crepe.environment.session import new_id
 from crepe.errors import CrepeError
 from crepe.messages import GameState
 from crepe.results.trials import DELIVERED, GAME, SPIKES
@@ -23,7 +23,7 @@ def in_process(experiment: Experiment, told: Told, kept: Collection[str] = ()) -
 
     The result has the game, the spikes, what was delivered, and the streams that are `kept`.
     """
-    session = sessions.new_id()
+    session = new_id()
     directory = paths.private(paths.var_directory() / "recordings")
     loop = Loop(experiment, directory, kept=(GAME, SPIKES, DELIVERED, *kept), session=session)
     try:

@@ -39,7 +39,7 @@ class Supervisor(NamedTuple):
 
     @property
     def answers(self) -> bool:
-        """Whether it takes connections, also from another pid namespace."""
+        """True if supervisord accepts connections, also from another pid namespace."""
         try:
             with socket.socket(socket.AF_UNIX) as trial:
                 trial.connect(self.socket)

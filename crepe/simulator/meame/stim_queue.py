@@ -14,6 +14,8 @@ ERROR_ZERO_PERIOD, ERROR_NO_GROUP = 3, 4
 
 @dataclass
 class Group:
+    """One group of a stimulation queue, as the firmware keeps it."""
+
     is_active: bool = False
     period: int = 0
     next: int = 0
