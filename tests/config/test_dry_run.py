@@ -1,4 +1,4 @@
-"""What would end a program, or be refused for ever, is said before anything runs."""
+"""What would end a program, or be refused for ever, is reported before anything runs."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def test_a_recording_that_is_not_there_is_said():
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "text"),
     [
         ("decode.electrodes", ["99"], r"\[actors.decode\]: decode electrodes: no electrode '99'"),
         ("game.electrodes", ["99"], r"\[actors.game\] rock: no electrode '99'"),
@@ -36,8 +36,8 @@ def test_a_recording_that_is_not_there_is_said():
         ("acquire.sampling_rate_hz", 0.5, r"\[actors.acquire\]: device .*sampling_rate_hz"),
     ],
 )
-def test_what_does_not_fit_the_instrument_is_named(name, value, said):
-    with pytest.raises(ConfigError, match=said):
+def test_what_does_not_fit_the_instrument_is_named(name, value, text):
+    with pytest.raises(ConfigError, match=text):
         dry_run(load_experiment(None, {f"actors.{name}": value}))
 
 
@@ -49,7 +49,7 @@ def test_trains_of_pong_are_judged_too():
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "text"),
     [
         ({"actors.stimulate.device": "generator://"}, "known are meame://, none://"),
         ({"actors.stimulate.device": "hdf5://a.h5"}, "known are meame://, none://"),
@@ -67,8 +67,8 @@ def test_trains_of_pong_are_judged_too():
         ({"chains": {"redis": {"actors": ["filter"]}}}, "taken by another program"),
     ],
 )
-def test_what_cannot_run_does_not_load(changes, said):
-    with pytest.raises(ConfigError, match=said):
+def test_what_cannot_run_does_not_load(changes, text):
+    with pytest.raises(ConfigError, match=text):
         load_experiment(None, changes)
 
 

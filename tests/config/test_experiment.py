@@ -46,8 +46,8 @@ def write(tmp_path):
 
 @pytest.mark.parametrize("name", sorted(path.name for path in ROOT.glob("config/*.toml")))
 def test_every_experiment_that_ships_fits(name):
-    found = load_experiment(ROOT / "config" / name)
-    assert found.actors
+    loaded = load_experiment(ROOT / "config" / name)
+    assert loaded.actors
 
 
 def test_the_default_experiment_has_the_programs_of_the_flow_in_order():
@@ -59,11 +59,11 @@ def test_the_default_experiment_has_the_programs_of_the_flow_in_order():
 
 
 def test_nothing_in_the_recording_experiment_can_stimulate():
-    found = load_experiment(ROOT / "config" / "record.toml")
-    kinds = {kind for actor in found.actors.values() for kind in actor.writes}
+    loaded = load_experiment(ROOT / "config" / "record.toml")
+    kinds = {kind for actor in loaded.actors.values() for kind in actor.writes}
     assert not kinds & {Stimulus, Delivered, GameState}
-    assert "stimulate" not in {program.name for program in found.programs}
-    assert not any(hasattr(actor.make(), "limits") for actor in found.actors.values())
+    assert "stimulate" not in {program.name for program in loaded.programs}
+    assert not any(hasattr(actor.make(), "limits") for actor in loaded.actors.values())
 
 
 def test_actors_are_ordered_by_the_flow_whatever_the_file_says(write):
@@ -126,9 +126,9 @@ def test_actors_that_read_each_other_in_a_circle_are_refused(write):
 
 def test_a_chain_is_one_program_with_several_actors(write):
     path = write(TOY + '[chains.front]\nactors = ["filter", "detect"]\n')
-    found = load_experiment(path)
-    assert Program("front", 50) in found.programs
-    assert "filter" not in {program.name for program in found.programs}
+    loaded = load_experiment(path)
+    assert Program("front", 50) in loaded.programs
+    assert "filter" not in {program.name for program in loaded.programs}
     assert [spec.name for spec in load_program(path, "front").actors] == ["filter", "detect"]
     with pytest.raises(ConfigError, match="no program 'fornt'; did you mean 'front'"):
         load_program(path, "fornt")
@@ -154,9 +154,9 @@ def test_an_experiment_is_frozen_and_saving_gives_another(write, tmp_path):
 
 
 def test_changes_replace_values_and_survive_saving(write, tmp_path):
-    found = load_experiment(write(TOY), {"seed": 9, "actors.detect.threshold_sd": 4.0})
-    saved = load_experiment(save_experiment(found, tmp_path / "saved.json").path)
-    for experiment in (found, saved):
+    loaded = load_experiment(write(TOY), {"seed": 9, "actors.detect.threshold_sd": 4.0})
+    saved = load_experiment(save_experiment(loaded, tmp_path / "saved.json").path)
+    for experiment in (loaded, saved):
         assert experiment.seed == 9
         assert experiment.actors["detect"].settings["threshold_sd"] == 4.0
     assert json.loads(saved.text)["title"] == "toy"
@@ -181,9 +181,9 @@ def test_a_sensor_that_nobody_could_hear_or_answer_is_refused(changes, expected)
 
 
 def test_a_person_plays_without_the_simulated_hand():
-    found = load_experiment(None, {"actors.game.player": "person", "hand": None})
-    assert "hand" not in {program.name for program in found.programs}
-    assert "sensor" in {program.name for program in found.programs}
+    loaded = load_experiment(None, {"actors.game.player": "person", "hand": None})
+    assert "hand" not in {program.name for program in loaded.programs}
+    assert "sensor" in {program.name for program in loaded.programs}
 
 
 def test_a_missing_or_unreadable_file_is_named(tmp_path):
@@ -198,10 +198,10 @@ def test_a_missing_or_unreadable_file_is_named(tmp_path):
 
 
 def test_a_simulated_culture_has_no_species():
-    found = load_experiment(
+    loaded = load_experiment(
         None, {"culture.species": "Rattus norvegicus", "culture.medium": "BrainPhys"}
     )
-    assert found.culture.flat() == {"id": "simulated", "medium": "BrainPhys"}
+    assert loaded.culture.flat() == {"id": "simulated", "medium": "BrainPhys"}
 
 
 LOCKSTEP = {
@@ -254,9 +254,9 @@ FED_BACK = {
 
 
 def test_what_is_fed_back_makes_no_circle():
-    found = load_experiment(None, FED_BACK)
-    assert found.actors["decode"].feedback == {"result:game": 1.0}
-    assert list(found.actors).index("decode") < list(found.actors).index("game")
+    loaded = load_experiment(None, FED_BACK)
+    assert loaded.actors["decode"].feedback == {"result:game": 1.0}
+    assert list(loaded.actors).index("decode") < list(loaded.actors).index("game")
 
 
 @pytest.mark.parametrize(
@@ -292,9 +292,9 @@ def test_truth_has_a_name_of_its_own():
 @pytest.mark.parametrize("path", sorted((paths.project_directory() / "config").glob("*")))
 def test_no_actor_of_an_experiment_reads_the_truth(path):
     """Not as shipped, and not if somebody had the truth published and wired it to one."""
-    found = load_experiment(path)
-    for name, reads in found.reads.items():
-        if "data:spikes" not in reads or issubclass(found.actors[name].kind, Record):
+    loaded = load_experiment(path)
+    for name, reads in loaded.reads.items():
+        if "data:spikes" not in reads or issubclass(loaded.actors[name].kind, Record):
             continue
         instead = ["data:truth" if stream == "data:spikes" else stream for stream in reads]
         with pytest.raises(ConfigError, match="only Record may read it"):
