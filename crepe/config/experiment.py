@@ -218,7 +218,7 @@ def _check_sensor(experiment: Experiment) -> None:
         if actor.settings.get("player") in ("sensor", "person") and "input" not in actor.reads:
             raise ConfigError(f"{place}, but it does not read 'input'")
     if experiment.hand is not None and experiment.sensor is None:
-        raise ConfigError(f"{experiment.path}: [hand] has no [sensor] to show its frames to")
+        raise ConfigError(f"{experiment.path}: [hand] has no [sensor] to send its frames to")
     if experiment.sensor is not None:
         results = experiment.streams_of(GameState)
         reads = experiment.sensor.reads

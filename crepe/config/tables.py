@@ -130,7 +130,7 @@ class SensorTable(Table):
 
 
 class HandTable(Table):
-    """`[hand]`: the program `hand`, which shows a simulated sensor's frames to the door."""
+    """`[hand]`: the program `hand`, a simulated sensor that sends frames to the gateway."""
 
     frames_per_s: PositiveFloat = 10.0  # as an AMG8833 measures them
 
