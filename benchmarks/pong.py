@@ -32,7 +32,7 @@ def measure_culture(seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as directory:
         shipped = paths.project_directory() / "config" / "pong.toml"
         experiment = load_experiment(shipped, {"conditions.n_blocks": N_BLOCKS})
-        path = save_experiment(experiment, Path(directory) / "pong.json")
+        path = save_experiment(experiment, Path(directory) / "pong.json").path
         done = subprocess.run(
             [sys.executable, "-m", "crepe", "experiment", str(path), "--seed", str(seed), "--json"],
             env={**os.environ, "CREPE_VAR": directory},

@@ -110,8 +110,8 @@ def run(minutes: float) -> dict[str, float]:
         var = Path(directory)
         os.environ["CREPE_VAR"] = directory
         experiment = load_experiment(changes=changes)
-        path = save_experiment(experiment, var / "soak.json")
-        control.up(experiment.programs, path, session_is="new")
+        experiment = save_experiment(experiment, var / "soak.json")
+        control.up(experiment.programs, experiment.path, session_is="new")
         try:
             soak = _watch(var, minutes)
         finally:

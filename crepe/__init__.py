@@ -1,9 +1,27 @@
 """CREPE: closed-loop experiments with neuron cultures on multi-electrode arrays."""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_PLACES = {
+if TYPE_CHECKING:
+    from crepe.store import DataModus, Store
+    from crepe.stream_service import (
+        CREPE,
+        StreamRowIterator,
+        StreamSegmentIterator,
+        StreamService,
+    )
+
+__all__ = [
+    "CREPE",
+    "DataModus",
+    "Store",
+    "StreamRowIterator",
+    "StreamSegmentIterator",
+    "StreamService",
+]
+
+_MODULES = {
     "CREPE": "crepe.stream_service",
     "DataModus": "crepe.store",
     "Store": "crepe.store",
@@ -14,11 +32,11 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> Any:
-    """What takes time to load, imported when it is asked for: the names above, `__version__`."""
+    """Import a public name, or read `__version__`, at its first use: both take time."""
     if name == "__version__":
         from importlib.metadata import version
 
         return version("crepe")
-    if name in _PLACES:
-        return getattr(import_module(_PLACES[name]), name)
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'crepe' has no attribute {name!r}")

@@ -8,7 +8,7 @@ RPYC_CONFIG = settings.RPYC_CONFIG
 
 
 def __getattr__(name: str) -> Any:
-    """The settings that follow from the experiment, read when they are asked for."""
+    """Read a setting that follows from the experiment, at its use."""
     if name == "STREAM_DIMENSION":
         return settings.n_channels()
     if name == "RPCPORTS":

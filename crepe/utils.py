@@ -1,4 +1,4 @@
-"""The original's nice-to-have functions."""
+"""The original's utility functions."""
 
 from crepe.legacy.get_connection import get_connection
 

@@ -139,7 +139,7 @@ def test_what_does_not_fit_is_refused_with_both_shapes(pair):
 def test_a_second_living_service_is_told_to_choose_a_name(make_store):
     first = make_store("first")
     Pusher(first)
-    with pytest.raises(OrderError, match="choose another name="):
+    with pytest.raises(OrderError, match="choose another stream name"):
         Pusher(make_store("second"))
     named = Pusher(make_store("second"), name="mine")
     assert named.name == "testing:mine"

@@ -1,4 +1,4 @@
-"""The command `crepe`: what only looks, and where the other commands are."""
+"""The command `crepe`: the commands that only read, and the modules of the others."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ ExperimentFile = Annotated[
 
 @app.callback(invoke_without_command=True)
 def _version(
-    version: Annotated[bool, typer.Option("--version", help="Say the version and stop.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     if version:
         print(f"crepe {__version__}")
@@ -39,30 +39,30 @@ def _version(
 def check(
     experiment: ExperimentFile = None,
     instrument: Annotated[
-        bool, typer.Option("--instrument", help="Ask its MEAME, too; stimulates nothing.")
+        bool, typer.Option("--instrument", help="Query its MEAME, too; stimulates nothing.")
     ] = False,
 ) -> None:
-    """Prove an experiment file: types, bounds, names and every wire. Runs nothing."""
-    from crepe.config.dry_run import rehearse
+    """Check an experiment file: types, bounds, names and every stream. Runs nothing."""
+    from crepe.config.dry_run import dry_run
 
-    found = load_experiment(experiment)
-    rehearse(found)
-    for actor in found.actors.values():
+    checked = load_experiment(experiment)
+    dry_run(checked)
+    for actor in checked.actors.values():
         reads = ", ".join(actor.reads) or "the instrument"
         writes = ", ".join(actor.writes.values()) or "a file"
         console.print(f"{actor.name:12} {reads} -> {writes}", soft_wrap=True)
-    console.print(f"{found.path}: fits ({len(found.programs)} programs)", soft_wrap=True)
+    console.print(f"{checked.path}: fits ({len(checked.programs)} programs)", soft_wrap=True)
     if instrument:
-        _check_instrument(found)
+        _check_instrument(checked)
 
 
 def _check_instrument(experiment: Experiment) -> None:
     from crepe.config.instrument_check import check_instrument
 
-    is_well = True
+    is_well = True  # a finding that could not be verified does not count against it
     for finding in check_instrument(experiment, paths.run_directory()):
-        word = {True: "ok", False: "WRONG", None: "NOT VERIFIED"}[finding.is_well]
-        console.print(f"{word:12} {finding.text}", soft_wrap=True, markup=False)
+        verdict = {True: "ok", False: "WRONG", None: "NOT VERIFIED"}[finding.is_well]
+        console.print(f"{verdict:12} {finding.text}", soft_wrap=True, markup=False)
         is_well = is_well and finding.is_well is not False
     raise typer.Exit(0 if is_well else 1)
 
@@ -71,23 +71,23 @@ def _check_instrument(experiment: Experiment) -> None:
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
-    """How every program does."""
+    """Show the state of every program."""
     from crepe.supervise.status import rows
 
-    found = rows()
+    programs = rows()
     if as_json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(programs, indent=2))
         return
-    if not found:
+    if not programs:
         last = session.current()
         if last is not None and last.ended_because:
             text = f"session {last.id} is over: {last.ended_because}"
             console.print(text, soft_wrap=True, markup=False)
         console.print("nothing runs; start it with `crepe up`")
         raise typer.Exit(1)
-    problems = [(row["program"], problem) for row in found if (problem := row.pop("problem"))]
-    table = Table(*found[0], box=None)
-    for row in found:
+    problems = [(row["program"], problem) for row in programs if (problem := row.pop("problem"))]
+    table = Table(*programs[0], box=None)
+    for row in programs:
         table.add_row(*(str(value) for value in row.values()))
     console.print(table)
     for program, problem in problems:
@@ -96,7 +96,7 @@ def status(
 
 @app.command()
 def top(
-    once: Annotated[bool, typer.Option("--once", help="One look, and no more.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Print once and exit.")] = False,
 ) -> None:
     """Watch programs, lags, rates, delays and score in the terminal; Ctrl-C ends it."""
     from crepe.cli.top import run as run_top

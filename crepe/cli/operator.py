@@ -1,4 +1,4 @@
-"""The commands by which people tell a running experiment something."""
+"""The commands that people send to a running experiment."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,47 +15,49 @@ def say(
     name: Annotated[str, typer.Argument(help="pause, start, condition, player or note")],
     value: Annotated[str, typer.Argument(help="Of condition, player and note.")] = "",
 ) -> None:
-    """Tell the running experiment something; it is recorded with its sample index."""
-    from crepe.cli import send_command as saying
+    """Send a command to the running experiment; it is recorded with its sample index."""
+    from crepe.cli import send_command
     from crepe.store import Store
     from crepe.supervise.status import running_experiment
 
     experiment = running_experiment()
     with Store(culture=experiment.name) as store:
-        saying.send_command(store, experiment, name, value)
+        send_command.send_command(store, experiment, name, value)
 
 
 @app.command()
 def gesture(name: Annotated[str, typer.Argument(help="rock, paper or scissors")]) -> None:
-    """Show the culture a gesture; the running game takes it if a person plays."""
-    from crepe.cli import send_command as saying
+    """Send a gesture to the running game, which takes it if a person plays."""
+    from crepe.cli import send_command
     from crepe.store import Store
     from crepe.supervise.status import running_experiment
 
     experiment = running_experiment()
     with Store(culture=experiment.name) as store:
-        console.print(saying.gesture(store, experiment, name))
+        console.print(send_command.send_gesture(store, experiment, name))
 
 
 @app.command()
 def arm(
     minutes: Annotated[float, typer.Option(help="How long; 480 at most.")] = 60.0,
 ) -> None:
-    """Let the running stimulator stimulate, for a while; takes the latch of `crepe stop` away."""
+    """Permit stimulation for a while, and release the latch of `crepe stop`."""
     from crepe.safety import arming
 
-    found = arming.arm(arming.to_arm(), minutes)
+    instrument = arming.arm(arming.to_arm(), minutes)
     console.print(
-        f"armed for {minutes:g} minutes: stimulator {found.stimulator} on "
-        f"{found.host}:{found.http_port}; `crepe stop` ends it"
+        f"armed for {minutes:g} minutes: stimulator {instrument.stimulator} on "
+        f"{instrument.host}:{instrument.http_port}; `crepe stop` ends it"
     )
 
 
 @app.command()
 def stop(
-    server: Annotated[str, typer.Option(help="HOST:PORT, if none was announced here.")] = "",
+    server: Annotated[
+        str, typer.Option(help="HOST:PORT, if no stimulator has announced one.")
+    ] = "",
 ) -> None:
-    """Emergency stop: no stimulation from now on, until `crepe arm`. Needs no Redis."""
+    """Stop all stimulation until `crepe arm` (emergency stop). Needs no Redis."""
     from crepe.safety import arming
     from crepe.safety.emergency_stop import stop as emergency_stop
 
@@ -69,21 +71,21 @@ def sensor(
         list[str] | None, typer.Argument(help="rock, paper, scissors or none; default: one drawn.")
     ] = None,
     file: Annotated[Path | None, typer.Option(help="Frames as JSON, one on each line.")] = None,
-    url: Annotated[str, typer.Option(help="Default: the door that runs here.")] = "",
-    seed: Annotated[int, typer.Option(min=0, help="Of the simulated hands.")] = 0,
+    url: Annotated[str, typer.Option(help="Default: the sensor gateway that runs here.")] = "",
+    seed: Annotated[int, typer.Option(min=0, help="Of the simulated frames.")] = 0,
     pi: Annotated[
         bool, typer.Option("--pi", help="A Raspberry Pi with button and AMG8833.")
     ] = False,
 ) -> None:
-    """Be a sensor: show hands to the sensor door, 10 frames a second, and print the answers."""
-    from crepe.sensor import pi as raspberry
+    """Send frames to the sensor gateway, 10 a second, and print its answers."""
     from crepe.sensor.client import GatewayClient, find_gateway
     from crepe.sensor.input_tracker import State
+    from crepe.sensor.pi import run as run_pi
     from crepe.sensor.send import line, send_gestures, send_recorded
 
     client = GatewayClient(url or find_gateway())
     if pi:
-        raspberry.run(client)
+        run_pi(client)
     if file is not None:
         answers = send_recorded(client, file)
     else:

@@ -1,4 +1,4 @@
-"""`crepe play`: a whole experiment under supervision, with a scoreboard, cleanly ended."""
+"""`crepe play`: one game from start to end under supervisord, with a scoreboard."""
 
 import time
 
@@ -14,7 +14,7 @@ from crepe.supervise.start import page_lines, recording_path, running, wait_unti
 
 
 def play(experiment: Experiment, console: Console, *, take_over: bool = False) -> bool:
-    """Run a game to its end; True if it was played, see `Score.is_played`."""
+    """Run a game to its end. Return True if it was played; see `Score.is_played`."""
     n_trials = next(
         (a.settings["n_trials"] for a in experiment.actors.values() if "n_trials" in a.settings), 0
     )
@@ -37,7 +37,7 @@ def play(experiment: Experiment, console: Console, *, take_over: bool = False) -
 
 
 def _follow(store: Store, score: Score, console: Console, experiment: Experiment) -> None:
-    """Gather what the streams say and show it, until the game is over."""
+    """Print the score as it changes, until the game is over."""
     bar = Progress(
         TextColumn("trial"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     )
@@ -58,13 +58,11 @@ def _follow(store: Store, score: Score, console: Console, experiment: Experiment
 
 
 def _summary(score: Score, console: Console) -> None:
-    newest = score.states[-1] if score.states else None
+    total = score.states[-1].score if score.states else {}
     of = f" of {score.n_trials}" if score.n_trials else ""
-    console.print(
-        f"{len(score.outcomes)}{of} trials; the culture: {points(newest.score if newest else {})}"
-    )
+    console.print(f"{len(score.outcomes)}{of} trials; the culture: {points(total)}")
     for name, latency in score.latencies().items():
         console.print(f"{name}: {latency}")
     console.print(f"gaps in the data: {score.n_gaps}")
-    for one in score.refused:
-        console.print(f"stimulus {one.number} {one.state}: {one.reason}")
+    for delivered in score.refused:
+        console.print(f"stimulus {delivered.number} {delivered.state}: {delivered.reason}")

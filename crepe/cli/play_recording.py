@@ -1,4 +1,4 @@
-"""`crepe play --file`: a recording through the same actors, and a summary of its spikes."""
+"""`crepe play --file`: a recording through the actors of an experiment, and its spike counts."""
 
 import time
 

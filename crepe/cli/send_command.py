@@ -1,4 +1,4 @@
-"""Telling the running experiment something, and hearing what its game says to it."""
+"""Commands and gestures to the running experiment, and the answers of its game."""
 
 import time
 from collections.abc import Iterator
@@ -10,15 +10,15 @@ from crepe.messages import GameState
 from crepe.store import Store
 from crepe.store.stream import Stream
 
-_OBJECTS_WITHIN_S = 1.0  # games look at what is said with every decision
-_BEGINS_WITHIN_S = 3.0  # after a rest
-_SINCE_S = 0.02
+_REFUSES_WITHIN_S = 1.0  # games read commands with every decision
+_BEGINS_WITHIN_S = 3.0  # a trial begins after a rest
+_POLL_S = 0.02
 
 
 def send_command(store: Store, experiment: Experiment, name: str, value: str) -> None:
-    """Put a word on `control`. Raises ConfigError if it is none, or if the game refuses it."""
+    """Write a command to `control`. Raises ConfigError if it is unknown or the game refuses it."""
     if name not in SAYABLE:
-        raise ConfigError(f"{name!r} cannot be said{suggest(name, SAYABLE)}")
+        raise ConfigError(f"{name!r} is no command{suggest(name, SAYABLE)}")
     sender = "crepe say"
     if name == "note":
         store.send_command(name, value, sender, CONTROL)
@@ -26,13 +26,13 @@ def send_command(store: Store, experiment: Experiment, name: str, value: str) ->
     game = _game(store, experiment)
     since = len(game)
     store.send_command(name, value, sender, CONTROL)
-    for state in _answers(game, since, sender, _OBJECTS_WITHIN_S):
+    for state in _answers(game, since, sender, _REFUSES_WITHIN_S):
         if state.phase == "refused":
             raise ConfigError(f"{name}: refused: {state.outcome}")
 
 
-def gesture(store: Store, experiment: Experiment, name: str) -> str:
-    """Show a gesture; what became of it. Raises ConfigError if the game refuses it."""
+def send_gesture(store: Store, experiment: Experiment, name: str) -> str:
+    """Send a gesture; return the outcome for people. Raises ConfigError if the game refuses it."""
     sender = "crepe gesture"
     game = _game(store, experiment)
     since = len(game)
@@ -45,19 +45,19 @@ def gesture(store: Store, experiment: Experiment, name: str) -> str:
 
 
 def _game(store: Store, experiment: Experiment) -> Stream:
-    """What the experiment's game says. Raises ConfigError if there is none to say anything."""
+    """Return the stream of the running game. Raises ConfigError if no game runs."""
     names = [a.writes[GameState] for a in experiment.actors.values() if GameState in a.writes]
     if not names:
-        raise ConfigError(f"{experiment.title}: has no game that could hear it")
+        raise ConfigError(f"{experiment.title}: has no game that could receive it")
     if names[0] not in store:
-        raise ConfigError(f"{experiment.title}: its game has not begun yet; say it again")
+        raise ConfigError(f"{experiment.title}: its game has not begun yet; send it again")
     if (game := store[names[0]]).is_ended:
         raise ConfigError(f"{experiment.title}: its game is over")
     return game
 
 
 def _answers(game: Stream, since: int, sender: str, for_s: float) -> Iterator[GameState]:
-    """What the game says to a sender, as it comes."""
+    """Yield the states that answer a sender, as the game publishes them."""
     deadline = time.monotonic() + for_s
     while time.monotonic() < deadline:
         stop = max(since, len(game))
@@ -65,4 +65,4 @@ def _answers(game: Stream, since: int, sender: str, for_s: float) -> Iterator[Ga
             if isinstance(message, GameState) and message.shown_by == sender:
                 yield message
         since = stop
-        time.sleep(_SINCE_S)
+        time.sleep(_POLL_S)

@@ -1,4 +1,4 @@
-"""The commands that are one program by themselves, in the foreground."""
+"""The commands that run one program in the foreground."""
 
 import logging
 import sys
@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from crepe.cli.run import run_program, run_program_of
-from crepe.config.experiment import load_experiment
+from crepe.cli.run import run_part, run_program
+from crepe.config.experiment import load_experiment, load_program
 from crepe.environment import paths
 from crepe.errors import ConfigError
 
@@ -25,15 +25,15 @@ ExperimentFile = Annotated[
 
 @app.command()
 def run(program: Annotated[str, typer.Argument(help="As in the experiment file.")]) -> None:
-    """Be one program of the experiment in CREPE_EXPERIMENT; supervisord calls this."""
+    """Run one program of the experiment in CREPE_EXPERIMENT; supervisord calls this."""
     run_program(program)
 
 
 @app.command()
 def redis() -> None:
-    """Be the Redis server that the programs use, in the foreground."""
+    """Run the Redis server that the programs use, in the foreground."""
     logging.basicConfig(level=logging.INFO, stream=sys.stdout)
-    run_program_of(load_experiment(paths.experiment_path(), only="redis"), "redis")
+    run_part(load_program(paths.experiment_path(), "redis"))
 
 
 @app.command(
@@ -41,7 +41,7 @@ def redis() -> None:
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
 def redis_cli(context: typer.Context) -> None:
-    """Talk to the running Redis server: `crepe redis-cli XRANGE crepe:data - + COUNT 1`."""
+    """Send a command to the Redis server: `crepe redis-cli XRANGE crepe:data - + COUNT 1`."""
     from crepe.redis_server.find_url import find_url
     from crepe.redis_server.prompt import cli
 
@@ -56,10 +56,9 @@ def simulate(
     data_port: Annotated[int | None, typer.Option(help="Default 12340.")] = None,
     sawtooth_port: Annotated[int | None, typer.Option(help="Default 12341.")] = None,
 ) -> None:
-    """Be a simulated MEAME server with a simulated culture, in the foreground.
+    """Run a simulated MEAME server with a simulated culture, in the foreground.
 
-    A port that was asked for, here or in the file, and is taken is an error; the others move to
-    the next that is free.
+    A port that an option or the file sets must be free. The other ports move to the next free one.
     """
     from crepe.simulator.meame.server import serve
 
@@ -67,13 +66,13 @@ def simulate(
     table = load_experiment(experiment).culture.simulated
     if table is None:
         raise ConfigError("no [culture.simulated] table to simulate from")
-    asked = {
+    options = {
         "host": host,
         "http_port": port,
         "data_port": data_port,
         "sawtooth_port": sawtooth_port,
     }
-    changes = {name: value for name, value in asked.items() if value is not None}
+    changes = {name: value for name, value in options.items() if value is not None}
     serve(table.model_copy(update=changes), paths.run_directory())
 
 
@@ -84,7 +83,7 @@ def culture_report(
     seconds: Annotated[float, typer.Option(min=1, help="Without stimulation.")] = 60.0,
     out: Annotated[Path | None, typer.Option(help="Directory; default: this one.")] = None,
 ) -> None:
-    """Draw what the simulated culture does: culture.png, and the numbers as culture.json."""
+    """Draw the activity of the simulated culture: culture.png, and numbers in culture.json."""
     from crepe.report.culture import run as run_report
 
     run_report(experiment, seed, seconds, out, console)

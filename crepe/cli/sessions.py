@@ -28,14 +28,14 @@ def sessions(
     from crepe.supervise import control
 
     library = Library(programs_run=control.is_running())
-    found = library.summaries()
+    summaries = library.summaries()
     if as_json:
-        print(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
-    elif not found:
+        print(json.dumps([summary.model_dump(mode="json") for summary in summaries], indent=2))
+    elif not summaries:
         console.print(f"{library.var}: no session is recorded yet", soft_wrap=True, markup=False)
     else:
-        console.print(_table(found))
-        for summary in found:
+        console.print(_table(summaries))
+        for summary in summaries:
             for problem in summary.part_problems:
                 console.print(problem, style="red", soft_wrap=True, markup=False)
 
@@ -47,10 +47,10 @@ def report(
         Path | None, typer.Option(help="Directory; default: var/reports/SESSION.")
     ] = None,
     parent: Annotated[
-        int | None, typer.Option(hidden=True, help="Give up when this parent is gone.")
+        int | None, typer.Option(hidden=True, help="End when this parent process ends.")
     ] = None,
 ) -> None:
-    """Write a page about a recorded session, with its figures and its numbers as JSON."""
+    """Write a page on a recorded session, with its figures, and its numbers as JSON."""
     from crepe.report.build import write
 
     if parent is not None:
@@ -58,7 +58,7 @@ def report(
     console.print(f"report: {write(session, out)}", soft_wrap=True, markup=False)
 
 
-def _table(found: "list[Summary]") -> Table:
+def _table(summaries: "list[Summary]") -> Table:
     table = Table(box=None, pad_edge=False, collapse_padding=True)
     table.add_column("session", no_wrap=True)
     table.add_column("started, UTC", min_width=10)
@@ -68,35 +68,35 @@ def _table(found: "list[Summary]") -> Table:
     table.add_column("gaps", justify="right", no_wrap=True)
     table.add_column("MB", justify="right", no_wrap=True)
     table.add_column("report", no_wrap=True)
-    for one in found:
+    for summary in summaries:
         cells = [
-            one.id,
-            (one.started or "")[:16].replace("T", " "),
-            _length(one),
-            one.problem or _title(one),
-            _score(one),
-            str(one.n_gaps),
-            f"{one.n_bytes / 1e6:.1f}",
-            "yes" if one.has_report else "",
+            summary.id,
+            (summary.started or "")[:16].replace("T", " "),
+            _length(summary),
+            summary.problem or _title(summary),
+            _score(summary),
+            str(summary.n_gaps),
+            f"{summary.n_bytes / 1e6:.1f}",
+            "yes" if summary.has_report else "",
         ]
-        table.add_row(*map(Text, cells), style="red" if one.problem else None)
+        table.add_row(*map(Text, cells), style="red" if summary.problem else None)
     return table
 
 
-def _title(one: "Summary") -> str:
-    n_parts = len(one.parts)
-    return f"{one.title} ({n_parts} parts)" if n_parts > 1 else one.title
+def _title(summary: "Summary") -> str:
+    n_parts = len(summary.parts)
+    return f"{summary.title} ({n_parts} parts)" if n_parts > 1 else summary.title
 
 
-def _length(one: "Summary") -> str:
-    if one.problem:
+def _length(summary: "Summary") -> str:
+    if summary.problem:
         return "unreadable"
-    return "running" if one.is_running else str(timedelta(seconds=round(one.duration_s)))
+    return "running" if summary.is_running else str(timedelta(seconds=round(summary.duration_s)))
 
 
-def _score(one: "Summary") -> str:
-    """By condition where there are several, else as the game said."""
-    if one.by_condition:
-        parts = one.by_condition.items()
+def _score(summary: "Summary") -> str:
+    """Return the score by condition where there are several, else the score of the game."""
+    if summary.by_condition:
+        parts = summary.by_condition.items()
         return ", ".join(f"{name} {n_right}/{n}" for name, (n_right, n) in parts)
-    return ", ".join(f"{name} {n}" for name, n in one.score.items())
+    return ", ".join(f"{name} {n}" for name, n in summary.score.items())

@@ -1,4 +1,4 @@
-"""The commands that start an experiment, and stop it."""
+"""The commands that start an experiment or stop it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -28,9 +28,9 @@ Live = Annotated[
     bool, typer.Option("--live", help="Through Redis in real time, not in this process.")
 ]
 InLockstep = Annotated[bool, typer.Option("--lockstep", help="Through Redis, as fast as it goes.")]
-New = Annotated[bool, typer.Option("--new", help="Give a cut-off session up.")]
+New = Annotated[bool, typer.Option("--new", help="Abandon an unfinished session.")]
 TakeOver = Annotated[
-    bool, typer.Option("--take-over", help="End a session that has the culture on the server.")
+    bool, typer.Option("--take-over", help="End the session that holds the culture on the server.")
 ]
 
 
@@ -52,7 +52,7 @@ def play(
 
     player = "person" if person else None
     ready = prepare(experiment, rounds=rounds, seed=seed, file=file, player=player)
-    unfinished.give_up(new=new)
+    unfinished.abandon(new=new)
     run = play_game if file is None else analyse
     raise typer.Exit(0 if run(ready, console, take_over=take_over) else 1)
 
@@ -67,13 +67,13 @@ def calibrate(
     lockstep: InLockstep = False,
     new: New = False,
 ) -> None:
-    """Train the readout of an experiment on labelled trials, and keep it."""
+    """Train the readout of an experiment on labelled trials, and save it."""
     from crepe.cli.experiment import options, run_calibration
 
-    chosen = options(experiment or CONTROLS, seed, trials, live=live, lockstep=lockstep)
-    if chosen.is_supervised:
-        unfinished.give_up(new=new)
-    run_calibration(chosen, console)
+    request = options(experiment or CONTROLS, seed, trials, live=live, lockstep=lockstep)
+    if request.is_supervised:
+        unfinished.abandon(new=new)
+    run_calibration(request, console)
 
 
 @app.command()
@@ -87,19 +87,19 @@ def experiment(
     new: New = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Calibrate, then try every condition of the file; say how often the answer was right."""
+    """Calibrate, then try every condition of the file; print how often the answer was right."""
     from crepe.cli.experiment import options, run_experiment
 
-    chosen = options(experiment or CONTROLS, seed, trials, live=live, lockstep=lockstep)
-    if chosen.is_supervised:
-        unfinished.give_up(new=new)
-    run_experiment(chosen, console, as_json=as_json)
+    request = options(experiment or CONTROLS, seed, trials, live=live, lockstep=lockstep)
+    if request.is_supervised:
+        unfinished.abandon(new=new)
+    run_experiment(request, console, as_json=as_json)
 
 
 @app.command()
 def up(
     experiment: ExperimentFile = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a cut-off session.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an unfinished session.")] = False,
     new: New = False,
     take_over: TakeOver = False,
     foreground: Annotated[bool, typer.Option(help="Become supervisord.")] = False,
@@ -107,20 +107,20 @@ def up(
     """Start all programs of an experiment; they run until `crepe down`."""
     from crepe.supervise import start
 
-    found = load_experiment(experiment)
+    checked = load_experiment(experiment)
     session_is = unfinished.resume_or_new(resume=resume, new=new)
-    path = found.path if experiment else None
-    with start.up(found, path, session_is, take_over=take_over, foreground=foreground):
+    path = checked.path if experiment else None
+    with start.up(checked, path, session_is, take_over=take_over, foreground=foreground):
         pass
-    for line in start.page_lines(found):
+    for line in start.page_lines(checked):
         console.print(line, soft_wrap=True, markup=False)
     line = redis_cli_line(paths.var_directory())
-    console.print(f"{line} looks into the streams", soft_wrap=True, markup=False)
+    console.print(f"{line} shows the streams", soft_wrap=True, markup=False)
 
 
 @app.command()
 def down() -> None:
-    """Stop all programs, in order, and leave none behind."""
+    """Stop all programs in order, and leave no process behind."""
     from crepe.supervise import control
 
     supervisor = control.running()

@@ -1,11 +1,11 @@
-"""The context that an actor is opened with: by a program, in the in-process loop, in a dry run."""
+"""The context with which an actor is opened: in a program, in a loop, or in a dry run."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crepe.actors.actor import ActorContext
-from crepe.config.experiment import Experiment
+from crepe.config.experiment_file import ExperimentFile
 from crepe.config.wiring import OUTSIDE, ActorSpec
 from crepe.hw.instrument import InProcess
 from crepe.messages import StreamInfo
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def actor_context(
-    experiment: Experiment,
+    experiment: ExperimentFile,
     spec: ActorSpec,
     infos: Mapping[str, StreamInfo],
     *,
@@ -26,18 +26,18 @@ def actor_context(
     snapshot: Mapping[str, Any] | None = None,
     wall_ns: Callable[[], int] | None = None,
 ) -> ActorContext:
-    """The context of one actor.
+    """Return the context of one actor.
 
     Parameters
     ----------
     infos
-        What is known of streams so far; the actor is given those that it reads.
+        The descriptions of the streams so far; the context has those that the actor reads.
     position, snapshot
-        Where the actor goes on, and what it gave there.
+        The sample index from which the actor resumes, and its snapshot there.
     lockstep
         The simulated instrument of this process; None where the instrument is outside.
     wall_ns
-        The wall clock; None for that of the machine. Time without one is the samples' time alone.
+        The wall clock; None for that of the machine.
     """
     changes: dict[str, Any] = {}
     if lockstep is not None:

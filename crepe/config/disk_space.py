@@ -12,9 +12,9 @@ _SAMPLE_BYTES = 4  # int32 and float32
 
 
 def disk_message(directory: Path, experiment: Experiment) -> str:
-    """One line for who starts an experiment: how many hours of it the disk can hold.
+    """Return one line for the operator: how many hours of the experiment the disk can hold.
 
-    Raises DeviceError for a recording that is not there.
+    Raises DeviceError for a recording that does not exist.
     """
     rate = bytes_per_s(experiment)
     hours = disk_hours(directory, rate)
@@ -22,16 +22,16 @@ def disk_message(directory: Path, experiment: Experiment) -> str:
 
 
 def disk_hours(directory: Path, bytes_per_s: float) -> float:
-    """How long the free space of the file system that holds `directory` lasts at that rate."""
-    there = directory.absolute()
-    while not there.exists():
-        there = there.parent
-    free = shutil.disk_usage(there).free
+    """Return how long the free space of the file system of `directory` lasts at a data rate."""
+    existing = directory.absolute()
+    while not existing.exists():
+        existing = existing.parent
+    free = shutil.disk_usage(existing).free
     return free / bytes_per_s / 3600 if bytes_per_s > 0 else float("inf")
 
 
 def bytes_per_s(experiment: Experiment) -> float:
-    """About what the disk takes: the recording, and the append-only file."""
+    """Estimate the data rate on disk: the recording and the append-only file."""
     n_streams = sum(issubclass(k, Segment) for a in experiment.actors.values() for k in a.writes)
     n_copies = 1 + experiment.redis.append_only
     actors = (spec.make() for spec in experiment.actors.values())
@@ -40,7 +40,7 @@ def bytes_per_s(experiment: Experiment) -> float:
 
 
 def _samples_per_s(source: Source[object, object]) -> float:
-    """Of all channels; one that plays as fast as it goes counts as if in real time."""
+    """Return the rate over all channels; unlimited replay counts as real time."""
     info = source.expected()
     if info is None:
         return 0.0

@@ -1,4 +1,4 @@
-"""Opens actors on what their streams will carry: what would end a program is said before."""
+"""A dry run: actors are opened on their streams' descriptions to find errors before the start."""
 
 from collections.abc import Iterable
 
@@ -12,16 +12,16 @@ from crepe.messages import StreamInfo
 from crepe.safety.limits import Limits
 
 
-def rehearse(experiment: Experiment) -> None:
+def dry_run(experiment: Experiment) -> None:
     """Raise ConfigError for electrodes, bands and pulse trains that do not fit the instrument.
 
-    No instrument is asked: what only it could say is left out, with all that follows from it.
-    Raises DeviceError for a recording that is not there.
+    No instrument is contacted, so an actor whose input only the instrument could describe is left
+    out. Raises DeviceError for a recording that does not exist.
     """
-    made = {name: spec.make() for name, spec in experiment.actors.items()}
-    limits = [actor.limits for actor in made.values() if isinstance(actor, Stimulate)]
+    actors = {name: spec.make() for name, spec in experiment.actors.items()}
+    limits = [actor.limits for actor in actors.values() if isinstance(actor, Stimulate)]
     infos: dict[str, StreamInfo] = {}
-    for name, actor in made.items():
+    for name, actor in actors.items():
         spec = experiment.actors[name]
         place = f"{experiment.path}: [actors.{name}]"
         if isinstance(actor, Source):

@@ -1,4 +1,4 @@
-"""The text for a table of the experiment file that is refused."""
+"""The error text for a table of the experiment file."""
 
 from typing import Any
 
@@ -8,20 +8,21 @@ from crepe.errors import suggest
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """The first error of a table: place, what is wrong, what was found."""
+    """Return the text of a table's first error: place, what is wrong, what was found."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         fields: Any = model.model_fields
         for part in first["loc"][:-1]:
             inner = getattr(fields.get(part), "annotation", None)
-            found = [kind for kind in (inner, *getattr(inner, "__args__", ())) if _is_table(kind)]
-            fields = found[0].model_fields if found else {}
+            options = (inner, *getattr(inner, "__args__", ()))  # such as `Table | None`
+            tables = [kind for kind in options if _is_table(kind)]
+            fields = tables[0].model_fields if tables else {}
         return f"{place}: not known{suggest(str(first['loc'][-1]), fields)}"
     if first["type"] == "missing":
         return f"{place}: missing"
     text = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    if not place:  # of the table as a whole: the text says what was found
+    if not place:  # an error of the table as a whole: its text says what was found
         return text
     return f"{place}: {text}, found {first['input']!r}"
 

@@ -1,4 +1,4 @@
-"""`crepe check --instrument`: what can be known of a MEAME without stimulating, and what cannot."""
+"""`crepe check --instrument`: what can be verified at a MEAME without stimulating."""
 
 import socket
 import time
@@ -19,12 +19,12 @@ from crepe.safety.instrument_lock import instrument_lock
 _LOCK_S = 2.0
 _CALL_S = 2.0
 _FIND_S = 1.0
-_SET_UP_CALLS = 9  # that electrodes take at most the first time; later trains on them take none
+_SET_UP_CALLS = 9  # at most, for the first train on electrodes; later ones on them need none
 UNKNOWABLE = (
     "pattern memories: MEAME cannot read them back",
     "sampling rate and segment length, if another client has configured MEAME: the recorder looks "
     "for a quiet reference, and measures the rate",
-    "the size of a count in microvolts (scale_uv): MEAME does not tell; compare with a recording",
+    "the size of a count in microvolts (scale_uv): MEAME does not report it; compare recordings",
     "that a manual trigger fires a pattern once: try it on an array without a culture",
     "that clearing a pattern memory ends what it plays: electrodes are off before, and stay off "
     "until the pattern would have ended",
@@ -33,14 +33,14 @@ UNKNOWABLE = (
 
 
 class Finding(NamedTuple):
-    """`is_well` is None where it could not be known."""
+    """One result of the check; `is_well` is None where it could not be verified."""
 
     is_well: bool | None
     text: str
 
 
 def check_instrument(experiment: Experiment, run_directory: Path) -> Iterator[Finding]:
-    """Ask each MEAME that the experiment names; no acquisition is started, nothing is stimulated.
+    """Query each MEAME of the experiment; start no acquisition and stimulate nothing.
 
     Harmless instructions show whether the DSP carries out what the server acknowledges, and which
     firmware it has. Raises ConfigError if the experiment has no MEAME.
@@ -50,12 +50,12 @@ def check_instrument(experiment: Experiment, run_directory: Path) -> Iterator[Fi
     if not urls:
         raise ConfigError(f"{experiment.path}: no actor has a device meame://...")
     kinds = {name: experiment.actors[name].kind for name in urls}
-    found = {name: _server(urls[name], issubclass(kinds[name], Source)) for name in urls}
+    server_of = {name: _server(urls[name], issubclass(kinds[name], Source)) for name in urls}
     servers: dict[str, Server] = {}
-    for server in found.values():
-        servers.setdefault(server.name, server)  # the recorder comes first and knows the data port
+    for server in server_of.values():
+        servers.setdefault(server.name, server)  # the recorder comes first and has the data port
     if len(servers) > 1:
-        named = ", ".join(f"[actors.{name}] {server.name}" for name, server in found.items())
+        named = ", ".join(f"[actors.{name}] {server.name}" for name, server in server_of.items())
         yield Finding(False, f"must be one instrument: {named}")
     for server in servers.values():
         yield from _of_server(server, run_directory)
@@ -107,7 +107,7 @@ def _of_dsp(control: Control) -> Iterator[Finding]:
     began_s = time.monotonic()
     control.call(Function.COMMIT_DEBUG, [])
     took_s = time.monotonic() - began_s
-    wanted = [
+    registers = [
         Register.SLAVE_INSTRUCTION_ID,
         Register.ERROR_FLAG,
         Register.DAC_MODE,
@@ -117,7 +117,7 @@ def _of_dsp(control: Control) -> Iterator[Finding]:
         Register.HW_ENABLE,
         Register.HW_ENABLE + 4,
     ]
-    after, error, mode, dac, sideband, repeats, *enabled = control.read(wanted)
+    after, error, mode, dac, sideband, repeats, *enabled = control.read(registers)
     yield Finding(
         after == before + 1,
         f"register 1000 counted {after - before} of 1 instruction"
@@ -141,7 +141,7 @@ def _of_dsp(control: Control) -> Iterator[Finding]:
 
 
 def _of_firmware(control: Control) -> Finding:
-    """By whether blanking can be enabled; what was there is put back."""
+    """Tell the two firmwares apart by whether blanking can be enabled; restore its registers."""
     blanking = [Register.HW_BLANKING + 4 * i for i in range(2)]
     was = control.read(blanking)
     is_lab = any(was) or has_blanking(control)

@@ -1,4 +1,4 @@
-"""What the command line changes of an experiment file."""
+"""The changes that the command line makes to an experiment file."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ def prepare(
     file: Path | None = None,
     player: str | None = None,
 ) -> Experiment:
-    """The experiment with what the command line changes of it, written where programs find it."""
+    """Return the experiment with the command line's changes, saved where programs find it."""
     changes: dict[str, Any] = {} if seed is None else {"seed": seed}
     if file is not None:
         if rounds is not None or player is not None:
@@ -31,7 +31,7 @@ def prepare(
         path = path or paths.project_directory() / FILE_EXPERIMENT
         changes |= _for_recording(file)
     if player is not None:
-        changes["simulated_sensor"] = None  # somebody else plays
+        changes["simulated_sensor"] = None  # the player is not simulated
     experiment = load_experiment(path, changes)
     for name, actor in experiment.actors.items():
         if rounds is not None and "n_trials" in actor.kind.model_fields:
@@ -41,8 +41,7 @@ def prepare(
     if not changes:
         return experiment
     changed = load_experiment(path, changes)
-    changed.path = save_experiment(changed, paths.run_directory() / "experiment.json")
-    return changed
+    return save_experiment(changed, paths.run_directory() / "experiment.json")
 
 
 def _for_recording(file: Path) -> dict[str, Any]:
@@ -61,7 +60,7 @@ def _for_recording(file: Path) -> dict[str, Any]:
 
 
 def band_hz(sampling_rate_hz: float) -> tuple[float, float]:
-    """The spike band, or what of it fits below the Nyquist frequency of a slow recording."""
+    """Return the spike band, lowered to fit below the Nyquist frequency of a slow recording."""
     low_hz, high_hz = SPIKE_BAND_HZ
     if high_hz < 0.45 * sampling_rate_hz:
         return low_hz, high_hz

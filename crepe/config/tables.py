@@ -1,4 +1,4 @@
-"""What an experiment file may say, but for its actors: one model per table."""
+"""The tables of an experiment file other than its actors: one model per table."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -30,7 +30,7 @@ FRAME_SIDE = 8
 
 
 class Table(BaseModel):
-    """Part of the file: no name that is not known, no number that is none."""
+    """Part of the file: unknown names, nan and infinity are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -38,7 +38,7 @@ class Table(BaseModel):
 class RedisTable(Table):
     """`[redis]`: the server that CREPE runs."""
 
-    append_only: bool = True  # off: a killed server forgets its streams; the recording has them
+    append_only: bool = True  # off: a killed server loses its streams; the recording has them
     maxmemory_mb: int = Field(1024, ge=64)  # streams take half of it
     port: int | None = Field(None, ge=1, le=65535)  # None: 6379, or the next that is free
     keep_s: PositiveFloat = 300.0  # how much of each stream stays readable, if memory allows
@@ -46,12 +46,12 @@ class RedisTable(Table):
     keep_bytes_of: dict[str, ByteSize] = Field(default_factory=dict)  # at most; such as "64 MB"
 
     def keep_of_s(self, stream: str) -> float:
-        """How much of a stream stays readable."""
+        """Return how many seconds of a stream stay readable."""
         return self.keep_of.get(stream, self.keep_s)
 
 
 class CultureTable(Table):
-    """`[culture]`: what is in the dish; goes into every recording."""
+    """`[culture]`: the culture in the dish; goes into every recording."""
 
     id: str = ""
     species: str = ""
@@ -64,11 +64,11 @@ class CultureTable(Table):
     simulated: SimulatorSettings | None = None
 
     def flat(self) -> dict[str, str]:
-        """What is said of the culture, as text; a simulated one has no species."""
-        said = self.model_dump(exclude={"simulated"}, exclude_none=True)
+        """Return the fields that are set, as text; a simulated culture has no species."""
+        values = self.model_dump(exclude={"simulated"}, exclude_none=True)
         if self.simulated is not None:
-            said.pop("species", None)
-        return {name: str(value) for name, value in said.items() if value != ""}
+            values.pop("species", None)
+        return {name: str(value) for name, value in values.items() if value != ""}
 
 
 class ChainTable(Table):
@@ -83,28 +83,28 @@ class DashboardTable(Table):
     host: str = "127.0.0.1"  # any other needs a token in CREPE_DASHBOARD_TOKEN
     port: int | None = Field(None, ge=1, le=65535)  # None: 8080, or the next that is free
     public_url: str | None = Field(None, pattern=r"^https?://[^/\s]+$")
-    """What others type, where a proxy stands before the page: `https://lab.example.org`."""
+    """The page's address for other computers, behind a proxy: `https://lab.example.org`."""
     frames_per_s: float = Field(5.0, ge=1, le=20)  # to each browser, at most
 
 
 class InfraredSettings(Table):
-    """`[sensor.infrared]`: what a frame of 8 x 8 temperatures is classified by.
+    """`[sensor.infrared]`: the rules that classify a frame of 8 x 8 temperatures.
 
     The defaults are those of the original experiment, which calls them placeholders: in a room
     warmer than 20 degrees every pixel is a hand.
     """
 
-    rows: tuple[int, int] = (0, 4)  # of the region that is looked at, half open
+    rows: tuple[int, int] = (0, 4)  # of the region that is classified, half open
     columns: tuple[int, int] = (4, 8)
-    warmer_than_c: float = 20.0  # what a pixel must be to belong to a hand
+    warmer_than_c: float = 20.0  # a warmer pixel belongs to a hand
     least_pixels: Mapping[str, PositiveInt] = Field(
         default={"rock": 3, "scissors": 7, "paper": 14}, min_length=1
     )
-    """By gesture, how many such pixels it has at least; fewer than all of them are no gesture."""
+    """The least number of such pixels, by gesture; fewer than the smallest are no gesture."""
 
     @property
     def n_pixels(self) -> int:
-        """How many pixels the region has."""
+        """Number of pixels in the region."""
         return (self.rows[1] - self.rows[0]) * (self.columns[1] - self.columns[0])
 
     @model_validator(mode="after")
@@ -119,9 +119,9 @@ class InfraredSettings(Table):
 
 
 class SensorTable(Table):
-    """`[sensor]`: the program `sensor`, the door through which sensors come in over HTTP."""
+    """`[sensor]`: the program `sensor`, the gateway for sensors over HTTP."""
 
-    reads: str = "result:game"  # where the results are
+    reads: str = "result:game"  # the stream of results
     host: str = "127.0.0.1"  # any other needs a token in CREPE_SENSOR_TOKEN
     port: int | None = Field(None, ge=1, le=65535)  # None: 5000, or the next that is free
     largest_body_bytes: PositiveInt = 65_536
@@ -130,9 +130,9 @@ class SensorTable(Table):
 
 
 class SimulatedSensorTable(Table):
-    """`[simulated_sensor]`: the program of that name, which posts made-up frames to the gateway."""
+    """`[simulated_sensor]`: the program of that name, which sends frames to the gateway."""
 
-    frames_per_s: PositiveFloat = 10.0  # as an AMG8833 makes them
+    frames_per_s: PositiveFloat = 10.0  # as an AMG8833 measures them
 
 
 class File(Table):

@@ -1,4 +1,4 @@
-"""Actors by name, and whether their wires fit: proved before anything runs."""
+"""The actors of an experiment and the streams between them, checked before anything runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +12,7 @@ from crepe.actors.actor import Actor, Source
 from crepe.actors.record import Record
 from crepe.actors.stimulate import Stimulate
 from crepe.config.explain import explain
+from crepe.config.moved_names import moved_to
 from crepe.errors import ConfigError, CrepeError, suggest
 from crepe.hw.device import check_url
 from crepe.messages import TRUTH, Command, Message
@@ -21,7 +22,7 @@ OUTSIDE = {"input": Command, "control": Command}
 """Streams outside the clock: several writers, server-given IDs."""
 
 LEAST_LAG_S, LONGEST_LAG_S = 0.5, 2.0
-"""Of feedback: a game says four times a second how far it is, so nobody has to wait for it."""
+"""Bounds of a feedback lag: a game publishes four times a second, so no reader waits for it."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,10 @@ class ActorSpec:
     reads: tuple[str, ...]
     writes: Mapping[type[Message], str]  # stream by message type
     feedback: Mapping[str, float] = field(default_factory=dict)
-    """Streams that follow from its own output, and how many seconds later it is told."""
+    """Streams that follow from its own output, and the seconds by which it receives each late."""
 
     def make(self) -> Actor[Any, Any]:
-        """The actor itself, not opened yet."""
+        """Return a new actor, not opened yet."""
         return self.kind(**self.settings)
 
 
@@ -74,12 +75,12 @@ def load_actor(name: str, table: Mapping[str, Any], place: str) -> ActorSpec:
 
 
 def check_wiring(actors: Mapping[str, ActorSpec], place: str) -> dict[str, ActorSpec]:
-    """The actors in the order of the flow. Raises ConfigError for a wire that does not fit."""
+    """Return the actors in the order of the flow. Raises ConfigError for a stream that misfits."""
     stimulators = [name for name, actor in actors.items() if issubclass(actor.kind, Stimulate)]
     for name in stimulators[1:]:
         raise ConfigError(
             f"{place}: [actors.{name}] run: {actors[name].kind.__name__}, but [actors."
-            f"{stimulators[0]}] stimulates already; what one fires the other would not count"
+            f"{stimulators[0]}] stimulates already; neither would count the pulses of the other"
         )
     writers: dict[str, tuple[str, type[Message]]] = {}
     for actor in actors.values():
@@ -110,7 +111,7 @@ def check_wiring(actors: Mapping[str, ActorSpec], place: str) -> dict[str, Actor
                 )
             if stream == TRUTH and not issubclass(actor.kind, Record):
                 raise ConfigError(
-                    f"{where} tells which cell fired when; only Record may read it, for validation"
+                    f"{where} has the true spikes of each cell; only Record may read it"
                 )
             if writer and stream not in actor.feedback:
                 before[actor.name].add(writer)
@@ -125,42 +126,46 @@ def check_wiring(actors: Mapping[str, ActorSpec], place: str) -> dict[str, Actor
 def _import(path: Any, place: str) -> type[Actor[Any, Any]]:
     if not isinstance(path, str) or path.count(":") != 1:
         raise ConfigError(f"{place} run: {path!r}, must be an import path 'package.module:Class'")
+    if new_path := moved_to(path):
+        raise ConfigError(f"{place} run: {path!r} has moved to {new_path!r}")
     module_name, _, class_name = path.partition(":")
     try:
         module = import_module(module_name)
     except ImportError as error:
-        raise ConfigError(f"{place} run: cannot import {module_name!r}: {error}") from error
+        new_module = moved_to(error.name or "")  # of an import inside a lab's own module
+        hint = f"; it has moved to {new_module!r}" if new_module else ""
+        raise ConfigError(f"{place} run: cannot import {module_name!r}: {error}{hint}") from error
     kind = getattr(module, class_name, None)
     if not (isinstance(kind, type) and issubclass(kind, Actor)):
-        found = [n for n, k in vars(module).items() if isinstance(k, type) and issubclass(k, Actor)]
+        names = [n for n, k in vars(module).items() if isinstance(k, type) and issubclass(k, Actor)]
         raise ConfigError(
-            f"{place} run: {module_name} has no actor {class_name!r}{suggest(class_name, found)}"
+            f"{place} run: {module_name} has no actor {class_name!r}{suggest(class_name, names)}"
         )
     return kind
 
 
-def streams(found: Any, place: str) -> tuple[str, ...]:
-    """The names in a `reads` or `writes`: a list, or one name. Raises ConfigError."""
-    names = [found] if isinstance(found, str) else found
+def streams(value: Any, place: str) -> tuple[str, ...]:
+    """Return the names in `reads` or `writes`, a list or one name. Raises ConfigError."""
+    names = [value] if isinstance(value, str) else value
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ConfigError(f"{place}: {found!r}, must be a list of streams' names")
+        raise ConfigError(f"{place}: {value!r}, must be a list of streams' names")
     try:
         return tuple(stream_name(name) for name in names)
     except ConfigError as error:
         raise ConfigError(f"{place}: {error}") from error
 
 
-def _feedback(found: Any, place: str) -> dict[str, float]:
-    """A table of streams that follow from the actor's own output, each with its lag in seconds."""
-    if not isinstance(found, dict):
-        raise ConfigError(f"{place}: {found!r}, must be a table of streams and seconds")
-    names = streams(list(found), place)
-    for stream, lag_s in found.items():
+def _feedback(value: Any, place: str) -> dict[str, float]:
+    """Return the lag in seconds of each stream that follows from the actor's own output."""
+    if not isinstance(value, dict):
+        raise ConfigError(f"{place}: {value!r}, must be a table of streams and seconds")
+    names = streams(list(value), place)
+    for stream, lag_s in value.items():
         if not isinstance(lag_s, int | float) or not LEAST_LAG_S <= lag_s <= LONGEST_LAG_S:
             raise ConfigError(
                 f"{place}.{stream}: {lag_s!r}, must be {LEAST_LAG_S:g} to {LONGEST_LAG_S:g} s"
             )
-    return dict(zip(names, map(float, found.values()), strict=True))
+    return dict(zip(names, map(float, value.values()), strict=True))
 
 
 def _names(kinds: tuple[type, ...]) -> str:

@@ -1,10 +1,10 @@
-"""The computer clock that does not stand still."""
+"""The computer's clock that also runs while the computer sleeps."""
 
 import time
 
 
 def real_s() -> float:
-    """Seconds that also pass while the process is stopped or the computer sleeps."""
+    """Return seconds that also pass while the process is stopped or the computer sleeps."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.monotonic()

@@ -1,11 +1,11 @@
-"""Where run-time files live: `var/` beside supervisord.conf, or where CREPE_VAR says.
+"""The directory of run-time files: `var/` beside supervisord.conf, or that of CREPE_VAR.
 
     var/            0700
-      run/          sockets and small JSON files that say what runs where
+      run/          sockets, and small JSON files about the running programs
       redis/        the append-only file
       log/          one log per program
       recordings/   one HDF5 file per session
-      reports/      what `crepe report` wrote, a directory per session
+      reports/      pages of `crepe report`, a directory per session
 
 Sockets need a short path on a file system that allows them; where `var/run` is neither, the run
 directory moves to a private temporary directory whose name follows from `var`.
@@ -26,44 +26,44 @@ _SOCKET_PATH_LIMIT = 90  # sun_path holds 104 bytes on macOS, 108 on Linux; room
 
 
 def project_directory() -> Path:
-    """The directory with supervisord.conf: the clone this package runs from, else the current."""
+    """Return the clone that this package runs from, else the current directory."""
     clone = Path(__file__).resolve().parents[2]
     return clone if (clone / "supervisord.conf").is_file() else Path.cwd()
 
 
 def var_directory() -> Path:
-    """The directory for run-time files; not created."""
+    """Return the directory for run-time files, without creating it."""
     chosen = os.environ.get("CREPE_VAR")
     return Path(chosen).expanduser().absolute() if chosen else project_directory() / "var"
 
 
 def experiment_path() -> Path | None:
-    """The experiment file that the programs were started with; None for the default one."""
+    """Return the experiment file that the programs were started with; None for the default one."""
     chosen = os.environ.get("CREPE_EXPERIMENT")
     return Path(chosen) if chosen else None
 
 
 def private(directory: Path) -> Path:
-    """The directory, made if it is missing, readable by its owner only."""
+    """Create a directory if it is missing, make it readable by its owner only, and return it."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if os.name == "posix":
-        found = directory.stat()
-        if found.st_uid != os.getuid():
-            raise ConfigError(f"{directory}: belongs to user {found.st_uid}, must be yours")
-        if stat.S_IMODE(found.st_mode) & 0o077:
+        status = directory.stat()
+        if status.st_uid != os.getuid():
+            raise ConfigError(f"{directory}: belongs to user {status.st_uid}, must be yours")
+        if stat.S_IMODE(status.st_mode) & 0o077:
             directory.chmod(0o700)
     return directory
 
 
 def run_directory(var: Path | None = None) -> Path:
-    """The directory for sockets and run files of `var` (default: `var_directory()`), made."""
+    """Create and return the directory for sockets and run files of `var`, by default ours."""
     var = var or var_directory()
-    wanted = var / "run"
-    if len(os.fsencode(wanted / "redis.sock")) <= _SOCKET_PATH_LIMIT:
+    preferred = var / "run"
+    if len(os.fsencode(preferred / "redis.sock")) <= _SOCKET_PATH_LIMIT:
         private(var)
-        # what is there already was put there because sockets can be, whatever the disk says now
-        if any(private(wanted).glob("*.json")) or _holds_sockets(wanted):
-            return wanted
+        # Run files that exist prove that sockets worked, even if the disk is full by now.
+        if any(private(preferred).glob("*.json")) or _holds_sockets(preferred):
+            return preferred
     return private(_temporary() / hashlib.sha256(os.fsencode(var)).hexdigest()[:12])
 
 
@@ -73,6 +73,7 @@ def _temporary() -> Path:
 
 
 def _holds_sockets(directory: Path) -> bool:
+    """Return whether the file system of a directory takes sockets and hard links to them."""
     if not hasattr(socket, "AF_UNIX"):
         return True
     probe = directory / f".probe-{os.getpid()}"
@@ -98,7 +99,7 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The content of a file written by `write_json`, or None if there is none."""
+    """Return the content of a file written by `write_json`, or None if there is none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -109,22 +110,23 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def announce(var: Path) -> None:
-    """Let this user's programs in any directory find what runs in `var`; see `announced`."""
+    """Announce the server of `var` to this user's programs in any directory; see `announced`."""
     name = hashlib.sha256(os.fsencode(var)).hexdigest()[:12]
     write_json(private(_temporary() / "running") / f"{name}.json", {"var": str(var)})
 
 
 def announced() -> list[Path]:
-    """The `var` directories in which this user has started a server; it may have stopped."""
-    found = (read_json(path) for path in sorted(private(_temporary() / "running").glob("*.json")))
-    return [Path(content["var"]) for content in found if content and "var" in content]
+    """Return the `var` directories in which this user has started a server; it may have ended."""
+    files = sorted(private(_temporary() / "running").glob("*.json"))
+    contents = (read_json(path) for path in files)
+    return [Path(content["var"]) for content in contents if content and "var" in content]
 
 
 def searched(*, is_ours: bool = False) -> list[Path]:
-    """The `var` directories in which something that runs is looked for, this one's first.
+    """Return the `var` directories to search for running programs, our own first.
 
-    Others count for a person in whatever directory, who has not set CREPE_VAR, and not for what
-    must be `is_ours`: a program never goes to the server of another clone.
+    Others are searched where CREPE_VAR is not set, so that commands work in any directory. They are
+    not if `is_ours`: a program never connects to the server of another clone.
     """
     is_chosen = is_ours or "CREPE_VAR" in os.environ
     return [var_directory(), *([] if is_chosen else announced())]

@@ -1,4 +1,4 @@
-"""Ends programs together with supervisord, and on request."""
+"""The end of programs: together with supervisord, and on request."""
 
 import asyncio
 import logging

@@ -1,7 +1,7 @@
-"""Identifies a process, so that it is never mistaken for another with its pid.
+"""The identity of a process, so that it is never mistaken for another with its pid.
 
-A pid alone proves nothing. It is given to a stranger once its process has ended, and in another pid
-namespace, such as that of a container that shares var/, it is a stranger's from the start. So with
+A pid alone proves nothing. It is reused once its process has ended, and in another pid namespace,
+such as that of a container that shares var/, it belongs to another process from the start. So with
 every pid CREPE records when the process started, its command line, and the namespace in which the
 pid counts. A signal is sent only to a process that all of these still fit.
 """
@@ -29,18 +29,18 @@ class ProcessIdentity(NamedTuple):
 
     @classmethod
     def own(cls) -> "ProcessIdentity":
-        """The identity of this process."""
+        """Return the identity of this process."""
         pid = os.getpid()
         return cls.of(pid) or cls(pid)
 
     @classmethod
     def of(cls, pid: int) -> "ProcessIdentity | None":
-        """The identity of the process with a pid; None if there is none, or it has ended."""
+        """Return the identity of the process with a pid; None if there is none, or it has ended."""
         return identify([pid]).get(pid)
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> "ProcessIdentity":
-        """The identity among the fields of a run file; what is missing proves nothing."""
+        """Return the identity among the fields of a run file; a missing field proves nothing."""
         texts = (str(content.get(field, "")) for field in cls._fields[1:])
         return cls(int(content.get("pid", 0)), *texts)
 
@@ -51,17 +51,17 @@ class ProcessIdentity(NamedTuple):
 
     @property
     def is_visible(self) -> bool:
-        """Whether this process can see that one: only then does the pid mean it."""
+        """True if this process can see that one: only then does the pid identify it."""
         return bool(self.start) and self.namespace == _namespace()
 
     @property
     def is_running(self) -> bool:
-        """Whether it runs, which is proven."""
+        """True if the process is proven to run."""
         return self.is_visible and self.of(self.pid) == self
 
     @property
     def is_gone(self) -> bool:
-        """Whether it has ended, which is proven; one that cannot be seen may run."""
+        """True if the process is proven to have ended; one that cannot be seen may run."""
         if not self.is_visible:
             return False
         current = self.of(self.pid)  # its command may be another since, after an exec
@@ -70,7 +70,7 @@ class ProcessIdentity(NamedTuple):
     def kill(self) -> None:
         """Send SIGKILL to it and to the process group that it leads, if it is proven to run.
 
-        Where it may not be signalled nothing happens, which `is_gone` then tells.
+        Where signals to it are not permitted nothing happens; `is_gone` then stays False.
         """
         if self.pid <= 1:
             return  # kill(0), kill(-1) and, by killpg(1), kill(-1) again go to many
@@ -91,7 +91,7 @@ class ProcessIdentity(NamedTuple):
 
 
 def identify(pids: Iterable[int]) -> dict[int, ProcessIdentity]:
-    """The identities of the processes that have these pids and have not ended, by pid."""
+    """Return the identities of the processes with these pids that have not ended, by pid."""
     namespace = _namespace()
     if namespace is None:
         return {pid: ProcessIdentity(pid) for pid in pids}  # whether they run cannot be seen
@@ -103,7 +103,7 @@ def identify(pids: Iterable[int]) -> dict[int, ProcessIdentity]:
 
 
 def command_line(arguments: Sequence[str]) -> str:
-    """The command of a process that is about to exec with these arguments."""
+    """Return the command of a process that is about to exec with these arguments."""
     return _printable(" ".join(arguments))
 
 
@@ -112,8 +112,11 @@ def _printable(command: str) -> str:
 
 
 def _namespace() -> str | None:
-    """The namespace of this process's pids; None if the system does not tell, or /proc is that of
-    another namespace, in which the same numbers are other processes."""
+    """Return the namespace of this process's pids.
+
+    None if the system does not report it, or /proc is that of another namespace, in which the same
+    numbers are other processes.
+    """
     if sys.platform != "linux":
         return ""
     try:
@@ -124,7 +127,7 @@ def _namespace() -> str | None:
 
 
 def _from_proc(pids: Iterable[int]) -> Iterator[tuple[int, str, str]]:
-    """The pid, start and command of each process that has not ended; Linux's own way."""
+    """Yield pid, start and command of each process that has not ended, from /proc of Linux."""
     for pid in pids:
         try:
             stat = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
@@ -137,7 +140,7 @@ def _from_proc(pids: Iterable[int]) -> Iterator[tuple[int, str, str]]:
 
 
 def _from_ps(pids: Iterable[int]) -> Iterator[tuple[int, str, str]]:
-    """The same by `ps`, in one call: there is no other way on macOS without a dependency."""
+    """Yield the same by one call of `ps`: macOS has no other way without a dependency."""
     numbers = ",".join(str(pid) for pid in pids if pid > 0)
     if not numbers:
         return
@@ -158,7 +161,7 @@ def _from_ps(pids: Iterable[int]) -> Iterator[tuple[int, str, str]]:
 
 @contextmanager
 def _handle(pid: int) -> Iterator[int | None]:
-    """A pidfd, which stays with one process; None where the system has no such thing."""
+    """Open a pidfd, which stays with one process; None where the system has none."""
     handle = None
     if sys.platform == "linux":
         with suppress(OSError):  # before Linux 5.3

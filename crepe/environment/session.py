@@ -1,7 +1,7 @@
 """The session file: which run of which experiment the streams and the recording belong to.
 
-`session.json` in the run directory says `running` until the session has ended in good order; if it
-still does when nothing runs, the session was cut off and can be resumed.
+`session.json` in the run directory has the state `running` until the session has ended in good
+order. If it still has when no program runs, the session is unfinished and can be resumed.
 """
 
 import secrets
@@ -35,7 +35,7 @@ class Session:
 
 
 def new_id(now: datetime | None = None) -> str:
-    """An ID for a session that begins now."""
+    """Return an ID for a session that begins now."""
     return f"{now or datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
@@ -53,13 +53,13 @@ def new(experiment: Path, digest: str, seed: int) -> Session:
 
 
 def begin(session: Session, var: Path | None = None) -> Session:
-    """Write the file of a new session, in place of the last one's."""
+    """Write the file of a new session, in place of the last one; return the session."""
     _write(session, var)
     return session
 
 
 def current(var: Path | None = None) -> Session | None:
-    """The last session that began in `var`, running or not; None before the first."""
+    """Return the last session that began in `var`, running or not; None before the first."""
     var = var or paths.var_directory()
     if not var.is_dir():
         return None
@@ -73,8 +73,8 @@ def current(var: Path | None = None) -> Session | None:
         raise ConfigError(f"{path}: {error}; remove it") from error
 
 
-def found_unclean(var: Path | None = None) -> Session | None:
-    """The last session if it never ended. Ask only while nothing runs in `var`."""
+def find_unfinished(var: Path | None = None) -> Session | None:
+    """Return the last session if it never ended. Call it only while no program runs in `var`."""
     session = current(var)
     return session if session is not None and session.state == RUNNING else None
 

@@ -1,11 +1,11 @@
-"""Which versions of what made a file."""
+"""The versions of the packages that wrote a file."""
 
 import platform
 from importlib.metadata import version
 
 
 def versions(*names: str) -> dict[str, str]:
-    """Of Python, CREPE, and the named packages."""
+    """Return the versions of Python, CREPE, NumPy and the named packages."""
     return {"python": platform.python_version()} | {
         name: version(name) for name in ("crepe", "numpy", *names)
     }

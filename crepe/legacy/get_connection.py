@@ -20,20 +20,20 @@ def get_connection(
     """Wait for a stream and return a connection to it; its calls are at `.root`.
 
     `port` is a port or a service name of `crepe.settings.RPCPORTS`, a stream's name or a
-    DataModus. Raises DeviceError when the stream is not there after `timeout_s`.
+    DataModus. Raises DeviceError if the stream does not exist after `timeout_s`.
     """
     name = _stream(port)
     deadline = time.monotonic() + timeout_s
-    why = "no such stream"
+    reason = "no such stream"
     while True:
         try:
             store = store or RedisStore(find_url(), writer="connection")
             if store.info(name) is not None:
                 return Connection(store, name)
         except StoreError as error:
-            why = str(error)
+            reason = str(error)
         if time.monotonic() > deadline:
-            raise DeviceError(f"stream {name!r}: not there after {timeout_s:g} s ({why})")
+            raise DeviceError(f"stream {name!r}: not there after {timeout_s:g} s ({reason})")
         time.sleep(_POLL_S)
 
 

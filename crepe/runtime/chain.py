@@ -1,6 +1,6 @@
-"""The hosted of one process in order, handing messages over in memory.
+"""The actors of one process in order, which hand messages over in memory.
 
-The runner moves windows between a Chain and Redis, the loop runs a whole experiment in one Chain.
+The runner moves batches between a chain and Redis; the loop runs a whole experiment in one chain.
 """
 
 from collections import deque
@@ -13,44 +13,47 @@ from crepe.store.contract import Entry
 
 
 class Chain:
-    """The hosted of one process, in the order of the chain."""
+    """The hosted actors of one process, in the order of the flow."""
 
     def __init__(self, hosted: Sequence[HostedActor]) -> None:
         self.hosted = hosted
 
     def push(self, batch: Batch) -> list[OutputBatch]:
-        """Feed a window to all who read its stream, and what they make to those who read that."""
+        """Feed a batch to the actors that read its stream; return the output that follows."""
         return self.spread([], [batch])
 
     def spread(
         self, outputs: Sequence[OutputBatch], fed: Sequence[Batch] = ()
     ) -> list[OutputBatch]:
-        """Hand `outputs` (and `fed`) to the readers among the hosted; returns all that was made."""
-        made = list(outputs)
+        """Feed `outputs` and `fed` to their readers in this chain.
+
+        Return `outputs` and all output that follows, also that of the readers' readers.
+        """
+        results = list(outputs)
         waiting = deque([*fed, *(out.batch for out in outputs)])
         while waiting:
             batch = waiting.popleft()
             for host in self.hosted:
                 if batch.stream in host.spec.reads or batch.stream in host.lags:
                     new = host.feed(batch)
-                    made += new
+                    results += new
                     waiting.extend(out.batch for out in new)
-        return made
+        return results
 
     def close(self) -> None:
-        """Close all actors, in the reverse order, each of them."""
+        """Close every actor, in the reverse order, also where one fails; raise the first error."""
         errors = []
         for host in reversed(self.hosted):
             try:
                 host.actor.close()
-            except Exception as error:  # noqa: BLE001  # the others must be closed, too
+            except Exception as error:  # noqa: BLE001  # the other actors must be closed, too
                 errors.append(error)
         if errors:
             raise errors[0]
 
 
 def as_entry(out: OutputBatch, t_ns: int) -> Entry:
-    """What a store keeps of an output window that is published at wall clock `t_ns`."""
+    """Return the store's entry of an output that is published at wall clock `t_ns`."""
     batch = out.batch
     segment = next((m for m in batch.messages if isinstance(m, Segment)), None)
     return Entry(
@@ -60,7 +63,7 @@ def as_entry(out: OutputBatch, t_ns: int) -> Entry:
         segment.t_ns if segment and segment.t_ns else t_ns,
         out.position if out.position != batch.stop else -1,
         codec.pack_value(out.snapshot) if out.snapshot is not None else b"",
-        out.heard,
+        out.command_id,
         segment is not None and segment.is_estimated,
         batch.is_end,
     )

@@ -1,4 +1,4 @@
-"""What a program says about itself once a second, and what `crepe status` makes of it."""
+"""The heartbeat that a program publishes once a second, and how others read it."""
 
 import json
 import time
@@ -17,17 +17,17 @@ from crepe.store.contract import StreamStore
 from crepe.store.lease import Lease
 
 GAPS_KEPT = 20
-"""Of so many, the newest, a heartbeat says where they were."""
+"""Number of gaps, the newest, whose windows a heartbeat holds."""
 
 STALE_S = 3.0
 """A heartbeat older than this belongs to a program that hangs or is gone."""
 
 
 class Heartbeat:
-    """Collects step times and tells the store how a program does.
+    """State, position, step times and gaps of one program, as published in the store.
 
     With a `lease`, each heartbeat renews it first. Once another session has the culture, that
-    raises LeaseError, and the store is told nothing.
+    raises LeaseError and the heartbeat is not published.
     """
 
     def __init__(
@@ -52,38 +52,38 @@ class Heartbeat:
         self._gaps: deque[tuple[int, int]] = deque(map(tuple, kept), maxlen=GAPS_KEPT)
 
     def set_state(self, state: str) -> None:
-        """Change the state, and say so at once."""
+        """Change the state, and publish it at once."""
         self._state = state
         self.beat()
 
-    def reached(self, position: int, elapsed_s: float | None = None) -> None:
-        """How far the program is, and how long the step took that got it there."""
+    def set_position(self, position: int, elapsed_s: float | None = None) -> None:
+        """Set the position, and collect the duration of the step that led to it."""
         self._position = position
         if elapsed_s is not None:
             self._steps_s.append(elapsed_s)
 
-    def begins(self, at: int) -> None:
-        """What is missing counts from here on; what came before was counted by who had it."""
+    def begin_at(self, at: int) -> None:
+        """Count missing samples from `at` on; the process before has counted the earlier ones."""
         self._covered = at
 
-    def covers(self, start: int, stop: int) -> None:
-        """A window has come, or was acquired; what is missing before it is counted."""
+    def cover(self, start: int, stop: int) -> None:
+        """Mark a window as received or acquired; count the samples missing before it."""
         if start > self._covered:
             self._n_gaps += 1
             self._n_missing += start - self._covered
             self._gaps.append((self._covered, start))
         self._covered = max(self._covered, stop)
 
-    def tell(self, problem: str) -> None:
-        """Take a problem into the heartbeat; one that is new is a note on `control`, too."""
+    def report(self, problem: str) -> None:
+        """Set the problem of the heartbeat; a new one is also written to `control` as a note."""
         if problem != self.problem:
             note = Command(0, 0, "note", problem, self.name)
-            with suppress(StoreError):  # it is tried again
+            with suppress(StoreError):  # the next call tries again
                 self._store.append_unclocked(CONTROL, codec.pack([note], 0, 0))
                 self.problem = problem
 
     def beat(self, newest: int | None = None) -> None:
-        """Tell the store; `newest` is the last sample that the inputs hold."""
+        """Publish the heartbeat; `newest` is the sample index at which the inputs end."""
         if self._lease is not None:
             self._lease.renew()
         p50, p99 = np.percentile(self._steps_s, (50, 99)) * 1000 if self._steps_s else (0.0, 0.0)
@@ -109,13 +109,13 @@ class Heartbeat:
 
 
 def is_from(beat: Mapping[str, str], process: ProcessIdentity) -> bool:
-    """Whether a heartbeat is of this process, and not the last of one before it.
+    """Return whether a heartbeat is of this process, and not the last of one before it.
 
-    The pid would not tell: in a container that was restarted the same programs have the same pids.
+    A pid does not prove it: in a restarted container the same programs have the same pids.
     """
     return beat.get("process") == process.key
 
 
 def age_s(beat: Mapping[str, str]) -> float:
-    """How old a heartbeat is, by this machine's wall clock."""
+    """Return the age of a heartbeat by this machine's wall clock."""
     return (time.time_ns() - int(beat.get("t_ns", 0))) / 1e9

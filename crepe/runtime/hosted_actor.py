@@ -1,6 +1,6 @@
-"""One actor at its place in the chain: fed with windows in order, its messages gathered again.
+"""One actor in a chain: it is fed with windows in order, and its messages become windows again.
 
-Knows of no store, process or wall clock.
+This module uses no store, process or wall clock.
 """
 
 from collections import deque
@@ -15,7 +15,7 @@ from crepe.config.wiring import OUTSIDE, ActorSpec
 from crepe.messages import Command, Message, StreamInfo
 from crepe.store import codec
 
-CHECKPOINT_S = 0.25  # a sparse actor says at least so often how far it is
+CHECKPOINT_S = 0.25  # a sparse actor publishes its position at least this often
 
 
 class Batch(NamedTuple):
@@ -26,25 +26,25 @@ class Batch(NamedTuple):
     stop: int
     messages: Sequence[Message] = ()
     is_end: bool = False
-    heard: str = ""  # ID of a command from outside the clock
+    command_id: str = ""  # of a command from outside the clock
 
 
 class OutputBatch(NamedTuple):
-    """A batch that an actor made, with what lets the actor resume from it."""
+    """A batch that an actor has published, with the state from which the actor can resume."""
 
     batch: Batch
     position: int
     snapshot: Mapping[str, Any] | None
-    heard: str
+    command_id: str  # of the last command that the actor had received
 
 
 class Resume(NamedTuple):
-    """How far an actor got before, from the last entries of its own streams."""
+    """The point from which an actor resumes, read from the last entries of its own streams."""
 
     position: int  # input position
-    stops: Mapping[str, int]  # by output stream: where it ends
+    stops: Mapping[str, int]  # sample index at which each output stream ends
     snapshot: Mapping[str, Any] | None = None
-    heard: str = ""
+    command_id: str = ""
     is_ended: bool = False
 
 
@@ -64,7 +64,7 @@ class HostedActor:
         self.actor.open(start)
         self.is_ended = resume is not None and resume.is_ended
         self.position = resume.position if resume else start.position
-        self.heard = resume.heard if resume else ""
+        self.command_id = resume.command_id if resume else ""
         self._infos = self._describe(start)
         self._first_input = resume.position if resume and not self.warmup_samples else 0
         self._resumed_at = resume.position if resume else -1
@@ -81,29 +81,30 @@ class HostedActor:
 
     @property
     def infos(self) -> Mapping[str, StreamInfo]:
-        """What its output streams carry."""
+        """The descriptions of the output streams, by name."""
         return self._infos
 
     @property
     def lags(self) -> Mapping[str, int]:
-        """Streams that follow from its own output: by so many samples later they are taken in."""
+        """The streams that follow from its own output, and the samples by which it delays each."""
         return self._lags
 
     @property
     def warmup_samples(self) -> int:
+        """Samples before its position that the actor must read again to restore its state."""
         return int(self.actor.warmup_s * self._rate_hz)
 
     def _describe(self, start: ActorContext) -> dict[str, StreamInfo]:
         infos = {}
         self._rate_hz = start.first.sampling_rate_hz if start.inputs else 0.0
-        about = self.actor.output_info(start)
-        self._rate_hz = about.sampling_rate_hz
+        info = self.actor.output_info(start)
+        self._rate_hz = info.sampling_rate_hz
         for kind, stream in self.spec.writes.items():
-            # What it holds back leaves in one window at a gap and at the end.
-            longest = max(about.longest_samples, self.actor.delay_samples)
+            # The samples that an actor holds back leave in one window at a gap and at the end.
+            longest = max(info.longest_samples, self.actor.delay_samples)
             if self.actor.is_sparse:
                 longest += int(self._checkpoint_s * self._rate_hz) + 1
-            values = {name: getattr(about, name) for name in StreamInfo.__slots__}
+            values = {name: getattr(info, name) for name in StreamInfo.__slots__}
             values |= {"message": codec.type_name(kind), "longest_samples": longest}
             infos[stream] = StreamInfo(**{**values, "session": start.session, "writer": ""})
         return infos
@@ -111,11 +112,11 @@ class HostedActor:
     # Feeding
 
     def feed(self, batch: Batch) -> list[OutputBatch]:
-        """Take one window of an input; returns the windows of the outputs that follow."""
+        """Feed one window of an input; return the output windows that follow."""
         if self.is_ended:
             return []
         if batch.stream in OUTSIDE:
-            self._hear(batch)
+            self._receive_commands(batch)
             return []
         if len(self._queues) == 1 or not self.actor.merges:
             return self._windows([batch])
@@ -132,7 +133,7 @@ class HostedActor:
         return outputs
 
     def _ready(self) -> Iterator[Batch]:
-        """The queued windows that no other input can still precede, by sample index."""
+        """Yield the queued windows that no window of another input can still precede."""
         while True:
             heads = [(q[0].stop, i, s) for i, (s, q) in enumerate(self._queues.items()) if q]
             if not heads:
@@ -146,7 +147,7 @@ class HostedActor:
             yield self._queues[stream].popleft()
 
     def _windows(self, batches: Sequence[Batch]) -> list[OutputBatch]:
-        """Take the windows of all inputs that end at one sample; what follows from all of them."""
+        """Step through the windows that end at one sample; return the output of all of them."""
         is_taken = False
         for batch in batches:
             if batch.is_end:
@@ -159,7 +160,7 @@ class HostedActor:
         return outputs + self._end() if is_taken and self.actor.is_over else outputs
 
     def _window(self, batch: Batch) -> bool:
-        """Step through a window's messages; whether it was more than to warm up."""
+        """Step through a window's messages; return False if they only restored the state."""
         done = self._resumed_at if batch.stream in self._lags else self._first_input
         if batch.stop <= done and self.actor.merges:
             return False
@@ -167,10 +168,10 @@ class HostedActor:
         for message in batch.messages:
             self._gather(self.actor.step_from(batch.stream, message))
         if batch.stop <= self._resumed_at and self.actor.merges:
-            self._forget()  # this window only warmed the state up
+            self._forget()  # a window that was read again to restore the state
             return False
         if batch.stream in self._lags:
-            return False  # the window of the clock that follows says so
+            return False  # the position advances with the next window of the clock
         self.position = max(self.position, batch.stop)
         if not self._begun:
             self._begin(batch.start)
@@ -181,16 +182,17 @@ class HostedActor:
         for stream in self._stops:
             self._stops[stream] = max(0, start - self.actor.delay_samples)
 
-    def _hear(self, batch: Batch) -> None:
+    def _receive_commands(self, batch: Batch) -> None:
+        """Step through commands; each is stamped with the sample index at which it arrived."""
         for message in batch.messages:
             if isinstance(message, Command):
                 at = self.position
-                said = replace(message, start=at, stop=at + 1)
-                self._gather(self.actor.step_from(batch.stream, said))
-        self.heard = batch.heard
+                command = replace(message, start=at, stop=at + 1)
+                self._gather(self.actor.step_from(batch.stream, command))
+        self.command_id = batch.command_id
 
     def read(self, timeout_s: float) -> list[OutputBatch]:
-        """For a source: its next window from the instrument. Raises EndOfData."""
+        """Return the next window of a source, read from its instrument. Raises EndOfData."""
         self._gather(self.actor.read(timeout_s))  # type: ignore[attr-defined]  # a Source
         newest = [messages[-1] for messages in self._pending.values() if messages]
         if not newest:
@@ -199,15 +201,15 @@ class HostedActor:
         self.position = max(message.stop for message in newest)
         return self._publish()
 
-    def silent(self, elapsed_s: float) -> list[OutputBatch]:
-        """Nothing came for a while."""
+    def pass_silence(self, elapsed_s: float) -> list[OutputBatch]:
+        """Notify the actor that no input has arrived for a while; return its output."""
         if self.is_ended:
             return []
         self._gather(self.actor.on_silence(elapsed_s))
         return self._publish() if any(self._pending.values()) else []
 
     def finish(self) -> list[OutputBatch]:
-        """For a source at the end of its data."""
+        """Finish a source at the end of its data; return its last output."""
         return self._finish()
 
     # Output
@@ -225,7 +227,7 @@ class HostedActor:
             messages.clear()
 
     def _publish(self) -> list[OutputBatch]:
-        """The output windows that are complete now."""
+        """Return the output windows that are complete."""
         batches: list[Batch] = []
         for stream, messages in self._pending.items():
             windows = self._sparse if self.actor.is_sparse else self._dense
@@ -235,33 +237,33 @@ class HostedActor:
         snapshot = self.actor.snapshot()
         for batch in batches:
             self._stops[batch.stream] = batch.stop
-        return [OutputBatch(batch, self.position, snapshot, self.heard) for batch in batches]
+        return [OutputBatch(batch, self.position, snapshot, self.command_id) for batch in batches]
 
     def _sparse(self, stream: str, messages: list[Message]) -> list[Batch]:
-        """One window up to the present position, if something was said or it is time."""
-        have = self._stops[stream]
-        is_due = self.position - have >= self._checkpoint_s * self._rate_hz
-        if self.position <= have or not (messages or is_due):
-            return []  # what was said in this very window goes out with the next
-        start = max(have, self.position - self._infos[stream].longest_samples)
+        """Return one window up to the position, if there are messages or a checkpoint is due."""
+        start = self._stops[stream]
+        is_due = self.position - start >= self._checkpoint_s * self._rate_hz
+        if self.position <= start or not (messages or is_due):
+            return []  # messages of this very window are published with the next
+        start = max(start, self.position - self._infos[stream].longest_samples)
         batch = Batch(stream, start, self.position, tuple(messages))
         messages.clear()
         return [batch]
 
     def _dense(self, stream: str, messages: list[Message]) -> list[Batch]:
-        """The messages' own windows, or an empty one; a gap between messages stays a gap."""
-        have = self._stops[stream]
+        """Return the messages' own windows, or an empty one; a gap between messages stays a gap."""
+        published = self._stops[stream]  # sample index
         batches: list[Batch] = []
         for message in messages:
             if batches and batches[-1].stop == message.start:
                 before = batches.pop()
                 together = (*before.messages, message)
                 batches.append(Batch(stream, before.start, message.stop, together))
-            elif message.stop > have:
+            elif message.stop > published:
                 batches.append(Batch(stream, message.start, message.stop, (message,)))
         if not messages:
             stop = self.position - self.actor.delay_samples
-            start = max(have, stop - self._infos[stream].longest_samples)
+            start = max(published, stop - self._infos[stream].longest_samples)
             if stop > start:
                 batches.append(Batch(stream, start, stop))
         messages.clear()
@@ -275,6 +277,8 @@ class HostedActor:
         self.is_ended = True
         snapshot = self.actor.snapshot()
         return [
-            OutputBatch(Batch(stream, stop, stop, is_end=True), self.position, snapshot, self.heard)
+            OutputBatch(
+                Batch(stream, stop, stop, is_end=True), self.position, snapshot, self.command_id
+            )
             for stream, stop in self._stops.items()
         ]

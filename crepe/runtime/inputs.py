@@ -1,4 +1,4 @@
-"""What a program reads: how far it is in each stream, and what came as batches for its actors."""
+"""The streams that a program reads: its position in each, and their entries as batches."""
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -14,27 +14,27 @@ from crepe.store.redis_store import RedisStore
 
 
 class Stop(Exception):
-    """The program must end: told so, orphaned, or overtaken by another session."""
+    """The program must end: it was stopped, supervisord is gone, or another session has begun."""
 
 
 class Inputs:
-    """The streams that come into a program from others.
+    """The streams that a program reads from other programs.
 
     Parameters
     ----------
     inside
-        Streams that the program's own actors write: those are handed over in memory.
+        Streams that the program's own actors write; they are handed over in memory.
     session
-        ID of the session; entries of any other are not ours.
+        ID of the session; an entry of another one raises Stop.
     since_ms
-        Wall clock of the session's start: what people said before it is not heard.
+        Wall clock of the session's start; earlier commands are ignored.
 
     Attributes
     ----------
     infos
-        Of the streams that have been found; those outside the clock have none.
+        The descriptions of the streams that exist; streams outside the clock have none.
     clock
-        The first of them whose writer publishes every window: what is not there is missing.
+        The first of them whose writer publishes every window, so that a gap means missing samples.
     """
 
     def __init__(
@@ -55,19 +55,19 @@ class Inputs:
         self._streams = tuple(stream for stream in read if stream not in inside)
         self._kinds: dict[str, type] = {s: OUTSIDE[s] for s in self._streams if s in OUTSIDE}
         self._cursors: dict[str, Cursor] = {}
-        self._keepers: dict[str, Sink[object, object]] = {}
-        self._ends: dict[str, Entry] | None = None  # of the streams when a keeper was told to stop
+        self._recorders: dict[str, Sink[object, object]] = {}
+        self._ends: dict[str, Entry] | None = None  # last entries when a recorder was stopped
         self.infos: dict[str, StreamInfo] = {}
         self.clock = ""
 
     # Opening
 
     def missing(self, spec: ActorSpec) -> list[str]:
-        """The streams that an actor reads and that have not been found yet."""
+        """Return the streams that an actor reads and that do not exist yet."""
         return [s for s in self._streams if s in spec.reads and s not in self._kinds]
 
     def find(self, stream: str) -> bool:
-        """Look for a stream of this session; whether it is there."""
+        """Look a stream of this session up; return whether it exists."""
         info = self._store.info(stream)
         if info is None or info.session != self._session:
             return False
@@ -76,15 +76,15 @@ class Inputs:
         return True
 
     def begin(self, hosted: Sequence[HostedActor], resumes: Mapping[str, Resume | None]) -> None:
-        """Set each stream to where the first of its readers goes on."""
+        """Set the cursor of each stream to where the first of its readers resumes."""
         clocked = (s for s, info in self.infos.items() if info.kind.is_clocked)
         self.clock = next(clocked, "")
         warmup = sum(host.warmup_samples for host in hosted)
         for stream in self._streams:
             readers = [host for host in hosted if stream in host.spec.reads]
             if stream in OUTSIDE:
-                heard = [host.heard for host in readers if host.heard]
-                self._cursors[stream] = min(heard) if heard else f"{self._since_ms}-0"
+                ids = [host.command_id for host in readers if host.command_id]
+                self._cursors[stream] = min(ids) if ids else f"{self._since_ms}-0"
                 continue
             at: list[int] = []
             for host in readers:
@@ -93,7 +93,7 @@ class Inputs:
                 is_clock = stream == host.spec.reads[0]
                 if isinstance(actor, Sink):
                     at.append(actor.positions().get(stream, 0))
-                    self._keepers.setdefault(stream, actor)
+                    self._recorders.setdefault(stream, actor)
                 elif resume is None:
                     at.append(0)
                 elif not actor.merges and is_clock:
@@ -111,42 +111,42 @@ class Inputs:
     # Reading
 
     @property
-    def has_keepers(self) -> bool:
-        """Whether an actor keeps what comes: it must miss nothing."""
-        return bool(self._keepers)
+    def has_recorders(self) -> bool:
+        """True if an actor records its input and must miss none of it."""
+        return bool(self._recorders)
 
     @property
-    def kept(self) -> int:
-        """How far who keeps the clock has it; 0 if nobody does."""
-        keeper = self._keepers.get(self.clock)
-        return keeper.covered(self.clock) if keeper else 0
+    def recorded(self) -> int:
+        """Sample index up to which the clock stream is recorded; 0 without a recorder."""
+        recorder = self._recorders.get(self.clock)
+        return recorder.covered(self.clock) if recorder else 0
 
     @property
     def problem(self) -> str:
-        """What people should be told of what is kept; empty if all is well."""
-        return "; ".join({keeper.problem for keeper in self._keepers.values()} - {""})
+        """The problems of the recorders, for people; empty if all is well."""
+        return "; ".join({recorder.problem for recorder in self._recorders.values()} - {""})
 
     @property
     def positions(self) -> list[int]:
-        """How far the program is in each stream of the clock that has not ended."""
+        """The program's position in each stream of the clock that has not ended."""
         return [at for at in self._cursors.values() if isinstance(at, int)]
 
     def wait(self, timeout_s: float) -> list[tuple[str, Entry | UnclockedEntry]]:
-        """What comes next; it is not taken yet. Raises StoreUnavailableError."""
+        """Return the next entries without advancing the cursors. Raises StoreUnavailableError."""
         return self._store.wait(self._cursors, timeout_s)
 
     def take(self, stream: str, item: Entry | UnclockedEntry) -> Batch:
-        """What came, for the actors. Raises Stop if it is of another session."""
+        """Return an entry as a batch and advance past it. Raises Stop for another session's."""
         if isinstance(item, UnclockedEntry):
             self._cursors[stream] = item.id
             commands = codec.unpack(self._kinds[stream], item.payload, 0, 0)
-            return Batch(stream, 0, 0, commands, heard=item.id)
+            return Batch(stream, 0, 0, commands, command_id=item.id)
         if item.session != self._session:
             raise Stop(f"session {item.session} has begun")
         self._cursors[stream] = item.stop
         if item.is_end:
             del self._cursors[stream]
-        if stream not in self._kinds:  # fed back: it was written by nobody when this opened
+        if stream not in self._kinds:  # a feedback stream had no writer yet when the program opened
             info = self._store.info(stream)
             self._kinds[stream] = codec.message_type(info.message if info else "")
         messages = codec.unpack(
@@ -159,10 +159,10 @@ class Inputs:
         )
         return Batch(stream, item.start, item.stop, messages, item.is_end)
 
-    def stop_when_kept(self) -> None:
-        """Raise Stop once a keeper has what was there at the first call, or cannot get it."""
+    def stop_when_recorded(self) -> None:
+        """Raise Stop once the recorder has all entries of the first call, or cannot read them."""
         if not self._store.is_connected:
-            raise Stop("told to, and Redis is away")
+            raise Stop("requested, and Redis is away")
         cursors = {s: at for s, at in self._cursors.items() if isinstance(at, int)}
         with suppress(StoreUnavailableError):
             if self._ends is None:
@@ -170,21 +170,24 @@ class Inputs:
                 self._ends = {stream: last for stream, last in lasts.items() if last}
             ends = [(self._ends[s], at) for s, at in cursors.items() if s in self._ends]
             if not any(last.is_end or last.stop > at for last, at in ends):
-                raise Stop("told to")
+                raise Stop("requested")
 
     def newest(self) -> int | None:
-        """The last sample that any of the streams holds."""
+        """Return the sample index after the last one that any of the streams holds."""
         return max((last.stop for s in self.infos if (last := self._store.last(s))), default=None)
 
     def register(self) -> None:
-        """Let nobody trim what a keeper lacks; a recording that is replayed waits for everybody."""
+        """Protect data the recorder has not stored from trimming.
+
+        A recording that is replayed waits for every reader.
+        """
         for stream in self.infos:
             self._register(stream)
 
     def _register(self, stream: str) -> None:
-        keeper = self._keepers.get(stream)
+        recorder = self._recorders.get(stream)
         cursor = self._cursors.get(stream)
-        if keeper is not None:
-            self._store.register(stream, self._program, keeper.positions().get(stream, 0))
+        if recorder is not None:
+            self._store.register(stream, self._program, recorder.positions().get(stream, 0))
         elif not self.infos[stream].is_live and isinstance(cursor, int):
             self._store.register(stream, self._program, cursor)

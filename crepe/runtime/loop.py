@@ -1,9 +1,8 @@
 """The whole experiment in one process: no Redis, no wall clock, the same messages every time.
 
-The simulated instrument runs in lock-step, so that one seed gives one course of events; the
+The simulated instrument runs in lock-step, so that one seed gives one course of events. The
 streams end up in a memory store and can be read like any others. A real instrument is only
-listened to. Nobody can come in from outside
-here, so a game that hears a sensor or a person is played by its script.
+recorded. No sensor or person can send input to a loop, so a game is played by its script.
 """
 
 import tempfile
@@ -32,12 +31,12 @@ class Loop:
     Parameters
     ----------
     recordings
-        Directory for what `record` writes; by default a temporary one that is removed.
+        Directory for the recording; by default a temporary one that is removed.
     kept
         The streams that stay in the memory store; by default all. An hour of raw samples does
         not fit into memory.
     session
-        Its ID, and the recording's name.
+        Its ID, which names the recording.
     """
 
     def __init__(
@@ -68,13 +67,13 @@ class Loop:
             raise ConfigError(f"{self._experiment.path}: {len(sources)} sources, a loop has one")
         simulated = self._experiment.culture.simulated
         lockstep = Lockstep(simulated) if simulated else None
-        known: dict[str, StreamInfo] = {}
+        infos: dict[str, StreamInfo] = {}
         hosted = []
         for spec in self._experiment.actors.values():
             context = actor_context(
                 self._experiment,
                 spec,
-                known,
+                infos,
                 session=self._session,
                 recordings=self._recordings,
                 lockstep=lockstep,
@@ -82,14 +81,14 @@ class Loop:
             )
             host = HostedActor(_played_by_script(spec), context, None)
             for stream, info in host.infos.items():
-                known[stream] = info
+                infos[stream] = info
                 if self._keeps(stream):
                     self.store.declare(stream, info)
             hosted.append(host)
         return hosted
 
     def run(self, until: str = "") -> MemoryStore:
-        """To the end of the data, or of the stream `until`; returns the store with all streams."""
+        """Run to the end of the data, or of the stream `until`; return the store of all streams."""
         for _ in self.steps():
             if until and (last := self.store.last(until)) and last.is_end:
                 break
@@ -97,18 +96,18 @@ class Loop:
         return self.store
 
     def steps(self) -> Iterator[Sequence[Message]]:
-        """Step by step: the messages that each window of the source led to."""
+        """Yield the messages that each window of the source has led to."""
         while not self._source.is_ended:
             try:
                 outputs = self._source.read(1.0)
             except EndOfData:
                 outputs = self._source.finish()
-            made = self._chain.spread(outputs)
-            self._keep(made)
-            yield [message for out in made for message in out.batch.messages]
+            results = self._chain.spread(outputs)
+            self._keep(results)
+            yield [message for out in results for message in out.batch.messages]
 
     def end(self) -> None:
-        """End the data here; every actor says what it still has, and its streams end."""
+        """End the data: every actor publishes its last messages, and its streams end."""
         self._keep(self._chain.spread(self._source.finish()))
 
     def _keep(self, outputs: Sequence[OutputBatch]) -> None:
@@ -120,7 +119,7 @@ class Loop:
         return self._kept is None or stream in self._kept
 
     def actor(self, name: str) -> Actor[object, object]:
-        """The opened actor of a name."""
+        """Return the opened actor of a name."""
         return next(s.actor for s in self._chain.hosted if s.spec.name == name)
 
     def close(self) -> None:

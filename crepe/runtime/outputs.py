@@ -1,10 +1,10 @@
-"""What a program publishes, and what is not on its streams yet."""
+"""The streams that a program publishes, and the entries that wait to be appended to them."""
 
 import time
 from collections.abc import Sequence
 
 from crepe.actors.actor import Actor
-from crepe.config.experiment import Experiment
+from crepe.config.experiment_file import ExperimentFile
 from crepe.config.wiring import ActorSpec
 from crepe.errors import StoreUnavailableError
 from crepe.runtime.chain import as_entry
@@ -14,16 +14,16 @@ from crepe.store.redis_store import RedisStore
 
 
 class Outputs:
-    """The streams of a program that others read, or that it needs itself to go on.
+    """The streams of a program that other programs read, or that it needs to resume.
 
     Attributes
     ----------
     streams
-        Those of them that are published; the others stay in memory.
+        Those that are published; the others stay in memory.
     """
 
     def __init__(
-        self, experiment: Experiment, specs: Sequence[ActorSpec], store: RedisStore
+        self, experiment: ExperimentFile, specs: Sequence[ActorSpec], store: RedisStore
     ) -> None:
         self._experiment = experiment
         self._ours = {spec.name for spec in specs}
@@ -32,7 +32,7 @@ class Outputs:
         read = [*experiment.reads.items(), *experiment.feedback.items()]
         readers = {stream for _, streams in read for stream in streams}
         outside = {s for name, streams in read if name not in self._ours for s in streams}
-        # A snapshot must be on a stream, or nobody could go on from it.
+        # An actor can resume only from a snapshot that is on a stream.
         kept = {
             stream
             for spec in specs
@@ -43,7 +43,7 @@ class Outputs:
         self.streams = {s for s in inside if s in outside or s in kept or s not in readers}
 
     def declare(self, host: HostedActor) -> None:
-        """Become the writer of what an actor publishes."""
+        """Become the writer of the streams that an actor publishes."""
         redis = self._experiment.redis
         for stream in self.streams.intersection(host.spec.writes.values()):
             info = host.infos[stream]
@@ -58,14 +58,13 @@ class Outputs:
                 self._expect_readers(stream)
 
     def _expect_readers(self, stream: str) -> None:
-        """A recording may be replayed faster than those start who read it: it waits for them."""
-        program_of = {a: name for name, chain in self._experiment.chains.items() for a in chain}
+        """Register the readers of a replayed recording, so that it waits for their start."""
         for actor, reads in self._experiment.reads.items():
             if stream in reads and actor not in self._ours:
-                self._store.register(stream, program_of.get(actor, actor), 0)
+                self._store.register(stream, self._experiment.program_of[actor], 0)
 
     def publish(self, outputs: Sequence[OutputBatch]) -> None:
-        """Send what is for others, behind what was not sent yet; it is kept until that goes."""
+        """Append output to its streams, after entries that wait; keep it while Redis is away."""
         was_clear = not self._unsent
         now_ns = time.time_ns()
         self._unsent += [
@@ -74,10 +73,10 @@ class Outputs:
             if out.batch.stream in self.streams
         ]
         if was_clear:
-            self.is_clear()
+            self.flush()
 
-    def is_clear(self) -> bool:
-        """Whether all that was said is on its stream; if not, it is tried once."""
+    def flush(self) -> bool:
+        """Try once to append the entries that wait; return whether none is left."""
         if self._unsent:
             try:
                 self._store.append(self._unsent)
@@ -88,5 +87,5 @@ class Outputs:
 
     @property
     def has_unsent(self) -> bool:
-        """Whether something waits; nothing is tried."""
+        """True if entries wait to be appended."""
         return bool(self._unsent)

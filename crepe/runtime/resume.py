@@ -1,4 +1,4 @@
-"""How far the actors of a program got before it was started again."""
+"""The points from which the actors of a program resume after a restart."""
 
 from collections.abc import Collection, Sequence
 
@@ -11,19 +11,19 @@ from crepe.store.contract import Entry, StreamStore
 def find_resumes(
     specs: Sequence[ActorSpec], published: Collection[str], store: StreamStore, session: str
 ) -> dict[str, Resume | None]:
-    """By actor, in the order of the chain: where it goes on, or None if it begins.
+    """Return for each actor where it resumes, or None if it begins.
 
-    One whose streams stay inside the process goes on where those do who read it, early enough
-    to warm them up.
+    An actor whose streams stay inside the process resumes where its readers do, and early enough
+    to restore their state.
     """
-    found: dict[str, Resume | None] = {}
+    resumes: dict[str, Resume | None] = {}
     for spec in reversed(specs):
         streams = [stream for stream in spec.writes.values() if stream in published]
         if streams or not spec.writes:
-            found[spec.name] = _from_its_streams(streams, store, session)
+            resumes[spec.name] = _from_its_streams(streams, store, session)
         else:
-            found[spec.name] = _from_its_readers(spec, specs, found, store)
-    return found
+            resumes[spec.name] = _from_its_readers(spec, specs, resumes, store)
+    return resumes
 
 
 def _from_its_streams(streams: Sequence[str], store: StreamStore, session: str) -> Resume | None:
@@ -48,7 +48,7 @@ def _from_its_streams(streams: Sequence[str], store: StreamStore, session: str) 
 def _from_its_readers(
     spec: ActorSpec,
     specs: Sequence[ActorSpec],
-    found: dict[str, Resume | None],
+    resumes: dict[str, Resume | None],
     store: StreamStore,
 ) -> Resume | None:
     inside = set(spec.writes.values())
@@ -57,7 +57,7 @@ def _from_its_readers(
     for reader in specs:
         if inside.isdisjoint((*reader.reads, *reader.feedback)):
             continue
-        resume = found.get(reader.name)
+        resume = resumes.get(reader.name)
         if resume is None:
             return None
         rates_hz = [info.sampling_rate_hz for s in resume.stops if (info := store.info(s))]

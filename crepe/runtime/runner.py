@@ -1,9 +1,8 @@
 """`crepe run NAME`: one program of an experiment, between Redis and its actors.
 
-One process, one thread, one loop: XREAD BLOCK, step, XADD. The runner alone waits, and what it
-publishes in one step leaves in one round trip and arrives whole. While Redis is away the loop goes
-on: actors are told of the silence, no more input is taken, and what they say is kept until it can
-be published.
+One process, one thread, one loop: XREAD BLOCK, step, XADD. Only the runner waits. The output of one
+step is sent in one round trip and arrives whole. While Redis is away the loop goes on: actors are
+notified of the silence, no more input is read, and their output is kept until it can be published.
 """
 
 import gc
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from crepe.actors.actor import Source
 from crepe.config.context import actor_context
-from crepe.config.experiment import Experiment
+from crepe.config.experiment import ProgramPart
 from crepe.config.wiring import ActorSpec
 from crepe.environment.process import is_orphan
 from crepe.errors import StoreUnavailableError
@@ -38,25 +37,24 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_BLOCK_S = 0.1  # so often silence is noticed
+_BLOCK_S = 0.1  # how often silence is noticed
 _ONCE_A_S = 1.0
 
 
 class Runner:
-    """Runs the actors of one program until it is told to stop.
+    """The loop of one program, which runs its actors until SIGTERM.
 
     Parameters
     ----------
     session
-        ID of the session; entries of any other are not ours.
+        ID of the session; an entry of another one ends the program.
     since_ms
-        Wall clock of the session's start: what people said before it is not heard.
+        Wall clock of the session's start; earlier commands are ignored.
     """
 
     def __init__(
         self,
-        experiment: Experiment,
-        program: str,
+        experiment: ProgramPart,
         store: RedisStore,
         *,
         session: str,
@@ -65,7 +63,8 @@ class Runner:
         since_ms: int = 0,
     ) -> None:
         self._experiment = experiment
-        self._specs = experiment.in_program(program)
+        self._specs = experiment.actors
+        program = experiment.program
         self._store = store
         self._session = session
         self._recordings = recordings
@@ -75,25 +74,25 @@ class Runner:
             program, self._specs, inside, store, session=session, since_ms=since_ms
         )
         self._outputs = Outputs(experiment, self._specs, store)
-        self._is_told_to_stop = False
-        self._may_finish = False  # told to stop, a keeper first takes what is there
-        self._next_look_s = 0.0
+        self._is_stop_requested = False
+        self._may_finish = False  # a recorder first reads the entries that exist when it is stopped
+        self._next_check_s = 0.0
         self._lockstep = self._own_instrument()
 
     def _own_instrument(self) -> "Lockstep | None":
-        """In lock-step the simulated instrument is in the process of who has it."""
+        """Return the simulated instrument if it runs in this process, as it does in lock-step."""
         simulated = self._experiment.culture.simulated
         has_instrument = any(issubclass(spec.kind, Source) for spec in self._specs)
         if not (simulated and self._experiment.lockstep_s and has_instrument):
             return None
-        from crepe.simulator.lockstep import Lockstep  # brings scipy, which takes its time
+        from crepe.simulator.lockstep import Lockstep  # scipy takes time to import
 
         return Lockstep(simulated)
 
     def run(self) -> None:
-        """Until SIGTERM or SIGINT. Raises LeaseError if another session has the culture."""
+        """Run until SIGTERM or SIGINT. Raises LeaseError if another session has the culture."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._told_to_stop)
+            signal.signal(number, self._request_stop)
         self._store.meanwhile = self._check
         chain = Chain([])
         try:
@@ -106,18 +105,18 @@ class Runner:
                 self._run_source(chain, first)
             else:
                 self._run_reader(chain)
-        except Stop as why:
-            log.info("stopping: %s", why)
+        except Stop as reason:
+            log.info("stopping: %s", reason)
         finally:
             chain.close()
             self._store.patience_s = 0.0
             with suppress(StoreUnavailableError, Stop):
                 self._heartbeat.set_state("stopped")
 
-    def _told_to_stop(self, number: int, frame: FrameType | None) -> None:
+    def _request_stop(self, number: int, frame: FrameType | None) -> None:
         del frame
         log.info("got %s", signal.Signals(number).name)
-        self._is_told_to_stop = True
+        self._is_stop_requested = True
 
     # Opening
 
@@ -125,16 +124,16 @@ class Runner:
         self._heartbeat.beat()  # before a stream is touched: the culture must be ours
         resumes = find_resumes(self._specs, self._outputs.streams, self._store, self._session)
         hosted: list[HostedActor] = []
-        known: dict[str, StreamInfo] = {}
+        infos: dict[str, StreamInfo] = {}
         checkpoint_s = 0.0 if self._experiment.lockstep_s else CHECKPOINT_S
         for spec in self._specs:
             self._wait_for_inputs(spec)
-            known.update(self._inputs.infos)
+            infos.update(self._inputs.infos)
             resume = resumes[spec.name]
             context = actor_context(
                 self._experiment,
                 spec,
-                known,
+                infos,
                 session=self._session,
                 recordings=self._recordings,
                 lockstep=self._lockstep,
@@ -142,17 +141,17 @@ class Runner:
                 snapshot=resume.snapshot if resume else None,
             )
             host = HostedActor(spec, context, resume, checkpoint_s)
-            known.update(host.infos)
+            infos.update(host.infos)
             hosted.append(host)
             self._outputs.declare(host)
         self._inputs.begin(hosted, resumes)
         reached = max(host.position for host in hosted)
-        self._heartbeat.reached(reached)
-        self._heartbeat.begins(max(reached, self._inputs.kept))
+        self._heartbeat.set_position(reached)
+        self._heartbeat.begin_at(max(reached, self._inputs.recorded))
         self._heartbeat.problem = self._inputs.problem
         self._heartbeat.set_state("running")
-        places = ", ".join(f"{s.spec.name} at {s.position}" for s in hosted)
-        log.info("session %s: %s", self._session, places)
+        positions = ", ".join(f"{host.spec.name} at {host.position}" for host in hosted)
+        log.info("session %s: %s", self._session, positions)
         return Chain(hosted)
 
     def _wait_for_inputs(self, spec: ActorSpec) -> None:
@@ -160,21 +159,21 @@ class Runner:
             self._heartbeat.set_state(f"waiting for {stream}")
             while not self._inputs.find(stream):
                 self._check()
-                if self._is_time_to_look():
+                if self._is_second_over():
                     self._heartbeat.beat()
                 time.sleep(_BLOCK_S)
 
     # Running
 
     def _run_source(self, chain: Chain, source: HostedActor) -> None:
-        heard_s = time.monotonic()
+        last_input_s = time.monotonic()
         while not source.is_ended:
-            self._look()
-            if not self._outputs.is_clear():
-                self._silence(chain, time.monotonic() - heard_s)
+            self._check_all()
+            if not self._outputs.flush():
+                self._silence(chain, time.monotonic() - last_input_s)
                 time.sleep(_BLOCK_S)
                 continue
-            if self._lockstep is not None and not self._may_go_on(chain, source):
+            if self._lockstep is not None and not self._may_read(chain, source):
                 continue
             began_s = time.perf_counter()
             try:
@@ -182,19 +181,22 @@ class Runner:
             except EndOfData:
                 outputs = source.finish()
             if not outputs:
-                self._silence(chain, time.monotonic() - heard_s)
+                self._silence(chain, time.monotonic() - last_input_s)
                 continue
-            heard_s = time.monotonic()
+            last_input_s = time.monotonic()
             for out in outputs:
-                self._heartbeat.covers(out.batch.start, out.batch.stop)
+                self._heartbeat.cover(out.batch.start, out.batch.stop)
             self._outputs.publish(chain.spread(outputs))
-            self._heartbeat.reached(source.position, time.perf_counter() - began_s)
+            self._heartbeat.set_position(source.position, time.perf_counter() - began_s)
         self._idle(source.position)
 
-    def _may_go_on(self, chain: Chain, source: HostedActor) -> bool:
-        """In lock-step: whether all that may still be asked for is due later than the next three
-        segments (one to be announced in, one to be due in, one for a game whose steps do not fall
-        on segments); if not, take what comes. With the last who asks, time ends."""
+    def _may_read(self, chain: Chain, source: HostedActor) -> bool:
+        """Return whether, in lock-step, the source may read its next window; if not, feed readers.
+
+        It may if every stimulus that can still be requested is due after the next three segments:
+        one for the request, one in which it is due, and one for a game whose steps do not fall on
+        segments. Time ends with the last program that requests stimuli.
+        """
         clocks = self._inputs.positions
         if not clocks:
             self._outputs.publish(chain.spread(source.finish()))
@@ -210,32 +212,32 @@ class Runner:
         return False
 
     def _run_reader(self, chain: Chain) -> None:
-        self._may_finish = self._inputs.has_keepers
-        heard_s = time.monotonic()
+        self._may_finish = self._inputs.has_recorders
+        last_input_s = time.monotonic()
         while self._inputs.positions:
-            self._look()
-            if self._is_told_to_stop:
-                self._inputs.stop_when_kept()
-            found = self._next()
-            if not found:
-                self._silence(chain, time.monotonic() - heard_s)
-            if any(isinstance(item, Entry) for _, item in found):
-                heard_s = time.monotonic()
-            for stream, item in found:
+            self._check_all()
+            if self._is_stop_requested:
+                self._inputs.stop_when_recorded()
+            items = self._next()
+            if not items:
+                self._silence(chain, time.monotonic() - last_input_s)
+            if any(isinstance(item, Entry) for _, item in items):
+                last_input_s = time.monotonic()
+            for stream, item in items:
                 began_s = time.perf_counter()
                 batch = self._inputs.take(stream, item)
                 if stream == self._inputs.clock:
-                    self._heartbeat.covers(batch.start, batch.stop)
+                    self._heartbeat.cover(batch.start, batch.stop)
                 self._outputs.publish(chain.push(batch))
                 elapsed_s = time.perf_counter() - began_s
-                self._heartbeat.reached(max(s.position for s in chain.hosted), elapsed_s)
-                if self._is_told_to_stop or self._outputs.has_unsent:
-                    break  # what was not taken is read again
+                self._heartbeat.set_position(max(host.position for host in chain.hosted), elapsed_s)
+                if self._is_stop_requested or self._outputs.has_unsent:
+                    break  # the other items are read again
         self._idle(max(host.position for host in chain.hosted))
 
     def _next(self) -> list[tuple[str, Entry | UnclockedEntry]]:
-        """What comes next; nothing while Redis is away, or has not taken what was said."""
-        if self._outputs.is_clear():
+        """Return the next entries; none while Redis is away or output waits to be published."""
+        if self._outputs.flush():
             with suppress(StoreUnavailableError):
                 return self._inputs.wait(_BLOCK_S)
         time.sleep(_BLOCK_S)
@@ -248,42 +250,42 @@ class Runner:
         with suppress(StoreUnavailableError):
             self._heartbeat.set_state("ended")
         while True:
-            self._look()
-            self._outputs.is_clear()
+            self._check_all()
+            self._outputs.flush()
             time.sleep(_BLOCK_S)
 
     def _silence(self, chain: Chain, elapsed_s: float) -> None:
         if self._lockstep is not None:
-            return  # time stands still
+            return  # simulated time stands still
         for host in chain.hosted:
-            self._outputs.publish(chain.spread(host.silent(elapsed_s)))
+            self._outputs.publish(chain.spread(host.pass_silence(elapsed_s)))
 
     def _check(self) -> None:
-        """Raise Stop if there is reason to."""
-        if self._is_told_to_stop and not self._may_finish:
-            raise Stop("told to")
+        """Raise Stop if the program must end."""
+        if self._is_stop_requested and not self._may_finish:
+            raise Stop("requested")
         if is_orphan():
             raise Stop("supervisord is gone")
 
-    def _is_time_to_look(self) -> bool:
+    def _is_second_over(self) -> bool:
         now_s = time.monotonic()
-        if now_s < self._next_look_s:
+        if now_s < self._next_check_s:
             return False
-        self._next_look_s = now_s + _ONCE_A_S
+        self._next_check_s = now_s + _ONCE_A_S
         return True
 
-    def _look(self) -> None:
-        """Is there reason to stop; and once a second, is the session ours, and how are we."""
+    def _check_all(self) -> None:
+        """Raise Stop if the program must end; once a second, check session and send heartbeat."""
         self._check()
-        if self._store.is_connected and self._is_time_to_look():
+        if self._store.is_connected and self._is_second_over():
             with suppress(StoreUnavailableError):
-                self._look_around()
+                self._check_session()
 
-    def _look_around(self) -> None:
+    def _check_session(self) -> None:
         self._heartbeat.beat(newest=self._inputs.newest())
         for stream in (*self._outputs.streams, *self._inputs.infos):
             info = self._store.info(stream)
             if info is not None and info.session != self._session:
                 raise Stop(f"session {info.session} has begun")
-        self._heartbeat.tell(self._inputs.problem)
+        self._heartbeat.report(self._inputs.problem)
         self._inputs.register()

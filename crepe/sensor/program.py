@@ -65,7 +65,7 @@ class Follower:
 
         Raises StoreError if the store cannot be reached, and CrepeError if another session began.
         """
-        self._heartbeat.reached(self._cursor)
+        self._heartbeat.set_position(self._cursor)
         if self._is_ended or not self._has_stream:
             time.sleep(_PAUSE_S)
         if not self._has_stream:

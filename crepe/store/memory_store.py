@@ -128,7 +128,7 @@ class MemoryStore:
             if before and is_others and not takes_over:
                 owner = before.info.writer
                 if owner in self.memory.writers:
-                    raise OrderError(f"{stream}: {owner} is writing it; choose another name=")
+                    raise OrderError(f"{stream}: {owner} is writing it; choose another stream name")
             claimed = replace(info, writer=self.writer)
             if before is None or is_fresh or before.info.session != info.session:
                 self.memory.streams[stream] = _Stream(claimed)

@@ -121,7 +121,7 @@ class RedisStore(RedisReader):
             and self._is_writer_connected(before)
         ):
             raise OrderError(
-                f"{self._key(stream)}: {before.writer} is writing it; choose another name="
+                f"{self._key(stream)}: {before.writer} is writing it; choose another stream name"
             )
         is_fresh = is_fresh or (before is not None and before.session != info.session)
         began_s = time.monotonic()

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 
 from crepe.config.experiment import Experiment, save_experiment
 from crepe.environment import paths
-from crepe.environment import session as sessions
+from crepe.environment.session import new_id
 from crepe.errors import ConfigError, CrepeError
 from crepe.messages import Delivered, GameState, Spikes
 from crepe.runtime.loop import Loop
@@ -24,7 +24,7 @@ def in_process(experiment: Experiment, on_state: OnState, kept: Collection[str] 
     those named in `kept`.
     """
     game = _game_stream(experiment)
-    session = sessions.new_id()
+    session = new_id()
     directory = paths.private(paths.var_directory() / "recordings")
     needed = [s for kind in (GameState, Spikes, Delivered) for s in experiment.streams_of(kind)]
     loop = Loop(experiment, directory, kept=(*needed, *kept), session=session)
@@ -48,7 +48,7 @@ def live(experiment: Experiment, on_state: OnState) -> Run:
     Raises CrepeError if a program fails, or if the game was not recorded.
     """
     game = _game_stream(experiment)
-    experiment.path = save_experiment(experiment, paths.run_directory() / "experiment.json")
+    experiment = save_experiment(experiment, paths.run_directory() / "experiment.json")
     with running(experiment) as store:
         recording = recording_path()
         for state in _states(store, game):

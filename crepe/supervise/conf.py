@@ -1,4 +1,4 @@
-"""The text of supervisord.conf. It names no place, so that it is the same wherever it stands."""
+"""The text of supervisord.conf; it names no directory, so that it is the same everywhere."""
 
 from collections.abc import Sequence
 
@@ -58,7 +58,7 @@ stdout_logfile_backups=4
 
 
 def render(programs: Sequence[tuple[str, int]]) -> str:
-    """supervisord.conf for programs given as (name, priority), in order of priority."""
+    """Return the text for programs given as (name, priority), in order of priority."""
     ordered = sorted(programs, key=lambda program: program[1])
     return _HEAD + "".join(
         _PROGRAM.format(name=name, priority=priority) for name, priority in ordered

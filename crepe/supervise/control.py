@@ -1,4 +1,4 @@
-"""Start, look at and stop the programs of an experiment, over supervisord's socket.
+"""Start, inspect and stop the programs of an experiment over supervisord's socket.
 
 `supervisor.json` in the run directory names that socket, so a supervisord started by hand from any
 supervisord.conf is found as well as one started by `up`.
@@ -31,7 +31,7 @@ def announce(var: Path, path: str) -> None:
 
 
 def running(var: Path | None = None) -> Supervisor | None:
-    """The supervisord of `var`, or None if none answers."""
+    """Return the supervisord of `var`, or None if none answers."""
     var = var or paths.var_directory()
     if not var.is_dir():
         return None
@@ -43,12 +43,12 @@ def running(var: Path | None = None) -> Supervisor | None:
 
 
 def is_running(var: Path | None = None) -> bool:
-    """True if the programs of `var` are under a supervisord that answers."""
+    """Return whether a supervisord of `var` answers."""
     return running(var) is not None
 
 
 def status(var: Path | None = None) -> list[Status]:
-    """All programs in order of start; empty if nothing runs."""
+    """Return the state of all programs in order of start; empty if nothing runs."""
     supervisor = running(var)
     return supervisor.programs() if supervisor is not None else []
 
@@ -104,18 +104,23 @@ def up(
     experiment
         Its file; None for the default one.
     session_is
-        `new`, or `resume` for one that was cut off; empty to resume if the file is the same.
+        `new`, or `resume` for the unfinished one; empty to resume if the file is the same.
     foreground
         Become supervisord instead of starting one; does not return.
     environment
-        What the programs find in their environment on top of this process's own.
+        Variables for the programs on top of this process's environment.
 
-    Raises ConfigError if programs run already or there is nothing to resume, and CrepeError with
-    the end of its log if a program does not start; everything is stopped again then.
+
+    Raises
+    ------
+    ConfigError
+        Programs run already, or there is nothing to resume.
+    CrepeError
+        A program does not start; the text has the end of its log. Everything is stopped again then.
     """
     var = paths.var_directory()
     must_be_down(var)
-    if session_is == "resume" and session.found_unclean(var) is None:
+    if session_is == "resume" and session.find_unfinished(var) is None:
         raise ConfigError(f"{var}: the last session ended in good order, nothing to resume")
     clear(var)
     conf = paths.run_directory(var) / "supervisord.conf"
@@ -131,9 +136,9 @@ def up(
 
 
 def down(timeout_s: float = 60.0, var: Path | None = None) -> bool:
-    """Stop all programs in order, and kill what has not ended in time; False if nothing ran.
+    """Stop all programs in order, and kill those that have not ended in time.
 
-    Raises CrepeError if something still runs then.
+    Return False if nothing ran. Raises CrepeError if a program still runs then.
     """
     var = var or paths.var_directory()
     if not var.is_dir():
@@ -155,7 +160,7 @@ def clear(var: Path) -> None:
 
 
 def _start(command: list[str], variables: Mapping[str, str], var: Path, timeout_s: float) -> None:
-    said = paths.private(var / "log") / "supervisord.out"
+    output = paths.private(var / "log") / "supervisord.out"
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     pid = os.posix_spawn(
         command[0],
@@ -163,13 +168,13 @@ def _start(command: list[str], variables: Mapping[str, str], var: Path, timeout_
         variables,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, str(said), flags, 0o600),
+            (os.POSIX_SPAWN_OPEN, 1, str(output), flags, 0o600),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ],
         setsid=True,  # a Ctrl-C in this terminal is not for supervisord
     )
     try:
-        _wait_running(pid, said, var, timeout_s)
+        _wait_running(pid, output, var, timeout_s)
     except BaseException:
         child = ProcessIdentity.of(pid)  # not waited for yet, so that the pid is still its own
         try:
@@ -181,7 +186,7 @@ def _start(command: list[str], variables: Mapping[str, str], var: Path, timeout_
         raise
 
 
-def _wait_running(pid: int, said: Path, var: Path, timeout_s: float) -> None:
+def _wait_running(pid: int, output: Path, var: Path, timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
     while True:
         programs = status(var)
@@ -189,7 +194,7 @@ def _wait_running(pid: int, said: Path, var: Path, timeout_s: float) -> None:
             return
         is_late = time.monotonic() > deadline
         if ProcessIdentity.of(pid) is None or (is_late and not programs):
-            raise CrepeError(f"supervisord: does not run; it said\n{_tail(said)}")
+            raise CrepeError(f"supervisord: does not run; it printed\n{_tail(output)}")
         must_start(programs, var)
         for program in programs:
             if is_late and program.state != "RUNNING":

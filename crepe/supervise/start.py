@@ -1,4 +1,4 @@
-"""Starts an experiment's programs and waits until all of them are at work, or stops them again."""
+"""Start the programs of an experiment and wait until all of them run, or stop them again."""
 
 import signal
 import sys
@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from crepe.config.disk_space import disk_message
-from crepe.config.dry_run import rehearse
+from crepe.config.dry_run import dry_run
 from crepe.config.experiment import Experiment
+from crepe.config.services import has_heartbeat
 from crepe.config.tables import DASHBOARD
 from crepe.environment import paths, session
 from crepe.environment.process_identity import ProcessIdentity
@@ -30,7 +31,6 @@ from crepe.web.token import access_token
 
 DRAIN_S = 30.0
 
-NO_ACTORS = ("redis", "culture", "dashboard", "simulated_sensor", "watchdog")
 _START_S = 60.0
 _SERVER_S = 5.0  # in which a server that others run must answer
 _POLL_S = 0.05
@@ -38,11 +38,13 @@ _POLL_S = 0.05
 
 @contextmanager
 def running(experiment: Experiment, *, take_over: bool = False) -> Iterator[Store]:
-    """The experiment's programs in a new session, while the block lasts; `take_over` as in `up`.
+    """Run the experiment's programs in a new session while the block lasts.
+
+    `take_over` is that of `up`.
 
     SIGTERM, and SIGHUP when a terminal or an SSH connection is lost, interrupt as Ctrl-C does.
     """
-    control.must_be_down()  # what runs already is not ours to stop
+    control.must_be_down()  # programs that another command has started are not ours to stop
     with _interrupts() as end_undisturbed:
         try:
             with up(experiment, experiment.path, "new", take_over=take_over) as store:
@@ -60,15 +62,29 @@ def up(
     take_over: bool = False,
     foreground: bool = False,
 ) -> Store:
-    """Start the programs; the store, once every actor says that it runs.
+    """Start the programs and return the store once every actor runs.
 
-    `path` is the experiment's file, None for the default one. `take_over` ends a session of the
-    same culture that runs elsewhere on the server; without it that raises LeaseError. Raises
-    CrepeError with the end of the log of a program that does not start; everything is stopped again
-    then, as it is by Ctrl-C.
+    Parameters
+    ----------
+    path
+        The experiment's file; None for the default one.
+    session_is
+        `new`, or `resume` for the unfinished session.
+    take_over
+        End a session of the same culture that runs elsewhere on the server.
+    foreground
+        Become supervisord instead of starting one; does not return.
+
+    Raises
+    ------
+    LeaseError
+        Another session has the culture, and `take_over` is False.
+    CrepeError
+        A program does not start; the text has the end of its log. All programs are stopped again
+        then, as they are after Ctrl-C.
     """
     experiment.check_tokens()
-    rehearse(experiment)
+    dry_run(experiment)
     _check_server(experiment.name, take_over=take_over)
     print(disk_message(paths.var_directory(), experiment), file=sys.stderr)
     with _interrupts() as end_undisturbed:
@@ -88,25 +104,28 @@ def up(
 
 
 def page_lines(experiment: Experiment) -> list[str]:
-    """Where the live page of the running experiment is, once it is there."""
+    """Wait for the live page of the running experiment, and return its addresses for people."""
     deadline = time.monotonic() + _START_S
     while experiment.dashboard is not None and time.monotonic() < deadline:
         content = paths.read_json(paths.run_directory() / server_file(DASHBOARD)) or {}
         page = ProcessIdentity.read(content).key
         if content and any(program.process.key == page for program in control.status()):
             url = experiment.dashboard.public_url or str(content["url"])
-            to = links(url, access_token(DASHBOARD))
-            return [f"live page: {to.operator}", f"to look only: {to.spectator}"]
+            page_links = links(url, access_token(DASHBOARD))
+            return [
+                f"live page: {page_links.operator}",
+                f"to look only: {page_links.spectator}",
+            ]
         time.sleep(_POLL_S)
     return []
 
 
 @contextmanager
 def _interrupts() -> Iterator[Callable[[], None]]:
-    """SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt: the first two also where a shell had
-    them ignored, the third unless `nohup` did.
+    """Make SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt while the block lasts.
 
-    Yields what has them ignored from then on: a second Ctrl-C must leave no process.
+    The first two also where a shell had them ignored, the third unless `nohup` did. Yields a
+    function that makes them ignored from then on: a second Ctrl-C must not leave a process behind.
     """
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
@@ -126,8 +145,10 @@ def _interrupts() -> Iterator[Callable[[], None]]:
 
 
 def _check_server(culture: str, *, take_over: bool) -> None:
-    """Raise StoreError if no Redis server can be chosen, or that of CREPE_REDIS is not there:
-    supervisord would try again for ever. Raises LeaseError if another session has the culture."""
+    """Raise StoreError without a Redis server: supervisord would try to start it for ever.
+
+    Raises LeaseError if another session has the culture on the server of CREPE_REDIS.
+    """
     url = choose().url
     if url is None:
         return
@@ -140,7 +161,7 @@ def _check_server(culture: str, *, take_over: bool) -> None:
 def _ready(experiment: Experiment) -> Store:
     deadline = time.monotonic() + _START_S
     now = session.current()
-    names = [program.name for program in experiment.programs if program.name not in NO_ACTORS]
+    names = [program.name for program in experiment.programs if has_heartbeat(program.name)]
     states: dict[str, str] = {}
     store = None
     while True:
@@ -164,14 +185,14 @@ def _ready(experiment: Experiment) -> Store:
             if not late:
                 return store
         if time.monotonic() > deadline:
-            said = ", ".join(f"{name} ({states.get(name, 'not heard of')})" for name in names)
+            rows = ", ".join(f"{name} ({states.get(name, 'no heartbeat')})" for name in names)
             log = paths.var_directory() / "log"
-            raise CrepeError(f"after {_START_S:.0f} s not all programs run: {said}; see {log}")
+            raise CrepeError(f"after {_START_S:.0f} s not all programs run: {rows}; see {log}")
         time.sleep(_POLL_S)
 
 
 def recording_path() -> Path | None:
-    """Where the present session is recorded."""
+    """Return the path of the current session's recording; None before the first session."""
     now = session.current()
     return paths.var_directory() / "recordings" / f"{now.id}.h5" if now else None
 

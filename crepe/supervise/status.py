@@ -1,4 +1,4 @@
-"""What `crepe status` shows: supervisord's view of each program beside its own heartbeat."""
+"""The rows of `crepe status`: supervisord's view of each program beside its own heartbeat."""
 
 from collections.abc import Mapping
 
@@ -15,13 +15,13 @@ Row = dict[str, str | int | float]
 
 
 def rows(store: StreamStore | None = None) -> list[Row]:
-    """One row per program, in order of start; empty if nothing runs.
+    """Return one row per program in order of start; empty if nothing runs.
 
-    Positions, lags and what is missing are samples; gaps are in what `acquire` publishes, and in
-    what the others were given. p50 and p99 are of the time one step takes. The state is what the
-    process says of itself, or supervisord's word for one that has not said anything yet. The
-    problem is for people, and empty if all is well.
-    Without a `store`, that of the running experiment is asked.
+    Positions, lags and `missing` are in samples. `gaps` counts gaps in what `acquire` publishes,
+    and in what the other actors received. `p50` and `p99` are percentiles of the duration of a
+    step. `state` is that of the program's heartbeat, or supervisord's before the first one.
+    `problem` is for people, and empty if all is well. The default `store` is that of the running
+    experiment.
     """
     programs = control.status()
     if not programs:
@@ -33,13 +33,13 @@ def rows(store: StreamStore | None = None) -> list[Row]:
 
 
 def running_experiment() -> Experiment:
-    """The experiment whose session was the last to begin here; before the first, the default."""
+    """Return the experiment of the last session in this `var`; before the first, the default."""
     now = session.current()
     return load_experiment(now.experiment_path if now else None)
 
 
 def _beats() -> Mapping[str, Mapping[str, str]] | None:
-    """The last words of every actor in this session; None if Redis does not answer."""
+    """Return the last heartbeat of every actor in this session; None if Redis does not answer."""
     try:
         with Store(culture=running_experiment().name, patience_s=1.0) as store:
             return _of_now(store.actors())
@@ -48,7 +48,7 @@ def _beats() -> Mapping[str, Mapping[str, str]] | None:
 
 
 def _of_now(beats: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
-    """Those of the session that runs."""
+    """Return the heartbeats of the current session."""
     now = session.current()
     return {name: beat for name, beat in beats.items() if now and beat.get("session") == now.id}
 
@@ -61,7 +61,7 @@ def _row(program: Status, beat: Mapping[str, str], *, redis_answers: bool = True
         is_stale = age_s(beat) > STALE_S
         state = f"stale for {age_s(beat):.0f} s" if is_stale else beat["state"]
     elif beat and state == "running":
-        state = "starting"  # it will say more, and has not yet: the last word is its predecessor's
+        state = "starting"  # the last heartbeat is of the process before it
     return {
         "program": program.name,
         "state": state,

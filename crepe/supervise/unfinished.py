@@ -1,4 +1,4 @@
-"""What becomes of a session that was cut off: it goes on, or a person gives it up."""
+"""An unfinished session, one that was cut off: an operator resumes or abandons it."""
 
 import sys
 from typing import Literal
@@ -11,37 +11,37 @@ from crepe.supervise import control
 
 
 def resume_or_new(*, resume: bool, new: bool) -> Literal["resume", "new"]:
-    """What is asked for, or what a person answers where a session was cut off.
+    """Return what the options say, or the operator's answer where a session is unfinished.
 
-    Raises ConfigError if programs run, or nobody is there to be asked.
+    Raises ConfigError if programs run, or without a terminal to ask the operator on.
     """
-    left = _left()
-    if left is None or new:
+    last = _last_unfinished()
+    if last is None or new:
         return "new"
     if resume:
         return "resume"
-    print(f"session {left.id} of {left.experiment_path} was cut off and has not ended.")
+    print(f"session {last.id} of {last.experiment_path} was cut off and has not ended.")
     if not sys.stdin.isatty():
-        raise ConfigError("say --resume to go on with it, or --new to give it up")
+        raise ConfigError("use --resume to go on with it, or --new to abandon it")
     goes_on = Confirm.ask("Go on with it? (No: a new session begins, its recording stays.)")
     return "resume" if goes_on else "new"
 
 
-def give_up(*, new: bool) -> None:
-    """Let a person say that what was cut off is given up, for a command that cannot go on with it.
+def abandon(*, new: bool) -> None:
+    """Confirm that an unfinished session is abandoned, for a command that cannot resume it.
 
-    Raises ConfigError if programs run, if the answer is no, or if nobody is there to be asked.
+    Raises ConfigError if programs run, if the operator declines, or without a terminal to ask on.
     """
-    left = _left()
-    if left is None or new:
+    last = _last_unfinished()
+    if last is None or new:
         return
-    print(f"session {left.id} of {left.experiment_path} was cut off and has not ended.")
-    if not (sys.stdin.isatty() and Confirm.ask("Give it up? (Its recording stays.)")):
+    print(f"session {last.id} of {last.experiment_path} was cut off and has not ended.")
+    if not (sys.stdin.isatty() and Confirm.ask("Abandon it? (Its recording stays.)")):
         raise ConfigError(
-            "`crepe up --resume` goes on with it; --new, or new=True in Python, gives it up"
+            "`crepe up --resume` goes on with it; --new, or new=True in Python, abandons it"
         )
 
 
-def _left() -> session.Session | None:
+def _last_unfinished() -> session.Session | None:
     control.must_be_down()
-    return session.found_unclean()
+    return session.find_unfinished()

@@ -1,10 +1,10 @@
-"""What would end a program, or be refused for ever, is said before anything runs."""
+"""What would end a program, or be refused for ever, is reported before anything runs."""
 
 from pathlib import Path
 
 import pytest
 
-from crepe.config.dry_run import rehearse
+from crepe.config.dry_run import dry_run
 from crepe.config.experiment import load_experiment
 from crepe.errors import ConfigError, DeviceError
 
@@ -14,16 +14,16 @@ SHIPPED = [path for path in ROOT.glob("config/*.toml") if path.name != "file.tom
 
 @pytest.mark.parametrize("path", sorted(SHIPPED), ids=lambda path: path.name)
 def test_every_experiment_that_ships_stands_its_rehearsal(path):
-    rehearse(load_experiment(path))
+    dry_run(load_experiment(path))
 
 
 def test_a_recording_that_is_not_there_is_said():
     with pytest.raises(DeviceError, match=r"recording.h5: does not exist"):
-        rehearse(load_experiment(ROOT / "config" / "file.toml"))
+        dry_run(load_experiment(ROOT / "config" / "file.toml"))
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "text"),
     [
         ("decode.electrodes", ["99"], r"\[actors.decode\]: decode electrodes: no electrode '99'"),
         ("game.electrodes", ["99"], r"\[actors.game\] rock: no electrode '99'"),
@@ -36,20 +36,20 @@ def test_a_recording_that_is_not_there_is_said():
         ("acquire.sampling_rate_hz", 0.5, r"\[actors.acquire\]: device .*sampling_rate_hz"),
     ],
 )
-def test_what_does_not_fit_the_instrument_is_named(name, value, said):
-    with pytest.raises(ConfigError, match=said):
-        rehearse(load_experiment(None, {f"actors.{name}": value}))
+def test_what_does_not_fit_the_instrument_is_named(name, value, text):
+    with pytest.raises(ConfigError, match=text):
+        dry_run(load_experiment(None, {f"actors.{name}": value}))
 
 
 def test_trains_of_pong_are_judged_too():
     path = ROOT / "config" / "pong.toml"
     phases = [[-75.0, 200], [75.0, 200]]
     with pytest.raises(ConfigError, match=r"miss: would be refused: .*limit 50 uA"):
-        rehearse(load_experiment(path, {"actors.game.miss_phases": phases}))
+        dry_run(load_experiment(path, {"actors.game.miss_phases": phases}))
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "text"),
     [
         ({"actors.stimulate.device": "generator://"}, "known are meame://, none://"),
         ({"actors.stimulate.device": "hdf5://a.h5"}, "known are meame://, none://"),
@@ -67,8 +67,8 @@ def test_trains_of_pong_are_judged_too():
         ({"chains": {"redis": {"actors": ["filter"]}}}, "taken by another program"),
     ],
 )
-def test_what_cannot_run_does_not_load(changes, said):
-    with pytest.raises(ConfigError, match=said):
+def test_what_cannot_run_does_not_load(changes, text):
+    with pytest.raises(ConfigError, match=text):
         load_experiment(None, changes)
 
 

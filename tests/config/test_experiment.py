@@ -1,12 +1,14 @@
 """An experiment file is proved before anything runs, and errors say where and what is allowed."""
 
 import json
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
 
 from crepe.actors.record import Record
-from crepe.config.experiment import DEFAULT, Program, load_experiment, save_experiment
+from crepe.config.experiment import Program, load_experiment, load_program, save_experiment
+from crepe.config.experiment_file import DEFAULT
 from crepe.environment import paths
 from crepe.errors import ConfigError
 from crepe.messages import Delivered, GameState, Stimulus
@@ -44,8 +46,8 @@ def write(tmp_path):
 
 @pytest.mark.parametrize("name", sorted(path.name for path in ROOT.glob("config/*.toml")))
 def test_every_experiment_that_ships_fits(name):
-    found = load_experiment(ROOT / "config" / name)
-    assert found.actors
+    loaded = load_experiment(ROOT / "config" / name)
+    assert loaded.actors
 
 
 def test_the_default_experiment_has_the_programs_of_the_flow_in_order():
@@ -57,11 +59,11 @@ def test_the_default_experiment_has_the_programs_of_the_flow_in_order():
 
 
 def test_nothing_in_the_recording_experiment_can_stimulate():
-    found = load_experiment(ROOT / "config" / "record.toml")
-    kinds = {kind for actor in found.actors.values() for kind in actor.writes}
+    loaded = load_experiment(ROOT / "config" / "record.toml")
+    kinds = {kind for actor in loaded.actors.values() for kind in actor.writes}
     assert not kinds & {Stimulus, Delivered, GameState}
-    assert "stimulate" not in {program.name for program in found.programs}
-    assert not any(hasattr(actor.make(), "limits") for actor in found.actors.values())
+    assert "stimulate" not in {program.name for program in loaded.programs}
+    assert not any(hasattr(actor.make(), "limits") for actor in loaded.actors.values())
 
 
 def test_actors_are_ordered_by_the_flow_whatever_the_file_says(write):
@@ -123,20 +125,38 @@ def test_actors_that_read_each_other_in_a_circle_are_refused(write):
 
 
 def test_a_chain_is_one_program_with_several_actors(write):
-    found = load_experiment(write(TOY + '[chains.front]\nactors = ["filter", "detect"]\n'))
-    assert Program("front", 50) in found.programs
-    assert "filter" not in {program.name for program in found.programs}
-    assert [spec.name for spec in found.in_program("front")] == ["filter", "detect"]
+    path = write(TOY + '[chains.front]\nactors = ["filter", "detect"]\n')
+    loaded = load_experiment(path)
+    assert Program("front", 50) in loaded.programs
+    assert "filter" not in {program.name for program in loaded.programs}
+    assert [spec.name for spec in load_program(path, "front").actors] == ["filter", "detect"]
     with pytest.raises(ConfigError, match="no program 'fornt'; did you mean 'front'"):
-        found.in_program("fornt")
+        load_program(path, "fornt")
     with pytest.raises(ConfigError, match=r"\[chains.front\]: no actor 'detekt'"):
         load_experiment(write(TOY + '[chains.front]\nactors = ["detekt"]\n'))
 
 
+def test_a_program_imports_its_own_actors_only(write):
+    path = write(TOY.replace("crepe.actors.detect:Detect", "not.installed:Detect"))
+    assert [spec.name for spec in load_program(path, "filter").actors] == ["filter"]
+    assert load_program(path, "redis").actors == ()
+    with pytest.raises(ConfigError, match="cannot import 'not.installed'"):
+        load_program(path, "detect")
+
+
+def test_an_experiment_is_frozen_and_saving_gives_another(write, tmp_path):
+    experiment = load_experiment(write(TOY), {"seed": 9})
+    saved = save_experiment(experiment, tmp_path / "saved.json")
+    assert (saved.path, saved.seed) == (tmp_path / "saved.json", 9)
+    assert experiment.path != saved.path
+    with pytest.raises(FrozenInstanceError):
+        experiment.path = saved.path
+
+
 def test_changes_replace_values_and_survive_saving(write, tmp_path):
-    found = load_experiment(write(TOY), {"seed": 9, "actors.detect.threshold_sd": 4.0})
-    saved = load_experiment(save_experiment(found, tmp_path / "saved.json"))
-    for experiment in (found, saved):
+    loaded = load_experiment(write(TOY), {"seed": 9, "actors.detect.threshold_sd": 4.0})
+    saved = load_experiment(save_experiment(loaded, tmp_path / "saved.json").path)
+    for experiment in (loaded, saved):
         assert experiment.seed == 9
         assert experiment.actors["detect"].settings["threshold_sd"] == 4.0
     assert json.loads(saved.text)["title"] == "toy"
@@ -166,9 +186,9 @@ def test_a_file_that_still_says_hand_is_told_the_new_name():
 
 
 def test_a_person_plays_without_the_simulated_sensor():
-    found = load_experiment(None, {"actors.game.player": "person", "simulated_sensor": None})
-    assert "simulated_sensor" not in {program.name for program in found.programs}
-    assert "sensor" in {program.name for program in found.programs}
+    loaded = load_experiment(None, {"actors.game.player": "person", "simulated_sensor": None})
+    assert "simulated_sensor" not in {program.name for program in loaded.programs}
+    assert "sensor" in {program.name for program in loaded.programs}
 
 
 def test_a_missing_or_unreadable_file_is_named(tmp_path):
@@ -183,10 +203,10 @@ def test_a_missing_or_unreadable_file_is_named(tmp_path):
 
 
 def test_a_simulated_culture_has_no_species():
-    found = load_experiment(
+    loaded = load_experiment(
         None, {"culture.species": "Rattus norvegicus", "culture.medium": "BrainPhys"}
     )
-    assert found.culture.flat() == {"id": "simulated", "medium": "BrainPhys"}
+    assert loaded.culture.flat() == {"id": "simulated", "medium": "BrainPhys"}
 
 
 LOCKSTEP = {
@@ -239,9 +259,9 @@ FED_BACK = {
 
 
 def test_what_is_fed_back_makes_no_circle():
-    found = load_experiment(None, FED_BACK)
-    assert found.actors["decode"].feedback == {"result:game": 1.0}
-    assert list(found.actors).index("decode") < list(found.actors).index("game")
+    loaded = load_experiment(None, FED_BACK)
+    assert loaded.actors["decode"].feedback == {"result:game": 1.0}
+    assert list(loaded.actors).index("decode") < list(loaded.actors).index("game")
 
 
 @pytest.mark.parametrize(
@@ -277,9 +297,9 @@ def test_truth_has_a_name_of_its_own():
 @pytest.mark.parametrize("path", sorted((paths.project_directory() / "config").glob("*")))
 def test_no_actor_of_an_experiment_reads_the_truth(path):
     """Not as shipped, and not if somebody had the truth published and wired it to one."""
-    found = load_experiment(path)
-    for name, reads in found.reads.items():
-        if "data:spikes" not in reads or issubclass(found.actors[name].kind, Record):
+    loaded = load_experiment(path)
+    for name, reads in loaded.reads.items():
+        if "data:spikes" not in reads or issubclass(loaded.actors[name].kind, Record):
             continue
         instead = ["data:truth" if stream == "data:spikes" else stream for stream in reads]
         with pytest.raises(ConfigError, match="only Record may read it"):
@@ -302,7 +322,7 @@ def test_how_long_a_stream_is_kept_can_be_said_by_stream(tmp_path):
     for table in ("keep_of", "keep_bytes_of"):
         path.write_text(f'{TOY}[redis.{table}]\n"data:spike" = 3600\n')
         with pytest.raises(
-            ConfigError, match=rf"{table}\]: nobody writes 'data:spike'; did you mean"
+            ConfigError, match=rf"{table}\]: no actor writes 'data:spike'; did you mean"
         ):
             load_experiment(path)
     path.write_text(f'{TOY}[redis.keep_bytes_of]\n"data" = "64 apples"\n')

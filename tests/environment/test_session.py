@@ -13,7 +13,7 @@ FILE = Path("config") / "rps.toml"
 
 def test_before_the_first_session_there_is_none(tmp_path: Path) -> None:
     assert session.current(tmp_path) is None
-    assert session.found_unclean(tmp_path) is None
+    assert session.find_unfinished(tmp_path) is None
     session.end(tmp_path)
     assert session.current(tmp_path) is None
 
@@ -29,10 +29,10 @@ def test_a_session_is_found_again_as_it_began(tmp_path: Path) -> None:
 
 def test_only_a_session_that_did_not_end_is_unclean(tmp_path: Path) -> None:
     begun = session.begin(session.new(FILE, "abc", 7), tmp_path)
-    assert session.found_unclean(tmp_path) == begun
+    assert session.find_unfinished(tmp_path) == begun
     session.end(tmp_path)
     session.end(tmp_path)
-    assert session.found_unclean(tmp_path) is None
+    assert session.find_unfinished(tmp_path) is None
     ended = session.current(tmp_path)
     assert ended is not None
     assert (ended.id, ended.state) == (begun.id, "ended")
@@ -47,7 +47,7 @@ def test_a_session_is_cancelled_for_a_reason_but_none_that_began_after_it(tmp_pa
     assert (over.id, over.state, over.ended_because) == (first.id, "ended", "taken over")
     second = session.begin(session.new(FILE, "abc", 7), tmp_path)
     session.cancel(first, "taken over", tmp_path)
-    assert session.found_unclean(tmp_path) == second
+    assert session.find_unfinished(tmp_path) == second
 
 
 def test_every_session_has_an_id_of_its_own(tmp_path: Path) -> None:

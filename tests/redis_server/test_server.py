@@ -296,11 +296,11 @@ def test_loss_and_return_of_somebody_elses_server_are_logged_once_each(
                 raise redis.ConnectionError("refused")
             return True
 
-    client, was_there = Client(), None
+    client, answered = Client(), None
     with caplog.at_level(logging.INFO, "redis"):
         for answers in (True, True, False, False, False, True, True):
             client.answers = answers
-            was_there = report_change(client, "redis://lab", was_there)  # type: ignore[arg-type]
+            answered = report_change(client, "redis://lab", answered)  # type: ignore[arg-type]
     assert [record.message for record in caplog.records] == [
         "redis://lab: answers",
         "redis://lab: does not answer (refused); waiting for it",

@@ -154,9 +154,11 @@ def test_a_sparse_actor_publishes_when_it_speaks_and_four_times_a_second():
 def test_what_is_heard_is_stamped_and_published_with_the_next_window():
     it = host(Referee, ["data", "input"], ["game", "stimuli"])
     it.feed(Batch("data", 0, 10))
-    assert it.feed(Batch("input", 0, 0, (Command(0, 0, "gesture", "rock"),), heard="7-1")) == []
+    assert (
+        it.feed(Batch("input", 0, 0, (Command(0, 0, "gesture", "rock"),), command_id="7-1")) == []
+    )
     (out,) = it.feed(Batch("data", 10, 20))
-    assert out.heard == "7-1"
+    assert out.command_id == "7-1"
     (said,) = out.batch.messages
     assert (said.start, said.phase) == (10, "rock")
 

@@ -34,7 +34,7 @@ def test_what_runs_already_is_not_stopped_by_another_start(clone):
     with pytest.raises(ConfigError, match="run already"), start.running(load_experiment()):
         pass
     with pytest.raises(ConfigError, match="run already"):
-        unfinished.give_up(new=True)
+        unfinished.abandon(new=True)
     assert control.is_running()
 
 
@@ -82,23 +82,23 @@ def test_a_lost_terminal_ends_it_as_ctrl_c_does(tmp_path, monkeypatch, number):
 
 
 def test_what_was_cut_off_is_given_up_only_by_a_person(clone, monkeypatch):
-    unfinished.give_up(new=False)
+    unfinished.abandon(new=False)
     assert unfinished.resume_or_new(resume=True, new=False) == "new"
     begun = session.begin(session.new(clone, "digest", 1))
     with pytest.raises(ConfigError, match="--new, or new=True"):
-        unfinished.give_up(new=False)
+        unfinished.abandon(new=False)
     with pytest.raises(ConfigError, match="--resume to go on"):
         unfinished.resume_or_new(resume=False, new=False)
     assert unfinished.resume_or_new(resume=True, new=False) == "resume"
-    unfinished.give_up(new=True)
+    unfinished.abandon(new=True)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     for answer in (True, False):
         monkeypatch.setattr(unfinished.Confirm, "ask", lambda _, answer=answer: answer)
         asked = unfinished.resume_or_new(resume=False, new=False)
         assert asked == ("resume" if answer else "new")
     with pytest.raises(ConfigError):
-        unfinished.give_up(new=False)
-    assert session.found_unclean() == begun
+        unfinished.abandon(new=False)
+    assert session.find_unfinished() == begun
 
 
 def test_a_take_over_is_asked_for_on_the_command_line_or_in_python(clone, monkeypatch):

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from crepe.config.experiment import DEFAULT
+from crepe.config.experiment_file import DEFAULT
 from crepe.environment import session
 from crepe.environment.paths import project_directory
 from crepe.environment.process_identity import ProcessIdentity
@@ -26,13 +26,13 @@ def now(redis_url, tmp_path, monkeypatch):
     return session.begin(session.new(project_directory() / DEFAULT, "abc", 1))
 
 
-def beat(url, **said):
+def beat(url, **changes):
     """What `detect` says, seconds ago."""
-    words = {"state": "running", "position": "700", "lag_samples": "100", "t_ns": time.time_ns()}
-    words |= {"step_p50_ms": "0.5", "step_p99_ms": "2.5", "process": "11:500"}
-    words |= {"n_gaps": "1", "n_missing": "300"}
+    fields = {"state": "running", "position": "700", "lag_samples": "100", "t_ns": time.time_ns()}
+    fields |= {"step_p50_ms": "0.5", "step_p99_ms": "2.5", "process": "11:500"}
+    fields |= {"n_gaps": "1", "n_missing": "300"}
     store = RedisStore(url)
-    store.beat("detect", {name: str(value) for name, value in {**words, **said}.items()})
+    store.beat("detect", {name: str(value) for name, value in {**fields, **changes}.items()})
     store.close()
 
 

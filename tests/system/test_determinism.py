@@ -45,7 +45,7 @@ def lived(tmp_path_factory):
         directory = tmp_path_factory.mktemp("lived")
         patch.setenv("CREPE_VAR", str(directory / "var"))
         brief = load_experiment(shipped("rps-controls.toml"), BRIEF)
-        path = save_experiment(brief, directory / "brief.json")
+        path = save_experiment(brief, directory / "brief.json").path
         done = CliRunner().invoke(app, ["experiment", str(path), "--live", "--json"])
         assert done.exit_code == 0, done.output
         result = json.loads(done.stdout)
@@ -86,7 +86,7 @@ def test_an_experiment_in_real_time_prints_what_one_in_a_process_does(lived):
 
 def test_a_session_recorded_live_decides_and_stimulates_again_as_it_did(lived, tmp_path):
     recording = lived[2]
-    path = save_experiment(of_conditions(lived), tmp_path / "conditions.json")
+    path = save_experiment(of_conditions(lived), tmp_path / "conditions.json").path
     replayed = load_experiment(
         path,
         {
@@ -104,7 +104,9 @@ def test_a_session_recorded_live_decides_and_stimulates_again_as_it_did(lived, t
 def test_a_calibrated_readout_in_lockstep_decides_as_in_one_process(lived, tmp_path, monkeypatch):
     """One adapts, one takes its weights in turn; the cells of one block do not fire."""
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
-    path = save_experiment(of_conditions(lived, in_lockstep=True), tmp_path / "conditions.json")
+    path = save_experiment(
+        of_conditions(lived, in_lockstep=True), tmp_path / "conditions.json"
+    ).path
     adapting = {"actors.decode.forgetting": 0.99, "actors.decode.feedback": {"result:game": 1.0}}
     states = play_twice(load_experiment(path, adapting), DECIDED)
     judged = [s for s in states if s.phase == "outcome"]

@@ -210,7 +210,7 @@ REFUSED_BY_THE_GAME = {
     "gesture papr": "gesture: refused: 'papr' is no gesture; did you mean 'paper'?",
     "say condition shan": "condition: refused: 'shan' is no condition of this game; "
     "did you mean 'sham'?",
-    "say paus": "'paus' cannot be said; did you mean 'pause'?",
+    "say paus": "'paus' is no command; did you mean 'pause'?",
 }
 
 
@@ -247,7 +247,7 @@ def test_a_person_plays_and_two_actors_share_a_process(stack, tmp_path):
 
 def test_frames_posted_to_the_door_become_stimuli_and_answers(stack, tmp_path):
     changes = {"simulated_sensor": None, "actors.game.n_trials": 2}
-    path = save_experiment(load_experiment(None, changes), tmp_path / "sensor.json")
+    path = save_experiment(load_experiment(None, changes), tmp_path / "sensor.json").path
     stack.crepe("up", str(path), "--new")
     shown = stack.crepe("sensor", "none", "rock", "scissors").stdout.splitlines()
     assert shown[0] == "shown None: no hand in the frame"
