@@ -1,15 +1,10 @@
-"""Where code stands and how it is named: sizes, mirrored tests, names and docstrings.
-
-The tables of allowances say what still differs, by folder. They may only become smaller.
-"""
+"""Where code stands and how it is named: sizes, mirrored tests, names and docstrings."""
 
 import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "crepe").rglob("*.py"))
@@ -20,58 +15,14 @@ MOST_MODULES_IN_A_FOLDER = 20
 MOST_LINES = 300
 LEAST_DOCUMENTED = 0.95
 
-TOO_LONG = {"crepe/games/trial_game.py", "crepe/store/stream.py"}
-
 EMPTY_NAMES = frozenset(
     {"found", "said", "told", "asked", "heard", "known", "wanted", "made"}
     | {"words", "more", "one", "here", "there"}
 )
 """Names that do not say what they hold."""
 
-EMPTY_NAMES_LEFT: dict[str, int] = {
-    "actors": 34,
-    "analysis": 9,
-    "cli": 23,
-    "culture": 6,
-    "dashboard": 72,
-    "electrodes": 1,
-    "games": 28,
-    "hw": 42,
-    "processing": 1,
-    "recording": 14,
-    "report": 101,
-    "reservoir": 5,
-    "results": 8,
-    "safety": 16,
-    "sensor": 40,
-    "simulator": 25,
-    "store": 78,
-    "study": 17,
-    "web": 3,
-}
-
-DOCSTRINGS_LEFT: dict[str, int] = {
-    ".": 13,
-    "actors": 23,
-    "analysis": 15,
-    "cli": 13,
-    "culture": 11,
-    "dashboard": 54,
-    "electrodes": 4,
-    "games": 23,
-    "hw": 57,
-    "processing": 1,
-    "recording": 46,
-    "report": 62,
-    "reservoir": 10,
-    "results": 13,
-    "safety": 45,
-    "sensor": 35,
-    "simulator": 31,
-    "store": 57,
-    "study": 7,
-    "web": 11,
-}
+SNAPSHOT_KEYS = {"crepe/games/pong/match.py": {"wanted"}, "crepe/games/pong/state.py": {"wanted"}}
+"""Such names that stay, since snapshots in recordings have them as keys."""
 
 WITHOUT_BEHAVIOUR = """
     commands errors messages config/tables culture/contract culture/settings games/pong/settings
@@ -152,17 +103,17 @@ TESTED_THROUGH = {
 
 VERBS = frozenset(
     """
-    Add Allow Announce Answer Append Apply Arm Ask Assign Await Become Begin Bind Block Build
-    Calibrate Call Cancel Change Check Choose Classify Clear Clip Close Collect Combine Commit
+    Act Adapt Add Advance Allow Announce Answer Append Apply Arm Ask Assign Await Become Begin Bind Block Build
+    Calibrate Call Cancel Carry Change Check Choose Classify Clear Clip Close Collect Combine Commit
     Confirm
-    Compare Compute Configure Connect Convert Copy Count Create Cut Declare Decode Delete Describe
-    Detect Disconnect Discard Divide Draw Drop Emit Enable Encode End Ensure Estimate Evaluate
-    Exclude Execute Extract Feed Fill Filter Find Finish Fit Follow Format Gather Generate Get
-    Group Handle Hold Import Initialize Insert Interrupt Iterate Join Keep Latch Leave Let Limit
+    Compare Compute Configure Connect Convert Copy Correct Count Create Cut Declare Decode Delete Describe
+ Detect Disable Disconnect Discard Divide Do Draw Drop Emit Empty Enable Encode End Enter Ensure Estimate Evaluate
+    Exclude Execute Extract Feed Fill Filter Find Finish Fit Follow Forbid Format Gather Generate Get Give
+    Group Handle Have Hold Import Initialize Insert Interrupt Iterate Join Keep Latch Leave Let Limit
     List Load Lock Log Look Make Map Mark Match Measure Merge Move Normalize Note Notify Open
     Order Pack Pair Parse Pass Permit Ping Place Play Post Prepare Print Process Protect Prove Publish Push
     Put Query Queue Raise Read Receive Record Refuse Register Reject Release Remove Rename Renew Render
-    Repeat Replace Replay Report Request Reset Resolve Restart Restore Resume Retry Return Run
+    Repeat Replace Replay Report Request Require Reset Resolve Restart Restore Resume Retry Return Run
     Sample Save Say Scale Search Select Send Serve Set Show Shut Simulate Skip Sort Split Start
     Step Stimulate Stop Store Subtract Sum Supervise Suspend Switch Take Talk Tell Test Track
     Train Translate Trim Try Turn Unpack Update Use Validate Verify Wait Wake Watch Write Yield
@@ -190,20 +141,6 @@ THIRD_PERSON = frozenset(
 
 def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
-
-
-def folder(path: Path) -> str:
-    """The room of a module: the folder directly in crepe/, or `.`."""
-    parts = path.relative_to(ROOT / "crepe").parts
-    return parts[0] if len(parts) > 1 else "."
-
-
-def assert_within(offences: list[tuple[Path, str]], left: dict[str, int]) -> None:
-    """Fail where a folder has more offences than its allowance, and list them."""
-    counts = Counter(folder(path) for path, _ in offences)
-    over = {room for room, n in counts.items() if n > left.get(room, 0)}
-    texts = [f"{relative(path)}{text}" for path, text in offences if folder(path) in over]
-    assert not texts, "\n".join(texts)
 
 
 # Places
@@ -238,7 +175,7 @@ def test_few_files_lie_at_the_top_and_no_folder_is_crowded():
 
 def test_no_file_is_too_long():
     lengths = {relative(p): len(p.read_text(encoding="utf-8").splitlines()) for p in SOURCES}
-    assert {name for name, n in lengths.items() if n > MOST_LINES} <= TOO_LONG
+    assert {name: n for name, n in lengths.items() if n > MOST_LINES} == {}
 
 
 def test_no_module_of_crepe_has_an_alias():
@@ -279,12 +216,12 @@ def bound_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
 
 def test_names_say_what_they_hold():
     offences = [
-        (path, f":{line}: {name}")
+        f"{relative(path)}:{line}: {name}"
         for path, tree in TREES.items()
         for name, line in bound_names(tree)
-        if name.strip("_") in EMPTY_NAMES
+        if name.strip("_") in EMPTY_NAMES - SNAPSHOT_KEYS.get(relative(path), set())
     ]
-    assert_within(offences, EMPTY_NAMES_LEFT)
+    assert offences == []
 
 
 # Docstrings
@@ -316,6 +253,11 @@ def is_value(function: Function) -> bool:
     return any("property" in ast.unparse(decorator) for decorator in function.decorator_list)
 
 
+def is_claim(function: Function) -> bool:
+    """Whether it answers yes or no, so that its docstring may begin with *Whether*."""
+    return function.returns is not None and ast.unparse(function.returns) == "bool"
+
+
 def test_every_public_class_has_a_docstring():
     missing = [
         f"{relative(path)}:{node.lineno}: {node.name}"
@@ -342,18 +284,15 @@ def test_docstrings_begin_with_a_noun_phrase_or_an_imperative():
     for path, node in public_classes():
         line = (ast.get_docstring(node) or "").partition("\n")[0]
         if NOT_NOUNS.match(line) or line.split(" ")[0] in THIRD_PERSON:
-            offences.append((path, f":{node.lineno}: {node.name}: {line}"))
+            offences.append(f"{relative(path)}:{node.lineno}: {node.name}: {line}")
     for path, function in public_functions():
         line = (ast.get_docstring(function) or "").partition("\n")[0]
-        if is_value(function):
+        if is_claim(function) and line.startswith("Whether "):
+            is_right = True
+        elif is_value(function):
             is_right = not NOT_NOUNS.match(line)
         else:
             is_right = not line or re.split(r"\W", line)[0] in VERBS
         if not is_right:
-            offences.append((path, f":{function.lineno}: {function.name}: {line}"))
-    assert_within(offences, DOCSTRINGS_LEFT)
-
-
-@pytest.mark.parametrize("left", [EMPTY_NAMES_LEFT, DOCSTRINGS_LEFT])
-def test_allowances_are_of_folders_that_exist(left):
-    assert left.keys() <= {folder(path) for path in SOURCES}
+            offences.append(f"{relative(path)}:{function.lineno}: {function.name}: {line}")
+    assert offences == []

@@ -21,7 +21,7 @@ from crepe.study.study import Calibrated, OnState, Result, Runs, calibrate, comp
 
 
 class Mode(StrEnum):
-    """Where an experiment runs."""
+    """The place where an experiment runs."""
 
     PROCESS = "process"  # in this process, as fast as it goes
     LIVE = "live"  # under supervisord, through Redis, in real time

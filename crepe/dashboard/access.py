@@ -40,7 +40,7 @@ class Role(StrEnum):
 
 
 class PageAccess:
-    """Passes requests on to `app`, or refuses them with a reason.
+    """The rules of access to the page: a request reaches `app`, or is refused with a reason.
 
     401 without a token or cookie, 403 for what a spectator may not do and for requests from a page
     of another site, 413 for a large body, 421 for a Host that is not ours (a foreign name that was

@@ -10,7 +10,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 
 class Browser:
-    """Sends a frame only when the last one has been acknowledged (`{"got": true}`).
+    """A browser that gets a frame only when it has acknowledged the last one (`{"got": true}`).
 
     That the socket has accepted a frame is not enough: sockets buffer megabytes for a browser that
     sleeps, and it would wake up to frames of the past. All other messages of the browser go to

@@ -20,7 +20,7 @@ _PAGE = 1000
 
 
 class Control:
-    """Carries out the page's commands. Methods block; call them on a thread.
+    """The commands of the page. Methods block; call them on a thread.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ def pack(head: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 @dataclass(frozen=True)
 class FrameRequest:
-    """What a browser shows: its views, by name, and the options of every view."""
+    """The views that a browser shows, by name, and the options of every view."""
 
     shown: frozenset[str] = frozenset()
     options: tuple[Any, ...] = tuple(view.options for view in VIEWS)  # in the order of `VIEWS`
@@ -48,7 +48,7 @@ class FrameRequest:
 
 @dataclass(frozen=True)
 class FrameCursor:
-    """How much of a session a browser has been sent."""
+    """The part of a session that a browser has been sent."""
 
     session_view: int = 0  # its number
     views: tuple[Any, ...] = tuple(view.cursor for view in VIEWS)  # in the order of `VIEWS`
@@ -58,7 +58,7 @@ class FrameCursor:
 
 
 class SlowState(NamedTuple):
-    """What is sent beside the views, and only when it has changed; its text shows whether."""
+    """The state that is sent beside the views when it has changed; its text shows whether."""
 
     value: Mapping[str, Any]
     text: str
@@ -74,7 +74,7 @@ FrameCache = dict[tuple[FrameRequest, FrameCursor, str], tuple[bytes, FrameCurso
 
 
 class BrowserView:
-    """What one browser shows, and how much of it has been sent."""
+    """The view of one browser: what it shows, and how much of it has been sent."""
 
     def __init__(self) -> None:
         self.request = FrameRequest()

@@ -8,7 +8,7 @@ from crepe.dashboard.session_view import SessionView
 
 
 class Gaps(NamedTuple):
-    """Where samples are missing from the acquired data."""
+    """The gaps in the acquired data."""
 
     n: int
     n_missing: int  # samples

@@ -35,7 +35,7 @@ _QUEUE_S = 1.0
 
 
 class Dashboard:
-    """Serves the page, follows the session, and updates the player queue."""
+    """The program `dashboard`: it serves the page and follows the session."""
 
     def __init__(
         self, experiment: Experiment, table: DashboardTable, token: str, var: Path

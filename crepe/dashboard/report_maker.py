@@ -23,7 +23,7 @@ class ReportState(NamedTuple):
 
 
 class ReportMaker:
-    """Makes reports of sessions in `var`; `close` it when the program ends."""
+    """A maker of reports of the sessions in `var`; `close` it when the program ends."""
 
     def __init__(self, var: Path) -> None:
         self._var = var

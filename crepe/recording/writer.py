@@ -108,7 +108,7 @@ class RecordingWriter:
 
     @property
     def positions(self) -> dict[str, int]:
-        """By stream, the sample index before which everything is in the file for good."""
+        """The sample index, by stream, before which everything is in the file for good."""
         return {name: stream.position for name, stream in self._streams.items()}
 
     def stop_before(self, name: str) -> int:

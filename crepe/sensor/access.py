@@ -10,7 +10,7 @@ from crepe.web.body import limited, refused, too_large
 
 
 class SensorAccess:
-    """Refuses a request with a status and a reason, or passes it on with its whole body.
+    """The rules of access for sensors: a request is refused with a reason, or passed on whole.
 
     401 without the token, 403 for a web page of another site (a browser on this machine could
     otherwise be made to start stimulation), 413 for a body that is too large, 429 for too many.

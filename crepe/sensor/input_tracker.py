@@ -46,7 +46,7 @@ class Input:
 
 
 class InputTracker:
-    """Pairs inputs with the trials that they begin.
+    """The pairs of inputs and the trials that they begin.
 
     One result stands at a time: that of the trial which the last input began. It stands until the
     next input that can begin a trial.

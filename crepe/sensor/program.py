@@ -35,7 +35,7 @@ Step = Callable[[], object]
 
 
 class Follower:
-    """Reads the game's states for a tracker; one `look` at a time, on any thread.
+    """A reader of the game's states for a tracker; one `look` at a time, on any thread.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def _gesture(entry: UnclockedEntry) -> Command | None:
 
 
 class SensorGateway:
-    """Serves sensors and follows the game until it is stopped.
+    """The program `sensor`: it serves sensors and follows the game until it is stopped.
 
     Parameters
     ----------

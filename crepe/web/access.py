@@ -108,7 +108,7 @@ def new_key() -> bytes:
 
 
 class Rate:
-    """Allows each address so many requests a second, and as many at once."""
+    """A limit on the requests of each address per second, and on as many at once."""
 
     def __init__(self, per_s: float, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         self._per_s = per_s
@@ -128,7 +128,7 @@ class Rate:
 
 
 class Attempts:
-    """Counts the wrong tokens of each address over the last seconds."""
+    """The wrong tokens of each address over the last seconds."""
 
     def __init__(self, most: int, within_s: float) -> None:
         self._most = most

@@ -57,7 +57,7 @@ def server_file(program: str) -> str:
 
 
 class HttpServer:
-    """Serves an application over HTTP; the port is taken at once.
+    """A server of an application over HTTP; the port is taken at once.
 
     Parameters
     ----------

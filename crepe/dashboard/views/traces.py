@@ -18,7 +18,7 @@ _COLUMNS, _FEW_COLUMNS, _FEW = 1000, 400, 16  # of a trace, on a screen; of more
 
 @dataclass(frozen=True)
 class TracesOptions:
-    """Which traces a browser shows."""
+    """The choice of traces that a browser shows."""
 
     stream: str | None = None  # None, or one that the session has not: the default
     channels: tuple[int, ...] = ()
@@ -26,7 +26,7 @@ class TracesOptions:
 
 
 class TracesCursor(NamedTuple):
-    """How much of the traces a browser has been sent."""
+    """The part of the traces that a browser has been sent."""
 
     column: int = 0  # it has all up to this one
     spike: int = 0  # sample index up to which it has the marks

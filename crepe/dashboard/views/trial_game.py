@@ -10,7 +10,7 @@ from crepe.dashboard.views.view import View
 
 
 class TrialGameView(View[None, None]):
-    """What the buttons of a game need; its trials are among the session's events."""
+    """The state of a game's buttons; its trials are among the session's events."""
 
     name = "trial_game"
     messages = ("GameState",)

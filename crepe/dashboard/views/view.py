@@ -15,7 +15,7 @@ Shown = tuple[str, tuple[int, ...]]
 
 
 class SessionStatus(NamedTuple):
-    """How a session does, beside what is on its streams."""
+    """The status of a session beside its streams."""
 
     gaps: Gaps | None  # None: not known
     programs: Sequence[Mapping[str, Any]] | None  # their heartbeats; None in a replay

@@ -21,7 +21,7 @@ _REFERENCE = MCS_60_LABELS.index(MCS_REFERENCE)
 
 
 class Framing:
-    """Holds blocks back while their framing is uncertain."""
+    """A filter that holds blocks back while their framing is uncertain."""
 
     def __init__(self, place: str) -> None:
         self._place = place

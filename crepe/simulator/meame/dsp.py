@@ -118,7 +118,7 @@ class Dsp:
             self._put(Register.ERROR_ENTRIES, [min(n, _ERROR_WORDS)])
         self._put(Register.STEP_COUNTER, [self._queue.n_counted])
 
-    def _words(self, first: int, n: int) -> tuple[int, ...]:
+    def _read_words(self, first: int, n: int) -> tuple[int, ...]:
         return tuple(self._registers[first + 4 * i] for i in range(n))
 
     def _put(self, first: int, values: Sequence[int]) -> None:
@@ -136,7 +136,7 @@ class Dsp:
             case Function.CONFIGURE_GROUP:
                 self._configure(number)
             case Function.SET_MODE:
-                self._mode = self._words(Register.MODE_ARG, 4) if is_lab else (0, 0, 0, 0)
+                self._mode = self._read_words(Register.MODE_ARG, 4) if is_lab else (0, 0, 0, 0)
             case Function.MODE_AUTO if not is_lab:  # the lab's firmware checks its health
                 self._mode = pairs(range(N_CHANNELS), MODE_AUTO)
             case Function.COMMIT_CONFIG:
@@ -158,9 +158,9 @@ class Dsp:
                 status = [w for g in queue.groups for w in (int(g.is_active), g.period, g.next)]
                 self._put(Register.STIM_REQ, status)
             case Function.SET_BLANKING if is_lab:
-                self._put(Register.HW_BLANKING, self._words(Register.BLANKING_EN, 2))
+                self._put(Register.HW_BLANKING, self._read_words(Register.BLANKING_EN, 2))
             case Function.SET_BLANKING_PROTECTION if is_lab:
-                self._put(Register.HW_BLANK_PROT, self._words(Register.BLANK_PROT_EN, 2))
+                self._put(Register.HW_BLANK_PROT, self._read_words(Register.BLANK_PROT_EN, 2))
 
     def _configure(self, number: int) -> None:
         """Stage electrodes for a group.
@@ -168,7 +168,7 @@ class Dsp:
         A group that does not exist spills into the codes of others; for group 3 on electrode 0 the
         word was measured to be 0x10.
         """
-        masks = self._words(Register.ELEC0, 2)
+        masks = self._read_words(Register.ELEC0, 2)
         for index in from_bitmap(masks):
             word, place = index // 15, 2 * (index % 15)
             if number < N_GROUPS:
@@ -229,10 +229,10 @@ class Dsp:
     @property
     def held(self) -> tuple[int, ...]:
         """Channels that record no signal: enabled, and permanently connected to their DAC."""
-        enable = self._words(Register.HW_ENABLE, 2)
+        enable = self._read_words(Register.HW_ENABLE, 2)
         if not any(enable):
             return ()
-        modes = from_pairs(self._words(Register.HW_MODE, 4))
+        modes = from_pairs(self._read_words(Register.HW_MODE, 4))
         return tuple(i for i in from_bitmap(enable) if modes[i] == 0)
 
     # Patterns
@@ -266,12 +266,12 @@ class Dsp:
 
     def _reach(self, pair: int, sideband: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return the channels that receive a DAC pair's output, and the protected ones."""
-        codes = from_pairs(self._words(Register.HW_DAC_SELECT, 4))
-        modes = from_pairs(self._words(Register.HW_MODE, 4))
+        codes = from_pairs(self._read_words(Register.HW_DAC_SELECT, 4))
+        modes = from_pairs(self._read_words(Register.HW_MODE, 4))
         is_closed = sideband & SIDEBAND_STIMULATE == SIDEBAND_STIMULATE
-        enabled = from_bitmap(self._words(Register.HW_ENABLE, 2))
+        enabled = from_bitmap(self._read_words(Register.HW_ENABLE, 2))
         reached = (i for i in enabled if codes[i] == pair + 1 and (is_closed or modes[i] == 0))
-        blanked = self._words(Register.HW_BLANKING, 2) if sideband & SIDEBAND_BLANK else (0, 0)
+        blanked = self._read_words(Register.HW_BLANKING, 2) if sideband & SIDEBAND_BLANK else (0, 0)
         return tuple(reached), from_bitmap(blanked)
 
     def _current_ua(self, pair: int, value: int) -> float:

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def make_app(simulator: "Simulator") -> ASGIApp:
-    """The routes of a simulator as an ASGI application."""
+    """Build the routes of a simulator as an ASGI application."""
     meame = [*_daq_routes(simulator), *dsp_routes(simulator)]
     faulty = [(verb, path, _faulty(simulator.faults, handler)) for verb, path, handler in meame]
     return _lenient(
