@@ -5,7 +5,7 @@ from crepe.report.timing import stimuli, timing
 
 
 def parts(session):
-    return session.all_of(Stimulus), session.all_of("result:delivered", Delivered)
+    return session.all_of(Stimulus), session.all_of(Delivered)
 
 
 def test_the_last_word_on_each_train_counts(by_hand):
