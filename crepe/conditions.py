@@ -16,6 +16,8 @@ open_loop    stimulated as in an earlier block of `stimulation`, whatever the cu
              stimulated still reaches the readout
 """
 
+# Decision 23: how controls are arranged.
+
 from collections.abc import Sequence
 
 import numpy as np

@@ -4,8 +4,11 @@ Used for error texts only: nothing is imported under an old name.
 """
 
 _MODULES = {
+    "crepe.actors.chance": "crepe.actors.random_decision",
     "crepe.actors.court": "crepe.games.pong.court",
     "crepe.actors.cut_train": "crepe.safety.sub_trains",
+    "crepe.actors.decode": "crepe.actors.nearest_rate",
+    "crepe.actors.frequency": "crepe.actors.frequency_readout",
     "crepe.actors.game": "crepe.games.trial_game",
     "crepe.actors.game_state": "crepe.games.trial_state",
     "crepe.actors.gate": "crepe.safety.gate",
@@ -20,6 +23,8 @@ _MODULES = {
     "crepe.actors.pong_stimuli": "crepe.games.pong.stimuli",
     "crepe.actors.pulse_count": "crepe.safety.pulse_count",
     "crepe.actors.real_time": "crepe.safety.real_time",
+    "crepe.actors.readout": "crepe.actors.linear_readout",
+    "crepe.actors.regions": "crepe.actors.region_rates",
     "crepe.actors.told": "crepe.games.commands",
     "crepe.analyse": "crepe.cli.play_recording",
     "crepe.arming": "crepe.safety.arming",
@@ -93,7 +98,7 @@ _MODULES = {
     "crepe.sensor.hands": "crepe.sensor.hand_frames",
     "crepe.sensor.settings": "crepe.config.tables",
     "crepe.sensor.show": "crepe.sensor.send",
-    "crepe.sensor.words": "crepe.sensor.original_words",
+    "crepe.sensor.words": "crepe.sensor.original_wording",
     "crepe.session": "crepe.environment.session",
     "crepe.simulator.contacts": "crepe.culture.contacts",
     "crepe.simulator.culture": "crepe.culture.culture",

@@ -1,5 +1,7 @@
 """A network of spiking neurons on a plane, a millisecond at a time, without electrodes."""
 
+# Decision 22: why this model, in numpy.
+
 from itertools import pairwise
 
 import numpy as np

@@ -5,6 +5,8 @@ a link with `?token=` sets a cookie and redirects to the page without it, so tha
 an address bar. The cookie ends with this process.
 """
 
+# Decision 34: rights over the network.
+
 from enum import StrEnum
 from urllib.parse import parse_qs
 

@@ -1,5 +1,7 @@
 """One browser at the other end of a WebSocket: its messages, and when it can take a frame."""
 
+# Decision 33: why frames wait.
+
 import asyncio
 import json
 from collections.abc import Callable

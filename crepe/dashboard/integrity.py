@@ -1,5 +1,7 @@
 """Missing samples and undelivered stimuli of a session, as lines of text for page and terminal."""
 
+# Decision 36: which program counts what.
+
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

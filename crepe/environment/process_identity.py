@@ -6,6 +6,8 @@ every pid CREPE records when the process started, its command line, and the name
 pid counts. A signal is sent only to a process that all of these still fit.
 """
 
+# Decision 42: why a pid is not enough.
+
 import os
 import signal
 import subprocess

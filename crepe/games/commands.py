@@ -1,5 +1,7 @@
 """Commands of operators to a running game: pause, start, the condition, and the player."""
 
+# Decision 35: how commands reach a game.
+
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 

@@ -11,6 +11,8 @@ does:
 `package.module:Class?setting=value` names a class that is not registered.
 """
 
+# Decision 43: why own schemes come first.
+
 import re
 from collections.abc import Mapping
 from importlib import import_module

@@ -6,6 +6,8 @@ each train. An implementation passes `tests/hw/test_recorder_contract.py` or
 `tests/hw/test_stimulator_contract.py`.
 """
 
+# Decision 40: why the guard is handed in.
+
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, nullcontext
 from typing import ClassVar, NamedTuple, Protocol

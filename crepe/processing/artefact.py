@@ -1,5 +1,7 @@
 """Stimulus artefacts in the raw signal: where they begin, and a signal held while they last."""
 
+# Decision 31: why by shape.
+
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,5 +1,7 @@
 """An HDF5 file that changes only by commits."""
 
+# Decision 12: why not flush or SWMR.
+
 import weakref
 from contextlib import suppress
 from pathlib import Path

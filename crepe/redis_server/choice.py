@@ -1,5 +1,7 @@
 """The choice of a Redis server: one that others run, or a program that CREPE runs itself."""
 
+# Decision 1: the order of choice.
+
 import os
 import re
 import shutil

@@ -4,6 +4,8 @@ The server replaces the Python process that chose it (exec), so that supervisord
 kills the server itself. It writes `redis.json` into the run directory for the clients.
 """
 
+# Decision 2: persistence and eviction.
+
 import ctypes
 import logging
 import os

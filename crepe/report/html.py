@@ -1,5 +1,7 @@
 """A page as a tree of elements, so that text is text whatever characters it holds."""
 
+# Decision 29: why no template.
+
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree as ET

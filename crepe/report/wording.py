@@ -1,5 +1,7 @@
 """The report's sentences: how a number may be read, and how not."""
 
+# Decision 30: what a report claims.
+
 from crepe.conditions import SHAM, SILENCED
 from crepe.report.numbers import (
     About,

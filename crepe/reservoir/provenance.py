@@ -1,5 +1,7 @@
 """Provenance of a readout: the culture, the processing of its signal, and its stimuli."""
 
+# Decision 24: what must be equal.
+
 import json
 import tomllib
 from collections.abc import Iterator, Mapping

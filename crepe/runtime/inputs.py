@@ -1,5 +1,7 @@
 """The streams that a program reads: its position in each, and their entries as batches."""
 
+# Decision 8: why some actors do not merge their inputs.
+
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 

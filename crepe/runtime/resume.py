@@ -1,5 +1,7 @@
 """The points from which the actors of a program resume after a restart."""
 
+# Decision 9: where programs resume.
+
 from collections.abc import Collection, Sequence
 
 from crepe.config.wiring import ActorSpec

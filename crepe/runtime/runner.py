@@ -5,6 +5,8 @@ step is sent in one round trip and arrives whole. While Redis is away the loop g
 notified of the silence, no more input is read, and their output is kept until it can be published.
 """
 
+# Decision 37: why the store does not wait.
+
 import gc
 import logging
 import signal

@@ -6,6 +6,8 @@ names one stimulator and the time at which its arming ends. A restarted stimulat
 name, so it is disarmed.
 """
 
+# Decision 15: why files.
+
 import time
 from collections.abc import Mapping
 from contextlib import suppress

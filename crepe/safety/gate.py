@@ -1,5 +1,7 @@
 """The checks that decide whether a train may be fired: its limits, its age, earlier pulses."""
 
+# Decision 21: how trains queue.
+
 from collections.abc import Sequence
 from dataclasses import replace
 

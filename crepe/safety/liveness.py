@@ -1,5 +1,7 @@
 """The dead-man's switch: do data flow, and do the streams of requests keep up with them?"""
 
+# Decision 18: what is not detected.
+
 from collections.abc import Sequence
 
 from crepe.safety.real_time import RealTime

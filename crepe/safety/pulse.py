@@ -1,5 +1,7 @@
 """The arithmetic of one pulse: phases, widths, charges. No limits here."""
 
+# Decision 19: why phases are merged.
+
 from collections.abc import Sequence
 from math import pi
 from typing import Literal

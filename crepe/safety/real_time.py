@@ -1,5 +1,7 @@
 """Real time beside the sample index: the delay of the data, and the present in samples."""
 
+# Decision 18: what is not detected.
+
 from collections.abc import Callable
 from typing import NamedTuple
 

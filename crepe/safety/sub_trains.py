@@ -1,5 +1,7 @@
 """The division of a long train into equal sub-trains, each played by the instrument alone."""
 
+# Decision 20: why all are equal.
+
 from math import ceil
 
 LONGEST_S = 1.0

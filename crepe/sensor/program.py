@@ -4,6 +4,8 @@ Gestures go to the stream `input`; the game's states are followed, so that every
 with its result.
 """
 
+# Decision 13: why a program beside the actors.
+
 import asyncio
 import logging
 import time

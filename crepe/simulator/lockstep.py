@@ -1,5 +1,7 @@
 """The simulated instrument in this process; reading a segment advances its time."""
 
+# Decision 25: what lock-step changes.
+
 from collections.abc import Sequence
 from typing import Any
 

@@ -6,6 +6,8 @@ Right after the append follow the WATCH for the next one and a read of the claim
 costs no round trip; as it is sent separately, the server wakes the readers before it.
 """
 
+# Decision 7: why WATCH and not a script.
+
 from collections.abc import Sequence
 from typing import Any
 

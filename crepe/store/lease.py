@@ -10,6 +10,8 @@ clocks are compared, and a server that was frozen, restarted or asleep still has
 programs of the session are back.
 """
 
+# Decision 38: why no expiry.
+
 import getpass
 import socket
 import sys

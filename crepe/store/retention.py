@@ -4,6 +4,8 @@ All streams keep the same time: that for which the budget suffices at the sum of
 most 300 s; `declare` may set other limits. Entries that a registered reader lacks are not trimmed.
 """
 
+# Decision 10: when a writer waits instead of trimming.
+
 import math
 import time
 from collections.abc import Sequence

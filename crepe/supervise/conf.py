@@ -1,5 +1,7 @@
 """The text of supervisord.conf; it names no directory, so that it is the same everywhere."""
 
+# Decision 3: why this text names no path.
+
 from collections.abc import Sequence
 
 _HEAD = """\

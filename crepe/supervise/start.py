@@ -1,5 +1,7 @@
 """Start the programs of an experiment and wait until all of them run, or stop them again."""
 
+# Decision 4: why a start gives up and a program does not.
+
 import signal
 import sys
 import threading

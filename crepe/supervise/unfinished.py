@@ -1,5 +1,7 @@
 """An unfinished session, one that was cut off: an operator resumes or abandons it."""
 
+# Decision 5: when a session is resumed.
+
 import sys
 from typing import Literal
 

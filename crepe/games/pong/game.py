@@ -1,5 +1,7 @@
 """Pong: a culture moves a paddle, and is stimulated by the ball's position and by its outcome."""
 
+# Decision 26: why no trial game.
+
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 

@@ -6,6 +6,8 @@ for its interval, and for a comparison the labels of whole blocks within each ro
 are two-sided and not corrected for the number of controls.
 """
 
+# Decision 28: why blocks.
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby

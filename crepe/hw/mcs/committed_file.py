@@ -7,6 +7,8 @@ Reuter 1993, chapter 9). This covers the death of the process, not a loss of pow
 for the disk.
 """
 
+# Decision 12: why not flush or SWMR.
+
 import errno
 import io
 import os

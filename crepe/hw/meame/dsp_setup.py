@@ -4,6 +4,8 @@ Nothing stays as another client may have set it. A train is finite because its p
 loop, and because triggers repeat nothing and reach only their own memories.
 """
 
+# Decision 17: what is verified before each train.
+
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 

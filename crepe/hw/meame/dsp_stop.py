@@ -3,6 +3,8 @@
 The stimulator, the watchdog and `crepe stop` all use this one sequence of calls.
 """
 
+# Decision 16: the order of a stop.
+
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 

@@ -5,6 +5,8 @@ trigger. The stimulation queue stays stopped: its periods would repeat for ever 
 left to stop them. Everything that the protocol can read back is read back before every train.
 """
 
+# Decision 14: why patterns and not the queue.
+
 import logging
 import time
 
