@@ -44,9 +44,12 @@ class WatchdogLink:
             path = self.run_directory / STIMULATOR_SOCKET
             path.unlink(missing_ok=True)
             self._socket.bind(str(path))
+        # The watchdog does not change with the name that its next answer is for.
+        answered_s = self._answered_s if address == self._address else float("-inf")
         self._address, self._is_simulator = address, is_simulator
         self._is_pulsing = True
         self._disarm()
+        self._answered_s = answered_s
 
     def _disarm(self) -> None:
         """Take a new name, so that an arming of the old one no longer counts."""

@@ -18,7 +18,7 @@ def test_the_report_draws_a_figure_and_keeps_its_numbers(tmp_path):
     assert content["settings"]["seed"] == 3
     assert 0.05 < content["found"]["mean_rate_hz"] < 20
     numbers = content["found"]
-    assert "SIMULATED" in content.output
+    assert "SIMULATED" in result.output
     assert numbers["places_told_apart"] > 0.8
     assert numbers["places_told_apart_low"] < numbers["places_told_apart"]
     assert (numbers["places_told_apart_n"], numbers["places_told_apart_chance"]) == (60, 0.3333)
@@ -26,5 +26,5 @@ def test_the_report_draws_a_figure_and_keeps_its_numbers(tmp_path):
 
 
 def test_a_recording_has_no_simulated_culture_to_report_on():
-    content = CliRunner().invoke(app, ["culture", "report", "config/file.toml"])
-    assert content.exit_code != 0
+    result = CliRunner().invoke(app, ["culture", "report", "config/file.toml"])
+    assert result.exit_code != 0
