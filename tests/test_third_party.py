@@ -24,7 +24,9 @@ def mine(tmp_path, monkeypatch):
     (tmp_path / "mylab").mkdir()
     (tmp_path / "mylab" / "echo.py").write_text(GAME, encoding="utf-8")
     text = (ROOT / "config" / "rps.toml").read_text(encoding="utf-8")
-    text = re.sub(r"\[(sensor|simulated_sensor)\].*?\n\n", "", text, flags=re.S)  # this game reads no gestures
+    text = re.sub(
+        r"\[(sensor|simulated_sensor)\].*?\n\n", "", text, flags=re.S
+    )  # this game reads no gestures
     text = text.replace(', "result:input"', "")  # which this game does not write
     text, n = re.subn(r"\[actors\.game\].*?\n\n", lambda _: TABLE + "\n", text, flags=re.S)
     assert n == 1
