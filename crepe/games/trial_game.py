@@ -12,8 +12,8 @@ from crepe.commands import CONTROL, INPUT
 from crepe.conditions import STIMULATION, UNSTIMULATED
 from crepe.games.commands import GameCommands, check_decisions, gesture_refusal, player_of
 from crepe.games.trial_settings import TrialSettings
-from crepe.games.trial_state import NEXT, Phase, State
-from crepe.messages import Command, Decision, GameState, Message, Stimulus
+from crepe.games.trial_state import NEXT, State
+from crepe.messages import Command, Decision, GamePhase, GameState, Message, Stimulus
 from crepe.safety.sub_trains import cuttable
 
 _STEP_S = 0.02
@@ -96,7 +96,7 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
 
     @property
     def is_over(self) -> bool:
-        return self._state.phase is Phase.OVER
+        return self._state.phase is GamePhase.OVER
 
     @property
     def trial_s(self) -> float:
@@ -115,36 +115,36 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
             yield from self._take_gesture(message)
             return
         now = message.stop
-        if self._state.phase is Phase.RESPONSE and isinstance(message.value, str):
+        if self._state.phase is GamePhase.RESPONSE and isinstance(message.value, str):
             self._state.vote(message.value, is_last=self.answer_is == "last")
         if self._state.trial == 0:
             yield from self._rest(message, now)
         elif self._is_turned:
             yield from self._change_phase(message)
-        elif self._state.phase is Phase.OVER or now < self._state.until:
+        elif self._state.phase is GamePhase.OVER or now < self._state.until:
             return
-        elif self._state.phase is Phase.REST:
+        elif self._state.phase is GamePhase.REST:
             yield from self._begin(message, now)
-        elif self._state.phase is Phase.STIMULATION:
+        elif self._state.phase is GamePhase.STIMULATION:
             self._state.votes.clear()
-            yield self._enter(Phase.RESPONSE, message, now)
+            yield self._enter(GamePhase.RESPONSE, message, now)
             self._state.until += self._samples(self.response_s)
-        elif self._state.phase is Phase.RESPONSE:
+        elif self._state.phase is GamePhase.RESPONSE:
             yield from self._judge(message)
 
     @property
     def _is_turned(self) -> bool:
         """Whether a command makes the game leave its rest, its waiting or its pause."""
         phase = self._state.phase
-        is_between = phase in (Phase.REST, Phase.WAITING, Phase.PAUSED)
+        is_between = phase in (GamePhase.REST, GamePhase.WAITING, GamePhase.PAUSED)
         return is_between and self._commands.change_phase(phase, self._player)
 
     def _change_phase(self, message: Message) -> Iterator[Message]:
         """Pause, end a pause with a whole rest, or let the script play instead of waiting."""
         if self._commands.is_paused:
-            yield self._enter(Phase.PAUSED, message, message.stop)
-        elif self._state.phase is Phase.PAUSED:
-            yield self._enter(Phase.REST, message, message.stop)
+            yield self._enter(GamePhase.PAUSED, message, message.stop)
+        elif self._state.phase is GamePhase.PAUSED:
+            yield self._enter(GamePhase.REST, message, message.stop)
             self._state.until = message.stop + self._samples(self.rest_s)
         else:
             yield from self._begin(message, message.stop)
@@ -158,13 +158,16 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
         elif gesture and player_of(shown_by) == self._player:
             yield from self._stimulate(message, gesture, shown_by)
         else:
-            yield self._enter(Phase.WAITING, message, now)
+            yield self._enter(GamePhase.WAITING, message, now)
             self._state.until = _NEVER
 
     def _take_gesture(self, command: Command) -> Iterator[Message]:
         """Publish a command again, stamped with its sample index; a gesture begins a trial."""
         yield command
-        if command.name != "gesture" or self._state.phase not in (Phase.REST, Phase.WAITING):
+        if command.name != "gesture" or self._state.phase not in (
+            GamePhase.REST,
+            GamePhase.WAITING,
+        ):
             return
         if refusal := gesture_refusal(command, self._player, self.rates_hz):
             is_sensor = player_of(command.sender) == "sensor"
@@ -173,7 +176,7 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
             self._state.refused_in = self._state.trial if is_sensor else self._state.refused_in
             fields = {"outcome": refusal, "gesture": command.value, "shown_by": command.sender}
             yield self._report(command, "refused", **fields)
-        elif self._state.phase is Phase.WAITING:
+        elif self._state.phase is GamePhase.WAITING:
             yield from self._stimulate(command, command.value, command.sender)
         else:
             self._state.next = (command.value, command.sender)
@@ -216,7 +219,7 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
             self._reset()
         self._state.gesture = self._state.shown_by = ""
         self._state.began.clear()
-        yield self._enter(Phase.REST, message, now)
+        yield self._enter(GamePhase.REST, message, now)
         rest_start = now
         if self.blocks and self._state.in_block == 1:
             rest_start = max(now, self._samples(self.blocks[self._state.block].start_s))
@@ -227,7 +230,7 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
         self._state.chosen = self._commands.condition
         self._state.next = ("", "")
         now = message.stop
-        yield self._enter(Phase.STIMULATION, message, now)
+        yield self._enter(GamePhase.STIMULATION, message, now)
         due = now + self._samples(self.delay_s)
         self._state.until = due + self._samples(self.stimulation_s)
         if self._condition in UNSTIMULATED:
@@ -255,15 +258,15 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
         answer, outcome = self.observe(self._state.gesture, decoded)
         self._state.score[outcome] = self._state.score.get(outcome, 0) + 1
         fields = {"answer": answer, "outcome": outcome, "decoded": decoded}
-        yield self._enter(Phase.OUTCOME, message, message.stop, **fields)
+        yield self._enter(GamePhase.OUTCOME, message, message.stop, **fields)
         if self._state.in_block < self._n_in_block or self._state.block + 1 < len(self.blocks):
             yield from self._rest(message, message.stop)
         else:
-            yield self._enter(Phase.OVER, message, message.stop)
+            yield self._enter(GamePhase.OVER, message, message.stop)
 
-    def _enter(self, phase: Phase, message: Message, now: int, **fields: Any) -> GameState:
+    def _enter(self, phase: GamePhase, message: Message, now: int, **fields: Any) -> GameState:
         """Change the phase and return its state. Raises RuntimeError if NEXT has no such move."""
-        is_first = self._state.trial == 1 and phase is Phase.REST
+        is_first = self._state.trial == 1 and phase is GamePhase.REST
         if not is_first and phase not in NEXT[self._state.phase]:
             raise RuntimeError(f"trial {self._state.trial}: from {self._state.phase} to {phase}")
         self._state.phase = phase
@@ -294,4 +297,4 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
         fields = dict(snapshot)
         self._commands = GameCommands(**fields.pop("told"))
         self._state = State(**fields)
-        self._state.phase = Phase(self._state.phase)
+        self._state.phase = GamePhase(self._state.phase)

@@ -3,29 +3,17 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
+from crepe.messages import GamePhase
 
-class Phase(StrEnum):
-    """The phase of a trial."""
-
-    REST = "rest"
-    WAITING = "waiting"  # for a gesture from outside
-    STIMULATION = "stimulation"
-    RESPONSE = "response"
-    OUTCOME = "outcome"
-    PAUSED = "paused"
-    OVER = "over"
-
-
-NEXT: Mapping[Phase, frozenset[Phase]] = {
-    Phase.REST: frozenset({Phase.WAITING, Phase.STIMULATION, Phase.PAUSED}),
-    Phase.WAITING: frozenset({Phase.STIMULATION, Phase.PAUSED}),
-    Phase.PAUSED: frozenset({Phase.REST}),
-    Phase.STIMULATION: frozenset({Phase.RESPONSE}),
-    Phase.RESPONSE: frozenset({Phase.OUTCOME}),
-    Phase.OUTCOME: frozenset({Phase.REST, Phase.OVER}),
-    Phase.OVER: frozenset(),
+NEXT: Mapping[GamePhase, frozenset[GamePhase]] = {
+    GamePhase.REST: frozenset({GamePhase.WAITING, GamePhase.STIMULATION, GamePhase.PAUSED}),
+    GamePhase.WAITING: frozenset({GamePhase.STIMULATION, GamePhase.PAUSED}),
+    GamePhase.PAUSED: frozenset({GamePhase.REST}),
+    GamePhase.STIMULATION: frozenset({GamePhase.RESPONSE}),
+    GamePhase.RESPONSE: frozenset({GamePhase.OUTCOME}),
+    GamePhase.OUTCOME: frozenset({GamePhase.REST, GamePhase.OVER}),
+    GamePhase.OVER: frozenset(),
 }
 
 
@@ -36,7 +24,7 @@ class State:
     The names of the fields are stored in recordings, so they stay as they are.
     """
 
-    phase: Phase = Phase.REST
+    phase: GamePhase = GamePhase.REST
     began: dict[str, int] = field(default_factory=dict)  # phase of this trial: sample index
     until: int = -1  # sample index at which the phase ends
     block: int = 0  # index

@@ -9,8 +9,7 @@ from crepe.commands import CONTROL
 from crepe.games.commands import GameCommands
 from crepe.games.pong.game import Pong
 from crepe.games.rock_paper_scissors import RockPaperScissors
-from crepe.games.trial_state import Phase
-from crepe.messages import Command, Decision, GameState, Stimulus, StreamInfo
+from crepe.messages import Command, Decision, GamePhase, GameState, Stimulus, StreamInfo
 
 RATE_HZ = 1000
 GESTURES = {"rock": 20.0, "paper": 40.0}
@@ -201,7 +200,7 @@ def test_what_is_no_word_for_a_game_changes_nothing():
 def test_paused_is_a_phase_that_only_a_rest_follows():
     from crepe.games.trial_state import NEXT
 
-    assert NEXT[Phase.PAUSED] == {Phase.REST}
+    assert NEXT[GamePhase.PAUSED] == {GamePhase.REST}
 
 
 # Pong

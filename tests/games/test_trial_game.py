@@ -10,8 +10,8 @@ from crepe.actors.actor import ActorContext
 from crepe.errors import ConfigError
 from crepe.games.rock_paper_scissors import BEATS, RockPaperScissors
 from crepe.games.trial_game import Game
-from crepe.games.trial_state import NEXT, Phase
-from crepe.messages import Command, Decision, GameState, Stimulus, StreamInfo
+from crepe.games.trial_state import NEXT
+from crepe.messages import Command, Decision, GamePhase, GameState, Stimulus, StreamInfo
 
 INFO = StreamInfo(message="Decision", sampling_rate_hz=1000.0)
 RATES_HZ = {"rock": 20.0, "scissors": 30.3, "paper": 40.0}
@@ -37,7 +37,7 @@ def play(game, start=0, stop=3000, answer=lambda gesture: gesture, gesture=None)
     """Decisions every 10 samples; during a response the culture says what `answer` makes of it."""
     messages = []
     for at in range(start, stop, 10):
-        is_asked = game._state.phase is Phase.RESPONSE
+        is_asked = game._state.phase is GamePhase.RESPONSE
         value = answer(game._state.gesture) if is_asked else None
         messages += game.step(Decision(at, at + 10, value))
     return messages
@@ -111,7 +111,7 @@ def test_nothing_readable_is_no_answer():
 def test_only_what_is_decided_in_the_response_counts():
     game = opened()
     for at in range(0, 430, 10):
-        value = "paper" if game._state.phase is not Phase.RESPONSE else None
+        value = "paper" if game._state.phase is not GamePhase.RESPONSE else None
         messages = list(game.step(Decision(at, at + 10, value)))
     assert states(messages, "outcome")[0].outcome == "none"
 
@@ -162,7 +162,7 @@ def test_a_gesture_during_a_trial_does_not_begin_the_next():
     play(game, stop=120)
     list(game.step(SEEN))
     play(game, 120, 200)
-    assert game._state.phase is Phase.STIMULATION
+    assert game._state.phase is GamePhase.STIMULATION
     list(game.step(replace(SEEN, value="paper")))
     messages = play(game, 200, 2000)
     assert [s.phase for s in states(messages)][-2:] == ["rest", "waiting"]
@@ -191,7 +191,7 @@ def test_a_sensor_is_refused_once_a_trial_and_not_with_every_frame():
     ]
     play(game, 50, 450)
     (refused,) = states(game.step(SEEN))
-    assert (game._state.phase, refused.trial) == (Phase.REST, 2)
+    assert (game._state.phase, refused.trial) == (GamePhase.REST, 2)
 
 
 def test_a_gesture_shown_before_a_restart_counts_after_it():
@@ -219,8 +219,8 @@ def test_a_move_that_is_not_in_the_table_is_an_error():
     game = opened()
     play(game, stop=150)
     with pytest.raises(RuntimeError, match="from stimulation to over"):
-        game._enter(Phase.OVER, Decision(0, 1, None), 1)
-    assert set(NEXT) == set(Phase)
+        game._enter(GamePhase.OVER, Decision(0, 1, None), 1)
+    assert set(NEXT) == set(GamePhase) - {GamePhase.REFUSED}  # a refusal leaves the phase
 
 
 def test_a_new_game_takes_a_few_lines():
@@ -316,7 +316,7 @@ def test_the_last_decision_of_a_response_counts_if_asked_for():
     for which, expected in at_last.items():
         game, messages = opened(answer_is=which), []
         for at in range(0, 600, 10):
-            is_late = game._state.phase is Phase.RESPONSE and at + 10 >= game._state.until
+            is_late = game._state.phase is GamePhase.RESPONSE and at + 10 >= game._state.until
             messages += game.step(Decision(at, at + 10, "paper" if is_late else "rock"))
         assert states(messages, "outcome")[0].decoded == expected
 
