@@ -17,11 +17,12 @@ from crepe.environment import paths
 from crepe.hw.meame.http import find_server
 from crepe.redis_server import choice
 from crepe.simulator.meame.quirks import Quirk
-from crepe.simulator.meame.server import Simulator, running_simulator
+from crepe.simulator.meame.server import Simulator
 from crepe.simulator.meame.settings import SimulatorSettings
 from crepe.store import connection
 from crepe.store.memory_store import Memory, MemoryStore
 from crepe.store.redis_store import RedisStore
+from tests.running_simulator import running_simulator
 
 settings.register_profile("without deadlines", deadline=None)  # no test asserts a duration
 settings.load_profile("without deadlines")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from crepe.actors.actor import Sink, Source
+from crepe.actors.actor import Actor, Sink, Source
 from crepe.actors.stimulate import Stimulate
 from crepe.config.experiment_file import ExperimentFile, read_experiment_file
 from crepe.config.services import SERVICES
@@ -61,10 +61,14 @@ class Experiment(ExperimentFile):
         """Return the streams that carry a message type, in the order of the flow."""
         return tuple(a.writes[kind] for a in self.actors.values() if kind in a.writes)
 
+    def actors_of(self, kind: type[Actor[Any, Any]]) -> tuple[str, ...]:
+        """Return the names of the actors of a class, in the order of the flow."""
+        return tuple(name for name, a in self.actors.items() if issubclass(a.kind, kind))
+
     @property
     def recorders(self) -> tuple[str, ...]:
         """The names of the actors that keep what they read, such as `record`."""
-        return tuple(name for name, a in self.actors.items() if issubclass(a.kind, Sink))
+        return self.actors_of(Sink)
 
     @property
     def programs(self) -> tuple[Program, ...]:

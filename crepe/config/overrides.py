@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from crepe.actors.actor import Source
+from crepe.actors.filter import BandPass
 from crepe.config.experiment import Experiment, load_experiment, save_experiment
 from crepe.environment import paths
 from crepe.errors import ConfigError
@@ -29,7 +31,7 @@ def prepare(
                 "--file: a recording plays no rounds; leave out --rounds and --person"
             )
         path = path or paths.project_directory() / FILE_EXPERIMENT
-        changes |= _for_recording(file)
+        changes |= _for_recording(file, load_experiment(path))
     if player is not None:
         changes["simulated_sensor"] = None  # the player is not simulated
     experiment = load_experiment(path, changes)
@@ -44,7 +46,8 @@ def prepare(
     return save_experiment(changed, paths.run_directory() / "experiment.json")
 
 
-def _for_recording(file: Path) -> dict[str, Any]:
+def _for_recording(file: Path, experiment: Experiment) -> dict[str, Any]:
+    """Return the changes by which sources read a file, and filters pass its spike band."""
     url = f"hdf5://{quote(str(file.expanduser().absolute()))}?speed=0"
     recorder = open_recorder(url)
     try:
@@ -52,11 +55,12 @@ def _for_recording(file: Path) -> dict[str, Any]:
     finally:
         recorder.close()
     low_hz, high_hz = band_hz(rate_hz)
-    return {
-        "actors.acquire.device": url,
-        "actors.filter.low_hz": low_hz,
-        "actors.filter.high_hz": high_hz,
-    }
+    changes: dict[str, Any] = {}
+    for name in experiment.actors_of(Source):
+        changes[f"actors.{name}.device"] = url
+    for name in experiment.actors_of(BandPass):
+        changes |= {f"actors.{name}.low_hz": low_hz, f"actors.{name}.high_hz": high_hz}
+    return changes
 
 
 def band_hz(sampling_rate_hz: float) -> tuple[float, float]:

@@ -40,10 +40,6 @@ class Window(BaseModel):
         """Length of the window with its history."""
         return self.window_s * (1 + self.n_history)
 
-    def n_features(self, n_channels: int) -> int:
-        """Return the length of the vector of `features`."""
-        return n_channels * (self.n_bins + self.n_history)
-
     def features(
         self,
         channel: NDArray[np.int32],

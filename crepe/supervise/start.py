@@ -206,7 +206,8 @@ def wait_until_recorded(store: Store, experiment: Experiment) -> None:
     deadline = time.monotonic() + DRAIN_S
     while time.monotonic() < deadline:
         beats = store.actors()
-        recorders = [beats[name] for name in experiment.recorders if name in beats]
+        programs = {experiment.program_of[name] for name in experiment.recorders}
+        recorders = [beats[name] for name in programs if name in beats]
         if all(int(beat["position"]) >= last for beat in recorders):
             return
         time.sleep(0.1)

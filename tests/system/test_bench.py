@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from crepe.simulator.meame.server import running_simulator
 from crepe.simulator.meame.settings import SimulatorSettings
+from tests.running_simulator import running_simulator
 
 ROOT = Path(__file__).parent.parent.parent
 SECOND = 50_000  # ticks of the DSP's clock, 20 us each

@@ -10,12 +10,9 @@ import logging
 import os
 import secrets
 import socket
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from crepe.environment import paths, process
 from crepe.errors import DeviceError
@@ -167,18 +164,3 @@ def serve(settings: SimulatorSettings, run_directory: Path) -> None:
     """Run in the foreground until SIGTERM or SIGINT. Raises DeviceError if a port is taken."""
     simulator = Simulator(settings, run_directory)
     process.serve(simulator.run, simulator.stop)
-
-
-@contextmanager
-def running_simulator(settings: SimulatorSettings, run_directory: Path) -> Iterator[Simulator]:
-    """Run a server on a thread of this process, for tests."""
-    simulator = Simulator(settings, run_directory)
-    loop: Any = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_until_complete, args=(simulator.run(),))
-    thread.start()
-    try:
-        yield simulator
-    finally:
-        loop.call_soon_threadsafe(simulator.stop)
-        thread.join()
-        loop.close()

@@ -20,8 +20,8 @@ from crepe.hw.meame.http import HttpControl, Server, find_server, proof
 from crepe.hw.meame.registers import Register
 from crepe.messages import Stimulus
 from crepe.simulator.meame.instrument import SimulatedMeame
-from crepe.simulator.meame.server import running_simulator
 from crepe.simulator.meame.settings import SimulatorSettings
+from tests.running_simulator import running_simulator
 
 SETTINGS = SimulatorSettings(seed=3, http_port=0, data_port=0, sawtooth_port=0)
 TRAIN = Stimulus(9, 10, 1, 10, ("48", "38"), ((-10.0, 200.0), (10.0, 200.0)), 20.0, 5)
