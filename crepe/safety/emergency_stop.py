@@ -43,36 +43,40 @@ def stop(
     """
     began_s = time.monotonic()
     latched = [_latch(directory, by, report) for directory in run_directories]
-    servers = (
-        {run_directories[0]: _named(server)} if server else _announced(run_directories, report)
-    )
+    if server:
+        servers, are_known = {run_directories[0]: _named(server)}, True
+    else:
+        servers, are_known = _announced(run_directories, report)
     if not servers:
         report("NOT VERIFIED: no stimulator has run here; name an instrument: --server HOST:PORT")
         return False
     with ThreadPoolExecutor(len(servers)) as pool:  # one that hangs must not delay the others
         stops = [pool.submit(_stop, path, it, report, began_s) for path, it in servers.items()]
     verified = [each.result() for each in stops]
-    return all(verified) and all(latched)
+    return are_known and all(verified) and all(latched)
 
 
 def _announced(
     run_directories: Sequence[Path], report: Callable[[str], None]
-) -> dict[Path, Server]:
-    """Return the instruments to stop, by run directory."""
+) -> tuple[dict[Path, Server], bool]:
+    """Return the instruments to stop, by run directory, and whether these are all."""
     first, *others = run_directories
+    are_known = True
     instruments: dict[Path, arming.Instrument] = {}
     for other in others:
         try:
             instrument = arming.announced(other)
         except (CrepeError, OSError) as error:
             report(f"NOT VERIFIED: {error}")
+            are_known = False  # it may have named an instrument that stimulates
             continue
         if instrument and instrument.may_run:
             instruments[other] = instrument
     own = arming.announced(first)
     if own and (own.may_run or not own.nonce or not instruments):
         instruments[first] = own  # a simulator that has ended needs no stop
-    return {path: Server(it.host, it.http_port, 0, it.nonce) for path, it in instruments.items()}
+    servers = {path: Server(i.host, i.http_port, 0, i.nonce) for path, i in instruments.items()}
+    return servers, are_known
 
 
 def _stop(

@@ -25,3 +25,14 @@ def test_other_instruments_are_stopped_unless_their_stimulator_is_proven_to_have
     assert not emergency_stop.stop(directories, "", lines.append)
     tried = sorted(line.split(": NOT")[0] for line in lines if "Switch the stimulator off" in line)
     assert tried == ["meame://127.0.0.1:1", "meame://127.0.0.1:2"]
+
+
+def test_a_stop_is_not_verified_while_an_announcement_cannot_be_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(emergency_stop, "stop_dsp", lambda control: [])
+    first, other = (paths.private(tmp_path / name) for name in ("first", "other"))
+    arming.announce(first, Instrument("own", OWN, "127.0.0.1", 1))
+    lines = []
+    assert emergency_stop.stop([first, other], "", lines.append)
+    (other / arming.INSTRUMENT_FILE).write_text("{")
+    assert not emergency_stop.stop([first, other], "", lines.append)
+    assert any("NOT VERIFIED" in line and "instrument.json" in line for line in lines)

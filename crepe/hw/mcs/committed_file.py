@@ -193,15 +193,24 @@ def _carry_out(journal: Path, fd: int) -> None:
         content = journal.read_bytes()
     except FileNotFoundError:
         return
-    head, body = content[: _HEAD.size].ljust(_HEAD.size, b"\0"), content[_HEAD.size :]
-    magic, n_pages, size, checksum = _HEAD.unpack(head)
-    is_whole = len(body) == n_pages * (8 + _PAGE_BYTES) and zlib.crc32(body) == checksum
-    if magic == _MAGIC and is_whole:
+    if _is_whole(content):
+        _, n_pages, size, _ = _HEAD.unpack_from(content)
+        body = content[_HEAD.size :]
         numbers = np.frombuffer(body, "<u8", n_pages).tolist()
         begins = range(8 * n_pages, len(body), _PAGE_BYTES)
         pages = {n: body[at : at + _PAGE_BYTES] for n, at in zip(numbers, begins, strict=True)}
         _apply(fd, pages, size)
     journal.unlink()
+
+
+def _is_whole(content: bytes) -> bool:
+    """Whether a journal was written to its end."""
+    if len(content) < _HEAD.size:
+        return False
+    magic, n_pages, _, checksum = _HEAD.unpack_from(content)
+    body = memoryview(content)[_HEAD.size :]
+    has_pages = len(body) == n_pages * (8 + _PAGE_BYTES)
+    return magic == _MAGIC and has_pages and zlib.crc32(body) == checksum
 
 
 def _apply(fd: int, pages: Mapping[int, bytes | bytearray], size: int) -> None:

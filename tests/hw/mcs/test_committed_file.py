@@ -131,6 +131,26 @@ def test_a_writer_that_is_killed_anywhere_leaves_all_of_a_commit_or_nothing(
     assert False in outcomes
 
 
+def test_a_journal_that_was_cut_anywhere_changes_nothing(path, monkeypatch):
+    file = CommittedFile(path)
+    put(file, 4000, b"x" * 200)
+    with monkeypatch.context() as patch:
+        patch.setattr("crepe.hw.mcs.committed_file._apply", _end)
+        with pytest.raises(KilledError):
+            file.commit()
+    file.close()
+    journal, before = journal_of(path).read_bytes(), path.read_bytes()
+    for n in (*range(40), len(journal) - 1):
+        journal_of(path).write_bytes(journal[:n])
+        complete_commit(path)
+        assert path.read_bytes() == before, n
+        assert not journal_of(path).exists()
+
+
+def _end(*arguments):
+    raise KilledError
+
+
 def test_what_is_discarded_leaves_the_file_as_it_was(path):
     before = path.read_bytes()
     with CommittedFile(path) as file:
