@@ -210,7 +210,7 @@ def _is_whole(content: bytes) -> bool:
     magic, n_pages, _, checksum = _HEAD.unpack_from(content)
     body = memoryview(content)[_HEAD.size :]
     has_pages = len(body) == n_pages * (8 + _PAGE_BYTES)
-    return magic == _MAGIC and has_pages and zlib.crc32(body) == checksum
+    return bool(magic == _MAGIC and has_pages and zlib.crc32(body) == checksum)
 
 
 def _apply(fd: int, pages: Mapping[int, bytes | bytearray], size: int) -> None:
