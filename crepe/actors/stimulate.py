@@ -98,6 +98,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         }
 
     def close(self) -> None:
+        # `open` may have failed before these existed.
         if hasattr(self, "_stimulator"):
             self._stimulator.close()
         if hasattr(self, "_guard"):
@@ -118,6 +119,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         self._liveness.on_position(stream, position)
 
     def on_silence(self, elapsed_s: float) -> Iterator[Message]:
+        # Called in any case: the watchdog's heartbeat must not end with the data.
         reason = self._watch()
         if reason := self._liveness.stalled(elapsed_s) or reason:
             yield from self._stop(DeliveryState.STOPPED, reason)
@@ -191,6 +193,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             train.move(TrainState.OVER)
             yield self._answer(stimulus.number, DeliveryState.REFUSED, reason)
             return
+        # Noted before the start: one that fails may have fired all the same, so its pulses count.
         self._trains.fire(train)
         self._gate.remember(stimulus)
         train.record = self._answer(
@@ -259,6 +262,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         """Stop the instrument. Raises DeviceError if that is not certain."""
         self._trains.disconnect()
         self._stimulator.stop()
+        # Not reached where the stop raises: the watchdog must still treat a train as under way.
         self._guard.pulsing(False)
 
     # Answers

@@ -91,6 +91,7 @@ class Background:
         memory_ms = np.array([*FLICKER_MS, DRIFT_MS])
         self._keep = np.exp(-1 / memory_ms).astype(np.float32)
         sd = np.array([FLICKER_UV / np.sqrt(len(FLICKER_MS))] * len(FLICKER_MS) + [DRIFT_UV])
+        # Adds each millisecond the variance that `_keep` takes away, so the SD stays the same.
         self._push = (sd * np.sqrt(1 - np.exp(-2 / memory_ms))).astype(np.float32)
         self._slow = np.zeros((len(memory_ms), len(is_recording)), np.float32)
         self._ramp = (np.arange(block_samples) / block_samples).astype(np.float32)
@@ -128,6 +129,7 @@ class Background:
         noise = self._rng.standard_normal((_N_MS, n_electrodes, self._n), np.float32)
         noise *= self._noise_uv
         noise += base[:-1, :, np.newaxis]
+        # A ramp, since a step between milliseconds would pass the filters and count as spikes.
         noise += (base[1:] - base[:-1])[:, :, np.newaxis] * self._ramp
         noise *= self._part
         self._noise, self._base = noise, base[1:] * self._part[:, 0]

@@ -58,6 +58,7 @@ class Culture:
         self._settings = settings
         self.block_samples = max(1, round(sampling_rate_hz / 1000))
         anatomy = np.random.default_rng(settings.seed)
+        # A generator for each part: a silenced culture has the same noise as one that fires.
         chance = [np.random.default_rng([settings.seed, settings.course, i]) for i in range(3)]
         self._rng = chance[0]
         electrodes_um = positions_um(labels)
@@ -125,6 +126,7 @@ class Culture:
 
     def _excite(self, charge_nc: NDArray[np.float64]) -> None:
         """Let excited cells fire a little later, each after its own delay."""
+        # Below that even the lowest threshold is more than three SD of its jitter away.
         near = np.flatnonzero(charge_nc >= THRESHOLD_NC[0] / 2)
         threshold_nc = self._threshold_nc[near] * self._rng.normal(1.0, JITTER, len(near))
         reached = near[charge_nc[near] >= threshold_nc]

@@ -96,7 +96,9 @@ class Network:
         is_itself = nearest[..., 0] == np.arange(n)[:, np.newaxis]
         self.targets = np.where(is_itself, nearest[..., 1], nearest[..., 0])  # (n, N_SYNAPSES)
         length_um = np.linalg.norm(self.cells_um[self.targets] - self.cells_um[:, None], axis=2)
+        # One more, since a spike leaves after the currents of its own millisecond were used.
         delay_ms = 1 + np.rint(SYNAPSE_MS + length_um / VELOCITY_UM_MS).astype(np.int64)
+        # Of mean 1, so that WEIGHT is the mean strength.
         strength = rng.lognormal(-(WEIGHT_SPREAD**2) / 2, WEIGHT_SPREAD, shape)
         sign = np.where(self.is_inhibitory, WEIGHT[1], WEIGHT[0])[:, np.newaxis]
         self.weights = (sign * strength).astype(np.float32)
@@ -148,6 +150,7 @@ class Network:
         sent = self.weights[fired] * strength[:, np.newaxis].astype(np.float32)
         ring = self._coming.reshape(-1)
         slot = self._now_ms % self._n_ring * (2 * self.n_cells)
+        # `ring[...] +=` would add only one of several spikes with the same target and time.
         np.add.at(ring, (self._place[fired] + slot) % len(ring), sent)
 
 

@@ -46,6 +46,7 @@ def is_recording(labels: tuple[str, ...]) -> NDArray[np.bool_]:
 
     On a 60MEA all but the reference, against which the others are measured.
     """
+    # All labels must agree: in a grid, electrode 15 is an ordinary one.
     is_60mea = set(labels) == set(MCS_60_LABELS)
     return np.array([not is_60mea or label != MCS_REFERENCE for label in labels])
 

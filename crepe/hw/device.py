@@ -103,6 +103,7 @@ def _resolve(url: str, group: str, settings: Mapping[str, Any]) -> tuple[type[An
 
 
 def _name(url: str, group: str) -> _Name:
+    # Tested first: `urlsplit` may take the package of an import path for a scheme.
     if match := _IMPORT_PATH.fullmatch(url):
         return _Name(match["path"], "", match["query"] or "")
     parts = urlsplit(url)

@@ -67,6 +67,7 @@ class Generator(Recorder):
         self._length = None if is_endless else round(settings.duration_s * rate_hz)
         self._position = 0
         self._pace = Pace(rate_hz, settings.speed)
+        # As a decorator on the method, the cache would keep every generator alive.
         self._block = lru_cache(maxsize=4)(self._draw)
 
     def open(self, position: int) -> StreamInfo:

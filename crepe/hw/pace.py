@@ -15,6 +15,7 @@ class Pace:
         """Wait for the next `n_samples`; return False if they are not due within `timeout_s`."""
         if self._samples_per_s == 0:
             return True
+        # Counted from the beginning, so that errors of single waits do not add up to a drift.
         due_s = self._began_s + (self._n_samples + n_samples) / self._samples_per_s
         ahead_s = due_s - time.monotonic()
         if ahead_s > 0:

@@ -125,9 +125,11 @@ def arm(run_directory: Path, minutes: float) -> Instrument:
             f"stimulator {instrument.stimulator} ({instrument.process}): cannot be seen from here; "
             "run `crepe arm` where it runs"
         )
+    # The wall clock may be set back, which would prolong the arming.
     until_ns = time.monotonic_ns() + round(minutes * 60e9)
     content = {"stimulator": instrument.stimulator, "until_monotonic_ns": until_ns}
     paths.write_json(run_directory / ARMED_FILE, content)
+    # The latch goes last: after a crash in between, it still forbids everything.
     (run_directory / STOPPED_FILE).unlink(missing_ok=True)
     return instrument
 
@@ -162,4 +164,5 @@ def _content(path: Path) -> Mapping[str, Any] | None:
     try:
         return paths.read_json(path)
     except (ConfigError, OSError) as error:
+        # Without a stimulator's name: an unreadable arming arms none.
         return {"by": f"an unreadable file ({error})"}

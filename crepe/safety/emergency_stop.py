@@ -42,6 +42,7 @@ def stop(
         Program or person that stops; written into the latch.
     """
     began_s = time.monotonic()
+    # First of all: once its instrument is stopped, no stimulator may start another sub-train.
     latched = [_latch(directory, by, report) for directory in run_directories]
     if server:
         servers, are_known = {run_directories[0]: _named(server)}, True

@@ -64,6 +64,7 @@ class Gate:
 
     def refusal_now(self, stimulus: Stimulus) -> str | None:
         """Return why a train that has passed before must not be fired at this moment, or None."""
+        # Of all that was checked on request, only age and other pulses change while a train waits.
         return self.too_old(stimulus) or self._count.refusal(stimulus, self._time.now)
 
     def remember(self, stimulus: Stimulus) -> None:

@@ -44,6 +44,7 @@ def _locked(path: Path, wait_s: float) -> int:
     deadline = time.monotonic() + wait_s
     while True:
         try:
+            # Polled, since `flock` has no timeout. The kernel unlocks when a program dies.
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return handle
         except BlockingIOError as error:

@@ -149,6 +149,7 @@ class Limits(BaseModel):
         most, most_us = self.limit(f"max_{name}"), self.limit("max_width_us")
         for i, (amplitude, width_us) in enumerate(phases):
             place = place_of(phases, unit, i, i)
+            # `not ... <=` rather than `>`, here and below: NaN must be refused, too.
             if not 0 < width_us <= most_us:
                 return f"{place}, limit {most_us:g} us"
             if not abs(amplitude) / per <= most:

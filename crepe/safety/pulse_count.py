@@ -55,6 +55,7 @@ class PulseCount:
         for label in stimulus.electrodes:
             times = self._pulses.setdefault(label, deque())
             times.extend(self._times(stimulus, now))
+            # A pulse counts until it is a second old by both clocks.
             while max(times[0].sample - now.sample, times[0].real - now.real) < -self._rate_hz:
                 times.popleft()
 
@@ -79,5 +80,6 @@ class PulseCount:
 def _most_within(times: Sequence[int], width: float) -> int:
     """Return the largest number of times within any window of that width."""
     ordered = np.sort(times)
+    # `left`: windows are half open, so pulses exactly a second apart are not in one second.
     until = np.searchsorted(ordered, ordered + width, side="left")
     return int((until - np.arange(len(ordered))).max())

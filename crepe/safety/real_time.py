@@ -52,6 +52,7 @@ class RealTime:
         self.clock = segment.stop
         now_s = self._now_s
         offset_s = now_s - self.clock / self._rate_hz
+        # A gap without a time of acquisition keeps the old mark, or late data would look recent.
         if self._least_s is None or (is_gap and segment.t_ns):
             late_ns = max(0, self._wall_ns() - segment.t_ns) if segment.t_ns else 0
             self._least_s = offset_s - late_ns / 1e9

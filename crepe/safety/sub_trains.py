@@ -30,4 +30,5 @@ def cuttable(n_pulses: int, rate_hz: float, sub_train_s: float = LONGEST_S) -> i
 
 
 def _fewest(n_pulses: int, rate_hz: float, sub_train_s: float) -> int:
+    # One pulse at least: at low rates the period is longer than a sub-train.
     return ceil(n_pulses / max(1, int(sub_train_s * rate_hz)))

@@ -52,6 +52,7 @@ class TrainQueue:
 
     def refusal(self, stimulus: Stimulus) -> str | None:
         """Return why a request comes too close to the trains before it, or None."""
+        # A train that was stopped early leaves `_planned_until` in the future.
         if self.is_empty or stimulus.due >= self._planned_until:
             return None
         return (

@@ -54,6 +54,7 @@ class Watchdog:
         self._is_ending = False
         self._leave_s = float("inf")
         path = run_directory / WATCHDOG_SOCKET
+        # A killed watchdog leaves its socket behind, and `bind` refuses a path that exists.
         path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
@@ -68,6 +69,8 @@ class Watchdog:
             self._listen()
             silent_s = time.monotonic() - self._received_s
             if self._is_ending or is_orphan():
+                # Without the watchdog nothing could stop a train that runs, so that comes first:
+                # for `_LEAVE_S` at most after SIGTERM, without a limit for an orphan.
                 is_late = time.monotonic() > self._leave_s
                 if not self._is_pulsing or self._stop("the watchdog was told to end") or is_late:
                     return
@@ -101,6 +104,7 @@ class Watchdog:
     def _stop(self, why: str) -> bool:
         """Stop the instrument; return True if that is verified."""
         assert self._instrument is not None
+        # Named before the stop is verified: a stimulator that revives must be disarmed.
         instrument, self._stopped = self._instrument, self._instrument.stimulator
         with suppress(OSError):  # an unwritable disk must not prevent the stop
             arming.disarm(self._run_directory)

@@ -78,6 +78,8 @@ class WatchdogLink:
                 if answer["stopped"] == self._instrument.stimulator:
                     self._disarm()
                 elif answer["heard"] == self._instrument.stimulator:
+                    # The time at the watchdog, not that of arrival: queued answers may be old. The
+                    # monotonic clock is one for all processes of a machine.
                     self._answered_s = answer["monotonic_s"]
                     is_another |= self._watchdog not in ("", answer["process"])
                     self._watchdog = answer["process"]

@@ -65,6 +65,7 @@ class _Recorder(Recorder):
     def read(self, timeout_s: float) -> Segment:
         del timeout_s
         start, self._position = self._position, self._position + self._n
+        # Simulated time, so that two runs give the same messages.
         t_ns = round(self._position / self._rate_hz * 1e9)
         return Segment(start, self._position, self._instrument.advance(self._n), t_ns)
 

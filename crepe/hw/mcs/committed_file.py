@@ -43,6 +43,7 @@ class CommittedFile(io.RawIOBase):
         self._journal = journal_of(path)
         self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
+            # The lock comes first: the journal of a living writer must not be carried out.
             self._lock()
             _carry_out(self._journal, self._fd)
         except OSError:
@@ -147,6 +148,7 @@ class CommittedFile(io.RawIOBase):
             raise
         finally:
             os.close(journal)
+        # The journal is whole now: after a kill the next process to open the file carries it out.
         _apply(self._fd, self._pages, self._size)
         self._journal.unlink()
         self._begin()
@@ -224,4 +226,5 @@ def _apply(fd: int, pages: Mapping[int, bytes | bytearray], size: int) -> None:
 def _write_all(fd: int, data: memoryview, begin: int) -> None:
     done = 0
     while done < len(data):
+        # A disk that becomes full takes a part; only the next call raises.
         done += os.pwrite(fd, data[done:], begin + done)

@@ -176,8 +176,9 @@ class McsRecording(Recorder):
         self._spans: list[_Span] = []
         end = 0
         for t_us, first, last in rows.tolist():
-            n = min(last + 1, n_samples) - first
+            n = min(last + 1, n_samples) - first  # `last` is inclusive
             if n > 0:
+                # Time stamps are rounded to microseconds, which must not make segments overlap.
                 start = max(end, round((t_us - first_us) * rate_hz / 1e6))
                 end = start + n
                 self._spans.append(_Span(start, end, first))
@@ -252,6 +253,7 @@ def _text(value: Any) -> str:
 
 def _scale_uv(channel: Any) -> float:
     """Return microvolts per count; 1 for channels without a unit (digital ones)."""
+    # `record` stores the scale exactly as factor and exponent; powers of ten in floats would round.
     factor = Decimal(int(channel["ConversionFactor"]))
     return float(factor.scaleb(int(channel["Exponent"]) + 6)) or 1.0
 

@@ -103,10 +103,13 @@ def set_up(
         Register.HW_ENABLE: electrodes,
         Register.HW_BLANKING: blanking,
         Register.HW_BLANK_PROT: blanking,
+        # Only the queue counts shots, and it must stay stopped.
         Register.SHOTS_FIRED: (n_fired,),
         Register.ERROR_FLAG: (last_error,),
         **{Register.STIM_REQ + 12 * group: (0,) for group in range(N_GROUPS)},
     }
+    # CFG_DEBUG is what the firmware has staged. `connect`, which does not call the firmware,
+    # verifies only the rest.
     _verify(control, {**registers, Register.CFG_DEBUG: (*electrodes, *auto, *selects)})
     return SetUp(stimulus.electrodes, stimulus.unit, registers)
 
@@ -119,6 +122,7 @@ def connect(control: Control, stimulus: Stimulus, before: SetUp) -> None:
     """
     again: dict[int, Sequence[int]] = {first: before.registers[first] for first in _AGAIN}
     _write(control, again, stimulus)
+    # Until this last write no electrode receives anything, whatever the other registers do.
     enable = _by_address(Register.HW_ENABLE, before.registers[Register.HW_ENABLE])
     control.write(list(enable), list(enable.values()))
     _verify(control, before.registers)
@@ -145,6 +149,7 @@ def has_blanking(control: Control, go_on: Callable[[], None] = lambda: None) -> 
         *_by_address(Register.HW_BLANKING, _EVERYWHERE),
         *_by_address(Register.HW_BLANK_PROT, _EVERYWHERE),
     ]
+    # Often set by an earlier train; calls are spared, since MEAME may wait 100 ms for each.
     if control.read(registers) == [*_EVERYWHERE, *_EVERYWHERE]:
         return True
     for function, first in (

@@ -56,6 +56,7 @@ def stop_dsp(control: Control, beat: Callable[[], None] = lambda: None) -> list[
     except Unreachable as error:
         return [*failed, str(error)]  # no server; the caller tries again
     if not (before and values):
+        # Never empty, which would mean verified: the read that failed has noted why.
         return failed
     doubts = _doubts(values[0] - before[0], dict(zip(registers, values, strict=True)))
     return [*doubts, *failed] if doubts else []
@@ -69,6 +70,7 @@ def _doubts(n_done: int, values: dict[int, int]) -> list[str]:
         for register in registers
         if values[register]
     ]
+    # More are no fault: a program whose lock was broken may have called in between.
     if n_done < len(_CALLS):
         doubts.append(
             f"register 1000: counts {n_done} of {len(_CALLS)} calls; the DSP has not done the rest"

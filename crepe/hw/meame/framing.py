@@ -58,6 +58,7 @@ class Framing:
                 f"counts rms, must be below {_QUIETER:g} of the electrodes' {others:.0f}; another "
                 "client has asked for another segment length: restart MEAME"
             )
+        # A flat reference must not make the limit so small that any noise exceeds it.
         return _LOUD_TIMES * max(1.0, float(reference))
 
 

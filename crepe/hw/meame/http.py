@@ -48,6 +48,7 @@ def find_server(location: str, data_port: int, wait_s: float) -> Server:
     if location != SIMULATOR:
         host, port = host_and_port(location)
         simulator = paths.read_json(path) or {}
+        # Only a candidate, since the hosts may differ: `is_our_simulator` has the server prove it.
         nonce = simulator["nonce"] if simulator.get("http_port") == port else ""
         return Server(host, port, data_port, nonce)
     deadline = time.monotonic() + wait_s

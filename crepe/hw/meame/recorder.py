@@ -65,6 +65,7 @@ class MeameRecorder(Recorder):
                     "is it running?"
                 )
             control.connect(settings.sampling_rate_hz, settings.segment_samples)
+            # A real MEAME reports none: `Framing` notices another length, `_measure` another rate.
             if is_simulated:
                 self._check(server, control.acquisition())
             control.start()
@@ -145,6 +146,7 @@ class MeameRecorder(Recorder):
             self._block += received
             self._received_s = time.monotonic()
         samples = wire.unpack_block(self._block, n)
+        # A new one for each block, since `samples` are a view of the old.
         self._block = bytearray()
         start, self._position = self._position, self._position + n
         self._measure()

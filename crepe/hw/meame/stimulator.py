@@ -75,6 +75,7 @@ class MeameStimulator(Stimulator):
         is_simulator = self._is_proven(control, server)
         self._control, self._server = control, server
         self._announce(is_simulator=is_simulator)
+        # Read before `flash`: new firmware would no longer show what was connected.
         if any(control.read([Register.HW_ENABLE, Register.HW_ENABLE + 4])):
             self._plays_until_s = time.monotonic() + _SUB_TRAIN_S  # of a process before this one
         control.flash()
@@ -142,10 +143,12 @@ class MeameStimulator(Stimulator):
             self._check_permission()  # in the lock: another program may have held it for long
             self._guard.pulsing(True)  # electrodes are about to be connected
             self._set_up(stimulus)
+            # `connect` does not check in between, and the instrument may have been slow.
             self._check_permission()
         self._prepared = stimulus
 
     def _set_up(self, stimulus: Stimulus) -> None:
+        # None meanwhile: after a set-up that fails, the next must not rely on these registers.
         before, self._set_up_before = self._set_up_before, None
         if before and (before.electrodes, before.unit) == (stimulus.electrodes, stimulus.unit):
             connect(self.control, stimulus, before)
@@ -160,6 +163,7 @@ class MeameStimulator(Stimulator):
             raise DeviceError(f"stimulus {stimulus.number}: is not prepared")
         with self._guard.alone(_LOCK_S):
             self._check_permission()
+            # Before the trigger, which may fire although its request fails.
             self._plays_until_s = time.monotonic() + lasts_s(stimulus)
             self.control.write([Register.MANUAL_TRIGGER], [1 << GROUP])
 

@@ -133,6 +133,7 @@ class Daq:
             samples = self._instrument.advance(n)
             self._n_samples += n
             if not self.is_sending:
+                # A client counts only samples that it receives, so its first one moves along.
                 self._joined = {port: first + n for port, first in self._joined.items()}
                 continue
             self._send("data", self._block(samples), rate_hz)
@@ -167,6 +168,7 @@ class Daq:
                 peer = writer.get_extra_info("peername")
                 log.warning("%s client %s: more than %.0f s behind, dropped", name, peer, _CLIENT_S)
                 self._listeners[name].discard(writer)
+                # `close` would keep the buffer until the client has read it.
                 transport.abort()
             else:
                 writer.write(block)

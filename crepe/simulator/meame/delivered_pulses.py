@@ -15,7 +15,7 @@ class Received:
 
     def __init__(self) -> None:
         self.shots: deque[Shot] = deque(maxlen=_KEPT_SHOTS)  # pulses that reached an electrode
-        self._fresh: deque[Shot] = deque(maxlen=_KEPT_SHOTS)
+        self._fresh: deque[Shot] = deque(maxlen=_KEPT_SHOTS)  # before a start they are not taken
         self._tally: Tally = {}
 
     def keep(self, shots: Iterable[Shot]) -> None:

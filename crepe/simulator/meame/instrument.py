@@ -60,6 +60,7 @@ class SimulatedMeame:
     def _block(self) -> NDArray[np.int32]:
         """Return the next millisecond of all electrodes, in counts."""
         n = self.culture.block_samples
+        # Both counted from sample 0, so that rounding does not add up.
         began, until = (
             self._began + int(sample * TICKS_PER_S / self.sampling_rate_hz)
             for sample in (self._n_samples, self._n_samples + n)

@@ -116,6 +116,7 @@ class Simulator:
         return Server(content["host"], content["http_port"], content["data_port"], content["nonce"])
 
     def _withdraw(self) -> None:
+        # Another simulator may have been announced instead; that file must stay.
         if (server := self._announced()) is not None and server.nonce == self.nonce:
             (self._run_directory / SIMULATOR_FILE).unlink(missing_ok=True)
 
