@@ -60,6 +60,7 @@ class Message:
     stop: int  # sample index after the last sample covered
 
 
+# eq=False, here and below: a comparison of arrays has no single truth value.
 @dataclass(frozen=True, slots=True, eq=False)
 class Segment(Message):
     """Consecutive samples of all channels."""

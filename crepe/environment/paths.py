@@ -48,6 +48,7 @@ def private(directory: Path) -> Path:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if os.name == "posix":
         status = directory.stat()
+        # In the shared temporary directory another user may have created it first.
         if status.st_uid != os.getuid():
             raise ConfigError(f"{directory}: belongs to user {status.st_uid}, must be yours")
         if stat.S_IMODE(status.st_mode) & 0o077:

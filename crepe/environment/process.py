@@ -43,7 +43,7 @@ def end_with(pid: int) -> None:
     def watch() -> None:
         while os.getppid() == pid:
             time.sleep(_ONCE_A_S)
-        os._exit(1)
+        os._exit(1)  # sys.exit would end this thread only
 
     threading.Thread(target=watch, name="watches the parent", daemon=True).start()
 

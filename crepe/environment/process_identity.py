@@ -138,6 +138,7 @@ def _from_proc(pids: Iterable[int]) -> Iterator[tuple[int, str, str]]:
             continue
         state, *fields = stat.rpartition(")")[2].split()  # the name before it may hold anything
         if state not in ("Z", "X"):  # a zombie has ended, and waits for its parent to notice
+            # Field 22 of proc(5), starttime; `fields` begins with field 4.
             yield pid, fields[18], " ".join(arguments[:-1])
 
 
@@ -158,7 +159,7 @@ def _from_ps(pids: Iterable[int]) -> Iterator[tuple[int, str, str]]:
     for line in lines:
         pid, state, *rest = line.split(maxsplit=7)
         if not state.startswith("Z"):
-            yield int(pid), " ".join(rest[:5]), "".join(rest[5:])
+            yield int(pid), " ".join(rest[:5]), "".join(rest[5:])  # lstart is five words
 
 
 @contextmanager

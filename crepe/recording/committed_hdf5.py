@@ -37,7 +37,7 @@ class CommittedHdf5:
 
     def commit(self) -> None:
         """Make everything written so far permanent."""
-        self.file.flush()
+        self.file.flush()  # HDF5 keeps changes in its own caches until then
         self._disk.commit()
 
     def discard(self) -> None:
@@ -53,7 +53,7 @@ class CommittedHdf5:
 
 
 def _discard(file: h5py.File, disk: CommittedFile) -> None:
-    disk.discard()
+    disk.discard()  # first: what HDF5 writes while it closes is ignored
     with suppress(OSError, RuntimeError, ValueError):  # its changes are dropped anyway
         file.close()
     disk.close()

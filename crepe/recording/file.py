@@ -69,6 +69,7 @@ def create(path: Path, about: About, infos: Mapping[str, StreamInfo], earlier: E
             add_stream(file, name, info)
         if earlier.names:
             _describe_earlier(file, earlier)
+    # Before the rename: a journal beside the new file would be carried out on it.
     journal_of(path).unlink(missing_ok=True)  # of an earlier file of that name
     unfinished.replace(path)
 
@@ -78,10 +79,11 @@ def add_stream(file: h5py.File, name: str, info: StreamInfo) -> None:
     group = file[STREAMS].create_group(name)
     create_stream(group, info)
     kind = message_type(info.message, DeviceError)
+    # The analog stream is for samples as acquired, in counts; other segments are in /CREPE only.
     has_raw = mcs_layout.RECORDING + "/AnalogStream" in file
     if issubclass(kind, Segment) and np.dtype(info.dtype).kind in "iu" and not has_raw:
         raw = mcs_layout.add_raw(file, info)
-        group["fields/samples"] = raw["ChannelData"]
+        group["fields/samples"] = raw["ChannelData"]  # a hard link: the samples exist once
         group.attrs["mcs"] = raw.name
     elif issubclass(kind, Spikes):
         group.attrs["mcs"] = mcs_layout.add_spikes(file, info, name).name

@@ -63,6 +63,7 @@ class SpikeWriter:
         self._entities = [stream[f"TimeStampEntity_{channel}"] for channel in range(n_entities)]
         self._rate_hz = rate_hz
         self._pending: list[Spikes] = []
+        # The valid rows of /CREPE decide which spikes count; later ones are cut off.
         counts = np.bincount(channels.astype(np.int64), minlength=n_entities)
         for entity, n in zip(self._entities, counts.tolist(), strict=False):
             if entity.shape[1] != n:
@@ -80,7 +81,7 @@ class SpikeWriter:
         channel = np.concatenate([spikes.channel for spikes in self._pending])
         sample = np.concatenate([spikes.sample for spikes in self._pending])
         self._pending.clear()
-        order = np.argsort(channel, kind="stable")
+        order = np.argsort(channel, kind="stable")  # a channel's spikes stay in order of time
         times_us = np.rint(sample[order] * (1e6 / self._rate_hz)).astype(np.int64)
         channels, begins = np.unique(channel[order], return_index=True)
         parts = np.split(times_us, begins[1:])

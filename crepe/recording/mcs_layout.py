@@ -168,7 +168,7 @@ def _channel(info: StreamInfo, row: int) -> dict[str, Any]:
         "Unit": "V",
         "Exponent": np.int32(exponent),
         "ADZero": np.int32(0),
-        "Tick": np.int64(max(1, round(1e6 / info.sampling_rate_hz))),
+        "Tick": np.int64(max(1, round(1e6 / info.sampling_rate_hz))),  # us; exact: TRUE_RATE
         "ConversionFactor": np.int64(factor),
         "HighPassFilterType": "",
         "HighPassFilterCutOffFrequency": "-1",
@@ -181,6 +181,7 @@ def _channel(info: StreamInfo, row: int) -> dict[str, Any]:
 
 def _conversion(scale_uv: float) -> tuple[int, int]:
     """Return (ConversionFactor, Exponent): volts per count = factor * 10 ** exponent, exactly."""
+    # By its text: the nearest binary fraction would need dozens of digits.
     volts = Decimal(repr(scale_uv)).scaleb(-6)
     exponent = int(volts.as_tuple().exponent)
     return int(volts.scaleb(-exponent)), exponent

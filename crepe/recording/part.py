@@ -71,7 +71,7 @@ class Part:
         self.seed = int(root.attrs["seed"])
         self.is_simulated = bool(root.attrs["is_simulated"])
         self.has_ended = bool(root.attrs["ended"])
-        self.is_closed = self.has_ended or bool(root.attrs.get("closed", 0))
+        self.is_closed = self.has_ended or bool(root.attrs.get("closed", 0))  # older files lack it
         self.versions: dict[str, str] = json.loads(root.attrs.get("versions", "{}"))
         self.experiment: str = root["experiment"][()].decode()
         self.culture: dict[str, str] = json.loads(root["culture"][()])
@@ -82,7 +82,7 @@ class Part:
             try:
                 self._streams[name] = _Stream(group)
                 if self._is_damaged:
-                    self.windows(name)
+                    self.windows(name)  # reads the columns: a damaged table raises now
             except (DeviceError, *_UNREADABLE) as error:
                 if not self._is_damaged:
                     raise

@@ -18,7 +18,7 @@ def parts_set_aside(path: Path) -> list[Path]:
     """Return the earlier parts of the session whose newest part is `path`, the oldest first."""
     begin = f"{path.stem}{_MARK}"
     numbers = {
-        int(number): file
+        int(number): file  # sorted as a number: 10 comes after 2
         for file in path.parent.glob(f"*{path.suffix}")
         if file.stem.startswith(begin) and (number := file.stem.removeprefix(begin)).isdecimal()
     }

@@ -93,8 +93,9 @@ class SampleWriter:
     def write_rest(self) -> None:
         """Write the partial chunk, too."""
         if self.n_written < self.n_samples:
+            # The mask stays until the chunk is full: its fuller version must take the same place.
             self._mask = _PLAIN
-            self._buffer[:, self.n_samples - self._begin :] = 0
+            self._buffer[:, self.n_samples - self._begin :] = 0  # left from the chunk before
             self._write(_PLAIN)
 
     def _write(self, mask: int) -> None:

@@ -174,6 +174,7 @@ class StreamWriter:
             rows = list(self._rows)
             self._rows.clear()
             return rows
+        # A row counts only with its samples, which may wait for their chunk to be full.
         column = self._layout.columns.index(f"{self._layout.matrices[0]}.stop")
         rows = []
         while self._rows and self._rows[0][column] <= self.n_samples:
@@ -194,6 +195,7 @@ class StreamWriter:
         return writer
 
     def _array_of(self, name: str, dtype: np.dtype[Any]) -> h5py.Dataset:
+        # Created late, since only the first message shows the dtype.
         if name not in self._fields:
             chunks = (_ITEMS_PER_CHUNK,)
             self._fields.create_dataset(name, (0,), dtype, maxshape=(None,), chunks=chunks)

@@ -102,6 +102,7 @@ class RecordingWriter:
                 text = f"{name} was recorded with other {', '.join(fields)}"
                 raise DeviceError(f"{self._path}: {text}")
         root = self._file[ROOT].attrs
+        # Committed at once: after a kill the file must not pass for one closed in good order.
         root.modify("ended", np.int8(0))
         root.modify("closed", np.int8(0))
         self._hdf5.commit()
@@ -159,6 +160,7 @@ class RecordingWriter:
             self._check_disk()
             for stream in self._streams.values():
                 stream.write(with_rest=with_rest)
+            # After the streams: timestamps may cover only samples that are in the file.
             for name, raw in self._raw.items():
                 raw.write(self._streams[name].n_samples)
             for spikes in self._spikes.values():
@@ -166,6 +168,7 @@ class RecordingWriter:
             for stimuli in self._stimuli.values():
                 stimuli.write()
             self._hdf5.commit()
+            # Only now: Redis may trim what lies before a confirmed position.
             for stream in self._streams.values():
                 stream.confirm()
 

@@ -72,6 +72,7 @@ def _find(*, is_ours: bool) -> str:
 
 def server(var: Path) -> dict[str, Any] | None:
     """Return the run file of the server of `var` (url, socket, port, pid); None if it is gone."""
+    # A search must not create `var`, as run_directory does.
     content = paths.read_json(paths.run_directory(var) / "redis.json") if var.is_dir() else None
     return content if content and _answers(str(content.get("socket", ""))) else None
 
@@ -85,6 +86,7 @@ def _answers(path: str) -> bool:
     if not path or not hasattr(socket, "AF_UNIX"):
         return False
     try:
+        # Tried, since a killed server leaves its socket file behind.
         with socket.socket(socket.AF_UNIX) as trial:
             trial.connect(path)
         return True

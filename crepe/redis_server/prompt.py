@@ -25,6 +25,7 @@ def cli(arguments: Sequence[str], url: str) -> int:
 
     Raises StoreError if the server cannot be reached.
     """
+    # No timeout: MONITOR and blocking commands wait for their replies.
     pool = redis.ConnectionPool.from_url(url, protocol=2, socket_timeout=None)
     connection: Any = pool.make_connection()
     try:

@@ -45,6 +45,7 @@ def run_server(append_only: bool, maxmemory_mb: int, port: int | None, var: Path
     chosen = choose()
     run_directory = paths.run_directory(var)
     if chosen.binary is None:
+        # Clients must not find in it an earlier server of this directory.
         (run_directory / "redis.json").unlink(missing_ok=True)
         watch(str(chosen.url))
         return
@@ -72,12 +73,13 @@ def run_server(append_only: bool, maxmemory_mb: int, port: int | None, var: Path
         "parent": parent._asdict(),
         "server": str(chosen.binary),
     }
+    # Before the exec, which keeps the pid: afterwards no Python runs.
     paths.write_json(run_directory / "redis.json", content)
     paths.announce(var)
     if bound != USUAL_PORT:
         taken = f"port {USUAL_PORT} is taken by another program; " if port is None else ""
         print(f"{taken}inspect this server with: redis-cli -p {bound}")
-    sys.stdout.flush()
+    sys.stdout.flush()  # exec drops what is buffered
     os.execv(chosen.binary, command)
 
 
@@ -217,6 +219,7 @@ def _is_taken(port: int) -> bool:
         if trial.connect_ex(("127.0.0.1", port)) == 0:
             return True
     with socket.socket() as trial:
+        # Without it old connections in TIME_WAIT would make a free port look taken.
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind(("127.0.0.1", port))

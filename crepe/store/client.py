@@ -136,7 +136,8 @@ class Store:
             dtype=np.dtype(dtype).name,
             scale_uv=scales,
             longest_samples=longest_samples,
-            is_live=True,
+            is_live=True,  # the writer does not wait for readers
+            # A stream of another session would be emptied.
             session=before.session if before else uuid4().hex[:12],
         )
         self._writable().declare(
@@ -146,6 +147,7 @@ class Store:
 
     def send_command(self, name: str, value: str, sender: str = "", stream: str = INPUT) -> str:
         """Send a command to the experiment, such as ("gesture", "rock"); return its ID."""
+        # No sample index: the command is stamped with that of its arrival.
         payload = codec.pack([Command(0, 0, name, value, sender)], 0, 0)
         return self._writable().append_unclocked(stream, payload)
 

@@ -73,6 +73,7 @@ def _decode(encoded: dict[Any, Any]) -> Any:
         return encoded
     kind, data = encoded.get(b"type"), encoded.get(b"data")
     size = _ITEM_BYTES.get(kind) if isinstance(kind, str) else None
+    # By `kind` msgpack-numpy marks arrays of objects, which it would unpickle.
     if size is None or encoded.get(b"kind") not in (None, b""):
         raise ValueError(f"an array of dtype {kind!r}; only plain numbers are accepted")
     shape = encoded.get(b"shape", ()) if encoded[b"nd"] is True else ()
@@ -102,7 +103,7 @@ def _field_names(kind: type[Message]) -> tuple[str, ...]:
 
 def pack(batch: Sequence[Message], start: int, stop: int) -> bytes:
     """Return the messages of the window [start, stop) as one binary field."""
-    if len(batch) == 1 and type(batch[0]) is Segment:
+    if len(batch) == 1 and type(batch[0]) is Segment:  # a subclass may have more fields
         segment = batch[0]
         if segment.start == start and segment.stop == stop:
             samples = segment.samples
@@ -135,6 +136,7 @@ def _head(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
     return _heads[len(whole)][0]
 
 
+# Shapes of one length replace each other; an entry with another head takes the general path.
 _heads: dict[int, tuple[bytes, np.dtype[Any], tuple[int, ...]]] = {}  # by length of the whole
 
 

@@ -70,8 +70,8 @@ class RedisConnection:
         self._connection: Any = kind(
             **settings,
             **({"socket_keepalive": True} if is_tcp else {}),
-            protocol=2,
-            client_name=name,
+            protocol=2,  # mappings come as flat lists, as redis_fields expects
+            client_name=name,  # CLIENT LIST shows by it that a writer is connected
             driver_info=None,
             socket_timeout=_REPLY_S,
             socket_connect_timeout=_REPLY_S,
@@ -93,6 +93,7 @@ class RedisConnection:
             self._connection.read_response()
         except RedisError as error:
             self.disconnect()
+            # To redis-py a wrong password is a ConnectionError, but no retry repairs it.
             if isinstance(error, _LATER) and not isinstance(error, AuthenticationError):
                 raise ConnectionLostError(
                     f"{self.place}: no Redis server answers ({error})"
@@ -111,6 +112,7 @@ class RedisConnection:
 
     def _begin(self) -> None:
         """Use the socket of redis-py directly from now on."""
+        # Safe: the reply to PING was the last one due, so nothing is left in redis-py's buffer.
         self._socket = self._connection._sock
         self._replies = hiredis.Reader(replyError=_error)
 
@@ -162,6 +164,7 @@ class RedisConnection:
 
     def _reply(self) -> Any:
         replies: Any = self._replies
+        # False is hiredis's mark of an incomplete reply; protocol 2 has no truth values.
         while (reply := replies.gets()) is False:
             n = self._socket.recv_into(self._buffer)
             if not n:

@@ -60,8 +60,10 @@ class Fence:
             replies = self._connection.exchange(whole, self._watch, n + 2 + len(self._expected))
             self._check(replies[n + 2 :])
             done = replies[n + 1]
+            # A claim lost after EXEC concerns the next append; this one is stored.
             if isinstance(done, list):
                 return done
+            # No error: a claim was touched, so EXEC did nothing. If it is still held, try again.
             for reply in replies:
                 if isinstance(reply, Exception):
                     self._connection.refuse(reply)
@@ -71,6 +73,7 @@ class Fence:
         self._watch = b"".join((pack(("WATCH", *self._claims)), *reads))
         self._expected = [b"OK", *self._claims.values()]
         self._is_up = True
+        # UNWATCH first: WATCH only adds keys, and one of a dropped claim must not refuse an append.
         self._check(self._connection.exchange(_UNWATCH, self._watch, 1 + len(self._expected))[1:])
 
     def _check_not_replaced(self, keys: Sequence[str]) -> None:

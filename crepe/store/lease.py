@@ -112,6 +112,7 @@ class Lease:
         Raises LeaseError if another session lives.
         """
         replaced = _session(self._store) if take_over else wait_until_free(self._store, last)
+        # Another start may have taken the lease since; the script checks it again.
         fields = self._store.run_script(_TAKE, _NAME, replaced, _KEPT_MS, *self._fields)
         if fields:
             raise _refusal(self._store, _holder(fields))
@@ -127,6 +128,7 @@ class Lease:
 
     def release(self) -> None:
         """End the lease, unless another session has it."""
+        # No time to live reaches twice _KEPT_MS: this session's lease goes, renewed or not.
         self._store.run_script(_DROP, _NAME, self._holder.session, 2 * _KEPT_MS)
 
 
@@ -140,6 +142,7 @@ def wait_until_free(store: RedisStore, last: str) -> str:
     if not fields:
         return ""
     holder = _holder(fields)
+    # Hosts may share a directory: its last session may still run on another one.
     if (holder.session, holder.host) == (last, socket.gethostname()):
         return last
     silent_s = _STARTING_S if b"is_starting" in fields[::2] else SILENT_S

@@ -106,6 +106,7 @@ class MemoryStore:
         if kept is None:
             return []
         entries = kept.entries[bisect_right(kept.entries, cursor, key=_stop) :]
+        # As in Redis, where the end marker `<stop>-1` follows the cursor `<stop>-0`.
         is_end_due = kept.end is not None and kept.end.stop >= cursor
         return [*entries, kept.end] if is_end_due and kept.end else entries
 

@@ -44,12 +44,14 @@ class RecordedStore:
         return entries[:count]
 
     def _page(self, stream: str, after: int, until: int) -> list[Entry]:
+        # A message belongs to the page in which it stops, or two pages would return it.
         messages = [
             message
             for message in self._recording.messages(stream, after, until)
             if after < message.stop <= until
         ]
         session = self._infos[stream].session
+        # A recording has no entries: messages with one stop become one, as the stop is its ID.
         return [
             _entry(list(group), session) for _, group in groupby(messages, key=attrgetter("stop"))
         ]

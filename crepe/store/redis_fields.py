@@ -24,7 +24,7 @@ def _rare_fields(entry: Entry) -> list[str | bytes | int]:
     if entry.position >= 0:
         rare += ("position", entry.position)
     if entry.command_id:
-        rare += ("heard", entry.command_id)
+        rare += ("heard", entry.command_id)  # the name in the format
     if entry.is_estimated:
         rare += ("gap", "estimated")
     if entry.snapshot:

@@ -95,12 +95,13 @@ class RedisReader:
     def _wait_to_retry(self, error: Exception, began_s: float) -> None:
         """Wait until the next try, or raise StoreUnavailableError after `patience_s`."""
         if isinstance(error, OutOfMemoryError):
-            with suppress(ConnectionLostError):
+            with suppress(ConnectionLostError):  # the next try connects again
                 self._make_room()
         self.meanwhile()
         waited_s = time.monotonic() - began_s
         if waited_s >= self.patience_s:
             raise StoreUnavailableError(str(error)) from error
+        # Each pause is as long as the wait so far, so that pauses double.
         time.sleep(min(max(waited_s, _FIRST_PAUSE_S), _LONGEST_PAUSE_S))
 
     def close(self) -> None:
@@ -109,7 +110,7 @@ class RedisReader:
     # Reading
 
     def streams(self) -> list[str]:
-        names: set[str] = set()
+        names: set[str] = set()  # SCAN may return a key twice
         cursor = b"0"
         prefix, suffix = f"{self.culture}:", ":info"
         while True:
@@ -157,6 +158,7 @@ class RedisReader:
         }
         ids = [f"{at}-0" if isinstance(at, int) else at for at in cursors.values()]
         while True:
+            # At least 1 ms: BLOCK 0 would wait for ever.
             left_s = max(0.001, min(LONGEST_BLOCK_S, deadline - time.monotonic()))
             block_ms = round(1000 * left_s)
             reply = self._retry(

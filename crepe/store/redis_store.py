@@ -62,6 +62,7 @@ class RedisStore(RedisReader):
         keep_s: float = DEFAULT_KEEP_S,
         meanwhile: Callable[[], None] = _nothing,
     ) -> None:
+        # Unique, since a restarted program must not pass for the writer whose claim it replaces.
         self.writer = f"{writer}-{uuid4().hex[:12]}"
         super().__init__(url, culture, self.writer, patience_s, meanwhile)
         self._keep_s = keep_s
@@ -85,11 +86,13 @@ class RedisStore(RedisReader):
     def _send_again(self, stream: str, writing: Writing) -> None:
         """Send the entries of a stream again that the server has lost; for a new connection."""
         call = self._connection.call
+        # A server without an append-only file comes back empty: the fence would refuse this writer.
         if self._info(stream, call) is None:
             log.warning("%s: the server came back without it; continuing", writing.key)
             self._declare(stream, writing.info)
         last = self._last(stream, call)
         length = last.stop if last else 0
+        # The end marker stops at the stream's length; to send it twice is harmless.
         missing = [entry for entry in writing.recent if entry.stop > length or entry.is_end]
         if missing and last is not None and missing[0].start > length:
             log.warning(
@@ -238,6 +241,7 @@ class RedisStore(RedisReader):
     def delete(self, stream: str) -> None:
         self._writing.pop(stream, None)
         self._fence.drop(self._key(stream, "info"))
+        # `ahead` has the rows that wait for the others (crepe.legacy).
         parts = (self._key(stream, part) for part in ("", "info", "readers", "ahead"))
         self._retry("UNLINK", *parts)
         self._retry("HDEL", f"{self.culture}:rates", stream)

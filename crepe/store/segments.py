@@ -18,6 +18,7 @@ def fitting(samples: NDArray[Any], dtype: str, name: str) -> NDArray[Any]:
         cast = samples.astype(dtype, copy=False)
     if cast.dtype == samples.dtype:
         return cast
+    # `>=` of truth values: rounding is allowed, but no finite sample may become infinite.
     is_kept = (
         cast == samples if cast.dtype.kind in "iu" else np.isfinite(cast) >= np.isfinite(samples)
     )

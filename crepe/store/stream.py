@@ -118,6 +118,7 @@ class Stream:
             start, stop, step = columns.indices(length)
             if step <= 0:
                 raise IndexError(f"{self.name}: step {step}, must be positive")
+            # A stop from 0 on names a sample: if those before it are trimmed, that is a GapError.
             if columns.start is None and (columns.stop is None or columns.stop < 0):
                 first = self.first
                 start = first if first < stop else 0
@@ -159,7 +160,7 @@ class Stream:
                 raise TimeoutError(
                     f"{self.name}: {length} of {stop} samples after {timeout_s} s of waiting"
                 )
-            self._store.wait({self.name: length}, min(left_s, _LONGEST_WAIT_S), 1)
+            self._store.wait({self.name: length}, min(left_s, _LONGEST_WAIT_S), 1)  # only to wake
 
     def follow(self, start: int | None = None, n_samples: int | None = None) -> Iterator[Segment]:
         """Yield segments of `n_samples` from sample `start` on, until the stream ends.
@@ -239,11 +240,11 @@ class Stream:
         """Yield the entries that overlap [start, stop), read in pages."""
         if stop <= start:
             return
-        until = stop + self.info.longest_samples - 1
+        until = stop + self.info.longest_samples - 1  # the last entry may stop so far beyond
         n_bytes = (
             self.info.n_channels * self.info.segment_samples * np.dtype(self.info.dtype).itemsize
         )
-        count = max(1, _PAGE_BYTES // max(n_bytes, 256))
+        count = max(1, _PAGE_BYTES // max(n_bytes, 256))  # n_bytes is 0 without channels
         after = start
         while True:
             page = self._store.entries(self.name, after, until, count)
