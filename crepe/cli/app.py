@@ -62,6 +62,7 @@ def _check_instrument(experiment: Experiment) -> None:
     is_well = True  # a finding that could not be verified does not count against it
     for finding in check_instrument(experiment, paths.run_directory()):
         verdict = {True: "ok", False: "WRONG", None: "NOT VERIFIED"}[finding.is_well]
+        # markup=False: rich would take `[actors.NAME]` for a style.
         console.print(f"{verdict:12} {finding.text}", soft_wrap=True, markup=False)
         is_well = is_well and finding.is_well is not False
     raise typer.Exit(0 if is_well else 1)

@@ -61,6 +61,7 @@ def stop(
     from crepe.safety import arming
     from crepe.safety.emergency_stop import stop as emergency_stop
 
+    # Typed commands take the fast path of `crepe.__main__`, except with --help.
     is_verified = emergency_stop(arming.run_directories(), server, print)
     raise typer.Exit(0 if is_verified else 1)
 

@@ -43,6 +43,7 @@ def _run_actors(part: ProgramPart) -> None:
 
     now = current_session()
     store = RedisStore(
+        # No timeout: supervisord would only restart a program that gave up.
         find_url(patience_s=float("inf"), is_ours=True, meanwhile=end_if_orphan),
         culture=part.name,
         writer=part.program,
@@ -61,4 +62,5 @@ def _run_actors(part: ProgramPart) -> None:
         runner.run()
     except LeaseError as error:
         log.warning("session %s is over: %s", now.id, error)
+        # A program that only ended would be restarted, and take its streams back (decision 38).
         session.cancel(now, str(error))  # supervisord sees it and stops the other programs

@@ -156,6 +156,7 @@ def _stimulated_ms(store: Store, data: str, answer: Delivered) -> list[float]:
     """Return the time from the segment at whose end a train was started to its acknowledgement."""
     if not (data and answer.fired and answer.t_ns):
         return []
+    # Windows are half open: the segment that ends at `fired` has `fired - 1` as its last sample.
     times_ns = store[data].times_ns(answer.fired - 1, answer.fired)
     return [(answer.t_ns - t_ns) / 1e6 for _, t_ns in times_ns]
 

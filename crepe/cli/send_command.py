@@ -24,6 +24,7 @@ def send_command(store: Store, experiment: Experiment, name: str, value: str) ->
         store.send_command(name, value, sender, CONTROL)
         return
     game = _game(store, experiment)
+    # Before the command, so that no answer to it is missed.
     since = len(game)
     store.send_command(name, value, sender, CONTROL)
     for state in _answers(game, since, sender, _REFUSES_WITHIN_S):

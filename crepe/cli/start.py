@@ -111,7 +111,7 @@ def up(
     session_is = unfinished.resume_or_new(resume=resume, new=new)
     path = checked.path if experiment else None
     with start.up(checked, path, session_is, take_over=take_over, foreground=foreground):
-        pass
+        pass  # only the store is closed; the programs run on
     for line in start.page_lines(checked):
         console.print(line, soft_wrap=True, markup=False)
     line = redis_cli_line(paths.var_directory())

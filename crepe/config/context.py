@@ -47,6 +47,7 @@ def actor_context(
             "open_guard": InProcess,
         }
     if lockstep is not None or wall_ns is not None:
+        # Samples come as fast as they can here: a delay against real time means nothing.
         changes["monotonic_s"] = None
     if wall_ns is not None:
         changes["wall_ns"] = wall_ns

@@ -24,6 +24,7 @@ def disk_message(directory: Path, experiment: Experiment) -> str:
 def disk_hours(directory: Path, bytes_per_s: float) -> float:
     """Return how long the free space of the file system of `directory` lasts at a data rate."""
     existing = directory.absolute()
+    # Before the first session there is no var/ yet, but there is its file system.
     while not existing.exists():
         existing = existing.parent
     free = shutil.disk_usage(existing).free

@@ -26,6 +26,7 @@ def dry_run(experiment: Experiment) -> None:
         place = f"{experiment.path}: [actors.{name}]"
         if isinstance(actor, Source):
             info = _expected(actor, place)
+        # A sink would create its file, and a stimulator contact its instrument.
         elif isinstance(actor, Sink | Stimulate) or not infos.keys() & spec.reads:
             continue
         else:

@@ -83,6 +83,7 @@ class Experiment(ExperimentFile):
             if program_of[name] == name:
                 programs.append(Program(name, actor.kind.priority))
         for name, chain in self.chains.items():
+            # The latest start of its actors: one that stimulates starts last and stops first.
             programs.append(Program(name, max(self.actors[a].kind.priority for a in chain)))
         return tuple(sorted(programs, key=lambda program: program.priority))
 

@@ -112,6 +112,7 @@ def read_experiment_file(
     if changes:
         for name, value in changes.items():
             _change(table, name, value, path)
+        # default=str: TOML has dates, such as `plating_date`, and JSON has none.
         text = json.dumps(table, indent=2, default=str)
     return _parse(path, text, table)
 

@@ -85,6 +85,7 @@ def _of_server(server: Server, run_directory: Path) -> Iterator[Finding]:
         yield Finding(True, f"acquisition started: {status.get('isAlive')}")
         yield _of_data_port(server, is_started=bool(status.get("isAlive")))
         try:
+            # A stimulator that runs uses the same DSP (decision 15).
             with instrument_lock(run_directory, _LOCK_S):
                 yield from _of_dsp(control)
         except DeviceError as error:
@@ -115,7 +116,7 @@ def _of_dsp(control: Control) -> Iterator[Finding]:
         Register.SIDEBAND_TRIGGER,
         Register.TRIGGER_REPEATS,
         Register.HW_ENABLE,
-        Register.HW_ENABLE + 4,
+        Register.HW_ENABLE + 4,  # the second word; each has 30 electrodes
     ]
     after, error, mode, dac, sideband, repeats, *enabled = control.read(registers)
     yield Finding(

@@ -42,6 +42,7 @@ def prepare(
             changes[f"actors.{name}.player"] = player
     if not changes:
         return experiment
+    # Loaded again, since only the actors of the first load show which settings exist.
     changed = load_experiment(path, changes)
     return save_experiment(changed, paths.run_directory() / "experiment.json")
 

@@ -51,6 +51,7 @@ _SERVICES = (
         lambda file, _: file.simulated_sensor is not None,
     ),
     Service(
+        # Before the stimulator (90), and stopped after it: no pulse goes unwatched.
         "watchdog",
         85,
         "crepe.cli.run_services:run_watchdog",

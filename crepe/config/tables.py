@@ -154,6 +154,7 @@ class File(Table):
     @field_validator("name")
     @classmethod
     def _is_a_key(cls, name: str) -> str:
+        # Every key in Redis begins with it, and keys are found by glob patterns.
         if not name or any(letter.isspace() or letter in "*?[]" for letter in name):
             raise ValueError("must be a word without spaces, *, ? or []")
         return name

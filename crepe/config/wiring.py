@@ -70,6 +70,7 @@ def load_actor(name: str, table: Mapping[str, Any], place: str) -> ActorSpec:
         raise ConfigError(
             f"{place} writes: {len(writes)} streams, {kind.__name__} writes {_names(outputs)}"
         )
+    # Messages of a type without a stream are not published.
     written = dict(zip(outputs, writes, strict=False))
     return ActorSpec(name, kind, settings, reads, written, feedback)
 
@@ -113,6 +114,7 @@ def check_wiring(actors: Mapping[str, ActorSpec], place: str) -> dict[str, Actor
                 raise ConfigError(
                     f"{where} has the true spikes of each cell; only Record may read it"
                 )
+            # Feedback is received late, so it closes no circle.
             if writer and stream not in actor.feedback:
                 before[actor.name].add(writer)
     try:

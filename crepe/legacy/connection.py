@@ -76,6 +76,7 @@ class Reader:
 
         return self._get(get, n_samples, start, callback)
 
+    # The original's own names: its RPC server exposed only methods with this prefix.
     exposed_get_row_segment = get_row_segment
     exposed_get_stream_segment = get_stream_segment
 
@@ -118,6 +119,7 @@ class Reader:
         ahead = ahead_of(name)
         seen = [
             item
+            # 100 000 reaches the last ID: a service compacts after about 1000 entries.
             for _, item in self.store.wait({ahead: "0-0"}, 0.0, 100_000)
             if isinstance(item, UnclockedEntry)
         ]

@@ -57,6 +57,7 @@ class _Iterator:
                 return False
             has_grown = connection.root.wait(min(left_s, _FOREVER_S))
             if not has_grown and connection.root.stream.is_ended:
+                # The last samples may have come after `next` found none.
                 return self.next(connection)
         return samples
 

@@ -50,6 +50,7 @@ def row_ahead(store: Readable, stream: str, row: int, length: int) -> NDArray[An
     parts = []
     at = length
     for _, part in parts_ahead(store, stream):
+        # Parts may overlap: a crash while a service compacts leaves samples in two of them.
         if part.row == row and part.start <= at < part.start + len(part.samples):
             parts.append(part.samples[at - part.start :])
             at += len(parts[-1])
@@ -74,6 +75,7 @@ def read_row(store: Readable, stream: Stream, row: int, start: int, n: int) -> N
     """Return the samples of a row in [start, start + n), of segments and of waiting parts."""
     length = len(stream)
     whole: NDArray[Any] = read_to_gap(stream, min(start, length), min(length, start + n))[row]
+    # Before a gap the samples are fewer, too, and the waiting parts do not follow on them.
     if len(whole) == n or start + len(whole) < length:
         return whole
     ahead = row_ahead(store, stream.name, row, length)

@@ -121,6 +121,7 @@ class StreamService:
 
     def _append_ahead(self, row: int, samples: NDArray[Any]) -> None:
         part = RowPart(row, self._length + len(self._ahead[row]), samples)
+        # n_kept=None: no other stream has these samples yet, so none may be trimmed.
         self._store.append_unclocked(ahead_of(self.name), part.pack(), n_kept=None)
         self._take(part)
 
@@ -145,6 +146,7 @@ class StreamService:
     def _compact(self) -> None:
         """Append the parts that still wait once more, then drop all entries before them."""
         ahead, self._n_waiting = ahead_of(self.name), 0
+        # In this order a crash leaves parts twice, which readers skip, and loses none.
         first = ""
         for row, samples in enumerate(self._ahead):
             if len(samples):

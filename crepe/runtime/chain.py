@@ -32,6 +32,7 @@ class Chain:
         results = list(outputs)
         waiting = deque([*fed, *(out.batch for out in outputs)])
         while waiting:
+            # First in, first out: the windows of a stream reach every reader in their order.
             batch = waiting.popleft()
             for host in self.hosted:
                 if batch.stream in host.spec.reads or batch.stream in host.lags:
@@ -60,6 +61,7 @@ def as_entry(out: OutputBatch, t_ns: int) -> Entry:
         batch.start,
         batch.stop,
         codec.pack(batch.messages, batch.start, batch.stop),
+        # A segment keeps the time of its acquisition, since latencies count from there.
         segment.t_ns if segment and segment.t_ns else t_ns,
         out.position if out.position != batch.stop else -1,
         codec.pack_value(out.snapshot) if out.snapshot is not None else b"",

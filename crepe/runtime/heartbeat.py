@@ -43,6 +43,7 @@ class Heartbeat:
         self._position = 0
         self._steps_s: deque[float] = deque(maxlen=1000)
         before = store.beats().get(name, {})
+        # Counts go on across restarts of the program, but begin anew with a session (decision 36).
         before = before if before.get("session") == session else {}
         self._restarts = int(before.get("restarts", -1)) + 1
         self._covered = 0  # sample index up to which windows have come

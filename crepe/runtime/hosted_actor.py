@@ -66,6 +66,7 @@ class HostedActor:
         self.position = resume.position if resume else start.position
         self.command_id = resume.command_id if resume else ""
         self._infos = self._describe(start)
+        # Without a warm-up, windows before the resume position need not be stepped through again.
         self._first_input = resume.position if resume and not self.warmup_samples else 0
         self._resumed_at = resume.position if resume else -1
         self._stops = dict.fromkeys(spec.writes.values(), 0)
@@ -75,6 +76,7 @@ class HostedActor:
         self._lags = {s: round(lag_s * self._rate_hz) for s, lag_s in spec.feedback.items()}
         merged = (*self._clock_inputs, *self._lags)
         self._queues: dict[str, deque[Batch]] = {stream: deque() for stream in merged}
+        # Shifted by its lag, a feedback stream has no window before that lag: nothing to wait for.
         self._reached = {stream: self._lags.get(stream, 0) for stream in merged}
         self._ended: set[str] = set()
         self._pending: dict[str, list[Message]] = {stream: [] for stream in self._stops}
@@ -103,6 +105,7 @@ class HostedActor:
             # The samples that an actor holds back leave in one window at a gap and at the end.
             longest = max(info.longest_samples, self.actor.delay_samples)
             if self.actor.is_sparse:
+                # A sparse window may end with the first input window after a checkpoint is due.
                 longest += int(self._checkpoint_s * self._rate_hz) + 1
             values = {name: getattr(info, name) for name in StreamInfo.__slots__}
             values |= {"message": codec.type_name(kind), "longest_samples": longest}
@@ -135,6 +138,7 @@ class HostedActor:
     def _ready(self) -> Iterator[Batch]:
         """Yield the queued windows that no window of another input can still precede."""
         while True:
+            # `i` settles ties by the order of the inputs, so that one seed gives one order.
             heads = [(q[0].stop, i, s) for i, (s, q) in enumerate(self._queues.items()) if q]
             if not heads:
                 return
@@ -180,6 +184,7 @@ class HostedActor:
     def _begin(self, start: int) -> None:
         self._begun = True
         for stream in self._stops:
+            # Where an input begins late, so does its output, without a window from sample 0 on.
             self._stops[stream] = max(0, start - self.actor.delay_samples)
 
     def _receive_commands(self, batch: Batch) -> None:
@@ -245,6 +250,7 @@ class HostedActor:
         is_due = self.position - start >= self._checkpoint_s * self._rate_hz
         if self.position <= start or not (messages or is_due):
             return []  # messages of this very window are published with the next
+        # The store refuses a longer window, such as a gap in the input would cause.
         start = max(start, self.position - self._infos[stream].longest_samples)
         batch = Batch(stream, start, self.position, tuple(messages))
         messages.clear()

@@ -86,6 +86,7 @@ class Inputs:
             readers = [host for host in hosted if stream in host.spec.reads]
             if stream in OUTSIDE:
                 ids = [host.command_id for host in readers if host.command_id]
+                # IDs begin with a wall clock in ms: this one skips earlier sessions' commands.
                 self._cursors[stream] = min(ids) if ids else f"{self._since_ms}-0"
                 continue
             at: list[int] = []
@@ -99,9 +100,11 @@ class Inputs:
                 elif resume is None:
                     at.append(0)
                 elif not actor.merges and is_clock:
+                    # A stimulator resumes at the newest sample: older ones are too late.
                     last = self._store.last(stream)
                     at.append(last.stop if last else 0)
                 else:
+                    # A sum: an actor warms up on output of the actors before it.
                     at.append(max(0, resume.position - warmup))
             self._cursors[stream] = min(at)
             self._register(stream)
@@ -143,11 +146,12 @@ class Inputs:
             self._cursors[stream] = item.id
             commands = codec.unpack(self._kinds[stream], item.payload, 0, 0)
             return Batch(stream, 0, 0, commands, command_id=item.id)
+        # A reader blocked at an old cursor also receives what a new session writes behind it.
         if item.session != self._session:
             raise Stop(f"session {item.session} has begun")
         self._cursors[stream] = item.stop
         if item.is_end:
-            del self._cursors[stream]
+            del self._cursors[stream]  # without streams of the clock the program's loop ends
         if stream not in self._kinds:  # a feedback stream had no writer yet when the program opened
             info = self._store.info(stream)
             self._kinds[stream] = codec.message_type(info.message if info else "")
@@ -168,6 +172,7 @@ class Inputs:
         cursors = {s: at for s, at in self._cursors.items() if isinstance(at, int)}
         with suppress(StoreUnavailableError):
             if self._ends is None:
+                # Looked up once: a writer that still runs would move the end on and on.
                 lasts = {stream: self._store.last(stream) for stream in cursors}
                 self._ends = {stream: last for stream, last in lasts.items() if last}
             ends = [(self._ends[s], at) for s, at in cursors.items() if s in self._ends]

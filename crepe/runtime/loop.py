@@ -77,7 +77,7 @@ class Loop:
                 session=self._session,
                 recordings=self._recordings,
                 lockstep=lockstep,
-                wall_ns=lambda: 0,
+                wall_ns=lambda: 0,  # a real clock would make each run's messages differ
             )
             host = HostedActor(_played_by_script(spec), context, None)
             for stream, info in host.infos.items():

@@ -50,10 +50,12 @@ class Outputs:
             last = self._store.declare(
                 stream,
                 info,
+                # An earlier process that is still connected must not keep this one out.
                 takes_over=True,
                 keep_s=redis.keep_of_s(stream),
                 keep_bytes=redis.keep_bytes_of.get(stream),
             )
+            # Not after a restart: 0 would replace the positions that readers have registered.
             if last is None and not info.is_live:
                 self._expect_readers(stream)
 
@@ -79,6 +81,7 @@ class Outputs:
         """Try once to append the entries that wait; return whether none is left."""
         if self._unsent:
             try:
+                # Safe to repeat: an append whose reply was lost is stored once.
                 self._store.append(self._unsent)
             except StoreUnavailableError:
                 return False

@@ -19,6 +19,7 @@ def find_resumes(
     to restore their state.
     """
     resumes: dict[str, Resume | None] = {}
+    # Readers come after writers in `specs`, and a writer inside resumes where its readers do.
     for spec in reversed(specs):
         streams = [stream for stream in spec.writes.values() if stream in published]
         if streams or not spec.writes:
@@ -38,6 +39,7 @@ def _from_its_streams(streams: Sequence[str], store: StreamStore, session: str) 
             continue
         stops[stream] = last.stop
         n_ended += last.is_end
+        # A step's output arrives whole, so a stream with an older entry had no output since.
         if newest is None or last.input_position > newest.input_position:
             newest = last
     if newest is None:

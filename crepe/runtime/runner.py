@@ -95,11 +95,13 @@ class Runner:
         """Run until SIGTERM or SIGINT. Raises LeaseError if another session has the culture."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._request_stop)
+        # While the program opens, the store itself waits for Redis; SIGTERM must end that wait.
         self._store.meanwhile = self._check
         chain = Chain([])
         try:
             chain = self._open()
             self._store.patience_s = 0.0  # from now on only this loop waits
+            # What the imports have created is left out of later collections, which pause the loop.
             gc.collect()
             gc.freeze()
             first = chain.hosted[0]
@@ -111,7 +113,7 @@ class Runner:
             log.info("stopping: %s", reason)
         finally:
             chain.close()
-            self._store.patience_s = 0.0
+            self._store.patience_s = 0.0  # a start that was cut short does not wait, either
             with suppress(StoreUnavailableError, Stop):
                 self._heartbeat.set_state("stopped")
 
@@ -127,6 +129,7 @@ class Runner:
         resumes = find_resumes(self._specs, self._outputs.streams, self._store, self._session)
         hosted: list[HostedActor] = []
         infos: dict[str, StreamInfo] = {}
+        # Simulated time waits for positions, so that each step must report one (decision 25).
         checkpoint_s = 0.0 if self._experiment.lockstep_s else CHECKPOINT_S
         for spec in self._specs:
             self._wait_for_inputs(spec)
@@ -223,6 +226,7 @@ class Runner:
             items = self._next()
             if not items:
                 self._silence(chain, time.monotonic() - last_input_s)
+            # Commands do not end a silence: they are outside the clock.
             if any(isinstance(item, Entry) for _, item in items):
                 last_input_s = time.monotonic()
             for stream, item in items:

@@ -129,6 +129,7 @@ def up(
     variables["CREPE_SESSION"] = session_is
     if experiment is not None:
         variables["CREPE_EXPERIMENT"] = str(experiment.absolute())
+    # -P: `-m` would otherwise import from the working directory first.
     command = [sys.executable, "-P", "-m", "supervisor.supervisord", "-c", str(conf)]
     if foreground:
         os.execve(sys.executable, command, variables)
@@ -146,6 +147,7 @@ def down(timeout_s: float = 60.0, var: Path | None = None) -> bool:
     supervisor = running(var)
     if supervisor is not None:
         supervisor.shut_down(timeout_s)
+    # On macOS the Redis server outlives a supervisord that was killed (decision 1).
     was_orphan = running_server(var) is not None
     clear(var)
     return supervisor is not None or was_orphan
@@ -175,7 +177,7 @@ def _start(command: list[str], variables: Mapping[str, str], var: Path, timeout_
     )
     try:
         _wait_running(pid, output, var, timeout_s)
-    except BaseException:
+    except BaseException:  # Ctrl-C, too, leaves no process behind
         child = ProcessIdentity.of(pid)  # not waited for yet, so that the pid is still its own
         try:
             down(var=var)

@@ -62,6 +62,7 @@ class Extension:
             self._keep_logs(group)
         socket = supervisord.options.serverurl.removeprefix("unix://")
         other = control.running(var)
+        # The announcement of a killed supervisord with the same file names this one's own socket.
         if other is not None and other.socket != socket:
             raise ConfigError(
                 f"{var}: its programs run already (supervisord has {other.process}); "
@@ -70,6 +71,7 @@ class Extension:
         _open_log(supervisord.options, paths.private(paths.private(var) / "log"))
         os.environ["CREPE_VAR"] = str(var)
         os.environ[SUPERVISOR] = ProcessIdentity.own().key
+        # The programs' `command=crepe run` names no directory (decision 3).
         os.environ["PATH"] = os.pathsep.join(
             [os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]
         )
@@ -116,6 +118,7 @@ class Extension:
         now = session.current(self._var)
         if now is not None and now.ended_because and options.mood == SupervisorStates.RUNNING:
             options.logger.critical(f"session {now.id} is over: {now.ended_because}")
+            # As the XML-RPC method `shutdown` does; supervisord then stops its programs in order.
             options.mood = SupervisorStates.SHUTDOWN
 
     def _keep_logs(self, group: Any) -> None:
@@ -151,6 +154,7 @@ def open_session(logger: Any, var: Path, at_end: ExitStack) -> None:
     named = os.environ.get("CREPE_EXPERIMENT")
     experiment = load_experiment(Path(named) if named else None)
     logger.info(disk_message(var, experiment))
+    # Popped: a decision counts once, and a reload of supervisord calls `make` again.
     decided = os.environ.pop("CREPE_SESSION", "")
     take_over = bool(os.environ.pop("CREPE_TAKE_OVER", ""))
     last = session.current(var)
@@ -192,6 +196,7 @@ def _take_culture(
             info = store.info(stream)
             if info is not None and info.session == last.id:
                 store.delete(stream)
+        # These have no description that names a session.
         for stream in OUTSIDE:
             store.delete(stream)
 

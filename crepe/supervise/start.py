@@ -110,6 +110,7 @@ def page_lines(experiment: Experiment) -> list[str]:
     deadline = time.monotonic() + _START_S
     while experiment.dashboard is not None and time.monotonic() < deadline:
         content = paths.read_json(paths.run_directory() / server_file(DASHBOARD)) or {}
+        # The file may be that of a page that has ended; its successor may have another port.
         page = ProcessIdentity.read(content).key
         if content and any(program.process.key == page for program in control.status()):
             url = experiment.dashboard.public_url or str(content["url"])
