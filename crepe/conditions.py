@@ -99,7 +99,7 @@ def condition_blocks(table: Conditions, trial_s: float, seed: int) -> tuple[Bloc
     """
     rng = np.random.default_rng([seed, len(table.names)])
     rounds = [[str(n) for n in rng.permutation(table.names)] for _ in range(table.n_blocks)]
-    rounds[0].sort(key=lambda name: name == OPEN_LOOP)
+    rounds[0].sort(key=lambda name: name == OPEN_LOOP)  # stable: only the replay moves
     order = [name for names in rounds for name in names]
     if table.block_s:
         return _row(order, table.block_s, 0, table.rest_s)

@@ -62,6 +62,7 @@ class Acquire(Source[None, Segment | Spikes]):
         info = self._info = self._connect()
         if info.is_live and context.position > 0:
             before = context.snapshot or {}
+            # An instrument only has the time of its last opening; sample 0 keeps its own.
             self._info = replace(info, origin_t_ns=before.get("origin_t_ns", info.origin_t_ns))
             self._rounded_ns = before.get("rounded_ns", 0)
             self._expect_gap(before.get("lead_ns"))
@@ -94,7 +95,7 @@ class Acquire(Source[None, Segment | Spikes]):
         }
 
     def close(self) -> None:
-        if hasattr(self, "_recorder"):
+        if hasattr(self, "_recorder"):  # called even if `open` failed
             self._recorder.close()
 
     def expected(self) -> StreamInfo:
@@ -122,6 +123,7 @@ class Acquire(Source[None, Segment | Spikes]):
             self._start_outage(error)
             return
         except EndOfData:
+            # Held segments go out first; the next read raises the end again.
             if not self._held:
                 raise
             self._settle()
@@ -156,6 +158,7 @@ class Acquire(Source[None, Segment | Spikes]):
         try:
             spikes = self._recorder.truth(start - self._shift, stop - self._shift)
         except DeviceError as error:
+            # Truth is for validation only, so its loss must not stop the samples.
             log.error("true spikes of %d to %d: %s", start, stop, error)
             spikes = None
         if spikes is None:
@@ -166,6 +169,7 @@ class Acquire(Source[None, Segment | Spikes]):
 
     def _start_outage(self, error: DeviceError) -> None:
         log.error("%s; retrying until it is back", error)
+        # Emitted though they are few: the next connection begins with none held.
         if self._held:
             self._settle()
         self._recorder.close()
@@ -195,12 +199,14 @@ class Acquire(Source[None, Segment | Spikes]):
             )
         log.warning("%s: is back", info.source)
         self._wait_s = 0.0
+        # Without a segment since the last outage, the lead from before it still holds.
         self._expect_gap(min(self._leads_ns, default=self._lead_before_ns))
         return True
 
     def _expect_gap(self, lead_ns: int | None) -> None:
         self._lead_before_ns = lead_ns
         self._leads_ns.clear()
+        # The recorder was opened at the session's position, so both indices agree again.
         self._shift = 0
         self._held = []
 
@@ -220,6 +226,7 @@ class Acquire(Source[None, Segment | Spikes]):
         if not leads_ns or self._lead_before_ns is None:
             log.warning("the number of samples missing before %d is unknown", held[0].start)
             return 0
+        # A delay can only add to a lead, so the smallest is nearest to the truth.
         late_s = (min(leads_ns) - self._lead_before_ns) / 1e9
         whole, rate_hz = self._info.segment_samples, self._info.sampling_rate_hz
         late_s += self._rounded_ns / 1e9

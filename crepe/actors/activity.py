@@ -52,6 +52,7 @@ class Describe(Actor[Spikes, Activity]):
         if spikes.start != self._stop:
             self._channel, self._sample = np.empty(0, np.int32), np.empty(0, np.int64)
             self._begun = spikes.start
+            # The grid is that of the sample index, so a restart keeps it.
             self._due = (-(-spikes.start // self._period) + 1) * self._period
         self._stop = spikes.stop
         if len(spikes.sample):
@@ -80,5 +81,6 @@ class Describe(Actor[Spikes, Activity]):
             np.array([cv(each) for each in trains], np.float32),
             np.array([fano_factor(each) for each in counts], np.float32),
             np.array([len(each) for each in bursts], np.int32),
+            # `network_bursts` takes one channel at least, so a quiet one would count alone.
             len(network_bursts(bursts, n_active)) if n_active else 0,
         )

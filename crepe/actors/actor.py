@@ -136,6 +136,7 @@ class Actor(BaseModel, Generic[In, Out]):
     @classmethod
     def message_types(cls) -> tuple[tuple[type, ...], tuple[type, ...]]:
         """Return the message types that it reads and those that it writes."""
+        # A subclass of a concrete actor has no type arguments of its own.
         for base in cls.__mro__:
             about = getattr(base, "__pydantic_generic_metadata__", {})
             arguments: Any = about.get("args") or ()

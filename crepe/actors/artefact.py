@@ -88,6 +88,7 @@ class WithoutArtefact(Actor[Segment, Segment]):
         if segment.start != self._stop:
             yield from self.finish()
             self._begin(segment)
+        # Kept until a segment leaves: the first inputs after a gap may yield none.
         self._is_estimated |= segment.is_estimated
         self._hold(segment.samples.astype(np.float64))
         self._stop, self._t_ns = segment.stop, segment.t_ns
@@ -96,6 +97,7 @@ class WithoutArtefact(Actor[Segment, Segment]):
     def finish(self) -> Iterator[Segment]:
         if self._stop >= 0:
             n = self.delay_samples
+            # No samples follow: the padding is bad, so that no fit uses it, and is never emitted.
             self._held = np.pad(self._held, ((0, 0), (0, n)), mode="edge")
             self._is_bad = np.pad(self._is_bad, ((0, 0), (0, n)), constant_values=True)
             yield from self._emit(self._stop)
@@ -104,6 +106,7 @@ class WithoutArtefact(Actor[Segment, Segment]):
     def _begin(self, segment: Segment) -> None:
         self._sent = self._until = segment.start
         first = segment.samples[:, :1].astype(np.float64)
+        # Repeated, the first sample is no jump; marked as bad, its copies enter no fit.
         self._held = np.repeat(first, self._reach, axis=1)
         self._is_bad = np.ones(self._held.shape, np.bool_)
         self._stop = segment.start
@@ -116,6 +119,7 @@ class WithoutArtefact(Actor[Segment, Segment]):
         onsets, is_bad = artefact_onsets(
             held[:, -n - 2 :], self._limit, self._rail, self.min_channels
         )
+        # An artefact of an earlier segment may last into this one.
         is_bad[:, : max(0, self._until - self._stop)] = True
         self._is_bad = np.concatenate([self._is_bad, is_bad], axis=1)
         begin = held.shape[1] - n

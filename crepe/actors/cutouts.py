@@ -69,6 +69,7 @@ class CutOut(Actor[Segment | Spikes, Cutouts]):
         while self._waiting and self._waiting[0][0] < until:
             sample, channel = self._waiting.popleft()
             first = sample - self._before - self._from
+            # Spikes from before a gap drop out here, too: their samples are no longer held.
             if first >= 0 and sample + self._after <= self._stop:
                 ready.append((sample, channel, self._held[channel, first:][: self._n]))
         kept = until - self._before - self._from

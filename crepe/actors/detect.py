@@ -70,6 +70,7 @@ class Detect(Actor[Segment, Spikes]):
         for start, stop in self._parts(segment.start, segment.stop):
             part = segment.samples[:, start - segment.start : stop - segment.start]
             self._held = np.concatenate([self._held, part], axis=1)
+            # Scan, then learn: each sample meets the same noise level however the signal is cut.
             self._scan(stop - self._align)
             self._learn(start, part)
         self._stop = segment.stop
@@ -111,6 +112,7 @@ class Detect(Actor[Segment, Spikes]):
         if stop < self._window_end():
             return
         is_first = self._noise_uv is None
+        # Only whole seconds of the index count as `_before_uv`: a restart measures the same ones.
         if self._noise_start % self._window == 0 and stop % self._window == 0:
             level_uv = self._noise.level_uv()
             self._noise_uv = np.maximum(level_uv, np.float32(_LEAST) * self._before_uv)
@@ -146,7 +148,7 @@ class Detect(Actor[Segment, Spikes]):
         if until <= self._sent:
             return
         start, self._sent = self._sent, until
-        self._peaks.sort()
+        self._peaks.sort()  # the channel that crosses first may peak later
         ready = [peak for peak in self._peaks if peak[0] < until]
         self._peaks = self._peaks[len(ready) :]
         sample, channel, value = zip(*ready, strict=True) if ready else ((), (), ())

@@ -50,6 +50,7 @@ class FrequencyReadout(Actor[Segment, Decision]):
 
     def step(self, segment: Segment) -> list[Decision]:
         if segment.start != self._stop:
+            # Seconds are those of the index, so that a restart decides on the same ones.
             self._skip = -segment.start % self._n  # until the next whole second begins
             self._n_held = 0
         self._stop = segment.stop
@@ -69,6 +70,7 @@ class FrequencyReadout(Actor[Segment, Decision]):
     def _decide(self, segment: Segment) -> Decision:
         centred = self._held - self._held.mean(axis=1, keepdims=True)
         total = np.cumsum(centred, axis=1)
+        # Sums instead of means: a constant factor moves no peak.
         smooth = total[:, self._n_average :] - total[:, : -self._n_average]
         spectrum = np.abs(np.fft.rfft(smooth, self._n, axis=1))
         peaks_hz = 1 + spectrum[:, 1 : int(self.top_hz)].argmax(axis=1)  # bins of 1 Hz

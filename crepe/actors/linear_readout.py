@@ -76,6 +76,7 @@ class LinearReadout(Actor[Spikes | GameState, Decision]):
         if isinstance(message, Spikes):
             return self._decide(message)
         if self._adaptation and message.phase == GamePhase.OUTCOME and message.gesture:
+            # The features are of the trial's end; the state itself arrives up to _LATEST_S later.
             self._adaptation.learn(
                 self._features(message.phases[GamePhase.OUTCOME]), message.gesture
             )

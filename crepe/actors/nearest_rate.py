@@ -65,6 +65,7 @@ class NearestRate(Actor[Spikes, Decision]):
         """Return |sum of the unit vectors|^2 / n for each rate."""
         if not len(self._times):
             return np.zeros(len(self._rates))
+        # Times from `stop` leave the magnitude as it is and keep the phases small and precise.
         phases = np.outer(self._rates, self._times - stop)
         x, y = np.cos(phases).sum(axis=1), np.sin(phases).sum(axis=1)
         power: NDArray[np.float64] = (x**2 + y**2) / len(self._times)

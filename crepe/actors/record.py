@@ -72,6 +72,7 @@ class Record(Sink[Message, None]):
     def on_silence(self, elapsed_s: float) -> None:
         self._end_window()
         if elapsed_s >= _FLUSH_S and not self._is_rested:
+            # Without new samples the last chunk would not fill up, and a crash would lose it.
             self._writer.commit(with_rest=True)
             self._is_rested = True
 
@@ -98,6 +99,7 @@ class Record(Sink[Message, None]):
 
     def _end_window(self) -> None:
         if self._window is not None:
+            # Called when the next window begins or none comes: this one has all its messages.
             stream, stop = self._window
             self._complete[stream] = stop
 

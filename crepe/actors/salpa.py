@@ -71,6 +71,7 @@ class Salpa(WithoutArtefact):
         around = self._held[:, begin - half : begin + n + half] * self._scale_uv
         result = around[:, half : half + n] - slide(around, self._fit[half])
         # The simple case, and nearly always: no bad sample near, and no fit that just began.
+        # Only bad samples ahead are looked for: after earlier ones `_fit_from` has begun anew.
         is_hard = self._is_bad[:, begin : begin + n + half].any(axis=1)
         is_hard |= (self._fit_from == SEARCHING) | (self._fit_from + half > self._sent)
         hard = np.flatnonzero(is_hard)
@@ -78,6 +79,7 @@ class Salpa(WithoutArtefact):
             may_begin = self._may_begin(hard, n)
             for channel, of_channel in zip(hard.tolist(), may_begin, strict=True):
                 self._fit_from[channel] = subtract_near_bad(
+                    # There is one scale per channel, or one for all.
                     self._held[channel] * self._scale_uv[min(channel, len(self._scale_uv) - 1)],
                     self._is_bad[channel],
                     of_channel,

@@ -105,9 +105,10 @@ def log_isi_threshold_s(times_s: Times) -> float | None:
         return None
     top = max(1, int(np.ceil(np.log10(isi_ms.max()))) + 1)
     edges = np.logspace(0, top, top * BINS_PER_DECADE + 1)
-    counts, _ = np.histogram(np.clip(isi_ms, 1.0, None), edges)
+    counts, _ = np.histogram(np.clip(isi_ms, 1.0, None), edges)  # below 1 ms: first bin
     smooth = gaussian_filter1d(counts / counts.sum(), 1.0, mode="constant")
     middle_ms = np.sqrt(edges[1:] * edges[:-1])
+    # Zeros at both ends, since find_peaks takes no first or last value for a peak.
     peaks, _ = find_peaks(np.concatenate([[0], smooth, [0]]), distance=PEAK_DISTANCE)
     peaks = peaks - 1
     within = peaks[middle_ms[peaks] <= LONGEST_WITHIN_S * 1000]
@@ -158,7 +159,7 @@ def network_bursts(
         for burst in of_channel
         for at, step in ((burst.begin_s, 0), (burst.end_s, 1))  # a begin before an end at a tie
     )
-    least = max(1, int(np.ceil(part * n_active - 1e-9)))
+    least = max(1, int(np.ceil(part * n_active - 1e-9)))  # rounding must not add a channel
     together: list[tuple[float, float]] = []
     n, begin_s = 0, 0.0
     for at, is_end in edges:

@@ -59,6 +59,7 @@ def fano_factor(counts: Sequence[int] | NDArray[np.int64]) -> float:
 
 def counts_in(times_s: Times, window_s: float, duration_s: float) -> NDArray[np.int64]:
     """Return the number of spikes in each whole window of [0, duration)."""
+    # Rounding must neither drop the last window nor move a spike to the one before.
     n = int(duration_s / window_s + 1e-9)
     place = np.floor(times_s / window_s + 1e-9).astype(np.int64)
     return np.bincount(place[(place >= 0) & (place < n)], minlength=n)

@@ -32,6 +32,7 @@ def _tiled(times_s: Times, duration_s: float, dt_s: float) -> float:
     """Return the part of the time within dt of a spike."""
     begin_s = np.maximum(times_s - dt_s, 0.0)
     end_s = np.minimum(times_s + dt_s, duration_s)
+    # Windows are sorted and of one width, so the overlaps of neighbours are enough.
     overlap_s = np.maximum(end_s[:-1] - begin_s[1:], 0.0)
     return float((end_s - begin_s).sum() - overlap_s.sum()) / duration_s
 
@@ -67,7 +68,8 @@ def connectivity(
     for i in range(n):
         for j in range(i + 1, n):
             value = sttc(trains[i], trains[j], duration_s, dt_s)
-            if value > 0:
+            if value > 0:  # others need no surrogates
+                # A shift of less than dt, either way round, would leave the trains in relation.
                 shifts_s = rng.uniform(dt_s, duration_s - dt_s, n_surrogates)
                 chance = [
                     sttc(trains[i], np.sort((trains[j] + s) % duration_s), duration_s, dt_s)

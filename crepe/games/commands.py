@@ -60,7 +60,7 @@ class GameCommands:
                     return (
                         f"{command.value!r} cannot be the player: the game does not read {INPUT!r}"
                     )
-                self.player = command.value
+                self.player = command.value  # empty: back to that of the file
         return ""
 
     def change_phase(self, phase: str, player: str) -> bool:

@@ -36,7 +36,7 @@ class Patterns(Game):
     """
 
     task: Task
-    electrodes: tuple[str, ...] = ("-",)
+    electrodes: tuple[str, ...] = ("-",)  # `TrialSettings` requires one
 
     @model_validator(mode="after")
     def _check_classes(self) -> Self:

@@ -92,7 +92,7 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
         self._commands.is_paused = self.waits_for_start
         if start.snapshot:
             self._restore(start.snapshot)
-        self._reset()
+        self._reset()  # the order follows from the seed; no snapshot has it
 
     @property
     def is_over(self) -> bool:
@@ -128,7 +128,7 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
         elif self._state.phase is GamePhase.STIMULATION:
             self._state.votes.clear()
             yield self._enter(GamePhase.RESPONSE, message, now)
-            self._state.until += self._samples(self.response_s)
+            self._state.until += self._samples(self.response_s)  # from the train's end
         elif self._state.phase is GamePhase.RESPONSE:
             yield from self._judge(message)
 
@@ -153,7 +153,7 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
         """Show the next gesture, or wait for one."""
         gesture, shown_by = self._state.next
         if self._player == "script":
-            rng = np.random.default_rng([self._seed, self._state.trial])
+            rng = np.random.default_rng([self._seed, self._state.trial])  # a restart draws the same
             yield from self._stimulate(message, self.move(rng), "script")
         elif gesture and player_of(shown_by) == self._player:
             yield from self._stimulate(message, gesture, shown_by)
@@ -221,7 +221,7 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
         self._state.began.clear()
         yield self._enter(GamePhase.REST, message, now)
         rest_start = now
-        if self.blocks and self._state.in_block == 1:
+        if self.blocks and self._state.in_block == 1:  # blocks begin at fixed samples
             rest_start = max(now, self._samples(self.blocks[self._state.block].start_s))
         self._state.until = rest_start + self._samples(self.rest_s)
 
@@ -235,7 +235,7 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
         self._state.until = due + self._samples(self.stimulation_s)
         if self._condition in UNSTIMULATED:
             return
-        rng = np.random.default_rng([self._seed, self._state.trial, 1])
+        rng = np.random.default_rng([self._seed, self._state.trial, 1])  # 1: not as for `move`
         train = self._train(gesture, rng)  # without times
         yield replace(
             train, start=message.start, stop=message.stop, number=self._state.trial, due=due
@@ -248,7 +248,7 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
     def _train(self, gesture: str, rng: np.random.Generator) -> Stimulus:
         """Return the train that encodes a gesture; its window, number and due time are still 0."""
         rate_hz = self.rates_hz[gesture]
-        n_pulses = cuttable(max(1, round(rate_hz * self.stimulation_s)), rate_hz)
+        n_pulses = cuttable(max(1, round(rate_hz * self.stimulation_s)), rate_hz)  # decision 20
         electrodes = self.place(gesture, rng)
         return Stimulus(0, 0, 0, 0, electrodes, self.phases, rate_hz, n_pulses, gesture, self.unit)
 
@@ -291,7 +291,7 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
         return round(seconds * self._rate_hz)
 
     def snapshot(self) -> Mapping[str, Any]:
-        return {**asdict(self._state), "told": asdict(self._commands)}
+        return {**asdict(self._state), "told": asdict(self._commands)}  # names as in recordings
 
     def _restore(self, snapshot: Mapping[str, Any]) -> None:
         fields = dict(snapshot)

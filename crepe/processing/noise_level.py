@@ -40,6 +40,7 @@ class NoiseLevel:
 
 def _median(row: NDArray[np.float32], near: np.float32) -> np.float32:
     low, high = (len(row) - 1) // 2, len(row) // 2  # equal for an odd number of samples
+    # In the first window `near` is -1: no sample is near it, so all are sorted.
     lowest = near * (1 - _NEAR)
     is_low = row < lowest
     n_below = int(np.count_nonzero(is_low))
@@ -50,5 +51,6 @@ def _median(row: NDArray[np.float32], near: np.float32) -> np.float32:
         if high < n_below + len(middle):
             row, low, high = middle, low - n_below, high - n_below
     ordered = np.partition(row, high)
+    # A partition only puts `high` in its place; its lower neighbour is anywhere below.
     other = ordered[high] if low == high else ordered[:high].max()
     return np.float32((ordered[high] + other) / np.float32(2))

@@ -11,6 +11,7 @@ SEARCHING = -1
 def cubic_fit(half: int) -> NDArray[np.float64]:
     """Return the matrix, (2 half + 1, 2 half + 1), from a window to its cubic's values."""
     t = np.arange(-half, half + 1) / half
+    # Orthonormal, so that the basis times its transpose projects onto the cubics.
     basis, _ = np.linalg.qr(np.vander(t, 4))
     fit: NDArray[np.float64] = basis @ basis.T
     return fit
@@ -23,6 +24,7 @@ def slide(signal: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[
     """
     half = len(weights) // 2
     sums: NDArray[np.float64] = correlate1d(signal, weights, axis=1)
+    # Near the edges correlate1d mirrors the signal; those sums are of no whole window.
     return sums[:, half : signal.shape[1] - half]
 
 
@@ -76,6 +78,7 @@ def subtract_near_bad(
             fit_from = SEARCHING if at == stop else at + first
             continue
         next_bad = np.searchsorted(bad, at)
+        # Without a bad sample the peg is too far away for any fit to be the last.
         peg = int(bad[next_bad]) if next_bad < len(bad) else len(signal) + half
         end = min(peg, stop)
         begin = fit_from - first
@@ -88,6 +91,7 @@ def subtract_near_bad(
             window = signal[peg - 2 * half - 1 : peg]
             of_last = window - fit @ window
             since = max(at, peg - half)
+            # None where the fit serves up to the bad sample: a slice up to 0 would be empty.
             out[since:end] = of_last[since - peg : end - peg or None]
         at = end
         if at == peg:

@@ -48,6 +48,7 @@ class Adaptation:
     def learn(self, features: NDArray[np.float64], gesture: str) -> None:
         """Adapt to a trial, from its features and the gesture shown."""
         components = self._components(features)
+        # Targets as in `crepe.reservoir.training`, whose scores are corrected.
         target = np.where(np.array(self._readout.answers) == gesture, 1.0, -1.0)
         error = target - self.scores(features)
         spread = self._inverse @ components

@@ -73,6 +73,7 @@ class Window(BaseModel):
         before = stop - 1 - sample  # 0: the newest sample
         n_bins = self.n_bins
         is_now = (before >= 0) & (before < window)
+        # Multiplied before it is divided, since a bin need not be a whole number of samples.
         place = n_bins - 1 - before[is_now] * n_bins // window
         n_now = n_channels * n_bins
         now = np.bincount(channel[is_now] * n_bins + place, minlength=n_now)

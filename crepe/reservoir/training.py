@@ -102,7 +102,7 @@ def permuted(
     values: NDArray[Any], block: NDArray[np.int64], rng: np.random.Generator
 ) -> NDArray[Any]:
     """Return the values in random order within each block."""
-    order = np.lexsort((rng.random(len(values)), block))
+    order = np.lexsort((rng.random(len(values)), block))  # sorted by the last key first
     result = np.empty_like(values)
     result[np.argsort(block, kind="stable")] = values[order]
     return result

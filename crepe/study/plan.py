@@ -59,6 +59,7 @@ class Plan:
             self._changes["seed"] = seed
         self.experiment = load_experiment(path, self._changes)
         if n_trials is not None:
+            # The file was loaded without it first: only then is it clear which tables exist.
             for table in ("calibration", "conditions"):
                 if getattr(self.experiment, table) is not None:
                     self._changes[f"{table}.n_trials"] = n_trials
@@ -141,6 +142,7 @@ class Plan:
         blocks = condition_blocks(self.conditions_table, self._trial_s or 0.0, self.seed)
         changes: dict[str, Any] = {}
         if self.has_readout:
+            # Without a shuffled condition there is one readout only.
             paths = zip(self._readouts(), (readout, shuffled), strict=False)
             changes |= {f"actors.{actor.name}.readout": str(path) for actor, path in paths}
         if silenced_s := windows_s(blocks, SILENCED):
@@ -164,6 +166,7 @@ class Plan:
         if self._trial_s is not None:
             changes[f"{game}.n_trials"] = sum(block.n_trials for block in blocks)
         if self.experiment.culture.simulated is not None:
+            # The same cells with other chance: the conditions must not replay the calibration.
             changes["culture.simulated.course"] = course
         return load_experiment(self._path, changes)
 
@@ -199,6 +202,7 @@ class Plan:
             raise ConfigError(
                 f"{self._path}: no [culture.simulated]; a living culture keeps its own pace"
             )
+        # Decision 25: the simulated instrument and its two ends share one process.
         ends = [
             name
             for name, actor in self.experiment.actors.items()

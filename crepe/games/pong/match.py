@@ -127,6 +127,7 @@ class Match:
     def _advance(self, message: Message) -> Iterator[Message]:
         """Play one step."""
         state, settings = self.state, self._settings
+        # `at` ends the step [at - step, at), so a step up to `stop` is still in the block.
         if state.at > self.block.stop:
             yield from self._end_block(message)
         elif state.phase == Phase.REST:
@@ -155,6 +156,7 @@ class Match:
         state = self.state
         if state.phase == Phase.PLAY:
             yield from self._end_rally(message, "cut")
+        # In REST the block has not begun, and `returned` is still of an earlier one.
         if self.block.condition == STIMULATION and state.phase != Phase.REST:
             state.source_first, state.source = state.first, state.returned
         state.block = self._schedule.skip(state.block, state.at)

@@ -82,7 +82,7 @@ def describe(blocks: Blocks, seed: int = 0) -> Rallies:
 
 def compare(closed: Blocks, control: Blocks, seed: int = 0) -> Comparison:
     """Return how the closed loop differs from a control; nan for fewer than two rounds."""
-    pairs = zip(closed, control, strict=False)
+    pairs = zip(closed, control, strict=False)  # a stopped session has half a round
     rounds = [(a.mean(), b.mean()) for a, b in pairs if len(a) * len(b)]
     return compare_pairs(rounds, seed)
 
@@ -94,7 +94,7 @@ def compare_pairs(means: Sequence[tuple[float, float]], seed: int = 0) -> Compar
     permuted = stats.permutation_test(
         tuple(np.array(means).T),
         lambda a, b, axis: np.mean(a - b, axis=axis),
-        permutation_type="samples",
+        permutation_type="samples",  # labels change places within a round only
         vectorized=True,
         n_resamples=N_RESAMPLES,
         random_state=np.random.default_rng(seed),

@@ -96,6 +96,7 @@ class StimulusPlanner:
     def disturb(self, message: Message) -> Iterator[Message]:
         """Yield the unpredictable pulses after a miss whose time has come."""
         state, settings = self._state, self._settings
+        # Drawn again at each step, so that the snapshot needs only how many were requested.
         pulses = place_code.unpredictable(
             self.rng(1),
             round(settings.miss_rate_hz * settings.miss_s),
@@ -133,6 +134,7 @@ class StimulusPlanner:
         is_withheld = block.condition in UNSTIMULATED or (
             meaning != BALL and block.condition in _WITHOUT_FEEDBACK
         )
+        # A stimulus that outlasts its block would act on the next condition.
         if is_withheld or state.free > block.stop:
             return
         state.number += 1
