@@ -71,6 +71,7 @@ class PageAccess:
             return
         passed: Receive | None = receive
         if refusal is None and scope["method"] not in _SAFE:
+            # Its bytes are counted, since Content-Length is only the client's claim.
             passed = await limited(receive, _LARGEST_BODY)
         answer = _with_headers(send)
         if refusal is not None or passed is None:
@@ -115,6 +116,7 @@ class PageAccess:
     def _enter(self, scope: Scope, token: str, cookie: SignedCookie, host: str) -> Response:
         """Return the answer to a link with a token: a redirection that sets the cookie."""
         address = address_of(scope)
+        # Before the comparison: an address that guesses is refused even with the right token.
         if not self._attempts.are_left(address):
             return refused(429, "too many wrong tokens from this address; wait a minute")
         role = None
@@ -133,6 +135,7 @@ class PageAccess:
             cookie.value(role),
             httponly=True,
             samesite="strict",
+            # Not for a plain http address of the page, from which browsers drop secure cookies.
             secure=public.scheme == "https" and host.lower() == public.netloc.lower(),
             path="/",
         )

@@ -42,16 +42,19 @@ class Browser:
 
     async def send(self, frame: bytes) -> None:
         """Send a frame."""
+        # Before the send, since the acknowledgement may come before it returns.
         self._may_send.clear()
         await self._socket.send_bytes(frame)
 
     async def _listen(self) -> None:
         try:
+            # Starlette raises RuntimeError for a socket that is closed already.
             with suppress(WebSocketDisconnect, RuntimeError):
                 while True:
                     self._receive(await self._socket.receive_text())
         finally:
             self._is_gone = True
+            # Wakes `can_take`, since no acknowledgement will come.
             self._may_send.set()
 
     def _receive(self, text: str) -> None:

@@ -32,6 +32,7 @@ class Control:
         self._run_directory = run_directory
         self._open_store = open_store
         self._store: StreamStore | None = None
+        # Requests run on several threads and share one connection.
         self._lock = Lock()
         # a stop must not wait in a queue, so nothing else may ever be submitted here
         self.stopper = ThreadPoolExecutor(2, thread_name_prefix="stop")
@@ -48,6 +49,7 @@ class Control:
             lines.append(f"NOT VERIFIED: {error}")
             is_verified = False
         result = "verified" if is_verified else "NOT VERIFIED"
+        # On another thread: a Redis that hangs must not delay the answer to STOP.
         self._sender.submit(self._try_to_send, "stop", result)
         return {"is_verified": is_verified, "lines": lines}
 

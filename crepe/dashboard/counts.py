@@ -44,12 +44,14 @@ class Counts:
             self._newest.popleft()
         bins = spikes.sample // self.bin_samples % self.n_bins
         channel = np.minimum(spikes.channel, self.n_channels - 1)
+        # `+= 1` would count several spikes of a channel in one bin once.
         np.add.at(self._counts, (channel, bins), 1)
 
     def reach(self, stop: int) -> None:
         """Move the time on to sample index `stop`, and empty the bins up to there."""
         if stop <= self.stop:
             return
+        # Rounded up: the bin that `self.stop` cuts already holds spikes, and must keep them.
         begin, last = -(-self.stop // self.bin_samples), (stop - 1) // self.bin_samples
         fresh = np.arange(max(begin, last + 1 - self.n_bins), last + 1) % self.n_bins
         self._counts[:, fresh] = 0

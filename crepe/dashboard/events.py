@@ -123,6 +123,7 @@ class SessionEvents:
             self._trains.pop(number, None)
             return
         first = outcome["fired"] or stimulus["due"]
+        # `take` raises the version only after this; browsers at the present one lack the train.
         self._trains[number] = (self.version + 1, first, stimulus["lasts_s"])
         _forget_oldest(self._trains, TRAINS_KEPT)
 

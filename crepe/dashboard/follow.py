@@ -78,6 +78,7 @@ class SessionFollower:
             self.n_ticks += 1
             self._tick.set()
             self._tick = asyncio.Event()
+            # At least 20 ms, so that a store slower than a frame does not make this a busy loop.
             await asyncio.sleep(max(0.02, self._period_s - (time.monotonic() - began_s)))
 
     async def tick(self) -> None:
@@ -167,6 +168,7 @@ class SessionFollower:
     ) -> Gaps | None:
         """Return the gaps in the first stream of samples, as its writer reports them."""
         data = min((name for name, info in infos.items() if info.message == "Segment"), default="")
+        # A writer is the program's name and a random part; heartbeats have the name alone.
         writer = infos[data].writer.rpartition("-")[0] if data else ""
         beat = store.beats().get(writer, {})
         return gaps_of(beat) if beat.get("session") == session else None
@@ -176,6 +178,7 @@ class SessionFollower:
         for stream, traces in self.session_view.traces.items():
             self._cursors.setdefault(stream, traces.stop)
         read = {*registry.followed(self.session_view), *self.session_view.traces}
+        # Traces that are shown again begin with the newest samples, not where they were hidden.
         for stream in [name for name in self._cursors if name not in read]:
             del self._cursors[stream]
         return dict(self._cursors)
@@ -206,6 +209,7 @@ class SessionFollower:
         if newest is None or newest.is_end:
             return None
         longest = self.session_view.infos["data"].longest_samples
+        # The first segment that ends with the decision's window or after it holds its last sample.
         segments = store.entries("data", newest.stop - 1, newest.stop + longest, 1)
         if not segments or not segments[0].t_ns:
             return None

@@ -56,6 +56,7 @@ def integrity(
 
 def _dropped(programs: Sequence[Mapping[str, Any]], gaps: Gaps | None, rate_hz: float) -> str:
     """Return which programs lack samples that were acquired, and how many."""
+    # What the instrument dropped is missing in every program: a gap, and no loss of a reader.
     acquired = gaps.n_missing if gaps else 0
     lacking = [(row["program"], row.get("missing", 0) - acquired) for row in programs]
     shortfalls = [f"{name} lacks {_samples(n, rate_hz)}" for name, n in lacking if n > 0]

@@ -79,6 +79,7 @@ class Dashboard:
         finally:
             for task in tasks:
                 task.cancel()
+                # A task that failed raises here; the program ends and supervisord restarts it.
                 with suppress(asyncio.CancelledError):
                     await task
             self._reports.close()
@@ -93,6 +94,7 @@ class Dashboard:
 
     def _store(self) -> StreamStore:
         return RedisStore(
+            # The page must neither show nor command the session of another clone.
             find_url(_PATIENCE_S, is_ours=True),
             culture=self._experiment.name,
             writer=DASHBOARD,

@@ -68,6 +68,7 @@ class Replay:
     def _seek(self, at: float) -> None:
         self._at = at
         self.session_view = self._fresh_view()
+        # Only spikes begin late; events are read from the begin, since all of them are counted.
         if self.session_view.spikes_stream is not None:
             since = int(at - _BEFORE_S * self.rate_hz)
             self._cursors[self.session_view.spikes_stream] = max(0, since)
@@ -79,11 +80,13 @@ class Replay:
             self._at = min(self._at + seconds * self.speed * self.rate_hz, float(self.length))
         until = int(self._at)
         self.session_view.watch(channels_shown([self.view], self.session_view))
+        # `Traces` keeps no more than 10 s.
         recent = max(0, until - 10 * round(self.rate_hz))
         for stream, traces in self.session_view.traces.items():
             self._cursors[stream] = max(traces.stop, recent)
         for stream, after in list(self._cursors.items()):
             self._cursors[stream] = self._take(stream, after, until)
+        # Entries move the time only to their own end, and in a gap there are none.
         self.session_view.now = until
 
     def _take(self, stream: str, after: int, until: int) -> int:

@@ -51,6 +51,7 @@ class ReportMaker:
         self._failed.pop(session_id, None)
         self._session = session_id
         out = report_directory(self._var, session_id)
+        # The report polls its parent and ends with it, whichever thread began it.
         arguments = ["report", str(recording), "--out", str(out), "--parent", str(os.getpid())]
         try:
             self._process = self._start(arguments)
@@ -63,6 +64,7 @@ class ReportMaker:
         paths.private(self._log.parent)
         with self._log.open("wb") as log:
             process = subprocess.Popen(
+                # -P: a file in the working directory must not be imported in place of a module.
                 [sys.executable, "-P", "-m", "crepe", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -140,6 +140,7 @@ class Page:
                 socket, most if summary else f"no session {session_id[:40]!r} is kept"
             )
             return
+        # Nothing is awaited since the check, so replays that begin together cannot pass the limit.
         self._n_replays += 1
         replay = None
         try:
@@ -166,6 +167,7 @@ class Page:
         async with Browser(socket, received.append) as browser:
             while await browser.can_take():
                 now_s = time.monotonic()
+                # Emptied in place: the browser's task appends to this very list.
                 messages, received[:] = list(received), []
                 for message in messages:
                     await asyncio.to_thread(replay.change, message)
@@ -219,6 +221,7 @@ class Page:
         client, name = fields.get("client"), fields.get("name") or "somebody"
         if not isinstance(client, str) or not isinstance(name, str):
             return refused(400, "client and name: must be text")
+        # Refused and not cut: a browser whose ID was cut would be first in the queue and not play.
         if not 0 < len(client) <= _LONGEST_NAME:
             return refused(400, f"client: {len(client)} characters, must have 1 to {_LONGEST_NAME}")
         now_s = time.monotonic()

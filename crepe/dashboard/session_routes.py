@@ -48,6 +48,7 @@ def session_routes(library: Library, reports: ReportMaker) -> list[Route]:
         if name not in paths:
             return refused(404, f"session {session.id}: no part {name[:100]!r}")
         path = paths[name]
+        # A copy of a file without HDF5's SWMR may hold a write half done.
         if session.is_running:
             return refused(409, f"session {session.id} still runs; its recording is being written")
         if not (path.is_file() and os.access(path, os.R_OK)):

@@ -41,6 +41,7 @@ class SessionView:
 
     def learn(self, infos: Mapping[str, StreamInfo]) -> list[str]:
         """Add the streams that are not listed yet, and return their names."""
+        # The true spikes of a simulated culture are not shown: a living one has none.
         new = [name for name in infos if name not in self.infos and name != TRUTH]
         for name in new:
             self.infos[name] = infos[name]
@@ -150,6 +151,7 @@ class SessionView:
             "positions_um": positions_um(labels).tolist() if labels else [],
             "is_recording": is_recording(labels).tolist() if labels else [],
             "is_simulated": any(info.is_simulated for info in self.infos.values()),
+            # As text: nanoseconds since 1970 exceed the 53 bits of a JavaScript number.
             "origin_t_ns": str(first.origin_t_ns) if first else "0",
         }
 

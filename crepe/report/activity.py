@@ -63,6 +63,7 @@ def crossings(session: Session) -> Crossings | None:
     sample = np.concatenate([part[1] for part in parts])
     order = np.argsort(sample, kind="stable")
     gaps = list(session.gaps.get(stream.name, []))
+    # Samples before the begin of a recording are missing, and not silent.
     if stream.first > 0:
         gaps.insert(0, (0, stream.first))
     return Crossings(channel[order], sample[order], info.labels, info.sampling_rate_hz, stop, gaps)
@@ -86,6 +87,7 @@ def activity(crossings: Crossings) -> Activity:
 def _population(crossings: Crossings, bin_s: float) -> list[float | None]:
     width = round(bin_s * crossings.rate_hz)
     edges = np.arange(0, crossings.stop + width, width)
+    # The last bin ends with the stream; over its full width its rate would be too low.
     edges[-1] = crossings.stop
     counts = np.diff(np.searchsorted(crossings.sample, edges))
     covered = np.diff(edges)
@@ -148,6 +150,7 @@ def trials(
 def _pulses(train: Delivered, stimulus: Stimulus, rate_hz: float) -> Iterator[int]:
     for k in range(stimulus.n_pulses):
         at = train.fired + round(k * rate_hz / stimulus.rate_hz)
+        # In a train that was stopped, the pulses after its stop were never given.
         if train.state == "delivered" or at < train.stop:
             yield at
 
@@ -163,6 +166,7 @@ def evoked(crossings: Crossings, trials: Sequence[Trial]) -> list[Evoked]:
         return []
     shortest = min(t.state.phases["outcome"] - t.first_pulse for t in trials)
     after_s = min(max(shortest / crossings.rate_hz, EVOKED_BIN_S), LONGEST_S)
+    # 1e-9, because a quotient such as 0.29 / 0.01 falls just short of its integer.
     n_before, n_after = round(BEFORE_S / EVOKED_BIN_S), int(after_s / EVOKED_BIN_S + 1e-9)
     width = EVOKED_BIN_S * crossings.rate_hz
     steps = np.round(np.arange(-n_before, n_after + 1) * width).astype(np.int64)

@@ -60,6 +60,7 @@ def write(name: str, out: Path | None = None) -> Path:
         (directory / "report.json").write_text(
             content.report.model_dump_json(indent=1) + "\n", encoding="utf-8"
         )
+        # Last, since a directory without the page counts as no report.
         path = directory / REPORT_PAGE
         path.write_text(
             page.html(content.report, session, content.pictures, content.of_game), encoding="utf-8"

@@ -104,6 +104,7 @@ def evoked(
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
     """Return spikes after the pulses by place: ms since the pulse, and counts by electrode."""
     rng = np.random.default_rng(seed)
+    # Each place once in every round, so that blocks of trials hold all places.
     order = np.concatenate([rng.permutation(list(PLACES)) for _ in range(n_trials)])
     after: dict[str, list[NDArray[np.float64]]] = {place: [] for place in PLACES}
     counts: dict[str, list[NDArray[np.int64]]] = {place: [] for place in PLACES}
@@ -174,6 +175,7 @@ def run(
     path: Path | None, seed: int | None, seconds: float, out: Path | None, console: Console
 ) -> None:
     """Run `crepe culture report`. Raises ConfigError if the file has no simulated culture."""
+    # Imported here, since the module of the figure imports this one.
     from crepe.report.culture_figure import draw
 
     experiment = load_experiment(path)

@@ -42,6 +42,7 @@ def element(tag: str, *parts: Part, **attributes: str) -> Element:
         if not isinstance(part, str):
             node.append(part)
         elif len(node):
+            # ElementTree keeps the text that follows a child in that child's tail.
             node[-1].tail = (node[-1].tail or "") + _clean(part)
         else:
             node.text = (node.text or "") + _clean(part)

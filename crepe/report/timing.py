@@ -12,6 +12,7 @@ from crepe.report.session import Session
 
 def stimuli(requests: Sequence[Stimulus], answers: Sequence[Delivered]) -> Stimuli | None:
     """Return how many trains came to which state; None if none was requested."""
+    # A train is reported several times; its last state counts.
     last = {answer.number: answer for answer in answers}
     numbers = {request.number for request in requests} | set(last)
     if not numbers:

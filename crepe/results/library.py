@@ -148,6 +148,7 @@ class Library:
             stats = [part.stat() for part in parts]
         except OSError as error:
             return Summary(id=path.stem, path=path, problem=error.strerror or one_line(error))
+        # With `running`, a session is counted after its end even if its file did not change.
         state = (tuple((s.st_mtime_ns, s.st_size) for s in stats), path.stem == running)
         entry = self._read.get(path)
         if entry is None or entry[0] != state:
@@ -165,6 +166,7 @@ def _read(path: Path, n_bytes: int, *, is_running: bool) -> Summary:
             infos = recording.streams()
             about |= {"parts": recording.parts, "part_problems": recording.problems}
             head = _head(recording, infos)
+            # Readers take no lock and may meet a write half done, and counts would soon be old.
             if is_running and not recording.has_ended:
                 return Summary(**about, **head, is_running=True)
             return Summary(**about, **head, **_counted(recording, infos))
@@ -220,6 +222,7 @@ def _n_notes(recording: Recording) -> int:
     notes: Counter[tuple[str, str]] = Counter()
     for stream in names_of(Command, recording.streams()):
         commands = _messages(recording, stream, Command)
+        # The union keeps the larger count of a note; a sum would count each of its streams.
         notes |= Counter((m.sender, m.value) for m in commands if m.name == "note")
     return notes.total()
 

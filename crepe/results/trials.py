@@ -114,6 +114,7 @@ def accuracy(states: Sequence[GameState], seed: int, has_pulses: Collection[int]
         sum(state.trial in has_pulses for state in states),
         right / n,
         (float(interval.low), float(interval.high)),
+        # The gestures as shown are one of the permutations, so p is never 0 (Phipson & Smyth 2010).
         (1 + by_chance) / (1 + N_PERMUTATIONS),
     )
 

@@ -38,6 +38,7 @@ class SensorAccess:
     def _refusal(self, scope: Scope) -> JSONResponse | None:
         """Return the refusal of a request, judged before its body is read."""
         headers = Headers(scope=scope)
+        # Before the token is compared, so that guesses are limited, too.
         if not self._rate.allows(address_of(scope)):
             return refused(429, "too many requests from this address", {"Retry-After": "1"})
         if self._token and not has_bearer_token(headers, self._token):
@@ -46,6 +47,7 @@ class SensorAccess:
             )
         if scope["method"] == "POST" and "origin" in headers:
             return refused(403, "posted by a web page; only programs may post here")
+        # Spares reading a body that is declared too large; `limited` counts the bytes of others.
         length = headers.get("content-length", "0")
         if length.isdigit() and int(length) > self._largest:
             return too_large(self._largest)

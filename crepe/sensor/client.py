@@ -93,6 +93,7 @@ class GatewayClient:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         timeout = urllib3.Timeout(total=timeout_s)
+        # No retries: a frame that is posted twice could begin two trials.
         self._http = urllib3.PoolManager(headers=headers, timeout=timeout, retries=False)
 
     def close(self) -> None:
@@ -132,6 +133,7 @@ class GatewayClient:
             response = self._http.request(verb, self.url + path, body=body)
         except urllib3.exceptions.HTTPError as error:
             raise DeviceError(f"{self.url}: does not answer: {error}") from error
+        # 410 is an answer, too: the input began no trial.
         if response.status not in (200, 410):
             raise DeviceError(f"{self.url}{path}: {response.status} {_reason(response)}")
         return response.status, response.data

@@ -18,7 +18,9 @@ class FrameError(ValueError):
 def parse(body: bytes) -> Frame:
     """Return the frame in a JSON text, 8 lists of 8 finite numbers. Raises FrameError."""
     try:
+        # By default Python's JSON accepts NaN and Infinity.
         value = json.loads(body, parse_constant=_no_number)
+    # FrameError is a ValueError, but its text is complete.
     except FrameError:
         raise
     except RecursionError as error:

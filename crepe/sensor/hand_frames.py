@@ -26,6 +26,7 @@ def frames(gesture: str, settings: InfraredSettings, rng: np.random.Generator) -
         warm |= _hand(gesture, settings, rng)
     mean_c = np.where(warm, _HAND_C, -_WALL_C) + settings.warmer_than_c
     while True:
+        # Clipped, since noise that carries a pixel over the limit would change the gesture.
         measured = rng.normal(mean_c, _NOISE_C).clip(mean_c - _WALL_C / 2, mean_c + _WALL_C / 2)
         steps = np.round(measured / STEP_C) * STEP_C
         yield tuple(tuple(float(value) for value in row) for row in steps)

@@ -137,6 +137,7 @@ class InputTracker:
     def _leave_waiting(self, reason: str) -> None:
         for number, entry in self._inputs.items():
             if entry.state is State.WAITING:
+                # `_change` replaces values and adds no key, which is safe while iterating.
                 self._change(number, State.UNUSED, reason=reason)
 
     def _number(self, state: GameState) -> str:

@@ -89,6 +89,7 @@ class Follower:
             for step in self._steps_of(entry)
         ]
         if not entries and not self._is_caught_up:
+            # Not before: the states still to be read may show that the gesture has begun its trial.
             self._is_caught_up = True
             steps += self._last_gesture()
         return steps
@@ -114,8 +115,10 @@ class Follower:
 
     def _last_gesture(self) -> list[Step]:
         """Return the step for a gesture from before a restart, if the game may still take it."""
+        # The game takes gestures from its rest on; older ones can begin no trial any more.
         after_ms = max(self._since_ms, self._rested_ms)
         last: Command | None = None
+        # Redis begins IDs outside the clock with its wall clock in milliseconds.
         cursor = f"{after_ms}-0"
         while entries := self._store.wait({INPUT: cursor}, 0.0):
             for _, entry in entries:
@@ -158,6 +161,7 @@ class SensorGateway:
         token: str = "",
     ) -> None:
         self._sends = sends
+        # Posts run on several threads and share the connection of `sends`.
         self._lock = Lock()
         tracker = InputTracker(SENSOR)
         self._follower = Follower(tracker, follows, table.reads, session, since_ms)

@@ -78,6 +78,7 @@ def make_app(
             await run_in_threadpool(send, command)
         except StoreError as error:
             return refused(503, f"the streams cannot be reached: {error}")
+        # Only now: an input that is not on the stream does not count.
         last_body = body
         return JSONResponse(as_json(tracker.add(number, gesture)))
 
@@ -134,6 +135,7 @@ def _both_forms(routes: list[tuple[str, str, Handler]]) -> list[Route]:
 
     def by_verb(handlers: dict[str, Handler]) -> Handler:
         async def answer(request: Request) -> Response:
+            # Starlette adds HEAD to every route with GET.
             verb = "GET" if request.method == "HEAD" else request.method
             return await handlers[verb](request)
 

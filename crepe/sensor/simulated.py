@@ -40,6 +40,7 @@ def run(table: SimulatedSensorTable, sensor: SensorTable, seed: int) -> None:
                     continue
                 log.info("%s", line(answer))
                 n += answer.state is State.RESULT  # else the same gesture is sent again
+                # Ends with a DeviceError, once the gateway is gone or a new one lacks this number.
                 while answer.state is State.OVER:
                     _sleep(_PAUSE_S)
                     answer = gateway.state_of(answer.number)

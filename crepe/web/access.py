@@ -68,11 +68,13 @@ class HostNames:
         if match is None:
             return False
         name = match[1]
+        # Any address will do, since only names can be pointed here by a foreign DNS.
         return name in self._names or (self._is_on_all_addresses and _is_address(name))
 
     def is_own_origin(self, headers: Headers) -> bool:
         """Return whether a request comes from a page of this server."""
         origin = urlsplit(headers.get("origin", ""))
+        # A proxy may send its own Host; the Origin of the browser is the public URL all the same.
         own = {headers.get("host", "").lower(), self.public.netloc.lower()} - {""}
         return origin.scheme in ("http", "https") and origin.netloc.lower() in own
 
@@ -112,6 +114,7 @@ class Rate:
 
     def __init__(self, per_s: float, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         self._per_s = per_s
+        # A request takes 1, so a limit below one per second would otherwise allow none.
         self._most = max(1.0, per_s)
         self._monotonic_s = monotonic_s
         self._left: dict[str, tuple[float, float]] = {}  # by address: requests, and when

@@ -137,6 +137,7 @@ def _listening(host: str, port: int) -> socket.socket:
     # asyncio turns Nagle's delay off only where the protocol is named
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
+        # A restarted program takes its port again, though its old connections linger (TIME_WAIT).
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(

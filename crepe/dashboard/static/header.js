@@ -14,6 +14,7 @@ byId("alarm").onclick = () => alarm("");
 
 byId("arm").onclick = () => {
   byId("arm-instrument").textContent = page.slow.control?.instrument || "no instrument";
+  // A dialog keeps its value: closed without a button, it would have "arm" from the last time.
   byId("arm-dialog").returnValue = "";
   byId("arm-dialog").show(); // not modal: STOP works beside it
 };

@@ -76,6 +76,7 @@ onFrame((head) => {
   if (head.about || page.about?.session !== session) begin();
   draw();
 });
+// Draws without frames, too: the header must show that the data is stale.
 setInterval(() => { if (performance.now() - page.receivedAt > 1000) draw(); }, 500);
 
 theme(localStorage.crepeTheme || (matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark"));

@@ -6,6 +6,7 @@ const replayed = location.pathname.match(/^\/replay\/([^/]+)$/);
 
 export const page = {
   replay: replayed ? decodeURIComponent(replayed[1]) : null,
+  // In sessionStorage: each tab is a player of its own, and stays one when it is loaded again.
   client: sessionStorage.client || (sessionStorage.client = crypto.getRandomValues(new Uint32Array(3)).join("-")),
   about: null, events: null, trains: new Map(), slow: {}, now: 0,
   connected: false, receivedAt: performance.now(),
@@ -45,6 +46,7 @@ export function connect(waitMs = 500) {
       page.about = head.about;
     }
     for (const [number, first, lastsS] of head.trains ?? []) page.trains.set(number, [first / page.about.rate_hz, lastsS]);
+    // A Map keeps the order of insertion, so the first train that is young enough ends the loop.
     for (const [number, [from]] of page.trains) {
       if (from > page.now / page.about.rate_hz - 61) break;
       page.trains.delete(number);
@@ -64,6 +66,7 @@ export async function post(path, fields = {}) {
   try {
     const response = await fetch(path, {
       method: "POST",
+      // Required by the server, because a form of another site cannot send them.
       headers: { "Content-Type": "application/json", "X-CREPE": "1" },
       body: JSON.stringify(fields),
     });

@@ -34,6 +34,7 @@ class RasterView(View[int, int]):
         counts = session.counts
         if counts is None:
             return ViewState({}, {}, cursor)
+        # Whole bins only: one that has been sent is not sent again, so it must not grow any more.
         stop = counts.stop // counts.bin_samples
         first = max(cursor, stop - round(options / counts.bin_s), 0)
         head = {"raster": {"first": first, "stop": stop, "bin_samples": counts.bin_samples}}

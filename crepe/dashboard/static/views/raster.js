@@ -4,6 +4,7 @@ import { chart, css, overTime, shade } from "../chart.js";
 import { Ring, rowsOf } from "../frame.js";
 import { onFrame, page, seconds } from "../state.js";
 
+// A minute of bins of 20 ms, as the server keeps it.
 const MOST_BINS = 3000;
 let counts = null;
 export const rasterView = { windowS: 30 };
@@ -11,6 +12,7 @@ export const rasterView = { windowS: 30 };
 onFrame((head, arrays) => {
   if (!head.raster) return;
   const key = `${page.about.session} ${head.raster.bin_samples}`;
+  // A replay that is moved back ends before what the rings hold; they begin anew.
   if (counts?.key !== key || head.raster.stop < counts.rate.stop) counts = { key, rows: new Ring(MOST_BINS), rate: new Ring(MOST_BINS) };
   counts.bin_samples = head.raster.bin_samples;
   counts.rows.add(head.raster.first, head.raster.stop, rowsOf(arrays.raster));

@@ -19,6 +19,7 @@ onFrame((head, arrays) => {
   traces.high.add(head.traces.first, head.traces.stop, rowsOf(arrays.high));
   const { place, sample } = head.spikes ?? { place: [], sample: [] };
   place.forEach((at, i) => traces.spikes.push([at, sample[i]]));
+  // The longest window is 10 s.
   const since = page.now - 11 * page.about.rate_hz;
   while (traces.spikes.length && traces.spikes[0][1] < since) traces.spikes.shift();
 });
@@ -36,6 +37,7 @@ function tracesData() {
   const columns = [[]];
   for (let c = first; c < traces.stop; c++) {
     const at = ((c + 0.5) * traces.column_samples) / page.about.rate_hz;
+    // Minimum and maximum are at the same x, so that the line between them is upright.
     columns[0].push(at, at);
   }
   for (let r = 0; r < n; r++) {
