@@ -107,7 +107,8 @@ def up(
     """Start all programs of an experiment; they run until `crepe down`."""
     from crepe.supervise import start
 
-    checked = load_experiment(experiment)
+    # Without an argument supervisord passes CREPE_EXPERIMENT on, so that is the file to check.
+    checked = load_experiment(experiment or paths.experiment_path())
     session_is = unfinished.resume_or_new(resume=resume, new=new)
     path = checked.path if experiment else None
     with start.up(checked, path, session_is, take_over=take_over, foreground=foreground):

@@ -115,3 +115,11 @@ def test_a_take_over_is_asked_for_on_the_command_line_or_in_python(clone, monkey
         with pytest.raises(ConfigError, match="enough"):
             CREPE(**how)
     assert asked == [False, True] * 3
+
+
+def test_up_checks_the_experiment_that_its_programs_will_load(tmp_path, monkeypatch):
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
+    monkeypatch.setenv("CREPE_EXPERIMENT", str(tmp_path / "gone.toml"))
+    result = CliRunner().invoke(app, ["up", "--new"])
+    assert isinstance(result.exception, ConfigError)
+    assert "gone.toml: no such experiment file" in str(result.exception)
