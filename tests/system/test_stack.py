@@ -193,7 +193,7 @@ def test_a_real_recording_runs_through_the_same_actors(stack):
         (["play", "nowhere.toml"], "nowhere.toml: no such experiment file"),
         (["run", "detekt"], "no program 'detekt'; did you mean 'detect'?"),
         (["gesture", "rock"], "no CREPE is running"),
-        (["sensor", "rock"], "no sensor door is open"),
+        (["sensor", "rock"], "no sensor gateway runs"),
         (["redis-cli", "PING"], "no CREPE is running"),
         (["up", "--resume", "nowhere.toml"], "no such experiment file"),
     ],
