@@ -1,4 +1,4 @@
-"""Run all benchmarks, or those named; print them, and keep them as JSON."""
+"""Run all benchmarks, or the named ones; print the figures and write them as JSON."""
 
 import json
 import os
@@ -26,11 +26,11 @@ def main() -> None:
     print(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores;")
     print("absolute times move with the machine: compare the ratios of one run")
     for name in names:
-        found = ALL[name]()
+        figures = ALL[name]()
         print(name)
-        for what, value in found.items():
+        for what, value in figures.items():
             print(f"    {value:10.2f}  {what}")
-        (results / f"{name}.json").write_text(json.dumps(found, indent=2) + "\n")
+        (results / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What stimulus artefacts do to detection, and what is left of them behind Blank and Salpa.
+"""The effect of stimulus artefacts on detection, without a remover and behind Blank and Salpa.
 
 Run on its own (`python -m benchmarks.artefacts`); prints the tables of docs/analysis.md. The signal
 is the generator's: 16 channels, spikes of 60 uV at 10 Hz in white noise of 5 uV, and a pulse every
@@ -13,12 +13,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from crepe.actors.actor import Actor, Start
+from crepe.actors.actor import Actor, ActorContext
 from crepe.actors.blank import Blank
 from crepe.actors.detect import Detect
 from crepe.actors.filter import BandPass
 from crepe.actors.salpa import Salpa
-from crepe.hw.instrument import open_recorder
+from crepe.hw.device import open_recorder
 from crepe.messages import Segment, Spikes, StreamInfo
 
 N_CHANNELS, SECONDS, SEGMENT = 16, 120, 100
@@ -33,7 +33,7 @@ WAYS: dict[str, tuple[Actor[Segment, Segment], ...]] = {
 
 
 def recording(n_channels: int = N_CHANNELS) -> tuple[StreamInfo, list[Segment], Spikes]:
-    """The signal with its artefacts, and the spikes in it."""
+    """Return the signal with its artefacts, and its spikes."""
     url = f"generator://?n_channels={n_channels}&spike_rate_hz=10&segment_samples={SEGMENT}&speed=0"
     recorder = open_recorder(url)
     info = recorder.open(0)
@@ -57,24 +57,24 @@ def recording(n_channels: int = N_CHANNELS) -> tuple[StreamInfo, list[Segment], 
 def through(
     actor: Actor[Segment, Segment], info: StreamInfo, segments: Iterable[Segment]
 ) -> tuple[StreamInfo, list[Segment], NDArray[np.float64]]:
-    """What it makes of the segments, and how long each took, ms."""
-    start = Start(inputs={"data": info})
+    """Return the actor's output for the segments, and the time of each step in ms."""
+    start = ActorContext(inputs={"data": info})
     actor.open(start)
-    found: list[Segment] = []
+    outputs: list[Segment] = []
     took_ms = []
     for segment in segments:
         since = time.perf_counter()
-        said = actor.step(segment)
-        found += [said] if isinstance(said, Segment) else list(said)  # type: ignore[arg-type]
+        output = actor.step(segment)
+        outputs += [output] if isinstance(output, Segment) else list(output)  # type: ignore[arg-type]
         took_ms.append((time.perf_counter() - since) * 1000)
-    return actor.output_info(start), found, np.array(took_ms)
+    return actor.output_info(start), outputs, np.array(took_ms)
 
 
 def detected(info: StreamInfo, segments: Sequence[Segment]) -> list[NDArray[np.int64]]:
-    """Sample indices of the spikes of each channel."""
+    """Return the sample indices of the spikes of each channel."""
     detect = Detect()
-    detect.open(Start(inputs={"data:filtered": info}))
-    spikes = [one for segment in segments for one in detect.step(segment)]
+    detect.open(ActorContext(inputs={"data:filtered": info}))
+    spikes = [message for segment in segments for message in detect.step(segment)]
     channel = np.concatenate([each.channel for each in spikes])
     sample = np.concatenate([each.sample for each in spikes])
     return [np.sort(sample[channel == c]) for c in range(info.n_channels)]
@@ -91,17 +91,17 @@ def main() -> None:
         for actor in (*actors, BandPass()):
             about, cleaned, _ = through(actor, about, cleaned)
         ours = detected(about, cleaned)
-        n_wrong, n_found, n_true = 0, np.zeros(len(AFTER_MS)), np.zeros(len(AFTER_MS))
+        n_wrong, n_hits, n_true = 0, np.zeros(len(AFTER_MS)), np.zeros(len(AFTER_MS))
         for w, f in zip(true, ours, strict=True):
             is_in = (w >= 2 * PULSE) & (w < segments[-1].stop - 1000)
             off = np.abs(w[:, None] - np.append(f, -PULSE)[None])  # one that is near to none
             n_wrong += int((off[:, :-1].min(axis=0) > TOLERANCE).sum())
             for i, (a, b) in enumerate(AFTER_MS):
-                here = is_in & (w % PULSE >= 10 * a) & (w % PULSE < 10 * b)
-                n_true[i] += here.sum()
-                n_found[i] += (off[here].min(axis=1) <= TOLERANCE).sum()
+                in_window = is_in & (w % PULSE >= 10 * a) & (w % PULSE < 10 * b)
+                n_true[i] += in_window.sum()
+                n_hits[i] += (off[in_window].min(axis=1) <= TOLERANCE).sum()
         n_pulses = segments[-1].stop // PULSE * N_CHANNELS
-        cells = " | ".join(f"{part:.3f}" for part in n_found / n_true)
+        cells = " | ".join(f"{part:.3f}" for part in n_hits / n_true)
         print(f"| {name} | {n_wrong / n_pulses:.3f} | {cells} |", flush=True)
     print()
     print(

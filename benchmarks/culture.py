@@ -1,24 +1,24 @@
-"""The simulated culture: what part of a core it takes, and how long it takes to make one."""
+"""The simulated culture: its share of a core, and the time to create one."""
 
 import time
 
-from crepe.electrodes import grid_labels
-from crepe.simulator.culture import Culture
-from crepe.simulator.instrument import SimulatedMeame
-from crepe.simulator.settings import SimulatorSettings
+from crepe.culture.culture import Culture
+from crepe.electrodes.layouts import grid_labels
+from crepe.simulator.meame.instrument import SimulatedMeame
+from crepe.simulator.meame.settings import SimulatorSettings
 
 SECONDS = 20
 
 
 def run() -> dict[str, float]:
-    """CPU time per second of the culture, at 10 kHz; 100 is all of a core."""
+    """Return CPU time per second of the culture, at 10 kHz; 100 is a whole core."""
     settings = SimulatorSettings(seed=1)
     meame = SimulatedMeame(settings)
     meame.advance(1000)
     began_s = time.process_time()
     for _ in range(10 * SECONDS):
         meame.advance(1000)
-    found = {"instrument, 1000 cells, 60 electrodes: % of a core": _percent(began_s, SECONDS)}
+    figures = {"instrument, 1000 cells, 60 electrodes: % of a core": _percent(began_s, SECONDS)}
     for n_electrodes, n_cells in ((60, 1000), (1024, 4000), (4096, 4000)):
         for stdp in (False, True) if n_electrodes == 60 else (False,):
             changed = settings.model_copy(update={"n_cells": n_cells, "stdp": stdp})
@@ -30,9 +30,9 @@ def run() -> dict[str, float]:
             for _ in range(1000 * seconds):
                 culture.block([])
             what = f"{n_cells} cells, {n_electrodes} electrodes{' with STDP' if stdp else ''}"
-            found[f"{what}: % of a core"] = _percent(began_s, seconds)
-            found[f"{what}: ms to make it"] = made_ms
-    return found
+            figures[f"{what}: % of a core"] = _percent(began_s, seconds)
+            figures[f"{what}: ms to make it"] = made_ms
+    return figures
 
 
 def _percent(began_s: float, seconds: float) -> float:

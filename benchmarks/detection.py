@@ -1,4 +1,4 @@
-"""How many of the true spikes detection finds, and how many of those it finds are true, by SNR.
+"""Recall and precision of spike detection by signal-to-noise ratio.
 
 Run on its own (`python -m benchmarks.detection`); prints the table of docs/analysis.md. The signal
 is the generator's: spikes of 60 uV at 2 Hz per channel in white noise. Spikes of a channel are 3 ms
@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.detect import Detect
 from crepe.actors.filter import BandPass
-from crepe.hw.instrument import open_recorder
+from crepe.hw.device import open_recorder
 from crepe.messages import Segment, StreamInfo
 
 SPIKE_UV = 60.0
@@ -29,7 +29,7 @@ Trains = list[NDArray[np.int64]]  # sample indices by channel
 
 
 class Signal(NamedTuple):
-    """A filtered recording and what is known of it."""
+    """A filtered recording with its true spikes."""
 
     info: StreamInfo
     segments: list[Segment]
@@ -41,12 +41,12 @@ class Signal(NamedTuple):
 
 
 def signal(noise_uv: float, spike_uv: float = SPIKE_UV, seconds: int = SECONDS) -> Signal:
-    """A recording behind the band-pass."""
+    """Return a recording behind the band-pass."""
     url = f"generator://?n_channels={N_CHANNELS}&noise_uv={noise_uv:.4f}&spike_uv={spike_uv:g}"
     recorder = open_recorder(f"{url}&speed=0")
     info = recorder.open(0)
     band = BandPass()
-    band.open(Start(inputs={"data": info}))
+    band.open(ActorContext(inputs={"data": info}))
     segments: list[Segment] = []
     while not segments or segments[-1].stop < seconds * info.sampling_rate_hz:
         segment = recorder.read(1.0)
@@ -54,22 +54,22 @@ def signal(noise_uv: float, spike_uv: float = SPIKE_UV, seconds: int = SECONDS) 
         segments.append(band.step(segment))
     truth = recorder.truth(0, segments[-1].stop)
     assert truth is not None
-    info = band.output_info(Start(inputs={"data": info}))
+    info = band.output_info(ActorContext(inputs={"data": info}))
     return Signal(info, segments, _trains(truth.channel, truth.sample, segments[-1].stop))
 
 
-def detected(found: Signal, threshold_sd: float) -> Trains:
-    """By CREPE, segment by segment."""
+def detected(recorded: Signal, threshold_sd: float) -> Trains:
+    """Return the spikes that CREPE detects, segment by segment."""
     detect = Detect(threshold_sd=threshold_sd)
-    detect.open(Start(inputs={"data:filtered": found.info}))
-    spikes = [one for segment in found.segments for one in detect.step(segment)]
+    detect.open(ActorContext(inputs={"data:filtered": recorded.info}))
+    spikes = [message for segment in recorded.segments for message in detect.step(segment)]
     channel = np.concatenate([each.channel for each in spikes])
     sample = np.concatenate([each.sample for each in spikes])
-    return _trains(channel, sample, found.segments[-1].stop)
+    return _trains(channel, sample, recorded.segments[-1].stop)
 
 
-def detected_by_spikeinterface(found: Signal, threshold_sd: float) -> Trains | None:
-    """By SpikeInterface, second by second, with the noise level of the second before."""
+def detected_by_spikeinterface(recorded: Signal, threshold_sd: float) -> Trains | None:
+    """Return SpikeInterface's spikes, second by second, by the noise level of the second before."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -77,7 +77,7 @@ def detected_by_spikeinterface(found: Signal, threshold_sd: float) -> Trains | N
             from spikeinterface.sortingcomponents.peak_detection import detect_peaks
     except ImportError:
         return None
-    samples_uv, second = found.samples_uv, round(found.info.sampling_rate_hz)
+    samples_uv, second = recorded.samples_uv, round(recorded.info.sampling_rate_hz)
     channel, sample = [], []
     for start in range(SETTLED, samples_uv.shape[1] - second + 1, second):
         before_uv = samples_uv[:, start - second : start]
@@ -97,7 +97,7 @@ def detected_by_spikeinterface(found: Signal, threshold_sd: float) -> Trains | N
         is_inside = (at >= start) & (at < start + second)
         channel.append(peaks["channel_index"][is_inside])
         sample.append(at[is_inside])
-    stop = found.segments[-1].stop
+    stop = recorded.segments[-1].stop
     return _trains(np.concatenate(channel), np.concatenate(sample), stop)
 
 
@@ -106,22 +106,22 @@ def _trains(channel: NDArray[np.int32], sample: NDArray[np.int64], stop: int) ->
     return [np.sort(sample[is_settled & (channel == c)]) for c in range(N_CHANNELS)]
 
 
-def n_near(wanted: Trains, found: Trains, tolerance: int = TOLERANCE) -> int:
-    """How many of the wanted have one of the found within the tolerance."""
+def n_near(reference: Trains, candidates: Trains, tolerance: int = TOLERANCE) -> int:
+    """Return how many reference spikes have a candidate within the tolerance."""
     n = 0
-    for w, f in zip(wanted, found, strict=True):
+    for w, f in zip(reference, candidates, strict=True):
         if len(w) and len(f):
             n += int((np.abs(w[:, None] - f[None]).min(axis=1) <= tolerance).sum())
     return n
 
 
 def n_of(trains: Trains) -> int:
-    """Spikes of all channels."""
+    """Return the number of spikes of all channels."""
     return sum(len(train) for train in trains)
 
 
 def behind_the_filter() -> float:
-    """By how much the band-pass changes the ratio of peak to noise."""
+    """Return the factor by which the band-pass changes the ratio of peak to noise."""
     noise_uv = float(np.std(signal(5.0, 0.0, 10).samples_uv[:, SETTLED:])) / 5.0
     clean = signal(0.0, seconds=10)
     samples_uv = clean.samples_uv
@@ -138,12 +138,12 @@ def main() -> None:
     print(f"| {' | '.join([*heads, *same])} |")
     print("|---" * (len(heads) + 2 * len(same)) + "|")
     for ratio in RATIOS:
-        found = signal(SPIKE_UV / ratio)
+        recorded = signal(SPIKE_UV / ratio)
         cells, theirs = [f"{ratio:g}", f"{gain * ratio:.1f}"], []
         for sd in THRESHOLDS_SD:
-            ours, other = detected(found, sd), detected_by_spikeinterface(found, sd)
-            n_true = n_near(found.true, ours)
-            cells += [f"{n_true / max(1, n_of(ours)):.4f}", f"{n_true / n_of(found.true):.4f}"]
+            ours, other = detected(recorded, sd), detected_by_spikeinterface(recorded, sd)
+            n_true = n_near(recorded.true, ours)
+            cells += [f"{n_true / max(1, n_of(ours)):.4f}", f"{n_true / n_of(recorded.true):.4f}"]
             if other is None:
                 theirs += ["-", "-"]
             else:

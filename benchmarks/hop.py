@@ -74,8 +74,8 @@ class _Bare:
         self._socket.connect(url.removeprefix("unix://"))
         self._replies = hiredis.Reader()
 
-    def call(self, *words: str | bytes | int) -> Any:
-        self._socket.sendall(hiredis.pack_command(words))
+    def call(self, *arguments: str | bytes | int) -> Any:
+        self._socket.sendall(hiredis.pack_command(arguments))
         while (reply := self._replies.gets()) is False:
             self._replies.feed(self._socket.recv(1 << 16))
         return reply
@@ -171,27 +171,27 @@ def _read(way: str, url: str, name: str, answers: Connection) -> None:
 
 
 def _p50_us(way: str, url: str, name: str) -> dict[str, float]:
-    """p50 of one way at each pace."""
+    """Return the p50 of one way at each pace."""
     context = multiprocessing.get_context("spawn")
     answers, answering = context.Pipe()
     process = context.Process(target=_read, args=(way, url, name, answering))
     process.start()
     answers.recv_bytes()
     publish = WAYS[way][1](url, name)
-    found = {}
+    figures = {}
     for at, (pace, pause_s) in enumerate(PAUSES_S.items()):
         for i in range(N):
             publish(at * N + i)
             answers.recv_bytes()
             if pause_s:
                 time.sleep(pause_s)
-        found[pace] = float(np.median(answers.recv()[LEFT_OUT:])) / 1e3
+        figures[pace] = float(np.median(answers.recv()[LEFT_OUT:])) / 1e3
     process.join()
-    return found
+    return figures
 
 
 def run() -> dict[str, float]:
-    """p50 of each way and their ratios, medians over interleaved repeats, at both paces."""
+    """Return p50 of each way and their ratios at both paces, medians of interleaved repeats."""
     with running_server() as url:
         runs = [{way: _p50_us(way, url, f"{way}{i}") for way in WAYS} for i in range(REPEATS)]
     p50 = {
@@ -204,8 +204,8 @@ def run() -> dict[str, float]:
         "floor / plain redis-py": ("floor", "plain"),
         "store / floor": ("store", "floor"),
     }
-    found = {f"{way} p50 us, {pace}": float(np.median(p50[way, pace])) for way, pace in p50}
+    figures = {f"{way} p50 us, {pace}": float(np.median(p50[way, pace])) for way, pace in p50}
     for name, (of, to) in ratios.items():
         for pace in PAUSES_S:
-            found[f"{name}, {pace}"] = float(np.median(p50[of, pace] / p50[to, pace]))
-    return found
+            figures[f"{name}, {pace}"] = float(np.median(p50[of, pace] / p50[to, pace]))
+    return figures

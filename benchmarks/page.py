@@ -1,6 +1,6 @@
-"""What the live page costs: the loop with nobody looking, with 20 clients, and with a browser.
+"""The cost of the live page: the loop without clients, with 20 clients, and with a browser.
 
-The browser shows the Live view with a raster of 30 s and of 60 s, and the court of Pong.
+The browser shows the view Live with a raster of 30 s and of 60 s, and the court of Pong.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ import psutil
 from websockets.asyncio.client import connect
 from websockets.typing import Origin
 
-from crepe.play import prepare
-from crepe.scoreboard import latencies_ms
-from crepe.start import page_lines, running
+from crepe.cli.scoreboard import latencies_ms
+from crepe.config.overrides import prepare
 from crepe.store import Store
+from crepe.supervise.start import page_lines, running
 
 N_CLIENTS, N_DEAF = 20, 5
 ROUNDS, ROUND_S, SETTLE_S = 6, 15.0, 2.0
@@ -32,24 +32,24 @@ WISH = {
     "shows_array": True, "shows_traces": True, "shows_raster": True, "raster_s": 60,
     "channels": list(range(60)),
 }  # fmt: skip
-NOBODY, CLIENTS, DEAF = "nobody", "clients", "deaf clients"
+NO_CLIENT, CLIENTS, DEAF = "no client", "clients", "clients that do not read"
 LIVE_30, LIVE_60, COURT = "browser, raster of 30 s", "browser, raster of 60 s", "browser, court"
 PONG = Path(__file__).parent.parent / "config" / "pong.toml"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""
 
 
 def run() -> dict[str, float]:
-    """Medians over rounds that take turns; figures of time move with the machine, so see ratios."""
+    """Return medians over interleaved rounds; times depend on the machine, so compare ratios."""
     browsers = (LIVE_30, LIVE_60) if CHROMIUM else ()
-    found = _measured(None, (NOBODY, CLIENTS, *browsers))
+    figures = _measured(None, (NO_CLIENT, CLIENTS, *browsers))
     if CHROMIUM:
-        pong = _measured(PONG, (NOBODY, COURT))
-        found |= {f"Pong: {what}": value for what, value in pong.items()}
-    return found
+        pong = _measured(PONG, (NO_CLIENT, COURT))
+        figures |= {f"Pong: {what}": value for what, value in pong.items()}
+    return figures
 
 
 def _measured(path: Path | None, kinds: Sequence[str]) -> dict[str, float]:
-    """An experiment, looked at in these ways."""
+    """Measure an experiment under each kind of client."""
     p99: dict[str, list[float]] = {kind: [] for kind in kinds}
     p50: dict[str, list[float]] = {kind: [] for kind in kinds}
     cpu: dict[str, list[float]] = {kind: [] for kind in kinds}
@@ -81,24 +81,28 @@ def _measured(path: Path | None, kinds: Sequence[str]) -> dict[str, float]:
                     deaf_mb.append(page.memory_info().rss / 1e6)
                     time.sleep(DEAF_S)
                     deaf_mb.append(page.memory_info().rss / 1e6)
-    found: dict[str, float] = {}
+    figures: dict[str, float] = {}
     for kind in kinds:
-        found[f"acquired to decided p50 ms, {kind}"] = float(np.median(p50[kind]))
-        found[f"acquired to decided p99 ms, {kind}"] = float(np.median(p99[kind]))
-        found[f"% of a core of the page and its browser, {kind}"] = float(np.median(cpu[kind]))
+        figures[f"acquired to decided p50 ms, {kind}"] = float(np.median(p50[kind]))
+        figures[f"acquired to decided p99 ms, {kind}"] = float(np.median(p99[kind]))
+        figures[f"% of a core of the page and its browser, {kind}"] = float(np.median(cpu[kind]))
     for kind in kinds[1:]:
-        found[f"p50, {kind} to nobody"] = float(np.median(p50[kind]) / np.median(p50[NOBODY]))
-        found[f"p99, {kind} to nobody"] = float(np.median(p99[kind]) / np.median(p99[NOBODY]))
-    if CLIENTS in kinds:
-        found["memory of the page, last to first round with clients"] = mb[-1] / mb[0]
-        found[f"MB that the page grows by in {DEAF_S:.0f} s with deaf clients alone"] = (
-            deaf_mb[1] - deaf_mb[0]
+        figures[f"p50, {kind} to no client"] = float(
+            np.median(p50[kind]) / np.median(p50[NO_CLIENT])
         )
-    return found
+        figures[f"p99, {kind} to no client"] = float(
+            np.median(p99[kind]) / np.median(p99[NO_CLIENT])
+        )
+    if CLIENTS in kinds:
+        figures["memory of the page, last to first round with clients"] = mb[-1] / mb[0]
+        figures[
+            f"MB that the page grows by in {DEAF_S:.0f} s with only clients that do not read"
+        ] = deaf_mb[1] - deaf_mb[0]
+    return figures
 
 
 def _decided_ms(store: Store) -> list[float]:
-    """From a segment's arrival to its decision, over one round."""
+    """Return the times from a segment's arrival to its decision, over one round."""
     cursors: dict[str, int] = {}
     decided: list[float] = []
     latencies_ms(store, "data", "result", cursors)
@@ -115,12 +119,12 @@ def _cpu_s(processes: list[psutil.Process]) -> float:
 
 @contextmanager
 def _looking(kind: str, url: str) -> Iterator[Callable[[], list[psutil.Process]]]:
-    """Clients or a browser, in a process of their own."""
-    if kind == NOBODY:
+    """Run clients or a browser in a separate process."""
+    if kind == NO_CLIENT:
         yield list
         return
-    words = [sys.executable, "-m", "benchmarks.page", kind, url]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE)
+    command = [sys.executable, "-m", "benchmarks.page", kind, url]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
         assert process.stdout.readline(), f"{kind}: sees nothing"
@@ -135,7 +139,7 @@ def _looking(kind: str, url: str) -> Iterator[Callable[[], list[psutil.Process]]
 
 
 async def _clients(url: str, n: int) -> None:
-    """Many that look; the first five of them stop reading at once."""
+    """Connect many clients; the first five stop reading at once."""
     print("they begin to look", flush=True)
     await asyncio.gather(*(_client(url, is_deaf=i < N_DEAF) for i in range(n)))
 

@@ -17,21 +17,22 @@ from typing import Any
 import numpy as np
 from scipy.stats import t
 
-from crepe import config, places
 from crepe.conditions import OPEN_LOOP, STIMULATION
-from crepe.pong_statistics import compare_pairs
+from crepe.config.experiment import load_experiment, save_experiment
+from crepe.environment import paths
+from crepe.games.pong.statistics import compare_pairs
 
 SEEDS = tuple(range(4001, 4011))
 N_BLOCKS = 3
-KEPT = places.project_directory() / "docs" / "pong-by-culture.json"
+KEPT = paths.project_directory() / "docs" / "pong-by-culture.json"
 
 
-def one(seed: int) -> dict[str, Any]:
-    """The shipped experiment with fewer rounds on one culture, in a process of its own."""
+def measure_culture(seed: int) -> dict[str, Any]:
+    """Run the shipped experiment with fewer rounds on one culture, in a separate process."""
     with tempfile.TemporaryDirectory() as directory:
-        shipped = places.project_directory() / "config" / "pong.toml"
-        experiment = config.load(shipped, {"conditions.n_blocks": N_BLOCKS})
-        path = config.save(experiment, Path(directory) / "pong.json")
+        shipped = paths.project_directory() / "config" / "pong.toml"
+        experiment = load_experiment(shipped, {"conditions.n_blocks": N_BLOCKS})
+        path = save_experiment(experiment, Path(directory) / "pong.json").path
         done = subprocess.run(
             [sys.executable, "-m", "crepe", "experiment", str(path), "--seed", str(seed), "--json"],
             env={**os.environ, "CREPE_VAR": directory},
@@ -39,39 +40,39 @@ def one(seed: int) -> dict[str, Any]:
             text=True,
             check=True,
         )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return {name: found[name] for name in ("seed", "is_simulated", "conditions", "versions")}
+    result: dict[str, Any] = json.loads(done.stdout)
+    return {name: result[name] for name in ("seed", "is_simulated", "conditions", "versions")}
 
 
 def run(n_cultures: int = len(SEEDS)) -> list[dict[str, Any]]:
-    """What each culture gave, kept as soon as it is there."""
-    found = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else []
+    """Return the result of each culture; each is written to the file as soon as it is complete."""
+    results = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else []
     for seed in SEEDS[:n_cultures]:
-        if seed not in [each["seed"] for each in found]:
-            found.append(one(seed))
-            KEPT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    return found
+        if seed not in [each["seed"] for each in results]:
+            results.append(measure_culture(seed))
+            KEPT.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    return results
 
 
-def table(found: list[dict[str, Any]]) -> list[str]:
-    """By condition in Markdown: means over cultures with their 95 % interval (Student's t)."""
+def table(results: list[dict[str, Any]]) -> list[str]:
+    """Return Markdown rows by condition: means over cultures, 95 % interval (Student's t)."""
     head = ("condition", "rallies", "mean length", "95 % interval", "aces", "long")
     columns = (*head, "closed loop minus it", "p")
     rows = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    for name in sorted(found[0]["conditions"], key=lambda name: (name != STIMULATION, name)):
-        played = [each["conditions"][name] for each in found]
+    for name in sorted(results[0]["conditions"], key=lambda name: (name != STIMULATION, name)):
+        played = [each["conditions"][name] for each in results]
         lengths, aces, long = (
             np.array([each[what]["value"] for each in played])
             for what in ("length", "aces", "long")
         )
-        reach = t.ppf(0.975, len(found) - 1) * lengths.std(ddof=1) / np.sqrt(len(found))
-        closed = [each["conditions"][STIMULATION]["length"]["value"] for each in found]
+        reach = t.ppf(0.975, len(results) - 1) * lengths.std(ddof=1) / np.sqrt(len(results))
+        closed = [each["conditions"][STIMULATION]["length"]["value"] for each in results]
         against = compare_pairs(list(zip(closed, lengths, strict=True)))
-        said = f"{against.difference:+.2f} | {against.p_value:.3f}"
+        comparison = f"{against.difference:+.2f} | {against.p_value:.3f}"
         rows.append(
             f"| `{name}` | {sum(each['n'] for each in played)} | {lengths.mean():.2f} | "
             f"{lengths.mean() - reach:.2f} to {lengths.mean() + reach:.2f} | {aces.mean():.2f} | "
-            f"{long.mean():.2f} | {'- | -' if name in (STIMULATION, OPEN_LOOP) else said} |"
+            f"{long.mean():.2f} | {'- | -' if name in (STIMULATION, OPEN_LOOP) else comparison} |"
         )
     return rows
 

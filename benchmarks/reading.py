@@ -38,16 +38,16 @@ def _median_s(call: Callable[[], object], n: int) -> float:
 
 
 def indexed() -> dict[str, float]:
-    """One second anywhere: 100,000 entries against 1,000, in turn."""
+    """Measure reads of one second anywhere: 100,000 entries against 1,000, in turn."""
     with running_server() as url:
         stores = {n: _filled(url, f"data:n{n}", INFO, n) for n in (1_000, 100_000)}
         rng = np.random.default_rng(0)
-        found: dict[int, list[float]] = {n: [] for n in stores}
+        durations_s: dict[int, list[float]] = {n: [] for n in stores}
         for _ in range(300):
             for n, store in stores.items():
                 stream, at = store[f"data:n{n}"], int(rng.integers(0, 100 * n - 10_000))
-                found[n].append(_median_s(lambda s=stream, a=at: s.read(a, a + 10_000), 1))
-    short, long = (float(np.median(found[n])) for n in stores)
+                durations_s[n].append(_median_s(lambda s=stream, a=at: s.read(a, a + 10_000), 1))
+    short, long = (float(np.median(durations_s[n])) for n in stores)
     return {
         "1,000 entries us": short * 1e6,
         "100,000 entries us": long * 1e6,
@@ -56,7 +56,7 @@ def indexed() -> dict[str, float]:
 
 
 def bulk() -> dict[str, float]:
-    """60 channels, 100 s of signal through the client."""
+    """Measure a bulk read through the client: 60 channels, 100 s of signal."""
     with running_server() as url:
         stream = _filled(url, "data", WIDE, 10_000)["data"]
         seconds = _median_s(lambda: stream.read(0, 1_000_000), 5)
@@ -64,7 +64,7 @@ def bulk() -> dict[str, float]:
 
 
 def _follow(url: str, name: str, n_read: Connection) -> None:
-    """Follow a stream to its end, in a process of its own; says how many samples came."""
+    """Follow a stream to its end, in a separate process; send the number of samples."""
     with Store(url) as store:
         while name not in store:
             time.sleep(0.001)
@@ -72,20 +72,21 @@ def _follow(url: str, name: str, n_read: Connection) -> None:
 
 
 def replay() -> dict[str, float]:
-    """A recording of 60 channels at 10 kHz, as fast as it goes, through Redis to a reader."""
+    """Measure a replay of 60 channels at 10 kHz, at full speed, through Redis to a reader."""
     import tempfile
     from pathlib import Path
 
-    from crepe.actors.actor import Start
+    from crepe.actors.actor import ActorContext
     from crepe.actors.record import Record
-    from crepe.hw.instrument import EndOfData, open_recorder
+    from crepe.hw.device import open_recorder
+    from crepe.hw.instrument import EndOfData
 
     settings = GeneratorSettings(n_channels=60, speed=0, duration_s=60)
     generator = Generator(settings)
     info = generator.open(0)
     with running_server() as url, tempfile.TemporaryDirectory() as directory:
         record = Record()
-        start = Start(inputs={"data": info}, recordings=Path(directory), session="bench")
+        start = ActorContext(inputs={"data": info}, recordings=Path(directory), session="bench")
         record.open(start)
         while True:
             try:
@@ -93,7 +94,7 @@ def replay() -> dict[str, float]:
             except EndOfData:
                 break
             if segment is not None:
-                record.take("data", segment)
+                record.step_from("data", segment)
         record.finish()
         record.close()
         store, elapsed = RedisStore(url), []
@@ -107,13 +108,13 @@ def replay() -> dict[str, float]:
             stop = 0
             while True:
                 try:
-                    found = recorder.read(1.0)
+                    segment = recorder.read(1.0)
                 except EndOfData:
                     break
-                if found is not None:
-                    stop = found.stop
-                    payload = codec.pack([found], found.start, stop)
-                    store.append([(name, Entry(found.start, stop, payload))])
+                if segment is not None:
+                    stop = segment.stop
+                    payload = codec.pack([segment], segment.start, stop)
+                    store.append([(name, Entry(segment.start, stop, payload))])
             store.append([(name, Entry(stop, stop, is_end=True))])
             n_read = ours.recv()
             elapsed.append(time.perf_counter() - began_s)

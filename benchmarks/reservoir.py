@@ -22,16 +22,16 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from crepe import config
-from crepe.actors.patterns import images
 from crepe.conditions import Block, Calibration, calibration_blocks
-from crepe.electrodes import MCS_60_LABELS
-from crepe.experiment_runs import in_process
+from crepe.config.experiment import Experiment, load_experiment
+from crepe.electrodes.layouts import MCS_60_LABELS
+from crepe.environment.paths import project_directory
+from crepe.games.patterns import images
 from crepe.messages import Stimulus
-from crepe.places import project_directory
 from crepe.reservoir.readout import Readout
 from crepe.reservoir.training import Trials, train, validate
-from crepe.trials import labelled
+from crepe.results.trials import labelled
+from crepe.study.runs import in_process
 
 SEEDS = (4001, 4002, 4003)
 TASKS = ("points", "bars", "clock", "digits")
@@ -40,20 +40,20 @@ CONFIG = project_directory() / "config"
 Numbers = NDArray[np.float64]
 
 
-def session_blocks(experiment: config.Experiment) -> list[Block]:
-    """The blocks of labelled trials that a session consists of."""
+def session_blocks(experiment: Experiment) -> list[Block]:
+    """Return the blocks of labelled trials of a session."""
     game = experiment.actors["game"].make()
     return calibration_blocks(experiment.calibration or Calibration(), game.trial_s)
 
 
 def session(path: Path, seed: int, changes: dict[str, Any]) -> tuple[Trials, Numbers]:
-    """Labelled trials of a session, and what was stimulated in each, (n_trials, 60)."""
+    """Return labelled trials of a session, and the stimulus of each, (n_trials, 60)."""
     changes = {"seed": seed, "culture.simulated.seed": seed, **changes}
-    blocks = session_blocks(config.load(path, changes))
+    blocks = session_blocks(load_experiment(path, changes))
     n_trials = sum(block.n_trials for block in blocks)
     plain = [block.model_dump() for block in blocks]
     changes |= {"actors.game.blocks": plain, "actors.game.n_trials": n_trials}
-    experiment = config.load(path, changes)
+    experiment = load_experiment(path, changes)
     store = in_process(experiment, lambda _: None, kept=("result:stimuli",)).store
     window = experiment.actors["decode"].make().window
     trials = labelled(store, window)
@@ -67,7 +67,7 @@ def session(path: Path, seed: int, changes: dict[str, Any]) -> tuple[Trials, Num
 
 
 def artificial(shown: Numbers, n_steps: int, n_between: int, seed: int) -> Numbers:
-    """Features of an echo state network (Jaeger 2001, GMD report 148) that is given the inputs.
+    """Return features of an echo state network (Jaeger 2001, GMD report 148) for the inputs.
 
     As many units as electrodes, read at as many moments as the culture's counts have bins;
     `n_between` steps pass between two inputs.
@@ -77,7 +77,7 @@ def artificial(shown: Numbers, n_steps: int, n_between: int, seed: int) -> Numbe
     inside = rng.normal(size=(n, n))
     inside *= 0.9 / np.abs(np.linalg.eigvals(inside)).max()
     into = rng.uniform(-1, 1, (n, n))
-    state, found = np.zeros(n), []
+    state, rows = np.zeros(n), []
     for image in shown:
         read = []
         for step in range(n_steps + n_between):
@@ -86,12 +86,12 @@ def artificial(shown: Numbers, n_steps: int, n_between: int, seed: int) -> Numbe
             state = 0.5 * state + 0.5 * np.tanh(inside @ state + drive + noise)
             if step < n_steps:
                 read.append(state)
-        found.append(np.concatenate(read))
-    return np.array(found)
+        rows.append(np.concatenate(read))
+    return np.array(rows)
 
 
 def with_features(trials: Trials, features: Numbers) -> Trials:
-    """The same trials, seen otherwise."""
+    """Return the same trials with other features."""
     return Trials(
         features,
         trials.gesture,
@@ -103,8 +103,8 @@ def with_features(trials: Trials, features: Numbers) -> Trials:
 
 
 def ladder(seed: int) -> dict[str, float]:
-    """Cross-validated accuracy for each task: the culture, an artificial reservoir, bare input."""
-    found = {}
+    """Return cross-validated accuracy per task: culture, artificial reservoir, bare input."""
+    figures = {}
     for task in TASKS:
         classes = list(images(task))
         trials, shown = session(
@@ -118,15 +118,15 @@ def ladder(seed: int) -> dict[str, float]:
         )
         n_bins = trials.window.n_bins
         network = artificial(shown, n_bins, 8, seed)
-        found[f"{task}, culture"] = validate(trials).accuracy
-        found[f"{task}, artificial"] = validate(with_features(trials, network)).accuracy
-        found[f"{task}, bare input"] = validate(with_features(trials, shown)).accuracy
-        found[f"{task}, chance"] = 1 / len(classes)
-    return found
+        figures[f"{task}, culture"] = validate(trials).accuracy
+        figures[f"{task}, artificial"] = validate(with_features(trials, network)).accuracy
+        figures[f"{task}, bare input"] = validate(with_features(trials, shown)).accuracy
+        figures[f"{task}, chance"] = 1 / len(classes)
+    return figures
 
 
 def memory(seed: int) -> dict[str, float]:
-    """Memory capacity: how much of the inputs 1 to 5 back a linear readout gets (Jaeger 2001)."""
+    """Return how much of the inputs 1 to 5 back a linear readout recovers (Jaeger 2001)."""
     trials, shown = session(
         CONFIG / "rps-controls.toml",
         seed,
@@ -158,7 +158,7 @@ def memory(seed: int) -> dict[str, float]:
 
 
 def _remembered(features: Numbers, signal: Numbers, block: NDArray[np.int64], lag: int) -> float:
-    """Squared correlation of the input `lag` trials before with its cross-validated estimate."""
+    """Return r squared of the input `lag` trials before and its cross-validated estimate."""
     earlier = np.roll(signal, lag)
     is_inside = np.arange(len(signal)) - lag >= np.searchsorted(block, block)
     estimate = cross_val_predict(
@@ -173,7 +173,7 @@ def _remembered(features: Numbers, signal: Numbers, block: NDArray[np.int64], la
 
 
 def drift(seed: int, *, stdp: bool) -> list[float]:
-    """Accuracy of a readout of clock digits in each block after the five it was trained on."""
+    """Return a clock-digit readout's accuracy in each block after its five training blocks."""
     changes = {"culture.simulated.stdp": stdp, "calibration.n_blocks": 25}
     trials, _ = session(CONFIG / "patterns.toml", seed, changes)
     is_early = trials.block <= 5
@@ -198,8 +198,8 @@ def _right(readout: Readout, trials: Trials) -> float:
     return float(np.mean(np.array(decoded) == trials.gesture))
 
 
-def draw(found: dict[str, Any], path: Path) -> None:
-    """The figure: ladder, memory, drift."""
+def draw(figures: dict[str, Any], path: Path) -> None:
+    """Draw ladder, memory and drift."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -208,15 +208,17 @@ def draw(found: dict[str, Any], path: Path) -> None:
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
     kinds = {"culture": "#0072B2", "artificial": "#E69F00", "bare input": "#009E73"}
     for i, (kind, colour) in enumerate(kinds.items()):
-        values = np.array([[one[f"{task}, {kind}"] for task in TASKS] for one in found["ladder"]])
+        values = np.array(
+            [[culture[f"{task}, {kind}"] for task in TASKS] for culture in figures["ladder"]]
+        )
         at = np.arange(len(TASKS)) + 0.25 * (i - 1)
         left.bar(at, values.mean(axis=0), 0.22, color=colour, label=kind)
         left.plot(np.tile(at, (len(values), 1)).T, values.T, "k.", ms=3)
         kept = np.array(
-            [[one[f"{kind}, {k} back"] for k in range(LAGS)] for one in found["memory"]]
+            [[culture[f"{kind}, {k} back"] for k in range(LAGS)] for culture in figures["memory"]]
         )
         middle.plot(range(LAGS), kept.mean(axis=0), "o-", color=colour, label=kind)
-    chance = [found["ladder"][0][f"{task}, chance"] for task in TASKS]
+    chance = [figures["ladder"][0][f"{task}, chance"] for task in TASKS]
     left.plot(range(len(TASKS)), chance, "k_", ms=30, label="chance")
     left.set(ylabel="cross-validated accuracy", ylim=(0, 1.05), title="patterns on the array")
     left.set_xticks(range(len(TASKS)), TASKS)
@@ -225,8 +227,8 @@ def draw(found: dict[str, Any], path: Path) -> None:
     middle.legend(frameon=False)
     styles = {"drift": ("#0072B2", "fixed synapses"), "drift, STDP": ("#D55E00", "STDP")}
     for name, (colour, label) in styles.items():
-        values = np.array(found[name])
-        minutes = found["block_s"] / 60 * (np.arange(values.shape[1]) + 0.5)
+        values = np.array(figures[name])
+        minutes = figures["block_s"] / 60 * (np.arange(values.shape[1]) + 0.5)
         right.plot(minutes, values.T, color=colour, alpha=0.25, lw=0.8)
         right.plot(minutes, values.mean(axis=0), color=colour, label=label)
     right.axhline(0.1, color="k", lw=0.8, ls=":")
@@ -234,24 +236,24 @@ def draw(found: dict[str, Any], path: Path) -> None:
     right.set(xlabel="minutes since calibration", ylabel="accuracy", ylim=(0, 1.05))
     right.set(title="drift of a fixed readout, clock")
     right.legend(frameon=False, loc="lower left")
-    figure.suptitle(f"SIMULATED cultures, seeds {', '.join(map(str, found['seeds']))}")
+    figure.suptitle(f"SIMULATED cultures, seeds {', '.join(map(str, figures['seeds']))}")
     figure.savefig(path, dpi=120)
 
 
 def run(seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
-    """All of it for each culture."""
+    """Measure ladder, memory and drift of each culture."""
     with tempfile.TemporaryDirectory() as directory:
         os.environ["CREPE_VAR"] = directory
-        first, second, *_ = session_blocks(config.load(CONFIG / "patterns.toml"))
-        found: dict[str, Any] = {"seeds": list(seeds), "block_s": second.start_s - first.start_s}
-        found["ladder"] = [ladder(seed) for seed in seeds]
-        found["memory"] = [memory(seed) for seed in seeds]
-        found["drift"] = [drift(seed, stdp=False) for seed in seeds]
-        found["drift, STDP"] = [drift(seed, stdp=True) for seed in seeds]
+        first, second, *_ = session_blocks(load_experiment(CONFIG / "patterns.toml"))
+        figures: dict[str, Any] = {"seeds": list(seeds), "block_s": second.start_s - first.start_s}
+        figures["ladder"] = [ladder(seed) for seed in seeds]
+        figures["memory"] = [memory(seed) for seed in seeds]
+        figures["drift"] = [drift(seed, stdp=False) for seed in seeds]
+        figures["drift, STDP"] = [drift(seed, stdp=True) for seed in seeds]
     kept = project_directory() / "docs" / "reservoir.json"
-    kept.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    draw(found, project_directory() / "docs" / "reservoir.png")
-    return found
+    kept.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    draw(figures, project_directory() / "docs" / "reservoir.png")
+    return figures
 
 
 if __name__ == "__main__":

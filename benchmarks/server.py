@@ -1,4 +1,4 @@
-"""A server of its own for a benchmark, with the settings of the default experiment."""
+"""A separate Redis server for a benchmark, with the settings of the default experiment."""
 
 import subprocess
 import tempfile
@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from crepe.redis_choice import choose
-from crepe.redis_server import server_settings
+from crepe.redis_server.choice import choose
+from crepe.redis_server.server import server_settings
 from crepe.store.redis_store import RedisStore
 
 
 @contextmanager
 def running_server() -> Iterator[str]:
-    """The URL of a server that lives as long as the block."""
+    """Yield the URL of a server that runs as long as the block."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "redis.sock"
         settings = server_settings(True, 4096, 0, path, Path(directory))

@@ -3,9 +3,9 @@
     python -m benchmarks.soak [MINUTES]
 
 Every 15 s something goes wrong with the simulated MEAME, up to its death. At the end the recording
-is held against the clock, each pulse in the dish against the gate, their number against what was
-let through, and each process's memory against what it was after its first minute. The exit status
-is 0 only if all of it holds.
+is compared with the clock, each delivered pulse with the gate, their number with the accepted
+trains, and each process's memory with that after its first minute. The exit status is 0 only if
+every check passes.
 """
 
 import json
@@ -23,10 +23,11 @@ import numpy as np
 import psutil
 import urllib3
 
-from crepe import config, places
-from crepe.electrodes import MCS_60_LABELS
+from crepe.config.experiment import load_experiment, save_experiment
+from crepe.electrodes.layouts import MCS_60_LABELS
+from crepe.environment import paths
 from crepe.messages import Delivered, Segment, Stimulus
-from crepe.stimulus import Limits
+from crepe.safety.limits import Limits
 from crepe.store import Store
 from crepe.supervise import control
 
@@ -49,7 +50,7 @@ Pulse = tuple[int, list[str], list[tuple[float, float]]]  # tick, electrodes, (u
 
 
 class Soak:
-    """What is seen while it runs."""
+    """Observations during the run."""
 
     def __init__(self, var: Path) -> None:
         self._file = var / "run" / "simulator.json"
@@ -60,26 +61,26 @@ class Soak:
         self.n_faults = 0
 
     def _ask(self, verb: str, path: str, body: str | None = None) -> tuple[str, Any]:
-        """The simulator's nonce, and what it answers; nothing while it is dead."""
-        found = places.read_json(self._file) or {"http_port": 9, "nonce": ""}
-        url = f"http://127.0.0.1:{found['http_port']}/simulator/{path}"
+        """Return the simulator's nonce and its answer; nothing while it is down."""
+        simulator = paths.read_json(self._file) or {"http_port": 9, "nonce": ""}
+        url = f"http://127.0.0.1:{simulator['http_port']}/simulator/{path}"
         try:
-            return found["nonce"], self._pool.request(verb, url, body=body)
+            return simulator["nonce"], self._pool.request(verb, url, body=body)
         except urllib3.exceptions.HTTPError:
             return "", None
 
-    def fault(self, wanted: dict[str, Any]) -> None:
-        self._ask("POST", "faults", json.dumps(wanted))
+    def fault(self, faults: dict[str, Any]) -> None:
+        self._ask("POST", "faults", json.dumps(faults))
         self.n_faults += 1
 
     def look(self) -> None:
         nonce, answer = self._ask("GET", f"pulses?after={self._seen_to.get(self._nonce(), 0)}")
         if answer is not None:
-            found = answer.json()
-            until = self._seen_to[nonce] = max(0, found["now"] - UNDER_WAY)
+            record = answer.json()
+            until = self._seen_to[nonce] = max(0, record["now"] - UNDER_WAY)
             self.pulses.setdefault(nonce, []).extend(
                 (tick, [MCS_60_LABELS[i] for i in indices], [(ua, us) for ua, us in phases])
-                for (tick, *indices), phases in zip(found["pulses"], found["phases"], strict=True)
+                for (tick, *indices), phases in zip(record["pulses"], record["phases"], strict=True)
                 if tick < until
             )
         for program in control.status():
@@ -90,27 +91,27 @@ class Soak:
                     seen.append((time.monotonic(), mb))
 
     def _nonce(self) -> str:
-        return str((places.read_json(self._file) or {}).get("nonce", ""))
+        return str((paths.read_json(self._file) or {}).get("nonce", ""))
 
     def growth_mb(self) -> dict[str, float]:
-        """How much each process has taken since it had settled."""
-        found = {}
+        """Return how much memory each process has gained since it settled."""
+        growth = {}
         for (name, pid), seen in self.memory_mb.items():
             settled = [mb for at_s, mb in seen if at_s - seen[0][0] > SETTLED_S]
             if len(settled) > 1 and name != "redis":  # that keeps what its budget holds
-                found[f"{name} {pid}"] = settled[-1] - settled[0]
-        return found
+                growth[f"{name} {pid}"] = settled[-1] - settled[0]
+        return growth
 
 
 def run(minutes: float) -> dict[str, float]:
-    """Run it; figures, each of which must be 0, and some for information."""
+    """Run the soak; return figures that must be 0, and some for information."""
     changes = {"actors.game.n_trials": 100_000, "actors.game.player": "script"}
     with tempfile.TemporaryDirectory() as directory:
         var = Path(directory)
         os.environ["CREPE_VAR"] = directory
-        experiment = config.load(changes=changes)
-        path = config.save(experiment, var / "soak.json")
-        control.up(experiment.programs, path, session_is="new")
+        experiment = load_experiment(changes=changes)
+        experiment = save_experiment(experiment, var / "soak.json")
+        control.up(experiment.programs, experiment.path, session_is="new")
         try:
             soak = _watch(var, minutes)
         finally:
@@ -118,11 +119,11 @@ def run(minutes: float) -> dict[str, float]:
         (recording,) = (var / "recordings").glob("*.h5")
         limits = experiment.actors["stimulate"].make().limits
         with Store(recording) as kept:
-            found = {**_of_samples(kept), **_of_pulses(kept, soak, limits)}
+            figures = {**_of_samples(kept), **_of_pulses(kept, soak, limits)}
         growth = soak.growth_mb()
         print({name: f"{mb:+.1f} MB" for name, mb in growth.items()})
         return {
-            **found,
+            **figures,
             "must be 0: processes that grew": sum(mb > GROWTH_MB for mb in growth.values()),
             "faults injected": soak.n_faults,
         }
@@ -146,7 +147,7 @@ def _watch(var: Path, minutes: float) -> Soak:
 
 
 def _of_samples(kept: Store) -> dict[str, float]:
-    """Samples against the clock: between gaps to half a segment, after a gap to CLOCK_S."""
+    """Compare samples with the clock: between gaps to half a segment, after a gap to CLOCK_S."""
     data = kept["data"]
     rate_hz = data.info.sampling_rate_hz
     times = np.array(data.times_ns(0, len(data)))
@@ -178,28 +179,30 @@ def _of_samples(kept: Store) -> dict[str, float]:
 
 
 def _of_pulses(kept: Store, soak: Soak, limits: Limits) -> dict[str, float]:
-    """Each pulse in the dish against the gate, and their number against what was let through."""
-    asked = {
+    """Check each delivered pulse by the gate, and their number against the accepted trains."""
+    requested = {
         m.number: m for m in kept["result:stimuli"].messages(0, 2**62) if isinstance(m, Stimulus)
     }
     states: dict[int, str] = {}
     for message in kept["result:delivered"].messages(0, 2**62):
         if isinstance(message, Delivered):
             states[message.number] = message.state
-    fired = [asked[n] for n, state in states.items() if state != "refused" and n in asked]
+    fired = [requested[n] for n, state in states.items() if state != "refused" and n in requested]
     allowed = sum(stimulus.n_pulses for stimulus in fired)
-    wanted = {stimulus.phases for stimulus in asked.values()}
-    pulses = [pulse for found in soak.pulses.values() for pulse in found]
+    requested_phases = {stimulus.phases for stimulus in requested.values()}
+    pulses = [
+        pulse for pulses_of_electrode in soak.pulses.values() for pulse in pulses_of_electrode
+    ]
     outside = cut = most = 0
     for _, electrodes, phases in pulses:
         reason = limits.refusal(electrodes, phases, 1.0, 1, "uA")
-        if reason and any(_is_begun(phases, whole) for whole in wanted):
+        if reason and any(_is_begun(phases, whole) for whole in requested_phases):
             cut += 1
         elif reason:
             print(f"outside the gate: {reason}")
             outside += 1
-    for found in soak.pulses.values():
-        ticks = np.array([tick for tick, *_ in found])
+    for pulses_of_electrode in soak.pulses.values():
+        ticks = np.array([tick for tick, *_ in pulses_of_electrode])
         within = np.searchsorted(ticks, ticks + 50_000) - np.arange(len(ticks))
         most = max([most, *within.tolist()])
     return {
@@ -215,7 +218,7 @@ def _of_pulses(kept: Store, soak: Soak, limits: Limits) -> dict[str, float]:
 
 
 def _is_begun(phases: list[tuple[float, float]], whole: Sequence[tuple[float, float]]) -> bool:
-    """Whether phases are the beginning of a pulse that a stop has cut."""
+    """Return whether phases are the beginning of a pulse that a stop interrupted."""
     *before, (ua, us) = phases
     n = len(before)
     return n < len(whole) and before == list(whole[:n]) and ua == whole[n][0] and us <= whole[n][1]
@@ -223,10 +226,10 @@ def _is_begun(phases: list[tuple[float, float]], whole: Sequence[tuple[float, fl
 
 def main() -> None:
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
-    found = run(minutes)
-    for what, value in found.items():
+    figures = run(minutes)
+    for what, value in figures.items():
         print(f"    {value:10.2f}  {what}")
-    sys.exit(any(value for what, value in found.items() if what.startswith("must be 0")))
+    sys.exit(any(value for what, value in figures.items() if what.startswith("must be 0")))
 
 
 if __name__ == "__main__":

@@ -1,16 +1,42 @@
 """CREPE: closed-loop experiments with neuron cultures on multi-electrode arrays."""
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from crepe.store import DataModus, Store
+    from crepe.stream_service import (
+        CREPE,
+        StreamRowIterator,
+        StreamSegmentIterator,
+        StreamService,
+    )
+
+__all__ = [
+    "CREPE",
+    "DataModus",
+    "Store",
+    "StreamRowIterator",
+    "StreamSegmentIterator",
+    "StreamService",
+]
+
+_MODULES = {
+    "CREPE": "crepe.stream_service",
+    "DataModus": "crepe.store",
+    "Store": "crepe.store",
+    "StreamRowIterator": "crepe.stream_service",
+    "StreamSegmentIterator": "crepe.stream_service",
+    "StreamService": "crepe.stream_service",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """What takes time to load, when it is asked for: `CREPE` and `__version__`."""
+    """Import a public name, or read `__version__`, at its first use: both take time."""
     if name == "__version__":
         from importlib.metadata import version
 
         return version("crepe")
-    if name == "CREPE":
-        from crepe.stream_service import CREPE
-
-        return CREPE
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'crepe' has no attribute {name!r}")

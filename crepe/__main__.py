@@ -1,4 +1,4 @@
-"""The command `crepe`; what must be quick loads no more than it needs."""
+"""The command `crepe`; commands that must be quick load no more than they need."""
 
 import sys
 
@@ -6,22 +6,24 @@ from crepe.errors import CrepeError
 
 
 def main() -> None:
-    """Run a command; what CREPE refuses to do is one line and exit status 1."""
-    words = sys.argv[1:]
+    """Run a command. A CrepeError is printed as one line, and the exit status is 1."""
+    arguments = sys.argv[1:]
     try:
-        if words[:1] == ["stop"] and "--help" not in words:
-            from crepe.emergency import main as stop  # must not wait for numpy and the like
+        if arguments[:1] == ["stop"] and "--help" not in arguments:
+            # An emergency stop must not wait until numpy and the like are imported.
+            from crepe.safety.emergency_stop import main as emergency_stop
 
-            sys.exit(stop(words[1:]))
-        if words[:1] == ["run"] and len(words) == 2 and not words[1].startswith("-"):
-            from crepe.parent import end_if_orphan
+            sys.exit(emergency_stop(arguments[1:]))
+        if arguments[:1] == ["run"] and len(arguments) == 2 and not arguments[1].startswith("-"):
+            from crepe.environment.process import end_if_orphan
 
             end_if_orphan()  # supervisord may have died; the rest takes its time to load
-            from crepe.programs import main as run  # a dozen programs start at once
+            # A dozen programs start at once, so each skips the imports of the command line.
+            from crepe.cli.run import run_program
 
-            run(words[1])
+            run_program(arguments[1])
         else:
-            from crepe.cli import app
+            from crepe.cli.app import app
 
             app()
     except CrepeError as error:

@@ -1,20 +1,22 @@
-"""Conditions: what is compared with what, in blocks whose order is left to chance.
+"""Conditions of an experiment, compared in blocks of random order.
 
 stimulation  the culture is stimulated, and its readout answers
 sham, rest   nothing is stimulated, everything else stays
 silenced     the same stimulation, artefact and noise, but no cell fires, as under TTX; of a
              simulated culture only
-any other    is stimulated like the first, and answered by the stream that the game names for it
+any other    stimulated like the first, and answered by the stream that the game names for it
 
-Of games with feedback (`crepe.actors.pong`) also these:
+Games with feedback (`crepe.games.pong.game`) have these as well:
 
-silent       the culture is told where the ball is, but not what became of it; the time that
-             feedback takes passes without
+silent       the ball's position is stimulated, but not the outcome; the time of the feedback
+             passes without pulses
 no_feedback  the same, and the next ball comes at once
 open_loop    stimulated as in an earlier block of `stimulation`, whatever the culture does. It shows
              what the loop adds to the stimulation; it is no control for decoding, since what is
              stimulated still reaches the readout
 """
+
+# Decision 23: how controls are arranged.
 
 from collections.abc import Sequence
 
@@ -39,7 +41,7 @@ NO_FEEDBACK = "no_feedback"
 OPEN_LOOP = "open_loop"
 
 UNSTIMULATED = frozenset({SHAM, REST})
-"""Conditions in which no pulse is asked for."""
+"""Conditions in which no pulse is requested."""
 
 
 class _Table(BaseModel):
@@ -51,7 +53,7 @@ class Block(_Table):
 
     condition: str = Field(min_length=1)
     start_s: NonNegativeFloat
-    stop_s: PositiveFloat  # nothing of it comes later
+    stop_s: PositiveFloat  # no trial of the block ends later
     n_trials: NonNegativeInt = 0  # 0: as many as fit
 
 
@@ -64,40 +66,40 @@ class Calibration(_Table):
 
     @property
     def total(self) -> int:
-        """All trials."""
+        """Number of all trials."""
         return self.n_blocks * self.n_trials
 
 
 class Conditions(_Table):
-    """`[conditions]`: each is tried in so many blocks, in random order within each round."""
+    """`[conditions]`: each has `n_blocks` blocks, in random order within each round."""
 
     names: tuple[str, ...] = Field(min_length=1)
     n_blocks: PositiveInt = 5  # of each condition
     n_trials: PositiveInt = 30  # in each block
     block_s: PositiveFloat | None = None
-    """How long a block is, for games whose trials end when they end; instead of `n_trials`."""
+    """Duration of a block, for games whose trials have no fixed length; instead of `n_trials`."""
     rest_s: NonNegativeFloat = 3.0  # before each block
 
     @property
     def total(self) -> int:
-        """All trials; 0 where nobody knows before."""
+        """Number of all trials; 0 where it is not known in advance."""
         return 0 if self.block_s else len(self.names) * self.n_blocks * self.n_trials
 
 
 def calibration_blocks(table: Calibration, trial_s: float) -> tuple[Block, ...]:
-    """The blocks of a calibration whose trials take `trial_s` each."""
+    """Return the blocks of a calibration whose trials take `trial_s` each."""
     trials_s = table.n_trials * trial_s
     return _row([CALIBRATION] * table.n_blocks, trials_s, table.n_trials, table.rest_s)
 
 
 def condition_blocks(table: Conditions, trial_s: float, seed: int) -> tuple[Block, ...]:
-    """Every condition once in each round; the order within a round follows from the seed.
+    """Return the blocks of all conditions, each once in every round, in an order from the seed.
 
-    Only that a replay comes after what it replays: in the first round it is moved to the end.
+    In the first round a replay is moved to the end, so that there is a block to replay.
     """
     rng = np.random.default_rng([seed, len(table.names)])
     rounds = [[str(n) for n in rng.permutation(table.names)] for _ in range(table.n_blocks)]
-    rounds[0].sort(key=lambda name: name == OPEN_LOOP)
+    rounds[0].sort(key=lambda name: name == OPEN_LOOP)  # stable: only the replay moves
     order = [name for names in rounds for name in names]
     if table.block_s:
         return _row(order, table.block_s, 0, table.rest_s)
@@ -105,7 +107,7 @@ def condition_blocks(table: Conditions, trial_s: float, seed: int) -> tuple[Bloc
 
 
 def windows_s(blocks: Sequence[Block], condition: str) -> list[tuple[float, float]]:
-    """When a condition holds, in seconds from sample 0."""
+    """Return when a condition holds: (start, stop) in seconds from sample 0."""
     return [(block.start_s, block.stop_s) for block in blocks if block.condition == condition]
 
 

@@ -1,30 +1,27 @@
-"""One error class for each person who must act; the text says place, found, allowed."""
+"""One error class for each person who must act; the text has place, found, allowed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 
 class CrepeError(Exception):
-    """Anything CREPE refuses to do; the text says where, what was found and what is allowed."""
+    """Any refusal by CREPE; the text says where, what was found and what is allowed."""
 
 
 class ConfigError(CrepeError):
-    """For who wrote the experiment file."""
+    """An error in the experiment file, for its author."""
 
 
 class DeviceError(CrepeError):
-    """For who stands at the bench: an instrument or a recording does not answer as it should."""
-
-
-class StimulusError(CrepeError):
-    """An unsafe stimulus was asked for; nothing was delivered."""
+    """An instrument or a recording does not answer as it should; for the operator at the bench."""
 
 
 class StoreError(CrepeError):
-    """For who runs the Redis server: it cannot be found, reached or used."""
+    """The Redis server cannot be found, reached or used; for its administrator."""
 
 
-class NotNowError(StoreError):
-    """The Redis server is away or full, or readers are behind; asked later, the same may go."""
+class StoreUnavailableError(StoreError):
+    """The Redis server is away or full, or readers lag; a retry may succeed."""
 
 
 class OrderError(CrepeError):
@@ -32,11 +29,11 @@ class OrderError(CrepeError):
 
 
 class LeaseError(CrepeError):
-    """For the person who starts an experiment: another session has the culture on that server."""
+    """Another session has the culture on that server; for the operator who starts one."""
 
 
 class GapError(CrepeError):
-    """Samples that were asked for are missing.
+    """Requested samples are missing.
 
     Attributes
     ----------
@@ -47,3 +44,10 @@ class GapError(CrepeError):
     def __init__(self, text: str, gaps: Sequence[tuple[int, int]] = ()) -> None:
         super().__init__(text)
         self.gaps = tuple(gaps)
+
+
+def suggest(name: str, allowed: Iterable[str]) -> str:
+    """Return `; did you mean ...?` or the allowed names, to end an error's text with."""
+    names = list(allowed)
+    near = get_close_matches(name, names, 1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(names) or 'none'}"

@@ -1,48 +1,16 @@
-"""The original's settings, made of the experiment that runs, or else would: RPCPORTS,
-STREAM_DIMENSION."""
+"""The original's settings: `RPCPORTS`, `STREAM_DIMENSION` and `RPYC_CONFIG`."""
 
 from typing import Any
 
-from crepe import config, places
-from crepe.actors.actor import Source
-from crepe.electrodes import MCS_60_LABELS
-from crepe.status import running_experiment
-from crepe.supervise import control
+from crepe.legacy import settings
 
-_FIRST_PORT = 18861
-
-RPYC_CONFIG: dict[str, Any] = {
-    "allow_pickle": False,
-    "allow_public_attrs": False,
-    "allow_all_attrs": False,
-    "exposed_prefix": "exposed_",
-}
-"""For an RPC door: nothing but the calls that the original exposed."""
-
-
-def services() -> dict[str, str]:
-    """The stream behind each service's name."""
-    written = [s for actor in _experiment().actors.values() for s in actor.writes.values()]
-    names = {"STREAM": "data", "RESULT": "result", "TESTING": "testing"}
-    others = {stream.upper(): stream for stream in written if stream not in names.values()}
-    return names | others
+RPYC_CONFIG = settings.RPYC_CONFIG
 
 
 def __getattr__(name: str) -> Any:
+    """Read a setting that follows from the experiment, at its use."""
     if name == "STREAM_DIMENSION":
-        return _n_channels()
+        return settings.n_channels()
     if name == "RPCPORTS":
-        return {service: _FIRST_PORT + i for i, service in enumerate(services())}
+        return settings.ports()
     raise AttributeError(f"module 'crepe.settings' has no attribute {name!r}")
-
-
-def _experiment() -> config.Experiment:
-    is_up = control.is_running()
-    return running_experiment() if is_up else config.load(places.experiment_path())
-
-
-def _n_channels() -> int:
-    """Of the instrument: the rows of a stream, unless a service says otherwise."""
-    actors = (spec.make() for spec in _experiment().actors.values())
-    infos = (actor.expected() for actor in actors if isinstance(actor, Source))
-    return next((info.n_channels for info in infos if info), len(MCS_60_LABELS))

@@ -1,6 +1,6 @@
 """The original CREPE's interface: `from crepe.stream_service import StreamService, DataModus`.
 
-Its names and meanings are those of 2019; under them are Redis Streams. New code uses `crepe.store`.
+Names and meanings are those of 2019, implemented on Redis Streams. New code uses `crepe.store`.
 """
 
 from crepe.legacy.experiment import CREPE

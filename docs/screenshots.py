@@ -46,7 +46,7 @@ def _look(browser: Browser) -> None:
     for first, page in pages.items():
         _play_a_round(page)
         _shoot({first: page}, "play")
-        page.get_by_role("button", name="Leave the seat").click()
+        page.get_by_role("button", name="Stop playing").click()
     _in_the_dark(pages)
     _down()
     pages = _open(browser, _up("pong.toml"))
@@ -65,11 +65,11 @@ def _look(browser: Browser) -> None:
 
 
 def _up(name: str) -> str:
-    words = [sys.executable, "-m", "crepe", "up", str(CONFIG / name), "--new"]
-    done = subprocess.run(words, check=True, capture_output=True, text=True)
-    found = re.search(r"live page: (\S+)", done.stdout)
-    assert found is not None, done.stdout
-    return found[1]
+    command = [sys.executable, "-m", "crepe", "up", str(CONFIG / name), "--new"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    match = re.search(r"live page: (\S+)", done.stdout)
+    assert match is not None, done.stdout
+    return match[1]
 
 
 def _down() -> None:
@@ -94,7 +94,7 @@ def _show(pages: Pages, tab: str, wait_s: float = 3) -> None:
 def _play_a_round(page: Page) -> None:
     page.click("[data-tab=play]")
     page.get_by_placeholder("your name").fill("Ada")
-    page.get_by_role("button", name=re.compile("the seat")).click()
+    page.get_by_role("button", name=re.compile("Start playing|Join the queue")).click()
     page.get_by_text("You play.").wait_for()
     page.locator(".saying", has_text="your turn").wait_for()
     page.locator("[data-gesture=rock]").click()

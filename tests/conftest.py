@@ -13,14 +13,16 @@ from fakeredis import FakeRedisConnection, FakeServer
 from hypothesis import settings
 from redis.exceptions import ResponseError
 
-from crepe import places, redis_choice
-from crepe.hw.meame_http import find_server
-from crepe.simulator.quirks import Quirk
-from crepe.simulator.server import Simulator, running_simulator
-from crepe.simulator.settings import SimulatorSettings
+from crepe.environment import paths
+from crepe.hw.meame.http import find_server
+from crepe.redis_server import choice
+from crepe.simulator.meame.quirks import Quirk
+from crepe.simulator.meame.server import Simulator
+from crepe.simulator.meame.settings import SimulatorSettings
 from crepe.store import connection
-from crepe.store.memory import Memory, MemoryStore
+from crepe.store.memory_store import Memory, MemoryStore
 from crepe.store.redis_store import RedisStore
+from tests.running_simulator import running_simulator
 
 settings.register_profile("without deadlines", deadline=None)  # no test asserts a duration
 settings.load_profile("without deadlines")
@@ -36,7 +38,7 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, **settings: str) -> None:
-        binary = redis_choice.choose().binary
+        binary = choice.choose().binary
         words = {
             "port": "0",
             "unixsocket": str(self.socket),
@@ -133,7 +135,7 @@ def make_store(
 def _simulating(*quirks: Quirk, **settings: Any) -> Iterator[Simulator]:
     ports = {"http_port": 0, "data_port": 0, "sawtooth_port": 0}
     chosen = SimulatorSettings(quirks=frozenset(quirks), **{"seed": 3, **ports, **settings})
-    with running_simulator(chosen, places.run_directory()) as found:
+    with running_simulator(chosen, paths.run_directory()) as found:
         find_server("simulator", 0, 20.0)
         yield found
 

@@ -5,10 +5,10 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from crepe.cli import app
+from crepe.cli.app import app
+from crepe.environment.paths import project_directory
 from crepe.errors import ConfigError
-from crepe.experiment_plan import Plan
-from crepe.places import project_directory
+from crepe.study.plan import Plan
 
 PONG = project_directory() / "config" / "pong.toml"
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crepe import config
 from crepe import settings as settings_module
+from crepe.environment import paths
 from crepe.errors import DeviceError, GapError, OrderError
 from crepe.legacy.connection import Connection
 from crepe.settings import RPCPORTS, RPYC_CONFIG, STREAM_DIMENSION
@@ -139,7 +139,7 @@ def test_what_does_not_fit_is_refused_with_both_shapes(pair):
 def test_a_second_living_service_is_told_to_choose_a_name(make_store):
     first = make_store("first")
     Pusher(first)
-    with pytest.raises(OrderError, match="choose another name="):
+    with pytest.raises(OrderError, match="choose another stream name"):
         Pusher(make_store("second"))
     named = Pusher(make_store("second"), name="mine")
     assert named.name == "testing:mine"
@@ -198,7 +198,7 @@ def test_names_of_the_original_become_streams(make_store):
 
 
 def test_the_settings_follow_the_experiment_file(tmp_path, monkeypatch):
-    text = (config.places.project_directory() / "config" / "record.toml").read_text()
+    text = (paths.project_directory() / "config" / "record.toml").read_text()
     path = tmp_path / "small.toml"
     path.write_text(text.replace("meame://simulator", "generator://?n_channels=7"))
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))

@@ -1,4 +1,4 @@
-"""The beginning of the flow: segments from an instrument, on the session's clock."""
+"""Segments from an instrument, on the session's clock."""
 
 import logging
 import time
@@ -9,69 +9,71 @@ from typing import Any, ClassVar
 
 from pydantic import PositiveFloat, PositiveInt, PrivateAttr
 
-from crepe.actors.actor import Output, Source, Start
+from crepe.actors.actor import ActorContext, Output, Source
 from crepe.errors import ConfigError, DeviceError
-from crepe.hw.instrument import EndOfData, Recorder, open_recorder
+from crepe.hw.device import open_recorder
+from crepe.hw.instrument import EndOfData, Recorder
 from crepe.messages import Message, Segment, Spikes, StreamInfo
 
 log = logging.getLogger(__name__)
 
-_LEAD_SEGMENTS = 100  # the least delayed of so many segments tells when sample 0 was
-_RESUME_SEGMENTS = 5  # and after an outage of so many, for whoever waits for them waits longer
+_LEAD_SEGMENTS = 100  # the least delayed of so many segments gives the time of sample 0
+_RESUME_SEGMENTS = 5  # the same after an outage; few, since readers wait for them
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0  # between attempts to reach a lost instrument
 
 
 class Acquire(Source[None, Segment | Spikes]):
-    """Publishes what an instrument measures, and where it is known, the true spikes.
+    """The samples of an instrument, and its true spikes where it can give them.
 
-    The sample index follows real time. Where a live instrument was lost, or this program was, the
-    index jumps by the samples that are missing; how many is estimated from the clock, in whole
-    segments, and the segment after such a gap says so; what the rounding left over counts in the
-    next gap. A recording or a generator goes on where it was, without a gap.
+    The sample index follows real time. After an outage of a live instrument, or of this program,
+    the index jumps by the number of missing samples. That number is estimated from the clock, in
+    whole segments, and the segment after such a gap has `is_estimated`; the rest of the rounding
+    counts in the next gap. A recording or a generator continues where it was, without a gap.
     """
 
     device: str
     """URL: `meame://HOST:8888`, `hdf5://PATH`, `generator://`."""
     sampling_rate_hz: PositiveFloat | None = None
-    """For an instrument that can be told; None leaves it to the device."""
+    """For an instrument whose rate can be set; None leaves it to the device."""
     segment_samples: PositiveInt | None = None
     publish_truth: bool = False
-    """Put the spikes that a simulated instrument knows of on the second stream of `writes`,
-    which must be `data:truth`: for validation, so only `Record` may read it."""
+    """Write the true spikes of a simulated instrument to the second stream of `writes`, which
+    must be `data:truth`: for validation, so only `Record` may read it."""
 
-    truth: ClassVar[type[Message] | None] = Spikes
+    truth_type: ClassVar[type[Message] | None] = Spikes
     priority: ClassVar[int] = 80
 
-    _start: Start = PrivateAttr()
+    _context: ActorContext = PrivateAttr()
     _recorder: Recorder = PrivateAttr()
     _info: StreamInfo = PrivateAttr()
     _position: int = PrivateAttr(0)  # where the last segment stopped
     _shift: int = PrivateAttr(0)  # from the recorder's sample index to the session's
     _leads_ns: deque[int] = PrivateAttr(default_factory=lambda: deque(maxlen=_LEAD_SEGMENTS))
     _lead_before_ns: int | None = PrivateAttr(None)  # before an outage
-    _rounded_ns: int = PrivateAttr(0)  # what was left over when gaps became whole segments
-    _held: list[Segment] | None = PrivateAttr(None)  # after an outage, until the gap is known
+    _rounded_ns: int = PrivateAttr(0)  # rest of the rounding of gaps to whole segments
+    _held: list[Segment] | None = PrivateAttr(None)  # after an outage, until the gap is estimated
     _ready: deque[Segment] = PrivateAttr(default_factory=deque)
     _wait_s: float = PrivateAttr(0.0)  # until the next attempt; 0 while connected
     _attempt_s: float = PrivateAttr(0.0)  # monotonic clock at the last attempt
 
-    def open(self, start: Start) -> None:
-        self._start = start
-        self._position = start.position
+    def open(self, context: ActorContext) -> None:
+        self._context = context
+        self._position = context.position
         info = self._info = self._connect()
-        if info.is_live and start.position > 0:
-            before = start.snapshot or {}
+        if info.is_live and context.position > 0:
+            before = context.snapshot or {}
+            # An instrument only has the time of its last opening; sample 0 keeps its own.
             self._info = replace(info, origin_t_ns=before.get("origin_t_ns", info.origin_t_ns))
             self._rounded_ns = before.get("rounded_ns", 0)
             self._expect_gap(before.get("lead_ns"))
         if self.publish_truth and self._recorder.truth(0, 1) is None:
-            raise ConfigError(f"publish_truth: nobody knows the true spikes of {self.device!r}")
+            raise ConfigError(f"publish_truth: {self.device!r} gives no true spikes")
         log.info("%s: %d channels at %g Hz", info.source, info.n_channels, info.sampling_rate_hz)
         if self.sampling_rate_hz not in (None, info.sampling_rate_hz):
-            log.warning("%s: not the %g Hz asked for", info.source, self.sampling_rate_hz)
+            log.warning("%s: not the %g Hz requested", info.source, self.sampling_rate_hz)
 
-    def output_info(self, start: Start) -> StreamInfo:
-        del start
+    def output_info(self, context: ActorContext) -> StreamInfo:
+        del context
         return self._info
 
     def read(self, timeout_s: float) -> Output:
@@ -93,14 +95,14 @@ class Acquire(Source[None, Segment | Spikes]):
         }
 
     def close(self) -> None:
-        if hasattr(self, "_recorder"):
+        if hasattr(self, "_recorder"):  # called even if `open` failed
             self._recorder.close()
 
     def expected(self) -> StreamInfo:
         return self._make(open_recorder).expected()
 
     def _connect(self) -> StreamInfo:
-        self._recorder = self._make(self._start.open_recorder)
+        self._recorder = self._make(self._context.open_recorder)
         return self._recorder.open(self._position)
 
     def _make(self, open_recorder: Callable[..., Recorder]) -> Recorder:
@@ -112,15 +114,16 @@ class Acquire(Source[None, Segment | Spikes]):
         return open_recorder(self.device, **settings)
 
     def _fetch(self, timeout_s: float) -> None:
-        """Put the instrument's next segment on `_ready`, if it gives one."""
+        """Append the instrument's next segment to `_ready`, if there is one."""
         try:
             segment = self._recorder.read(timeout_s)
         except DeviceError as error:
             if not self._info.is_live:
                 raise
-            self._lose(error)
+            self._start_outage(error)
             return
         except EndOfData:
+            # Held segments go out first; the next read raises the end again.
             if not self._held:
                 raise
             self._settle()
@@ -147,24 +150,26 @@ class Acquire(Source[None, Segment | Spikes]):
         self._ready.append(segment)
 
     def _lead_ns(self, segment: Segment) -> int:
-        """When sample 0 would have been, had the segment come without delay."""
+        """Return the time of sample 0 that follows if the segment came without delay."""
         return segment.t_ns - round(segment.stop * 1e9 / self._info.sampling_rate_hz)
 
     def _truth(self, segment: Segment) -> Spikes:
         start, stop = segment.start, segment.stop
         try:
-            known = self._recorder.truth(start - self._shift, stop - self._shift)
+            spikes = self._recorder.truth(start - self._shift, stop - self._shift)
         except DeviceError as error:
+            # Truth is for validation only, so its loss must not stop the samples.
             log.error("true spikes of %d to %d: %s", start, stop, error)
-            known = None
-        if known is None:
+            spikes = None
+        if spikes is None:
             return Spikes.none(start, stop)
-        return replace(known, start=start, stop=stop, sample=known.sample + self._shift)
+        return replace(spikes, start=start, stop=stop, sample=spikes.sample + self._shift)
 
-    # When a live instrument was away
+    # Outages of a live instrument
 
-    def _lose(self, error: DeviceError) -> None:
-        log.error("%s; trying again until it is back", error)
+    def _start_outage(self, error: DeviceError) -> None:
+        log.error("%s; retrying until it is back", error)
+        # Emitted though they are few: the next connection begins with none held.
         if self._held:
             self._settle()
         self._recorder.close()
@@ -194,17 +199,19 @@ class Acquire(Source[None, Segment | Spikes]):
             )
         log.warning("%s: is back", info.source)
         self._wait_s = 0.0
+        # Without a segment since the last outage, the lead from before it still holds.
         self._expect_gap(min(self._leads_ns, default=self._lead_before_ns))
         return True
 
     def _expect_gap(self, lead_ns: int | None) -> None:
         self._lead_before_ns = lead_ns
         self._leads_ns.clear()
+        # The recorder was opened at the session's position, so both indices agree again.
         self._shift = 0
         self._held = []
 
     def _settle(self) -> None:
-        """Estimate the gap from the least delayed of the held segments, and let them go."""
+        """Estimate the gap from the least delayed of the held segments, and emit them."""
         held, self._held = self._held or [], None
         n_missing = self._estimate(held)
         self._shift = n_missing
@@ -217,8 +224,9 @@ class Acquire(Source[None, Segment | Spikes]):
     def _estimate(self, held: list[Segment]) -> int:
         leads_ns = [self._lead_ns(segment) for segment in held if segment.t_ns]
         if not leads_ns or self._lead_before_ns is None:
-            log.warning("how many samples are missing before %d is not known", held[0].start)
+            log.warning("the number of samples missing before %d is unknown", held[0].start)
             return 0
+        # A delay can only add to a lead, so the smallest is nearest to the truth.
         late_s = (min(leads_ns) - self._lead_before_ns) / 1e9
         whole, rate_hz = self._info.segment_samples, self._info.sampling_rate_hz
         late_s += self._rounded_ns / 1e9

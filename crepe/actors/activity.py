@@ -1,4 +1,4 @@
-"""How active the culture is, period by period: rates, regularity, bursts."""
+"""Activity of the culture, period by period: rates, regularity, bursts."""
 
 from collections.abc import Iterator
 from typing import ClassVar
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import PositiveFloat, PrivateAttr
 
-from crepe.actors.actor import Actor, Start
+from crepe.actors.actor import Actor, ActorContext
 from crepe.analysis.bursts import max_interval, network_bursts
 from crepe.analysis.rates import ACTIVE_HZ, counts_in, cv, fano_factor
 from crepe.messages import Activity, Spikes
@@ -16,9 +16,10 @@ from crepe.messages import Activity, Spikes
 class Describe(Actor[Spikes, Activity]):
     """Statistics of the last `over_s`, once every `period_s` of the sample index.
 
-    The definitions are those of `crepe.analysis`; spikes are threshold crossings, multi-unit. A
-    message covers what it describes: after the beginning or a gap less than `over_s`, but at least
-    a period. A burst that the window cuts counts with the part inside, if that is a burst.
+    The definitions are those of `crepe.analysis`; spikes are threshold crossings, multi-unit. The
+    window of a message is that of its statistics: after the beginning or a gap it is shorter than
+    `over_s`, but at least a period. A burst across the window's edge counts with its part inside,
+    if that is a burst.
     """
 
     is_sparse: ClassVar[bool] = True
@@ -26,7 +27,7 @@ class Describe(Actor[Spikes, Activity]):
     period_s: PositiveFloat = 5.0
     over_s: PositiveFloat = 60.0
     count_s: PositiveFloat = 1.0
-    """Whose spikes are counted together for the Fano factor."""
+    """Length of the equal parts in which spikes are counted for the Fano factor."""
 
     _rate_hz: float = PrivateAttr()
     _n_channels: int = PrivateAttr()
@@ -42,8 +43,8 @@ class Describe(Actor[Spikes, Activity]):
     def warmup_s(self) -> float:
         return self.over_s + self.period_s
 
-    def open(self, start: Start) -> None:
-        self._rate_hz, self._n_channels = start.first.sampling_rate_hz, start.first.n_channels
+    def open(self, context: ActorContext) -> None:
+        self._rate_hz, self._n_channels = context.first.sampling_rate_hz, context.first.n_channels
         self._period = max(1, round(self.period_s * self._rate_hz))
         self._over = max(self._period, round(self.over_s * self._rate_hz))
 
@@ -51,6 +52,7 @@ class Describe(Actor[Spikes, Activity]):
         if spikes.start != self._stop:
             self._channel, self._sample = np.empty(0, np.int32), np.empty(0, np.int64)
             self._begun = spikes.start
+            # The grid is that of the sample index, so a restart keeps it.
             self._due = (-(-spikes.start // self._period) + 1) * self._period
         self._stop = spikes.stop
         if len(spikes.sample):
@@ -79,5 +81,6 @@ class Describe(Actor[Spikes, Activity]):
             np.array([cv(each) for each in trains], np.float32),
             np.array([fano_factor(each) for each in counts], np.float32),
             np.array([len(each) for each in bursts], np.int32),
+            # `network_bursts` takes one channel at least, so a quiet one would count alone.
             len(network_bursts(bursts, n_active)) if n_active else 0,
         )

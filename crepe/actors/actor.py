@@ -1,7 +1,7 @@
 """An actor: a typed record with a pure `step`, message in, messages out.
 
-The runner owns everything else (streams, clock, processes); it calls `open` once, `step` for every
-message in order, `silent` when nothing comes, and `close` at the end.
+The runner owns everything else (streams, clock, processes). It calls `open` once, `step` for every
+message in order, `on_silence` while no message comes, and `close` at the end.
 """
 
 import time
@@ -13,8 +13,9 @@ from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from crepe.actors.real_time import real_s
-from crepe.hw.instrument import Recorder, Stimulator, open_recorder, open_stimulator
+from crepe.environment.clock import real_s
+from crepe.hw.device import open_recorder, open_stimulator
+from crepe.hw.instrument import Guard, Recorder, Stimulator
 from crepe.messages import Message, Stimulus, StreamInfo
 
 In = TypeVar("In")
@@ -23,46 +24,56 @@ Out = TypeVar("Out")
 Output = Message | Iterable[Message] | None
 
 
+def open_watchdog_link() -> Guard:
+    """Return the guard of an instrument outside this process; the import here needs Unix."""
+    from crepe.safety.watchdog_link import watchdog_link
+
+    return watchdog_link()
+
+
 @dataclass(frozen=True)
-class Start:
-    """What an actor learns when it is opened."""
+class ActorContext:
+    """The surroundings of an actor, given to it when it is opened."""
 
     inputs: Mapping[str, StreamInfo] = field(default_factory=dict)  # by stream, as in `reads`
-    outside: tuple[str, ...] = ()  # those of `reads` that are outside the clock
+    outside: tuple[str, ...] = ()  # the streams of `reads` that are outside the clock
     position: int = 0  # everything before this sample index is done
-    snapshot: Mapping[str, Any] | None = None  # what `snapshot` gave when it got there
+    snapshot: Mapping[str, Any] | None = None  # the actor's snapshot at that position
     name: str = ""  # of the actor
     session: str = ""
     seed: int = 0
     experiment: str = ""  # text of the experiment file
     culture: Mapping[str, str] = field(default_factory=dict)  # the [culture] table, flat
     recordings: Path = field(default_factory=Path)  # directory for files that outlive the session
-    monotonic_s: Callable[[], float] | None = real_s  # None: no time but the samples' passes
+    monotonic_s: Callable[[], float] | None = real_s  # None: time is that of the samples only
     wall_ns: Callable[[], int] = time.time_ns
     open_recorder: Callable[..., Recorder] = open_recorder
     open_stimulator: Callable[..., Stimulator] = open_stimulator
+    open_guard: Callable[[], Guard] = open_watchdog_link
 
     @property
     def first(self) -> StreamInfo:
-        """What is known of the first input."""
+        """Description of the first input stream."""
         return next(iter(self.inputs.values()))
 
 
 class Actor(BaseModel, Generic[In, Out]):
-    """A processing step. Settings are fields; state is private and made in `open`.
+    """A processing step. Settings are fields; state is private and created in `open`.
 
     `In` and `Out` are message types or unions of them; each message that `step` returns goes to
-    the one output stream that carries its type. Windows that yield nothing are published too, as
-    empty ones, unless the actor is sparse.
+    the one output stream that carries its type. A window without a message is published too, as
+    an empty one, unless the actor is sparse.
     """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False
     )
 
-    is_sparse: ClassVar[bool] = False  # publishes when it has something, and four times a second
+    is_sparse: ClassVar[bool] = (
+        False  # publishes messages only, and its position four times a second
+    )
     merges: ClassVar[bool] = True  # inputs are merged by sample index; False: as they arrive
-    truth: ClassVar[type[Message] | None] = None  # of its messages those that only Record reads
+    truth_type: ClassVar[type[Message] | None] = None  # the output type that only Record reads
     priority: ClassVar[int] = 50  # programs start in this order and stop in the reverse
 
     @property
@@ -72,62 +83,66 @@ class Actor(BaseModel, Generic[In, Out]):
 
     @property
     def delay_samples(self) -> int:
-        """How far the output's windows lag behind the input's; known after `open`."""
+        """Lag of the output's windows behind the input's; valid after `open`."""
         return 0
 
-    def open(self, start: Start) -> None:
-        """Make the private state. Called once, before the first `step`."""
+    def open(self, context: ActorContext) -> None:
+        """Create the private state. Called once, before the first `step`."""
 
-    def output_info(self, start: Start) -> StreamInfo:
-        """What its streams carry; called after `open`. The runner fills in type and session."""
-        return start.first
+    def output_info(self, context: ActorContext) -> StreamInfo:
+        """Return the description of the output streams, without type and session.
+
+        Called after `open`; the runner sets type and session.
+        """
+        return context.first
 
     def step(self, message: Any) -> Output:
-        """The messages that follow from one input message. Pure: no clock, stream or network."""
+        """Return the messages for one input message. Pure: no clock, stream or network."""
         raise NotImplementedError
 
-    def take(self, stream: str, message: Any) -> Output:
-        """`step` for those who must know which stream a message came from."""
+    def step_from(self, stream: str, message: Any) -> Output:
+        """Return what `step` does; for actors that treat their input streams differently."""
         del stream
         return self.step(message)
 
-    def reached(self, stream: str, position: int) -> None:
-        """An input stream is known up to sample index `position`; called before its messages."""
+    def on_position(self, stream: str, position: int) -> None:
+        """Note that a stream is complete up to `position`; called before the window's messages."""
 
-    def silent(self, elapsed_s: float) -> Output:
-        """Nothing has come for `elapsed_s` seconds; called about ten times a second."""
+    def on_silence(self, elapsed_s: float) -> Output:
+        """Act on `elapsed_s` seconds without input; called about ten times a second."""
         del elapsed_s
         return None
 
     def finish(self) -> Output:
-        """The input has ended: what was still held back. Called once, before `close`."""
+        """Return the messages still held when the input ends. Called once, before `close`."""
         return None
 
     @property
     def is_over(self) -> bool:
-        """True when it will never say anything again though its input goes on (a game's end)."""
+        """Whether no more messages will follow although the input continues (a game's end)."""
         return False
 
     def snapshot(self) -> Mapping[str, Any] | None:
-        """State that `warmup_s` of input cannot restore, stored with each output entry."""
+        """Return the state that `warmup_s` of input cannot restore, for each output entry."""
         return None
 
-    def trains(self) -> Iterable[Stimulus]:
-        """The trains of pulses it may ask for, one of each kind; `crepe check` judges them."""
+    def possible_trains(self) -> Iterable[Stimulus]:
+        """Return the trains of pulses it may request, each kind once; `crepe check` judges them."""
         return ()
 
     def close(self) -> None:
-        """Give back what `open` took; called once, also after an exception."""
+        """Release what `open` acquired; called once, also after an exception."""
 
     @classmethod
     def message_types(cls) -> tuple[tuple[type, ...], tuple[type, ...]]:
-        """The message types it reads and those it writes."""
+        """Return the message types that it reads and those that it writes."""
+        # A subclass of a concrete actor has no type arguments of its own.
         for base in cls.__mro__:
             about = getattr(base, "__pydantic_generic_metadata__", {})
             arguments: Any = about.get("args") or ()
             if len(arguments) == 2:
                 return _flat(arguments[0]), _flat(arguments[1])
-        raise TypeError(f"{cls.__name__}: says no message types; derive from Actor[In, Out]")
+        raise TypeError(f"{cls.__name__}: has no message types; derive from Actor[In, Out]")
 
 
 def _flat(argument: Any) -> tuple[type, ...]:
@@ -137,29 +152,32 @@ def _flat(argument: Any) -> tuple[type, ...]:
 
 
 class Source(Actor[In, Out]):
-    """The beginning of the flow: its messages come from an instrument, not from a stream."""
+    """An actor whose messages come from an instrument, not from a stream."""
 
     def expected(self) -> StreamInfo | None:
-        """What its streams will carry; None if only the instrument itself can say."""
+        """Return the description of its future streams; None if it needs the instrument."""
         return None
 
     def read(self, timeout_s: float) -> Output:
-        """The next message, or None within `timeout_s`; raises EndOfData at the end."""
+        """Return the next message, or None after `timeout_s`; raise EndOfData at the end."""
         raise NotImplementedError
 
 
 class Sink(Actor[In, Out]):
-    """An end of the flow that keeps what it is given, and knows by itself how far it got."""
+    """An actor without output that stores its input, and tracks its own positions."""
 
     def positions(self) -> Mapping[str, int]:
-        """By stream, the sample index before which everything is kept for good."""
+        """Return, by stream, the sample index before which everything is stored for good."""
         raise NotImplementedError
 
     def covered(self, stream: str) -> int:
-        """Sample index up to which earlier files have a stream, too: from there on gaps count."""
+        """Return the sample index up to which its files have a stream, earlier files included.
+
+        Gaps count from there on.
+        """
         return self.positions().get(stream, 0)
 
     @property
     def problem(self) -> str:
-        """What people should be told of the files that it writes; empty if all is well."""
+        """Problem with its files, as text for people; empty without one."""
         return ""

@@ -1,4 +1,4 @@
-"""Stimulus artefacts: where they are in the raw signal, for the actors that take them out."""
+"""Base of the actors that remove stimulus artefacts from the raw signal."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -7,23 +7,24 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PositiveInt, PrivateAttr
 
-from crepe.actors.actor import Actor, Start
+from crepe.actors.actor import Actor, ActorContext
 from crepe.errors import ConfigError
 from crepe.messages import Segment
+from crepe.processing.artefact import artefact_onsets
 
 
 class WithoutArtefact(Actor[Segment, Segment]):
-    """What the removers of artefacts share: they find them by themselves, and hold samples back.
+    """The signal without artefacts, which are found in the signal itself.
 
-    The stimuli's stream lies downstream of the signal, so an artefact is known by its shape: from
-    one sample to the next, or the next but one, at least `min_channels` channels jump by more than
-    `threshold_uv` or saturate. All channels are bad from `before_ms` before such a sample until
-    `blank_ms` after the last; a channel that saturates alone is bad while it does. A network burst
-    is no artefact: its spikes are smaller and do not come in the same sample.
+    The stimuli's stream lies downstream of the signal, so an artefact is recognised by its shape:
+    from one sample to the next, or the next but one, at least `min_channels` channels jump by more
+    than `threshold_uv` or saturate. All channels are bad from `before_ms` before such a sample
+    until `blank_ms` after the last; a channel that saturates alone is bad while it does. A network
+    burst is no artefact: its spikes are smaller and do not come in the same sample.
 
-    A subclass says how many samples it needs before and after one, and makes clean ones of them.
-    Samples leave `delay_samples` late, the same however the signal is cut. After a gap, and at the
-    beginning, nothing is known of what was before.
+    A subclass states how many samples it needs before and after a sample (`_reach`, `_ahead`), and
+    cleans it (`_clean`). Samples leave `delay_samples` late; they do not depend on how the signal
+    is cut. After a gap, and at the beginning, no earlier samples are used.
     """
 
     threshold_uv: PositiveFloat = 300.0
@@ -37,11 +38,11 @@ class WithoutArtefact(Actor[Segment, Segment]):
     _limit: NDArray[np.float64] = PrivateAttr()  # threshold_uv in counts, of each channel or all
     _rail: NDArray[np.float64] = PrivateAttr()  # saturation_uv likewise
     _stop: int = PrivateAttr(-1)  # of the input; -1: nothing is held
-    _said: int = PrivateAttr(0)  # samples before this one have left
-    _until: int = PrivateAttr(0)  # before this sample the last artefact goes on
+    _sent: int = PrivateAttr(0)  # samples before this one were sent
+    _until: int = PrivateAttr(0)  # end of the last artefact, as a sample index
     _t_ns: int = PrivateAttr(0)
     _is_estimated: bool = PrivateAttr(False)
-    _held: NDArray[np.float64] = PrivateAttr()  # (n_channels, n), counts, from _said - _reach on
+    _held: NDArray[np.float64] = PrivateAttr()  # (n_channels, n), counts, from _sent - _reach on
     _is_bad: NDArray[np.bool_] = PrivateAttr()  # (n_channels, n)
 
     @property
@@ -54,27 +55,27 @@ class WithoutArtefact(Actor[Segment, Segment]):
 
     @property
     def _ahead(self) -> int:
-        """Samples needed after the one that is made clean; known after `open`."""
+        """Number of samples needed after the one to clean; valid after `open`."""
         return 0
 
     @property
     def _reach(self) -> int:
-        """Samples needed before it, two at least, to jump from; known after `open`."""
+        """Number of samples needed before the one to clean, at least two; valid after `open`."""
         return 2
 
     @abstractmethod
     def _fresh(self, first: NDArray[np.float64]) -> None:
-        """At the beginning and after a gap; `first`: (n_channels, 1), the first sample, counts."""
+        """Begin, also after a gap; `first` holds the first sample: (n_channels, 1), counts."""
 
     @abstractmethod
     def _clean(self, n: int) -> NDArray[np.generic]:
-        """The next n samples, which stand in `_held` behind the first `_reach`."""
+        """Return the next n samples, clean: those in `_held` from place `_reach` on."""
 
-    def open(self, start: Start) -> None:
-        info = start.first
+    def open(self, context: ActorContext) -> None:
+        info = context.first
         if info.labels and self.min_channels > info.n_channels:
             raise ConfigError(
-                f"{start.name} min_channels: {self.min_channels}, at most {info.n_channels}, "
+                f"{context.name} min_channels: {self.min_channels}, at most {info.n_channels}, "
                 "the number of channels"
             )
         self._before = round(self.before_ms * info.sampling_rate_hz / 1000)
@@ -87,36 +88,38 @@ class WithoutArtefact(Actor[Segment, Segment]):
         if segment.start != self._stop:
             yield from self.finish()
             self._begin(segment)
+        # Kept until a segment leaves: the first inputs after a gap may yield none.
         self._is_estimated |= segment.is_estimated
-        self._take(segment.samples.astype(np.float64))
+        self._hold(segment.samples.astype(np.float64))
         self._stop, self._t_ns = segment.stop, segment.t_ns
-        yield from self._say(segment.stop - self.delay_samples)
+        yield from self._emit(segment.stop - self.delay_samples)
 
     def finish(self) -> Iterator[Segment]:
         if self._stop >= 0:
             n = self.delay_samples
+            # No samples follow: the padding is bad, so that no fit uses it, and is never emitted.
             self._held = np.pad(self._held, ((0, 0), (0, n)), mode="edge")
             self._is_bad = np.pad(self._is_bad, ((0, 0), (0, n)), constant_values=True)
-            yield from self._say(self._stop)
+            yield from self._emit(self._stop)
             self._stop = -1
 
     def _begin(self, segment: Segment) -> None:
-        self._said = self._until = segment.start
+        self._sent = self._until = segment.start
         first = segment.samples[:, :1].astype(np.float64)
+        # Repeated, the first sample is no jump; marked as bad, its copies enter no fit.
         self._held = np.repeat(first, self._reach, axis=1)
         self._is_bad = np.ones(self._held.shape, np.bool_)
         self._stop = segment.start
         self._fresh(first)
 
-    def _take(self, samples: NDArray[np.float64]) -> None:
-        """Hold the samples of a segment, and say which of them are bad."""
+    def _hold(self, samples: NDArray[np.float64]) -> None:
+        """Hold the samples of a segment, and mark the bad ones."""
         n = samples.shape[1]
         held = self._held = np.concatenate([self._held, samples], axis=1)
-        is_jump = np.abs(samples - held[:, -n - 1 : -1]) > self._limit
-        is_jump |= np.abs(samples - held[:, -n - 2 : -2]) > self._limit
-        is_bad = np.abs(samples) >= self._rail
-        is_jump |= is_bad
-        onsets = np.flatnonzero(np.count_nonzero(is_jump, axis=0) >= self.min_channels)
+        onsets, is_bad = artefact_onsets(
+            held[:, -n - 2 :], self._limit, self._rail, self.min_channels
+        )
+        # An artefact of an earlier segment may last into this one.
         is_bad[:, : max(0, self._until - self._stop)] = True
         self._is_bad = np.concatenate([self._is_bad, is_bad], axis=1)
         begin = held.shape[1] - n
@@ -125,12 +128,12 @@ class WithoutArtefact(Actor[Segment, Segment]):
             self._is_bad[:, first : begin + at + self._blank] = True
             self._until = self._stop + at + self._blank
 
-    def _say(self, until: int) -> Iterator[Segment]:
-        n = until - self._said
+    def _emit(self, until: int) -> Iterator[Segment]:
+        n = until - self._sent
         if n <= 0:
             return
         samples = self._clean(n)
         self._held, self._is_bad = self._held[:, n:], self._is_bad[:, n:]
-        start, self._said = self._said, until
+        start, self._sent = self._sent, until
         yield Segment(start, until, samples, self._t_ns, self._is_estimated)
         self._is_estimated = False

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import PositiveFloat, PrivateAttr
 
-from crepe.actors.actor import Actor, Start
+from crepe.actors.actor import Actor, ActorContext
 from crepe.messages import Cutouts, Segment, Spikes
 
 
 class CutOut(Actor[Segment | Spikes, Cutouts]):
-    """Reads the filtered signal and its spikes; says each spike's waveform when all of it is there.
+    """The waveform of each spike, from the filtered signal and its spikes.
 
     A spike too near to the beginning, a gap or the end for a whole waveform has none.
     """
@@ -26,8 +26,8 @@ class CutOut(Actor[Segment | Spikes, Cutouts]):
     _from: int = PrivateAttr(0)
     _stop: int = PrivateAttr(-1)
     _waiting: deque[tuple[int, int]] = PrivateAttr(default_factory=deque)  # sample, channel
-    _known: int = PrivateAttr(0)  # no spike comes any more before this sample
-    _said: int = PrivateAttr(-1)
+    _spikes_until: int = PrivateAttr(0)  # all spikes before this sample have come
+    _sent: int = PrivateAttr(-1)
 
     @property
     def warmup_s(self) -> float:
@@ -35,51 +35,52 @@ class CutOut(Actor[Segment | Spikes, Cutouts]):
 
     @property
     def delay_samples(self) -> int:
-        return self._longest + self._after  # what one input is ahead of the other, and its signal
+        return self._longest + self._after  # lag between the inputs, and the rest of a waveform
 
-    def open(self, start: Start) -> None:
-        rate_hz = start.first.sampling_rate_hz
+    def open(self, context: ActorContext) -> None:
+        rate_hz = context.first.sampling_rate_hz
         self._before = round(self.before_ms * rate_hz / 1000)
         self._after = max(1, round(self.after_ms * rate_hz / 1000))
-        self._longest = max(info.longest_samples for info in start.inputs.values())
+        self._longest = max(info.longest_samples for info in context.inputs.values())
 
     def step(self, message: Segment | Spikes) -> Cutouts | None:
         if isinstance(message, Spikes):
             self._waiting.extend(
                 zip(message.sample.tolist(), message.channel.tolist(), strict=True)
             )
-            self._known = message.stop
+            self._spikes_until = message.stop
         elif message.start != self._stop:
             self._held, self._from = message.samples.astype(np.float32), message.start
-            self._said, self._stop = message.start, message.stop
+            self._sent, self._stop = message.start, message.stop
         else:
             self._held = np.concatenate([self._held, message.samples], axis=1)
             self._stop = message.stop
-        return self._say(min(self._known, self._stop - self._after))
+        return self._emit(min(self._spikes_until, self._stop - self._after))
 
     def finish(self) -> Cutouts | None:
-        return self._say(min(self._known, self._stop))
+        return self._emit(min(self._spikes_until, self._stop))
 
-    def _say(self, until: int) -> Cutouts | None:
-        """The spikes before `until`, with as much of their signal as is there."""
-        start, self._said = self._said, max(self._said, until)
+    def _emit(self, until: int) -> Cutouts | None:
+        """Return the waveforms of the spikes before `until`; None if all were sent."""
+        start, self._sent = self._sent, max(self._sent, until)
         if until <= start:
             return None
-        found = []
+        ready = []
         while self._waiting and self._waiting[0][0] < until:
             sample, channel = self._waiting.popleft()
             first = sample - self._before - self._from
+            # Spikes from before a gap drop out here, too: their samples are no longer held.
             if first >= 0 and sample + self._after <= self._stop:
-                found.append((sample, channel, self._held[channel, first:][: self._n]))
+                ready.append((sample, channel, self._held[channel, first:][: self._n]))
         kept = until - self._before - self._from
         if kept > 0:
             self._held, self._from = self._held[:, kept:], self._from + kept
-        waveforms = np.array([one for *_, one in found], np.float32).reshape(-1, self._n)
+        waveforms = np.array([cutout for *_, cutout in ready], np.float32).reshape(-1, self._n)
         return Cutouts(
             start,
             until,
-            np.array([channel for _, channel, _ in found], np.int32),
-            np.array([sample for sample, *_ in found], np.int64),
+            np.array([channel for _, channel, _ in ready], np.int32),
+            np.array([sample for sample, *_ in ready], np.int64),
             waveforms,
             self._before,
         )

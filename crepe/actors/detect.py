@@ -6,24 +6,26 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PrivateAttr
 
-from crepe.actors.actor import Actor, Start
-from crepe.actors.noise_level import NoiseLevel
+from crepe.actors.actor import Actor, ActorContext
 from crepe.messages import Segment, Spikes
+from crepe.processing.noise_level import NoiseLevel
+from crepe.processing.threshold import falling_crossings, peaks_after
 
 _NOISE_WINDOW_S = 1.0
-_LEAST = 0.8  # of the second before; chosen: noise does not fall faster, a signal that stands does
+_LEAST = 0.8  # part of the second before; chosen: noise falls no faster, a constant signal does
 
 
 class Detect(Actor[Segment, Spikes]):
     """A spike where a channel falls below -threshold_sd noise levels (Quiroga et al. 2004).
 
-    The noise level is median(|x|) / 0.6745 over the last whole second of the sample index; in the
-    first second, and after a gap, over what there is after 0.1 s, and no spikes before. A second in
-    which the signal mostly stood still (held amplifiers) does not count: the level is at least
-    `_LEAST` of what the second before gave. A spike's
-    sample is the minimum within `align_ms` after the crossing; the next may follow `refractory_ms`
-    after that. Output windows lag by `align_ms`, so that a peak never falls between two segments:
-    the same spikes come out however the signal is cut.
+    The noise level is median(|x|) / 0.6745 over the last whole second of the sample index. At the
+    beginning and after a gap there are no spikes for 0.1 s; then the level is that of the samples
+    so far, until the second ends. A second in which the signal is mostly constant (held amplifiers)
+    does not count: the level is at least `_LEAST` times that of the second before.
+
+    A spike's sample is the minimum within `align_ms` after the crossing; the next spike may follow
+    `refractory_ms` after that. Output windows lag by `align_ms`, so that a peak never falls between
+    two segments: the spikes do not depend on how the signal is cut.
     """
 
     threshold_sd: PositiveFloat = 5.0
@@ -36,14 +38,14 @@ class Detect(Actor[Segment, Spikes]):
     _first: int = PrivateAttr()  # samples of the first, shorter noise window
     _stop: int = PrivateAttr(-1)
     _scanned: int = PrivateAttr(0)  # crossings before this sample are dealt with
-    _said: int = PrivateAttr(0)  # spikes before this sample are published
+    _sent: int = PrivateAttr(0)  # spikes before this sample are published
     _held: NDArray[np.float32] = PrivateAttr()  # from sample _scanned - 1 on
     _noise_uv: NDArray[np.float32] | None = PrivateAttr(None)  # (n_channels,)
-    _before_uv: NDArray[np.float32] = PrivateAttr()  # what the last whole second gave, or 0
+    _before_uv: NDArray[np.float32] = PrivateAttr()  # of the last whole second, or 0
     _noise: NoiseLevel = PrivateAttr()
-    _noise_start: int = PrivateAttr(0)  # of the window that goes on
+    _noise_start: int = PrivateAttr(0)  # of the current window
     _blocked: NDArray[np.int64] = PrivateAttr()  # per channel: no spike before this sample
-    _found: list[tuple[int, int, float]] = PrivateAttr(default_factory=list)
+    _peaks: list[tuple[int, int, float]] = PrivateAttr(default_factory=list)
 
     @property
     def warmup_s(self) -> float:
@@ -53,8 +55,8 @@ class Detect(Actor[Segment, Spikes]):
     def delay_samples(self) -> int:
         return self._align
 
-    def open(self, start: Start) -> None:
-        rate_hz = start.first.sampling_rate_hz
+    def open(self, context: ActorContext) -> None:
+        rate_hz = context.first.sampling_rate_hz
         self._align = max(1, round(self.align_ms * rate_hz / 1000))
         self._refractory = round(self.refractory_ms * rate_hz / 1000)
         self._window = max(1, round(_NOISE_WINDOW_S * rate_hz))
@@ -68,29 +70,30 @@ class Detect(Actor[Segment, Spikes]):
         for start, stop in self._parts(segment.start, segment.stop):
             part = segment.samples[:, start - segment.start : stop - segment.start]
             self._held = np.concatenate([self._held, part], axis=1)
+            # Scan, then learn: each sample meets the same noise level however the signal is cut.
             self._scan(stop - self._align)
             self._learn(start, part)
         self._stop = segment.stop
-        yield from self._say(segment.stop - self._align)
+        yield from self._emit(segment.stop - self._align)
 
     def finish(self) -> Iterator[Spikes]:
         if self._stop >= 0:
             self._scan(self._stop)
-            yield from self._say(self._stop)
+            yield from self._emit(self._stop)
 
     def _begin(self, segment: Segment) -> None:
-        """At the first segment and after a gap: nothing is known."""
+        """Begin at the first segment and after a gap, without a noise level."""
         n_channels = len(segment.samples)
         self._held = np.full((n_channels, 1), np.inf, np.float32)
         self._blocked = np.full(n_channels, -1, np.int64)
-        self._scanned = self._said = self._noise_start = segment.start
+        self._scanned = self._sent = self._noise_start = segment.start
         self._noise = NoiseLevel(n_channels, self._window)
-        self._found.clear()
+        self._peaks.clear()
         self._noise_uv = None
         self._before_uv = np.zeros(n_channels, np.float32)
 
     def _parts(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
-        """[start, stop) cut where a noise window ends."""
+        """Yield [start, stop) cut where a noise window ends."""
         while start < stop:
             end = self._window_end()
             cut = min(stop, end) if end > start else stop
@@ -103,12 +106,13 @@ class Detect(Actor[Segment, Spikes]):
         return (self._noise_start // self._window + 1) * self._window
 
     def _learn(self, start: int, part: NDArray[np.float32]) -> None:
-        """Take in a part of the noise window; at its end the noise level changes."""
+        """Add a part of the noise window; change the noise level at the window's end."""
         self._noise.add(part)
         stop = start + part.shape[1]
         if stop < self._window_end():
             return
         is_first = self._noise_uv is None
+        # Only whole seconds of the index count as `_before_uv`: a restart measures the same ones.
         if self._noise_start % self._window == 0 and stop % self._window == 0:
             level_uv = self._noise.level_uv()
             self._noise_uv = np.maximum(level_uv, np.float32(_LEAST) * self._before_uv)
@@ -116,46 +120,37 @@ class Detect(Actor[Segment, Spikes]):
         elif is_first:
             self._noise_uv = self._noise.level_uv()
         if is_first and stop < (self._noise_start // self._window + 1) * self._window:
-            return  # the same window goes on
+            return  # the window continues
         self._noise.restart()
         self._noise_start = stop
 
     def _scan(self, until: int) -> None:
-        """Find the crossings in [_scanned, until); `align` samples after each are at hand."""
+        """Find the peaks after crossings in [_scanned, until); `_align` samples more are held."""
         if until <= self._scanned:
             return
         if self._noise_uv is not None:
             n = until - self._scanned
             limit = -np.float32(self.threshold_sd) * self._noise_uv[:, np.newaxis]
-            is_below = self._held[:, : n + 1] < limit
-            is_below &= limit < 0  # a dead channel has no spikes
-            crossings = np.argwhere((is_below[:, 1:] & ~is_below[:, :-1]).T)
-            if len(crossings):
-                self._crossed(crossings)
+            crossings = falling_crossings(self._held[:, : n + 1], limit)
+            self._peaks += peaks_after(
+                self._held,
+                crossings,
+                self._blocked,
+                first=self._scanned,
+                n_align=self._align,
+                n_rest=max(1, self._refractory),
+            )
         self._held = self._held[:, until - self._scanned :]
         self._scanned = until
 
-    def _crossed(self, crossings: NDArray[np.int64]) -> None:
-        """Spikes from crossings, (n, 2) offsets and channels in order of time."""
-        scanned, align = self._scanned, self._align
-        rest = max(1, self._refractory)
-        held, blocked, found = self._held, self._blocked, self._found
-        for offset, channel in crossings.tolist():
-            if scanned + offset < blocked[channel]:
-                continue
-            after = held[channel, offset + 1 : offset + 1 + align]
-            peak = int(after.argmin())
-            blocked[channel] = scanned + offset + peak + rest
-            found.append((scanned + offset + peak, channel, float(after[peak])))
-
-    def _say(self, until: int) -> Iterator[Spikes]:
-        """The spikes of the window that is complete: no peak before `until` can still come."""
-        if until <= self._said:
+    def _emit(self, until: int) -> Iterator[Spikes]:
+        """Yield the spikes up to `until`; no peak before it can still come."""
+        if until <= self._sent:
             return
-        start, self._said = self._said, until
-        self._found.sort()
-        ready = [spike for spike in self._found if spike[0] < until]
-        self._found = self._found[len(ready) :]
+        start, self._sent = self._sent, until
+        self._peaks.sort()  # the channel that crosses first may peak later
+        ready = [peak for peak in self._peaks if peak[0] < until]
+        self._peaks = self._peaks[len(ready) :]
         sample, channel, value = zip(*ready, strict=True) if ready else ((), (), ())
         yield Spikes(
             start,

@@ -1,17 +1,15 @@
-"""Stimulus artefacts subtracted: a local cubic fit is what the artefact is taken to be."""
+"""Subtraction of stimulus artefacts, which are estimated by a local cubic fit."""
 
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import PositiveFloat, PrivateAttr
-from scipy.ndimage import correlate1d
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.artefact import WithoutArtefact
 from crepe.messages import StreamInfo
-
-_SEARCHING = -1
+from crepe.processing.salpa import SEARCHING, cubic_fit, slide, subtract_near_bad
 
 
 class Salpa(WithoutArtefact):
@@ -19,15 +17,16 @@ class Salpa(WithoutArtefact):
     120:113), counts in, microvolts out.
 
     The cubic is fitted to `half_width_ms` on either side. Where a channel is bad (the artefact's
-    first `blank_ms`, or saturation) it gives 0, and its last fit before that serves up to there.
+    first `blank_ms`, or saturation) the output is 0; the last fit before that serves up to there.
     After it a fit begins once `depeg_ms` have passed and, over the first `settle_ms` of the fit,
-    the signal is within `settle_uv` of it in the mean: the paper's test for the rest of the
-    artefact, which takes 3 noise levels; until then it gives 0. That first fit serves for its
-    first half, too, so spikes are seen from a few milliseconds after the pulse. What it leaves:
-    the part of an artefact that bends faster than the cubic follows, at most `settle_uv` in the
-    mean when it begins. What it takes: slow signals, like a high-pass of about 1 over
-    `half_width_ms`, and some of a spike's depth where it is wide. Samples leave twice
-    `half_width_ms`, and `before_ms`, late: only so are the first fits known in time.
+    the signal is within `settle_uv` of it in the mean (the paper's test for the rest of the
+    artefact, with 3 noise levels); until then the output is 0. That first fit serves for its first
+    half, too, so spikes appear from a few milliseconds after the pulse.
+
+    It leaves the part of an artefact that bends faster than the cubic, at most `settle_uv` in the
+    mean at the beginning. It removes slow signals, like a high-pass of about 1 / `half_width_ms`,
+    and reduces wide spikes. The output lags by twice `half_width_ms` plus `before_ms`, which the
+    first fits need.
     """
 
     blank_ms: PositiveFloat = 1.0
@@ -41,7 +40,7 @@ class Salpa(WithoutArtefact):
     _fit: NDArray[np.float64] = PrivateAttr()  # (width, width): window to the cubic's values
     _off: NDArray[np.float64] = PrivateAttr()  # (width,): window to the mean deviation at first
     _scale_uv: NDArray[np.float64] = PrivateAttr()  # (n_channels or 1, 1)
-    _fit_from: NDArray[np.int64] = PrivateAttr()  # (n_channels,): sample index, or _SEARCHING
+    _fit_from: NDArray[np.int64] = PrivateAttr()  # (n_channels,): sample index, or SEARCHING
 
     @property
     def _ahead(self) -> int:
@@ -51,90 +50,55 @@ class Salpa(WithoutArtefact):
     def _reach(self) -> int:
         return 2 * self._half + max(2, self._depeg + 1)
 
-    def open(self, start: Start) -> None:
-        super().open(start)
-        rate_hz = start.first.sampling_rate_hz
+    def open(self, context: ActorContext) -> None:
+        super().open(context)
+        rate_hz = context.first.sampling_rate_hz
         self._half = max(2, round(self.half_width_ms * rate_hz / 1000))
         self._depeg = round(self.depeg_ms * rate_hz / 1000)
         n_settle = min(max(1, round(self.settle_ms * rate_hz / 1000)), self._half)
-        t = np.arange(-self._half, self._half + 1) / self._half
-        basis, _ = np.linalg.qr(np.vander(t, 4))
-        self._fit = basis @ basis.T
-        self._off = (np.eye(len(t)) - self._fit)[:n_settle].mean(axis=0)
-        self._scale_uv = np.asarray(start.first.scale_uv, np.float64)[:, np.newaxis]
+        self._fit = cubic_fit(self._half)
+        self._off = (np.eye(len(self._fit)) - self._fit)[:n_settle].mean(axis=0)
+        self._scale_uv = np.asarray(context.first.scale_uv, np.float64)[:, np.newaxis]
 
-    def output_info(self, start: Start) -> StreamInfo:
-        return replace(start.first, dtype="float32", scale_uv=(1.0,))
+    def output_info(self, context: ActorContext) -> StreamInfo:
+        return replace(context.first, dtype="float32", scale_uv=(1.0,))
 
     def _fresh(self, first: NDArray[np.float64]) -> None:
-        self._fit_from = np.full(len(first), _SEARCHING, np.int64)
+        self._fit_from = np.full(len(first), SEARCHING, np.int64)
 
     def _clean(self, n: int) -> NDArray[np.generic]:
         begin, half = self._reach, self._half
         around = self._held[:, begin - half : begin + n + half] * self._scale_uv
-        found = around[:, half : half + n] - _slide(around, self._fit[half])
+        result = around[:, half : half + n] - slide(around, self._fit[half])
         # The simple case, and nearly always: no bad sample near, and no fit that just began.
+        # Only bad samples ahead are looked for: after earlier ones `_fit_from` has begun anew.
         is_hard = self._is_bad[:, begin : begin + n + half].any(axis=1)
-        is_hard |= (self._fit_from == _SEARCHING) | (self._fit_from + half > self._said)
+        is_hard |= (self._fit_from == SEARCHING) | (self._fit_from + half > self._sent)
         hard = np.flatnonzero(is_hard)
         if len(hard):
             may_begin = self._may_begin(hard, n)
-            for channel, here in zip(hard.tolist(), may_begin, strict=True):
-                self._mend(channel, here, found[channel])
-        return found.astype(np.float32)
+            for channel, of_channel in zip(hard.tolist(), may_begin, strict=True):
+                self._fit_from[channel] = subtract_near_bad(
+                    # There is one scale per channel, or one for all.
+                    self._held[channel] * self._scale_uv[min(channel, len(self._scale_uv) - 1)],
+                    self._is_bad[channel],
+                    of_channel,
+                    result[channel],
+                    fit=self._fit,
+                    reach=self._reach,
+                    first=self._sent - self._reach,
+                    fit_from=int(self._fit_from[channel]),
+                )
+        return result.astype(np.float32)
 
     def _may_begin(self, channels: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
-        """(n_channels, n): whether a fit may begin at the sample."""
+        """Return whether a fit may begin at the sample, (n_channels, n)."""
         begin, width = self._reach, 2 * self._half
         n_bad = np.cumsum(self._is_bad[channels, : begin + n + width], axis=1)
         before = begin - self._depeg - 1
         is_good: NDArray[np.bool_] = n_bad[:, begin + width :] == n_bad[:, before : before + n]
         if is_good.any():
             scale_uv = np.broadcast_to(self._scale_uv, (len(self._held), 1))[channels]
-            off_uv = _slide(self._held[channels, begin : begin + n + width] * scale_uv, self._off)
+            off_uv = slide(self._held[channels, begin : begin + n + width] * scale_uv, self._off)
             is_good &= np.abs(off_uv) < self.settle_uv
         return is_good
-
-    def _mend(self, channel: int, may_begin: NDArray[np.bool_], found: NDArray[np.float64]) -> None:
-        """Put right what a fit around each sample gives near bad samples, in place."""
-        at, stop = self._reach, self._reach + len(found)  # places in `held`, as all below
-        offset, half = self._said - self._reach, self._half
-        held_uv = self._held[channel] * self._scale_uv[min(channel, len(self._scale_uv) - 1)]
-        bad = np.flatnonzero(self._is_bad[channel])
-        out = held_uv[:stop].copy()
-        out[at:] = found
-        fit_from = int(self._fit_from[channel])
-        while at < stop:
-            if fit_from == _SEARCHING:
-                ahead = may_begin[at - self._reach :]
-                begin = at + int(ahead.argmax()) if ahead.any() else stop
-                out[at:begin] = 0.0
-                at = begin
-                fit_from = _SEARCHING if at == stop else at + offset
-                continue
-            next_bad = np.searchsorted(bad, at)
-            peg = int(bad[next_bad]) if next_bad < len(bad) else len(held_uv) + half
-            end = min(peg, stop)
-            first = fit_from - offset
-            if at < first + half:
-                window = held_uv[first : first + 2 * half + 1]
-                of_first = window - self._fit @ window
-                until = min(end, first + half)
-                out[at:until] = of_first[at - first : until - first]
-            if peg - half < end:
-                window = held_uv[peg - 2 * half - 1 : peg]
-                of_last = window - self._fit @ window
-                since = max(at, peg - half)
-                out[since:end] = of_last[since - peg : end - peg or None]
-            at = end
-            if at == peg:
-                fit_from = _SEARCHING
-        found[:] = out[self._reach :]
-        self._fit_from[channel] = fit_from
-
-
-def _slide(signal: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weighted sums of whole windows; each sum is made in the same order wherever it stands."""
-    half = len(weights) // 2
-    found: NDArray[np.float64] = correlate1d(signal, weights, axis=1)
-    return found[:, half : signal.shape[1] - half]

@@ -1,41 +1,38 @@
-"""The only way to the instrument: every pulse passes the gate here, at most once."""
+"""The only path to the stimulating instrument: each train passes the gate, at most once."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr
 
-from crepe.actors.actor import Actor, Start
-from crepe.actors.cut_train import BURST_S
-from crepe.actors.gate import Gate
-from crepe.actors.liveness import Liveness
-from crepe.actors.real_time import JITTER_S, Moment, RealTime
+from crepe.actors.actor import Actor, ActorContext
 from crepe.errors import DeviceError
-from crepe.hw.instrument import Stimulator
-from crepe.messages import Delivered, Message, Segment, Stimulus, StreamInfo
-from crepe.stimulus import Limits
-
-
-class _Waiting(NamedTuple):
-    """A train that was announced and is not fired yet."""
-
-    stimulus: Stimulus
-    intended_at: int  # sample index
+from crepe.hw.instrument import Guard, Stimulator
+from crepe.messages import Delivered, DeliveryState, Message, Segment, Stimulus, StreamInfo
+from crepe.safety.gate import Gate
+from crepe.safety.limits import Limits
+from crepe.safety.liveness import Liveness
+from crepe.safety.real_time import RealTime
+from crepe.safety.sub_trains import LONGEST_S
+from crepe.safety.train import Train, TrainState
+from crepe.safety.train_queue import TrainQueue
 
 
 class Stimulate(Actor[Segment | Stimulus, Delivered]):
-    """Checks a train that is asked for, fires it when it is due, and stops it when it is done.
+    """A stimulator that checks each requested train, fires it when due, stops it when over.
 
-    The data stream is the clock, and what it is late by real time counts, too. A train that passes
-    the gate is answered with `intended` first; it is fired one clock step later at the earliest,
-    when that answer is on its stream, so that a restarted stimulator knows what it must not fire
-    again. One train runs at a time, so groups of electrodes cannot overlap; others may wait, each
-    due no earlier than the one before is over. The instrument is given at most `burst_s` of a train
-    at once, and the next burst only if all is well then. It is stopped after each train, unless one
-    with the same pulses waits. When the clock stands still or jumps, when who asks for stimuli
-    falls silent (a rest is not silence), or this process ends, everything is stopped.
+    The data stream is the clock, and its delay against real time counts, too. A train that passes
+    the gate is answered with `intended` first. It is fired one clock step later at the earliest,
+    when that answer is on its stream, so that a restarted stimulator knows which trains it must
+    not fire again. One train runs at a time, so groups of electrodes cannot overlap; others may
+    wait, each due no earlier than the end of the one before.
+
+    The instrument is given at most `burst_s` of a train at once: a sub-train. The next sub-train
+    follows only if the guard and all checks still allow it. The instrument is stopped after each
+    train, unless a train with the same pulses waits. When the clock stands still or jumps, when a
+    stream of requests falls behind (a rest is not silence), or when this process ends, everything
+    is stopped.
     """
 
     is_sparse: ClassVar[bool] = True
@@ -45,38 +42,32 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     device: str
     limits: Limits = Limits()
     max_age_ms: float = Field(200.0, gt=0, le=200.0)
-    """From the sample that asked to the first pulse."""
+    """Longest time from the sample that led to the request to the first pulse."""
     stall_s: float = Field(0.2, gt=0, le=1.0)
-    """Silence, or lateness, of the data after which a train is stopped."""
+    """Longest silence, or delay, of the data; after it a train is stopped."""
     silence_s: float = Field(0.75, gt=0, le=2.0)
-    """So far may who asks for stimuli be behind."""
-    burst_s: float = Field(BURST_S, gt=0, le=BURST_S)
-    """What goes on by itself if everything else dies."""
+    """Longest lag of a stream of requests behind the data."""
+    burst_s: float = Field(LONGEST_S, gt=0, le=LONGEST_S)
+    """Longest sub-train: the instrument finishes it even if every program dies."""
 
+    _guard: Guard = PrivateAttr()
     _stimulator: Stimulator = PrivateAttr()
     _wall_ns: Callable[[], int] = PrivateAttr()
     _rate_hz: float = PrivateAttr()
     _time: RealTime = PrivateAttr()
-    _handled: int = PrivateAttr(0)  # highest number of a stimulus that was answered
-    _waiting: deque[_Waiting] = PrivateAttr(default_factory=deque)  # in order of what is due
-    _planned: int = PrivateAttr(0)  # when the last of them would be over if it began when due
-    _prepared: int = PrivateAttr(0)  # number of the train that the instrument is ready for
-    _running: Stimulus | None = PrivateAttr(None)
-    _fired: Delivered | None = PrivateAttr(None)
-    _n_bursts: int = PrivateAttr(0)  # that are still to be fired
-    _burst: Stimulus = PrivateAttr()  # the part of the train that is fired at once
-    _burst_ends: Moment = PrivateAttr(Moment(0, 0))  # when the last one is over
-    _alive: Liveness = PrivateAttr()
+    _liveness: Liveness = PrivateAttr()
     _gate: Gate = PrivateAttr()
+    _trains: TrainQueue = PrivateAttr()
+    _handled: int = PrivateAttr(0)  # highest number of a request that was answered
     _lost: tuple[int, ...] = PrivateAttr(())  # trains that were open when the last process ended
 
-    def open(self, start: Start) -> None:
+    def open(self, start: ActorContext) -> None:
         self._rate_hz = start.first.sampling_rate_hz
         self._wall_ns = start.wall_ns
         self._time = RealTime(self._rate_hz, start.position, start.monotonic_s, start.wall_ns)
-        _, *askers = start.inputs  # the first is the clock
-        self._alive = Liveness(
-            self._time, self._rate_hz, askers, stall_s=self.stall_s, silence_s=self.silence_s
+        _, *requests = start.inputs  # the first is the clock
+        self._liveness = Liveness(
+            self._time, self._rate_hz, requests, stall_s=self.stall_s, silence_s=self.silence_s
         )
         n_pulses = 0
         if start.snapshot:
@@ -88,194 +79,206 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             self._time,
             self._rate_hz,
             max_age_ms=self.max_age_ms,
-            burst_s=self.burst_s,
+            sub_train_s=self.burst_s,
             n_pulses=n_pulses,
         )
-        self._stimulator = start.open_stimulator(self.device)
+        self._trains = TrainQueue(self._rate_hz)
+        self._guard = start.open_guard()
+        self._stimulator = start.open_stimulator(self.device, self._guard)
         self._stimulator.open()
 
-    def output_info(self, start: Start) -> StreamInfo:
+    def output_info(self, start: ActorContext) -> StreamInfo:
         return start.first
 
     def snapshot(self) -> Mapping[str, Any]:
-        running = [self._running.number] if self._running else []
         return {
             "handled": self._handled,
-            "open": [*self._lost, *running, *(one.stimulus.number for one in self._waiting)],
+            "open": [*self._lost, *self._trains.numbers],
             "n_pulses": self._gate.n_pulses,
         }
 
     def close(self) -> None:
+        # `open` may have failed before these existed.
         if hasattr(self, "_stimulator"):
             self._stimulator.close()
+        if hasattr(self, "_guard"):
+            self._guard.close()
 
     def step(self, message: Segment | Stimulus) -> Iterator[Message]:
         lost, self._lost = self._lost, ()
         for number in lost:
-            yield self._answer(number, "unknown", "the stimulator was restarted meanwhile")
+            yield self._answer(
+                number, DeliveryState.UNKNOWN, "the stimulator was restarted meanwhile"
+            )
         if isinstance(message, Segment):
-            yield from self._tick(message)
+            yield from self._on_segment(message)
         else:
-            yield from self._asked(message)
+            yield from self._on_request(message)
 
-    def reached(self, stream: str, position: int) -> None:
-        self._alive.reached(stream, position)
+    def on_position(self, stream: str, position: int) -> None:
+        self._liveness.on_position(stream, position)
 
-    def silent(self, elapsed_s: float) -> Iterator[Message]:
-        reason = self._stimulator.watch()
-        if reason := self._alive.stalled(elapsed_s) or reason:
-            yield from self._stop("stopped", reason)
+    def on_silence(self, elapsed_s: float) -> Iterator[Message]:
+        # Called in any case: the watchdog's heartbeat must not end with the data.
+        reason = self._watch()
+        if reason := self._liveness.stalled(elapsed_s) or reason:
+            yield from self._stop(DeliveryState.STOPPED, reason)
 
     def finish(self) -> Iterator[Message]:
-        yield from self._stop("stopped", "the data ended")
+        yield from self._stop(DeliveryState.STOPPED, "the data ended")
 
-    # What is asked for
+    # Requests
 
-    def _asked(self, stimulus: Stimulus) -> Iterator[Message]:
+    def _on_request(self, stimulus: Stimulus) -> Iterator[Message]:
         if stimulus.number <= self._handled:
             return  # answered before a restart
         self._handled = stimulus.number
-        is_next = not self._running and not self._waiting
-        reason = self._refusal(stimulus)
-        if reason is None and is_next:
-            reason = self._unready(stimulus)
-        if reason:
-            yield self._answer(stimulus.number, "refused", reason)
+        if reason := self._refusal(stimulus):
+            yield self._answer(stimulus.number, DeliveryState.REFUSED, reason)
             return
-        self._waiting.append(_Waiting(stimulus, self._clock))
-        self._planned = stimulus.due + self._lasts(stimulus)
-        yield self._answer(stimulus.number, "intended")
+        train = Train(stimulus, self._gate.sub_train(stimulus), self._clock)
+        # an idle instrument is set up at once: that takes long, and the train is due a little later
+        if self._trains.is_empty and (reason := self._prepare(train)):
+            train.move(TrainState.OVER)
+            yield self._answer(stimulus.number, DeliveryState.REFUSED, reason)
+            return
+        self._trains.append(train)
+        yield self._answer(stimulus.number, DeliveryState.INTENDED)
 
     def _refusal(self, stimulus: Stimulus) -> str | None:
-        is_free = not self._running and not self._waiting
-        if not is_free and stimulus.due < self._planned:
-            return (
-                f"due at {stimulus.due}, but another train is due until {self._planned}; "
-                "one runs at a time"
-            )
+        """Return why a request is refused as it comes in, or None."""
         return (
-            self._gate.refusal(stimulus, [one.stimulus for one in self._waiting])
-            or self._stimulator.watch()
-            or self._stimulator.refusal(self._gate.burst(stimulus))
+            self._trains.refusal(stimulus)
+            or self._gate.refusal(stimulus, self._trains.waiting)
+            or self._stimulator.refusal(self._gate.sub_train(stimulus))
+            or self._watch()
         )
 
-    def _unready(self, stimulus: Stimulus) -> str | None:
-        """Have the instrument prepare; why it could not, if so."""
-        try:
-            self._burst = self._gate.burst(stimulus)
-            self._stimulator.prepare(self._burst)
-        except DeviceError as error:
-            self._halt()
-            return f"the instrument failed: {error}"
-        self._prepared = stimulus.number
-        return None
+    # The clock
 
-    def _lasts(self, stimulus: Stimulus) -> int:
-        """Samples that a train takes, the pause after its last pulse included."""
-        return round(stimulus.n_pulses / stimulus.rate_hz * self._rate_hz)
-
-    # What the clock says
-
-    def _tick(self, segment: Segment) -> Iterator[Message]:
+    def _on_segment(self, segment: Segment) -> Iterator[Message]:
         is_gap = self._clock > 0 and segment.start != self._clock
         self._time.tick(segment, is_gap=is_gap)
-        reason = self._stimulator.watch() or self._alive.missing()
+        reason = self._watch() or self._liveness.missing()
         if is_gap:
             reason = "a gap in the data"
         if reason:
-            yield from self._stop("stopped", reason)
-        if self._running and self._is_burst_over():
-            yield from self._start_burst() if self._n_bursts else self._end()
-        if self._waiting and not self._running:
-            yield from self._next(segment, reason)
+            yield from self._stop(DeliveryState.STOPPED, reason)
+        train = self._trains.firing
+        if train and train.is_sub_train_over(self._time.now):
+            yield from self._end(train) if train.is_complete else self._start_sub_train(train)
+        if self._trains.next and not self._trains.firing:
+            yield from self._serve(self._trains.next, segment, reason)
 
-    def _next(self, segment: Segment, reason: str | None) -> Iterator[Message]:
-        """Prepare the train that is next, and fire it when it is due."""
-        first = self._waiting[0]
-        is_on_stream = first.intended_at < segment.start  # the answer went out one step ago
-        is_due = is_on_stream and self._clock >= first.stimulus.due
+    def _serve(self, train: Train, segment: Segment, reason: str | None) -> Iterator[Message]:
+        """Prepare the next train, and fire it when it is due. `reason`: why no pulse may leave."""
+        # `intended` must be on its stream before the first pulse: it was sent one step ago
+        is_due = train.announced_at < segment.start and self._clock >= train.stimulus.due
         if is_due and not reason:
-            reason = self._gate.too_old(first.stimulus)  # then nothing is prepared for it
+            reason = self._gate.too_old(train.stimulus)  # before it is prepared in vain
         has_failed = False
-        if reason is None and self._prepared != first.stimulus.number:
-            reason = self._unready(first.stimulus)
+        if reason is None and train.state is TrainState.WAITING:
+            reason = self._prepare(train)
             has_failed = reason is not None
         if is_due or has_failed:
-            self._waiting.popleft()
-            yield from self._fire(first.stimulus, segment.t_ns, reason)
+            self._trains.take_next()
+            yield from self._fire(train, segment.t_ns, reason)
 
-    def _fire(self, stimulus: Stimulus, acquired_ns: int, reason: str | None) -> Iterator[Message]:
+    def _fire(self, train: Train, acquired_ns: int, reason: str | None) -> Iterator[Message]:
+        stimulus = train.stimulus
         age_ms = self._gate.age_ms(stimulus)
-        reason = reason or self._gate.refusal_now(stimulus)
-        if reason:
-            if self._prepared:
+        if reason := reason or self._gate.refusal_now(stimulus):
+            if train.state is TrainState.PREPARED:
                 self._halt()  # its electrodes are connected
-            yield self._answer(stimulus.number, "refused", reason)
+            train.move(TrainState.OVER)
+            yield self._answer(stimulus.number, DeliveryState.REFUSED, reason)
             return
-        self._running = stimulus
-        self._n_bursts = stimulus.n_pulses // self._burst.n_pulses
+        # Noted before the start: one that fails may have fired all the same, so its pulses count.
+        self._trains.fire(train)
         self._gate.remember(stimulus)
-        self._fired = self._answer(
-            stimulus.number, "", fired=self._clock, age_ms=age_ms, acquired_ns=acquired_ns
+        train.record = self._answer(
+            stimulus.number,
+            DeliveryState.UNKNOWN,
+            fired=self._clock,
+            age_ms=age_ms,
+            acquired_ns=acquired_ns,
         )
-        yield from self._start_burst()
-        if self._fired is not None:
-            self._fired = replace(self._fired, t_ns=self._wall_ns())
+        yield from self._start_sub_train(train)
+        train.record = replace(train.record, t_ns=self._wall_ns())
 
-    def _start_burst(self) -> Iterator[Message]:
-        self._n_bursts -= 1
+    # The instrument
+
+    def _watch(self) -> str | None:
+        """Send a heartbeat, and return why no pulse may leave now, or None."""
+        self._guard.beat()
+        return self._stimulator.watch() or self._guard.refusal()
+
+    def _prepare(self, train: Train) -> str | None:
+        """Set the instrument up for a train; return why that failed, or None."""
         try:
-            self._stimulator.start(self._burst)
+            self._guard.pulsing(True)  # electrodes are about to be connected
+            self._stimulator.prepare(train.sub_train)
         except DeviceError as error:
-            # if stopping fails, too, this process ends, and opening stops it
-            yield from self._stop("unknown", f"the instrument failed: {error}")
-        # late by a segment at most, never early
-        lasts, sooner_s = self._lasts(self._burst), min(0.5 / self._burst.rate_hz, JITTER_S)
-        sample, real = self._time.now
-        self._burst_ends = Moment(sample + lasts, real + lasts - round(sooner_s * self._rate_hz))
+            self._halt()
+            return f"the instrument failed: {error}"
+        train.move(TrainState.PREPARED)
+        return None
 
-    def _is_burst_over(self) -> bool:
-        """By the samples, and in fact: samples come too fast where they came late before."""
-        sample, real = self._time.now
-        return sample >= self._burst_ends.sample and real >= self._burst_ends.real
+    def _start_sub_train(self, train: Train) -> Iterator[Message]:
+        train.begin_sub_train()
+        try:
+            if reason := self._guard.refusal():  # checked here, so that no driver can forget it
+                raise DeviceError(reason)
+            self._stimulator.start(train.sub_train)
+        except DeviceError as error:
+            # if the stop fails, too, this process ends, and the next one stops as it opens
+            yield from self._stop(DeliveryState.UNKNOWN, f"the instrument failed: {error}")
+        train.expect_end(self._time.now, self._rate_hz)
 
-    def _halt(self) -> None:
-        self._prepared = 0
-        self._stimulator.stop()
-
-    def _end(self) -> Iterator[Message]:
-        """A train is over: stop, unless the next one has the same pulses.
+    def _end(self, train: Train) -> Iterator[Message]:
+        """End a train that is complete: stop, unless the next one has the same pulses.
 
         Setting the instrument up takes two dozen calls; single pulses at 40 Hz leave no time.
         """
-        train, following = self._running, self._waiting[0].stimulus if self._waiting else None
-        assert train is not None
-        doubts = (self._stimulator.doubts(), self.limits.charge_in_doubt(train.phases, train.unit))
+        stimulus, following = train.stimulus, self._trains.next
+        doubts = (
+            self._stimulator.doubts(),
+            self.limits.charge_in_doubt(stimulus.phases, stimulus.unit),
+        )
         reason = "; ".join(filter(None, doubts))
-        if following and following.has_pulses_of(train):
-            self._prepared = following.number
-            self._burst = self._gate.burst(following)
-            yield from self._told("delivered", reason)
+        if following and following.stimulus.has_pulses_of(stimulus):
+            following.move(TrainState.PREPARED)
+            yield from self._conclude(DeliveryState.DELIVERED, reason)
         else:
-            yield from self._stop("delivered", reason)
+            yield from self._stop(DeliveryState.DELIVERED, reason)
 
-    def _stop(self, state: str, reason: str = "") -> Iterator[Message]:
-        """Stop what runs or could run, if there is anything."""
-        if self._running or self._prepared:
+    def _stop(self, state: DeliveryState, reason: str) -> Iterator[Message]:
+        """Stop a train that fires or is prepared, if there is one."""
+        if self._trains.is_connected:
             self._halt()
-        yield from self._told(state, reason)
+        yield from self._conclude(state, reason)
 
-    def _told(self, state: str, reason: str = "") -> Iterator[Message]:
-        """No train runs any more; what became of the one that did."""
-        fired = self._fired
-        self._running = self._fired = None
-        if fired is not None:
-            now = self._answer(fired.number, state, reason)
-            yield replace(fired, start=now.start, stop=now.stop, state=state, reason=reason)
+    def _halt(self) -> None:
+        """Stop the instrument. Raises DeviceError if that is not certain."""
+        self._trains.disconnect()
+        self._stimulator.stop()
+        # Not reached where the stop raises: the watchdog must still treat a train as under way.
+        self._guard.pulsing(False)
+
+    # Answers
+
+    def _conclude(self, state: DeliveryState, reason: str) -> Iterator[Message]:
+        """Answer the outcome of the train that fired, if one did."""
+        train = self._trains.end_firing()
+        if train is not None and train.record is not None:
+            now = self._answer(train.number, state, reason)
+            yield replace(train.record, start=now.start, stop=now.stop, state=state, reason=reason)
+
+    def _answer(
+        self, number: int, state: DeliveryState, reason: str = "", **fields: Any
+    ) -> Delivered:
+        return Delivered(max(0, self._clock - 1), self._clock, number, state, reason, **fields)
 
     @property
     def _clock(self) -> int:
         return self._time.clock
-
-    def _answer(self, number: int, state: str, reason: str = "", **more: Any) -> Delivered:
-        return Delivered(max(0, self._clock - 1), self._clock, number, state, reason, **more)

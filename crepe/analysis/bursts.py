@@ -9,7 +9,7 @@ from scipy.signal import find_peaks
 
 from crepe.analysis.rates import Times, intervals_s
 
-_SAME_S = 1e-9  # limits are reached in spite of rounding
+_SAME_S = 1e-9  # tolerance: rounding must not move an interval across a limit
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,12 @@ class Burst:
 
     @property
     def n_spikes(self) -> int:
+        """Number of spikes."""
         return self.stop - self.first
 
     @property
     def duration_s(self) -> float:
+        """Time from the first spike to the last."""
         return self.end_s - self.begin_s
 
 
@@ -35,18 +37,18 @@ class MaxInterval:
     """Settings of the MaxInterval method (NeuroExplorer; Cotterill et al. 2016)."""
 
     begin_s: float = 0.17  # a burst begins with an interval of at most this
-    end_s: float = 0.3  # and goes on while intervals are at most this
+    end_s: float = 0.3  # and continues while intervals are at most this
     between_s: float = 0.2  # bursts with a smaller gap are one
-    duration_s: float = 0.01  # shorter bursts are none
-    n_spikes: int = 3  # nor are those of fewer spikes
+    duration_s: float = 0.01  # shorter ones do not count
+    n_spikes: int = 3  # nor do those of fewer spikes
 
 
 def max_interval(times_s: Times, settings: MaxInterval | None = None) -> list[Burst]:
-    """Bursts in four steps: find runs, merge near ones, drop short ones, drop small ones."""
+    """Return bursts in four steps: find runs, merge near ones, drop short ones, drop small ones."""
     rule = settings or MaxInterval()
-    found = _runs(intervals_s(times_s), rule.begin_s, rule.end_s)
+    runs = _runs(intervals_s(times_s), rule.begin_s, rule.end_s)
     merged: list[tuple[int, int]] = []
-    for first, stop in found:
+    for first, stop in runs:
         if merged and times_s[first] - times_s[merged[-1][1] - 1] < rule.between_s - _SAME_S:
             merged[-1] = (merged[-1][0], stop)
         else:
@@ -60,14 +62,16 @@ def max_interval(times_s: Times, settings: MaxInterval | None = None) -> list[Bu
 
 
 def _runs(intervals: Times, begin_s: float, end_s: float) -> list[tuple[int, int]]:
-    """First spike, and the one after the last, where intervals are at most `end_s`, from the first
-    of at most `begin_s` on."""
+    """Return runs of spikes as (first, index after the last).
+
+    A run begins with an interval of at most `begin_s`, and its intervals are at most `end_s`.
+    """
     is_within = intervals <= end_s + _SAME_S
     edges = np.flatnonzero(np.diff(is_within.astype(np.int8), prepend=0, append=0))
     short = np.flatnonzero(intervals <= begin_s + _SAME_S)
     stops = edges[1::2]
     place = np.searchsorted(short, edges[::2])
-    short = np.append(short, len(intervals))  # where there is none any more
+    short = np.append(short, len(intervals))  # place after the last short interval
     firsts = short[place]
     has_begun = firsts < stops
     return list(zip(firsts[has_begun].tolist(), (stops[has_begun] + 1).tolist(), strict=True))
@@ -80,30 +84,31 @@ def _burst(times_s: Times, first: int, stop: int) -> Burst:
 # logISI (Pasquale, Martinoia & Chiappalone 2010, J Comput Neurosci 29:213)
 LEAST_VOID = 0.7
 LONGEST_WITHIN_S = 0.1
-"""Where intervals within bursts end at most, and what is taken where the histogram has no void."""
+"""Limit of intervals within bursts, and the threshold where the histogram has no void."""
 LONGEST_S = 1.0
-"""A threshold from here on separates no bursts (Cotterill et al. 2016); 100 ms is taken, too."""
+"""A longer threshold separates no bursts (Cotterill et al. 2016); then 100 ms is used, too."""
 PEAK_DISTANCE = 2  # bins
 BINS_PER_DECADE = 10
 
 
 def log_isi_threshold_s(times_s: Times) -> float | None:
-    """The interval that separates those within bursts from those between them.
+    """Return the interval that separates intervals within bursts from those between them.
 
-    The minimum between the highest peak of the logarithmic histogram of intervals that lies within
-    100 ms and the first later peak from which a void parameter of at least 0.7 separates it; None
-    if there is no such void, 0 if there is no such first peak, and so no bursts. The authors smooth
-    the histogram by local regression, we by a Gaussian of one bin.
+    In the logarithmic histogram of intervals, take the highest peak within 100 ms and the first
+    later peak that a void parameter of at least 0.7 separates from it. The threshold is the minimum
+    between them; None without such a void, 0 without the first peak, and so without bursts. The
+    authors smooth the histogram by local regression; a Gaussian of one bin is used here.
     """
-    found_ms = intervals_s(times_s) * 1000
-    found_ms = found_ms[found_ms > 0]
-    if len(found_ms) < 3:
+    isi_ms = intervals_s(times_s) * 1000
+    isi_ms = isi_ms[isi_ms > 0]
+    if len(isi_ms) < 3:
         return None
-    top = max(1, int(np.ceil(np.log10(found_ms.max()))) + 1)
+    top = max(1, int(np.ceil(np.log10(isi_ms.max()))) + 1)
     edges = np.logspace(0, top, top * BINS_PER_DECADE + 1)
-    counts, _ = np.histogram(np.clip(found_ms, 1.0, None), edges)
+    counts, _ = np.histogram(np.clip(isi_ms, 1.0, None), edges)  # below 1 ms: first bin
     smooth = gaussian_filter1d(counts / counts.sum(), 1.0, mode="constant")
     middle_ms = np.sqrt(edges[1:] * edges[:-1])
+    # Zeros at both ends, since find_peaks takes no first or last value for a peak.
     peaks, _ = find_peaks(np.concatenate([[0], smooth, [0]]), distance=PEAK_DISTANCE)
     peaks = peaks - 1
     within = peaks[middle_ms[peaks] <= LONGEST_WITHIN_S * 1000]
@@ -119,9 +124,9 @@ def log_isi_threshold_s(times_s: Times) -> float | None:
 
 
 def log_isi(times_s: Times, n_spikes: int = 3) -> list[Burst]:
-    """Bursts by a threshold that the channel's own intervals give.
+    """Return bursts by the threshold that the channel's own intervals give.
 
-    Where it is longer than 100 ms, cores are found with 100 ms and extended by the threshold.
+    Where it is longer than 100 ms, cores of bursts use 100 ms, and the threshold extends them.
     """
     threshold_s = log_isi_threshold_s(times_s)
     if threshold_s is None or threshold_s >= LONGEST_S:
@@ -129,11 +134,11 @@ def log_isi(times_s: Times, n_spikes: int = 3) -> list[Burst]:
     if threshold_s == 0:
         return []
     core_s = min(threshold_s, LONGEST_WITHIN_S)
-    found = intervals_s(times_s)
-    cores = [(a, b) for a, b in _runs(found, core_s, core_s) if b - a >= n_spikes]
+    isi_s = intervals_s(times_s)
+    cores = [(a, b) for a, b in _runs(isi_s, core_s, core_s) if b - a >= n_spikes]
     if threshold_s > core_s:
         begins = np.array([a for a, _ in cores])
-        wide = _runs(found, threshold_s, threshold_s)
+        wide = _runs(isi_s, threshold_s, threshold_s)
         cores = [(a, b) for a, b in wide if ((begins >= a) & (begins < b)).any()]
     return [_burst(times_s, first, stop) for first, stop in cores]
 
@@ -144,32 +149,34 @@ def log_isi(times_s: Times, n_spikes: int = 3) -> list[Burst]:
 def network_bursts(
     bursts: Sequence[Sequence[Burst]], n_active: int, part: float = 0.2
 ) -> list[tuple[float, float]]:
-    """Begin and end where bursts overlap on at least a part of the active channels
-    (Chiappalone et al. 2005, Neurocomputing 65:653, who take 20 %)."""
+    """Return begin and end of the times when at least a part of the active channels burst.
+
+    Method: Chiappalone et al. 2005, Neurocomputing 65:653, with 20 %.
+    """
     edges = sorted(
         (at, step)
         for of_channel in bursts
         for burst in of_channel
         for at, step in ((burst.begin_s, 0), (burst.end_s, 1))  # a begin before an end at a tie
     )
-    least = max(1, int(np.ceil(part * n_active - 1e-9)))
-    found: list[tuple[float, float]] = []
+    least = max(1, int(np.ceil(part * n_active - 1e-9)))  # rounding must not add a channel
+    together: list[tuple[float, float]] = []
     n, begin_s = 0, 0.0
     for at, is_end in edges:
         n += -1 if is_end else 1
         if not is_end and n == least:
             begin_s = at
         elif is_end and n == least - 1:
-            found.append((begin_s, at))
-    return found
+            together.append((begin_s, at))
+    return together
 
 
 def isi_n(times_s: Times, n: int, longest_s: float) -> list[tuple[float, float]]:
-    """Network bursts by ISI_N: runs of spikes each of which is one of n, of any channels, within
-    `longest_s` (Bakkum et al. 2013, Front Comput Neurosci 7:193).
+    """Return network bursts by ISI_N (Bakkum et al. 2013, Front Comput Neurosci 7:193).
 
-    Bursts may follow without a spike between them: as in the authors' program one ends where a
-    spike and the n - 1 before it take longer, and what is left with fewer than n spikes is none.
+    A burst is a run of spikes each of which is one of n, of any channels, within `longest_s`.
+    Bursts may follow without a spike between them: as in the authors' program, a burst ends where a
+    spike and the n - 1 before it take longer; a rest of fewer than n spikes is none.
 
     Parameters
     ----------
@@ -185,11 +192,11 @@ def isi_n(times_s: Times, n: int, longest_s: float) -> list[tuple[float, float]]
     is_inside = np.cumsum(covers[:-1]) > 0
     is_last = np.concatenate([np.zeros(n - 1, np.bool_), is_near])  # of n near ones
     edges = np.flatnonzero(np.diff(is_inside.astype(np.int8), prepend=0, append=0))
-    found: list[tuple[float, float]] = []
+    bursts: list[tuple[float, float]] = []
     for first, stop in edges.reshape(-1, 2).tolist():
         begin = first
         for cut in [*(first + np.flatnonzero(~is_last[first:stop])).tolist(), stop]:
             if cut - begin >= n:
-                found.append((float(times_s[begin]), float(times_s[cut - 1])))
+                bursts.append((float(times_s[begin]), float(times_s[cut - 1])))
                 begin = cut
-    return found
+    return bursts

@@ -1,1 +1,1 @@
-"""The live page: what the running session does, and which sessions are recorded."""
+"""The live page: the state of the running session, and the recorded sessions."""

@@ -1,34 +1,26 @@
-"""Who may come in at the live page, and who may do more than look. Stands before every route.
+"""Access to the live page: which browsers are let in, and which may do more than watch.
 
-Without a token, which only a page on this machine may be, whoever comes is an operator. With one, a
-link with `?token=` sets a cookie and goes on without it, so that no token stays in an address bar.
-The cookie is an HMAC by a key that this process made up, so it ends with the process.
+Without a token, which only a page on this machine may be, every browser is an operator's. With one,
+a link with `?token=` sets a cookie and redirects to the page without it, so that no token stays in
+an address bar. The cookie ends with this process.
 """
 
-import hmac
-import ipaddress
-import re
-import secrets
-import socket
-import time
+# Decision 34: rights over the network.
+
 from enum import StrEnum
-from http.cookies import CookieError, SimpleCookie
-from typing import NamedTuple
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from crepe.http_body import again, refused, whole
-from crepe.http_token import is_loopback
-
-SPECTATOR_WORD = "spectator"
-"""In the read-only link of a page that asks for no token."""
+from crepe.web.access import Attempts, HostNames, SignedCookie, address_of, is_same, new_key
+from crepe.web.body import limited, refused, too_large
+from crepe.web.links import spectator_key
 
 _LARGEST_BODY = 16_384
 _WRONG_TOKENS, _WRONG_WITHIN_S = 20, 60.0
-_ADDRESSES_KEPT = 1000
+_COOKIE = "crepe_dashboard"
 _POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -40,44 +32,21 @@ _HEADERS = {
     "cache-control": "no-cache",
 }
 _SAFE = ("GET", "HEAD")
-_NAME = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(:\d+)?$")  # of a Host header, without the port
 
 
 class Role(StrEnum):
-    """What somebody at the page may do; in `scope["role"]`."""
+    """The rights of a browser; in `scope["role"]`."""
 
     OPERATOR = "operator"
     SPECTATOR = "spectator"
 
 
-class Links(NamedTuple):
-    """What to open, to operate and to look only."""
+class PageAccess:
+    """The rules of access to the page: a request reaches `app`, or is refused with a reason.
 
-    operator: str
-    spectator: str
-
-
-def spectator_key(token: str) -> str:
-    """What stands in the read-only link; follows from the token, and does not tell it."""
-    if not token:
-        return SPECTATOR_WORD
-    return hmac.digest(token.encode(), SPECTATOR_WORD.encode(), "sha256").hex()[:32]
-
-
-def links(url: str, token: str) -> Links:
-    """The two links to a page at `url`; one on all addresses is called by its machine's name."""
-    for everywhere in ("//0.0.0.0:", "//[::]:"):
-        url = url.replace(everywhere, f"//{socket.getfqdn()}:")
-    operator = f"{url}/?token={quote(token, safe='')}" if token else f"{url}/"
-    return Links(operator, f"{url}/?token={spectator_key(token)}")
-
-
-class Access:
-    """Passes requests on to `app`, or refuses them with a reason.
-
-    401 without a token or cookie, 403 for what a spectator may not do and for what a page of
-    another site has sent, 413 for a large body, 421 for a Host that is not ours (a name that was
-    made to point here), 429 after many wrong tokens.
+    401 without a token or cookie, 403 for what a spectator may not do and for requests from a page
+    of another site, 413 for a large body, 421 for a Host that is not ours (a foreign name that was
+    made to point to this address), 429 after many wrong tokens.
     """
 
     def __init__(
@@ -85,16 +54,9 @@ class Access:
     ) -> None:
         self._app = app
         self._token = token
-        self._key = secrets.token_bytes(32)
-        self._hosts = {"127.0.0.1", "localhost", "[::1]", _bracketed(host).lower()}
-        self._public = urlsplit(public_url or "")
-        if self._public.hostname:
-            self._hosts.add(_bracketed(self._public.hostname))
-        self._is_open = host in ("0.0.0.0", "::")
-        if not is_loopback(host):
-            full = socket.getfqdn().lower()
-            self._hosts |= {full, full.partition(".")[0], socket.gethostname().lower()}
-        self._wrong: dict[str, list[float]] = {}  # by address: when wrong tokens came
+        self._key = new_key()
+        self._hosts = HostNames(host, public_url)
+        self._attempts = Attempts(_WRONG_TOKENS, _WRONG_WITHIN_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -107,138 +69,90 @@ class Access:
                 return
             await self._app({**scope, "role": role}, receive, send)
             return
-        body = None
+        passed: Receive | None = receive
         if refusal is None and scope["method"] not in _SAFE:
-            body = await whole(receive, _LARGEST_BODY)
-            if body is None:
-                refusal = refused(413, f"body: larger than {_LARGEST_BODY} bytes")
-        answers = _with_headers(send)
-        if refusal is not None:
-            await refusal(scope, receive, answers)
+            # Its bytes are counted, since Content-Length is only the client's claim.
+            passed = await limited(receive, _LARGEST_BODY)
+        answer = _with_headers(send)
+        if refusal is not None or passed is None:
+            await (refusal or too_large(_LARGEST_BODY))(scope, receive, answer)
         else:
-            passed = receive if body is None else again(body, receive)
-            await self._app({**scope, "role": role}, passed, answers)
+            await self._app({**scope, "role": role}, passed, answer)
 
     def _judge(self, scope: Scope) -> tuple[Response | None, Role | None]:
+        """Return a refusal or another answer instead of the page's, or else the role."""
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        port = int(scope["server"][1])
-        if not self._is_ours(host):
+        if not self._hosts.allow(host):
             return refused(421, f"Host {host[:100]!r}: not the name of this page"), None
+        cookie = SignedCookie(_COOKIE, int(scope["server"][1]), self._key)
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
         if scope["type"] == "http" and scope["method"] in _SAFE and "token" in query:
-            return self._enter(scope, query["token"][0], port, host), None
-        role = self._role(headers, port)
-        if role is None:
+            return self._enter(scope, query["token"][0], cookie, host), None
+        role = cookie.role_in(headers, Role)
+        if role is None and self._token:
             return PlainTextResponse(
-                "This page asks for a token: open the link that `crepe up` has printed.", 401
+                "This page needs a token: open the link that `crepe up` has printed.", 401
             ), None
+        role = role or Role.OPERATOR
         if scope["type"] == "websocket" or scope["method"] not in _SAFE:
-            refusal = self._from_elsewhere(scope, headers, host)
+            refusal = self._from_elsewhere(scope, headers)
             if refusal is None and scope["type"] == "http" and role is Role.SPECTATOR:
-                refusal = refused(403, "this link is for looking only")
+                refusal = refused(403, "this link is read-only")
             return refusal, role
         return None, role
 
-    def _is_ours(self, host: str) -> bool:
-        """By the name alone: a tunnel may have changed the port."""
-        name = _NAME.match(host.lower())
-        return name is not None and self._is_ours_by_name(name[1])
-
-    def _is_ours_by_name(self, name: str) -> bool:
-        return name in self._hosts or (self._is_open and _is_address(name))
-
-    def _from_elsewhere(self, scope: Scope, headers: Headers, host: str) -> Response | None:
-        """Why this was not sent by our own page, if so."""
-        origin = urlsplit(headers.get("origin", ""))
-        ours = {host.lower(), self._public.netloc.lower()} - {""}
-        if origin.scheme not in ("http", "https") or origin.netloc.lower() not in ours:
+    def _from_elsewhere(self, scope: Scope, headers: Headers) -> Response | None:
+        """Return the refusal of a request that our own page has not sent."""
+        if not self._hosts.is_own_origin(headers):
             return refused(403, "sent by a page of another site, or by none")
         if scope["type"] == "http":
+            # a form of another site can send neither
             kind = headers.get("content-type", "").partition(";")[0].strip().lower()
             if headers.get("x-crepe") != "1" or kind != "application/json":
                 return refused(403, "must be application/json with the header X-CREPE: 1")
         return None
 
-    # Tokens and cookies
-
-    def _enter(self, scope: Scope, token: str, port: int, host: str) -> Response:
-        address = (scope.get("client") or ("",))[0]
-        now_s = time.monotonic()
-        wrong = [at for at in self._wrong.get(address, []) if now_s - at < _WRONG_WITHIN_S]
-        if len(wrong) >= _WRONG_TOKENS:
+    def _enter(self, scope: Scope, token: str, cookie: SignedCookie, host: str) -> Response:
+        """Return the answer to a link with a token: a redirection that sets the cookie."""
+        address = address_of(scope)
+        # Before the comparison: an address that guesses is refused even with the right token.
+        if not self._attempts.are_left(address):
             return refused(429, "too many wrong tokens from this address; wait a minute")
         role = None
-        # without a token a word is the way back from the read-only link
-        if _is_same(token, self._token or Role.OPERATOR):
+        # on a page without a token, ?token=operator is the way back from the read-only link
+        if is_same(token, self._token or Role.OPERATOR):
             role = Role.OPERATOR
-        elif _is_same(token, spectator_key(self._token)):
+        elif is_same(token, spectator_key(self._token)):
             role = Role.SPECTATOR
         if role is None:
-            self._wrong.pop(address, None)
-            self._wrong[address] = [*wrong, now_s]
-            if len(self._wrong) > _ADDRESSES_KEPT:
-                del self._wrong[next(iter(self._wrong))]
+            self._attempts.add_failure(address)
             return PlainTextResponse("This token is not the one of this page.", 401)
         answer = RedirectResponse(_local(scope["path"]), 303)
+        public = self._hosts.public
         answer.set_cookie(
-            _cookie(port),
-            self._signed(role),
+            cookie.name,
+            cookie.value(role),
             httponly=True,
             samesite="strict",
-            secure=self._public.scheme == "https" and host.lower() == self._public.netloc.lower(),
+            # Not for a plain http address of the page, from which browsers drop secure cookies.
+            secure=public.scheme == "https" and host.lower() == public.netloc.lower(),
             path="/",
         )
         return answer
 
-    def _role(self, headers: Headers, port: int) -> Role | None:
-        cookies = SimpleCookie()
-        try:
-            cookies.load(headers.get("cookie", ""))
-        except CookieError:
-            cookies = SimpleCookie()
-        found = cookies[_cookie(port)].value if _cookie(port) in cookies else ""
-        for role in Role:
-            if _is_same(found, self._signed(role)):
-                return role
-        return None if self._token else Role.OPERATOR
-
-    def _signed(self, role: Role) -> str:
-        return f"{role}.{hmac.digest(self._key, role.encode(), 'sha256').hex()}"
-
-
-def _cookie(port: int) -> str:
-    """The cookie's name: cookies are shared between the ports of a machine."""
-    return f"crepe_dashboard_{port}"
-
-
-def _is_same(found: str, wanted: str) -> bool:
-    return hmac.compare_digest(found.encode(), wanted.encode())
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True
-
 
 def _local(path: str) -> str:
-    """A path of this page, and never `//another.site`."""
+    """Return a path of this page, and never `//another.site`."""
     return "/" + path.lstrip("/\\")
 
 
 def _with_headers(send: Send) -> Send:
-    async def answers(message: Message) -> None:
+    async def answer(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)
         await send(message)
 
-    return answers
+    return answer

@@ -1,4 +1,6 @@
-"""One browser at the other end of a WebSocket: what it says, and when it can take a frame."""
+"""One browser at the other end of a WebSocket: its messages, and when it can take a frame."""
+
+# Decision 33: why frames wait.
 
 import asyncio
 import json
@@ -10,15 +12,16 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 
 class Browser:
-    """Sends a frame only when the last one has been acknowledged (`{"got": true}`).
+    """A browser that gets a frame only when it has acknowledged the last one (`{"got": true}`).
 
-    That a frame was sent says nothing: sockets take in megabytes for a browser that sleeps, and
-    those would be frames of the past. What else the browser says goes to `told`.
+    That the socket has accepted a frame is not enough: sockets buffer megabytes for a browser that
+    sleeps, and it would wake up to frames of the past. All other messages of the browser go to
+    `on_message`.
     """
 
-    def __init__(self, socket: WebSocket, told: Callable[[dict[str, Any]], object]) -> None:
+    def __init__(self, socket: WebSocket, on_message: Callable[[dict[str, Any]], object]) -> None:
         self._socket = socket
-        self._told = told
+        self._on_message = on_message
         self._may_send = asyncio.Event()
         self._may_send.set()
         self._is_gone = False
@@ -33,28 +36,31 @@ class Browser:
             await self._listening
 
     async def can_take(self) -> bool:
-        """Wait until it has got all that was sent; False if it is gone."""
+        """Wait until the browser has acknowledged the last frame; return False if it is gone."""
         await self._may_send.wait()
         return not self._is_gone
 
     async def send(self, frame: bytes) -> None:
         """Send a frame."""
+        # Before the send, since the acknowledgement may come before it returns.
         self._may_send.clear()
         await self._socket.send_bytes(frame)
 
     async def _listen(self) -> None:
         try:
+            # Starlette raises RuntimeError for a socket that is closed already.
             with suppress(WebSocketDisconnect, RuntimeError):
                 while True:
-                    self._hear(await self._socket.receive_text())
+                    self._receive(await self._socket.receive_text())
         finally:
             self._is_gone = True
+            # Wakes `can_take`, since no acknowledgement will come.
             self._may_send.set()
 
-    def _hear(self, text: str) -> None:
-        with suppress(ValueError):
-            words = json.loads(text)
-            if isinstance(words, dict) and words.get("got"):
+    def _receive(self, text: str) -> None:
+        with suppress(ValueError):  # a message that is not JSON is passed over
+            fields = json.loads(text)
+            if isinstance(fields, dict) and fields.get("got"):
                 self._may_send.set()
-            elif isinstance(words, dict):
-                self._told(words)
+            elif isinstance(fields, dict):
+                self._on_message(fields)

@@ -1,4 +1,4 @@
-"""Spikes counted by channel and time, for the raster, the array's map and the population rate."""
+"""Counts of spikes by channel and time, for raster, array and population rate."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from crepe.messages import Spikes, StreamInfo
 
 KEPT_S = 60.0
 NEWEST_S = 10.0
-"""So long single spikes are kept, for the traces."""
+"""Single spikes of so many seconds are kept, for the marks at the traces."""
 BIN_S = 0.02
 MOST_ROWS = 128
 """Rows of a raster; of larger arrays several channels share one."""
@@ -19,8 +19,8 @@ MOST_ROWS = 128
 class Counts:
     """Spikes of the last minute in bins of 20 ms: (n_channels, n_bins).
 
-    Bins lie at multiples of their length on the sample index. What is missing counts as none;
-    `gaps` says where that is.
+    Bins lie at multiples of their length on the sample index. Missing samples count as no spikes;
+    the gaps in the data are sent beside the counts.
     """
 
     def __init__(self, info: StreamInfo) -> None:
@@ -33,7 +33,7 @@ class Counts:
         self._newest: deque[Spikes] = deque()  # of the last seconds
 
     def take(self, spikes: Spikes) -> None:
-        """Take in the next window."""
+        """Add the next window of spikes."""
         self.reach(spikes.stop)
         if len(spikes.sample):
             self._newest.append(spikes)
@@ -44,14 +44,16 @@ class Counts:
             self._newest.popleft()
         bins = spikes.sample // self.bin_samples % self.n_bins
         channel = np.minimum(spikes.channel, self.n_channels - 1)
+        # `+= 1` would count several spikes of a channel in one bin once.
         np.add.at(self._counts, (channel, bins), 1)
 
     def reach(self, stop: int) -> None:
-        """Time goes on, up to sample index `stop`."""
+        """Move the time on to sample index `stop`, and empty the bins up to there."""
         if stop <= self.stop:
             return
-        known, last = -(-self.stop // self.bin_samples), (stop - 1) // self.bin_samples
-        fresh = np.arange(max(known, last + 1 - self.n_bins), last + 1) % self.n_bins
+        # Rounded up: the bin that `self.stop` cuts already holds spikes, and must keep them.
+        begin, last = -(-self.stop // self.bin_samples), (stop - 1) // self.bin_samples
+        fresh = np.arange(max(begin, last + 1 - self.n_bins), last + 1) % self.n_bins
         self._counts[:, fresh] = 0
         self.stop = stop
 
@@ -61,38 +63,39 @@ class Counts:
         return min(self.n_channels, MOST_ROWS)
 
     def raster(self, first: int, stop: int) -> NDArray[np.uint8]:
-        """Bins [first, stop): (n_rows, stop - first), each at most 255."""
-        found = self._counts[:, np.arange(first, stop) % self.n_bins]
+        """Return the counts of bins [first, stop), at most 255 each: (n_rows, stop - first)."""
+        counts = self._counts[:, np.arange(first, stop) % self.n_bins]
         if self.n_rows < self.n_channels:
             edges = np.arange(self.n_rows) * self.n_channels // self.n_rows
-            found = np.add.reduceat(found, edges, axis=0)
-        return np.minimum(found, 255).astype(np.uint8)
+            counts = np.add.reduceat(counts, edges, axis=0)
+        return np.minimum(counts, 255).astype(np.uint8)
 
     def population(self, first: int, stop: int) -> NDArray[np.float32]:
-        """Bins [first, stop): spikes per second and channel."""
-        found = self._counts[:, np.arange(first, stop) % self.n_bins].sum(axis=0, dtype=np.float32)
-        per_s: NDArray[np.float32] = found / np.float32(self.n_channels * self.bin_s)
+        """Return spikes per second and channel in bins [first, stop): (stop - first,)."""
+        bins = np.arange(first, stop) % self.n_bins
+        totals = self._counts[:, bins].sum(axis=0, dtype=np.float32)
+        per_s: NDArray[np.float32] = totals / np.float32(self.n_channels * self.bin_s)
         return per_s
 
     def rates_hz(self, seconds: float = 1.0) -> NDArray[np.float32]:
-        """(n_channels,), over the last whole bins."""
+        """Return the rate of each channel over the last whole bins: (n_channels,)."""
         stop = self.stop // self.bin_samples
         n = min(stop, max(1, round(seconds / self.bin_s)))
         if n == 0:
             return np.zeros(self.n_channels, np.float32)
         bins = np.arange(stop - n, stop) % self.n_bins
-        found = self._counts[:, bins].sum(axis=1, dtype=np.float32)
-        per_s: NDArray[np.float32] = found / np.float32(n * self.bin_s)
+        totals = self._counts[:, bins].sum(axis=1, dtype=np.float32)
+        per_s: NDArray[np.float32] = totals / np.float32(n * self.bin_s)
         return per_s
 
     def newest(self, after: int, channels: Sequence[int]) -> tuple[list[int], list[int]]:
-        """Single spikes after sample `after`: positions in `channels`, and sample indices."""
-        at = {channel: i for i, channel in enumerate(channels)}
-        found = [
-            (at[channel], sample)
+        """Return the single spikes from `after` on: positions in `channels`, and sample indices."""
+        positions = {channel: i for i, channel in enumerate(channels)}
+        marks = [
+            (positions[channel], sample)
             for spikes in self._newest
             if spikes.stop > after
             for channel, sample in zip(spikes.channel.tolist(), spikes.sample.tolist(), strict=True)
-            if channel in at and sample >= after
+            if channel in positions and sample >= after
         ]
-        return [place for place, _ in found], [sample for _, sample in found]
+        return [position for position, _ in marks], [sample for _, sample in marks]

@@ -17,24 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crepe.dashboard.counts import KEPT_S
-from crepe.dashboard.picture import Picture
-from crepe.dashboard.traces import BIN_S
+from crepe.dashboard.session_view import SessionView
+from crepe.dashboard.views.registry import VIEWS, about
 
-TRACE_WINDOWS_S = (1, 2, 5, 10)
-RASTER_WINDOWS_S = (10, 30, 60)
-MOST_TRACES = 64
-Array = NDArray[Any]
-_COLUMNS, _FEW_COLUMNS, _FEW = 1000, 400, 16  # of a trace, on a screen; of more than a few traces
 _ALIGN = 8
 
 
 def pack(head: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """A frame as bytes."""
-    about = [
+    """Return a frame as bytes."""
+    layout = [
         {"name": name, "dtype": array.dtype.name, "shape": array.shape}
         for name, array in arrays.items()
     ]
-    text = json.dumps({**head, "arrays": about}, separators=(",", ":")).encode()
+    text = json.dumps({**head, "arrays": layout}, separators=(",", ":")).encode()
     text += b" " * (-(4 + len(text)) % _ALIGN)
     parts = [len(text).to_bytes(4, "little"), text]
     for array in arrays.values():
@@ -44,171 +39,117 @@ def pack(head: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a browser looks at."""
+class FrameRequest:
+    """The views that a browser shows, by name, and the options of every view."""
 
-    stream: str | None = None
-    channels: tuple[int, ...] = ()
-    traces_s: int = 5
-    raster_s: int = 30
-    shows_array: bool = False
-    shows_traces: bool = False
-    shows_raster: bool = False
-
-    def wants(self, picture: Picture) -> tuple[str, tuple[int, ...]] | None:
-        """The stream and the channels whose traces it shows."""
-        stream = self.stream if self.stream in picture.infos else picture.default_traces
-        return (stream, self.channels) if self.shows_traces and stream else None
+    shown: frozenset[str] = frozenset()
+    options: tuple[Any, ...] = tuple(view.options for view in VIEWS)  # in the order of `VIEWS`
 
 
 @dataclass(frozen=True)
-class Sent:
-    """How much of a picture a browser has been sent."""
+class FrameCursor:
+    """The part of a session that a browser has been sent."""
 
-    picture: int = 0  # its number
-    column: int = 0  # of the traces, up to which it has all
-    bin: int = 0  # of the raster
-    spike: int = 0  # sample index, for the marks at the traces
-    version: int = -1  # of the story
+    session_view: int = 0  # its number
+    views: tuple[Any, ...] = tuple(view.cursor for view in VIEWS)  # in the order of `VIEWS`
+    version: int = -1  # of the events
     n_streams: int = -1
-    more: str = ""
+    slow: str = ""  # text of the `SlowState`
 
 
-class More(NamedTuple):
-    """What is told beside the picture, and sent when it has changed; `text` tells that."""
+class SlowState(NamedTuple):
+    """The state that is sent beside the views when it has changed; its text shows whether."""
 
     value: Mapping[str, Any]
     text: str
 
 
-def more(value: Mapping[str, Any]) -> More:
-    """Ready to be sent to many."""
-    return More(value, json.dumps(value))
+def slow_state(value: Mapping[str, Any]) -> SlowState:
+    """Return the state with its text, which is made once for all browsers that are sent it."""
+    return SlowState(value, json.dumps(value))
 
 
-Made = dict[tuple[Asked, Sent, str], tuple[bytes, Sent]]
-"""The frames of one moment: those who look at the same, have the same and are told the same."""
+FrameCache = dict[tuple[FrameRequest, FrameCursor, str], tuple[bytes, FrameCursor]]
+"""The frames of one tick; browsers that show the same and have been sent the same share one."""
 
 
-class View:
-    """What one browser looks at, and what of it it has been sent."""
+class BrowserView:
+    """The view of one browser: what it shows, and how much of it has been sent."""
 
     def __init__(self) -> None:
-        self.asked = Asked()
-        self._sent = Sent()
+        self.request = FrameRequest()
+        self._cursor = FrameCursor()
 
-    def ask(self, words: Mapping[str, Any]) -> None:
-        """Change what is looked at; whatever makes no sense is left as it is."""
-        new: dict[str, Any] = {}
-        if isinstance(stream := words.get("stream"), str):
-            new["stream"] = stream
-        if isinstance(channels := words.get("channels"), list):
-            numbers = [c for c in channels if isinstance(c, int) and 0 <= c < 1 << 20]
-            new["channels"] = tuple(dict.fromkeys(numbers))[:MOST_TRACES]
-        if words.get("traces_s") in TRACE_WINDOWS_S:
-            new["traces_s"] = int(words["traces_s"])
-        if words.get("raster_s") in RASTER_WINDOWS_S:
-            new["raster_s"] = int(words["raster_s"])
-        for name in ("shows_array", "shows_traces", "shows_raster"):
-            if name in words:
-                new[name] = bool(words[name])
-        self.asked = replace(self.asked, **new)
-        self._sent = replace(self._sent, column=0, bin=0, spike=0)
+    def options(self, name: str) -> Any:
+        """Return the options of the view of this name."""
+        return next(
+            options
+            for view, options in zip(VIEWS, self.request.options, strict=True)
+            if view.name == name
+        )
 
-    def frame(self, picture: Picture, told: More, made: Made) -> bytes:
-        """What is new for this browser; taken from `made` if it was made for another."""
-        if self._sent.picture != picture.number:
-            self._sent = Sent(picture=picture.number, more=self._sent.more)
-        key = (self.asked, self._sent, told.text)
-        if key not in made:
-            made[key] = _make(picture, told, self.asked, self._sent)
-        frame, self._sent = made[key]
+    def change(self, fields: Mapping[str, Any]) -> None:
+        """Apply a browser's message, and send all views anew; invalid values change nothing."""
+        shown = set(self.request.shown)
+        for view in VIEWS:
+            if (name := f"shows_{view.name}") in fields:
+                (shown.add if fields[name] else shown.discard)(view.name)
+        options = tuple(
+            view.changed(options, fields)
+            for view, options in zip(VIEWS, self.request.options, strict=True)
+        )
+        self.request = FrameRequest(frozenset(shown), options)
+        self._cursor = replace(self._cursor, views=FrameCursor().views)
+
+    def frame(self, session_view: SessionView, slow: SlowState, cache: FrameCache) -> bytes:
+        """Return what is new for this browser, from the `cache` if another was sent the same."""
+        if self._cursor.session_view != session_view.number:
+            self._cursor = FrameCursor(session_view.number, slow=self._cursor.slow)
+        key = (self.request, self._cursor, slow.text)
+        if key not in cache:
+            cache[key] = _make(session_view, slow, self.request, self._cursor)
+        frame, self._cursor = cache[key]
         return frame
 
 
-def _make(picture: Picture, told: More, asked: Asked, sent: Sent) -> tuple[bytes, Sent]:
-    head: dict[str, Any] = {"now": picture.now}
-    arrays: dict[str, Array] = {}
-    if sent.n_streams != len(picture.infos):
-        head["about"] = picture.about()
-    if sent.version != picture.story.version:
-        head["story"] = picture.story.as_json()
-        minute_ago = picture.now - round(KEPT_S * picture.rate_hz)
-        head["trains"] = picture.story.trains(sent.version, minute_ago)
-    if (court := picture.story.court) is not None:
-        head["court"] = [
-            court.ball_x, court.ball_y, court.paddle_y, court.paddle_size,
-            court.is_in_play, court.trial,
-        ]  # fmt: skip
-    if told.text != sent.more:
-        head["more"] = told.value
-    now = replace(sent, version=picture.story.version, n_streams=len(picture.infos), more=told.text)
-    now = _traces(picture, asked, now, head, arrays)
-    now = _counts(picture, asked, now, head, arrays)
-    return pack(head, arrays), now
+def _make(
+    session_view: SessionView, slow: SlowState, request: FrameRequest, cursor: FrameCursor
+) -> tuple[bytes, FrameCursor]:
+    head: dict[str, Any] = {"now": session_view.now}
+    arrays: dict[str, NDArray[Any]] = {}
+    events = session_view.events
+    if cursor.n_streams != len(session_view.infos):
+        head["about"] = about(session_view)
+    if cursor.version != events.version:
+        head["events"] = events.as_json()
+        minute_ago = session_view.now - round(KEPT_S * session_view.rate_hz)
+        head["trains"] = events.trains(cursor.version, minute_ago)
+    if slow.text != cursor.slow:
+        head["more"] = slow.value
+    cursors = list(cursor.views)
+    for i, view in enumerate(VIEWS):
+        if view.name in request.shown:
+            state = view.state(session_view, request.options[i], cursor.views[i])
+            head |= state.head
+            arrays |= state.arrays
+            cursors[i] = state.cursor
+    sent = FrameCursor(
+        session_view.number, tuple(cursors), events.version, len(session_view.infos), slow.text
+    )
+    return pack(head, arrays), sent
 
 
-def _traces(
-    picture: Picture, asked: Asked, sent: Sent, head: dict[str, Any], arrays: dict[str, Array]
-) -> Sent:
-    wanted = asked.wants(picture)
-    traces = picture.traces.get(wanted[0]) if wanted else None
-    if wanted is None or traces is None:
-        return sent
-    n_channels = picture.infos[wanted[0]].n_channels
-    shown = [c for c in asked.channels if c < n_channels]
-    n_bins = round(asked.traces_s / BIN_S)
-    n_together = max(1, n_bins // (_COLUMNS if len(shown) <= _FEW else _FEW_COLUMNS))
-    n_columns = n_bins // n_together
-    column = n_together * traces.bin_samples
-    stop = traces.stop // column
-    first = max(sent.column, stop - n_columns, 0)
-    low, high = traces.window(np.array(shown, np.int64), first, stop, n_together)
-    sd = picture.threshold_sd(wanted[0])
-    thresholds = [
-        None if sd is None or c not in traces.noise_uv else round(-sd * traces.noise_uv[c], 2)
-        for c in shown
-    ]
-    head["traces"] = {
-        "stream": wanted[0],
-        "channels": shown,
-        "first": first,
-        "stop": stop,
-        "n_columns": n_columns,
-        "column_samples": column,
-        "thresholds_uv": thresholds,
-    }
-    arrays["low"], arrays["high"] = low, high
-    if picture.counts is None:
-        return replace(sent, column=stop)
-    places, samples = picture.counts.newest(sent.spike, shown)
-    head["spikes"] = {"place": places, "sample": samples}
-    return replace(sent, column=stop, spike=picture.counts.stop)
-
-
-def _counts(
-    picture: Picture, asked: Asked, sent: Sent, head: dict[str, Any], arrays: dict[str, Array]
-) -> Sent:
-    counts = picture.counts
-    if counts is None:
-        return sent
-    if asked.shows_array:
-        arrays["rates_hz"] = counts.rates_hz()
-    if not asked.shows_raster:
-        return sent
-    stop = counts.stop // counts.bin_samples
-    first = max(sent.bin, stop - round(asked.raster_s / counts.bin_s), 0)
-    head["raster"] = {"first": first, "stop": stop, "bin_samples": counts.bin_samples}
-    arrays["raster"] = counts.raster(first, stop)
-    arrays["population_hz"] = counts.population(first, stop)
-    return replace(sent, bin=stop)
-
-
-def union(views: Sequence[View], picture: Picture) -> dict[str, tuple[int, ...]]:
-    """The channels by stream that any of the views shows."""
-    found: dict[str, tuple[int, ...]] = {}
-    for view in views:
-        if (wanted := view.asked.wants(picture)) is not None:
-            stream, channels = wanted
-            found[stream] = (*found.get(stream, ()), *channels)
-    return found
+def channels_shown(
+    views: Sequence[BrowserView], session_view: SessionView
+) -> dict[str, tuple[int, ...]]:
+    """Return the channels by stream whose traces any of the browsers shows."""
+    channels: dict[str, tuple[int, ...]] = {}
+    for browser in views:
+        for view, options in zip(VIEWS, browser.request.options, strict=True):
+            shown = (
+                view.traces(session_view, options) if view.name in browser.request.shown else None
+            )
+            if shown is not None:
+                stream, rows = shown
+                channels[stream] = (*channels.get(stream, ()), *rows)
+    return channels

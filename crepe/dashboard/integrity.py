@@ -1,63 +1,66 @@
-"""What is missing from a session, and what became of its stimuli, in words for all who look."""
+"""Missing samples and undelivered stimuli of a session, as lines of text for page and terminal."""
+
+# Decision 36: which program counts what.
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from crepe.dashboard.picture import Picture
+from crepe.dashboard.session_view import SessionView
 
 
 class Gaps(NamedTuple):
-    """Where samples are missing from the data as they were acquired."""
+    """The gaps in the acquired data."""
 
     n: int
     n_missing: int  # samples
     newest: Sequence[tuple[int, int]]
 
 
-def gaps_told(beat: Mapping[str, str]) -> Gaps | None:
-    """What the program that acquires has told in its heartbeat; None if nothing."""
+def gaps_of(beat: Mapping[str, str]) -> Gaps | None:
+    """Return the gaps that an acquiring program reports in its heartbeat; None without a report."""
     if "n_gaps" not in beat:
         return None
     return Gaps(int(beat["n_gaps"]), int(beat["n_missing"]), json.loads(beat["gaps"]))
 
 
 def integrity(
-    picture: Picture,
+    session_view: SessionView,
     gaps: Gaps | None,
     programs: Sequence[Mapping[str, Any]] | None,
     problems: Sequence[str] = (),
 ) -> list[tuple[str, str]]:
-    """(name, text) of each line.
+    """Return the lines as (name, text).
 
     Parameters
     ----------
     programs
-        How they do; None where that is not known.
+        Their heartbeats; None where they are not available.
     problems
-        Of the recording, where one is replayed.
+        Of the recording, in a replay.
     """
-    story = picture.story
-    rate_hz = picture.rate_hz
-    gaps_in_words = "not known"
+    events = session_view.events
+    rate_hz = session_view.rate_hz
+    gaps_text = "unknown"
     if gaps is not None:
-        gaps_in_words = f"{gaps.n}, {_samples(gaps.n_missing, rate_hz)} missing" if gaps.n else "0"
+        gaps_text = f"{gaps.n}, {_samples(gaps.n_missing, rate_hz)} missing" if gaps.n else "0"
     problems = [*problems, *(row["problem"] for row in programs or () if row.get("problem"))]
-    since = f" (counted from {story.since / rate_hz:.0f} s on)" if story.since else ""
+    since = f" (counted from {events.since / rate_hz:.0f} s on)" if events.since else ""
     return [
-        ("gaps", gaps_in_words),
-        ("dropped", "not known" if programs is None else _dropped(programs, gaps, rate_hz)),
-        ("stimuli", f"{story.n_delivered} delivered, {story.n_refused} not{since}"),
+        ("gaps", gaps_text),
+        ("dropped", "unknown" if programs is None else _dropped(programs, gaps, rate_hz)),
+        ("stimuli", f"{events.n_delivered} delivered, {events.n_refused} not{since}"),
         *(("recording", problem) for problem in problems),
     ]
 
 
 def _dropped(programs: Sequence[Mapping[str, Any]], gaps: Gaps | None, rate_hz: float) -> str:
-    """What was acquired and did not reach a program."""
+    """Return which programs lack samples that were acquired, and how many."""
+    # What the instrument dropped is missing in every program: a gap, and no loss of a reader.
     acquired = gaps.n_missing if gaps else 0
     lacking = [(row["program"], row.get("missing", 0) - acquired) for row in programs]
-    said = [f"{name} lacks {_samples(n, rate_hz)}" for name, n in lacking if n > 0]
-    return ", ".join(said) or "0"
+    shortfalls = [f"{name} lacks {_samples(n, rate_hz)}" for name, n in lacking if n > 0]
+    return ", ".join(shortfalls) or "0"
 
 
 def _samples(n: int, rate_hz: float) -> str:

@@ -1,4 +1,4 @@
-"""How long the loop takes: from acquired to decided, and from asked to fired."""
+"""Delays of the loop: from acquired to decided, and from requested to stimulated."""
 
 from collections import deque
 
@@ -6,7 +6,7 @@ import numpy as np
 
 KEPT = 3000
 EDGES_MS = (0, 1, 2, 3, 5, 8, 12, 20, 30, 50, 80, 120, 200, 500)
-"""Of the histogram; what is longer is in its last bar."""
+"""Lower edges of the histogram's bars; the last one is open."""
 
 
 class Latency:
@@ -16,10 +16,11 @@ class Latency:
         self._ms: deque[float] = deque(maxlen=KEPT)
 
     def take(self, ms: float) -> None:
+        """Add a delay; clocks that differ may make it negative, which counts as 0."""
         self._ms.append(max(0.0, ms))
 
     def as_json(self) -> dict[str, object]:
-        """Percentiles and a histogram; None where there is nothing to measure yet."""
+        """Return percentiles and a histogram; percentiles are None before the first delay."""
         if not self._ms:
             return {"n": 0, "p50_ms": None, "p99_ms": None, "counts": [0] * len(EDGES_MS)}
         ms = np.array(self._ms)

@@ -4,24 +4,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from crepe.dashboard.frames import View, more, union
-from crepe.dashboard.integrity import Gaps, integrity
-from crepe.dashboard.latency import EDGES_MS
-from crepe.dashboard.picture import Picture
-from crepe.heartbeat import GAPS_KEPT
-from crepe.hw.crepe_recording import Recording
-from crepe.recordings import CLOCKED, experiment_tables
-from crepe.store.recorded import RecordedStore
+from crepe.dashboard.frames import BrowserView, channels_shown, slow_state
+from crepe.dashboard.integrity import Gaps
+from crepe.dashboard.session_view import SessionView
+from crepe.dashboard.views import registry
+from crepe.dashboard.views.view import SessionStatus
+from crepe.recording.reader import Recording
+from crepe.results.library import experiment_tables
+from crepe.runtime.heartbeat import GAPS_KEPT
+from crepe.store.recording_store import RecordedStore
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 _PAGE = 4096
-_BEFORE_S = 60.0  # what a place in the middle is shown with
+_BEFORE_S = 60.0  # of spikes, read before the position that was chosen
 
 
 class Replay:
-    """One reader's way through a recording. Raises DeviceError if it is none.
+    """One browser's position in a recording. Raises DeviceError if the file is no recording.
 
-    The time is what `advance` is told; nothing here waits. What is read is bounded by the speed.
+    Time passes only in `advance`; nothing waits. The speed bounds how much is read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,13 +31,13 @@ class Replay:
             self.session = recording.session or path.stem
             self._problems = recording.problems
             infos = recording.streams()
-            clocked = [name for name, info in infos.items() if info.message in CLOCKED]
+            clocked = [name for name, info in infos.items() if info.kind.is_clocked]
             self._gaps = recording.gaps(min(clocked)) if clocked else None  # `data`, if it is kept
         self._store = RecordedStore(path)
         self._infos = {
             name: info for name in self._store.streams() if (info := self._store.info(name))
         }
-        self.view = View()
+        self.view = BrowserView()
         self.is_playing = True
         self.speed = 1.0
         self.rate_hz = max((i.sampling_rate_hz for i in self._infos.values()), default=1.0)
@@ -44,61 +45,64 @@ class Replay:
         self.length = max((last.stop for last in lasts.values() if last), default=0)
         self._at = 0.0
         self._cursors: dict[str, int] = {}
-        self.picture = self._begun()
+        self.session_view = self._fresh_view()
 
-    def _begun(self) -> Picture:
-        picture = Picture(self.session, self._tables)
-        picture.learn(self._infos)
-        self._cursors = dict.fromkeys(picture.followed, 0)
-        return picture
+    def _fresh_view(self) -> SessionView:
+        session_view = SessionView(self.session, self._tables)
+        session_view.learn(self._infos)
+        self._cursors = dict.fromkeys(registry.followed(session_view), 0)
+        return session_view
 
-    def ask(self, words: Mapping[str, Any]) -> None:
-        """What the browser wants: a view, a place, a speed. What makes no sense changes nothing."""
-        if words.get("speed") in SPEEDS:
-            self.speed = float(words["speed"])
-        if isinstance(words.get("is_playing"), bool):
-            self.is_playing = words["is_playing"]
-        seek_s = words.get("seek_s")
+    def change(self, fields: Mapping[str, Any]) -> None:
+        """Apply a browser's message: views, position, speed. Invalid values change nothing."""
+        if fields.get("speed") in SPEEDS:
+            self.speed = float(fields["speed"])
+        if isinstance(fields.get("is_playing"), bool):
+            self.is_playing = fields["is_playing"]
+        seek_s = fields.get("seek_s")
         if isinstance(seek_s, int | float) and not isinstance(seek_s, bool):
             self._seek(min(max(0.0, float(seek_s) * self.rate_hz), float(self.length)))
-        if "shows_traces" in words or "channels" in words:
-            self.view.ask(words)
+        if "channels" in fields or any(name.startswith("shows_") for name in fields):
+            self.view.change(fields)
 
     def _seek(self, at: float) -> None:
         self._at = at
-        self.picture = self._begun()
-        if self.picture.spikes_stream is not None:
+        self.session_view = self._fresh_view()
+        # Only spikes begin late; events are read from the begin, since all of them are counted.
+        if self.session_view.spikes_stream is not None:
             since = int(at - _BEFORE_S * self.rate_hz)
-            self._cursors[self.picture.spikes_stream] = max(0, since)
+            self._cursors[self.session_view.spikes_stream] = max(0, since)
         self.advance(0.0)
 
     def advance(self, seconds: float) -> None:
-        """So much time has passed since the last call."""
+        """Move on by the time that has passed since the last call."""
         if self.is_playing:
             self._at = min(self._at + seconds * self.speed * self.rate_hz, float(self.length))
         until = int(self._at)
-        self.picture.watch(union([self.view], self.picture))
+        self.session_view.watch(channels_shown([self.view], self.session_view))
+        # `Traces` keeps no more than 10 s.
         recent = max(0, until - 10 * round(self.rate_hz))
-        for stream, traces in self.picture.traces.items():
+        for stream, traces in self.session_view.traces.items():
             self._cursors[stream] = max(traces.stop, recent)
         for stream, after in list(self._cursors.items()):
             self._cursors[stream] = self._take(stream, after, until)
-        self.picture.now = until
+        # Entries move the time only to their own end, and in a gap there are none.
+        self.session_view.now = until
 
     def _take(self, stream: str, after: int, until: int) -> int:
-        """Read a stream up to where the time is; returns where it was read to."""
+        """Read a stream up to sample index `until`; return the index up to which it was read."""
         while True:
             page = self._store.entries(stream, after, until, _PAGE)
             for entry in page:
-                self.picture.take(stream, entry)
+                self.session_view.take(stream, entry)
                 after = entry.stop
             if len(page) < _PAGE:
                 return after
 
     def frame(self, people: Mapping[str, Any]) -> bytes:
-        """What the browser has not been sent yet; `people` says who looks and what they may do."""
-        gaps = self._gaps_so_far()
-        told = {
+        """Return what is new for the browser; `people` is its role, the queue and the control."""
+        status = SessionStatus(self._gaps_until_now(), None, self._problems)
+        state = {
             **people,
             "replay": {
                 "at_s": round(self._at / self.rate_hz, 2),
@@ -107,18 +111,16 @@ class Replay:
                 "speeds": SPEEDS,
                 "is_playing": self.is_playing,
             },
-            "fired": self.picture.fired.as_json(),
-            "edges_ms": EDGES_MS,
-            "gaps": gaps.newest if gaps else (),
-            "integrity": integrity(self.picture, gaps, None, self._problems),
+            **registry.slow_state(self.session_view, status),
         }
-        return self.view.frame(self.picture, more(told), {})
+        return self.view.frame(self.session_view, slow_state(state), {})
 
-    def _gaps_so_far(self) -> Gaps | None:
+    def _gaps_until_now(self) -> Gaps | None:
         if self._gaps is None:
             return None
         gaps = [(a, min(b, int(self._at))) for a, b in self._gaps if a < self._at]
         return Gaps(len(gaps), sum(b - a for a, b in gaps), gaps[-GAPS_KEPT:])
 
     def close(self) -> None:
+        """Close the recording."""
         self._store.close()

@@ -1,4 +1,7 @@
-"""The page, its frames over a WebSocket, and what an operator may do; `Access` stands before it."""
+"""The page's routes: its files, its frames over a WebSocket, and an operator's commands.
+
+`PageAccess` checks every request before it comes to one of them.
+"""
 
 import asyncio
 import json
@@ -15,56 +18,58 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from crepe.commands import CONTROL, INPUT, SAYABLE
 from crepe.dashboard.access import Role
 from crepe.dashboard.browser import Browser
-from crepe.dashboard.control import CONTROL, INPUT, SAYABLE, SENDER, Control
-from crepe.dashboard.frames import Made, More, View, more, pack
-from crepe.dashboard.live import Live
+from crepe.dashboard.control import SENDER, Control
+from crepe.dashboard.follow import SessionFollower
+from crepe.dashboard.frames import BrowserView, FrameCache, SlowState, pack, slow_state
+from crepe.dashboard.player_queue import PlayerQueue
 from crepe.dashboard.replay import Replay
-from crepe.dashboard.seat import Seat
+from crepe.dashboard.views.trial_game import can_be_played
 from crepe.errors import ConfigError, CrepeError, StoreError
-from crepe.http_body import refused
-from crepe.recordings import Library
+from crepe.results.library import Library
+from crepe.web.body import refused
 
 _STATIC = Path(__file__).parent / "static"
 _MOST_REPLAYS = 4
 _LONGEST_NAME = 40
 NOTHING_TO_REPLAY = 4004
-"""Code with which a replay's WebSocket is closed; the browser does not try again."""
+"""Code that closes the WebSocket of a replay; the browser does not reconnect after it."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Page:
-    """All routes of the page over one `Live` session."""
+    """All routes of the page, over the session of one `SessionFollower`."""
 
     def __init__(
         self,
-        live: Live,
+        live: SessionFollower,
         control: Control,
-        seat: Seat,
+        queue: PlayerQueue,
         library: Library,
         *,
         can_stimulate: bool,
         frames_per_s: float,
-        asks_for_token: bool,
+        requires_token: bool,
     ) -> None:
         self._live = live
         self._control = control
-        self._seat = seat
+        self._queue = queue
         self._library = library
         self._can_stimulate = can_stimulate
-        self._asks_for_token = asks_for_token
+        self._requires_token = requires_token
         self._period_s = 1 / frames_per_s
         self._n_replays = 0
-        self._made_at = -1  # tick of what follows
-        self._more: dict[tuple[Role, int | None], More] = {}  # by role and place at the seat
-        self._made: Made = {}
-        self._said_player: str | None = None  # what the game was told of who plays, once known
+        self._cached_tick = -1  # of the two caches that follow
+        self._slow_states: dict[tuple[Role, int | None], SlowState] = {}  # by role, place in queue
+        self._frame_cache: FrameCache = {}
+        self._sent_player: str | None = None  # last `player` command; None until it is looked up
 
     def app(self, routes: Sequence[BaseRoute] = ()) -> Starlette:
-        """The ASGI application, with further routes."""
-        found = Starlette(
+        """Return the ASGI application, with further routes."""
+        app = Starlette(
             routes=[
                 Route("/", _page),
                 Route("/replay/{id}", _page),
@@ -75,28 +80,28 @@ class Page:
                 WebSocketRoute("/replay/{id}/frames", self._replayed),
                 Route("/api/stop", self._stop, methods=["POST"]),
                 Route("/api/arm", self._posted(self._arm), methods=["POST"]),
-                Route("/api/say", self._posted(self._say), methods=["POST"]),
-                Route("/api/seat", self._posted(self._take_seat), methods=["POST"]),
+                Route("/api/say", self._posted(self._send_command), methods=["POST"]),
+                Route("/api/queue", self._posted(self._join_queue), methods=["POST"]),
                 Route("/api/gesture", self._posted(self._gesture), methods=["POST"]),
                 *routes,
             ]
         )
-        found.router.redirect_slashes = False
-        return found
+        app.router.redirect_slashes = False
+        return app
 
     # Frames
 
     async def _frames(self, socket: WebSocket) -> None:
-        """What is new, as often as this browser can take it."""
+        """Send a browser what is new, as often as it can take a frame."""
         await socket.accept()
-        view, client = View(), str(socket.query_params.get("client", ""))[:_LONGEST_NAME]
+        view, client = BrowserView(), str(socket.query_params.get("client", ""))[:_LONGEST_NAME]
         role: Role = socket.scope["role"]
         self._live.views.add(view)
         try:
-            async with Browser(socket, view.ask) as browser:
+            async with Browser(socket, view.change) as browser:
                 while await browser.can_take():
                     if role is Role.OPERATOR:
-                        self._seat.seen(client, time.monotonic())
+                        self._queue.seen(client, time.monotonic())
                     await browser.send(self._frame(view, role, client))
                     await self._live.tick()
         except (WebSocketDisconnect, OSError, RuntimeError):
@@ -104,40 +109,45 @@ class Page:
         finally:
             self._live.views.discard(view)
 
-    def _frame(self, view: View, role: Role, client: str) -> bytes:
-        """What one browser is sent now; what it has in common with others is made once."""
-        if self._made_at != self._live.n_ticks:
-            self._made_at = self._live.n_ticks
-            self._more.clear()
-            self._made.clear()
-        who = role, self._seat.place(client)
-        if who not in self._more:
-            self._more[who] = more({**self._live.more(), **self._people(role, client)})
-        return view.frame(self._live.picture, self._more[who], self._made)
+    def _frame(self, view: BrowserView, role: Role, client: str) -> bytes:
+        """Return a browser's next frame; what browsers have in common is made once in a tick."""
+        if self._cached_tick != self._live.n_ticks:
+            self._cached_tick = self._live.n_ticks
+            self._slow_states.clear()
+            self._frame_cache.clear()
+        key = role, self._queue.place(client)
+        if key not in self._slow_states:
+            state = {**self._live.slow_state(), **self._people(role, client)}
+            self._slow_states[key] = slow_state(state)
+        return view.frame(self._live.session_view, self._slow_states[key], self._frame_cache)
 
     def _people(self, role: Role, client: str = "") -> dict[str, Any]:
+        """Return a browser's rights, the player queue as it sees it, and the stimulator's state."""
         return {
             "role": role,
-            "may_operate": role is Role.OPERATOR or not self._asks_for_token,
-            "seat": self._seat.as_json(client),
+            "may_operate": role is Role.OPERATOR or not self._requires_token,
+            "queue": self._queue.as_json(client),
             "control": self._control.state(can_stimulate=self._can_stimulate),
         }
 
     async def _replayed(self, socket: WebSocket) -> None:
         await socket.accept()
-        asked = socket.path_params["id"]
-        summary = await asyncio.to_thread(self._library.find, asked)
+        session_id = socket.path_params["id"]
+        summary = await asyncio.to_thread(self._library.find, session_id)
         if summary is None or self._n_replays >= _MOST_REPLAYS:
             most = f"{_MOST_REPLAYS} sessions are being replayed; close one"
-            await self._give_up(socket, most if summary else f"no session {asked[:40]!r} is kept")
+            await self._end_replay(
+                socket, most if summary else f"no session {session_id[:40]!r} is kept"
+            )
             return
+        # Nothing is awaited since the check, so replays that begin together cannot pass the limit.
         self._n_replays += 1
         replay = None
         try:
             replay = await asyncio.to_thread(Replay, summary.path)
             await self._replay(socket, replay)
         except CrepeError as error:
-            await self._give_up(socket, str(error))
+            await self._end_replay(socket, str(error))
         except (WebSocketDisconnect, OSError, RuntimeError):
             pass  # the browser is gone
         finally:
@@ -145,45 +155,46 @@ class Page:
             if replay is not None:
                 replay.close()
 
-    async def _give_up(self, socket: WebSocket, why: str) -> None:
-        """Say why nothing is replayed, and who the browser is: its STOP works all the same."""
-        told = {**self._people(socket.scope["role"]), "problem": why}
-        await socket.send_bytes(pack({"now": 0, "more": told}, {}))
+    async def _end_replay(self, socket: WebSocket, problem: str) -> None:
+        """Send why nothing is replayed, and the browser's rights: its STOP works all the same."""
+        state = {**self._people(socket.scope["role"]), "problem": problem}
+        await socket.send_bytes(pack({"now": 0, "more": state}, {}))
         await socket.close(NOTHING_TO_REPLAY)
 
     async def _replay(self, socket: WebSocket, replay: Replay) -> None:
-        asked: list[dict[str, Any]] = []
+        received: list[dict[str, Any]] = []
         then_s = time.monotonic()
-        async with Browser(socket, asked.append) as browser:
+        async with Browser(socket, received.append) as browser:
             while await browser.can_take():
                 now_s = time.monotonic()
-                words, asked[:] = list(asked), []
-                for said in words:
-                    await asyncio.to_thread(replay.ask, said)
+                # Emptied in place: the browser's task appends to this very list.
+                messages, received[:] = list(received), []
+                for message in messages:
+                    await asyncio.to_thread(replay.change, message)
                 await asyncio.to_thread(replay.advance, now_s - then_s)
                 then_s = now_s
                 await browser.send(replay.frame(self._people(socket.scope["role"])))
                 await asyncio.sleep(self._period_s)
 
-    # What an operator does
+    # Commands of an operator
 
     async def _stop(self, request: Request) -> Response:
-        """Needs no body that makes sense, no Redis and no free thread."""
+        """Stop stimulation. Depends on no valid body, no Redis and no free thread of others."""
         del request
         loop = asyncio.get_running_loop()
-        done = await loop.run_in_executor(self._control.stopper, self._control.stop)
-        return JSONResponse(done)
+        outcome = await loop.run_in_executor(self._control.stopper, self._control.stop)
+        return JSONResponse(outcome)
 
     def _posted(self, handler: Callable[[dict[str, Any]], Awaitable[Response]]) -> Handler:
         async def answer(request: Request) -> Response:
             try:
-                words = json.loads(await request.body())
+                fields = json.loads(await request.body())
             except ValueError:
-                words = None
-            if not isinstance(words, dict):
+                fields = None
+            if not isinstance(fields, dict):
                 return refused(400, "body: must be a JSON object")
             try:
-                return await handler(words)
+                return await handler(fields)
             except ConfigError as error:
                 return refused(400, str(error))
             except StoreError as error:
@@ -191,58 +202,60 @@ class Page:
 
         return answer
 
-    async def _arm(self, words: dict[str, Any]) -> Response:
-        minutes = words.get("minutes", 60.0)
+    async def _arm(self, fields: dict[str, Any]) -> Response:
+        minutes = fields.get("minutes", 60.0)
         if isinstance(minutes, bool) or not isinstance(minutes, int | float):
             return refused(400, f"minutes: {minutes!r}, must be a number")
-        said = await asyncio.to_thread(self._control.arm, float(minutes))
-        return JSONResponse({"said": said})
+        text = await asyncio.to_thread(self._control.arm, float(minutes))
+        return JSONResponse({"said": text})
 
-    async def _say(self, words: dict[str, Any]) -> Response:
-        name, value = words.get("name"), words.get("value", "")
+    async def _send_command(self, fields: dict[str, Any]) -> Response:
+        name, value = fields.get("name"), fields.get("value", "")
         if name not in SAYABLE or not isinstance(value, str):
             return refused(400, f"name: {name!r}, must be one of {', '.join(SAYABLE)}")
-        await asyncio.to_thread(self._control.say, name, value)
+        await asyncio.to_thread(self._control.send_command, name, value)
         return JSONResponse({"said": f"{name} {value}".strip()})
 
-    async def _take_seat(self, words: dict[str, Any]) -> Response:
-        client, name = words.get("client"), words.get("name") or "somebody"
+    async def _join_queue(self, fields: dict[str, Any]) -> Response:
+        """Put a browser's player in the queue, or take it out."""
+        client, name = fields.get("client"), fields.get("name") or "somebody"
         if not isinstance(client, str) or not isinstance(name, str):
-            return refused(400, "client and name: must be words")
+            return refused(400, "client and name: must be text")
+        # Refused and not cut: a browser whose ID was cut would be first in the queue and not play.
         if not 0 < len(client) <= _LONGEST_NAME:
             return refused(400, f"client: {len(client)} characters, must have 1 to {_LONGEST_NAME}")
         now_s = time.monotonic()
-        if words.get("wants", True):
-            if not self._live.picture.can_be_played():
-                return refused(409, "the game that runs hears no gestures; nobody can play it")
-            self._seat.ask(client, name[:_LONGEST_NAME], now_s)
+        if fields.get("wants", True):
+            if not can_be_played(self._live.session_view):
+                return refused(409, "the running game reads no gestures; it cannot be played")
+            self._queue.join(client, name[:_LONGEST_NAME], now_s)
         else:
-            self._seat.leave(client, now_s)
-        await self.tell_who_plays()
-        return JSONResponse(self._seat.as_json(client))
+            self._queue.leave(client, now_s)
+        await self.send_player()
+        return JSONResponse(self._queue.as_json(client))
 
-    async def tell_who_plays(self) -> None:
-        """Let the game know whether a person plays, if that has changed."""
-        self._seat.tick(time.monotonic())
-        if self._said_player is None:
-            self._said_player = await asyncio.to_thread(self._control.said_player)
-        player = "person" if self._seat.player else ""
-        if player != self._said_player:
-            await asyncio.to_thread(self._control.say, "player", player, CONTROL)
-            self._said_player = player
+    async def send_player(self) -> None:
+        """Send the game a command when a person has begun or ended to play. Raises StoreError."""
+        self._queue.tick(time.monotonic())
+        if self._sent_player is None:
+            self._sent_player = await asyncio.to_thread(self._control.sent_player)
+        player = "person" if self._queue.player else ""
+        if player != self._sent_player:
+            await asyncio.to_thread(self._control.send_command, "player", player, CONTROL)
+            self._sent_player = player
 
-    async def _gesture(self, words: dict[str, Any]) -> Response:
-        client, gesture = words.get("client"), words.get("gesture")
+    async def _gesture(self, fields: dict[str, Any]) -> Response:
+        client, gesture = fields.get("client"), fields.get("gesture")
         if not isinstance(client, str) or not isinstance(gesture, str):
-            return refused(400, "client and gesture: must be words")
-        player = self._seat.player
-        if player is None or not self._seat.may_play(client):
-            who = f"{player.name} plays" if player else "nobody has the seat"
-            return refused(409, f"{who}; take the seat first")
+            return refused(400, "client and gesture: must be text")
+        player = self._queue.player
+        if player is None or not self._queue.may_play(client):
+            state = f"{player.name} plays" if player else "the game has no player"
+            return refused(409, f"{state}; join the player queue first")
         await asyncio.to_thread(
-            self._control.say, "gesture", gesture, INPUT, f"{SENDER} {player.name}"
+            self._control.send_command, "gesture", gesture, INPUT, f"{SENDER} {player.name}"
         )
-        self._seat.played(time.monotonic())
+        self._queue.played(time.monotonic())
         return JSONResponse({"said": gesture})
 
 
@@ -252,7 +265,7 @@ async def _page(request: Request) -> Response:
 
 
 def _of_uplot(name: str, media_type: str) -> Handler:
-    """A file of uPlot's, out of the package that brings it."""
+    """Return a handler for a file of uPlot, which is in the package `uplot-python`."""
     path = Path(str(resources.files("uplot.static").joinpath(name)))
 
     async def answer(request: Request) -> Response:

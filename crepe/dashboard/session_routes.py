@@ -1,7 +1,7 @@
 """The recorded sessions: their list, their files, and their reports.
 
-A session's ID is looked up among those that are listed, and a report's file among those that are
-there: nothing that a caller sends becomes part of a path.
+A session's ID is looked up among the listed ones, and a report's file among the existing ones:
+nothing that a client sends becomes part of a path.
 """
 
 import os
@@ -14,31 +14,31 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from crepe.dashboard.report_maker import ReportMaker
-from crepe.http_body import refused
-from crepe.recordings import REPORT_PAGE, Library, Summary, report_directory
+from crepe.results.library import REPORT_PAGE, Library, Summary, report_directory
+from crepe.web.body import refused
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 _PAGE_HEADERS = {
-    # The page has its style and its pictures in itself, and no script; it is made of what stood in
-    # a file, so the browser is told that nothing else is to be fetched, run or sent.
+    # A report holds its style and its images, and no script. It shows texts from a recording, which
+    # may come from anywhere, so the browser must fetch, run and send nothing else.
     "Content-Security-Policy": (
         "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; base-uri 'none'; "
         "form-action 'none'; frame-ancestors 'self'; sandbox"
     ),
     "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-cache",  # it may be made again
+    "Cache-Control": "no-cache",  # a report may be replaced
 }
 _MEDIA_TYPES = {".html": "text/html", ".json": "application/json", ".png": "image/png"}
 
 
 def session_routes(library: Library, reports: ReportMaker) -> list[Route]:
-    """Routes under `/api/sessions`; who may use them is decided before them."""
+    """Return the routes under `/api/sessions`; `PageAccess` checks requests before them."""
 
     async def sessions(request: Request) -> Response:
         del request
-        found = await run_in_threadpool(library.summaries)
-        return JSONResponse([_as_json(summary) for summary in found])
+        summaries = await run_in_threadpool(library.summaries)
+        return JSONResponse([_as_json(summary) for summary in summaries])
 
     async def recording(request: Request, session: Summary) -> Response:
         newest = f"{session.id}.h5"
@@ -48,6 +48,7 @@ def session_routes(library: Library, reports: ReportMaker) -> list[Route]:
         if name not in paths:
             return refused(404, f"session {session.id}: no part {name[:100]!r}")
         path = paths[name]
+        # A copy of a file without HDF5's SWMR may hold a write half done.
         if session.is_running:
             return refused(409, f"session {session.id} still runs; its recording is being written")
         if not (path.is_file() and os.access(path, os.R_OK)):
@@ -57,10 +58,10 @@ def session_routes(library: Library, reports: ReportMaker) -> list[Route]:
 
     async def report(request: Request, session: Summary) -> Response:
         files = _files(report_directory(library.var, session.id))
-        asked = request.path_params.get("name") or REPORT_PAGE
-        if asked not in files:
-            return refused(404, f"session {session.id}: no report, or no {asked!r} in it")
-        path = files[asked]
+        name = request.path_params.get("name") or REPORT_PAGE
+        if name not in files:
+            return refused(404, f"session {session.id}: no report, or no {name!r} in it")
+        path = files[name]
         return FileResponse(path, headers=_PAGE_HEADERS, media_type=_MEDIA_TYPES[path.suffix])
 
     async def make_report(request: Request, session: Summary) -> Response:
@@ -76,33 +77,35 @@ def session_routes(library: Library, reports: ReportMaker) -> list[Route]:
         del request
         return JSONResponse(reports.state(session.id)._asdict())
 
-    def of_one(handler: Callable[[Request, Summary], Awaitable[Response]]) -> Handler:
+    def of_session(handler: Callable[[Request, Summary], Awaitable[Response]]) -> Handler:
         async def answer(request: Request) -> Response:
-            asked = request.path_params["id"]
-            found = await run_in_threadpool(library.find, asked)
-            return await handler(request, found) if found else refused(404, _unknown(asked))
+            session_id = request.path_params["id"]
+            summary = await run_in_threadpool(library.find, session_id)
+            if summary is None:
+                return refused(404, f"session {session_id[:100]!r}: not recorded")
+            return await handler(request, summary)
 
         return answer
 
-    one = "/api/sessions/{id}"
+    root = "/api/sessions/{id}"
     return [
         Route("/api/sessions", sessions),
-        Route(f"{one}/recording", of_one(recording)),
-        Route(f"{one}/recording/{{name}}", of_one(recording)),
-        Route(f"{one}/report", of_one(make_report), methods=["POST"]),
-        Route(f"{one}/report/", of_one(report)),
-        Route(f"{one}/report/state", of_one(report_state)),
-        Route(f"{one}/report/{{name}}", of_one(report)),
+        Route(f"{root}/recording", of_session(recording)),
+        Route(f"{root}/recording/{{name}}", of_session(recording)),
+        Route(f"{root}/report", of_session(make_report), methods=["POST"]),
+        Route(f"{root}/report/", of_session(report)),
+        Route(f"{root}/report/state", of_session(report_state)),
+        Route(f"{root}/report/{{name}}", of_session(report)),
     ]
 
 
 def _as_json(summary: Summary) -> dict[str, object]:
-    """All but where it lies: that is nothing to who looks from outside."""
+    """Return everything except the file path, which clients need not know."""
     return summary.model_dump(mode="json", exclude={"path"})
 
 
 def _files(directory: Path) -> dict[str, Path]:
-    """The files of a report by name, if there is one."""
+    """Return the files of a report by name; empty without a report."""
     if not (directory / REPORT_PAGE).is_file():
         return {}
     return {
@@ -110,7 +113,3 @@ def _files(directory: Path) -> dict[str, Path]:
         for path in directory.iterdir()
         if path.suffix in _MEDIA_TYPES and path.is_file()
     }
-
-
-def _unknown(session_id: str) -> str:
-    return f"session {session_id[:100]!r}: none such is recorded"

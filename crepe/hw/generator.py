@@ -1,4 +1,4 @@
-"""Noise with spikes at known times: any number of channels, any rate, the same on every run."""
+"""`generator://`: noise with spikes at known times, the same on every run."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from crepe.electrodes import grid_labels
-from crepe.hw import instrument
-from crepe.hw.instrument import EndOfData, Recorder
+from crepe.electrodes.layouts import grid_labels
+from crepe.hw.instrument import DeviceSettings, EndOfData, Recorder
 from crepe.hw.pace import Pace
 from crepe.messages import Segment, Spikes, StreamInfo
 
@@ -20,8 +19,8 @@ _SHAPE_MS = 2.0  # length of a spike's waveform; its peak comes after a quarter 
 _BLOCK_SLOTS = 10  # slots that share one random state
 
 
-class GeneratorSettings(instrument.Settings):
-    """`generator://?n_channels=60&seed=1`; all have defaults."""
+class GeneratorSettings(DeviceSettings):
+    """The settings of `generator://?n_channels=60&seed=1`; all have defaults."""
 
     n_channels: PositiveInt = 60
     sampling_rate_hz: PositiveFloat = 10_000.0
@@ -48,9 +47,9 @@ class _Block(NamedTuple):
 class Generator(Recorder):
     """Gaussian noise and spikes of one shape, at times drawn from the seed.
 
-    Time is cut into blocks of 10 slots of 5 ms, each with a random state of its own made of the
-    seed and the block's number: what stands at a sample index does not depend on where reading
-    began or how long the segments are.
+    Time is divided into blocks of 10 slots of 5 ms. Each block has a random state of its own, from
+    the seed and the block's number. So the value at a sample index depends neither on the position
+    at which reading began nor on the length of the segments.
     """
 
     Settings = GeneratorSettings
@@ -68,6 +67,7 @@ class Generator(Recorder):
         self._length = None if is_endless else round(settings.duration_s * rate_hz)
         self._position = 0
         self._pace = Pace(rate_hz, settings.speed)
+        # As a decorator on the method, the cache would keep every generator alive.
         self._block = lru_cache(maxsize=4)(self._draw)
 
     def open(self, position: int) -> StreamInfo:
@@ -129,17 +129,17 @@ class Generator(Recorder):
         return _Block(trace_uv, channel.astype(np.int32), sample.astype(np.int64))
 
     def _samples(self, start: int, stop: int) -> NDArray[np.int32]:
-        """(n_channels, stop - start), counts."""
+        """Return (n_channels, stop - start) counts."""
         first = start // self._block_samples * self._block_samples
         traces = [block.trace_uv for block in self._blocks(start, stop)]
         whole_uv = traces[0] if len(traces) == 1 else np.concatenate(traces, axis=1)
-        found_uv = whole_uv[:, start - first : stop - first]
-        counts: NDArray[np.int32] = np.rint(found_uv / np.float32(_SCALE_UV)).astype(np.int32)
+        window_uv = whole_uv[:, start - first : stop - first]
+        counts: NDArray[np.int32] = np.rint(window_uv / np.float32(_SCALE_UV)).astype(np.int32)
         return counts
 
 
 def _shape(n_samples: int, peak: int) -> NDArray[np.float32]:
-    """A spike of depth 1: a narrow trough with its lowest point at `peak`, then a low hump."""
+    """Return a spike of depth 1: a narrow trough, lowest at `peak`, then a low hump."""
     t = (np.arange(n_samples) - peak) / n_samples
     wave = 0.3 * np.exp(-(((t - 0.2) / 0.12) ** 2)) - np.exp(-((t / 0.06) ** 2))
     return np.asarray(wave / -wave[peak], dtype=np.float32)

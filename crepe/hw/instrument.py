@@ -1,19 +1,28 @@
-"""What CREPE asks of an instrument. An implementation is chosen by the scheme of its URL.
+"""The contract of instruments; `crepe.hw.device` chooses an implementation by the device's name.
 
-An instrument has two halves which two processes use: `Recorder` gives samples to `acquire`,
-`Stimulator` takes pulse trains from `stimulate`.
+An instrument has two halves, which two processes use: `Recorder` gives samples to `acquire`,
+`Stimulator` takes pulse trains from `stimulate`. A stimulator is given a `Guard` that must allow
+each train. An implementation passes `tests/hw/test_recorder_contract.py` or
+`tests/hw/test_stimulator_contract.py`.
 """
 
+# Decision 40: why the guard is handed in.
+
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from importlib import import_module
-from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from contextlib import AbstractContextManager, nullcontext
+from typing import ClassVar, NamedTuple, Protocol
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from crepe.errors import ConfigError, DeviceError
 from crepe.messages import Segment, Spikes, Stimulus, StreamInfo
+
+
+class DeviceSettings(BaseModel):
+    """The settings of a device URL; subclasses add fields. `location` is all before the `?`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    location: str = ""
 
 
 class EndOfData(Exception):
@@ -21,18 +30,22 @@ class EndOfData(Exception):
 
 
 class Recorder(ABC):
-    """Gives segments in order, with no overlap. `open` first, `close` last."""
+    """The recording half: segments in order, without overlap. `open` first, `close` last."""
+
+    Settings: ClassVar[type[DeviceSettings]] = DeviceSettings
+    """The settings of its URL; `crepe.hw.device` calls the class with an instance."""
 
     @abstractmethod
     def open(self, position: int) -> StreamInfo:
-        """Begin. A recording goes on at sample `position`; a live instrument counts its first
-        segment from there, and who calls shifts it by what was missed.
+        """Begin at sample `position`, and return what the stream carries.
 
-        Raises DeviceError if the instrument is not there or is not what it should be.
+        A recording continues at that sample. A live instrument counts its first segment from
+        there; the caller shifts it by what was missed. Raises DeviceError if the instrument does
+        not answer, or is not the one that was expected.
         """
 
     def expected(self) -> StreamInfo:
-        """What `open` will say, as far as it can be known without a live instrument."""
+        """Return what `open` will return, as far as it is known without a live instrument."""
         try:
             return self.open(0)
         finally:
@@ -40,7 +53,7 @@ class Recorder(ABC):
 
     @abstractmethod
     def read(self, timeout_s: float) -> Segment | None:
-        """The next segment, or None if there is none within `timeout_s`.
+        """Return the next segment, or None if there is none within `timeout_s`.
 
         Raises EndOfData at the end of a recording and DeviceError when the instrument is lost.
         Paced instruments wait here.
@@ -48,49 +61,121 @@ class Recorder(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Give the instrument back; harmless to repeat."""
+        """Release the instrument; harmless to repeat."""
 
     def truth(self, start: int, stop: int) -> Spikes | None:
-        """The spikes that a generator put into [start, stop); None where nobody knows them."""
+        """Return the true spikes of [start, stop) of a simulation; None where they are unknown."""
         del start, stop
         return None
 
 
+class Address(NamedTuple):
+    """The address at which other programs reach an instrument to stop it."""
+
+    host: str
+    http_port: int
+    nonce: str = ""  # of our own simulator
+
+
+class Guard(Protocol):
+    """The permission to stimulate: latch, arming and watchdog behind one interface.
+
+    `Stimulate` calls `refusal` before each sub-train, and sends heartbeats by `beat`. A driver
+    announces its instrument by `drives`, and keeps other programs from it by `alone`.
+    """
+
+    def drives(self, address: Address, *, is_simulator: bool) -> None:
+        """Announce the instrument, under a new name: an earlier arming no longer counts.
+
+        `is_simulator`: whether the instrument has proved that no living culture is behind it.
+        """
+
+    def pulsing(self, is_pulsing: bool) -> None:
+        """Set whether pulses may flow: from before electrodes are connected to a certain stop."""
+
+    def beat(self) -> None:
+        """Send the watchdog a heartbeat, and receive its answer."""
+
+    def refusal(self) -> str | None:
+        """Return why no pulse may leave now, or None."""
+
+    def alone(self, wait_s: float, *, may_break: bool = False) -> AbstractContextManager[None]:
+        """Keep other programs from the instrument in the block.
+
+        Raises DeviceError if another program has it for longer than `wait_s`; with `may_break` the
+        block runs all the same, so that nothing can prevent a stop.
+        """
+
+    def close(self) -> None:
+        """Release what it holds; harmless to repeat."""
+
+
+class InProcess:
+    """The guard of an instrument that is simulated in this process: it allows everything."""
+
+    def drives(self, address: Address, *, is_simulator: bool) -> None:
+        pass
+
+    def pulsing(self, is_pulsing: bool) -> None:
+        pass
+
+    def beat(self) -> None:
+        pass
+
+    def refusal(self) -> str | None:
+        return None
+
+    def alone(self, wait_s: float, *, may_break: bool = False) -> AbstractContextManager[None]:
+        del wait_s, may_break
+        return nullcontext()
+
+    def close(self) -> None:
+        pass
+
+
 class Stimulator(ABC):
-    """Takes one finite train of pulses at a time. `open` first, `close` last."""
+    """The stimulating half: one finite train of pulses at a time. `open` first, `close` last."""
+
+    Settings: ClassVar[type[DeviceSettings]] = DeviceSettings
+    """The settings of its URL; `crepe.hw.device` calls the class with an instance and the guard."""
 
     @abstractmethod
     def open(self) -> None:
-        """Connect, and stop whatever still runs. Raises DeviceError if nobody is there.
+        """Connect, and stop what still runs. Raises DeviceError if no instrument answers.
 
-        Where stopping is not certain, `watch` tries again and refuses until it is.
+        Where the stop is not certain, `watch` tries again and refuses until it is.
         """
 
     def watch(self) -> str | None:
-        """Feed the watchdog; why no pulse may leave now, or None. Called with every segment, and
-        about ten times a second when none comes."""
+        """Check the instrument; return why no pulse may leave now, or None.
+
+        Called with every segment, and about ten times a second when none comes.
+        """
         return None
 
     @abstractmethod
     def refusal(self, stimulus: Stimulus) -> str | None:
-        """Why this instrument cannot or must not deliver the train, or None."""
+        """Return why this instrument cannot or must not deliver the train, or None."""
 
     @abstractmethod
     def prepare(self, stimulus: Stimulus) -> None:
-        """Make ready for a train; no pulse leaves yet. Raises DeviceError if it cannot."""
+        """Set up a train; no pulse leaves yet. Raises DeviceError if that fails."""
 
     @abstractmethod
     def start(self, stimulus: Stimulus) -> None:
         """Play the train that was prepared last, once; it ends by itself, or at `stop`.
 
-        Another with the same pulses may follow, without a `stop` or `prepare`, when it is over.
-
-        Raises DeviceError if that is not acknowledged; it may have been begun all the same.
+        When it is over, another train with the same pulses may follow without `stop` or
+        `prepare`. Raises DeviceError if the start is not acknowledged; the train may have begun
+        all the same.
         """
 
     def doubts(self) -> str:
-        """What could not be verified of the train that is over, or "". Called once after each
-        train that was not stopped early, before `stop`; what cannot be read is a doubt."""
+        """Return what could not be verified of the train that is over, or "".
+
+        Called before `stop`, once after each train that was not stopped early. What cannot be
+        read is a doubt.
+        """
         return ""
 
     @abstractmethod
@@ -100,105 +185,3 @@ class Stimulator(ABC):
     @abstractmethod
     def close(self) -> None:
         """Stop all stimulation and disconnect; harmless to repeat, never raises."""
-
-
-class Settings(BaseModel):
-    """What a device URL can set; subclasses add fields. `location` is all before the `?`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    location: str = ""
-
-
-_RECORDERS = {
-    "generator": "crepe.hw.generator:Generator",
-    "hdf5": "crepe.hw.mcs_hdf5:McsRecording",
-    "meame": "crepe.hw.meame:MeameRecorder",
-}
-_STIMULATORS = {
-    "meame": "crepe.hw.meame_stimulator:MeameStimulator",
-    "none": "crepe.hw.instrument:NoStimulator",
-}
-
-
-def open_recorder(url: str, **settings: Any) -> Recorder:
-    """The recorder for a URL such as `generator://?seed=1` or `hdf5:///data/a.h5?speed=0`.
-
-    `settings` come on top of those in the URL's query. Raises ConfigError.
-    """
-    recorder = _make(url, _RECORDERS, settings)
-    assert isinstance(recorder, Recorder)
-    return recorder
-
-
-def open_stimulator(url: str, **settings: Any) -> Stimulator:
-    """The stimulator for a URL such as `meame://simulator`. Raises ConfigError."""
-    stimulator = _make(url, _STIMULATORS, settings)
-    assert isinstance(stimulator, Stimulator)
-    return stimulator
-
-
-def check_url(url: str, *, is_source: bool) -> BaseModel:
-    """The settings of an instrument that records, or else stimulates; opens nothing.
-
-    Raises ConfigError if none can be made."""
-    _, settings = _parse(url, _RECORDERS if is_source else _STIMULATORS, {})
-    assert isinstance(settings, BaseModel)
-    return settings
-
-
-def _make(url: str, known: Mapping[str, str], settings: Mapping[str, Any]) -> Any:
-    device, values = _parse(url, known, settings)
-    return device(values)
-
-
-def _parse(url: str, known: Mapping[str, str], settings: Mapping[str, Any]) -> tuple[Any, Any]:
-    parts = urlsplit(url)
-    path = known.get(parts.scheme)
-    if path is None:
-        allowed = ", ".join(f"{scheme}://" for scheme in known)
-        raise ConfigError(f"device {url!r}: scheme {parts.scheme!r}, known are {allowed}")
-    module, _, name = path.partition(":")
-    device = getattr(import_module(module), name)
-    values = {
-        "location": unquote(parts.netloc + parts.path),
-        **dict(parse_qsl(parts.query, keep_blank_values=True)),
-        **settings,
-    }
-    try:
-        return device, device.Settings(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ConfigError(
-            f"device {url!r}, {place}: {first['msg']}, found {first['input']!r}; "
-            f"known are {', '.join(device.Settings.model_fields)}"
-        ) from error
-
-
-class NoStimulator(Stimulator):
-    """The stimulator of an experiment that must not stimulate: refuses everything."""
-
-    Settings = Settings
-
-    def __init__(self, settings: BaseModel) -> None:
-        del settings
-
-    def open(self) -> None:
-        pass
-
-    def refusal(self, stimulus: Stimulus) -> str | None:
-        del stimulus
-        return "this experiment has no stimulator"
-
-    def prepare(self, stimulus: Stimulus) -> None:
-        raise DeviceError(f"stimulus {stimulus.number}: this experiment has no stimulator")
-
-    def start(self, stimulus: Stimulus) -> None:
-        raise DeviceError(f"stimulus {stimulus.number}: this experiment has no stimulator")
-
-    def stop(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass

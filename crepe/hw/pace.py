@@ -1,10 +1,10 @@
-"""Lets what is replayed or generated come in its own time."""
+"""The pace of replayed and generated samples."""
 
 import time
 
 
 class Pace:
-    """Says when a sample is due: `speed` 1 is real time, 0 is at once."""
+    """The time at which samples are due: `speed` 1 is real time, 0 is at once."""
 
     def __init__(self, sampling_rate_hz: float, speed: float) -> None:
         self._samples_per_s = sampling_rate_hz * speed
@@ -12,9 +12,10 @@ class Pace:
         self._n_samples = 0
 
     def wait(self, n_samples: int, timeout_s: float) -> bool:
-        """True once `n_samples` more samples are due; False if they are not within `timeout_s`."""
+        """Wait for the next `n_samples`; return False if they are not due within `timeout_s`."""
         if self._samples_per_s == 0:
             return True
+        # Counted from the beginning, so that errors of single waits do not add up to a drift.
         due_s = self._began_s + (self._n_samples + n_samples) / self._samples_per_s
         ahead_s = due_s - time.monotonic()
         if ahead_s > 0:
@@ -26,5 +27,5 @@ class Pace:
 
     @property
     def t_ns(self) -> int:
-        """The wall clock; 0 where nothing is paced, so that two runs say the same."""
+        """The wall clock; 0 at speed 0, so that two runs give the same messages."""
         return time.time_ns() if self._samples_per_s else 0

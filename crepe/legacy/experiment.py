@@ -6,18 +6,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from crepe import cut_off
+from crepe.config.overrides import prepare
 from crepe.legacy.names import takes_old_names
-from crepe.play import prepare
-from crepe.start import running
+from crepe.supervise import unfinished
+from crepe.supervise.start import running
 
 
 class CREPE:
-    """Starts every process of the experiment; with a file, that recording is the instrument.
+    """All programs of the experiment, running; with a file, that recording is the instrument.
 
     `shutdown` stops them all, as does leaving the `with` block, Ctrl-C, SIGTERM and the end of the
-    program. Raises ConfigError if the file is not there, if an experiment runs already, or if the
-    last session was cut off and nobody gives it up: at the terminal, or by `new=True`. Raises
+    program. Raises ConfigError if the file does not exist, if an experiment runs already, or if the
+    last session is unfinished and is not abandoned at the terminal or by `new=True`. Raises
     LeaseError if another session has the culture on the server of CREPE_REDIS, unless
     `take_over=True` ends that session.
     """
@@ -32,7 +32,7 @@ class CREPE:
     ) -> None:
         file = None if data_file_path is None else Path(data_file_path)
         experiment = prepare(None, file=file)
-        cut_off.give_up(new=new)
+        unfinished.abandon(new=new)
         self._programs = ExitStack()
         self._programs.enter_context(running(experiment, take_over=take_over))
         atexit.register(self.shutdown)

@@ -22,7 +22,7 @@ _PLAIN = {
 
 
 def takes_old_names(method: Method) -> Method:
-    """Let a method be called with the original's keywords, too: `_startIndex=` for `start=`."""
+    """Make a method accept the original's keywords, too: `_startIndex=` for `start=`."""
 
     @wraps(method)
     def called(*args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""StreamService: push data, row by row or segment by segment, for anybody to pull."""
+"""StreamService: push data, row by row or segment by segment, for other programs to pull."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crepe import settings
+from crepe.legacy import settings
 from crepe.legacy.connection import Reader
 from crepe.legacy.names import takes_old_names
-from crepe.legacy.rows import Piece, ahead_of, pieces
+from crepe.legacy.rows import RowPart, ahead_of, parts_ahead
 from crepe.messages import StreamInfo
+from crepe.redis_server.find_url import find_url
 from crepe.store import DataModus, Stream
 from crepe.store.contract import StreamStore
-from crepe.store.locate import find_url
 from crepe.store.modus import stream_name
 from crepe.store.redis_store import RedisStore
 
-_COMPACT_AT = 1000  # entries that wait ahead, after which those that are whole are dropped
+_COMPACT_AT = 1000  # waiting entries, from which on those that have become segments are dropped
 _LONGEST_SAMPLES = 10_000
 
 
@@ -36,12 +36,12 @@ class StreamService:
     store
         Default: the server that `crepe.store.Store()` finds.
     is_resumed
-        Go on with the stream that is there; otherwise it begins empty.
+        Continue the existing stream; otherwise it begins empty.
 
     Raises
     ------
     OrderError
-        A living writer has the stream; choose another `name`.
+        A running writer has the stream; choose another `name`.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class StreamService:
         self._store = store or RedisStore(find_url(), writer=f"service-{os.getpid()}")
         self.modus = modus
         self.name = stream_name(f"{modus.stream}:{name.lower()}" if name else modus)
-        n = n_channels or settings.STREAM_DIMENSION
+        n = n_channels or settings.n_channels()
         before = self._store.info(self.name)
         info = StreamInfo(
             labels=tuple(str(i) for i in range(n)),
@@ -73,8 +73,8 @@ class StreamService:
         self._length = len(self.stream)
         self._ahead: list[NDArray[Any]] = [np.empty(0, info.dtype) for _ in range(n)]
         self._n_waiting = 0
-        for _, piece in pieces(self._store, self.name):
-            self._take(piece)
+        for _, part in parts_ahead(self._store, self.name):
+            self._take(part)
         self._reader = Reader(self._store, self.name)
 
     # Push
@@ -87,8 +87,8 @@ class StreamService:
         if samples.ndim != 1:
             raise ValueError(f"{self.name}: data of shape {samples.shape}, must be one row (n,)")
         if len(samples):
-            self._wait_ahead(row, samples)
-            self._move_on()
+            self._append_ahead(row, samples)
+            self._form_segment()
 
     @takes_old_names
     def append_stream_segment_data(self, new_data: Sequence[Any] | NDArray[Any]) -> None:
@@ -112,27 +112,28 @@ class StreamService:
             return
         for i, samples in enumerate(rows):
             if len(samples):
-                self._wait_ahead(i, samples)
-        self._move_on()
+                self._append_ahead(i, samples)
+        self._form_segment()
 
     def end(self) -> None:
-        """Say that nothing follows: iterators stop then."""
+        """End the stream, so that iterators stop."""
         self.stream.end()
 
-    def _wait_ahead(self, row: int, samples: NDArray[Any]) -> None:
-        piece = Piece(row, self._length + len(self._ahead[row]), samples)
-        self._store.say(ahead_of(self.name), piece.pack(), n_kept=None)
-        self._take(piece)
+    def _append_ahead(self, row: int, samples: NDArray[Any]) -> None:
+        part = RowPart(row, self._length + len(self._ahead[row]), samples)
+        # n_kept=None: no other stream has these samples yet, so none may be trimmed.
+        self._store.append_unclocked(ahead_of(self.name), part.pack(), n_kept=None)
+        self._take(part)
 
-    def _take(self, piece: Piece) -> None:
-        at = self._length + len(self._ahead[piece.row])
-        if piece.start <= at < piece.start + len(piece.samples):
-            rest = piece.samples[at - piece.start :]
-            self._ahead[piece.row] = np.concatenate([self._ahead[piece.row], rest])
+    def _take(self, part: RowPart) -> None:
+        at = self._length + len(self._ahead[part.row])
+        if part.start <= at < part.start + len(part.samples):
+            rest = part.samples[at - part.start :]
+            self._ahead[part.row] = np.concatenate([self._ahead[part.row], rest])
         self._n_waiting += 1
 
-    def _move_on(self) -> None:
-        """Make a segment of what every row has."""
+    def _form_segment(self) -> None:
+        """Append a segment of the samples that every row has."""
         n = min(map(len, self._ahead))
         if n:
             self.stream.append(np.stack([samples[:n] for samples in self._ahead]))
@@ -143,13 +144,16 @@ class StreamService:
             self._compact()
 
     def _compact(self) -> None:
-        """Say again what still waits, then drop all that was said before."""
+        """Append the parts that still wait once more, then drop all entries before them."""
         ahead, self._n_waiting = ahead_of(self.name), 0
+        # In this order a crash leaves parts twice, which readers skip, and loses none.
         first = ""
         for row, samples in enumerate(self._ahead):
             if len(samples):
-                said = self._store.say(ahead, Piece(row, self._length, samples).pack(), n_kept=None)
-                first = first or said
+                entry_id = self._store.append_unclocked(
+                    ahead, RowPart(row, self._length, samples).pack(), n_kept=None
+                )
+                first = first or entry_id
                 self._n_waiting += 1
         if first:
             self._store.forget(ahead, first)
@@ -167,14 +171,14 @@ class StreamService:
     def get_row_segment(
         self, row: int, n_samples: int, start: int, callback: Callable[..., Any] | None = None
     ) -> Any:
-        """As `Reader.get_row_segment`."""
+        """Return what `Reader.get_row_segment` does."""
         return self._reader.get_row_segment(row, n_samples, start, callback)
 
     @takes_old_names
     def get_stream_segment(
         self, n_samples: int, start: int, callback: Callable[..., Any] | None = None
     ) -> Any:
-        """As `Reader.get_stream_segment`."""
+        """Return what `Reader.get_stream_segment` does."""
         return self._reader.get_stream_segment(n_samples, start, callback)
 
     exposed_get_row_segment = get_row_segment

@@ -7,17 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crepe.conditions import STIMULATION
-from crepe.messages import Delivered, GameState, Stimulus
+from crepe.messages import Delivered, GameState, Spikes, Stimulus
 from crepe.report.numbers import Activity, Evoked
 from crepe.report.session import Session
+from crepe.results.streams import streams_of
+from crepe.results.trials import spikes_in
 from crepe.store.stream import Gaps
-from crepe.trials import SPIKES, spikes_in
 
-PAGE_S = 60.0
-MOST_BINS = 600
+PAGE_S = 60.0  # read at once, so that an hour of spikes needs little memory
+MOST_BINS = 600  # of the population rate
 EVOKED_BIN_S = 0.01
-BEFORE_S = 0.2
-LONGEST_S = 5.0
+BEFORE_S = 0.2  # shown before the first pulse
+LONGEST_S = 5.0  # shown after it
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +34,7 @@ class Crossings:
 
     @property
     def n_covered(self) -> int:
-        """Samples that were looked at."""
+        """Number of samples outside the gaps."""
         return self.stop - sum(stop - start for start, stop in self.gaps)
 
 
@@ -42,55 +43,58 @@ class Trial:
     """A finished trial, and its pulses."""
 
     state: GameState
-    first_pulse: int  # sample index; of a trial without: where it would have been
+    first_pulse: int  # sample index; in a trial without pulses, where the first would have been
     pulses: tuple[int, ...]  # sample indices
     electrodes: tuple[str, ...]
 
 
 def crossings(session: Session) -> Crossings | None:
-    """From the stream of spikes; None without one, or without electrodes."""
-    if SPIKES not in session.store:
+    """Return the crossings of the stream of spikes; None without one, or without electrodes."""
+    streams = streams_of(Spikes, session.store)
+    if not streams:
         return None
-    stream = session.store[SPIKES]
+    stream = streams[0]
     info, stop = stream.info, len(stream)
     page = round(PAGE_S * info.sampling_rate_hz)
-    parts = [spikes_in(session.store, at, min(at + page, stop)) for at in range(0, stop, page)]
+    parts = [spikes_in(stream, i, min(i + page, stop)) for i in range(0, stop, page)]
     if not parts or not info.labels:
         return None
     channel = np.concatenate([part[0] for part in parts])
     sample = np.concatenate([part[1] for part in parts])
     order = np.argsort(sample, kind="stable")
-    gaps = list(session.gaps.get(SPIKES, []))
+    gaps = list(session.gaps.get(stream.name, []))
+    # Samples before the begin of a recording are missing, and not silent.
     if stream.first > 0:
         gaps.insert(0, (0, stream.first))
     return Crossings(channel[order], sample[order], info.labels, info.sampling_rate_hz, stop, gaps)
 
 
-def activity(found: Crossings) -> Activity:
-    """Rates over the time that was looked at."""
-    covered_s = max(found.n_covered, 1) / found.rate_hz
-    n_channels = len(found.labels)
-    counts = np.bincount(found.channel, minlength=n_channels)
-    bin_s = float(max(1, np.ceil(10 * found.stop / found.rate_hz / MOST_BINS))) / 10
+def activity(crossings: Crossings) -> Activity:
+    """Return rates over the time without gaps."""
+    covered_s = max(crossings.n_covered, 1) / crossings.rate_hz
+    n_channels = len(crossings.labels)
+    counts = np.bincount(crossings.channel, minlength=n_channels)
+    bin_s = float(max(1, np.ceil(10 * crossings.stop / crossings.rate_hz / MOST_BINS))) / 10
     return Activity(
-        n_crossings=len(found.sample),
-        mean_rate_hz=len(found.sample) / covered_s / n_channels,
-        rate_hz=dict(zip(found.labels, (counts / covered_s).tolist(), strict=True)),
+        n_crossings=len(crossings.sample),
+        mean_rate_hz=len(crossings.sample) / covered_s / n_channels,
+        rate_hz=dict(zip(crossings.labels, (counts / covered_s).tolist(), strict=True)),
         population_bin_s=bin_s,
-        population_rate_hz=_population(found, bin_s),
+        population_rate_hz=_population(crossings, bin_s),
     )
 
 
-def _population(found: Crossings, bin_s: float) -> list[float | None]:
-    width = round(bin_s * found.rate_hz)
-    edges = np.arange(0, found.stop + width, width)
-    edges[-1] = found.stop
-    counts = np.diff(np.searchsorted(found.sample, edges))
+def _population(crossings: Crossings, bin_s: float) -> list[float | None]:
+    width = round(bin_s * crossings.rate_hz)
+    edges = np.arange(0, crossings.stop + width, width)
+    # The last bin ends with the stream; over its full width its rate would be too low.
+    edges[-1] = crossings.stop
+    counts = np.diff(np.searchsorted(crossings.sample, edges))
     covered = np.diff(edges)
-    for start, stop in found.gaps:
+    for start, stop in crossings.gaps:
         missing = np.minimum(stop, edges[1:]) - np.maximum(start, edges[:-1])
         covered = covered - np.maximum(missing, 0)
-    per_s = found.rate_hz / len(found.labels)
+    per_s = crossings.rate_hz / len(crossings.labels)
     return [
         float(n * per_s / of) if of > 0 else None for n, of in zip(counts, covered, strict=True)
     ]
@@ -102,12 +106,22 @@ def trials(
     delivered: Sequence[Delivered],
     rate_hz: float,
 ) -> list[Trial]:
-    """Finished trials in which a gesture was shown, each with the train that fell into it.
+    """Return the finished trials with a gesture, each with the train that was delivered in it.
 
-    One without a train is aligned to where its first pulse would have been: as long after the
-    beginning of its stimulation as usual in this session. Without any train there is no trial.
+    A trial without a train is aligned to where its first pulse would have been: as long after the
+    begin of its stimulation as the median trial of this session. Without any train the list is
+    empty.
+
+    Parameters
+    ----------
+    states
+        The finished trials.
+    stimuli, delivered
+        Requested trains, and the stimulator's answers.
+    rate_hz
+        Sampling rate of the sample indices.
     """
-    asked = {one.number: one for one in stimuli}
+    requests = {stimulus.number: stimulus for stimulus in stimuli}
     trains = sorted((d for d in delivered if d.fired), key=lambda d: d.fired)
     fired = np.array([d.fired for d in trains], np.int64)
     inside: list[tuple[GameState, Delivered | None]] = []
@@ -115,8 +129,8 @@ def trials(
         if state.gesture is None or not {"stimulation", "outcome"} <= set(state.phases):
             continue
         at = int(np.searchsorted(fired, state.phases["stimulation"]))
-        is_there = at < len(fired) and fired[at] < state.phases["outcome"]
-        inside.append((state, trains[at] if is_there else None))
+        has_train = at < len(fired) and fired[at] < state.phases["outcome"]
+        inside.append((state, trains[at] if has_train else None))
     lags = [train.fired - state.phases["stimulation"] for state, train in inside if train]
     if not lags:
         return []
@@ -126,7 +140,7 @@ def trials(
         if train is None:
             result.append(Trial(state, state.phases["stimulation"] + usual, (), ()))
             continue
-        stimulus = asked.get(train.number)
+        stimulus = requests.get(train.number)
         pulses = tuple(_pulses(train, stimulus, rate_hz)) if stimulus else (train.fired,)
         electrodes = stimulus.electrodes if stimulus else ()
         result.append(Trial(state, train.fired, pulses, electrodes))
@@ -136,36 +150,38 @@ def trials(
 def _pulses(train: Delivered, stimulus: Stimulus, rate_hz: float) -> Iterator[int]:
     for k in range(stimulus.n_pulses):
         at = train.fired + round(k * rate_hz / stimulus.rate_hz)
+        # In a train that was stopped, the pulses after its stop were never given.
         if train.state == "delivered" or at < train.stop:
             yield at
 
 
-def evoked(found: Crossings, tried: Sequence[Trial]) -> list[Evoked]:
-    """Mean and standard error over trials, by condition and gesture, from a little before the
-    first pulse until the trial was judged.
+def evoked(crossings: Crossings, trials: Sequence[Trial]) -> list[Evoked]:
+    """Return mean and standard error over trials, by condition and gesture.
 
-    A trial that a gap or an end of the stream cuts is left out, and so is one whose pulses were
-    refused where others of its condition and gesture had theirs.
+    They reach from BEFORE_S before the first pulse until the trial's end. A trial that a gap or an
+    end of the stream cuts is left out, and so is one whose pulses were refused where other trials
+    of its condition and gesture had theirs.
     """
-    if not tried:
+    if not trials:
         return []
-    shortest = min(t.state.phases["outcome"] - t.first_pulse for t in tried)
-    after_s = min(max(shortest / found.rate_hz, EVOKED_BIN_S), LONGEST_S)
+    shortest = min(t.state.phases["outcome"] - t.first_pulse for t in trials)
+    after_s = min(max(shortest / crossings.rate_hz, EVOKED_BIN_S), LONGEST_S)
+    # 1e-9, because a quotient such as 0.29 / 0.01 falls just short of its integer.
     n_before, n_after = round(BEFORE_S / EVOKED_BIN_S), int(after_s / EVOKED_BIN_S + 1e-9)
-    width = EVOKED_BIN_S * found.rate_hz
+    width = EVOKED_BIN_S * crossings.rate_hz
     steps = np.round(np.arange(-n_before, n_after + 1) * width).astype(np.int64)
     groups: dict[tuple[str, str], list[Trial]] = {}
-    for trial in tried:
+    for trial in trials:
         first, last = trial.first_pulse + steps[0], trial.first_pulse + steps[-1]
-        is_cut = any(start < last and stop > first for start, stop in found.gaps)
-        if first >= 0 and last <= found.stop and not is_cut:
+        is_cut = any(start < last and stop > first for start, stop in crossings.gaps)
+        if first >= 0 and last <= crossings.stop and not is_cut:
             groups.setdefault((trial.state.condition, trial.state.gesture or ""), []).append(trial)
     result = []
-    for (condition, gesture), all_of_it in sorted(groups.items()):
-        group = [trial for trial in all_of_it if trial.pulses] or all_of_it
+    for (condition, gesture), members in sorted(groups.items()):
+        group = [trial for trial in members if trial.pulses] or members
         edges = np.array([t.first_pulse for t in group])[:, None] + steps
-        counts = np.diff(np.searchsorted(found.sample, edges), axis=1)
-        hz = counts * found.rate_hz / np.diff(steps) / len(found.labels)
+        counts = np.diff(np.searchsorted(crossings.sample, edges), axis=1)
+        hz = counts * crossings.rate_hz / np.diff(steps) / len(crossings.labels)
         n = len(group)
         sem = hz.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else None
         result.append(
@@ -178,27 +194,34 @@ def evoked(found: Crossings, tried: Sequence[Trial]) -> list[Evoked]:
                 bin_s=EVOKED_BIN_S,
                 mean_hz=hz.mean(axis=0).tolist(),
                 sem_hz=[None] * len(steps[1:]) if sem is None else sem.tolist(),
-                change_hz=dict(zip(found.labels, _change(found, edges, n_before), strict=True)),
+                change_hz=dict(
+                    zip(crossings.labels, _change(crossings, edges, n_before), strict=True)
+                ),
             )
         )
     return result
 
 
 def shown_on_map(every: Sequence[Evoked]) -> list[Evoked]:
-    """All gestures of the condition `stimulation`, or else of the first that was stimulated."""
-    order = sorted(every, key=lambda one: (not one.is_stimulated, one.condition != STIMULATION))
-    return [one for one in every if one.condition == order[0].condition]
+    """Return the responses of `stimulation`, or else of the first stimulated condition."""
+    order = sorted(
+        every, key=lambda entry: (not entry.is_stimulated, entry.condition != STIMULATION)
+    )
+    return [entry for entry in every if entry.condition == order[0].condition]
 
 
-def _change(found: Crossings, edges: NDArray[np.int64], n_before: int) -> list[float]:
-    """Each channel's rate after the first pulse less that before it."""
-    n_channels = len(found.labels)
+def _change(crossings: Crossings, edges: NDArray[np.int64], n_before: int) -> list[float]:
+    """Return each channel's rate after the first pulse minus that before it."""
+    n_channels = len(crossings.labels)
     hz = []
     for first, last in ((0, n_before), (n_before, -1)):
         starts, stops = edges[:, first], edges[:, last]
-        lows, highs = np.searchsorted(found.sample, starts), np.searchsorted(found.sample, stops)
-        inside = [found.channel[a:b] for a, b in zip(lows, highs, strict=True)]
+        lows, highs = (
+            np.searchsorted(crossings.sample, starts),
+            np.searchsorted(crossings.sample, stops),
+        )
+        inside = [crossings.channel[a:b] for a, b in zip(lows, highs, strict=True)]
         counts = np.bincount(np.concatenate(inside), minlength=n_channels)
-        hz.append(counts * found.rate_hz / int((stops - starts).sum()))
+        hz.append(counts * crossings.rate_hz / int((stops - starts).sum()))
     change: list[float] = (hz[1] - hz[0]).tolist()
     return change

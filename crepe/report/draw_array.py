@@ -8,21 +8,21 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from crepe.electrodes import MCS_60_LABELS, MCS_REFERENCE, positions_um
+from crepe.electrodes.layouts import MCS_60_LABELS, MCS_REFERENCE, positions_um
 from crepe.report.activity import Trial
-from crepe.report.draw import BLACK, Picture, gesture_colour, grid, legend, picture
 from crepe.report.numbers import Activity, Evoked
+from crepe.report.style import BLACK, Picture, gesture_colour, grid, legend, picture
 
-_WHITE_BELOW = 0.55  # of cividis: light letters on dark colours
+_WHITE_BELOW = 0.55  # fraction of the range of cividis below which labels are white, to be readable
 
 
-def rate_map(rates: Activity, tried: Sequence[Trial], *, is_simulated: bool) -> Picture:
-    """Mean rate of each electrode where it lies; those that were stimulated are circled."""
-    by_electrode = _stimulated(tried)
-    gestures = sorted({gesture for found in by_electrode.values() for gesture in found})
+def rate_map(rates: Activity, trials: Sequence[Trial], *, is_simulated: bool) -> Picture:
+    """Draw the mean rate of each electrode on the array; stimulated electrodes are circled."""
+    by_electrode = _stimulated(trials)
+    gestures = sorted({gesture for gestures_of in by_electrode.values() for gesture in gestures_of})
     circles = {
-        label: gesture_colour(min(found), gestures) if len(found) == 1 else BLACK
-        for label, found in by_electrode.items()
+        label: gesture_colour(min(gestures_of), gestures) if len(gestures_of) == 1 else BLACK
+        for label, gestures_of in by_electrode.items()
     }
 
     def draw(figure: Figure) -> None:
@@ -33,15 +33,15 @@ def rate_map(rates: Activity, tried: Sequence[Trial], *, is_simulated: bool) -> 
         drawn = _electrodes(axes, labels, hz, circles, 9000, cmap="cividis", vmin=0, vmax=top)
         is_mcs = set(labels) <= set(MCS_60_LABELS)
         for (x, y), label, value in zip(positions_um(labels), labels, hz, strict=True):
-            said = f"{label}\nref" if is_mcs and label == MCS_REFERENCE else label
+            text = f"{label}\nref" if is_mcs and label == MCS_REFERENCE else label
             colour = "w" if value < _WHITE_BELOW * top else "k"
-            axes.text(x, y, said, ha="center", va="center", size=9, color=colour)
+            axes.text(x, y, text, ha="center", va="center", size=9, color=colour)
         axes.set_xlabel("x (µm)")
         axes.set_ylabel("y (µm)")
         figure.colorbar(drawn, ax=axes, label="threshold crossings per second (Hz)", shrink=0.8)
-        alone = {min(found) for found in by_electrode.values() if len(found) == 1}
+        alone = {min(gestures_of) for gestures_of in by_electrode.values() if len(gestures_of) == 1}
         marks = [(f"stimulated: {g}", gesture_colour(g, gestures)) for g in sorted(alone)]
-        if any(len(found) > 1 for found in by_electrode.values()):
+        if any(len(gestures_of) > 1 for gestures_of in by_electrode.values()):
             marks.append(("stimulated: several gestures", BLACK))
         legend(figure, marks)
 
@@ -49,35 +49,39 @@ def rate_map(rates: Activity, tried: Sequence[Trial], *, is_simulated: bool) -> 
     return picture("rate-map", alt, 7.4, draw, is_simulated=is_simulated)
 
 
-def evoked_map(found: Sequence[Evoked], tried: Sequence[Trial], *, is_simulated: bool) -> Picture:
-    """Of one condition, by gesture: how the rate of each electrode changes from the first pulse."""
-    by_electrode = _stimulated(tried)
-    top = max(max(map(abs, one.change_hz.values())) for one in found) or 1.0
+def evoked_map(
+    responses: Sequence[Evoked], trials: Sequence[Trial], *, is_simulated: bool
+) -> Picture:
+    """Draw how each electrode's rate changes after the first pulse, a panel for each gesture."""
+    by_electrode = _stimulated(trials)
+    top = max(max(map(abs, response.change_hz.values())) for response in responses) or 1.0
 
     def draw(figure: Figure) -> None:
-        every = grid(figure, len(found), 3)
-        for axes, one in zip(every, found, strict=True):
-            circles = {e: BLACK for e, gestures in by_electrode.items() if one.gesture in gestures}
-            hz = np.array(list(one.change_hz.values()))
-            labels = tuple(one.change_hz)
+        panels = grid(figure, len(responses), 3)
+        for axes, response in zip(panels, responses, strict=True):
+            circles = {
+                e: BLACK for e, gestures in by_electrode.items() if response.gesture in gestures
+            }
+            hz = np.array(list(response.change_hz.values()))
+            labels = tuple(response.change_hz)
             drawn = _electrodes(axes, labels, hz, circles, 1000, cmap="PuOr_r", vmin=-top, vmax=top)
-            axes.set_title(f"{one.gesture}, {one.n_trials} trials")
+            axes.set_title(f"{response.gesture}, {response.n_trials} trials")
             axes.set_xlabel("x (µm)")
-        every[0].set_ylabel("y (µm)")
-        figure.colorbar(drawn, ax=every, label="change of rate (Hz)", shrink=0.8)
+        panels[0].set_ylabel("y (µm)")
+        figure.colorbar(drawn, ax=panels, label="change of rate (Hz)", shrink=0.8)
 
-    rows = -(-len(found) // 3)
+    rows = -(-len(responses) // 3)
     alt = "Change of each electrode's rate after the first pulse, on the array, by gesture"
     return picture("evoked-map", alt, 0.6 + 2.5 * rows, draw, is_simulated=is_simulated)
 
 
-def _stimulated(tried: Sequence[Trial]) -> dict[str, set[str]]:
-    """The gestures for which each electrode was stimulated."""
-    found: dict[str, set[str]] = {}
-    for trial in tried:
+def _stimulated(trials: Sequence[Trial]) -> dict[str, set[str]]:
+    """Return the gestures for which each electrode was stimulated."""
+    gestures_of: dict[str, set[str]] = {}
+    for trial in trials:
         for label in trial.electrodes:
-            found.setdefault(label, set()).add(trial.state.gesture or "")
-    return found
+            gestures_of.setdefault(label, set()).add(trial.state.gesture or "")
+    return gestures_of
 
 
 def _electrodes(
@@ -91,7 +95,7 @@ def _electrodes(
     vmin: float,
     vmax: float,
 ) -> PathCollection:
-    """One disc for each electrode, as one looks at the array: origin top left."""
+    """Draw a disc for each electrode as seen from above the array: origin top left."""
     where = positions_um(labels)
     x, y = where.T
     across = max(len(set(x)), len(set(y)))

@@ -7,21 +7,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from crepe.report.draw import GREY, Picture, condition_look, grid, named, picture
 from crepe.report.numbers import Decoding, Interval, ReadoutNumbers
+from crepe.report.style import GREY, Picture, condition_look, grid, named, picture
 
 
-def score(found: Decoding, *, is_simulated: bool) -> Picture:
-    """Decoding accuracy by condition, with intervals and chance."""
-    names = [one.condition for one in found.conditions]
+def score(decoding: Decoding, *, is_simulated: bool) -> Picture:
+    """Draw decoding accuracy by condition, with intervals and chance."""
+    names = [entry.condition for entry in decoding.conditions]
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        for k, one in enumerate(found.conditions):
-            _point(axes, k, one.accuracy, one.ci95, condition_look(one.condition, names))
+        for k, entry in enumerate(decoding.conditions):
+            _point(axes, k, entry.accuracy, entry.ci95, condition_look(entry.condition, names))
             axes.annotate(
-                f"{one.accuracy:.2f}\n{one.n_right} of {one.n_trials}",
-                (k, one.accuracy),
+                f"{entry.accuracy:.2f}\n{entry.n_right} of {entry.n_trials}",
+                (k, entry.accuracy),
                 (14, 0),
                 textcoords="offset points",
                 va="center",
@@ -31,25 +31,27 @@ def score(found: Decoding, *, is_simulated: bool) -> Picture:
         axes.set_xlim(-0.5, len(names) - 0.2)
         axes.set_xticks(range(len(names)), [named(name) for name in names])
         axes.set_xlabel("condition")
-        _accuracy_axis(axes, found.chance)
+        _accuracy_axis(axes, decoding.chance)
         figure.legend(loc="outside lower right")
 
-    said = ", ".join(f"{named(one.condition)} {one.accuracy:.2f}" for one in found.conditions)
+    scores = ", ".join(
+        f"{named(entry.condition)} {entry.accuracy:.2f}" for entry in decoding.conditions
+    )
     return picture(
-        "score", f"Decoding accuracy: {said}; chance {found.chance:.2f}", 4.6, draw,
+        "score", f"Decoding accuracy: {scores}; chance {decoding.chance:.2f}", 4.6, draw,
         is_simulated=is_simulated,
     )  # fmt: skip
 
 
-def course(found: Decoding, *, is_simulated: bool) -> Picture:
-    """Decoding accuracy of each block over the time in the session."""
-    names = [one.condition for one in found.conditions]
+def course(decoding: Decoding, *, is_simulated: bool) -> Picture:
+    """Draw decoding accuracy of each block over the time in the session."""
+    names = [entry.condition for entry in decoding.conditions]
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         for name in names:
             look = condition_look(name, names)
-            blocks = [block for block in found.blocks if block.condition == name]
+            blocks = [block for block in decoding.blocks if block.condition == name]
             at_min = [(block.start_s + block.stop_s) / 120 for block in blocks]
             axes.plot(at_min, [b.accuracy for b in blocks], color=look["color"], lw=1, alpha=0.5)
             for x, block in zip(at_min, blocks, strict=True):
@@ -57,33 +59,35 @@ def course(found: Decoding, *, is_simulated: bool) -> Picture:
             axes.plot([], [], ls="", **look, label=named(name))
         axes.set_xlim(left=0)
         axes.set_xlabel("time in the session (min)")
-        _accuracy_axis(axes, found.chance)
+        _accuracy_axis(axes, decoding.chance)
         figure.legend(loc="outside lower center", ncols=4)
 
-    alt = f"Decoding accuracy of {len(found.blocks)} blocks over time in the session"
+    alt = f"Decoding accuracy of {len(decoding.blocks)} blocks over time in the session"
     return picture("course", alt, 4.6, draw, is_simulated=is_simulated)
 
 
-def confusion(found: Decoding, *, is_simulated: bool) -> Picture:
-    """By condition, which gesture was decoded of which was shown."""
-    columns = [*found.gestures, "none"]
+def confusion(decoding: Decoding, *, is_simulated: bool) -> Picture:
+    """Draw the confusion matrix of each condition."""
+    columns = [*decoding.gestures, "none"]
 
     def draw(figure: Figure) -> None:
-        for axes, one in zip(grid(figure, len(found.conditions), 3), found.conditions, strict=True):
-            _matrix(axes, np.array(one.confusion), found.gestures, columns)
-            axes.set_title(named(one.condition))
+        for axes, entry in zip(
+            grid(figure, len(decoding.conditions), 3), decoding.conditions, strict=True
+        ):
+            _matrix(axes, np.array(entry.confusion), decoding.gestures, columns)
+            axes.set_title(named(entry.condition))
 
-    rows = -(-len(found.conditions) // 3)
+    rows = -(-len(decoding.conditions) // 3)
     alt = "Confusion matrices by condition: gesture shown against gesture decoded"
     return picture("confusion", alt, 0.4 + 3.3 * rows, draw, is_simulated=is_simulated)
 
 
-def calibration(found: Sequence[ReadoutNumbers], *, is_simulated: bool) -> Picture:
-    """What cross-validation decoded of the calibration's trials."""
+def calibration(readouts: Sequence[ReadoutNumbers], *, is_simulated: bool) -> Picture:
+    """Draw the cross-validated confusion matrix of each calibration."""
 
     def draw(figure: Figure) -> None:
-        for axes, one in zip(grid(figure, len(found), 3), found, strict=True):
-            _matrix(axes, np.array(one.confusion), one.answers, one.answers)
+        for axes, readout in zip(grid(figure, len(readouts), 3), readouts, strict=True):
+            _matrix(axes, np.array(readout.confusion), readout.answers, readout.answers)
             axes.set_title("cross-validated")
 
     alt = "Confusion matrix of the calibration, cross-validated"

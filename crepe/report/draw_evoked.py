@@ -7,17 +7,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from crepe.report.activity import Trial
-from crepe.report.draw import GREY, Picture, gesture_colour, named, picture, stimulation_first
 from crepe.report.numbers import Evoked
+from crepe.report.style import GREY, Picture, gesture_colour, named, picture, stimulation_first
 
 
 def evoked(
-    found: Sequence[Evoked], tried: Sequence[Trial], rate_hz: float, *, is_simulated: bool
+    every: Sequence[Evoked], trials: Sequence[Trial], rate_hz: float, *, is_simulated: bool
 ) -> Picture:
-    """A row of panels for each condition, a column for each gesture; pulses are marked."""
-    conditions = stimulation_first(one.condition for one in found)
-    gestures = sorted({one.gesture for one in found})
-    by_place = {(one.condition, one.gesture): one for one in found}
+    """Draw a row of panels for each condition, a column for each gesture; pulses are marked."""
+    conditions = stimulation_first(entry.condition for entry in every)
+    gestures = sorted({entry.gesture for entry in every})
+    by_place = {(entry.condition, entry.gesture): entry for entry in every}
 
     def draw(figure: Figure) -> None:
         rows = figure.subplots(
@@ -26,15 +26,15 @@ def evoked(
         for row, condition in zip(rows, conditions, strict=True):
             row[0].set_ylabel(f"{named(condition)}\nrate (Hz)")
             for axes, gesture in zip(row, gestures, strict=True):
-                one = by_place.get((condition, gesture))
-                if one is None:
+                entry = by_place.get((condition, gesture))
+                if entry is None:
                     axes.set_visible(False)
                     continue
-                for pulse_s in pulses_s(tried, condition, gesture, rate_hz):
+                for pulse_s in pulses_s(trials, condition, gesture, rate_hz):
                     axes.axvline(pulse_s, color=GREY, lw=0.7, zorder=0)
-                _histogram(axes, one, gestures)
-                what = "" if one.is_stimulated else ", no pulses"
-                axes.set_title(f"{gesture}: {one.n_trials} trials{what}", size=10)
+                _histogram(axes, entry, gestures)
+                note = "" if entry.is_stimulated else ", no pulses"
+                axes.set_title(f"{gesture}: {entry.n_trials} trials{note}", size=10)
                 axes.set_ylim(bottom=0)
         for axes in rows[-1]:
             axes.set_xlabel("time from first pulse (s)")
@@ -44,21 +44,21 @@ def evoked(
     return picture("evoked", alt, height_in, draw, is_simulated=is_simulated)
 
 
-def pulses_s(tried: Sequence[Trial], condition: str, gesture: str, rate_hz: float) -> list[float]:
-    """When pulses come after the first; the longest train counts, others were stopped."""
+def pulses_s(trials: Sequence[Trial], condition: str, gesture: str, rate_hz: float) -> list[float]:
+    """Return the times of a train's pulses; of the longest train, since others were stopped."""
     trains = [
         [(pulse - trial.first_pulse) / rate_hz for pulse in trial.pulses]
-        for trial in tried
+        for trial in trials
         if (trial.state.condition, trial.state.gesture) == (condition, gesture)
     ]
     return max(trains, key=len, default=[])
 
 
-def _histogram(axes: Axes, one: Evoked, gestures: Sequence[str]) -> None:
-    colour = gesture_colour(one.gesture, gestures)
-    mean = np.array(one.mean_hz)
-    middle_s = one.start_s + (np.arange(len(mean)) + 0.5) * one.bin_s
+def _histogram(axes: Axes, entry: Evoked, gestures: Sequence[str]) -> None:
+    colour = gesture_colour(entry.gesture, gestures)
+    mean = np.array(entry.mean_hz)
+    middle_s = entry.start_s + (np.arange(len(mean)) + 0.5) * entry.bin_s
     axes.plot(middle_s, mean, lw=1.4, color=colour)
-    if one.n_trials > 1:
-        sem = np.array([0.0 if v is None else v for v in one.sem_hz])
+    if entry.n_trials > 1:
+        sem = np.array([0.0 if v is None else v for v in entry.sem_hz])
         axes.fill_between(middle_s, mean - sem, mean + sem, color=colour, alpha=0.3, lw=0)

@@ -1,10 +1,12 @@
 """A page as a tree of elements, so that text is text whatever characters it holds."""
 
+# Decision 29: why no template.
+
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree as ET
 
-from crepe.report.draw import Picture
+from crepe.report.style import Picture
 
 Element = ET.Element
 Part = Element | str
@@ -34,32 +36,33 @@ summary { cursor: pointer; }
 
 
 def element(tag: str, *parts: Part, **attributes: str) -> Element:
-    """An element with text and elements inside; `class_` is the attribute `class`."""
-    made = ET.Element(tag, {name.rstrip("_"): value for name, value in attributes.items()})
+    """Return an element with text and elements inside; `class_` is the attribute `class`."""
+    node = ET.Element(tag, {name.rstrip("_"): value for name, value in attributes.items()})
     for part in parts:
         if not isinstance(part, str):
-            made.append(part)
-        elif len(made):
-            made[-1].tail = (made[-1].tail or "") + _clean(part)
+            node.append(part)
+        elif len(node):
+            # ElementTree keeps the text that follows a child in that child's tail.
+            node[-1].tail = (node[-1].tail or "") + _clean(part)
         else:
-            made.text = (made.text or "") + _clean(part)
-    return made
+            node.text = (node.text or "") + _clean(part)
+    return node
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Element:
-    """A table; without a head, the first cell of each row is its name."""
-    made = element("table", class_="numbers" if len(head) > 2 else "words")
+    """Return a table; without a head, the first cell of each row is its name."""
+    node = element("table", class_="numbers" if len(head) > 2 else "words")
     if head:
-        made.append(element("tr", *(element("th", cell, scope="col") for cell in head)))
+        node.append(element("tr", *(element("th", cell, scope="col") for cell in head)))
     for row in rows:
         first, *rest = row
         name = element("td", first) if head else element("th", first, scope="row")
-        made.append(element("tr", name, *(element("td", cell) for cell in rest)))
-    return element("div", made, class_="wide")
+        node.append(element("tr", name, *(element("td", cell) for cell in rest)))
+    return element("div", node, class_="wide")
 
 
 def figure(picture: Picture, caption: str) -> Element:
-    """A figure inside the page."""
+    """Return a figure whose image is part of the page."""
     source = "data:image/png;base64," + b64encode(picture.png).decode()
     image = element("img", src=source, alt=_clean(picture.alt))
     return element(
@@ -68,11 +71,12 @@ def figure(picture: Picture, caption: str) -> Element:
 
 
 def section(title: str, *parts: Part) -> Element:
+    """Return a section with its heading."""
     return element("section", element("h2", title), *parts)
 
 
 def page(title: str, *parts: Part) -> str:
-    """The whole document."""
+    """Return the whole document."""
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -85,7 +89,10 @@ def page(title: str, *parts: Part) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without what no page may hold: control characters, lone surrogates."""
+    """Return text with characters replaced that no page may hold.
+
+    Those are control characters and lone surrogates.
+    """
     kept = (
         c if c in "\n\t" or c.isprintable() or c.isspace() else "\N{REPLACEMENT CHARACTER}"
         for c in text

@@ -1,6 +1,6 @@
-"""What `report.json` holds. A part that the session has nothing for is null or empty."""
+"""The content of `report.json`. A part for which the session has no data is null or empty."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,15 +12,15 @@ class _Table(BaseModel):
 
 
 class About(_Table):
-    """Which session it was."""
+    """The session, and how it was recorded."""
 
     session: str
     title: str
     is_simulated: bool
     seed: int
     duration_s: float
-    started_at: str | None  # UTC, ISO 8601; None: nobody measured it
-    has_ended: bool  # the recorder saw the end
+    started_at: str | None  # UTC, ISO 8601; None: not measured
+    has_ended: bool  # the recorder received the end of the data
     is_closed: bool  # the recorder was stopped in good order
     parts: list[str]  # files of the recording, the oldest first
     part_problems: list[str]  # why parts were set aside, or cannot be read
@@ -29,7 +29,7 @@ class About(_Table):
     n_electrodes: int
     culture: dict[str, str]
     streams: dict[str, int]  # name: length in samples
-    recorded_with: dict[str, str]  # versions; empty if the recording does not say
+    recorded_with: dict[str, str]  # versions; empty if not recorded
     versions: dict[str, str]  # of what made the report
 
 
@@ -38,7 +38,7 @@ class ConditionScore(_Table):
 
     condition: str
     n_trials: int
-    n_stimulated: int | None  # in which pulses were delivered; None: that was not recorded
+    n_stimulated: int | None  # in which pulses were delivered; None: not recorded
     n_right: int
     accuracy: float
     ci95: Interval  # Wilson
@@ -61,7 +61,7 @@ class BlockScore(_Table):
 
 
 class Decoding(_Table):
-    """How often the gesture shown was the one decoded."""
+    """Share of trials in which the decoded gesture was the one shown."""
 
     gestures: list[str]
     chance: float
@@ -74,9 +74,9 @@ class ReadoutNumbers(_Table):
 
     actor: str  # empty: trained on this session
     path: str
-    problem: str = ""  # why nothing below is known
+    problem: str = ""  # why the fields below are empty
     session: str = ""  # that it was trained on
-    calibrated_before_s: float | None = None  # from that session's begin to this one's, real time
+    calibrated_before_s: float | None = None  # from begin to begin of both sessions, real time
     n_trials: int = 0
     n_blocks: int = 0
     labels_permuted: int = 0  # sets of weights of a shuffled control
@@ -134,41 +134,17 @@ class Evoked(_Table):
     change_hz: dict[str, float]  # by electrode: rate after the first pulse less that before
 
 
-class RallyBlock(_Table):
-    """The finished rallies of one block, or ten in a row where there are no blocks."""
-
-    block: int
-    stop_s: float  # of its last rally
-    n: int
-    mean_length: float
-
-
-class RallyScore(_Table):
-    """The finished rallies of one condition of Pong; null where there were too few."""
-
-    condition: str
-    n: int
-    mean_length: float | None  # hits before the miss
-    mean_length_ci95: tuple[float | None, float | None]  # bootstrap of blocks
-    aces: float | None  # share of rallies whose first ball was missed
-    long: float | None  # share of long rallies
-    lengths: list[int]
-    blocks: list[RallyBlock]
-    n_rounds: int | None  # that the closed loop and this one were compared in
-    p_against: float | None  # of that, labels of blocks permuted within rounds, two-sided
-
-
 class Stimuli(_Table):
-    """Pulse trains asked for, and what became of them."""
+    """Requested pulse trains, and their outcomes."""
 
     n_asked: int
     n_delivered_pulses: int  # of trains that were delivered to their end
-    states: dict[str, int]  # the last word on each train
-    reasons: dict[str, int]  # why refused, stopped or unknown, what is in doubt: how often
+    states: dict[str, int]  # last state of each train
+    reasons: dict[str, int]  # of refused, stopped, unknown or doubtful trains, with their numbers
 
 
 class Spread(_Table):
-    """Milliseconds."""
+    """Distribution of a duration in milliseconds."""
 
     n: int
     p50: float
@@ -177,21 +153,23 @@ class Spread(_Table):
 
 
 class Timing(_Table):
-    """Of the loop."""
+    """Delays and gaps of the closed loop."""
 
-    age_ms: Spread | None  # from the sample that asked to the start; late data count
+    age_ms: Spread | None  # from the requesting sample to the start; delays of the data count
     latency_ms: Spread | None  # from a segment's arrival to the pulses' start, by the wall clock
     gaps: dict[str, list[tuple[int, int]]]  # by stream: windows in samples
 
 
 class Report(_Table):
-    """All of it."""
+    """The whole report; the numbers of a game's section are fields of their own."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     format: Literal[1] = 1
     about: About
     decoding: Decoding | None
     readouts: list[ReadoutNumbers]
-    rallies: list[RallyScore] = []
+    rallies: list[dict[str, Any]] = []  # of Pong; see crepe.games.pong.results.RallyScore
     activity: Activity | None
     structure: Structure | None
     evoked: list[Evoked]

@@ -1,29 +1,45 @@
-"""The page: its sections are those for which the session has something, else they say none."""
+"""The page of a report; a section for which the session has no data reads "None"."""
 
 from collections.abc import Mapping
 
-from crepe.report import words
+from crepe.games.section import Section
+from crepe.report import wording
 from crepe.report.activity import shown_on_map
-from crepe.report.draw import Picture, named
 from crepe.report.draw_raster import kept_every
 from crepe.report.html import Element, Part, element, figure, page, section, table
 from crepe.report.numbers import About, Decoding, Report
-from crepe.report.rallies import rally_section
 from crepe.report.session import Session
 from crepe.report.structure import structure_section
+from crepe.report.style import Picture, named
+from crepe.report.views import section_of
 
 _MOST_REASONS = 20
 
 
-def html(report: Report, session: Session, pictures: dict[str, Picture]) -> str:
-    """The report as one document that needs no other file."""
+def html(
+    report: Report,
+    session: Session,
+    pictures: Mapping[str, Picture],
+    of_game: Section | None = None,
+) -> str:
+    """Return the report as one document that needs no other file.
+
+    Parameters
+    ----------
+    report, pictures
+        Numbers, and figures by name.
+    session
+        Gives the text of the experiment file.
+    of_game
+        The game's own section; its figures are among the pictures.
+    """
     about = report.about
     parts: list[Part] = [
         *_banner(about),
         element("h1", about.title or "Session without a title"),
-        element("p", f"Session {about.session}, {words.ended_text(about)}."),
+        element("p", f"Session {about.session}, {wording.ended_text(about)}."),
         _about(about),
-        *([rally_section(report.rallies, pictures)] if report.rallies else []),
+        *([section_of(of_game, pictures)] if of_game else []),
         _decoding(report, pictures),
         _calibration(report, pictures),
         _activity(report, pictures),
@@ -46,13 +62,13 @@ def _about(about: About) -> Element:
     kind = "SIMULATED" if about.is_simulated else "living culture"
     facts = [
         ("seed", str(about.seed)),
-        ("begun", about.started_at or words.NOT_MEASURED),
+        ("begun", about.started_at or wording.NOT_MEASURED),
         ("duration", f"{about.duration_s:.1f} s ({about.duration_s / 60:.1f} min)"),
         ("array", f"{about.n_electrodes} electrodes at {about.sampling_rate_hz:g} Hz"),
         ("streams recorded", ", ".join(about.streams) or "none"),
         *([("parts", ", ".join(about.parts))] if len(about.parts) > 1 else []),
         *(("not recorded in one part", problem) for problem in about.part_problems),
-        ("recorded with", _listed(about.recorded_with) or "not said"),
+        ("recorded with", _listed(about.recorded_with) or "not recorded"),
         ("report made with", _listed(about.versions)),
     ]
     return section(
@@ -72,24 +88,24 @@ def _listed(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def _decoding(report: Report, pictures: dict[str, Picture]) -> Element:
-    found = report.decoding
-    if found is None:
+def _decoding(report: Report, pictures: Mapping[str, Picture]) -> Element:
+    decoding = report.decoding
+    if decoding is None:
         return section(
             "Decoding", element("p", "None: no finished trial whose gesture was decoded.")
         )
     verdicts = element(
-        "ul", *(element("li", words.verdict(o, found.chance)) for o in found.conditions)
+        "ul", *(element("li", wording.verdict(o, decoding.chance)) for o in decoding.conditions)
     )
     return section(
         "Decoding",
-        element("p", words.chance_text(found)),
+        element("p", wording.chance_text(decoding)),
         verdicts,
-        element("p", words.controls_text(found)),
+        element("p", wording.controls_text(decoding)),
         figure(pictures["score"], "Decoding accuracy by condition, 95 % intervals, and chance."),
-        _score_table(found),
-        element("p", words.DECODED, class_="small"),
-        element("p", words.INTERVALS, class_="small"),
+        _score_table(decoding),
+        element("p", wording.DECODED, class_="small"),
+        element("p", wording.INTERVALS, class_="small"),
         figure(
             pictures["course"],
             "Decoding accuracy of each block over the session (where there are no blocks, of ten "
@@ -104,8 +120,8 @@ def _decoding(report: Report, pictures: dict[str, Picture]) -> Element:
     )
 
 
-def _score_table(found: Decoding) -> Element:
-    outcomes = sorted({name for one in found.conditions for name in one.outcomes})
+def _score_table(decoding: Decoding) -> Element:
+    outcomes = sorted({name for entry in decoding.conditions for name in entry.outcomes})
     head = [
         "condition",
         "trials",
@@ -118,25 +134,27 @@ def _score_table(found: Decoding) -> Element:
     ]
     rows = [
         [
-            named(one.condition),
-            str(one.n_trials),
-            "unknown" if one.n_stimulated is None else str(one.n_stimulated),
-            str(one.n_right),
-            f"{one.accuracy:.3f}",
-            f"{one.ci95[0]:.3f} to {one.ci95[1]:.3f}",
-            f"{one.p_value:.4f}",
-            *(str(one.outcomes.get(name, 0)) for name in outcomes),
+            named(entry.condition),
+            str(entry.n_trials),
+            "unknown" if entry.n_stimulated is None else str(entry.n_stimulated),
+            str(entry.n_right),
+            f"{entry.accuracy:.3f}",
+            f"{entry.ci95[0]:.3f} to {entry.ci95[1]:.3f}",
+            f"{entry.p_value:.4f}",
+            *(str(entry.outcomes.get(name, 0)) for name in outcomes),
         ]
-        for one in found.conditions
+        for entry in decoding.conditions
     ]
     return table(head, rows)
 
 
-def _calibration(report: Report, pictures: dict[str, Picture]) -> Element:
+def _calibration(report: Report, pictures: Mapping[str, Picture]) -> Element:
     parts: list[Part] = []
-    for one in report.readouts:
-        parts.append(element("p", words.readout_text(one)))
-    since = {words.since_text(one) for one in report.readouts if one.actor and not one.problem}
+    for entry in report.readouts:
+        parts.append(element("p", wording.readout_text(entry)))
+    since = {
+        wording.since_text(entry) for entry in report.readouts if entry.actor and not entry.problem
+    }
     parts += [element("p", text, class_="small") for text in sorted(since)]
     if "calibration" in pictures:
         caption = (
@@ -147,22 +165,22 @@ def _calibration(report: Report, pictures: dict[str, Picture]) -> Element:
     return section("Calibration", *(parts or [none]))
 
 
-def _activity(report: Report, pictures: dict[str, Picture]) -> Element:
-    found = report.activity
-    if found is None:
+def _activity(report: Report, pictures: Mapping[str, Picture]) -> Element:
+    activity = report.activity
+    if activity is None:
         return section("Activity", element("p", "None: no spikes were recorded."))
-    every = kept_every(found.n_crossings)
+    every = kept_every(activity.n_crossings)
     drawn = "" if every == 1 else f" One of {every} crossings is drawn."
     parts: list[Part] = [
         element(
             "p",
-            f"{found.n_crossings} threshold crossings, {found.mean_rate_hz:.2f} per second and "
-            f"electrode on average. {words.MULTI_UNIT}",
+            f"{activity.n_crossings} threshold crossings, {activity.mean_rate_hz:.2f} per second "
+            f"and electrode on average. {wording.MULTI_UNIT}",
         ),
         figure(
             pictures["session"],
             f"Raster of the whole session.{drawn} Above it the conditions, if there are any; below "
-            f"the mean rate of all electrodes in bins of {found.population_bin_s:g} s. Red: no "
+            f"the mean rate of all electrodes in bins of {activity.population_bin_s:g} s. Red: no "
             "data.",
         ),
         figure(pictures["rate-map"], "Mean rate of each electrode over the session, on the array."),
@@ -194,12 +212,12 @@ def _activity(report: Report, pictures: dict[str, Picture]) -> Element:
 
 
 def _loop(report: Report) -> Element:
-    found, timing = report.stimuli, report.timing
+    stimuli, timing = report.stimuli, report.timing
     parts: list[Part] = [
-        element("p", words.stimuli_text(found) if found else "No stimulus was asked for.")
+        element("p", wording.stimuli_text(stimuli) if stimuli else "No stimulus was requested.")
     ]
-    if found and found.reasons:
-        reasons = list(found.reasons.items())
+    if stimuli and stimuli.reasons:
+        reasons = list(stimuli.reasons.items())
         rows = [(reason, str(n)) for reason, n in reasons[:_MOST_REASONS]]
         parts.append(table(("refused, stopped, unknown or in doubt because", "trains"), rows))
         if len(reasons) > _MOST_REASONS:
@@ -211,13 +229,13 @@ def _loop(report: Report) -> Element:
     rows = [
         (
             "latency, from a segment's arrival to the pulses' start, by the wall clock",
-            words.latency_text(timing, report.about),
+            wording.latency_text(timing, report.about),
         ),
         (
             "age of a stimulus when it started, its planned delay included",
-            words.spread_text(timing.age_ms),
+            wording.spread_text(timing.age_ms),
         ),
-        ("gaps", gaps if timing.gaps else "no stream that keeps the clock"),
+        ("gaps", gaps if timing.gaps else "no stream that publishes every window"),
     ]
     parts.append(table((), rows))
     return section("Stimulation and timing", *parts)

@@ -1,18 +1,18 @@
-"""The session that is reported: where its recording is, and what the recording says of it."""
+"""The session of a report: where its recording is, and what the recording holds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from crepe import places
-from crepe.errors import DeviceError
-from crepe.hw.crepe_recording import Recording
+from crepe.environment import paths
+from crepe.errors import DeviceError, suggest
 from crepe.messages import Message
-from crepe.recordings import CLOCKED, experiment_tables, kept
+from crepe.recording.reader import Recording
+from crepe.results.library import experiment_tables, kept
+from crepe.results.streams import messages_of
 from crepe.store import Store
 from crepe.store.stream import Gaps
-from crepe.suggest import suggest
 
 M = TypeVar("M", bound=Message)
 
@@ -21,7 +21,7 @@ LAST = "last"
 
 @dataclass(frozen=True)
 class Session:
-    """A session's streams, and what stands in its recording beside them."""
+    """A session's streams, and the facts that its recording holds beside them."""
 
     store: Store
     id: str
@@ -34,7 +34,7 @@ class Session:
     versions: Mapping[str, str] = field(default_factory=dict)
     text: str = ""  # of the experiment file
     culture: Mapping[str, str] = field(default_factory=dict)
-    gaps: Mapping[str, Gaps] = field(default_factory=dict)  # by stream that keeps the clock
+    gaps: Mapping[str, Gaps] = field(default_factory=dict)  # by stream that publishes every window
 
     @property
     def experiment(self) -> dict[str, Any]:
@@ -42,41 +42,38 @@ class Session:
         return experiment_tables(self.text)
 
     def actors(self) -> dict[str, dict[str, Any]]:
-        """The experiment's `[actors.NAME]` tables, by name."""
+        """Return the experiment's `[actors.NAME]` tables, by name."""
         tables = self.experiment.get("actors", {})
         if not isinstance(tables, dict):
             return {}
         return {name: table for name, table in tables.items() if isinstance(table, dict)}
 
-    def all_of(self, stream: str, kind: type[M]) -> list[M]:
-        """A sparse stream's messages of one kind; none if there is no such stream."""
-        if stream not in self.store:
-            return []
-        found = self.store[stream]
-        return [m for m in found.messages(0, len(found)) if isinstance(m, kind)]
+    def all_of(self, kind: type[M]) -> list[M]:
+        """Return all messages of a type, whatever their streams are called."""
+        return list(messages_of(kind, self.store))
 
 
-def find(asked: str) -> Path:
-    """A recording by its path, its session's ID, or `last`. Raises DeviceError."""
-    directory = places.var_directory() / "recordings"
-    found = kept(directory)
-    if asked == LAST:
-        if not found:
+def find(name: str) -> Path:
+    """Return a recording by its path, its session's ID, or `last`. Raises DeviceError."""
+    directory = paths.var_directory() / "recordings"
+    recordings = kept(directory)
+    if name == LAST:
+        if not recordings:
             raise DeviceError(f"{directory}: no recording yet")
-        return found[max(found)]  # IDs sort by time
-    if asked in found:
-        return found[asked]
-    path = Path(asked).expanduser()
+        return recordings[max(recordings)]  # IDs sort by time
+    if name in recordings:
+        return recordings[name]
+    path = Path(name).expanduser()
     if path.exists() or path.suffix or len(path.parts) > 1:
         return path
-    raise DeviceError(f"{directory}: no session {asked!r}{suggest(asked, sorted(found))}")
+    raise DeviceError(f"{directory}: no session {name!r}{suggest(name, sorted(recordings))}")
 
 
 def read(path: Path) -> Session:
-    """The session in a recording. Raises DeviceError: missing, truncated, or no recording."""
+    """Return the session in a recording. Raises DeviceError if it is missing or damaged."""
     with Recording(path) as recording:
         infos = recording.streams()
-        gaps = {n: recording.gaps(n) for n, info in infos.items() if info.message in CLOCKED}
+        gaps = {n: recording.gaps(n) for n, info in infos.items() if info.kind.is_clocked}
         return Session(
             Store(path),
             recording.session or path.stem,

@@ -1,6 +1,6 @@
 """Bursts and synchrony of a session: numbers, figure and section."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,33 +10,36 @@ from crepe.analysis.bursts import isi_n, log_isi, max_interval, network_bursts
 from crepe.analysis.rates import Times, cv, cv2, is_active, lv, psth_hz
 from crepe.analysis.synchrony import connectivity, sttc
 from crepe.report.activity import Crossings
-from crepe.report.draw import BLACK, Picture, picture
 from crepe.report.html import Element, element, figure, section, table
 from crepe.report.numbers import Structure
+from crepe.report.style import BLACK, Picture, picture
 
-MOST_S = 600.0
+MOST_S = 600.0  # of the analysed stretch
 MOST_PAIRED = 20
-"""So many of the most active electrodes are compared in pairs; shifted trains take their time."""
+"""Number of the most active electrodes that are compared in pairs; shifting trains is slow."""
 ISI_N, ISI_N_S = 10, 0.1
-"""Spikes of any electrodes, and within which time; chosen."""
-AROUND_S = (0.5, 1.0)
+"""A network burst by ISI_N: spikes of any electrodes, and the time they fall in. Chosen."""
+AROUND_S = (0.5, 1.0)  # before and after the begin of a network burst
 BIN_S = 0.02
 
 
-def structure(found: Crossings, seed: int) -> Structure | None:
-    """Of the last stretch without a gap; None if fewer than two electrodes are active in it."""
-    begin = max((stop for _, stop in found.gaps), default=0)
-    begin = max(begin, found.stop - round(MOST_S * found.rate_hz))
-    duration_s = (found.stop - begin) / found.rate_hz
-    all_s, channel = (found.sample - begin) / found.rate_hz, found.channel
-    trains = [all_s[(channel == k) & (all_s >= 0)] for k in range(len(found.labels))]
+def structure(crossings: Crossings, seed: int) -> Structure | None:
+    """Return bursts and synchrony of the last stretch without a gap.
+
+    None if fewer than two electrodes are active in it. `seed` is of the shifted trains.
+    """
+    begin = max((stop for _, stop in crossings.gaps), default=0)
+    begin = max(begin, crossings.stop - round(MOST_S * crossings.rate_hz))
+    duration_s = (crossings.stop - begin) / crossings.rate_hz
+    all_s, channel = (crossings.sample - begin) / crossings.rate_hz, crossings.channel
+    trains = [all_s[(channel == k) & (all_s >= 0)] for k in range(len(crossings.labels))]
     if duration_s <= 0:
         return None
     active = np.flatnonzero(is_active(trains, duration_s))
     if len(active) < 2:
         return None
     bursts = [max_interval(times_s) for times_s in trains]
-    together = network_bursts(bursts, len(active))
+    network = network_bursts(bursts, len(active))
     all_s = all_s[all_s >= 0]
     order = sorted(active, key=lambda k: -len(trains[k]))[:MOST_PAIRED]
     paired = [trains[k] for k in sorted(order)]
@@ -49,24 +52,24 @@ def structure(found: Crossings, seed: int) -> Structure | None:
         return float(np.median([of(trains[k]) for k in active]))
 
     def regularity(of: Callable[[Times], float]) -> float | None:
-        known = [value for k in active if not np.isnan(value := of(trains[k]))]
-        return float(np.median(known)) if known else None
+        values = [value for k in active if not np.isnan(value := of(trains[k]))]
+        return float(np.median(values)) if values else None
 
-    begins_s = [begin_s for begin_s, _ in together]
-    around = psth_hz(all_s, begins_s, *AROUND_S, BIN_S) / len(found.labels)
+    begins_s = [begin_s for begin_s, _ in network]
+    around = psth_hz(all_s, begins_s, *AROUND_S, BIN_S) / len(crossings.labels)
     return Structure(
-        start_s=begin / found.rate_hz,
-        stop_s=found.stop / found.rate_hz,
+        start_s=begin / crossings.rate_hz,
+        stop_s=crossings.stop / crossings.rate_hz,
         n_active=len(active),
         cv=regularity(cv),
         cv2=regularity(cv2),
         lv=regularity(lv),
         bursts_per_min=median(lambda times_s: len(max_interval(times_s)) * per_min),
         log_isi_bursts_per_min=median(lambda times_s: len(log_isi(times_s)) * per_min),
-        network_bursts_per_min=len(together) * per_min,
+        network_bursts_per_min=len(network) * per_min,
         isi_n_bursts_per_min=len(isi_n(all_s, ISI_N, ISI_N_S)) * per_min,
-        around_burst_hz=around.tolist() if together else [],
-        electrodes=[found.labels[k] for k in sorted(order)],
+        around_burst_hz=around.tolist() if network else [],
+        electrodes=[crossings.labels[k] for k in sorted(order)],
         sttc=tiling.tolist(),
         median_sttc=float(np.median(tiling[above])),
         n_linked=int((linked[above] > 0).sum()),
@@ -78,59 +81,65 @@ def _matrix(trains: Sequence[Times], duration_s: float) -> NDArray[np.float64]:
     return np.array([[sttc(a, b, duration_s) for b in trains] for a in trains])
 
 
-def drawn(found: Structure, *, is_simulated: bool) -> Picture:
-    """The tiling coefficients, and the rate around network bursts."""
+def draw_structure(structure: Structure, *, is_simulated: bool) -> Picture:
+    """Draw the tiling coefficients, and the rate around network bursts."""
 
     def draw(into: Figure) -> None:
         left, right = into.subplots(1, 2)
-        image = left.imshow(found.sttc, cmap="cividis", vmin=0, vmax=1)
+        image = left.imshow(structure.sttc, cmap="cividis", vmin=0, vmax=1)
         into.colorbar(image, ax=left, label="spike time tiling coefficient (50 ms)", shrink=0.8)
-        ticks = range(len(found.electrodes))
-        left.set_xticks(ticks, found.electrodes, rotation=90, size=8)
-        left.set_yticks(ticks, found.electrodes, size=8)
+        ticks = range(len(structure.electrodes))
+        left.set_xticks(ticks, structure.electrodes, rotation=90, size=8)
+        left.set_yticks(ticks, structure.electrodes, size=8)
         left.set(xlabel="electrode", ylabel="electrode")
-        middle_s = -AROUND_S[0] + BIN_S * (np.arange(len(found.around_burst_hz)) + 0.5)
-        right.plot(middle_s, found.around_burst_hz, color=BLACK)
+        middle_s = -AROUND_S[0] + BIN_S * (np.arange(len(structure.around_burst_hz)) + 0.5)
+        right.plot(middle_s, structure.around_burst_hz, color=BLACK)
         right.set(xlabel="time from the begin of network bursts (s)")
         right.set_ylabel("threshold crossings per second\nand electrode")
         right.set_ylim(bottom=0)
 
-    alt = f"Synchrony of {len(found.electrodes)} electrodes, and mean rate around network bursts"
+    alt = (
+        f"Synchrony of {len(structure.electrodes)} electrodes, and mean rate around network bursts"
+    )
     return picture("structure", alt, 4.4, draw, is_simulated=is_simulated)
 
 
-def structure_section(found: Structure | None, pictures: dict[str, Picture]) -> Element:
-    """The part of the page."""
-    if found is None:
+def structure_section(structure: Structure | None, pictures: Mapping[str, Picture]) -> Element:
+    """Return the section of the page."""
+    if structure is None:
         return section(
             "Bursts and synchrony", element("p", "None: fewer than two electrodes are active.")
         )
     rows = [
-        ("active electrodes (0.1 Hz and more)", str(found.n_active)),
+        ("active electrodes (0.1 Hz and more)", str(structure.n_active)),
         (
             "intervals, median over them: CV, CV2, LV",
-            ", ".join(map(_text, (found.cv, found.cv2, found.lv))),
+            ", ".join(map(_text, (structure.cv, structure.cv2, structure.lv))),
         ),
-        ("bursts per minute, median over them, MaxInterval", f"{found.bursts_per_min:.2f}"),
-        ("the same, logISI", f"{found.log_isi_bursts_per_min:.2f}"),
-        ("network bursts per minute, 20 % of them at once", f"{found.network_bursts_per_min:.2f}"),
+        ("bursts per minute, median over them, MaxInterval", f"{structure.bursts_per_min:.2f}"),
+        ("the same, logISI", f"{structure.log_isi_bursts_per_min:.2f}"),
+        (
+            "network bursts per minute, 20 % of them at once",
+            f"{structure.network_bursts_per_min:.2f}",
+        ),
         (
             f"the same, ISI_N: {ISI_N} crossings within {ISI_N_S * 1000:g} ms",
-            f"{found.isi_n_bursts_per_min:.2f}",
+            f"{structure.isi_n_bursts_per_min:.2f}",
         ),
-        ("spike time tiling coefficient, 50 ms, median of pairs", f"{found.median_sttc:.2f}"),
+        ("spike time tiling coefficient, 50 ms, median of pairs", f"{structure.median_sttc:.2f}"),
         (
             "pairs above 99 % of shifted trains (1 in 100 of unrelated ones is)",
-            f"{found.n_linked} of {found.n_pairs}",
+            f"{structure.n_linked} of {structure.n_pairs}",
         ),
     ]
     return section(
         "Bursts and synchrony",
         element(
             "p",
-            f"From {found.start_s:.0f} to {found.stop_s:.0f} s: the last stretch without a gap, "
-            f"{MOST_S / 60:.0f} minutes at most. Stimulated trials are part of it, so that what "
-            "electrodes have in common may come from the stimuli. Definitions: docs/analysis.md.",
+            f"From {structure.start_s:.0f} to {structure.stop_s:.0f} s: the last stretch "
+            f"without a gap, {MOST_S / 60:.0f} minutes at most. Stimulated trials are part of it, "
+            "so that what electrodes have in common may come from the stimuli. "
+            "Definitions: docs/analysis.md.",
         ),
         table((), rows),
         figure(

@@ -1,4 +1,4 @@
-"""Numbers of the loop: what became of the stimuli, how late they were, and what is missing."""
+"""Numbers of the loop: outcomes and delays of the stimuli, and gaps in the data."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,19 +10,22 @@ from crepe.report.numbers import Spread, Stimuli, Timing
 from crepe.report.session import Session
 
 
-def stimuli(asked: Sequence[Stimulus], answers: Sequence[Delivered]) -> Stimuli | None:
-    """The last word on each train; None if none was asked for."""
+def stimuli(requests: Sequence[Stimulus], answers: Sequence[Delivered]) -> Stimuli | None:
+    """Return how many trains came to which state; None if none was requested."""
+    # A train is reported several times; its last state counts.
     last = {answer.number: answer for answer in answers}
-    numbers = {one.number for one in asked} | set(last)
+    numbers = {request.number for request in requests} | set(last)
     if not numbers:
         return None
     states = [last[n].state if n in last else "unanswered" for n in sorted(numbers)]
-    reasons = [one.reason for one in last.values() if one.reason]
-    n_pulses = {one.number: one.n_pulses for one in asked}
+    reasons = [answer.reason for answer in last.values() if answer.reason]
+    n_pulses = {request.number: request.n_pulses for request in requests}
     return Stimuli(
         n_asked=len(numbers),
         n_delivered_pulses=sum(
-            n_pulses.get(one.number, 0) for one in last.values() if one.state == "delivered"
+            n_pulses.get(answer.number, 0)
+            for answer in last.values()
+            if answer.state == "delivered"
         ),
         states=dict(Counter(states).most_common()),
         reasons=dict(Counter(reasons).most_common()),
@@ -30,12 +33,16 @@ def stimuli(asked: Sequence[Stimulus], answers: Sequence[Delivered]) -> Stimuli 
 
 
 def timing(session: Session, answers: Sequence[Delivered]) -> Timing:
-    """What the recording tells."""
-    started = [one for one in answers if one.fired]
+    """Return delays of the stimuli, and gaps, as far as they were recorded."""
+    started = [answer for answer in answers if answer.fired]
     return Timing(
-        age_ms=_spread([one.age_ms for one in started]),
+        age_ms=_spread([answer.age_ms for answer in started]),
         latency_ms=_spread(
-            [(o.t_ns - o.acquired_ns) / 1e6 for o in started if o.t_ns and o.acquired_ns]
+            [
+                (answer.t_ns - answer.acquired_ns) / 1e6
+                for answer in started
+                if answer.t_ns and answer.acquired_ns
+            ]
         ),
         gaps={name: list(gaps) for name, gaps in session.gaps.items()},
     )
@@ -44,5 +51,5 @@ def timing(session: Session, answers: Sequence[Delivered]) -> Timing:
 def _spread(values: Sequence[float]) -> Spread | None:
     if not values:
         return None
-    p50, p99, most = np.percentile(values, (50, 99, 100)).tolist()
-    return Spread(n=len(values), p50=p50, p99=p99, max=most)
+    p50, p99, longest = np.percentile(values, (50, 99, 100)).tolist()
+    return Spread(n=len(values), p50=p50, p99=p99, max=longest)

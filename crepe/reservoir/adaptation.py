@@ -1,4 +1,4 @@
-"""A readout that goes on learning: recursive least squares on the trials whose gesture is known."""
+"""Adaptation of a readout during a session: recursive least squares on the trials so far."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,16 +10,16 @@ from crepe.reservoir.readout import Readout
 
 
 class Adaptation:
-    """Corrects a readout's scores, trial by trial (Haykin 2002, Adaptive Filter Theory, ch. 9).
+    """Correction of a readout's scores by trials (Haykin 2002, Adaptive Filter Theory, ch. 9).
 
     The correction is linear in the principal components of the features that the readout was
-    trained on. It is what least squares over all trials would give, older ones weighing less by
-    `forgetting` per trial.
+    trained on. It equals the solution of least squares over all trials, in which the weight of a
+    trial falls by the factor `forgetting` with each later one.
 
     Parameters
     ----------
     state
-        What `state` gave before a restart.
+        The attribute `state` from before a restart.
     """
 
     def __init__(
@@ -27,8 +27,8 @@ class Adaptation:
     ) -> None:
         self._readout = readout
         self._forgetting = forgetting
-        n_seen = readout.basis.shape[1] + 1
-        self._weights = np.zeros((len(readout.answers), n_seen))
+        n_components = readout.basis.shape[1] + 1
+        self._weights = np.zeros((len(readout.answers), n_components))
         self._inverse = readout.inverse.copy()
         if state:
             self._weights = np.array(state["weights"])
@@ -36,25 +36,27 @@ class Adaptation:
 
     @property
     def state(self) -> dict[str, Any]:
-        """All that later corrections follow from; plain arrays."""
+        """The state of the adaptation, as plain arrays."""
         return {"weights": self._weights, "inverse": self._inverse}
 
     def scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(n_answers,): the readout's scores, corrected."""
+        """Return the readout's scores, corrected: (n_answers,)."""
         result: NDArray[np.float64]
-        result = self._readout.scores(features) + self._weights @ self._seen(features)
+        result = self._readout.scores(features) + self._weights @ self._components(features)
         return result
 
     def learn(self, features: NDArray[np.float64], gesture: str) -> None:
-        """Take in a trial: what was seen, and what had been shown."""
-        seen = self._seen(features)
+        """Adapt to a trial, from its features and the gesture shown."""
+        components = self._components(features)
+        # Targets as in `crepe.reservoir.training`, whose scores are corrected.
         target = np.where(np.array(self._readout.answers) == gesture, 1.0, -1.0)
         error = target - self.scores(features)
-        spread = self._inverse @ seen
-        gain = spread / (self._forgetting + seen @ spread)
+        spread = self._inverse @ components
+        gain = spread / (self._forgetting + components @ spread)
         self._weights += np.outer(error, gain)
         inverse = (self._inverse - np.outer(gain, spread)) / self._forgetting
-        self._inverse = (inverse + inverse.T) / 2  # rounding must not make it lopsided
+        self._inverse = (inverse + inverse.T) / 2  # keeps it symmetric in spite of rounding
 
-    def _seen(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _components(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the principal components of the features, and a constant 1."""
         return np.append(self._readout.scaled(features) @ self._readout.basis, 1.0)

@@ -1,4 +1,4 @@
-"""What a readout sees: spikes counted by electrode and time in the window before a sample."""
+"""Features of a readout: spikes counted by electrode and time in the window before a sample."""
 
 from typing import Self
 
@@ -6,20 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
 
-from crepe.electrodes import is_recording
+from crepe.electrodes.layouts import is_recording
 
 
 class Window(BaseModel):
-    """The part of the past that is looked at, and how finely."""
+    """The window of the features before a sample, and its resolution."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     window_s: PositiveFloat = 0.3
-    """Length of the window; it ends with the newest sample that is known."""
+    """Length of the window; it ends with the newest sample."""
     bin_s: PositiveFloat = 0.05
-    """The window is counted in bins of this length."""
+    """Length of the bins of the window."""
     n_history: int = Field(0, ge=0)
-    """So many windows before it are counted, too, each as a whole."""
+    """Number of earlier windows that are counted, too, each as a whole."""
 
     @model_validator(mode="after")
     def _whole_bins(self) -> Self:
@@ -32,17 +32,13 @@ class Window(BaseModel):
 
     @property
     def n_bins(self) -> int:
-        """Per electrode."""
+        """Number of bins per electrode."""
         return round(self.window_s / self.bin_s)
 
     @property
     def span_s(self) -> float:
-        """All of the past that matters."""
+        """Length of the window with its history."""
         return self.window_s * (1 + self.n_history)
-
-    def n_features(self, n_channels: int) -> int:
-        """Length of the vector that `features` returns."""
-        return n_channels * (self.n_bins + self.n_history)
 
     def features(
         self,
@@ -52,14 +48,16 @@ class Window(BaseModel):
         labels: tuple[str, ...],
         sampling_rate_hz: float,
     ) -> NDArray[np.float64]:
-        """Square roots of the counts before `stop`: a count's variance grows with its mean,
-        that of its root does not (Bartlett 1936, J R Stat Soc Suppl 3:68).
+        """Return square roots of the counts before `stop`.
+
+        A count's variance grows with its mean, that of its root does not (Bartlett 1936, J R Stat
+        Soc Suppl 3:68).
 
         Parameters
         ----------
         channel, sample
-            Of the spikes, (n_spikes,) each, in any order; those outside the span are left out,
-            and those of the reference: it shows the artefact, if anything.
+            Of the spikes, (n_spikes,) each, in any order. Spikes outside the span are left out, and
+            those of the reference electrode, which can show only artefacts.
         labels
             Of all channels.
 
@@ -69,12 +67,13 @@ class Window(BaseModel):
         oldest window on, all channels each.
         """
         n_channels = len(labels)
-        is_seen = is_recording(labels)[channel]
-        channel, sample = channel[is_seen], sample[is_seen]
+        is_used = is_recording(labels)[channel]
+        channel, sample = channel[is_used], sample[is_used]
         window = round(self.window_s * sampling_rate_hz)
         before = stop - 1 - sample  # 0: the newest sample
         n_bins = self.n_bins
         is_now = (before >= 0) & (before < window)
+        # Multiplied before it is divided, since a bin need not be a whole number of samples.
         place = n_bins - 1 - before[is_now] * n_bins // window
         n_now = n_channels * n_bins
         now = np.bincount(channel[is_now] * n_bins + place, minlength=n_now)

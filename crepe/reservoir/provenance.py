@@ -1,4 +1,6 @@
-"""What a readout was trained for: the culture, the way of its signal, its stimuli."""
+"""Provenance of a readout: the culture, the processing of its signal, and its stimuli."""
+
+# Decision 24: what must be equal.
 
 import json
 import tomllib
@@ -9,13 +11,13 @@ from crepe.errors import ConfigError
 from crepe.messages import StreamInfo
 
 _STIMULATION = ("electrodes", "rates_hz", "phases", "stimulation_s", "response_s", "task")
-_WIRES = {"reads", "writes"}
+_STREAMS = {"reads", "writes"}
 
 
 def check_same(
     provenance: Mapping[str, Any], experiment: str, stream: str, info: StreamInfo
 ) -> None:
-    """Raise ConfigError unless a readout was trained for what an experiment does.
+    """Raise ConfigError unless a readout was trained under the conditions of an experiment.
 
     Parameters
     ----------
@@ -24,11 +26,11 @@ def check_same(
     experiment
         Text of the file, TOML or JSON.
     stream, info
-        Where its spikes come from. If that is a recording, neither the culture nor its stimuli
-        follow from the experiment, and only the way of the signal is compared.
+        Source of its spikes. If that is a recording, the experiment determines neither the culture
+        nor its stimuli, and only the processing of the signal is compared.
     """
     if "experiment" not in provenance:
-        raise ConfigError("the readout does not say what it was trained on; calibrate again")
+        raise ConfigError("the readout has no provenance; calibrate again")
     culture = {True: "a simulated culture", False: "a living culture"}
     trained_on = bool(provenance.get("simulated"))
     if trained_on != info.is_simulated:
@@ -60,11 +62,11 @@ def _parsed(experiment: str) -> dict[str, Any]:
 
 
 def _signal(table: Mapping[str, Any], stream: str) -> Iterator[tuple[str, Any]]:
-    """The settings of all actors between the instrument and a stream, by dotted name."""
+    """Yield the settings of all actors between the instrument and a stream, by dotted name."""
     for name, actor in table.get("actors", {}).items():
-        reads, writes = (_listed(actor.get(wires, [])) for wires in ("reads", "writes"))
-        if stream in writes and reads:  # an instrument is known by its labels and its rate
-            for key in actor.keys() - _WIRES:
+        reads, writes = (_listed(actor.get(key, [])) for key in ("reads", "writes"))
+        if stream in writes and reads:  # the instrument itself is compared by labels and rate
+            for key in actor.keys() - _STREAMS:
                 yield f"actors.{name}.{key}", actor[key]
             for before in reads:
                 yield from _signal(table, before)
@@ -72,13 +74,13 @@ def _signal(table: Mapping[str, Any], stream: str) -> Iterator[tuple[str, Any]]:
 
 def _culture_and_stimuli(table: Mapping[str, Any]) -> dict[str, Any]:
     culture = table.get("culture", {})
-    found = {"culture.id": culture.get("id", "")}
+    settings = {"culture.id": culture.get("id", "")}
     if "simulated" in culture:
-        found["culture.simulated.seed"] = culture["simulated"].get("seed", 0)
+        settings["culture.simulated.seed"] = culture["simulated"].get("seed", 0)
     for actor in table.get("actors", {}).values():
         if "rates_hz" in actor and "phases" in actor:
-            found |= {name: actor[name] for name in _STIMULATION if name in actor}
-    return found
+            settings |= {name: actor[name] for name in _STIMULATION if name in actor}
+    return settings
 
 
 def _listed(names: str | list[str]) -> list[str]:

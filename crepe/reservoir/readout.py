@@ -1,4 +1,4 @@
-"""A trained linear readout: features in, one score per answer out; kept in an HDF5 file."""
+"""A trained linear readout, from features to one score per answer; stored in an HDF5 file."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from crepe.errors import ConfigError
+from crepe.errors import ConfigError, suggest
 from crepe.reservoir.features import Window
-from crepe.suggest import suggest
 
 _FORMAT = "crepe readout 1"
 _ARRAYS = ("weights", "offset", "mean", "scale", "basis", "inverse")
@@ -20,7 +19,7 @@ _ARRAYS = ("weights", "offset", "mean", "scale", "basis", "inverse")
 
 @dataclass(frozen=True, eq=False)
 class Readout:
-    """Weights, and all that must fit where they are used.
+    """Weights, and the conditions under which they hold.
 
     Attributes
     ----------
@@ -36,9 +35,9 @@ class Readout:
         within them.
     inverse
         (n_components + 1, n_components + 1): inverse of the regularised second moments of the
-        components and a constant; adaptation goes on from there.
+        components and a constant; adaptation starts from it.
     provenance
-        Where it comes from: session, seed, settings, versions, confusion matrix.
+        Its origin: session, seed, settings, versions, confusion matrix.
     """
 
     answers: tuple[str, ...]
@@ -54,39 +53,38 @@ class Readout:
     provenance: Mapping[str, Any]
 
     def scaled(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Features as the weights expect them."""
+        """Return features centred and scaled as the weights require."""
         result: NDArray[np.float64] = (features - self.mean) / self.scale
         return result
 
     def scores(self, features: NDArray[np.float64], turn: int = 0) -> NDArray[np.float64]:
-        """(n_answers,): the higher, the more like the answer."""
+        """Return the scores, (n_answers,); the answer with the highest score is decoded."""
         k = turn % len(self.weights)
         result: NDArray[np.float64] = self.weights[k] @ self.scaled(features) + self.offset[k]
         return result
 
     def check(self, labels: Sequence[str], sampling_rate_hz: float, window: Window) -> None:
-        """Raise ConfigError unless it was trained on such an array, sampled and seen like this."""
+        """Raise ConfigError unless it was trained on this array, with this rate and window."""
         if tuple(labels) != self.labels:
             other = sorted(set(labels) ^ set(self.labels))
-            what = f"they differ in {', '.join(other[:5])}" if other else "in another order"
+            difference = f"they differ in {', '.join(other[:5])}" if other else "in another order"
             raise ConfigError(
                 f"the readout was trained on {len(self.labels)} electrodes, "
-                f"the array has {len(labels)}: {what}"
+                f"the array has {len(labels)}: {difference}"
             )
         if sampling_rate_hz != self.sampling_rate_hz:
             raise ConfigError(
                 f"the readout was trained at {self.sampling_rate_hz:g} Hz, "
                 f"the array is sampled at {sampling_rate_hz:g} Hz"
             )
-        for name, found in self.window:
-            if getattr(window, name) != found:
-                asked = getattr(window, name)
+        for name, trained in self.window:
+            if (value := getattr(window, name)) != trained:
                 raise ConfigError(
-                    f"{name}: {asked!r} in the experiment, the readout was trained with {found!r}"
+                    f"{name}: {value!r} in the experiment, the readout was trained with {trained!r}"
                 )
 
     def save(self, path: Path) -> Path:
-        """Write the file, whole or not at all."""
+        """Write the file, whole or not at all; return its path."""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         partial = path.with_name(f".{path.name}.partial")
         with h5py.File(partial, "w") as file:
@@ -107,7 +105,7 @@ class Readout:
 
 
 def load(path: Path) -> Readout:
-    """Read a readout's file. Raises ConfigError: missing, or no such file."""
+    """Return the readout in a file. Raises ConfigError: the file is missing or no readout."""
     if not path.is_file():
         near = suggest(path.name, [f.name for f in path.parent.glob("*.h5")])
         raise ConfigError(f"{path}: no such readout{near}; `crepe calibrate` makes one")

@@ -1,4 +1,4 @@
-"""Training a readout: ridge regression on labelled trials, judged by cross-validation."""
+"""Training of a readout: ridge regression on labelled trials, with cross-validation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from crepe.environment.versions import versions
 from crepe.errors import ConfigError
 from crepe.reservoir.features import Window
 from crepe.reservoir.readout import Readout
-from crepe.versions import versions
 
 ALPHAS = tuple(10.0**k for k in range(-1, 5))
-"""Regularisations that are tried, within each fold."""
+"""Regularisations to choose from, within each fold."""
 
 N_COMPONENTS = 20
-"""Principal components that adaptation may change the weights of."""
+"""Number of principal components whose weights adaptation may change."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Trials:
     features
         (n_trials, n_features), as `Window.features` gives them.
     gesture
-        What was stimulated in each trial.
+        The gesture stimulated in each trial.
     block
         The block of each trial; folds and permutations keep to blocks.
     """
@@ -48,8 +48,7 @@ class Trials:
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """What cross-validation found: every trial was decoded by a readout that had not seen its
-    block."""
+    """Result of cross-validation: every trial was decoded by a readout trained on other blocks."""
 
     accuracy: float
     answers: tuple[str, ...]
@@ -57,7 +56,10 @@ class Validation:
 
 
 def validate(trials: Trials) -> Validation:
-    """Leave out one block after the other; scaling and regularisation are fitted in each fold."""
+    """Return the cross-validation that leaves out one block after the other.
+
+    Scaling and regularisation are fitted in each fold.
+    """
     _check(trials)
     decoded = cross_val_predict(
         make_pipeline(StandardScaler(), RidgeClassifierCV(ALPHAS)),
@@ -72,22 +74,24 @@ def validate(trials: Trials) -> Validation:
 
 
 def train(trials: Trials, about: Mapping[str, Any]) -> Readout:
-    """A readout of all trials; `about` goes into its provenance, with the validation."""
-    found = validate(trials)
+    """Return a readout of all trials; its provenance is `about` and the validation."""
+    validation = validate(trials)
     provenance = {
         **about,
         "n_trials": len(trials.gesture),
         "n_blocks": len(np.unique(trials.block)),
-        "accuracy": found.accuracy,
-        "confusion": found.confusion.tolist(),
+        "accuracy": validation.accuracy,
+        "confusion": validation.confusion.tolist(),
         "versions": versions("scikit-learn"),
     }
     return _fitted(trials, [trials.gesture], provenance)
 
 
 def shuffled(trials: Trials, readout: Readout, n_turns: int, seed: int) -> Readout:
-    """A control: trained in the same way, regularisation included, but labels were permuted
-    within each block, anew for each of `n_turns` sets of weights."""
+    """Return a control readout, trained in the same way on permuted labels.
+
+    Labels are permuted within each block, anew for each of `n_turns` sets of weights.
+    """
     rng = np.random.default_rng([seed, n_turns])
     gestures = [permuted(trials.gesture, trials.block, rng) for _ in range(n_turns)]
     provenance = {**readout.provenance, "labels_permuted": n_turns}
@@ -97,8 +101,8 @@ def shuffled(trials: Trials, readout: Readout, n_turns: int, seed: int) -> Reado
 def permuted(
     values: NDArray[Any], block: NDArray[np.int64], rng: np.random.Generator
 ) -> NDArray[Any]:
-    """The values in random order within each block."""
-    order = np.lexsort((rng.random(len(values)), block))
+    """Return the values in random order within each block."""
+    order = np.lexsort((rng.random(len(values)), block))  # sorted by the last key first
     result = np.empty_like(values)
     result[np.argsort(block, kind="stable")] = values[order]
     return result
@@ -107,18 +111,20 @@ def permuted(
 def _fitted(
     trials: Trials, gestures: Sequence[NDArray[np.str_]], provenance: Mapping[str, Any]
 ) -> Readout:
-    """One set of weights for each of several labellings of the same trials."""
+    """Return a readout with a set of weights for each of several labellings of the trials."""
     answers = np.unique(trials.gesture)
     scaler = StandardScaler().fit(trials.features)
     scaled = scaler.transform(trials.features)
     alphas = [float(RidgeClassifierCV(ALPHAS).fit(scaled, g).alpha_) for g in gestures]
+    # one target per answer, 1 for its trials and -1 for the others
     targets = np.stack([np.where(g[:, None] == answers, 1.0, -1.0) for g in gestures], axis=1)
+    # a single fit of all sets: the regularisation of a set holds for each of its answers
     by_target = np.repeat(alphas, len(answers))
     ridge = Ridge(by_target).fit(scaled, targets.reshape(len(scaled), -1))
     _, _, components = np.linalg.svd(scaled, full_matrices=False)
     basis = components[:N_COMPONENTS].T
-    seen = np.column_stack([scaled @ basis, np.ones(len(scaled))])
-    moments = seen.T @ seen + alphas[0] * np.eye(seen.shape[1])
+    inputs = np.column_stack([scaled @ basis, np.ones(len(scaled))])
+    moments = inputs.T @ inputs + alphas[0] * np.eye(inputs.shape[1])
     shape = (len(gestures), len(answers))
     return Readout(
         tuple(answers.tolist()),

@@ -1,1 +1,1 @@
-"""Sensors over HTTP: the door that hears them, simulated ones, and the Raspberry Pi's loop."""
+"""Sensors over HTTP: the gateway that receives frames, simulated sensors, and the Pi's loop."""

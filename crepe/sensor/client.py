@@ -1,4 +1,4 @@
-"""The other side of the door: what a sensor sends, and the answers it gets."""
+"""The client of the sensor gateway: posts frames, and reads their answers."""
 
 import json
 import socket
@@ -9,19 +9,20 @@ from typing import Any, NamedTuple
 
 import urllib3
 
-from crepe import http_token, places
+from crepe.environment import paths
 from crepe.errors import ConfigError, DeviceError
-from crepe.http_server import server_file
-from crepe.sensor.desk import State
 from crepe.sensor.frames import Frame
-from crepe.sensor.hands import as_json
+from crepe.sensor.hand_frames import as_json
+from crepe.sensor.input_tracker import State
+from crepe.web.server import server_file
+from crepe.web.token import access_token
 
 _POLL_S = 0.1
 _CONNECT_S = 1.0
 
 
 class Answer(NamedTuple):
-    """What the door says of an input; words are those of the API (Rock, Scissor, None)."""
+    """The gateway's answer about an input; gestures have the API's names (Rock, Scissor, None)."""
 
     number: str
     state: State
@@ -34,81 +35,83 @@ class Answer(NamedTuple):
 
     @property
     def is_pending(self) -> bool:
-        """True while its trial may still come, or goes on."""
+        """Whether its trial may still begin, or goes on."""
         return self.state in (State.WAITING, State.PLAYING)
 
 
-def find_door() -> str:
-    """The URL of the door that this user runs: here, else in the one place that has one.
+def find_gateway() -> str:
+    """Return the URL of this user's gateway: of the own run-time directory, else of the only other.
 
-    Raises DeviceError if there is none, or more than one to choose from.
+    Raises DeviceError if none runs, or several others.
     """
-    here, *elsewhere = places.searched()
-    found = {each: url for each in (here, *elsewhere) if (url := _url(each))}
-    if here in found:
-        return found[here]
-    if not found:
-        raise DeviceError(f"no sensor door is open (looked in {here}); `crepe up` opens one")
-    if len(found) > 1:
-        names = ", ".join(map(str, found))
-        raise DeviceError(f"several sensor doors are open ({names}); choose one with CREPE_VAR")
-    return next(iter(found.values()))
+    own, *others = paths.searched()
+    urls = {directory: url for directory in (own, *others) if (url := _url(directory))}
+    if own in urls:
+        return urls[own]
+    if not urls:
+        raise DeviceError(f"no sensor gateway runs (looked in {own}); `crepe up` starts one")
+    if len(urls) > 1:
+        names = ", ".join(map(str, urls))
+        raise DeviceError(f"several sensor gateways run ({names}); choose one with CREPE_VAR")
+    return next(iter(urls.values()))
 
 
 def _url(var: Path) -> str | None:
     if not var.is_dir():
         return None
-    found = places.read_json(places.run_directory(var) / server_file("sensor"))
-    return str(found["url"]) if found and _is_open(found) else None
+    server = paths.read_json(paths.run_directory(var) / server_file("sensor"))
+    return str(server["url"]) if server and _is_open(server) else None
 
 
-def _is_open(found: Mapping[str, Any]) -> bool:
-    """Whether somebody listens: a door that was killed leaves its file behind."""
-    host = str(urllib3.util.parse_url(found["url"]).host).strip("[]")
+def _is_open(server: Mapping[str, Any]) -> bool:
+    """Return whether its port accepts a connection: a killed gateway leaves its file behind."""
+    host = str(urllib3.util.parse_url(server["url"]).host).strip("[]")
     try:
-        socket.create_connection((host, found["port"]), _CONNECT_S).close()
+        socket.create_connection((host, server["port"]), _CONNECT_S).close()
     except OSError:
         return False
     return True
 
 
-class DoorClient:
-    """Shows frames to a door and asks for results. Methods raise DeviceError.
+class GatewayClient:
+    """Posts frames to a gateway and requests results. Methods raise DeviceError.
 
     Parameters
     ----------
     url
         http://HOST:PORT
     token
-        Default: what is in CREPE_SENSOR_TOKEN.
+        Default: the value of CREPE_SENSOR_TOKEN.
     """
 
     def __init__(self, url: str, token: str | None = None, timeout_s: float = 10.0) -> None:
         if not url.startswith(("http://", "https://")):
-            raise ConfigError(f"sensor door {url!r}: must be http://HOST:PORT")
+            raise ConfigError(f"sensor gateway {url!r}: must be http://HOST:PORT")
         self.url = url.rstrip("/")
-        token = http_token.token("sensor") if token is None else token
+        token = access_token("sensor") if token is None else token
         headers = {"Accept": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         timeout = urllib3.Timeout(total=timeout_s)
+        # No retries: a frame that is posted twice could begin two trials.
         self._http = urllib3.PoolManager(headers=headers, timeout=timeout, retries=False)
 
     def close(self) -> None:
+        """Close the connections."""
         self._http.clear()
 
-    def show(self, frame: Frame) -> Answer:
-        """Post a frame once."""
-        return self._answer(self._ask("POST", "/hw-api/input/", as_json(frame))[1])
+    def post(self, frame: Frame) -> Answer:
+        """Post a frame once; return the state of the new input."""
+        return self._answer(self._request("POST", "/hw-api/input/", as_json(frame))[1])
 
-    def became(self, number: str) -> Answer:
-        """What became of an input up to now."""
-        status, said = self._ask("GET", f"/hw-api/ready/?input={number}")
-        if status == 200 and said == b"False":
+    def state_of(self, number: str) -> Answer:
+        """Return the present state of an input."""
+        status, body = self._request("GET", f"/hw-api/ready/?input={number}")
+        if status == 200 and body == b"False":
             return Answer(number, State.WAITING)
         if status == 200:
-            _, said = self._ask("GET", f"/hw-api/output/?input={number}")
-        return self._answer(said)
+            _, body = self._request("GET", f"/hw-api/output/?input={number}")
+        return self._answer(body)
 
     def wait(
         self,
@@ -118,33 +121,36 @@ class DoorClient:
         sleep: Callable[[float], object] = time.sleep,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> Answer:
-        """What became of an input in the end, or up to now after `timeout_s`."""
+        """Return the final state of an input, or the present one after `timeout_s`."""
         deadline = monotonic_s() + timeout_s
         while answer.is_pending and monotonic_s() < deadline:
             sleep(_POLL_S)
-            answer = self.became(answer.number)
+            answer = self.state_of(answer.number)
         return answer
 
-    def _ask(self, verb: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+    def _request(self, verb: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
         try:
-            found = self._http.request(verb, self.url + path, body=body)
+            response = self._http.request(verb, self.url + path, body=body)
         except urllib3.exceptions.HTTPError as error:
             raise DeviceError(f"{self.url}: does not answer: {error}") from error
-        if found.status not in (200, 410):
-            raise DeviceError(f"{self.url}{path}: {found.status} {_reason(found)}")
-        return found.status, found.data
+        # 410 is an answer, too: the input began no trial.
+        if response.status not in (200, 410):
+            raise DeviceError(f"{self.url}{path}: {response.status} {_reason(response)}")
+        return response.status, response.data
 
     def _answer(self, body: bytes) -> Answer:
         try:
-            said: Mapping[str, Any] = json.loads(body)
-            values = {name: said[name] for name in Answer._fields if name in said}
-            return Answer(**{**values, "number": said["input"], "state": State(said["state"])})
+            fields: Mapping[str, Any] = json.loads(body)
+            values = {name: fields[name] for name in Answer._fields if name in fields}
+            return Answer(**{**values, "number": fields["input"], "state": State(fields["state"])})
         except (ValueError, KeyError, TypeError) as error:
-            raise DeviceError(f"{self.url}: {body[:80]!r} is no answer of a sensor door") from error
+            raise DeviceError(
+                f"{self.url}: {body[:80]!r} is no answer of a sensor gateway"
+            ) from error
 
 
-def _reason(found: urllib3.BaseHTTPResponse) -> str:
+def _reason(response: urllib3.BaseHTTPResponse) -> str:
     try:
-        return str(found.json()["reason"])
+        return str(response.json()["reason"])
     except (ValueError, KeyError, TypeError):
-        return found.reason or ""
+        return response.reason or ""

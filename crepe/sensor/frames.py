@@ -6,26 +6,28 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from crepe.sensor.settings import FRAME_SIDE, InfraredSettings
+from crepe.config.tables import FRAME_SIDE, InfraredSettings
 
 Frame = tuple[tuple[float, ...], ...]  # (8, 8), degrees Celsius, row by row
 
 
 class FrameError(ValueError):
-    """What was sent is no frame; the text says what was found and what is allowed."""
+    """A body that is no frame; the text gives place, found and allowed."""
 
 
 def parse(body: bytes) -> Frame:
-    """The frame in a JSON text: a list of 8 lists of 8 finite numbers. Raises FrameError."""
+    """Return the frame in a JSON text, 8 lists of 8 finite numbers. Raises FrameError."""
     try:
-        found = json.loads(body, parse_constant=_no_number)
+        # By default Python's JSON accepts NaN and Infinity.
+        value = json.loads(body, parse_constant=_no_number)
+    # FrameError is a ValueError, but its text is complete.
     except FrameError:
         raise
     except RecursionError as error:
         raise FrameError("body: lists too deep, must be a list of 8 lists") from error
     except ValueError as error:
         raise FrameError(f"body: not JSON: {error}") from error
-    rows = _list_of_8(found, "frame")
+    rows = _list_of_8(value, "frame")
     return tuple(
         tuple(
             _temperature(value, f"row {r}, column {c}")
@@ -36,13 +38,13 @@ def parse(body: bytes) -> Frame:
 
 
 def n_warm(frame: Frame, settings: InfraredSettings) -> int:
-    """How many pixels of the region are warm enough for a hand."""
+    """Return how many pixels of the region are warm enough for a hand."""
     region = np.array(frame)[slice(*settings.rows), slice(*settings.columns)]
     return int((region > settings.warmer_than_c).sum())
 
 
 def classify(frame: Frame, settings: InfraredSettings) -> str | None:
-    """The gesture with the largest hand that the warm pixels make up, or None.
+    """Return the gesture with the largest area that the warm pixels cover, or None.
 
     Counting pixels is the method of the original experiment (ir_preprocessor of NTNU's SSP).
     """
@@ -51,19 +53,19 @@ def classify(frame: Frame, settings: InfraredSettings) -> str | None:
     return fits[max(fits)] if fits else None
 
 
-def _list_of_8(found: Any, place: str) -> list[Any]:
-    if not isinstance(found, list):
-        raise FrameError(f"{place}: {_kind(found)}, must be a list")
-    if len(found) != FRAME_SIDE:
-        raise FrameError(f"{place}: a list of {len(found)}, must be of {FRAME_SIDE}")
-    return found
+def _list_of_8(value: Any, place: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise FrameError(f"{place}: {_kind(value)}, must be a list")
+    if len(value) != FRAME_SIDE:
+        raise FrameError(f"{place}: a list of {len(value)}, must be of {FRAME_SIDE}")
+    return value
 
 
-def _temperature(found: Any, place: str) -> float:
-    if isinstance(found, bool) or not isinstance(found, int | float):
-        raise FrameError(f"{place}: {_kind(found)}, must be a number")
+def _temperature(value: Any, place: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):  # True is an int, too
+        raise FrameError(f"{place}: {_kind(value)}, must be a number")
     try:
-        celsius = float(found)
+        celsius = float(value)
     except OverflowError:
         celsius = math.inf
     if not math.isfinite(celsius):
@@ -75,6 +77,7 @@ def _no_number(name: str) -> NoReturn:
     raise FrameError(f"body: {name} is no temperature")
 
 
-def _kind(found: Any) -> str:
+def _kind(value: Any) -> str:
+    """Return the name of a JSON value's type."""
     names = {dict: "an object", list: "a list", str: "text", bool: "a truth value"}
-    return names.get(type(found), "null" if found is None else "a number")
+    return names.get(type(value), "null" if value is None else "a number")

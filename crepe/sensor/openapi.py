@@ -10,7 +10,7 @@ _FRAME = {
     "items": {"type": "array", "minItems": 8, "maxItems": 8, "items": {"type": "number"}},
 }
 _INPUT = {
-    "description": "What became of an input; decoded, answer and outcome once it has a result",
+    "description": "The state of an input; decoded, answer and outcome once it has a result",
     "type": "object",
     "required": ["input", "gesture", "state", "reason", "trial"],
     "properties": {
@@ -45,18 +45,20 @@ def _answer(description: str, schema: dict[str, Any], kind: str = "text/plain") 
     return {"description": description, "content": {kind: {"schema": schema}}}
 
 
-def _refusals(*more: tuple[str, str]) -> dict[str, Any]:
+def _refusals(*others: tuple[str, str]) -> dict[str, Any]:
     every = [("401", "The token is missing or wrong"), ("429", "Too many requests")]
-    return {status: _answer(text, _REFUSED, "application/json") for status, text in [*every, *more]}
+    return {
+        status: _answer(text, _REFUSED, "application/json") for status, text in [*every, *others]
+    }
 
 
 def _get(summary: str, ok: dict[str, Any], *parameters: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {"summary": summary, "responses": {"200": ok, **_refusals()}}
+    operation: dict[str, Any] = {"summary": summary, "responses": {"200": ok, **_refusals()}}
     if parameters:
-        found["parameters"] = list(parameters)
-        found["responses"] |= _refusals(("404", "No such input"))
-        found["responses"]["410"] = _answer("It began no trial", _INPUT, "application/json")
-    return found
+        operation["parameters"] = list(parameters)
+        operation["responses"] |= _refusals(("404", "No such input"))
+        operation["responses"]["410"] = _answer("It began no trial", _INPUT, "application/json")
+    return operation
 
 
 _TEXT = {"type": "string"}
@@ -83,7 +85,7 @@ _POST = {
 DOCUMENT: dict[str, Any] = {
     "openapi": "3.1.0",
     "info": {
-        "title": "CREPE's door for sensors",
+        "title": "CREPE's gateway for sensors",
         "version": "1",
         "description": "Paths answer with and without the slash at their end.",
     },

@@ -1,4 +1,4 @@
-"""The Raspberry Pi's loop: a button, one look of the sensor, the answer on a screen.
+"""The Raspberry Pi's loop: a button, one frame of the sensor, the answer on a screen.
 
 The hardware is behind two small functions, so that the loop runs anywhere. On a Pi install
 `crepe[pi]`; the libraries are imported when they are used.
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from crepe.errors import DeviceError
-from crepe.sensor.client import Answer, DoorClient
-from crepe.sensor.desk import State
+from crepe.sensor.client import Answer, GatewayClient
 from crepe.sensor.frames import Frame
-from crepe.sensor.words import NONE
+from crepe.sensor.input_tracker import State
+from crepe.sensor.original_wording import NONE
 
 BUTTON_PIN = 18
 """BCM number of the button, which pulls the pin down; as in the original."""
@@ -24,7 +24,7 @@ _PATIENCE_S = 60.0
 
 @dataclass(frozen=True)
 class Hardware:
-    """What the loop needs of the world around it."""
+    """The devices of the loop, as functions."""
 
     wait_for_button: Callable[[], object]
     look: Callable[[], Frame]  # one frame; raises OSError if the sensor does not answer
@@ -32,16 +32,16 @@ class Hardware:
     sleep: Callable[[float], object] = time.sleep
 
 
-def turn(door: DoorClient, hardware: Hardware) -> None:
-    """One press of the button, from the look to the answer."""
+def turn(gateway: GatewayClient, hardware: Hardware) -> None:
+    """Play one turn: from the press of the button to the answer on the screen."""
     hardware.wait_for_button()
     try:
         frame = hardware.look()
-        answer = door.show(frame)
+        answer = gateway.post(frame)
         if answer.is_pending:
             hardware.display(f"{answer.gesture}: processing")
-            answer = door.wait(answer, _PATIENCE_S, sleep=hardware.sleep)
-        text = said(answer)
+            answer = gateway.wait(answer, _PATIENCE_S, sleep=hardware.sleep)
+        text = screen_text(answer)
     except DeviceError as error:
         text = f"server unavailable: {error}"
     except OSError as error:
@@ -50,8 +50,8 @@ def turn(door: DoorClient, hardware: Hardware) -> None:
     hardware.sleep(_SHOWN_S)
 
 
-def said(answer: Answer) -> str:
-    """What people are told; an unreadable answer is not a missing one."""
+def screen_text(answer: Answer) -> str:
+    """Return the text for the screen; an unreadable answer differs from a missing one."""
     if answer.state is State.RESULT:
         if answer.decoded == NONE:
             return "the culture gave no readable answer"
@@ -61,15 +61,15 @@ def said(answer: Answer) -> str:
     return answer.reason
 
 
-def run(door: DoorClient) -> NoReturn:
-    """Turn after turn on a real Raspberry Pi. Raises DeviceError without its libraries."""
+def run(gateway: GatewayClient) -> NoReturn:
+    """Play turns on a real Raspberry Pi. Raises DeviceError without its libraries."""
     hardware = raspberry()
     while True:
-        turn(door, hardware)
+        turn(gateway, hardware)
 
 
 def raspberry() -> Hardware:
-    """The button on a Pi's pin and the AMG8833 on its I2C bus; the terminal is the screen."""
+    """Open the button on a Pi's pin and the AMG8833 on its I2C bus; the terminal is the screen."""
     try:
         import adafruit_amg88xx
         import board

@@ -1,8 +1,8 @@
 """The hardware API: `/hw-api/input/`, `output/`, `ready/` and `echo/`, with or without the slash.
 
-Where clients of the original depend on it the answers are the same: 200 to a post, words as plain
-text. Its faults are mended: malformed input is 400 and harms nothing; `ready` is True exactly
-while a result stands; no result yet is 204 and not the gesture None; reading takes nothing away.
+Where clients of the original depend on it the answers are the same: 200 to a post, gestures as
+plain text. Its faults are mended: malformed input is 400 and harms nothing; `ready` is True exactly
+while a result stands; no result yet is 204 and not the gesture None; reading a result keeps it.
 """
 
 import secrets
@@ -15,15 +15,16 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from crepe.config.tables import SensorTable
 from crepe.errors import StoreError
-from crepe.http_body import refused
 from crepe.messages import Command
-from crepe.sensor.desk import Desk, Input, State
+from crepe.sensor.access import SensorAccess
 from crepe.sensor.frames import FrameError, classify, parse
-from crepe.sensor.guard import Guard, Rate
+from crepe.sensor.input_tracker import Input, InputTracker, State
 from crepe.sensor.openapi import DOCUMENT
-from crepe.sensor.settings import SensorTable
-from crepe.sensor.words import NONE, as_json, word
+from crepe.sensor.original_wording import NONE, api_name, as_json
+from crepe.web.access import Rate
+from crepe.web.body import refused
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -31,22 +32,26 @@ _NUMBER_BYTES = 6
 
 
 def make_app(
-    desk: Desk,
+    tracker: InputTracker,
     table: SensorTable,
-    say: Callable[[Command], object],
+    send: Callable[[Command], object],
     *,
-    speaker: str,
+    sender: str,
     token: str = "",
     rate: Rate | None = None,
 ) -> ASGIApp:
-    """The routes of a door as an ASGI application.
+    """Return the routes of a gateway as an ASGI application.
 
     Parameters
     ----------
-    say
-        Puts a command on the stream `input`; called on a thread. Raises StoreError.
-    speaker
+    send
+        Appends a command to the stream `input`; called on a thread. Raises StoreError.
+    sender
         First word of the commands' sender; the second is the input's number.
+    token
+        Required of every client; empty: none is.
+    rate
+        Of requests from one address; None: as in the table.
     """
     last_body = NONE.encode()
 
@@ -69,33 +74,35 @@ def make_app(
         number = secrets.token_hex(_NUMBER_BYTES)
         kind, value = ("frame", "none") if gesture is None else ("gesture", gesture)
         try:
-            await run_in_threadpool(say, Command(0, 0, kind, value, f"{speaker} {number}", frame))
+            command = Command(0, 0, kind, value, f"{sender} {number}", frame)
+            await run_in_threadpool(send, command)
         except StoreError as error:
             return refused(503, f"the streams cannot be reached: {error}")
+        # Only now: an input that is not on the stream does not count.
         last_body = body
-        return JSONResponse(as_json(desk.posted(number, gesture)))
+        return JSONResponse(as_json(tracker.add(number, gesture)))
 
     async def output(request: Request) -> Response:
         form = request.query_params.get("form", "")
         if form not in ("", "original"):
             return refused(400, f"form: {form!r}, must be 'original' or left out")
         if form:
-            newest = desk.newest_result
-            return PlainTextResponse(word(newest.decoded) if newest else NONE)
-        found = _asked_for(desk, request)
-        if isinstance(found, Response):
-            return found
-        if found is None or found.state is not State.RESULT:
+            newest = tracker.newest_result
+            return PlainTextResponse(api_name(newest.decoded) if newest else NONE)
+        entry = _requested(tracker, request)
+        if isinstance(entry, Response):
+            return entry
+        if entry is None or entry.state is not State.RESULT:
             return Response(status_code=204)
         if "application/json" in request.headers.get("accept", ""):
-            return JSONResponse(as_json(found))
-        return PlainTextResponse(word(found.decoded))
+            return JSONResponse(as_json(entry))
+        return PlainTextResponse(api_name(entry.decoded))
 
     async def ready(request: Request) -> Response:
-        found = _asked_for(desk, request)
-        if isinstance(found, Response):
-            return found
-        return PlainTextResponse(str(found is not None and found.state is State.RESULT))
+        entry = _requested(tracker, request)
+        if isinstance(entry, Response):
+            return entry
+        return PlainTextResponse(str(entry is not None and entry.state is State.RESULT))
 
     async def echo(request: Request) -> Response:
         del request
@@ -116,34 +123,37 @@ def make_app(
     ]
     app = Starlette(routes=_both_forms(routes))
     app.router.redirect_slashes = False
-    return Guard(app, table, token, rate or Rate(table.requests_per_s))
+    return SensorAccess(app, table, token, rate or Rate(table.requests_per_s))
 
 
 def _both_forms(routes: list[tuple[str, str, Handler]]) -> list[Route]:
-    """One route for each path, with and without the slash at its end."""
+    """Return one route for each path, with and without the slash at its end."""
     by_path: dict[str, dict[str, Handler]] = {}
     for verb, path, handler in routes:
         for form in {path, path.rstrip("/") or "/"}:
             by_path.setdefault(form, {})[verb] = handler
 
-    def one_of(handlers: dict[str, Handler]) -> Handler:
+    def by_verb(handlers: dict[str, Handler]) -> Handler:
         async def answer(request: Request) -> Response:
+            # Starlette adds HEAD to every route with GET.
             verb = "GET" if request.method == "HEAD" else request.method
             return await handlers[verb](request)
 
         return answer
 
-    return [Route(path, one_of(found), methods=list(found)) for path, found in by_path.items()]
+    return [
+        Route(path, by_verb(handlers), methods=list(handlers)) for path, handlers in by_path.items()
+    ]
 
 
-def _asked_for(desk: Desk, request: Request) -> Input | Response | None:
-    """The input named by `?input=`, else that whose result stands; or why there is none."""
+def _requested(tracker: InputTracker, request: Request) -> Input | Response | None:
+    """Return the input of `?input=`, else that whose result stands; or a refusal."""
     number = request.query_params.get("input")
     if number is None:
-        return desk.result
-    found = desk.find(number)
-    if found is None:
-        return refused(404, f"input {number!r}: not known, or too old")
-    if found.state in (State.UNUSED, State.OVER):
-        return JSONResponse(as_json(found), 410)
-    return found
+        return tracker.result
+    entry = tracker.find(number)
+    if entry is None:
+        return refused(404, f"input {number!r}: unknown, or too old")
+    if entry.state in (State.UNUSED, State.OVER):
+        return JSONResponse(as_json(entry), 410)
+    return entry

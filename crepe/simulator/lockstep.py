@@ -1,20 +1,22 @@
-"""The simulated instrument in this process: each segment that is read moves its time on."""
+"""The simulated instrument in this process; reading a segment advances its time."""
+
+# Decision 25: what lock-step changes.
 
 from collections.abc import Sequence
 from typing import Any
 
-from crepe.electrodes import MCS_60_LABELS
+from crepe.electrodes.layouts import MCS_60_LABELS
 from crepe.errors import DeviceError
-from crepe.hw.instrument import Recorder, Stimulator
-from crepe.hw.meame_http import Control
-from crepe.hw.meame_stimulator import MeameStimulator, StimulatorSettings
+from crepe.hw.instrument import Guard, Recorder, Stimulator
+from crepe.hw.meame.http import Control
+from crepe.hw.meame.stimulator import MeameStimulator, StimulatorSettings
 from crepe.messages import Segment, Spikes, StreamInfo
-from crepe.simulator.instrument import SimulatedMeame
-from crepe.simulator.settings import SimulatorSettings
+from crepe.simulator.meame.instrument import SimulatedMeame
+from crepe.simulator.meame.settings import SimulatorSettings
 
 
 class Lockstep:
-    """Both halves of one simulated instrument, as fast as possible and the same every time."""
+    """Both halves of one simulated instrument, as fast as possible and reproducible."""
 
     def __init__(self, settings: SimulatorSettings) -> None:
         self.instrument = SimulatedMeame(settings)
@@ -22,25 +24,29 @@ class Lockstep:
     def open_recorder(
         self, url: str, *, sampling_rate_hz: int | None = None, segment_samples: int = 100
     ) -> Recorder:
-        """The recorder, whatever the device's URL."""
+        """Return the recorder, whatever the device's URL."""
         del url
         rate_hz = sampling_rate_hz or self.instrument.settings.sampling_rate_hz
         return _Recorder(self.instrument, rate_hz, segment_samples)
 
-    def open_stimulator(self, url: str, **settings: Any) -> Stimulator:
-        """The stimulator: MEAME's, with its calls handed over directly."""
+    def open_stimulator(self, url: str, guard: Guard, **settings: Any) -> Stimulator:
+        """Return MEAME's stimulator with direct calls, whatever the device's URL."""
         del url, settings
-        return MeameStimulator(StimulatorSettings(), _Direct(self.instrument))
+        return MeameStimulator(StimulatorSettings(), guard, _Direct(self.instrument))
 
 
 class _Recorder(Recorder):
+    """Segments of the simulated instrument."""
+
     def __init__(
         self, instrument: SimulatedMeame, sampling_rate_hz: int, segment_samples: int
     ) -> None:
         self._instrument = instrument
         self._rate_hz = sampling_rate_hz
         self._n = segment_samples
-        self._origin = self._position = 0  # sample index of the instrument's first
+        self._origin = self._position = (
+            0  # sample index of the instrument's first sample; of the next
+        )
 
     def open(self, position: int) -> StreamInfo:
         self._origin = self._position = position
@@ -59,20 +65,21 @@ class _Recorder(Recorder):
     def read(self, timeout_s: float) -> Segment:
         del timeout_s
         start, self._position = self._position, self._position + self._n
+        # Simulated time, so that two runs give the same messages.
         t_ns = round(self._position / self._rate_hz * 1e9)
         return Segment(start, self._position, self._instrument.advance(self._n), t_ns)
 
     def truth(self, start: int, stop: int) -> Spikes:
-        found = self._instrument.truth(start - self._origin, stop - self._origin)
-        sample = found.sample + self._origin
-        return Spikes(start, stop, found.channel, sample, found.amplitude_uv)
+        spikes = self._instrument.truth(start - self._origin, stop - self._origin)
+        sample = spikes.sample + self._origin
+        return Spikes(start, stop, spikes.channel, sample, spikes.amplitude_uv)
 
     def close(self) -> None:
         pass
 
 
 class _Direct(Control):
-    """What /DSP/... does, without HTTP."""
+    """The routes /DSP/... without HTTP."""
 
     def __init__(self, instrument: SimulatedMeame) -> None:
         self._instrument = instrument

@@ -18,16 +18,16 @@ import numpy as np
 
 from crepe.errors import ConfigError, StoreError
 from crepe.messages import Command, StreamInfo
+from crepe.redis_server.find_url import find_url
 from crepe.store import codec
 from crepe.store.contract import Readable, StreamStore
-from crepe.store.locate import find_url
-from crepe.store.memory import MemoryStore
+from crepe.store.memory_store import MemoryStore
 from crepe.store.modus import CULTURE, DataModus, stream_name
 from crepe.store.redis_store import RedisStore
 from crepe.store.stream import Stream
 
 INPUT = "input"
-"""The stream for what people and sensors say, outside the clock."""
+"""Name of the stream of commands from people and sensors, outside the clock."""
 
 
 class Store:
@@ -38,11 +38,11 @@ class Store:
     url
         redis://, rediss:// or unix:// for a server, memory:// for a new store in this process,
         the path of a recording (.h5), or a store that is open already. Without it: the server in
-        the environment variable CREPE_REDIS, else that of the CREPE which this user runs.
+        the environment variable CREPE_REDIS, else the server of this user's running CREPE.
     culture
-        First word of every key in Redis.
+        First part of every key in Redis.
     patience_s
-        How long an absent server is waited for.
+        How long to wait for an absent server.
 
     Raises
     ------
@@ -70,7 +70,7 @@ class Store:
                 else RedisStore(url, culture=culture, patience_s=patience_s)
             )
         elif isinstance(url, str | Path):
-            from crepe.store.recorded import RecordedStore  # h5py is slow to import
+            from crepe.store.recording_store import RecordedStore  # h5py is slow to import
 
             self._kept = RecordedStore(Path(url))
         else:
@@ -88,13 +88,13 @@ class Store:
         self.close()
 
     def __getitem__(self, stream: DataModus | str) -> Stream:
-        """A stream by modus or name (`data`, `data:spikes`). Raises KeyError if there is none."""
+        """Return a stream by modus or name (`data`, `data:spikes`). KeyError if there is none."""
         name = stream_name(stream, self.culture)
-        found = Stream(self._kept, name)
-        if found.info is None:
-            there = ", ".join(self.streams()) or "none"
-            raise KeyError(f"no stream {name!r}; there are: {there}")
-        return found
+        opened = Stream(self._kept, name)
+        if opened.info is None:
+            names = ", ".join(self.streams()) or "none"
+            raise KeyError(f"no stream {name!r}; there are: {names}")
+        return opened
 
     def __contains__(self, stream: DataModus | str) -> bool:
         return self._kept.info(stream_name(stream, self.culture)) is not None
@@ -103,7 +103,7 @@ class Store:
         return iter(self.streams())
 
     def streams(self) -> list[str]:
-        """Names of the streams, without the culture's name."""
+        """Return the names of the streams, without the culture's name."""
         return self._kept.streams()
 
     def declare(
@@ -121,9 +121,9 @@ class Store:
     ) -> Stream:
         """Become the writer of a stream of segments, with one label for each channel.
 
-        It begins empty unless it is resumed. Its last `keep_s` seconds stay readable (default
-        300), or what `keep_bytes` hold of them, if the server's memory allows. Raises OrderError
-        if a living writer has it.
+        It begins empty unless it is resumed. Its last `keep_s` seconds stay readable (default 300),
+        but at most `keep_bytes`, if the server's memory allows. Raises OrderError if another
+        writer, which is connected, has it.
         """
         scales = tuple(scale_uv) if isinstance(scale_uv, tuple) else (scale_uv,)
         if len(scales) not in (1, len(labels)):
@@ -136,7 +136,8 @@ class Store:
             dtype=np.dtype(dtype).name,
             scale_uv=scales,
             longest_samples=longest_samples,
-            is_live=True,
+            is_live=True,  # the writer does not wait for readers
+            # A stream of another session would be emptied.
             session=before.session if before else uuid4().hex[:12],
         )
         self._writable().declare(
@@ -144,13 +145,14 @@ class Store:
         )
         return Stream(self._kept, name)
 
-    def say(self, name: str, value: str, sender: str = "", stream: str = INPUT) -> str:
-        """Say something to the experiment from outside its clock: ("gesture", "rock")."""
+    def send_command(self, name: str, value: str, sender: str = "", stream: str = INPUT) -> str:
+        """Send a command to the experiment, such as ("gesture", "rock"); return its ID."""
+        # No sample index: the command is stamped with that of its arrival.
         payload = codec.pack([Command(0, 0, name, value, sender)], 0, 0)
-        return self._writable().say(stream, payload)
+        return self._writable().append_unclocked(stream, payload)
 
     def actors(self) -> dict[str, dict[str, str]]:
-        """The last heartbeat of every actor, by name."""
+        """Return the last heartbeat of every actor, by name."""
         return self._writable().beats()
 
     def close(self) -> None:
@@ -160,4 +162,4 @@ class Store:
     def _writable(self) -> StreamStore:
         if not hasattr(self._kept, "append"):
             raise StoreError("a recording cannot be changed")
-        return self._kept  # type: ignore[return-value]  # all others are whole stores
+        return self._kept  # type: ignore[return-value]  # all other stores can be written

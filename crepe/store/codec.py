@@ -1,10 +1,9 @@
-"""Messages to bytes and back: msgpack with numpy arrays, safe to decode from anybody.
+"""Messages to bytes and back: msgpack with numpy arrays, safe to decode from any sender.
 
-msgpack-numpy alone would unpickle object arrays, which runs code from the wire; here an array is
-accepted only if its dtype is a plain number and its length is what its shape says.
+msgpack-numpy alone would unpickle object arrays, which runs code of the sender. This module accepts
+an array only if its dtype is a plain number and its length agrees with its shape.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import cache
@@ -21,29 +20,30 @@ from crepe import messages
 from crepe.errors import StoreError
 from crepe.messages import Message, Segment
 
+# By numpy's name of a dtype, such as `<f8`: the size of an item. No other dtype is accepted.
 _ITEM_BYTES = {
     f"{order}{kind}{size}": size
     for kind, sizes in {"i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8), "b": (1,)}.items()
     for size in sizes
     for order in "<>|"
 }
-_IN_ENTRY = {"t_ns", "is_estimated"}  # fields of a segment that stand in the entry itself
+_IN_ENTRY = {"t_ns", "is_estimated"}  # fields of a segment that are fields of the entry
 
 
 def pack_value(value: Any) -> bytes:
-    """Numbers, strings, sequences, mappings and numpy arrays of numbers as bytes."""
-    packed: bytes = _packers.here.pack(value)
+    """Return numbers, strings, sequences, mappings and numpy arrays of numbers as bytes."""
+    packed: bytes = _packers.packer.pack(value)
     return packed
 
 
 def unpack_value(data: bytes) -> Any:
-    """The value; sequences become tuples. Raises StoreError for what is unsafe or broken."""
+    """Return the value, with tuples for sequences. Raises StoreError for unsafe or broken bytes."""
     try:
         return msgpack.unpackb(
             data, object_hook=_decode, use_list=False, strict_map_key=False, raw=False
         )
     except (ValueError, TypeError, KeyError, msgpack.UnpackException, RecursionError) as error:
-        raise StoreError(f"{len(data)} bytes from the wire: {error}") from error
+        raise StoreError(f"{len(data)} bytes from the store: {error}") from error
 
 
 def _encode(value: Any) -> Any:
@@ -57,47 +57,40 @@ def _encode(value: Any) -> Any:
 
 
 class _Packers(local):
-    """One packer a thread: making one anew each time costs more than packing a segment."""
+    """One packer per thread: a new one for each segment would cost more than the packing."""
 
     def __init__(self) -> None:
-        self.here = msgpack.Packer(default=_encode)
+        self.packer = msgpack.Packer(default=_encode)
 
 
 _packers = _Packers()
 
 
-def _decode(found: dict[Any, Any]) -> Any:
-    if b"nd" not in found:
-        if b"complex" in found:
+def _decode(encoded: dict[Any, Any]) -> Any:
+    if b"nd" not in encoded:
+        if b"complex" in encoded:
             raise ValueError("a complex number; only plain numbers are accepted")
-        return found
-    kind, data = found.get(b"type"), found.get(b"data")
+        return encoded
+    kind, data = encoded.get(b"type"), encoded.get(b"data")
     size = _ITEM_BYTES.get(kind) if isinstance(kind, str) else None
-    if size is None or found.get(b"kind") not in (None, b""):
+    # By `kind` msgpack-numpy marks arrays of objects, which it would unpickle.
+    if size is None or encoded.get(b"kind") not in (None, b""):
         raise ValueError(f"an array of dtype {kind!r}; only plain numbers are accepted")
-    shape = found.get(b"shape", ()) if found[b"nd"] is True else ()
+    shape = encoded.get(b"shape", ()) if encoded[b"nd"] is True else ()
     is_whole = isinstance(shape, tuple) and all(isinstance(n, int) and n >= 0 for n in shape)
     if not isinstance(data, bytes) or not is_whole or prod(shape) * size != len(data):
         raise ValueError(f"an array of shape {shape!r} and dtype {kind} in the wrong length")
-    return msgpack_numpy.decode(found)
+    return msgpack_numpy.decode(encoded)
 
 
 @cache
 def message_type(name: str) -> type[Message]:
-    """The class for a name of `crepe.messages`, or for `module:Class` of an imported module.
-
-    A module that is not imported yet stays so: a name from the wire loads no code.
-    """
-    module_name, _, class_name = name.rpartition(":")
-    module = sys.modules.get(module_name) if module_name else messages
-    found = getattr(module, class_name, None)
-    if not (isinstance(found, type) and issubclass(found, Message)):
-        raise StoreError(f"message type {name!r}: not known here; import its module first")
-    return found
+    """Return the class for `StreamInfo.message`. Raises StoreError if it is not imported."""
+    return messages.message_type(name, StoreError)
 
 
 def type_name(kind: type) -> str:
-    """The name that `message_type` turns back into the class."""
+    """Return the name from which `message_type` gives the class again."""
     is_ours = kind.__module__ == messages.__name__
     return kind.__name__ if is_ours else f"{kind.__module__}:{kind.__qualname__}"
 
@@ -108,20 +101,20 @@ def _field_names(kind: type[Message]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind) if field.name not in leave_out)
 
 
-def pack(found: Sequence[Message], start: int, stop: int) -> bytes:
-    """The messages of the window [start, stop) as one binary field."""
-    if len(found) == 1 and type(found[0]) is Segment:
-        segment = found[0]
+def pack(batch: Sequence[Message], start: int, stop: int) -> bytes:
+    """Return the messages of the window [start, stop) as one binary field."""
+    if len(batch) == 1 and type(batch[0]) is Segment:  # a subclass may have more fields
+        segment = batch[0]
         if segment.start == start and segment.stop == stop:
             samples = segment.samples
             whole = np.ascontiguousarray(samples)
             return b"".join((_head(samples.dtype, samples.shape), whole.data))  # copied once
-    return _pack(found, start, stop)
+    return _pack(batch, start, stop)
 
 
-def _pack(found: Sequence[Message], start: int, stop: int) -> bytes:
+def _pack(batch: Sequence[Message], start: int, stop: int) -> bytes:
     packed = []
-    for message in found:
+    for message in batch:
         kind: Any = type(message)
         values = {name: getattr(message, name) for name in _field_names(kind)}
         if message.start != start or message.stop != stop:
@@ -130,24 +123,25 @@ def _pack(found: Sequence[Message], start: int, stop: int) -> bytes:
     return pack_value(packed)
 
 
-# The segments of a stream differ in their samples only: all that msgpack puts before these is the
-# same bytes each time. Made and checked once, this head spares most of the work of each segment.
+# The segments of a stream differ in their samples only: the bytes before these are always the
+# same. This head, built and checked once, saves most of the work for each segment.
 
 
 @cache
 def _head(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
-    """What stands before the samples of a segment that fills its entry."""
+    """Return the bytes before the samples of a segment that fills its entry."""
     samples = np.zeros(shape, dtype)
     whole = _pack([Segment(0, 1, samples)], 0, 1)
     _heads[len(whole)] = (whole[: len(whole) - samples.nbytes], dtype, shape)
     return _heads[len(whole)][0]
 
 
+# Shapes of one length replace each other; an entry with another head takes the general path.
 _heads: dict[int, tuple[bytes, np.dtype[Any], tuple[int, ...]]] = {}  # by length of the whole
 
 
-def _lone_segment(payload: bytes) -> NDArray[Any] | None:
-    """The samples, if this is a lone segment of a shape that was met before."""
+def _single_segment(payload: bytes) -> NDArray[Any] | None:
+    """Return the samples, if this is a single segment of a shape that occurred before."""
     head, dtype, shape = _heads.get(len(payload), (b"", None, ()))
     if not head or not payload.startswith(head):
         return None
@@ -157,20 +151,24 @@ def _lone_segment(payload: bytes) -> NDArray[Any] | None:
 def unpack(
     kind: type[Message], payload: bytes, start: int, stop: int, **of_segment: Any
 ) -> list[Message]:
-    """The messages of an entry of the window [start, stop). Raises StoreError."""
+    """Return the messages of an entry of the window [start, stop).
+
+    `of_segment` are the fields of a segment that the entry holds. Raises StoreError for bytes that
+    are no messages of type `kind`.
+    """
     if not payload:
         return []
-    if kind is Segment and (samples := _lone_segment(payload)) is not None:
+    if kind is Segment and (samples := _single_segment(payload)) is not None:
         return [Segment(start, stop, samples, **of_segment)]
     extra = of_segment if issubclass(kind, Segment) else {}
-    make: Any = kind
+    create: Any = kind
     try:
-        made = [
-            make(*found.pop("window", (start, stop)), **found, **extra)
-            for found in unpack_value(payload)
+        batch = [
+            create(*values.pop("window", (start, stop)), **values, **extra)
+            for values in unpack_value(payload)
         ]
     except (TypeError, AttributeError) as error:
         raise StoreError(f"an entry of {kind.__name__} at sample {stop}: {error}") from error
-    if kind is Segment and len(made) == 1 and isinstance(made[0].samples, np.ndarray):
-        _head(made[0].samples.dtype, made[0].samples.shape)  # so that the next is known
-    return made
+    if kind is Segment and len(batch) == 1 and isinstance(batch[0].samples, np.ndarray):
+        _head(batch[0].samples.dtype, batch[0].samples.shape)  # for the next segment
+    return batch

@@ -1,7 +1,7 @@
 """One dedicated connection to the Redis server: hiredis on the bare socket, no pool, no retries.
 
-redis-py finds the server, logs in and does TLS; then commands go past it. Its pool, hooks and
-option handling are most of what an XADD costs, above all when the caches are cold.
+redis-py finds the server, logs in and does TLS; then commands bypass it. Its pool, hooks and option
+handling are most of the cost of an XADD, above all when the caches are cold.
 """
 
 import logging
@@ -22,37 +22,37 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from crepe.errors import StoreError
-from crepe.redis_choice import without_password
+from crepe.redis_server.choice import without_password
 
 log = logging.getLogger(__name__)
 
-LONGEST_BLOCK_S = 0.1  # a blocking command waits no longer in the server
-_REPLY_S = LONGEST_BLOCK_S + 1.0  # a server that is silent for so long is taken as lost
+LONGEST_BLOCK_S = 0.1  # limit of a blocking command in the server
+_REPLY_S = LONGEST_BLOCK_S + 1.0  # without a reply for so long, the server counts as lost
 _READ_BYTES = 1 << 16
 _LATER = (RedisConnectionError, RedisTimeoutError)  # BusyLoadingError is one of the first
 _ERRORS = {"LOADING": BusyLoadingError, "OOM": OutOfMemoryError}
 
-Word = str | bytes | int | float
-pack: Callable[[tuple[Word, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]  # its stub knows commands of one word only
-"""The bytes of a command."""
+Argument = str | bytes | int | float
+pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]  # its stub has commands of one argument only
+"""Return the bytes of a command."""
 
 
-def pack_words(*words: Word) -> bytes:
-    """The bytes of a part of a command, without how many words there are in all."""
-    packed = pack(words)
+def pack_arguments(*arguments: Argument) -> bytes:
+    """Return the bytes of a part of a command, without the number of all its arguments."""
+    packed = pack(arguments)
     return packed[packed.index(b"\n") + 1 :]
 
 
-class Lost(Exception):
-    """Nobody answers: what was sent may have been carried out or not."""
+class ConnectionLostError(Exception):
+    """The server does not reply: it may have executed the commands sent or not."""
 
 
-class Refused(StoreError):
-    """The server understood, and will not: a right that is missing, a key of another kind."""
+class CommandRefusedError(StoreError):
+    """The server refuses a command: a permission is missing, or a key is of another kind."""
 
 
 class RedisConnection:
-    """Sends commands and reads replies; who calls decides what a lost connection means."""
+    """A connection that sends commands and reads replies; its caller handles a lost connection."""
 
     def __init__(self, url: str, name: str) -> None:
         self.place = without_password(url)
@@ -70,8 +70,8 @@ class RedisConnection:
         self._connection: Any = kind(
             **settings,
             **({"socket_keepalive": True} if is_tcp else {}),
-            protocol=2,
-            client_name=name,
+            protocol=2,  # mappings come as flat lists, as redis_fields expects
+            client_name=name,  # CLIENT LIST shows by it that a writer is connected
             driver_info=None,
             socket_timeout=_REPLY_S,
             socket_connect_timeout=_REPLY_S,
@@ -82,10 +82,10 @@ class RedisConnection:
         self._buffer = bytearray(_READ_BYTES)
 
     def connect(self) -> None:
-        """Connect, and see that the server is ready.
+        """Connect, and check that the server is ready.
 
-        Raises Lost if nobody answers yet, and StoreError for what waiting does not mend: a wrong
-        password, a database that is not there, a server of another kind.
+        Raises ConnectionLostError while no server replies, and StoreError for what does not pass
+        with time: a wrong password, a missing database, a server of another kind.
         """
         try:
             self._connection.connect()
@@ -93,35 +93,40 @@ class RedisConnection:
             self._connection.read_response()
         except RedisError as error:
             self.disconnect()
+            # To redis-py a wrong password is a ConnectionError, but no retry repairs it.
             if isinstance(error, _LATER) and not isinstance(error, AuthenticationError):
-                raise Lost(f"{self.place}: no Redis server answers ({error})") from error
+                raise ConnectionLostError(
+                    f"{self.place}: no Redis server answers ({error})"
+                ) from error
             raise StoreError(f"{self.place}: {error}") from error
         except OSError as error:
             self.disconnect()
-            raise Lost(f"{self.place}: no Redis server answers ({error})") from error
+            raise ConnectionLostError(f"{self.place}: no Redis server answers ({error})") from error
         self._begin()
         self.is_connected = True
 
     def disconnect(self) -> None:
+        """Close the socket; harmless to repeat."""
         self.is_connected = False
         self._connection.disconnect()
 
     def _begin(self) -> None:
-        """Take the socket over from redis-py."""
+        """Use the socket of redis-py directly from now on."""
+        # Safe: the reply to PING was the last one due, so nothing is left in redis-py's buffer.
         self._socket = self._connection._sock
         self._replies = hiredis.Reader(replyError=_error)
 
-    def call(self, *words: Word) -> Any:
-        """One command, one reply.
+    def call(self, *arguments: Argument) -> Any:
+        """Send one command and return its reply.
 
-        Raises Lost, Refused with the server's words, or OutOfMemoryError.
+        Raises ConnectionLostError, OutOfMemoryError, or CommandRefusedError with the server's text.
         """
         try:
-            self._socket.sendall(pack(words))
+            self._socket.sendall(pack(arguments))
             reply = self._reply()
         except (RedisConnectionError, OSError) as error:
             self._lose(error)
-        except BaseException:  # Ctrl-C: a reply may be on its way that nobody would expect
+        except BaseException:  # Ctrl-C: the reply would be taken for that of the next command
             self.disconnect()
             raise
         if isinstance(reply, Exception):
@@ -129,10 +134,10 @@ class RedisConnection:
         return reply
 
     def exchange(self, packed: bytes, then: bytes, n_replies: int) -> list[Any]:
-        """Packed commands in two sends, and a reply for each; an error reply is a value here.
+        """Send packed commands in two parts and return all replies; an error reply is a value.
 
-        What can wait is in `then`: as a rule the server has acted on the first when it comes.
-        Raises Lost.
+        `then` holds the commands without haste: as a rule the server has executed `packed` when
+        they come. Raises ConnectionLostError.
         """
         try:
             self._socket.sendall(packed)
@@ -140,25 +145,26 @@ class RedisConnection:
             return [self._reply() for _ in range(n_replies)]
         except (RedisConnectionError, OSError) as error:
             self._lose(error)
-        except BaseException:  # Ctrl-C: a reply may be on its way that nobody would expect
+        except BaseException:  # Ctrl-C: the reply would be taken for that of the next command
             self.disconnect()
             raise
 
     def refuse(self, reply: Exception) -> NoReturn:
-        """Raise what `call` does for the error that came as a reply."""
+        """Raise for an error reply, as `call` does."""
         if isinstance(reply, BusyLoadingError):
             self._lose(reply)  # the server is not ready yet
         if isinstance(reply, OutOfMemoryError):
             raise reply
-        raise Refused(f"{self.place}: {reply}") from reply
+        raise CommandRefusedError(f"{self.place}: {reply}") from reply
 
     def _lose(self, error: Exception) -> NoReturn:
         self.disconnect()
         log.warning("lost Redis: %s: %s", self.place, error)
-        raise Lost(f"{self.place}: {error}") from error
+        raise ConnectionLostError(f"{self.place}: {error}") from error
 
     def _reply(self) -> Any:
         replies: Any = self._replies
+        # False is hiredis's mark of an incomplete reply; protocol 2 has no truth values.
         while (reply := replies.gets()) is False:
             n = self._socket.recv_into(self._buffer)
             if not n:
@@ -168,6 +174,9 @@ class RedisConnection:
 
 
 def _error(text: str) -> Exception:
-    """The exception for an error reply, by its first word, or by why a transaction was refused."""
-    why = text.removeprefix("EXECABORT Transaction discarded because of: ")
-    return _ERRORS.get(why.partition(" ")[0], ResponseError)(text)
+    """Return the exception for an error reply, by its first word.
+
+    For a refused transaction that is the first word of the reason.
+    """
+    reason = text.removeprefix("EXECABORT Transaction discarded because of: ")
+    return _ERRORS.get(reason.partition(" ")[0], ResponseError)(text)

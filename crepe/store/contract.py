@@ -1,8 +1,8 @@
-"""What a store of streams must do; Redis, memory and recordings do it, one test file tests it.
+"""The contract of a store of streams, for Redis, memory and recordings; one test file tests it.
 
-A stream is a row of entries. An entry covers the window [start, stop) of sample indices and its
-ID is `<stop>-0`, so that the last ID is the stream's length in samples, a reader's cursor is "I
-have everything before this sample", and an append that is repeated changes nothing.
+A stream is a sequence of entries. An entry covers the window [start, stop) of sample indices; its
+ID is `<stop>-0`. So the last ID is the stream's length in samples, a reader's cursor is the sample
+index before which it has everything, and a repeated append changes nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,19 +19,20 @@ class Entry(NamedTuple):
     stop: int
     payload: bytes = b""  # the window's messages, packed by `codec.pack`
     t_ns: int = 0  # wall clock: acquisition of a segment, else publication
-    position: int = -1  # input position it was made from; -1: the same as `stop`
+    position: int = -1  # input position that it results from; -1: the same as `stop`
     snapshot: bytes = b""  # the writer's state at `position`, packed by `codec.pack_value`
-    heard: str = ""  # ID of the last command that the writer had consumed
+    command_id: str = ""  # of the last command that the writer had consumed
     is_estimated: bool = False  # the gap before it was estimated from the clock
-    is_end: bool = False  # nothing follows; start == stop
+    is_end: bool = False  # the end marker: nothing follows; start == stop
     session: str = ""  # ID of the writer's session; the store fills it in
 
     @property
     def input_position(self) -> int:
+        """Input position that the entry results from."""
         return self.stop if self.position < 0 else self.position
 
 
-class Said(NamedTuple):
+class UnclockedEntry(NamedTuple):
     """An entry of a stream outside the clock (`input`, `control`): server-given ID, any writer."""
 
     id: str
@@ -39,34 +40,34 @@ class Said(NamedTuple):
 
 
 Cursor = int | str
-"""Where a reader is: a sample index, or the last ID of a stream outside the clock."""
+"""A reader's position: a sample index, or the last ID of a stream outside the clock."""
 
 
 class Readable(Protocol):
-    """The half of a store that a recording has, too."""
+    """The reading half of a store, which a recording has, too."""
 
     def streams(self) -> list[str]:
-        """Names of all streams, sorted."""
+        """Return the names of all streams, sorted."""
 
     def info(self, stream: str) -> StreamInfo | None:
-        """What the stream carries, or None if there is no such stream."""
+        """Return the description of a stream, or None if there is no such stream."""
 
     def entries(self, stream: str, after: int, until: int, count: int) -> list[Entry]:
-        """At most `count` entries with after < stop <= until, in order; no end marker."""
+        """Return at most `count` entries with after < stop <= until, in order; no end marker."""
 
     def first(self, stream: str) -> Entry | None:
-        """The oldest entry that is kept."""
+        """Return the oldest entry that is kept."""
 
     def last(self, stream: str) -> Entry | None:
-        """The newest entry; the end marker if the stream has ended."""
+        """Return the newest entry; the end marker if the stream has ended."""
 
     def wait(
         self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = 64
-    ) -> list[tuple[str, Entry | Said]]:
-        """What stands after the cursors, in order within a stream; waits if there is nothing.
+    ) -> list[tuple[str, Entry | UnclockedEntry]]:
+        """Return the entries after the cursors, in order within a stream; wait if there are none.
 
-        Empty after `timeout_s`. The end marker comes as the last entry of a stream. A stream that
-        was begun anew goes on after the old cursor: compare the entries' `session`.
+        The list is empty after `timeout_s`. The end marker is the last entry of a stream. A stream
+        that was begun anew continues after the old cursor: compare the entries' `session`.
         """
 
     def close(self) -> None:
@@ -74,7 +75,7 @@ class Readable(Protocol):
 
 
 class StreamStore(Readable, Protocol):
-    """Where streams are kept. One object per process; `writer` tells its appends apart."""
+    """A store of streams. One object per process; `writer` distinguishes its appends."""
 
     def declare(
         self,
@@ -86,46 +87,56 @@ class StreamStore(Readable, Protocol):
         keep_s: float | None = None,
         keep_bytes: float | None = None,
     ) -> Entry | None:
-        """Become the writer of a stream; returns its last entry.
+        """Become the writer of a stream; return its last entry.
 
-        A stream of another session is emptied first, as is any if `is_fresh`. So many seconds of
-        it stay readable, if memory allows: `keep_s`, or what the store was made with, and of
-        those not more than `keep_bytes` hold. Raises OrderError if a living writer has the
-        stream, unless `takes_over`: then that one's appends are refused from now on.
+        Raises OrderError if another writer, which is connected, has the stream.
+
+        Parameters
+        ----------
+        is_fresh
+            Empty the stream first. A stream of another session is always emptied.
+        takes_over
+            Replace a connected writer; its appends are refused from now on.
+        keep_s, keep_bytes
+            How much stays readable if memory allows, in seconds (default: the store's setting) and
+            at most in bytes.
         """
 
     def append(self, batch: Sequence[tuple[str, Entry]]) -> None:
-        """Append to declared streams: all of the batch or nothing.
+        """Append to declared streams: the whole batch or nothing.
 
-        An append whose reply was lost is repeated inside and stands once, also if it is made again
-        after a NotNowError. Raises OrderError for a
-        window that begins before the end of the stream, and for a writer that was replaced or
-        belongs to an earlier session.
+        An append whose reply was lost is retried inside, and is stored once. So is one that the
+        caller repeats after a StoreUnavailableError. Raises OrderError for a window that begins
+        before the end of the stream, and for a writer that was replaced or belongs to an earlier
+        session.
         """
 
     def delete(self, stream: str) -> None:
-        """Remove a stream with all that belongs to it."""
+        """Remove a stream and all its keys."""
 
-    def say(self, stream: str, payload: bytes, n_kept: int | None = 10_000) -> str:
-        """Append to a stream outside the clock that keeps about `n_kept` entries, None all."""
+    def append_unclocked(self, stream: str, payload: bytes, n_kept: int | None = 10_000) -> str:
+        """Append to a stream outside the clock; return the entry's ID.
+
+        The stream keeps about `n_kept` entries; None keeps all.
+        """
 
     def forget(self, stream: str, before: str) -> None:
-        """Drop what a stream outside the clock holds from before the ID `before`."""
+        """Drop the entries before the ID `before` from a stream outside the clock."""
 
     def register(self, stream: str, reader: str, position: int) -> None:
-        """A reader has everything before `position`; what is after is not trimmed away."""
+        """Note that a reader has everything before `position`; protect the rest from trimming."""
 
     def beat(self, actor: str, state: Mapping[str, str]) -> None:
-        """Say that an actor is alive, and how it does."""
+        """Write an actor's heartbeat."""
 
     def beats(self) -> dict[str, dict[str, str]]:
-        """The last words of every actor, by name."""
+        """Return the last heartbeat of every actor, by name."""
 
 
 def check_order(key: str, entry: Entry, length: int, is_ended: bool, info: StreamInfo) -> None:
     """Raise OrderError if `entry` cannot follow a stream of `length` samples."""
     if length <= entry.start < entry.stop <= entry.start + info.longest_samples and not is_ended:
-        return  # as nearly always
+        return  # the usual case, checked first for speed
     if is_ended:
         raise OrderError(f"{key}: has ended at sample {length}; nothing can follow")
     is_empty = entry.stop <= entry.start and not entry.is_end

@@ -1,10 +1,12 @@
-"""What a writer appends goes through only while all its streams are still its own.
+"""A fence around appends: they are executed only while the writer has all its streams.
 
-The claim on a stream is `writer` and `session` in its info. The server watches the claims for us
-from one append to the next: an append is a transaction that it refuses if somebody has touched
-one, and right behind it follow the WATCH for the next append and a look at the claims. So the
-check costs no round trip, and as it is sent by itself the server wakes the readers before it.
+The claim on a stream is `writer` and `session` in its info. The server watches the claims from one
+append to the next: an append is a transaction, which it refuses if another client has changed one.
+Right after the append follow the WATCH for the next one and a read of the claims. So the check
+costs no round trip; as it is sent separately, the server wakes the readers before it.
 """
+
+# Decision 7: why WATCH and not a script.
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,74 +18,78 @@ _MULTI, _EXEC, _UNWATCH = (pack((word,)) for word in ("MULTI", "EXEC", "UNWATCH"
 
 
 class Fence:
-    """Carries out commands while the claims on streams, by the key of their info, are ours."""
+    """An executor of commands that checks the claims on streams, by the key of their info."""
 
     def __init__(self, connection: RedisConnection) -> None:
         self._connection = connection
         self._claims: dict[str, list[bytes]] = {}
-        self._replaced: dict[str, str] = {}  # who has written a claim that was ours
+        self._replaced: dict[str, str] = {}  # by key of a lost claim: its new writer
         self._is_up = False
-        self._watch = b""  # has the server watch the claims, and then tell them
-        self._told: list[bytes | list[bytes]] = []  # the replies to that, while all are ours
+        self._watch = b""  # commands that watch the claims, and then read them
+        self._expected: list[bytes | list[bytes]] = []  # the replies to these, while all are held
 
     def claim(self, key: str, writer: str, session: str) -> None:
-        """From now on: `writer` and `session` are what the info at `key` must say."""
+        """Require `writer` and `session` in the info at `key` from now on."""
         self._claims[key] = [writer.encode(), session.encode()]
         self._replaced.pop(key, None)
         self._is_up = False
 
     def drop(self, key: str) -> None:
-        """The stream is nobody's any more."""
+        """Give up the claim on a stream."""
         self._claims.pop(key, None)
         self._is_up = False
 
     def take_down(self) -> None:
-        """The connection is another: the server watches nothing."""
+        """Note that the connection is new: the server watches nothing."""
         self._is_up = False
 
     def carry_out(self, keys: Sequence[str], packed: Sequence[bytes]) -> list[Any]:
-        """The replies of packed commands, one for each of the claims `keys` that they need.
+        """Execute packed commands, one for each of the claims `keys`, and return their replies.
 
-        An error reply is a value here. Raises OrderError if a claim is another's, and what the
-        server says if it refuses to begin; then nothing was carried out.
+        An error reply is a value here. Raises OrderError if another writer has a claim, and the
+        server's error if it refuses the transaction; then no command was executed.
         """
         n = len(keys)
         while True:
             if not self._is_up and self._claims:
                 self._set_up()
             if self._replaced:
-                self._must_hold(keys)
+                self._check_not_replaced(keys)
             whole = b"".join((_MULTI, *packed, _EXEC))
-            replies = self._connection.exchange(whole, self._watch, n + 2 + len(self._told))
-            self._look(replies[n + 2 :])
+            # the replies: one to MULTI, one to each command as queued, the list of EXEC, the claims
+            replies = self._connection.exchange(whole, self._watch, n + 2 + len(self._expected))
+            self._check(replies[n + 2 :])
             done = replies[n + 1]
+            # A claim lost after EXEC concerns the next append; this one is stored.
             if isinstance(done, list):
                 return done
+            # No error: a claim was touched, so EXEC did nothing. If it is still held, try again.
             for reply in replies:
                 if isinstance(reply, Exception):
                     self._connection.refuse(reply)
 
     def _set_up(self) -> None:
-        looks = [pack(("HMGET", key, "writer", "session")) for key in self._claims]
-        self._watch = b"".join((pack(("WATCH", *self._claims)), *looks))
-        self._told = [b"OK", *self._claims.values()]
+        reads = [pack(("HMGET", key, "writer", "session")) for key in self._claims]
+        self._watch = b"".join((pack(("WATCH", *self._claims)), *reads))
+        self._expected = [b"OK", *self._claims.values()]
         self._is_up = True
-        self._look(self._connection.exchange(_UNWATCH, self._watch, 1 + len(self._told))[1:])
+        # UNWATCH first: WATCH only adds keys, and one of a dropped claim must not refuse an append.
+        self._check(self._connection.exchange(_UNWATCH, self._watch, 1 + len(self._expected))[1:])
 
-    def _must_hold(self, keys: Sequence[str]) -> None:
+    def _check_not_replaced(self, keys: Sequence[str]) -> None:
         for key in keys:
             if key in self._replaced:
                 raise OrderError(f"{key}: another writer has the stream: {self._replaced[key]}")
 
-    def _look(self, told: Sequence[Any]) -> None:
-        """See what the server tells, once it watches: it is not ours to write what is another's."""
-        if told == self._told:
+    def _check(self, replies: Sequence[Any]) -> None:
+        """Compare the claims, which are watched by now, and drop those of other writers."""
+        if replies == self._expected:
             return
-        for reply in told:
+        for reply in replies:
             if isinstance(reply, Exception):
                 self.take_down()
                 self._connection.refuse(reply)
-        for key, found in zip(list(self._claims), told[1:], strict=True):
-            if found != self._claims[key]:
-                self._replaced[key] = str(found[0] or b"nobody", "utf-8")
+        for key, claim in zip(list(self._claims), replies[1:], strict=True):
+            if claim != self._claims[key]:
+                self._replaced[key] = str(claim[0] or b"nobody", "utf-8")
                 self.drop(key)

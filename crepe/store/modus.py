@@ -6,16 +6,16 @@ from enum import Enum
 from crepe.errors import ConfigError
 
 CULTURE = "crepe"
-"""Default name of the culture: the first word of every key."""
+"""Default name of the culture: the first part of every key."""
 
 _FIRST_TAKEN, _LAST_TAKEN = ("rates", "actor", "lease"), ("info", "readers")
-"""Words of keys that are no streams: `crepe:rates`, `crepe:actor:NAME`, `crepe:data:info`."""
+"""Parts of keys that are no streams: `crepe:rates`, `crepe:actor:NAME`, `crepe:data:info`."""
 
 _NAME = re.compile(r"[a-z0-9_-]+(:[a-z0-9_-]+)*")
 
 
 class DataModus(Enum):
-    """What a stream carries; the values are those of the original CREPE."""
+    """Kind of a stream; the values are those of the original CREPE."""
 
     DATA = 1
     RESULT = 2
@@ -28,14 +28,14 @@ class DataModus(Enum):
 
 
 def stream_name(stream: "DataModus | str", culture: str = CULTURE) -> str:
-    """The name after the culture's: `data:spikes` for `crepe:data:spikes`; DATA gives `data`.
+    """Return the name without the culture: `data:spikes` for `crepe:data:spikes`, `data` for DATA.
 
-    Raises ConfigError for what cannot be a stream's name.
+    Raises ConfigError for a text that cannot be a stream's name.
     """
     name = stream.stream if isinstance(stream, DataModus) else stream
     name = name.removeprefix(f"{culture}:")
-    words = name.split(":")
-    if words[0] in _FIRST_TAKEN or words[-1] in _LAST_TAKEN:
+    parts = name.split(":")
+    if parts[0] in _FIRST_TAKEN or parts[-1] in _LAST_TAKEN:
         raise ConfigError(f"stream {name!r}: the store keeps something else under that key")
     if not _NAME.fullmatch(name):
         raise ConfigError(

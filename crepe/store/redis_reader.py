@@ -1,4 +1,4 @@
-"""The reading half of a store on a Redis (or Valkey) server, and the connection that comes back."""
+"""The reading half of a store on a Redis (or Valkey) server, with a connection that recovers."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -7,13 +7,13 @@ from typing import Any
 
 from redis.exceptions import OutOfMemoryError
 
-from crepe.errors import NotNowError
+from crepe.errors import StoreUnavailableError
 from crepe.messages import StreamInfo
-from crepe.store.connection import LONGEST_BLOCK_S, Lost, RedisConnection, Word
-from crepe.store.contract import Cursor, Entry, Said
-from crepe.store.wire import entry_from, info_from, said_from
+from crepe.store.connection import LONGEST_BLOCK_S, Argument, ConnectionLostError, RedisConnection
+from crepe.store.contract import Cursor, Entry, UnclockedEntry
+from crepe.store.redis_fields import entry_from, info_from, pairs, unclocked_from
 
-LATER = (Lost, OutOfMemoryError)  # what may go at another try
+LATER = (ConnectionLostError, OutOfMemoryError)  # errors after which a retry may succeed
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
 
 
@@ -22,14 +22,14 @@ def _nothing() -> None:
 
 
 class RedisReader:
-    """Reads streams in Redis, through one connection; not for several threads.
+    """A reader of streams in Redis, through one connection; not for several threads.
 
     Attributes
     ----------
     patience_s
-        For how long a call tries again what does not go now, before it raises NotNowError.
+        For how long a call is retried before it raises StoreUnavailableError.
     meanwhile
-        Called between two tries; what it raises ends them.
+        Called between two tries; an exception from it ends the retries.
     """
 
     def __init__(
@@ -47,11 +47,12 @@ class RedisReader:
 
     @property
     def is_connected(self) -> bool:
-        """Whether the server answered last time."""
+        """Whether the server replied last time."""
         return self._connection.is_connected
 
     @property
     def url(self) -> str:
+        """URL of the server, with the password."""
         return self._connection.url
 
     def _key(self, stream: str, part: str = "") -> str:
@@ -60,46 +61,47 @@ class RedisReader:
     # Connection
 
     def _connect(self, began_s: float) -> None:
-        """Be connected, however many tries it takes since `began_s`."""
+        """Connect, with retries since `began_s`; do nothing if connected."""
         while not self._connection.is_connected:
             try:
                 self._connection.connect()
                 self._prepare()
-            except LATER as why:
+            except LATER as error:
                 try:
-                    self._bear(why, began_s)
+                    self._wait_to_retry(error, began_s)
                 finally:
-                    self._connection.disconnect()  # all of it is done anew
+                    self._connection.disconnect()  # the next try begins with a new connection
 
     def _prepare(self) -> None:
-        """Called on each new connection."""
+        """Prepare a new connection; for subclasses."""
 
     def _make_room(self) -> None:
-        """Called when the server is at its memory ceiling."""
+        """Free memory of a server at its memory ceiling; for subclasses."""
 
-    def _retry(self, *words: Word) -> Any:
-        """A command that may be repeated: goes on after a lost connection.
+    def _retry(self, *arguments: Argument) -> Any:
+        """Send a command that may be repeated, also after a lost connection; return its reply.
 
-        Raises NotNowError when that takes longer than this store is patient.
+        Raises StoreUnavailableError after `patience_s`.
         """
         began_s = time.monotonic()
         while True:
             if not self._connection.is_connected:
                 self._connect(began_s)
             try:
-                return self._connection.call(*words)
-            except LATER as why:
-                self._bear(why, began_s)
+                return self._connection.call(*arguments)
+            except LATER as error:
+                self._wait_to_retry(error, began_s)
 
-    def _bear(self, why: Exception, began_s: float) -> None:
-        """Do what can be done about a failed try, and wait for the next, or raise NotNowError."""
-        if isinstance(why, OutOfMemoryError):
-            with suppress(Lost):
+    def _wait_to_retry(self, error: Exception, began_s: float) -> None:
+        """Wait until the next try, or raise StoreUnavailableError after `patience_s`."""
+        if isinstance(error, OutOfMemoryError):
+            with suppress(ConnectionLostError):  # the next try connects again
                 self._make_room()
         self.meanwhile()
         waited_s = time.monotonic() - began_s
         if waited_s >= self.patience_s:
-            raise NotNowError(str(why)) from why
+            raise StoreUnavailableError(str(error)) from error
+        # Each pause is as long as the wait so far, so that pauses double.
         time.sleep(min(max(waited_s, _FIRST_PAUSE_S), _LONGEST_PAUSE_S))
 
     def close(self) -> None:
@@ -108,64 +110,67 @@ class RedisReader:
     # Reading
 
     def streams(self) -> list[str]:
-        found: set[str] = set()
+        names: set[str] = set()  # SCAN may return a key twice
         cursor = b"0"
         prefix, suffix = f"{self.culture}:", ":info"
         while True:
             cursor, keys = self._retry("SCAN", cursor, "MATCH", f"{prefix}*{suffix}", "COUNT", 500)
-            found.update(key.decode().removeprefix(prefix).removesuffix(suffix) for key in keys)
+            names.update(key.decode().removeprefix(prefix).removesuffix(suffix) for key in keys)
             if cursor == b"0":
-                return sorted(found)
+                return sorted(names)
 
     def info(self, stream: str) -> StreamInfo | None:
         return self._info(stream, self._retry)
 
     def _info(self, stream: str, call: Callable[..., Any]) -> StreamInfo | None:
-        words = call("HGETALL", self._key(stream, "info"))
-        return info_from(dict(zip(words[::2], words[1::2], strict=True))) if words else None
+        items = call("HGETALL", self._key(stream, "info"))
+        return info_from(pairs(items)) if items else None
 
     def entries(self, stream: str, after: int, until: int, count: int) -> list[Entry]:
         if until <= after:
             return []
         key, bounds = self._key(stream), (f"({after}-0", f"{until}-0")
-        found = self._retry("XRANGE", key, *bounds, "COUNT", count)
-        return [entry for entry in map(entry_from, found) if not entry.is_end]
+        items = self._retry("XRANGE", key, *bounds, "COUNT", count)
+        return [entry for entry in map(entry_from, items) if not entry.is_end]
 
     def first(self, stream: str) -> Entry | None:
-        found = self._retry("XRANGE", self._key(stream), "-", "+", "COUNT", 1)
-        return entry_from(found[0]) if found else None
+        items = self._retry("XRANGE", self._key(stream), "-", "+", "COUNT", 1)
+        return entry_from(items[0]) if items else None
 
     def last(self, stream: str) -> Entry | None:
         return self._last(stream, self._retry)
 
     def _last(self, stream: str, call: Callable[..., Any]) -> Entry | None:
-        found = call("XREVRANGE", self._key(stream), "+", "-", "COUNT", 1)
-        return entry_from(found[0]) if found else None
+        items = call("XREVRANGE", self._key(stream), "+", "-", "COUNT", 1)
+        return entry_from(items[0]) if items else None
 
     def wait(
         self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = 64
-    ) -> list[tuple[str, Entry | Said]]:
-        # All that can be done before anything has come is done before.
+    ) -> list[tuple[str, Entry | UnclockedEntry]]:
+        # The preparation comes before the wait, so that entries are returned with the least delay.
         deadline = time.monotonic() + timeout_s
-        made: dict[bytes, tuple[str, Callable[[Any], Entry | Said]]] = {
+        by_key: dict[bytes, tuple[str, Callable[[Any], Entry | UnclockedEntry]]] = {
             f"{self.culture}:{stream}".encode(): (
                 stream,
-                entry_from if isinstance(at, int) else said_from,
+                entry_from if isinstance(at, int) else unclocked_from,
             )
             for stream, at in cursors.items()
         }
         ids = [f"{at}-0" if isinstance(at, int) else at for at in cursors.values()]
         while True:
+            # At least 1 ms: BLOCK 0 would wait for ever.
             left_s = max(0.001, min(LONGEST_BLOCK_S, deadline - time.monotonic()))
             block_ms = round(1000 * left_s)
-            found = self._retry("XREAD", "COUNT", count, "BLOCK", block_ms, "STREAMS", *made, *ids)
-            if found:
+            reply = self._retry(
+                "XREAD", "COUNT", count, "BLOCK", block_ms, "STREAMS", *by_key, *ids
+            )
+            if reply:
                 break
             if time.monotonic() >= deadline:
                 return []
-        read: list[tuple[str, Entry | Said]] = []
-        for key, items in found:
-            stream, item_from = made[key]
+        read: list[tuple[str, Entry | UnclockedEntry]] = []
+        for key, items in reply:
+            stream, item_from = by_key[key]
             for item in items:
                 read.append((stream, item_from(item)))
         return read

@@ -1,12 +1,14 @@
-"""How much of a stream Redis keeps: so many seconds or bytes, or a share of the memory budget.
+"""The amount of a stream that Redis keeps: seconds, bytes, or a share of the memory budget.
 
-All streams keep the same time, what the budget holds at the sum of their rates and 300 s at most,
-unless something else was said of one. What a registered reader does not have yet stays.
+All streams keep the same time: that for which the budget suffices at the sum of their rates, but at
+most 300 s; `declare` may set other limits. Entries that a registered reader lacks are not trimmed.
 """
+
+# Decision 10: when a writer waits instead of trimming.
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 DEFAULT_KEEP_S = 300.0
 DEFAULT_BUDGET_BYTES = 512 * 1024**2
@@ -15,7 +17,7 @@ _SHORTEST_S = 1.0
 
 
 class Retention:
-    """Says for one stream, on each append, which sample is the oldest to keep."""
+    """The rule, for one stream, for the oldest sample to keep after an append."""
 
     def __init__(
         self, sampling_rate_hz: float, keep_s: float, keep_bytes: float, budget_bytes: float
@@ -29,16 +31,16 @@ class Retention:
         self._next_refresh_s = 0.0
         self.keep_samples = int(keep_s * sampling_rate_hz)
         self.read_until: int | None = None  # least position of a registered reader
-        self.furthest = math.inf  # beyond it, what readers lack is more than this stream's share
+        self.furthest = math.inf  # beyond it, readers lack more than this stream's share
 
     def count(self, start: int, n_bytes: int) -> None:
-        """An entry of `n_bytes` that begins at sample `start` is on its way."""
+        """Count an entry of `n_bytes` that begins at sample `start`."""
         if self._first_start is None:
             self._first_start = start
         self._appended_bytes += n_bytes
 
     def is_due(self) -> bool:
-        """True once a second: ask the server for `update`."""
+        """Return True once a second: then `update` is due."""
         now_s = time.monotonic()
         if now_s < self._next_refresh_s:
             return False
@@ -46,24 +48,22 @@ class Retention:
         return True
 
     def bytes_per_s(self, stop: int) -> float:
-        """Bytes of this stream per second of signal so far."""
+        """Return the bytes of this stream per second of signal so far."""
         if self._first_start is None or stop <= self._first_start:
             return 0.0
         return self._appended_bytes * self._rate_hz / (stop - self._first_start)
 
-    def update(
-        self, bytes_per_s: float, all_bytes_per_s: float, readers: Mapping[str, int]
-    ) -> None:
-        """Take in this stream's rate, the sum over all, and where the registered readers are."""
+    def update(self, bytes_per_s: float, all_bytes_per_s: float, readers: Sequence[int]) -> None:
+        """Adapt to this stream's rate, the sum over all streams, and the readers' positions."""
         own_s = self._keep_bytes / bytes_per_s if bytes_per_s else self._keep_s
         fits_s = self._budget_bytes / all_bytes_per_s if all_bytes_per_s else self._keep_s
         keep_s = max(_SHORTEST_S, min(self._keep_s, own_s, fits_s))
         self.keep_samples = max(1, int(keep_s * self._rate_hz))
-        self.read_until = min(readers.values()) if readers else None
+        self.read_until = min(readers) if readers else None
         self.furthest = math.inf if self.read_until is None else self.read_until + self.keep_samples
 
     def oldest(self, stop: int) -> int:
-        """The oldest sample to keep once the stream reaches `stop`."""
+        """Return the oldest sample to keep once the stream reaches `stop`."""
         oldest = stop - self.keep_samples
         if self.read_until is not None:
             oldest = min(oldest, self.read_until)

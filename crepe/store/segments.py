@@ -1,5 +1,6 @@
-"""Segments joined and cut, and samples made to fit a stream."""
+"""Segments joined and cut, gaps between windows, and samples cast to a stream's dtype."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,15 @@ from crepe.messages import Segment
 
 
 def fitting(samples: NDArray[Any], dtype: str, name: str) -> NDArray[Any]:
-    """Samples as `dtype`; whole numbers stay what they are, others are rounded as floats are."""
+    """Return samples as `dtype`. Floats are rounded to its precision, whole numbers never.
+
+    Raises ValueError, which begins with `name`, for a sample that `dtype` cannot hold.
+    """
     with np.errstate(invalid="ignore", over="ignore"):
         cast = samples.astype(dtype, copy=False)
     if cast.dtype == samples.dtype:
         return cast
+    # `>=` of truth values: rounding is allowed, but no finite sample may become infinite.
     is_kept = (
         cast == samples if cast.dtype.kind in "iu" else np.isfinite(cast) >= np.isfinite(samples)
     )
@@ -24,7 +29,7 @@ def fitting(samples: NDArray[Any], dtype: str, name: str) -> NDArray[Any]:
 
 
 def joined(parts: list[Segment]) -> Segment:
-    """Segments that follow one another as one."""
+    """Return consecutive segments as one."""
     if len(parts) == 1:
         return parts[0]
     samples = np.concatenate([part.samples for part in parts], axis=1)
@@ -32,7 +37,37 @@ def joined(parts: list[Segment]) -> Segment:
 
 
 def cut(segment: Segment, start: int, stop: int) -> Segment:
-    """What of a segment lies in [start, stop)."""
+    """Return the part of a segment in [start, stop)."""
     samples = segment.samples[:, start - segment.start : stop - segment.start]
     is_estimated = segment.is_estimated and start == segment.start
     return Segment(start, stop, samples, segment.t_ns, is_estimated)
+
+
+def regrouped(segments: Iterable[Segment], n_samples: int) -> Iterator[Segment]:
+    """Yield the same samples in segments of `n_samples`; shorter before a gap and at the end."""
+    parts: list[Segment] = []
+    for segment in segments:
+        if parts and segment.start != parts[-1].stop:
+            yield joined(parts)
+            parts = []
+        parts.append(segment)
+        while parts and parts[-1].stop - parts[0].start >= n_samples:
+            whole = joined(parts)
+            end = whole.start + n_samples
+            yield cut(whole, whole.start, end)
+            parts = [cut(whole, end, whole.stop)] if end < whole.stop else []
+    if parts:
+        yield joined(parts)
+
+
+def missing(windows: Iterable[tuple[int, int]], start: int, stop: int) -> list[tuple[int, int]]:
+    """Return the parts of [start, stop) that no window covers; the windows come in order."""
+    gaps = []
+    reached = start
+    for begin, end in windows:
+        if begin > reached:
+            gaps.append((reached, begin))
+        reached = max(reached, end)
+    if reached < stop:
+        gaps.append((reached, stop))
+    return gaps

@@ -1,4 +1,4 @@
-"""One stream as a client sees it: read by sample index, waited for, followed, appended to."""
+"""One stream for a client: read by sample index, wait for samples, follow them, append."""
 
 import time
 from collections.abc import Iterator
@@ -11,20 +11,20 @@ from crepe.errors import GapError, StoreError
 from crepe.messages import Message, Segment, StreamInfo
 from crepe.store import codec
 from crepe.store.contract import Entry, Readable, StreamStore
-from crepe.store.segments import cut, fitting, joined
+from crepe.store.segments import cut, fitting, missing, regrouped
 
 _PAGE_BYTES = 1 << 20  # pages of about 1 MB are best for bulk reads
-_LOOK_AGAIN_S = 1.0  # a reader of a stream that was begun anew would never wake
+_LONGEST_WAIT_S = 1.0  # then look again: in a stream begun anew no sample would end the wait
 
 Rows = int | slice | list[int] | NDArray[Any]
 Gaps = list[tuple[int, int]]
 
 
 class Stream:
-    """A stream of segments reads like an array (n_channels, n_samples) indexed by sample.
+    """A stream; one of segments is read like an array (n_channels, n_samples).
 
-    Others hold messages; `messages` reads any of them. Sample indices are absolute and count from
-    the start of the session; old samples are trimmed away, so what is kept begins at `first`.
+    Other streams hold messages; `messages` reads any stream. Sample indices count from the start of
+    the session. Old samples are trimmed away, so the stream begins at `first`.
     """
 
     def __init__(self, store: Readable, name: str) -> None:
@@ -35,89 +35,81 @@ class Stream:
     @property
     def first(self) -> int:
         """The first sample still kept."""
-        found = self._store.first(self.name)
-        return found.start if found else 0
+        first_entry = self._store.first(self.name)
+        return first_entry.start if first_entry else 0
 
     def __len__(self) -> int:
-        """Length in samples since the start of the session."""
-        found = self._store.last(self.name)
-        return found.stop if found else 0
+        """Return the length in samples since the start of the session."""
+        last_entry = self._store.last(self.name)
+        return last_entry.stop if last_entry else 0
 
     @property
     def is_ended(self) -> bool:
-        """True if nothing will follow."""
-        found = self._store.last(self.name)
-        return found is not None and found.is_end
+        """Whether the writer has ended the stream."""
+        last_entry = self._store.last(self.name)
+        return last_entry is not None and last_entry.is_end
 
     @property
     def microvolts(self) -> "Microvolts":
-        """The same stream, indexed alike, in microvolts."""
+        """The same stream, with the same indices, in microvolts."""
         return Microvolts(self)
 
     # Reading
 
     def messages(self, start: int, stop: int) -> list[Message]:
-        """The messages of all entries that overlap [start, stop), in order."""
-        return [message for entry in self._entries(start, stop) for message in self._of(entry)]
+        """Return the messages of all entries that overlap [start, stop), in order."""
+        return [message for entry in self._entries(start, stop) for message in self._unpack(entry)]
 
     def times_ns(self, start: int, stop: int) -> list[tuple[int, int]]:
-        """For each entry in [start, stop): the sample it ends at, and its wall clock in ns."""
+        """Return (sample index of its end, wall clock in ns) for each entry in [start, stop)."""
         return [(entry.stop, entry.t_ns) for entry in self._entries(start, stop)]
 
     def gaps(self, start: int | None = None, stop: int | None = None) -> Gaps:
-        """The windows in [start, stop) that are missing; default: from `first` to the end."""
+        """Return the windows missing in [start, stop); default: from `first` to the end."""
         start = self.first if start is None else start
         stop = len(self) if stop is None else stop
-        found: Gaps = []
-        have = start
-        for entry in self._entries(start, stop):
-            if entry.start > have:
-                found.append((have, entry.start))
-            have = max(have, entry.stop)
-        if have < stop:
-            found.append((have, stop))
-        return found
+        windows = ((entry.start, entry.stop) for entry in self._entries(start, stop))
+        return missing(windows, start, stop)
 
     def read(self, start: int, stop: int, *, fill: float | None = None) -> NDArray[Any]:
-        """The samples [start, stop) of all channels, in counts: (n_channels, stop - start).
+        """Return the samples [start, stop) of all channels, in counts.
+
+        Returns
+        -------
+        (n_channels, stop - start)
 
         Raises
         ------
         GapError
-            Samples are missing, and no `fill` value was given to stand for them.
+            Samples are missing, and there is no `fill` value to replace them.
         IndexError
-            The stream is not that long yet; see `wait`.
+            The stream is still shorter than `stop`; see `wait`.
         """
         self._must_be_segments()
         if not 0 <= start <= stop:
             raise IndexError(f"{self.name}: [{start}, {stop}) is not a window of sample indices")
         kind = np.result_type(self.info.dtype, type(fill)) if fill is not None else self.info.dtype
         samples = np.empty((self.info.n_channels, stop - start), kind)
-        gaps: Gaps = []
-        have = start
+        windows: Gaps = []
         for entry in self._entries(start, stop):
-            (segment,) = self._of(entry)
+            (segment,) = self._unpack(entry)
             assert isinstance(segment, Segment)
             begin, end = max(entry.start, start), min(entry.stop, stop)
-            if begin > have:
-                gaps.append((have, begin))
             samples[:, begin - start : end - start] = segment.samples[
                 :, begin - entry.start : end - entry.start
             ]
-            have = end
-        if have < stop:
-            length = len(self)
-            if length < stop:
-                raise IndexError(f"{self.name}: [{start}, {stop}) asked for, {length} samples long")
-            gaps.append((have, stop))
+            windows.append((begin, end))
+        gaps = missing(windows, start, stop)
+        if gaps and gaps[-1][1] == stop and (length := len(self)) < stop:
+            raise IndexError(f"{self.name}: [{start}, {stop}) requested, {length} samples long")
         if gaps and fill is None:
-            self._report(start, stop, gaps)
+            self._raise_gap(start, stop, gaps)
         for begin, end in gaps:
             samples[:, begin - start : end - start] = fill
         return samples
 
     def __getitem__(self, index: Any) -> NDArray[Any]:
-        """`stream[rows, start:stop]` or `stream[rows, i]`; missing samples raise GapError."""
+        """Return `stream[rows, start:stop]` or `stream[rows, i]`, as `read` does."""
         rows, columns = (
             index if isinstance(index, tuple) and len(index) == 2 else (index, slice(None))
         )
@@ -126,19 +118,20 @@ class Stream:
             start, stop, step = columns.indices(length)
             if step <= 0:
                 raise IndexError(f"{self.name}: step {step}, must be positive")
+            # A stop from 0 on names a sample: if those before it are trimmed, that is a GapError.
             if columns.start is None and (columns.stop is None or columns.stop < 0):
                 first = self.first
                 start = first if first < stop else 0
-            found = self.read(start, max(start, stop))[:, ::step]
+            samples = self.read(start, max(start, stop))[:, ::step]
         else:
             at = int(columns) + (length if columns < 0 else 0)
-            found = self.read(at, at + 1)[:, 0]
-        if isinstance(rows, (int, np.integer)) and not -len(found) <= rows < len(found):
-            raise IndexError(f"{self.name}: channel {rows}, there are {len(found)}")
-        return found[rows]
+            samples = self.read(at, at + 1)[:, 0]
+        if isinstance(rows, (int, np.integer)) and not -len(samples) <= rows < len(samples):
+            raise IndexError(f"{self.name}: channel {rows}, there are {len(samples)}")
+        return samples[rows]
 
     def scaled(self, samples: NDArray[Any], rows: Rows = slice(None)) -> NDArray[np.float64]:
-        """Counts of the given channels as microvolts."""
+        """Return counts of the given channels as microvolts."""
         scale = np.asarray(self.info.scale_uv, dtype=np.float64)
         if scale.size > 1:
             of_rows = scale[rows]
@@ -149,68 +142,53 @@ class Stream:
     # Waiting
 
     def wait(self, start: int, stop: int, timeout_s: float | None = None) -> NDArray[Any]:
-        """`read` as soon as it is all there.
+        """Return what `read` does, as soon as the stream has `stop` samples.
 
-        Raises TimeoutError after `timeout_s`, and IndexError if the stream ends before.
+        Raises TimeoutError after `timeout_s`, and IndexError if the stream ends earlier.
         """
         self.wait_for(stop, timeout_s)
         return self.read(start, stop)
 
     def wait_for(self, stop: int, timeout_s: float | None = None) -> None:
-        """Return when the stream has `stop` samples. Raises as `wait` does."""
+        """Block until the stream has `stop` samples. Raises as `wait` does."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while (length := len(self)) < stop:
             if self.is_ended:
                 raise IndexError(f"{self.name}: ended at sample {length}, {stop} were waited for")
-            left_s = _LOOK_AGAIN_S if deadline is None else deadline - time.monotonic()
+            left_s = _LONGEST_WAIT_S if deadline is None else deadline - time.monotonic()
             if left_s <= 0:
                 raise TimeoutError(
                     f"{self.name}: {length} of {stop} samples after {timeout_s} s of waiting"
                 )
-            self._store.wait({self.name: length}, min(left_s, _LOOK_AGAIN_S), 1)
+            self._store.wait({self.name: length}, min(left_s, _LONGEST_WAIT_S), 1)  # only to wake
 
     def follow(self, start: int | None = None, n_samples: int | None = None) -> Iterator[Segment]:
-        """Segments of `n_samples` from sample `start` on, as they come, until the stream ends.
+        """Yield segments of `n_samples` from sample `start` on, until the stream ends.
 
         Defaults: from the first sample kept, and as they were written. A segment is shorter
-        before a gap and at the end; its window says where it lies. Raises StoreError if the
-        stream is begun anew by another session.
+        before a gap and at the end; its window gives its place. Raises StoreError if another
+        session begins the stream anew.
         """
         self._must_be_segments()
-        parts: list[Segment] = []
-        for message in self.follow_messages(start):
-            assert isinstance(message, Segment)
-            if n_samples is None:
-                yield message
-                continue
-            if parts and message.start != parts[-1].stop:
-                yield joined(parts)
-                parts = []
-            parts.append(message)
-            while parts and parts[-1].stop - parts[0].start >= n_samples:
-                whole = joined(parts)
-                end = whole.start + n_samples
-                yield cut(whole, whole.start, end)
-                parts = [cut(whole, end, whole.stop)] if end < whole.stop else []
-        if parts:
-            yield joined(parts)
+        segments = (m for m in self.follow_messages(start) if isinstance(m, Segment))
+        return segments if n_samples is None else regrouped(segments, n_samples)
 
     def follow_messages(self, start: int | None = None) -> Iterator[Message]:
-        """All messages from sample `start` on, as they come, until the stream ends."""
+        """Yield all messages from sample `start` on, until the stream ends."""
         cursor = self.first if start is None else start
         begun = cursor
         while True:
-            found = self._store.wait({self.name: cursor}, _LOOK_AGAIN_S, 64)
-            if not found:
-                now = self._store.info(self.name)
-                self._must_be_ours(now.session if now else None)
-            for _, entry in found:
+            items = self._store.wait({self.name: cursor}, _LONGEST_WAIT_S, 64)
+            if not items:
+                info = self._store.info(self.name)
+                self._must_be_same_session(info.session if info else None)
+            for _, entry in items:
                 assert isinstance(entry, Entry)
-                self._must_be_ours(entry.session)
+                self._must_be_same_session(entry.session)
                 if entry.is_end:
                     return
                 cursor = entry.stop
-                for message in self._of(entry):
+                for message in self._unpack(entry):
                     if isinstance(message, Segment) and message.start < begun:
                         yield cut(message, begun, message.stop)
                     else:
@@ -225,15 +203,15 @@ class Stream:
         or values that the stream's dtype cannot hold, and OrderError for a window that begins
         before the end.
         """
-        found = np.asarray(samples)
-        if found.ndim != 2 or found.shape[0] != self.info.n_channels or found.shape[1] == 0:
+        array = np.asarray(samples)
+        if array.ndim != 2 or array.shape[0] != self.info.n_channels or array.shape[1] == 0:
             shape = f"({self.info.n_channels} channels, n > 0)"
-            raise ValueError(f"{self.name}: samples of shape {found.shape}, must be {shape}")
-        found = np.ascontiguousarray(fitting(found, self.info.dtype, self.name))
+            raise ValueError(f"{self.name}: samples of shape {array.shape}, must be {shape}")
+        array = np.ascontiguousarray(fitting(array, self.info.dtype, self.name))
         begin = len(self) if start is None else start
-        for at in range(0, found.shape[1], self.info.longest_samples):
-            piece = found[:, at : at + self.info.longest_samples]
-            segment = Segment(begin + at, begin + at + piece.shape[1], piece, time.time_ns())
+        for at in range(0, array.shape[1], self.info.longest_samples):
+            part = array[:, at : at + self.info.longest_samples]
+            segment = Segment(begin + at, begin + at + part.shape[1], part, time.time_ns())
             self.append_message(segment)
 
     def append_message(self, message: Message) -> None:
@@ -243,7 +221,7 @@ class Stream:
         self._writable().append([(self.name, entry)])
 
     def end(self) -> None:
-        """Say that nothing follows."""
+        """Append the end marker; nothing can follow."""
         length = len(self)
         entry = Entry(length, length, t_ns=time.time_ns(), is_end=True)
         self._writable().append([(self.name, entry)])
@@ -254,19 +232,19 @@ class Stream:
 
     # Inside
 
-    def _must_be_ours(self, session: str | None) -> None:
+    def _must_be_same_session(self, session: str | None) -> None:
         if session != self.info.session:
             raise StoreError(f"{self.name}: its session has ended and another has begun")
 
     def _entries(self, start: int, stop: int) -> Iterator[Entry]:
-        """The entries that overlap [start, stop), in pages."""
+        """Yield the entries that overlap [start, stop), read in pages."""
         if stop <= start:
             return
-        until = stop + self.info.longest_samples - 1
+        until = stop + self.info.longest_samples - 1  # the last entry may stop so far beyond
         n_bytes = (
             self.info.n_channels * self.info.segment_samples * np.dtype(self.info.dtype).itemsize
         )
-        count = max(1, _PAGE_BYTES // max(n_bytes, 256))
+        count = max(1, _PAGE_BYTES // max(n_bytes, 256))  # n_bytes is 0 without channels
         after = start
         while True:
             page = self._store.entries(self.name, after, until, count)
@@ -278,7 +256,7 @@ class Stream:
                 return
             after = page[-1].stop
 
-    def _of(self, entry: Entry) -> list[Message]:
+    def _unpack(self, entry: Entry) -> list[Message]:
         kind = codec.message_type(self.info.message)
         return codec.unpack(
             kind,
@@ -289,12 +267,12 @@ class Stream:
             is_estimated=entry.is_estimated,
         )
 
-    def _report(self, start: int, stop: int, gaps: Gaps) -> None:
+    def _raise_gap(self, start: int, stop: int, gaps: Gaps) -> None:
         first = self.first
         texts = ", ".join(f"{a} to {b}" for a, b in gaps)
         text = f"{self.name}: of samples {start} to {stop}, {texts} are missing"
         if gaps[0][0] < first:
-            text += f"; kept are {first} to {len(self)}"
+            text += f"; the stream holds {first} to {len(self)}"
         raise GapError(text, gaps)
 
     def _must_be_segments(self) -> None:
@@ -308,7 +286,7 @@ class Stream:
 
 
 class Microvolts:
-    """A stream of segments indexed and read in microvolts."""
+    """A stream of segments, indexed and read in microvolts."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -318,5 +296,5 @@ class Microvolts:
         return self._stream.scaled(self._stream[index], rows)
 
     def read(self, start: int, stop: int, *, fill: float | None = None) -> NDArray[np.float64]:
-        """As `Stream.read`, in microvolts."""
+        """Return what `Stream.read` does, in microvolts."""
         return self._stream.scaled(self._stream.read(start, stop, fill=fill))

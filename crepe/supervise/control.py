@@ -1,4 +1,4 @@
-"""Start, look at and stop the programs of an experiment, over supervisord's socket.
+"""Start, inspect and stop the programs of an experiment over supervisord's socket.
 
 `supervisor.json` in the run directory names that socket, so a supervisord started by hand from any
 supervisord.conf is found as well as one started by `up`.
@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from crepe import places, redis_server, session
+from crepe.environment import paths, session
+from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import ConfigError, CrepeError
-from crepe.process_identity import ProcessIdentity
-from crepe.supervise.render import render
+from crepe.redis_server.server import running_server, stop_server
+from crepe.supervise.conf import render
 from crepe.supervise.supervisor import KILL_S, Status, Supervisor, reap
 
 _LOG_LINES = 15  # of a program that does not start
@@ -26,15 +27,15 @@ _POLL_S = 0.05
 def announce(var: Path, path: str) -> None:
     """Write where the supervisord of this process listens; called in supervisord itself."""
     content = {**ProcessIdentity.own()._asdict(), "socket": path}
-    places.write_json(places.run_directory(var) / "supervisor.json", content)
+    paths.write_json(paths.run_directory(var) / "supervisor.json", content)
 
 
 def running(var: Path | None = None) -> Supervisor | None:
-    """The supervisord of `var`, or None if none answers."""
-    var = var or places.var_directory()
+    """Return the supervisord of `var`, or None if none answers."""
+    var = var or paths.var_directory()
     if not var.is_dir():
         return None
-    content = places.read_json(places.run_directory(var) / "supervisor.json")
+    content = paths.read_json(paths.run_directory(var) / "supervisor.json")
     if content is None:
         return None
     supervisor = Supervisor(ProcessIdentity.read(content), content["socket"])
@@ -42,19 +43,19 @@ def running(var: Path | None = None) -> Supervisor | None:
 
 
 def is_running(var: Path | None = None) -> bool:
-    """True if the programs of `var` are under a supervisord that answers."""
+    """Return whether a supervisord of `var` answers."""
     return running(var) is not None
 
 
 def status(var: Path | None = None) -> list[Status]:
-    """All programs in order of start; empty if nothing runs."""
+    """Return the state of all programs in order of start; empty if nothing runs."""
     supervisor = running(var)
     return supervisor.programs() if supervisor is not None else []
 
 
 def must_be_down(var: Path | None = None) -> None:
     """Raise ConfigError if the programs of `var` run already."""
-    var = var or places.var_directory()
+    var = var or paths.var_directory()
     supervisor = running(var)
     if supervisor is not None:
         raise ConfigError(
@@ -83,7 +84,7 @@ def must_run(var: Path | None = None) -> None:
         now = session.current(var)
         if now is not None and now.ended_because:
             raise CrepeError(f"session {now.id} is over: {now.ended_because}")
-        log = (var or places.var_directory()) / "log" / "supervisord.log"
+        log = (var or paths.var_directory()) / "log" / "supervisord.log"
         raise CrepeError(f"supervisord is gone; the end of {log}:\n{_tail(log)}")
 
 
@@ -103,26 +104,32 @@ def up(
     experiment
         Its file; None for the default one.
     session_is
-        `new`, or `resume` for one that was cut off; empty to resume if the file is the same.
+        `new`, or `resume` for the unfinished one; empty to resume if the file is the same.
     foreground
         Become supervisord instead of starting one; does not return.
     environment
-        What the programs find in their environment on top of this process's own.
+        Variables for the programs on top of this process's environment.
 
-    Raises ConfigError if programs run already or there is nothing to resume, and CrepeError with
-    the end of its log if a program does not start; everything is stopped again then.
+
+    Raises
+    ------
+    ConfigError
+        Programs run already, or there is nothing to resume.
+    CrepeError
+        A program does not start; the text has the end of its log. Everything is stopped again then.
     """
-    var = places.var_directory()
+    var = paths.var_directory()
     must_be_down(var)
-    if session_is == "resume" and session.found_unclean(var) is None:
+    if session_is == "resume" and session.find_unfinished(var) is None:
         raise ConfigError(f"{var}: the last session ended in good order, nothing to resume")
     clear(var)
-    conf = places.run_directory(var) / "supervisord.conf"
+    conf = paths.run_directory(var) / "supervisord.conf"
     conf.write_text(render(programs), encoding="ascii")
     variables = {**os.environ, **(environment or {}), "CREPE_VAR": str(var)}
     variables["CREPE_SESSION"] = session_is
     if experiment is not None:
         variables["CREPE_EXPERIMENT"] = str(experiment.absolute())
+    # -P: `-m` would otherwise import from the working directory first.
     command = [sys.executable, "-P", "-m", "supervisor.supervisord", "-c", str(conf)]
     if foreground:
         os.execve(sys.executable, command, variables)
@@ -130,31 +137,32 @@ def up(
 
 
 def down(timeout_s: float = 60.0, var: Path | None = None) -> bool:
-    """Stop all programs in order, and kill what has not ended in time; False if nothing ran.
+    """Stop all programs in order, and kill those that have not ended in time.
 
-    Raises CrepeError if something still runs then.
+    Return False if nothing ran. Raises CrepeError if a program still runs then.
     """
-    var = var or places.var_directory()
+    var = var or paths.var_directory()
     if not var.is_dir():
         return False
     supervisor = running(var)
     if supervisor is not None:
         supervisor.shut_down(timeout_s)
-    was_orphan = redis_server.running(var) is not None
+    # On macOS the Redis server outlives a supervisord that was killed (decision 1).
+    was_orphan = running_server(var) is not None
     clear(var)
     return supervisor is not None or was_orphan
 
 
 def clear(var: Path) -> None:
     """Remove what a supervisord that was killed left behind; nothing may run in `var`."""
-    redis_server.stop(var)
-    run = places.run_directory(var)
+    stop_server(var)
+    run = paths.run_directory(var)
     for name in ("supervisor.json", "redis.json", ".supervisord.pid", ".supervisord.sock"):
         (run / name).unlink(missing_ok=True)
 
 
 def _start(command: list[str], variables: Mapping[str, str], var: Path, timeout_s: float) -> None:
-    said = places.private(var / "log") / "supervisord.out"
+    output = paths.private(var / "log") / "supervisord.out"
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     pid = os.posix_spawn(
         command[0],
@@ -162,14 +170,14 @@ def _start(command: list[str], variables: Mapping[str, str], var: Path, timeout_
         variables,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, str(said), flags, 0o600),
+            (os.POSIX_SPAWN_OPEN, 1, str(output), flags, 0o600),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ],
         setsid=True,  # a Ctrl-C in this terminal is not for supervisord
     )
     try:
-        _wait_running(pid, said, var, timeout_s)
-    except BaseException:
+        _wait_running(pid, output, var, timeout_s)
+    except BaseException:  # Ctrl-C, too, leaves no process behind
         child = ProcessIdentity.of(pid)  # not waited for yet, so that the pid is still its own
         try:
             down(var=var)
@@ -180,7 +188,7 @@ def _start(command: list[str], variables: Mapping[str, str], var: Path, timeout_
         raise
 
 
-def _wait_running(pid: int, said: Path, var: Path, timeout_s: float) -> None:
+def _wait_running(pid: int, output: Path, var: Path, timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
     while True:
         programs = status(var)
@@ -188,7 +196,7 @@ def _wait_running(pid: int, said: Path, var: Path, timeout_s: float) -> None:
             return
         is_late = time.monotonic() > deadline
         if ProcessIdentity.of(pid) is None or (is_late and not programs):
-            raise CrepeError(f"supervisord: does not run; it said\n{_tail(said)}")
+            raise CrepeError(f"supervisord: does not run; it printed\n{_tail(output)}")
         must_start(programs, var)
         for program in programs:
             if is_late and program.state != "RUNNING":
@@ -197,7 +205,7 @@ def _wait_running(pid: int, said: Path, var: Path, timeout_s: float) -> None:
 
 
 def _does_not_run(program: Status, var: Path | None) -> CrepeError:
-    path = (var or places.var_directory()) / "log" / f"{program.name}.log"
+    path = (var or paths.var_directory()) / "log" / f"{program.name}.log"
     n = program.restarts + 1
     return CrepeError(
         f"program {program.name}: {program.state} after {n} start{'s' if n > 1 else ''}, must stay "

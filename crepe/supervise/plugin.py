@@ -1,8 +1,8 @@
-"""supervisord's extension: what must be there before the first program starts.
+"""The extension of supervisord: prepares directories, logs and session before programs start.
 
 supervisord calls `make` once it has read its file and opened its socket, and offers the public
-methods of what it returns over XML-RPC as `crepe.<method>`. The file itself can then do without
-any path: supervisord would refuse directories that do not exist yet.
+methods of what it returns over XML-RPC as `crepe.<method>`. So supervisord.conf needs no paths,
+which supervisord would refuse where the directories do not exist yet.
 """
 
 import atexit
@@ -17,39 +17,41 @@ from typing import Any
 from supervisor import events, loggers
 from supervisor.states import SupervisorStates, getProcessStateDescription
 
-from crepe import config, places, redis_server, session
-from crepe.disk import disk_message
-from crepe.errors import ConfigError, CrepeError, NotNowError, StoreError
-from crepe.lease import Holder, Lease
-from crepe.parent import SUPERVISOR
-from crepe.process_identity import ProcessIdentity, identify
-from crepe.redis_choice import choose
+from crepe.config.disk_space import disk_message
+from crepe.config.experiment import load_experiment
+from crepe.config.wiring import OUTSIDE
+from crepe.environment import paths, session
+from crepe.environment.process import SUPERVISOR
+from crepe.environment.process_identity import ProcessIdentity, identify
+from crepe.errors import ConfigError, CrepeError, StoreError, StoreUnavailableError
+from crepe.redis_server.choice import choose
+from crepe.redis_server.server import forget_server
+from crepe.store.lease import Holder, Lease
 from crepe.store.redis_store import RedisStore
 from crepe.supervise import control
-from crepe.wiring import OUTSIDE
 
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s\n"
 _LOG_BYTES = 10_000_000
 _LOG_BACKUPS = 4
 _PATIENCE_S = 10.0  # with a server that others run
-_LEAVE_S = 1.0  # the same at the end, when only the lease is left to be released
+_LEAVE_S = 1.0  # the same at the end, when only the lease is to be released
 
 
 def make(supervisord: Any) -> "Extension":
-    """The factory that supervisord.conf names. Raises CrepeError, which ends supervisord."""
+    """Return the extension; supervisord.conf names this factory. CrepeError ends supervisord."""
     chosen = os.environ.get("CREPE_VAR")
-    here = Path(supervisord.options.here)
-    var = Path(chosen).expanduser().absolute() if chosen else here / "var"
+    conf_directory = Path(supervisord.options.here)
+    var = Path(chosen).expanduser().absolute() if chosen else conf_directory / "var"
     try:
         return Extension(supervisord, var)
     except CrepeError as error:
-        print(f"crepe: {error}", file=sys.stderr)  # supervisord says only that it failed
-        sys.tracebacklimit = 0  # into its log it writes a traceback, where the text says all
+        print(f"crepe: {error}", file=sys.stderr)  # supervisord logs only that it failed
+        sys.tracebacklimit = 0  # the text needs no traceback in the log
         raise
 
 
 class Extension:
-    """Follows supervisord's events; its public methods are the XML-RPC interface `crepe`."""
+    """Subscriber to supervisord's events; its public methods are the XML-RPC interface `crepe`."""
 
     def __init__(self, supervisord: Any, var: Path) -> None:
         self._supervisord = supervisord
@@ -60,14 +62,16 @@ class Extension:
             self._keep_logs(group)
         socket = supervisord.options.serverurl.removeprefix("unix://")
         other = control.running(var)
+        # The announcement of a killed supervisord with the same file names this one's own socket.
         if other is not None and other.socket != socket:
             raise ConfigError(
                 f"{var}: its programs run already (supervisord has {other.process}); "
                 "stop them with `crepe down`, or set CREPE_VAR to another directory"
             )
-        _open_log(supervisord.options, places.private(places.private(var) / "log"))
+        _open_log(supervisord.options, paths.private(paths.private(var) / "log"))
         os.environ["CREPE_VAR"] = str(var)
         os.environ[SUPERVISOR] = ProcessIdentity.own().key
+        # The programs' `command=crepe run` names no directory (decision 3).
         os.environ["PATH"] = os.pathsep.join(
             [os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]
         )
@@ -85,7 +89,7 @@ class Extension:
             events.subscribe(ended, self._end_with_session)
 
     def programs(self) -> list[dict[str, Any]]:
-        """The fields of `control.Status` for each program, also while they are being stopped."""
+        """Return the fields of `Status` for each program, also while programs are being stopped."""
         now = time.time()
         processes = [
             process
@@ -114,6 +118,7 @@ class Extension:
         now = session.current(self._var)
         if now is not None and now.ended_because and options.mood == SupervisorStates.RUNNING:
             options.logger.critical(f"session {now.id} is over: {now.ended_because}")
+            # As the XML-RPC method `shutdown` does; supervisord then stops its programs in order.
             options.mood = SupervisorStates.SHUTDOWN
 
     def _keep_logs(self, group: Any) -> None:
@@ -136,37 +141,40 @@ def _open_log(options: Any, directory: Path) -> None:
 
 
 def open_session(logger: Any, var: Path, at_end: ExitStack) -> None:
-    """Go on with the session that was cut off, or begin a new one with empty streams.
+    """Resume the unfinished session, or begin a new one with empty streams.
 
-    CREPE_SESSION says `new` or `resume` where a person has decided; else a session is resumed if
-    the experiment file has not changed since. `at_end` gets what is to be done when its programs
-    have ended. Raises LeaseError if on a server that others run another session has the culture,
-    unless CREPE_TAKE_OVER is set, and StoreError if streams are to be removed from that server, and
-    it does not answer.
+    CREPE_SESSION is `new` or `resume` where an operator has decided. Without it a session is
+    resumed if the experiment file has not changed since. `at_end` receives the callbacks to run
+    when all programs have ended.
+
+    Raises LeaseError if another session has the culture on a server that others run, unless
+    CREPE_TAKE_OVER is set. Raises StoreError if streams must be removed from that server and it
+    does not answer.
     """
     named = os.environ.get("CREPE_EXPERIMENT")
-    experiment = config.load(Path(named) if named else None)
+    experiment = load_experiment(Path(named) if named else None)
     logger.info(disk_message(var, experiment))
+    # Popped: a decision counts once, and a reload of supervisord calls `make` again.
     decided = os.environ.pop("CREPE_SESSION", "")
     take_over = bool(os.environ.pop("CREPE_TAKE_OVER", ""))
     last = session.current(var)
-    unclean = session.found_unclean(var)
-    is_same = unclean is not None and unclean.experiment_digest == experiment.digest
-    resumed = unclean if decided == "resume" or (not decided and is_same) else None
+    unfinished = session.find_unfinished(var)
+    is_same = unfinished is not None and unfinished.experiment_digest == experiment.digest
+    resumed = unfinished if decided == "resume" or (not decided and is_same) else None
     now = resumed or session.new(experiment.path, experiment.digest, experiment.seed)
     if os.environ.get("CREPE_REDIS"):
         url = str(choose().url)
         at_end.callback(_release, url, experiment.name, now)
         try:
             _take_culture(url, experiment.name, now, last, take_over=take_over)
-        except NotNowError as error:
+        except StoreUnavailableError as error:
             if resumed is None and last is not None:
                 raise
-            logger.warn(f"{error}; the programs take the lease when the server is there")
+            logger.warn(f"{error}; the programs take the lease when the server answers")
     if resumed is not None:
-        logger.warn(f"session {now.id} was cut off and goes on")
+        logger.warn(f"session {now.id} was cut off and is resumed")
         return
-    redis_server.forget(var)
+    forget_server(var)
     session.begin(now, var)
     logger.info(f"session {now.id} of {experiment.path} begins, seed {now.seed}")
 
@@ -174,8 +182,10 @@ def open_session(logger: Any, var: Path, at_end: ExitStack) -> None:
 def _take_culture(
     url: str, culture: str, now: session.Session, last: session.Session | None, *, take_over: bool
 ) -> None:
-    """Take the lease of a culture on a server that others run, and remove what the last session
-    left there, unless that one goes on; nothing else there is touched."""
+    """Take the lease of a culture on a server that others run.
+
+    Remove the streams of the last session there, unless it is resumed, and no others.
+    """
     store = RedisStore(url, culture=culture, writer="supervisord", patience_s=_PATIENCE_S)
     with closing(store):
         lease = Lease(store, Holder.of(now, os.getpid()))
@@ -186,12 +196,13 @@ def _take_culture(
             info = store.info(stream)
             if info is not None and info.session == last.id:
                 store.delete(stream)
+        # These have no description that names a session.
         for stream in OUTSIDE:
             store.delete(stream)
 
 
 def _release(url: str, culture: str, now: session.Session) -> None:
-    """Release the lease of a session, if the server is there."""
+    """Release the lease of a session, if the server answers."""
     with suppress(StoreError):
         store = RedisStore(url, culture=culture, writer="supervisord", patience_s=_LEAVE_S)
         with closing(store):

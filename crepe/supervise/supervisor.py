@@ -1,4 +1,4 @@
-"""Talks to a supervisord over its socket, and shuts it down with all that it runs."""
+"""A running supervisord: its programs, and its orderly end."""
 
 import contextlib
 import os
@@ -9,8 +9,8 @@ from http.client import HTTPException
 from typing import Any, NamedTuple
 from xmlrpc.client import Fault, ServerProxy
 
+from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import CrepeError
-from crepe.process_identity import ProcessIdentity
 
 _POLL_S = 0.05
 KILL_S = 5.0  # in which a process that was killed must have ended
@@ -27,6 +27,7 @@ class Status(NamedTuple):
 
     @property
     def pid(self) -> int:
+        """The pid of its process; 0 when it does not run."""
         return self.process.pid
 
 
@@ -38,7 +39,7 @@ class Supervisor(NamedTuple):
 
     @property
     def answers(self) -> bool:
-        """Whether it takes connections, also from another pid namespace."""
+        """True if supervisord accepts connections, also from another pid namespace."""
         try:
             with socket.socket(socket.AF_UNIX) as trial:
                 trial.connect(self.socket)
@@ -47,7 +48,7 @@ class Supervisor(NamedTuple):
             return False
 
     def programs(self) -> list[Status]:
-        """All programs in order of start; empty if it has ended."""
+        """Return the state of all programs in order of start; empty if supervisord has ended."""
         with contextlib.suppress(OSError, HTTPException), self._talk() as server:
             return [
                 Status(
@@ -62,21 +63,21 @@ class Supervisor(NamedTuple):
         return []
 
     def shut_down(self, timeout_s: float) -> None:
-        """Stop all programs in order, then supervisord; kill what has not ended in time.
+        """Stop all programs in order, then supervisord; kill those that have not ended in time.
 
-        Raises CrepeError if something still runs then. What cannot be seen from here is not killed:
-        it has ended when supervisord no longer answers, which waits for its programs.
+        Raises CrepeError if a process still runs then. A process of another pid namespace is not
+        killed: it has ended when supervisord, which waits for its programs, no longer answers.
         """
         visible: dict[int, ProcessIdentity] = {}  # by pid, as they were last
 
         def has_ended() -> bool:
-            # The request has supervisord look at once at what has ended: by itself it takes a
+            # The request makes supervisord notice ended programs at once. By itself it takes a
             # second for each program that it stops.
             processes = [self.process, *(program.process for program in self.programs())]
             visible.update({process.pid: process for process in processes if process.is_visible})
             return not self.answers and not _left(visible.values())
 
-        has_ended()  # now, since a supervisord that is killed says no more what it ran
+        has_ended()  # now, since a killed supervisord no longer reports its programs
         with contextlib.suppress(OSError, HTTPException, Fault), self._talk() as server:
             server.supervisor.shutdown()
         if not _wait(has_ended, timeout_s):

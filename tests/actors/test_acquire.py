@@ -1,4 +1,4 @@
-"""Acquire: what comes from an instrument stands on the session's clock, gaps included."""
+"""Acquire puts an instrument's samples on the session's clock, gaps included."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,7 +10,7 @@ import pytest
 
 from crepe.actors import acquire
 from crepe.actors.acquire import Acquire
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.errors import ConfigError, DeviceError
 from crepe.hw.instrument import EndOfData, Recorder
 from crepe.messages import Segment, Spikes, StreamInfo
@@ -80,18 +80,18 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 def opened(world: World, **start: Any) -> Acquire:
     actor = Acquire(device="fake://")
-    actor.open(Start(open_recorder=world.open_recorder, **start))
+    actor.open(ActorContext(open_recorder=world.open_recorder, **start))
     return actor
 
 
 def read(actor: Acquire, n: int) -> list[Segment]:
-    found: list[Segment] = []
-    while len(found) < n:
+    result: list[Segment] = []
+    while len(result) < n:
         segment = actor.read(0.1)
         if segment is not None:
             assert isinstance(segment, Segment)
-            found.append(segment)
-    return found
+            result.append(segment)
+    return result
 
 
 def test_segments_follow_each_other_on_the_session_clock(world: World) -> None:
@@ -108,10 +108,10 @@ def test_a_restart_jumps_by_what_a_live_instrument_sent_meanwhile(
     stop = read(first, 150)[-1].stop
     world.now_s += away_s
     second = opened(world, position=stop, snapshot=first.snapshot())
-    found = read(second, 8)
-    assert found[0].start == stop + n_missing
-    assert [b.start - a.stop for a, b in pairwise(found)] == [0] * 7
-    assert [s.is_estimated for s in found] == [n_missing > 0] + [False] * 7
+    result = read(second, 8)
+    assert result[0].start == stop + n_missing
+    assert [b.start - a.stop for a, b in pairwise(result)] == [0] * 7
+    assert [s.is_estimated for s in result] == [n_missing > 0] + [False] * 7
 
 
 AWAY_S = [2.96, 3.04, 0.96, 0.03] * 10
@@ -161,11 +161,11 @@ def test_a_wall_clock_that_was_set_back_costs_one_gap_at_most(world: World) -> N
     stop = read(actor, 8)[-1].stop
     world.now_s -= 50.0
     actor = opened(world, position=stop, snapshot=actor.snapshot())
-    found = read(actor, 8)
-    assert found[0].start == stop
+    result = read(actor, 8)
+    assert result[0].start == stop
     world.now_s += 3.0
-    actor = opened(world, position=found[-1].stop, snapshot=actor.snapshot())
-    assert abs(read(actor, 1)[0].start - found[-1].stop - 3000) <= WHOLE / 2 + 1
+    actor = opened(world, position=result[-1].stop, snapshot=actor.snapshot())
+    assert abs(read(actor, 1)[0].start - result[-1].stop - 3000) <= WHOLE / 2 + 1
 
 
 def test_a_restart_leaves_the_time_of_sample_0_as_it_was(world: World) -> None:
@@ -174,7 +174,7 @@ def test_a_restart_leaves_the_time_of_sample_0_as_it_was(world: World) -> None:
     stop = read(first, 8)[-1].stop
     world.info = replace(INFO, origin_t_ns=9_000)  # an instrument knows when it was opened only
     second = opened(world, position=stop, snapshot=first.snapshot())
-    assert second.output_info(Start()).origin_t_ns == 1_000
+    assert second.output_info(ActorContext()).origin_t_ns == 1_000
     read(second, 8)
     assert (second.snapshot() or {})["origin_t_ns"] == 1_000
 
@@ -185,8 +185,8 @@ def test_the_least_delayed_segments_tell_the_gap(world: World) -> None:
     stop = read(first, 150)[-1].stop
     world.now_s += 5.0
     world.delays_s = iter([1.7, 1.6, 0.03, 1.2, 1.1])
-    found = read(opened(world, position=stop, snapshot=first.snapshot()), 1)
-    assert found[0].start == stop + 5000
+    result = read(opened(world, position=stop, snapshot=first.snapshot()), 1)
+    assert result[0].start == stop + 5000
 
 
 def test_the_rounding_of_many_gaps_does_not_add_up(world: World) -> None:
@@ -200,9 +200,9 @@ def test_the_rounding_of_many_gaps_does_not_add_up(world: World) -> None:
 
 
 def test_without_a_snapshot_the_gap_stays_unknown(world: World) -> None:
-    found = read(opened(world, position=700), 2)
-    assert [s.start for s in found] == [700, 800]
-    assert not found[0].is_estimated
+    result = read(opened(world, position=700), 2)
+    assert [s.start for s in result] == [700, 800]
+    assert not result[0].is_estimated
 
 
 def test_a_lost_instrument_is_sought_until_it_is_back_and_the_gap_is_marked(
@@ -219,11 +219,11 @@ def test_a_lost_instrument_is_sought_until_it_is_back_and_the_gap_is_marked(
     assert 5 <= world.n_attempts <= 12
     assert sum(record.levelname == "ERROR" for record in caplog.records) == 1
     world.is_down = False
-    found = read(actor, 7)
+    result = read(actor, 7)
     away = round((world.now_s - lost_s) * RATE_HZ) - 7 * WHOLE
-    assert abs(found[0].start - stop - away) <= WHOLE
-    assert (found[0].start - stop) % WHOLE == 0
-    assert [s.is_estimated for s in found] == [True] + [False] * 6
+    assert abs(result[0].start - stop - away) <= WHOLE
+    assert (result[0].start - stop) % WHOLE == 0
+    assert [s.is_estimated for s in result] == [True] + [False] * 6
 
 
 def test_a_second_outage_right_after_the_first_is_counted_too(world: World) -> None:
@@ -265,37 +265,37 @@ def test_only_what_is_set_is_asked_of_the_instrument(world: World) -> None:
     opened(world)
     assert world.settings == {}
     actor = Acquire(device="fake://", segment_samples=10)
-    actor.open(Start(open_recorder=world.open_recorder))
+    actor.open(ActorContext(open_recorder=world.open_recorder))
     assert world.settings == {"segment_samples": 10}
-    assert actor.output_info(Start()) is world.info
+    assert actor.output_info(ActorContext()) is world.info
 
 
 GENERATOR = "generator://?speed=0&duration_s=0.5&n_channels=4&spike_rate_hz=40"
 
 
-def all_of(actor: Acquire, start: Start) -> list[Any]:
+def all_of(actor: Acquire, start: ActorContext) -> list[Any]:
     actor.open(start)
-    found: list[Any] = []
+    result: list[Any] = []
     with pytest.raises(EndOfData):
         while True:
             output = actor.read(0.1)
-            found += output if isinstance(output, list) else [output]
+            result += output if isinstance(output, list) else [output]
     actor.close()
-    return found
+    return result
 
 
 def test_a_recording_goes_on_where_it_was_without_a_gap() -> None:
-    whole = all_of(Acquire(device=GENERATOR), Start())
-    rest = all_of(Acquire(device=GENERATOR), Start(position=2000, snapshot={"lead_ns": 1}))
+    whole = all_of(Acquire(device=GENERATOR), ActorContext())
+    rest = all_of(Acquire(device=GENERATOR), ActorContext(position=2000, snapshot={"lead_ns": 1}))
     assert [s.start for s in rest] == [s.start for s in whole if s.start >= 2000]
     assert all(np.array_equal(a.samples, b.samples) for a, b in zip(rest, whole[20:], strict=True))
     assert not any(s.is_estimated for s in rest)
 
 
 def test_the_truth_comes_in_the_same_windows_as_the_samples() -> None:
-    found = all_of(Acquire(device=GENERATOR, publish_truth=True), Start())
-    segments = [m for m in found if isinstance(m, Segment)]
-    truth = [m for m in found if isinstance(m, Spikes)]
+    result = all_of(Acquire(device=GENERATOR, publish_truth=True), ActorContext())
+    segments = [m for m in result if isinstance(m, Segment)]
+    truth = [m for m in result if isinstance(m, Spikes)]
     assert [(s.start, s.stop) for s in segments] == [(t.start, t.stop) for t in truth]
     assert sum(t.sample.size for t in truth) > 20
     assert all(np.all((t.sample >= t.start) & (t.sample < t.stop)) for t in truth)
@@ -303,5 +303,5 @@ def test_the_truth_comes_in_the_same_windows_as_the_samples() -> None:
 
 def test_truth_that_nobody_knows_is_an_error(world: World) -> None:
     actor = Acquire(device="fake://", publish_truth=True)
-    with pytest.raises(ConfigError, match="nobody knows the true spikes of 'fake://'"):
-        actor.open(Start(open_recorder=world.open_recorder))
+    with pytest.raises(ConfigError, match="'fake://' gives no true spikes"):
+        actor.open(ActorContext(open_recorder=world.open_recorder))

@@ -1,4 +1,4 @@
-"""Activity: what crepe.analysis says of the last while, once a period, however it is cut."""
+"""Activity has the statistics of crepe.analysis, once a period, however the spikes are cut."""
 
 from itertools import pairwise
 
@@ -8,23 +8,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crepe.actors.activity import Describe
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.analysis import bursts, rates
 from crepe.messages import Spikes, StreamInfo
 
 INFO = StreamInfo("Spikes", 1000.0, ("a", "b", "c"))
 
 
-def described(spikes, edges, **more):
+def described(spikes, edges, **fields):
     """Of spikes (sample, channel) in windows that end at the edges; they begin at the first."""
-    actor, found = Describe(**{"period_s": 1.0, "over_s": 4.0, **more}), []
-    actor.open(Start(inputs={"data:spikes": INFO}))
+    actor, result = Describe(**{"period_s": 1.0, "over_s": 4.0, **fields}), []
+    actor.open(ActorContext(inputs={"data:spikes": INFO}))
     for a, b in pairwise(edges):
         inside = [s for s in spikes if a <= s[0] < b]
         sample, channel = np.array(inside, int).reshape(-1, 2).T
         heights = np.zeros(len(inside), np.float32)
-        found += actor.step(Spikes(a, b, channel.astype(np.int32), sample, heights))
-    return found
+        result += actor.step(Spikes(a, b, channel.astype(np.int32), sample, heights))
+    return result
 
 
 BURST = [(1000 + 20 * i, c) for i in range(10) for c in (0, 1)]
@@ -36,30 +36,30 @@ RANDOM = sorted(
 def test_it_speaks_once_a_period_of_the_last_while():
     expected = [(0, 1000), (0, 2000), (0, 3000), (0, 4000), (1000, 5000), (2000, 6000)]
     for window in (10, 250, 6000):
-        found = described([], range(0, 6001, window))
-        assert [(one.start, one.stop) for one in found] == expected
+        result = described([], range(0, 6001, window))
+        assert [(item.start, item.stop) for item in result] == expected
 
 
 def test_periods_are_those_of_the_clock_and_a_gap_begins_anew():
-    found = described([], range(700, 4000, 100))
-    assert [(one.start, one.stop) for one in found] == [(700, 2000), (700, 3000)]
+    result = described([], range(700, 4000, 100))
+    assert [(item.start, item.stop) for item in result] == [(700, 2000), (700, 3000)]
     actor = Describe(period_s=1.0, over_s=4.0)
-    actor.open(Start(inputs={"data:spikes": INFO}))
-    found = [*actor.step(Spikes.none(0, 1500)), *actor.step(Spikes.none(1600, 3500))]
-    assert [(one.start, one.stop) for one in found] == [(0, 1000), (1600, 3000)]
+    actor.open(ActorContext(inputs={"data:spikes": INFO}))
+    result = [*actor.step(Spikes.none(0, 1500)), *actor.step(Spikes.none(1600, 3500))]
+    assert [(item.start, item.stop) for item in result] == [(0, 1000), (1600, 3000)]
 
 
 def test_rates_bursts_and_regularity_are_of_the_last_while():
-    found = described(BURST, range(0, 9001, 10))
-    after = found[2]  # at 3 s: the burst is 2 s ago
+    result = described(BURST, range(0, 9001, 10))
+    after = result[2]  # at 3 s: the burst is 2 s ago
     assert after.rate_hz.tolist() == pytest.approx([10 / 3, 10 / 3, 0.0])
     assert after.n_bursts.tolist() == [1, 1, 0]
     assert after.n_network_bursts == 1
     assert after.interval_cv[:2] == pytest.approx([0.0, 0.0], abs=1e-6)
     assert np.isnan(after.interval_cv[2])
     assert after.fano_factor[0] == pytest.approx(np.var([0, 10, 0]) / np.mean([0, 10, 0]))
-    assert found[-1].rate_hz.sum() == 0
-    assert found[-1].n_network_bursts == 0
+    assert result[-1].rate_hz.sum() == 0
+    assert result[-1].n_network_bursts == 0
 
 
 def test_it_says_what_the_offline_functions_say():
@@ -80,6 +80,6 @@ def test_it_does_not_depend_on_how_the_spikes_are_cut(cuts):
     whole = described(RANDOM, [0, 9000])
     parts = described(RANDOM, [0, *sorted(cuts), 9000])
     assert len(whole) == len(parts) == 9
-    for one, other in zip(whole, parts, strict=True):
-        for name in one.__slots__:
-            np.testing.assert_equal(getattr(one, name), getattr(other, name))
+    for item, other in zip(whole, parts, strict=True):
+        for name in item.__slots__:
+            np.testing.assert_equal(getattr(item, name), getattr(other, name))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.blank import Blank
 from crepe.actors.salpa import Salpa
 from crepe.messages import Segment, StreamInfo
@@ -33,15 +33,15 @@ def signal(noise_uv=2.0, spikes=SPIKES, pulses=PULSES, seed=1):
 
 def run(actor, counts, cuts=(), start=0):
     """The output from the first sample on, and where it begins."""
-    actor.open(Start(inputs={"data": INFO}))
-    found = []
+    actor.open(ActorContext(inputs={"data": INFO}))
+    result = []
     for a, b in pairwise([0, *sorted(cuts), counts.shape[1]]):
-        said = actor.step(Segment(start + a, start + b, counts[:, a:b]))
-        found += [said] if isinstance(said, Segment) else said
-    found += actor.finish() or []
-    assert all(one.stop == other.start for one, other in pairwise(found))
-    assert (found[0].start, found[-1].stop) == (start, start + counts.shape[1])
-    return np.concatenate([segment.samples for segment in found], axis=1)
+        outputs = actor.step(Segment(start + a, start + b, counts[:, a:b]))
+        result += [outputs] if isinstance(outputs, Segment) else outputs
+    result += actor.finish() or []
+    assert all(item.stop == other.start for item, other in pairwise(result))
+    assert (result[0].start, result[-1].stop) == (start, start + counts.shape[1])
+    return np.concatenate([segment.samples for segment in result], axis=1)
 
 
 @pytest.mark.parametrize("kind", [Blank, Salpa])
@@ -67,8 +67,8 @@ def test_salpa_finds_the_same_spikes_with_and_without_an_artefact():
     quiet = run(Salpa(), signal(pulses=()))
     loud = run(Salpa(), signal())
     for at in SPIKES:
-        one, other = (found[0, at : at + 15].min() for found in (quiet, loud))
-        assert one == pytest.approx(other, rel=0.25)
+        item, other = (result[0, at : at + 15].min() for result in (quiet, loud))
+        assert item == pytest.approx(other, rel=0.25)
 
 
 def test_blank_holds_all_channels_from_the_pulse_on():
@@ -90,12 +90,12 @@ def test_a_gap_begins_anew():
     counts = signal(pulses=())
     for kind in (Blank, Salpa):
         actor = kind()
-        actor.open(Start(inputs={"data": INFO}))
-        found = []
+        actor.open(ActorContext(inputs={"data": INFO}))
+        result = []
         for start, part in ((0, counts[:, :1000]), (5000, counts[:, 1000:])):
-            said = actor.step(Segment(start, start + part.shape[1], part))
-            found += [said] if isinstance(said, Segment) else said
-        found += actor.finish() or []
-        covered = sum(segment.stop - segment.start for segment in found)
+            outputs = actor.step(Segment(start, start + part.shape[1], part))
+            result += [outputs] if isinstance(outputs, Segment) else outputs
+        result += actor.finish() or []
+        covered = sum(segment.stop - segment.start for segment in result)
         assert covered == N
-        assert not any(1000 < s.start < 5000 or 1000 < s.stop < 5000 for s in found)
+        assert not any(1000 < s.start < 5000 or 1000 < s.stop < 5000 for s in result)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.blank import Blank
 from crepe.errors import ConfigError
 from crepe.messages import Segment, StreamInfo
@@ -22,20 +22,20 @@ PULSES = (500, 1200, 1230, 2900)  # two of them within one blanking
 
 def signal():
     """Counts of 0.1 uV: noise, an offset, a spike on one channel, and the artefacts of PULSES."""
-    found = np.random.default_rng(5).normal(3000, 50, (4, N))
-    found[1, 800:803] -= [400, 900, 500]
+    result = np.random.default_rng(5).normal(3000, 50, (4, N))
+    result[1, 800:803] -= [400, 900, 500]
     for at in PULSES:
         t = np.arange(N - at)
-        found[:, at:] += 30_000 * np.exp(-t / 8) * np.array([[1.0], [-0.8], [0.6], [0.2]])
-    return found.astype(np.int32)
+        result[:, at:] += 30_000 * np.exp(-t / 8) * np.array([[1.0], [-0.8], [0.6], [0.2]])
+    return result.astype(np.int32)
 
 
 SIGNAL = signal()
 
 
-def opened(**more):
-    actor = Blank(**more)
-    actor.open(Start(inputs={"data": INFO}, name="blank"))
+def opened(**fields):
+    actor = Blank(**fields)
+    actor.open(ActorContext(inputs={"data": INFO}, name="blank"))
     return actor
 
 
@@ -62,25 +62,25 @@ def blanked():
 
 def test_channels_keep_their_last_good_value_while_an_artefact_lasts():
     actor = opened()
-    found = together([*run(actor), *actor.finish()])
-    assert found.dtype == np.int32
+    result = together([*run(actor), *actor.finish()])
+    assert result.dtype == np.int32
     for at in PULSES[:2]:
-        assert (found[:, at - 2 : at + 50] == SIGNAL[:, at - 3, np.newaxis]).all()
-    assert (found[:, 1200:1280] == SIGNAL[:, 1197, np.newaxis]).all()
+        assert (result[:, at - 2 : at + 50] == SIGNAL[:, at - 3, np.newaxis]).all()
+    assert (result[:, 1200:1280] == SIGNAL[:, 1197, np.newaxis]).all()
 
 
 def test_all_else_is_left_as_it_was():
     actor = opened()
-    found = together([*run(actor), *actor.finish()])
+    result = together([*run(actor), *actor.finish()])
     kept = ~blanked()
-    assert (found[:, kept] == SIGNAL[:, kept]).all()
+    assert (result[:, kept] == SIGNAL[:, kept]).all()
 
 
 def test_what_few_channels_show_is_no_artefact():
     samples = SIGNAL[:, :500].copy()
     samples[:2, 300:310] += 30_000
-    found = together(run(opened(), stop=500, samples=samples))
-    assert (found == samples[:, :-2]).all()
+    result = together(run(opened(), stop=500, samples=samples))
+    assert (result == samples[:, :-2]).all()
     fewer = together(run(opened(min_channels=2), stop=500, samples=samples))
     assert (fewer[:, 298:360] == samples[:, 297, np.newaxis]).all()
 
@@ -88,10 +88,10 @@ def test_what_few_channels_show_is_no_artefact():
 def test_a_channel_that_saturates_alone_stands_still_alone():
     samples = SIGNAL[:, :500].copy()
     samples[2, 300:400] = 50_000
-    found = together(run(opened(saturation_uv=5000.0), stop=500, samples=samples))
-    assert (found[2, 300:400] == samples[2, 299]).all()
+    result = together(run(opened(saturation_uv=5000.0), stop=500, samples=samples))
+    assert (result[2, 300:400] == samples[2, 299]).all()
     others = [0, 1, 3]
-    assert (found[others] == samples[others, :-2]).all()
+    assert (result[others] == samples[others, :-2]).all()
 
 
 @settings(deadline=None, max_examples=60)
@@ -109,8 +109,8 @@ def test_any_split_gives_the_same_signal(cuts):
 def test_restarted_it_goes_on_as_if_it_had_never_stopped(at):
     whole, again = opened(), opened()
     expected = together([*run(whole), *whole.finish()])
-    found = together([*run(again, range(0, N, 50), start=at - 300), *again.finish()])
-    assert (found[:, 300:] == expected[:, at:]).all()
+    result = together([*run(again, range(0, N, 50), start=at - 300), *again.finish()])
+    assert (result[:, 300:] == expected[:, at:]).all()
 
 
 def test_samples_leave_as_late_as_it_says():
@@ -119,7 +119,7 @@ def test_samples_leave_as_late_as_it_says():
     assert run(actor, range(0, N, 100))[-1].stop == N - 7
 
 
-def test_a_gap_stays_a_gap_and_what_was_held_back_is_said():
+def test_a_gap_stays_a_gap_and_what_was_held_back_is_published():
     actor = opened()
     before = [*actor.step(Segment(0, 1000, SIGNAL[:, :1000]))]
     late = Segment(2000, 2500, SIGNAL[:, 2000:2500], is_estimated=True)

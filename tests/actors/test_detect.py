@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.detect import Detect
 from crepe.messages import Segment, Spikes, StreamInfo
 
@@ -17,20 +17,20 @@ N = 5000
 
 def signal():
     """Noise of 5 uV with a spike of -60 uV each 97 ms on channel 0, each 61 ms on 1; 2 is dead."""
-    found = np.random.default_rng(3).normal(0, 5, (3, N)).astype(np.float32)
+    result = np.random.default_rng(3).normal(0, 5, (3, N)).astype(np.float32)
     truth = [(at, 0) for at in range(150, N - 20, 97)] + [(at, 1) for at in range(140, N - 20, 61)]
     for at, channel in truth:
-        found[channel, at - 1 : at + 2] += np.array([-25, -60, -30], np.float32)
-    found[2] = 0
-    return found, sorted(truth)
+        result[channel, at - 1 : at + 2] += np.array([-25, -60, -30], np.float32)
+    result[2] = 0
+    return result, sorted(truth)
 
 
 SIGNAL, TRUTH = signal()
 
 
-def opened(**more):
-    actor = Detect(**{"threshold_sd": 5.0, "align_ms": 3.0, "refractory_ms": 3.0, **more})
-    actor.open(Start(inputs={"data:filtered": INFO}, name="detect"))
+def opened(**fields):
+    actor = Detect(**{"threshold_sd": 5.0, "align_ms": 3.0, "refractory_ms": 3.0, **fields})
+    actor.open(ActorContext(inputs={"data:filtered": INFO}, name="detect"))
     return actor
 
 
@@ -52,9 +52,9 @@ def pairs(outs):
 
 
 def test_the_spikes_that_were_put_in_are_found_and_no_others():
-    found = [(t, c) for t, c, _ in pairs(run(opened(), []))]
-    missed = set(TRUTH) - set(found)
-    wrong = set(found) - set(TRUTH)
+    result = [(t, c) for t, c, _ in pairs(run(opened(), []))]
+    missed = set(TRUTH) - set(result)
+    wrong = set(result) - set(TRUTH)
     assert len(missed) <= 0.02 * len(TRUTH)
     assert len(wrong) <= 0.02 * len(TRUTH)
 
@@ -71,18 +71,18 @@ def test_a_dead_channel_has_no_spikes():
 
 def test_a_second_in_which_the_signal_stood_still_is_not_taken_for_quiet():
     """Held amplifiers show nothing for 0.6 s; afterwards noise is noise, and spikes are found."""
-    found = SIGNAL.copy()
-    found[:, 2200:2800] = 0
-    spikes = pairs(opened().step(Segment(0, N, found)))
+    result = SIGNAL.copy()
+    result[:, 2200:2800] = 0
+    spikes = pairs(opened().step(Segment(0, N, result)))
     after = {(at, channel) for at, channel, _ in spikes if at >= 2810}
     truth = {(at, channel) for at, channel in TRUTH if 2810 <= at < N - 5}
     assert len(after ^ truth) <= 0.05 * len(truth)
 
 
 def test_no_two_spikes_of_a_channel_are_closer_than_the_refractory_period():
-    found = pairs(run(opened(refractory_ms=80.0), []))
+    result = pairs(run(opened(refractory_ms=80.0), []))
     for channel in (0, 1):
-        times = [t for t, c, _ in found if c == channel]
+        times = [t for t, c, _ in result if c == channel]
         assert min(np.diff(times)) >= 80
 
 
@@ -108,7 +108,7 @@ def test_a_restarted_detector_goes_on_as_if_it_had_never_stopped(at):
     assert [s for s in pairs(warmed) if s[0] >= at] == whole
 
 
-def test_a_gap_stays_a_gap_and_what_was_held_back_is_said():
+def test_a_gap_stays_a_gap_and_what_was_held_back_is_published():
     actor = opened()
     before = [*actor.step(Segment(0, 1000, SIGNAL[:, :1000]))]
     after = [*actor.step(Segment(2000, 3000, SIGNAL[:, 2000:3000]))]

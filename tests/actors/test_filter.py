@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import butter, sosfilt
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.filter import BandPass
 from crepe.errors import ConfigError
 from crepe.messages import Segment, StreamInfo
@@ -18,9 +18,9 @@ INFO = StreamInfo(labels=("a", "b"), sampling_rate_hz=RATE_HZ, scale_uv=(0.5, 2.
 SIGNAL = np.random.default_rng(1).integers(-2000, 2000, (2, 4000), dtype=np.int32) + 30_000
 
 
-def opened(**more):
-    actor = BandPass(**more)
-    actor.open(Start(inputs={"data": INFO}, name="filter"))
+def opened(**fields):
+    actor = BandPass(**fields)
+    actor.open(ActorContext(inputs={"data": INFO}, name="filter"))
     return actor
 
 
@@ -78,5 +78,5 @@ def test_a_band_that_does_not_fit_the_rate_is_refused(low_hz, high_hz):
 
 
 def test_the_output_is_described_in_microvolts():
-    info = BandPass().output_info(Start(inputs={"data": INFO}))
+    info = BandPass().output_info(ActorContext(inputs={"data": INFO}))
     assert (info.dtype, info.scale_uv) == ("float32", (1.0,))

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.record import Record
 from crepe.errors import DeviceError
-from crepe.hw.crepe_recording import Recording
-from crepe.hw.instrument import EndOfData, open_recorder
+from crepe.hw.device import open_recorder
+from crepe.hw.instrument import EndOfData
 from crepe.messages import (
     Command,
     Decision,
@@ -32,6 +32,7 @@ from crepe.messages import (
     Stimulus,
     StreamInfo,
 )
+from crepe.recording.reader import Recording
 
 LABELS = ("47", "48", "46")
 RAW = StreamInfo(labels=LABELS, scale_uv=(0.059605, 0.1, 381.47), longest_samples=1000)
@@ -81,16 +82,16 @@ def messages(n_windows: int, first: int = 0, gap_before: int = -1) -> Iterator[t
             yield "result:delivered", Delivered(start, stop, number, state, "why", start, 1.25, 99)
 
 
-def opened(directory: Path, infos: dict[str, StreamInfo] | None = None, **more: Any) -> Record:
+def opened(directory: Path, infos: dict[str, StreamInfo] | None = None, **options: Any) -> Record:
     record = Record()
-    record.open(Start(inputs=infos or INFOS, session="s", recordings=directory, **more))
+    record.open(ActorContext(inputs=infos or INFOS, session="s", recordings=directory, **options))
     return record
 
 
-def take(record: Record, found: Iterator[tuple[str, Message]]) -> list[tuple[str, Message]]:
-    taken = list(found)
+def take(record: Record, values_read: Iterator[tuple[str, Message]]) -> list[tuple[str, Message]]:
+    taken = list(values_read)
     for stream, message in taken:
-        record.take(stream, message)
+        record.step_from(stream, message)
     return taken
 
 
@@ -110,9 +111,9 @@ def assert_holds(path: Path, taken: list[tuple[str, Message]]) -> None:
     with Recording(path) as recording:
         for stream in recording.streams():
             expected = [message for name, message in taken if name == stream]
-            found = recording.messages(stream, 0, 10**9)
-            assert len(found) == len(expected), stream
-            assert all(map(same, found, expected)), stream
+            values_read = recording.messages(stream, 0, 10**9)
+            assert len(values_read) == len(expected), stream
+            assert all(map(same, values_read, expected)), stream
 
 
 @pytest.mark.parametrize("gap_before", [-1, 40])
@@ -147,9 +148,9 @@ def test_a_window_gives_the_messages_that_overlap_it(tmp_path: Path) -> None:
                 expected = [
                     m for name, m in taken if name == stream and m.start < stop and m.stop > start
                 ]
-                found = recording.messages(stream, start, stop)
-                assert len(found) == len(expected)
-                assert all(map(same, found, expected))
+                values_read = recording.messages(stream, start, stop)
+                assert len(values_read) == len(expected)
+                assert all(map(same, values_read, expected))
 
 
 def test_what_is_taken_is_safe_after_a_second_and_positions_say_so(tmp_path: Path) -> None:
@@ -160,9 +161,9 @@ def test_what_is_taken_is_safe_after_a_second_and_positions_say_so(tmp_path: Pat
     positions = record.positions()
     assert 9_800 - 2048 < positions["data"] <= 9_900
     assert positions["result"] == 9_900
-    record.silent(0.5)
+    record.on_silence(0.5)
     assert record.positions() == positions
-    record.silent(1.0)
+    record.on_silence(1.0)
     assert record.positions()["data"] == 10_100
     with Recording(tmp_path / "s.h5") as recording:
         assert recording.last("data") == 10_100
@@ -179,16 +180,16 @@ def test_what_is_taken_is_safe_after_a_second_and_positions_say_so(tmp_path: Pat
 
 def test_empty_windows_count_once_all_messages_before_them_are_safe(tmp_path: Path) -> None:
     record = opened(tmp_path)
-    record.reached("result:game", 100)
+    record.on_position("result:game", 100)
     assert record.positions()["result:game"] == 0  # its messages may still come
-    record.reached("result:stimuli", 100)
+    record.on_position("result:stimuli", 100)
     assert record.positions()["result:game"] == 100
-    record.reached("result:game", 200)
-    record.take("result:game", GameState(199, 200, 1, "rest"))
-    record.reached("result:game", 300)
-    record.reached("result:game", 400)
+    record.on_position("result:game", 200)
+    record.step_from("result:game", GameState(199, 200, 1, "rest"))
+    record.on_position("result:game", 300)
+    record.on_position("result:game", 400)
     assert record.positions()["result:game"] == 0
-    record.silent(1.0)
+    record.on_silence(1.0)
     assert record.positions()["result:game"] == 400
     assert record.positions()["result:delivered"] == 0
     record.close()
@@ -214,7 +215,7 @@ from test_record import opened, messages
 record = opened(Path(sys.argv[1]))
 first = record.positions()["data"] // 100
 for number, (stream, message) in enumerate(messages(100_000, first)):
-    record.take(stream, message)
+    record.step_from(stream, message)
     if number % 100 == 0:
         print(message.stop, flush=True)
 """
@@ -237,7 +238,7 @@ def test_a_killed_writer_loses_nothing_that_was_confirmed(tmp_path: Path) -> Non
     tail = list(messages(30, min(again.values()) // 100))
     for stream, message in tail:
         if message.stop > again[stream]:
-            record.take(stream, message)
+            record.step_from(stream, message)
     record.finish()
     record.close()
     n_windows = tail[-1][1].stop // 100
@@ -282,17 +283,17 @@ def test_a_recording_replays_as_it_was_acquired(tmp_path: Path) -> None:
     record = opened(tmp_path, {"data": info})
     for number in range(50):
         start = number * 100 + (12_345 if number >= 20 else 0)
-        record.take("data", Segment(start, start + 100, np.full((3, 100), number, np.int32)))
+        record.step_from("data", Segment(start, start + 100, np.full((3, 100), number, np.int32)))
     record.finish()
     recorder = open_recorder(f"hdf5://{tmp_path / 's.h5'}?speed=0")
     replayed = recorder.open(0)
     assert replayed.sampling_rate_hz == 30_000
     assert (replayed.labels, replayed.scale_uv) == (info.labels, info.scale_uv)
-    found = []
+    values_read = []
     with pytest.raises(EndOfData):
         while segment := recorder.read(1.0):
-            found.append((segment.start, segment.samples[0, 0]))
-    assert found == [(n * 100 + (12_345 if n >= 20 else 0), n) for n in range(50)]
+            values_read.append((segment.start, segment.samples[0, 0]))
+    assert values_read == [(n * 100 + (12_345 if n >= 20 else 0), n) for n in range(50)]
 
 
 def test_a_simulated_culture_says_so_and_has_no_species(tmp_path: Path) -> None:
@@ -333,11 +334,11 @@ def test_messages_of_somebody_elses_type_come_back(tmp_path: Path) -> None:
     ]
     record = opened(tmp_path, infos)
     for message in taken:
-        record.take("census", message)
+        record.step_from("census", message)
     record.finish()
     with Recording(tmp_path / "s.h5") as recording:
-        found = recording.messages("census", 0, 1000)
-    assert all(map(same, found, taken))
+        values_read = recording.messages("census", 0, 1000)
+    assert all(map(same, values_read, taken))
     del sys.modules["census"]
     with Recording(tmp_path / "s.h5") as recording:
         assert recording.last("census") == 160
@@ -348,7 +349,7 @@ def test_messages_of_somebody_elses_type_come_back(tmp_path: Path) -> None:
 def test_a_stream_that_is_new_after_a_restart_is_kept_too(tmp_path: Path) -> None:
     infos = {"data": RAW}
     record = opened(tmp_path, infos)
-    taken = take(record, (found for found in messages(30) if found[0] in infos))
+    taken = take(record, (values_read for values_read in messages(30) if values_read[0] in infos))
     record.close()
     record = opened(tmp_path)
     assert record.positions()["data:spikes"] == 0
@@ -366,7 +367,7 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_a_command_without_a_stream_of_its_own_is_kept(tmp_path: Path) -> None:
     record = opened(tmp_path)
     note = Command(5, 6, "note", "medium changed", "Åse")
-    record.take("control", note)
+    record.step_from("control", note)
     record.finish()
     assert record.positions()["control"] == 6
     with Recording(tmp_path / "s.h5") as recording:
@@ -377,12 +378,12 @@ def test_messages_that_come_again_after_a_restart_are_kept_once(tmp_path: Path) 
     record = opened(tmp_path)
     before = [GameState(90, 95, 1, "rest"), GameState(90, 95, 1, "rest"), GameState(95, 97, 1, "x")]
     for message in before:
-        record.take("result:game", message)
+        record.step_from("result:game", message)
     record.close()
     record = opened(tmp_path)
     after = [*before, GameState(90, 95, 2, "late"), GameState(97, 99, 2, "rest")]
     for message in after:  # the entry of [90, 100) is read again from 97
-        record.take("result:game", message)
+        record.step_from("result:game", message)
     record.close()
     with Recording(tmp_path / "s.h5") as recording:
         assert recording.messages("result:game", 0, 1000) == after
@@ -415,7 +416,7 @@ def test_a_disk_that_is_nearly_full_stops_the_recording_and_leaves_it_readable(
 ) -> None:
     record = opened(tmp_path)
     taken = take(record, messages(50))
-    record.silent(1.0)
+    record.on_silence(1.0)
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9, 3_000_000))
     with pytest.raises(DeviceError, match=r"s\.h5: .* 3 MB free"):
@@ -458,7 +459,7 @@ def test_a_failing_write_is_a_device_error_and_what_was_confirmed_stays_readable
     n_windows = max(reached.values()) // 100
     for stream, message in messages(n_windows):
         if message.stop > reached[stream]:
-            record.take(stream, message)
+            record.step_from(stream, message)
     record.close()
     assert_holds(tmp_path / "s.h5", list(messages(n_windows)))
 
@@ -466,11 +467,11 @@ def test_a_failing_write_is_a_device_error_and_what_was_confirmed_stays_readable
 def test_other_channels_than_the_recording_has_are_refused(tmp_path: Path) -> None:
     record = opened(tmp_path)
     with pytest.raises(DeviceError, match=r"data: 2 channels of int32, the recording has 3"):
-        record.take("data", Segment(0, 10, np.zeros((2, 10), np.int32)))
+        record.step_from("data", Segment(0, 10, np.zeros((2, 10), np.int32)))
     record.close()
 
 
-def test_what_is_no_recording_of_ours_is_said(tmp_path: Path) -> None:
+def test_a_file_that_is_no_recording_is_reported(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_group("Data")
     with pytest.raises(DeviceError, match="no group /CREPE; has Data"):
@@ -495,7 +496,7 @@ def test_a_recorder_that_runs_into_a_full_disk_again_and_again_damages_nothing(
                 if message.stop >= 100 * (n_kept + n_windows):
                     free = 3_000_000
                 if message.stop > reached[stream]:
-                    record.take(stream, message)
+                    record.step_from(stream, message)
         record.close()
         with Recording(tmp_path / "s.h5") as recording:
             n_kept = recording.last("data") // 100

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import savgol_filter
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.salpa import Salpa
 from crepe.messages import Segment, StreamInfo
 
@@ -37,9 +37,9 @@ def signal():
 SIGNAL = signal()
 
 
-def opened(**more):
-    actor = Salpa(**{"saturation_uv": RAIL_UV, **more})
-    actor.open(Start(inputs={"data": INFO}, name="salpa"))
+def opened(**fields):
+    actor = Salpa(**{"saturation_uv": RAIL_UV, **fields})
+    actor.open(ActorContext(inputs={"data": INFO}, name="salpa"))
     return actor
 
 
@@ -57,33 +57,33 @@ def together(outs):
     return np.concatenate([o.samples for o in outs], axis=1)
 
 
-def whole(**more):
-    actor = opened(**more)
+def whole(**fields):
+    actor = opened(**fields)
     return together([*run(actor), *actor.finish()])
 
 
 def test_far_from_artefacts_it_is_a_sliding_cubic_fit():
     uv = SIGNAL * SCALE_UV
     expected = uv - savgol_filter(uv, 2 * HALF + 1, 3, axis=1)
-    found = whole()
-    assert found.dtype == np.float32
+    result = whole()
+    assert result.dtype == np.float32
     for a, b in [(100, 550), (1000, 1400), (2000, 2400)]:
-        assert found[:, a:b] == pytest.approx(expected[:, a:b], abs=1e-3)
+        assert result[:, a:b] == pytest.approx(expected[:, a:b], abs=1e-3)
 
 
 def test_while_a_channel_is_bad_it_gives_nothing():
-    found = whole()
+    result = whole()
     for at in PULSES:
-        assert (found[:, at - 2 : at + 10] == 0).all()
+        assert (result[:, at - 2 : at + 10] == 0).all()
 
 
 def test_spikes_on_the_slope_of_an_artefact_are_there_and_little_else():
-    found = whole()
+    result = whole()
     for at in SPIKES:
-        assert found[0, at] < -55
-    rest = np.delete(found[0], [i for at in SPIKES for i in range(at - 30, at + 31)])
+        assert result[0, at] < -55
+    rest = np.delete(result[0], [i for at in SPIKES for i in range(at - 30, at + 31)])
     assert np.abs(rest).max() < 30  # of an artefact of 3 mV
-    assert np.abs(found[1:]).max() < 30
+    assert np.abs(result[1:]).max() < 30
 
 
 def test_up_to_a_bad_sample_and_after_it_the_nearest_whole_window_serves():
@@ -92,19 +92,21 @@ def test_up_to_a_bad_sample_and_after_it_the_nearest_whole_window_serves():
     samples = np.rint(uv / SCALE_UV).astype(np.int32)
     uv = samples * SCALE_UV
     actor = opened(settle_uv=1000.0)
-    found = together([*run(actor, stop=400, samples=samples), *actor.finish()])
+    result = together([*run(actor, stop=400, samples=samples), *actor.finish()])
     window = np.arange(2 * HALF + 1)
     last, first = slice(198 - len(window), 198), slice(214, 214 + len(window))
-    for part, here, inside in [(last, slice(168, 198), slice(31, 61)),
+    for part, place, inside in [(last, slice(168, 198), slice(31, 61)),
                                (first, slice(214, 244), slice(0, 30))]:  # fmt: skip
         fits = [np.polyval(np.polyfit(window, row[part], 3), window) for row in uv]
-        assert found[:, here] == pytest.approx((uv[:, part] - np.array(fits))[:, inside], abs=1e-3)
-    assert (found[:, 198:214] == 0).all()
+        assert result[:, place] == pytest.approx(
+            (uv[:, part] - np.array(fits))[:, inside], abs=1e-3
+        )
+    assert (result[:, 198:214] == 0).all()
 
 
 def test_a_fit_does_not_begin_before_the_artefact_has_settled():
     strict, loose = whole(settle_uv=2.0), whole(settle_uv=1000.0)
-    is_out = [np.abs(found[:, 600:700]).max(axis=0) == 0 for found in (strict, loose)]
+    is_out = [np.abs(result[:, 600:700]).max(axis=0) == 0 for result in (strict, loose)]
     assert is_out[0].sum() > is_out[1].sum()
 
 
@@ -125,11 +127,11 @@ EXPECTED = whole()
 def test_restarted_it_goes_on_as_if_it_had_never_stopped(at):
     actor = opened()
     outs = run(actor, range(0, N, 50), start=at - 400)  # 1 s is longer than the signal
-    found = together([*outs, *actor.finish()])
+    result = together([*outs, *actor.finish()])
     settled = 2 * HALF + 20
     is_near = any(at - 400 - 80 <= pulse < at - 400 + settled for pulse in PULSES)
     if not is_near:
-        assert (found[:, settled:] == EXPECTED[:, at - 400 + settled :]).all()
+        assert (result[:, settled:] == EXPECTED[:, at - 400 + settled :]).all()
 
 
 def test_samples_leave_twice_the_half_width_late():
@@ -138,7 +140,7 @@ def test_samples_leave_twice_the_half_width_late():
     assert run(actor, range(0, N, 100))[-1].stop == N - actor.delay_samples
 
 
-def test_a_gap_stays_a_gap_and_what_was_held_back_is_said():
+def test_a_gap_stays_a_gap_and_what_was_held_back_is_published():
     actor = opened()
     before = [*actor.step(Segment(0, 1000, SIGNAL[:, :1000]))]
     after = [*actor.step(Segment(2000, 2500, SIGNAL[:, 2000:2500]))]
@@ -149,6 +151,6 @@ def test_a_gap_stays_a_gap_and_what_was_held_back_is_said():
 
 def test_a_signal_too_short_for_a_fit_gives_nothing():
     actor = opened()
-    found = together([*run(actor, stop=40), *actor.finish()])
-    assert found.shape == (3, 40)
-    assert (found == 0).all()
+    result = together([*run(actor, stop=40), *actor.finish()])
+    assert result.shape == (3, 40)
+    assert (result == 0).all()

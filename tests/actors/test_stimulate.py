@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.stimulate import Stimulate
 from crepe.errors import DeviceError
-from crepe.hw.instrument import Stimulator
+from crepe.hw.instrument import InProcess, Stimulator
 from crepe.messages import Segment, Stimulus, StreamInfo
-from crepe.stimulus import Limits
+from crepe.safety.limits import Limits
 from crepe.store.codec import pack_value, unpack_value
 
 INFO = StreamInfo(labels=("48", "38", "15"))  # 10 kHz, segments of 100
@@ -30,6 +30,7 @@ class Bench(Stimulator):
         self.clock = 0
         self.seconds = 0.0
         self.log = []
+        self.calls = []  # with the guard's, in order
         self.started_s = []  # by the computer's clock
         self.asked_s = {}  # by number of the stimulus
         self.prepares_s = 0.0
@@ -46,9 +47,11 @@ class Bench(Stimulator):
 
     def prepare(self, stimulus):
         assert not self.is_running
+        self.calls.append("prepare")
         self.seconds += self.prepares_s
 
     def start(self, stimulus):
+        self.calls.append("start")
         before = self.log[-1][2]
         is_burst = self.is_running and stimulus.number == before.number
         if self.is_running:
@@ -67,6 +70,7 @@ class Bench(Stimulator):
             raise DeviceError("DSP call 9: status 500")
 
     def stop(self):
+        self.calls.append("stop")
         self.log.append(("stop", self.clock, None))
         self.is_running = False
 
@@ -82,23 +86,39 @@ class Bench(Stimulator):
         return [(clock, stimulus) for what, clock, stimulus in self.log if what == "start"]
 
 
+class RecordingGuard(InProcess):
+    """A guard that the test opens and shuts; it writes into the bench's log of calls."""
+
+    def __init__(self, bench):
+        self.calls = bench.calls
+        self.reason = None
+
+    def pulsing(self, is_pulsing):
+        self.calls.append(("pulsing", is_pulsing))
+
+    def refusal(self):
+        return self.reason
+
+
 class Gate:
     """A stimulator's life as the runner leads it."""
 
-    def __init__(self, bench=None, snapshot=None, position=0, streams=ASKED, wall_ns=5, **more):
+    def __init__(self, bench=None, snapshot=None, position=0, streams=ASKED, wall_ns=5, **fields):
         self.bench = bench or Bench()
         self.at = position
         self.alive = list(streams)
-        self.said = []
-        self.actor = Stimulate(device="none://", **more)
+        self.answers = []
+        self.guard = RecordingGuard(self.bench)
+        self.actor = Stimulate(device="none://", **fields)
         self.actor.open(
-            Start(
+            ActorContext(
                 inputs=dict.fromkeys(("data", *streams), INFO),
                 position=position,
                 snapshot=snapshot,
                 monotonic_s=lambda: self.bench.seconds,
                 wall_ns=lambda: wall_ns,
-                open_stimulator=lambda url: self.bench,
+                open_stimulator=lambda url, guard: self.bench,
+                open_guard=lambda: self.guard,
             )
         )
 
@@ -108,9 +128,9 @@ class Gate:
             self.bench.clock = self.at + 100
             self.bench.seconds += took_s
             for stream in self.alive:
-                self.actor.reached(stream, self.at)
-            self.actor.reached("data", self.at + 100)
-            self._keep(self.actor.take("data", Segment(self.at, self.at + 100, SAMPLES, t_ns)))
+                self.actor.on_position(stream, self.at)
+            self.actor.on_position("data", self.at + 100)
+            self._keep(self.actor.step_from("data", Segment(self.at, self.at + 100, SAMPLES, t_ns)))
             self.at += 100
 
     def ask(  # noqa: PLR0917
@@ -127,7 +147,7 @@ class Gate:
         now = self.at - age
         self.bench.asked_s.setdefault(number, self.bench.seconds)
         self._keep(
-            self.actor.take(
+            self.actor.step_from(
                 "result:stimuli",
                 Stimulus(
                     now - 1, now, number, now + due_in, electrodes, phases, rate_hz, n_pulses,
@@ -138,27 +158,27 @@ class Gate:
 
     def silence(self, elapsed_s):
         self.bench.seconds += elapsed_s
-        self._keep(self.actor.silent(elapsed_s))
+        self._keep(self.actor.on_silence(elapsed_s))
 
     def restart(self):
         snapshot = unpack_value(pack_value(self.actor.snapshot()))
         again = Gate(self.bench, snapshot, self.at)
-        again.said = self.said
+        again.answers = self.answers
         return again
 
     def _keep(self, output):
-        self.said += list(output or ())
+        self.answers += list(output or ())
 
     @property
     def states(self):
-        return [(one.number, one.state) for one in self.said]
+        return [(answer.number, answer.state) for answer in self.answers]
 
 
 @pytest.fixture
 def gate():
-    found = Gate()
-    found.tick(10)
-    return found
+    new_gate = Gate()
+    new_gate.tick(10)
+    return new_gate
 
 
 def test_a_train_is_announced_fired_when_due_and_stopped_when_done(gate):
@@ -171,8 +191,8 @@ def test_a_train_is_announced_fired_when_due_and_stopped_when_done(gate):
     assert fired == 1500
     stops = [clock for what, clock, _ in gate.bench.log if what == "stop"]
     assert stops[-1] == 1500 + 2000
-    assert gate.said[-1].fired == 1500
-    assert gate.said[-1].age_ms == 50
+    assert gate.answers[-1].fired == 1500
+    assert gate.answers[-1].age_ms == 50
 
 
 def test_what_was_delivered_says_when_its_segment_had_come_and_when_it_began():
@@ -181,8 +201,8 @@ def test_what_was_delivered_says_when_its_segment_had_come_and_when_it_began():
     gate.ask()
     gate.tick(5, t_ns=2_000)  # due with the last of them
     gate.tick(30, t_ns=3_000)
-    told = gate.said[-1]
-    assert (told.state, told.fired, told.acquired_ns, told.t_ns) == (
+    answer = gate.answers[-1]
+    assert (answer.state, answer.fired, answer.acquired_ns, answer.t_ns) == (
         "delivered",
         1000,
         2_000,
@@ -212,14 +232,14 @@ def test_what_is_unsafe_is_refused_with_the_reason(gate, changes, reason):
     gate.ask(**changes)
     gate.tick(50)
     assert gate.states == [(1, "refused")]
-    assert gate.said[0].reason == reason
+    assert gate.answers[0].reason == reason
     assert not gate.bench.started
 
 
 def test_what_the_instrument_cannot_do_is_refused(gate):
     gate.bench.says_no = "not proven to be a simulator"
     gate.ask()
-    assert gate.said[0].reason == "not proven to be a simulator"
+    assert gate.answers[0].reason == "not proven to be a simulator"
 
 
 def test_one_train_runs_at_a_time(gate):
@@ -236,12 +256,12 @@ def test_a_train_may_wait_while_another_runs_if_it_is_due_when_that_is_over(gate
     gate.ask(3, due_in=2500)
     assert gate.states == [(1, "intended"), (2, "refused"), (3, "intended")]
     assert (
-        gate.said[1].reason
+        gate.answers[1].reason
         == "due at 3499, but another train is due until 3500; one runs at a time"
     )
     gate.tick(60)
     assert gate.states[3:] == [(1, "delivered"), (3, "refused")]
-    assert gate.said[-1].reason == "250 ms old, limit 200 ms"
+    assert gate.answers[-1].reason == "250 ms old, limit 200 ms"
 
 
 def test_single_pulses_of_forty_hertz_are_all_delivered_when_they_are_due(gate):
@@ -283,7 +303,7 @@ def test_trains_that_wait_count_in_the_limit_of_a_second(gate):
     for number in range(1, 4):
         gate.ask(number, due_in=300 + 400 * number, n_pulses=2, rate_hz=50.0)
     assert gate.states == [(1, "intended"), (2, "intended"), (3, "refused")]
-    assert gate.said[-1].reason == "all electrodes: 6 pulses in 1 s, limit 5"
+    assert gate.answers[-1].reason == "all electrodes: 6 pulses in 1 s, limit 5"
 
 
 def test_an_instrument_that_cannot_be_prepared_for_the_next_train_refuses_only_that(gate):
@@ -315,11 +335,11 @@ def test_pulses_per_second_count_across_trains(gate):
     gate.ask(1, n_pulses=40, rate_hz=40.0, due_in=0)
     gate.tick(8)
     gate.tick(1, missing=100)
-    assert gate.said[-1].state == "stopped"
+    assert gate.answers[-1].state == "stopped"
     gate.ask(2, n_pulses=40, rate_hz=40.0, due_in=0)
-    assert gate.said[-1].reason == "electrode 48: 77 pulses in 1 s, limit 50"
+    assert gate.answers[-1].reason == "electrode 48: 77 pulses in 1 s, limit 50"
     gate.ask(3, n_pulses=40, rate_hz=40.0, due_in=0, electrodes=("38",))
-    assert gate.said[-1].state == "intended"
+    assert gate.answers[-1].state == "intended"
 
 
 def test_a_frozen_stream_does_not_make_old_stimuli_look_young(gate):
@@ -328,7 +348,7 @@ def test_a_frozen_stream_does_not_make_old_stimuli_look_young(gate):
     gate.bench.seconds += 5.0
     gate.tick(10)
     assert gate.states == [(1, "intended"), (1, "refused")]
-    assert re.match(r"the data are (4999|5000) ms late, limit 200 ms", gate.said[-1].reason)
+    assert re.match(r"the data are (4999|5000) ms late, limit 200 ms", gate.answers[-1].reason)
 
 
 # Real time: samples that were held up come late, and then fast
@@ -342,14 +362,14 @@ def test_stimuli_that_were_held_up_with_the_data_are_as_old_as_they_are(gate):
         gate.ask(number, n_pulses=1)
         gate.tick(5, took_s=RUSH_S)
     assert {state for _, state in gate.states} == {"refused"}
-    assert gate.said[0].reason == "10000 ms old, limit 200 ms"
+    assert gate.answers[0].reason == "10000 ms old, limit 200 ms"
 
 
 def test_a_stimulator_that_starts_behind_the_data_knows_how_late_they_are():
     gate = Gate(wall_ns=10_000_000_000)
     gate.tick(10, took_s=RUSH_S, t_ns=3_000_000_000)
     gate.ask()
-    assert gate.said[-1].reason == "6912 ms old, limit 200 ms"
+    assert gate.answers[-1].reason == "6912 ms old, limit 200 ms"
 
 
 def test_how_old_a_stimulus_is_can_only_be_known_when_data_have_come(gate):
@@ -357,11 +377,11 @@ def test_how_old_a_stimulus_is_can_only_be_known_when_data_have_come(gate):
     gate.tick(40)
     again = gate.restart()
     again.ask(2)
-    assert again.said[-1].state == "refused"
-    assert again.said[-1].reason == "no data yet, so nobody knows how old it is"
+    assert again.answers[-1].state == "refused"
+    assert again.answers[-1].reason == "no data yet, so nobody knows how old it is"
     again.tick(1)
     again.ask(3)
-    assert again.said[-1].state == "intended"
+    assert again.answers[-1].state == "intended"
 
 
 def test_after_a_gap_the_data_are_as_late_as_they_were_acquired():
@@ -371,7 +391,7 @@ def test_after_a_gap_the_data_are_as_late_as_they_were_acquired():
     gate.tick(missing=40_000, t_ns=9_999_000_000)  # a second less than went by
     gate.tick(10)
     gate.ask()
-    assert gate.said[-1].state == "intended"
+    assert gate.answers[-1].state == "intended"
 
 
 def test_what_the_instrument_takes_to_prepare_counts_in_the_age(gate):
@@ -420,9 +440,9 @@ def test_the_age_that_is_told_is_that_of_real_time(gate):
     gate.tick(4)
     gate.tick(1, took_s=0.04)
     gate.tick(2)
-    assert gate.said[-1].state == "intended"
+    assert gate.answers[-1].state == "intended"
     gate.tick(50)
-    assert gate.said[-1].age_ms == pytest.approx(50 + 30, abs=0.1)
+    assert gate.answers[-1].age_ms == pytest.approx(50 + 30, abs=0.1)
 
 
 # What stops a train
@@ -436,8 +456,8 @@ def test_silence_stops_a_running_train_and_nothing_else_starts_it_again(gate):
     assert gate.bench.is_running
     gate.silence(0.3)
     assert not gate.bench.is_running
-    assert gate.said[-1].state == "stopped"
-    assert gate.said[-1].reason == "no data for 300 ms"
+    assert gate.answers[-1].state == "stopped"
+    assert gate.answers[-1].reason == "no data for 300 ms"
     gate.tick(50)
     assert len(gate.bench.started) == 1
 
@@ -447,7 +467,7 @@ def test_a_gap_in_the_data_stops_a_running_train(gate):
     gate.tick(8)
     gate.tick(1, missing=1000)
     assert not gate.bench.is_running
-    assert gate.said[-1].reason == "a gap in the data"
+    assert gate.answers[-1].reason == "a gap in the data"
 
 
 def test_the_end_of_the_data_and_of_the_process_stop_everything(gate):
@@ -455,7 +475,7 @@ def test_the_end_of_the_data_and_of_the_process_stop_everything(gate):
     gate.tick(8)
     gate._keep(gate.actor.finish())
     assert not gate.bench.is_running
-    assert gate.said[-1].state == "stopped"
+    assert gate.answers[-1].state == "stopped"
     gate.bench.is_running = True
     gate.actor.close()
     assert not gate.bench.is_running
@@ -491,7 +511,7 @@ def test_the_next_burst_is_not_fired_when_who_asks_has_fallen_silent():
     gate.tick(400)
     assert len([what for what, _, _ in gate.bench.log if what != "stop"]) == 1
     assert gate.states[-1] == (1, "stopped")
-    assert "who asks on result:stimuli is 0.8 s behind" in gate.said[-1].reason
+    assert "who asks on result:stimuli is 0.8 s behind" in gate.answers[-1].reason
 
 
 def test_one_stream_of_stimuli_that_lives_does_not_hide_another_that_hangs():
@@ -501,17 +521,17 @@ def test_one_stream_of_stimuli_that_lives_does_not_hide_another_that_hangs():
     gate.alive.remove("result:other")
     gate.tick(400)
     assert gate.states[-1] == (1, "stopped")
-    assert "who asks on result:other is 0.8 s behind" in gate.said[-1].reason
+    assert "who asks on result:other is 0.8 s behind" in gate.answers[-1].reason
 
 
 @pytest.mark.parametrize("n_pulses", [61, 67, 122])
 def test_a_train_that_would_be_cut_into_single_pulses_is_refused(gate, n_pulses):
     gate.ask(n_pulses=n_pulses, rate_hz=30.3)
-    assert gate.said[-1].state == "refused"
+    assert gate.answers[-1].state == "refused"
     assert re.fullmatch(
         rf"train: {n_pulses} pulses at 30.3 Hz cannot be cut into equal bursts of 1 s at most, "
         r"(60|66|120) can",
-        gate.said[-1].reason,
+        gate.answers[-1].reason,
     )
 
 
@@ -528,17 +548,17 @@ def test_what_is_in_doubt_of_a_delivered_train_is_said(gate):
     gate.ask(1)
     gate.tick(40)
     assert gate.states[-1] == (1, "delivered")
-    assert gate.said[-1].reason == "the shot is not confirmed"
+    assert gate.answers[-1].reason == "the shot is not confirmed"
     gate.ask(2, phases=((-100_000.0, 200.0),), unit="uV")
     gate.tick(40)
     assert (
-        gate.said[-1].reason
+        gate.answers[-1].reason
         == "the shot is not confirmed; charge unknown: no limits.impedance_kohm"
     )
     gate.bench.doubt = ""
     gate.ask(3)
     gate.tick(40)
-    assert (gate.said[-1].state, gate.said[-1].reason) == ("delivered", "")
+    assert (gate.answers[-1].state, gate.answers[-1].reason) == ("delivered", "")
 
 
 def test_age_may_be_made_tighter_but_not_looser():
@@ -562,8 +582,72 @@ def test_an_instrument_that_fails_is_stopped_and_what_happened_is_unknown(gate):
     gate.ask()
     gate.tick(10)
     assert gate.states == [(1, "intended"), (1, "unknown")]
-    assert "status 500" in gate.said[-1].reason
+    assert "status 500" in gate.answers[-1].reason
     assert not gate.bench.is_running
+
+
+# The guard: the bench is a driver that never asks it
+
+
+def test_a_driver_that_never_asks_its_guard_prepares_and_fires_nothing_while_that_refuses(gate):
+    gate.guard.reason = "EMERGENCY STOP"
+    gate.ask()
+    gate.tick(40)
+    assert gate.states == [(1, "refused")]
+    assert gate.answers[0].reason == "EMERGENCY STOP"
+    assert not gate.bench.started
+    assert "prepare" not in gate.bench.calls
+
+
+def test_a_guard_that_refuses_only_as_a_train_is_due_lets_nothing_out(gate):
+    gate.ask()
+    gate.guard.reason = "not armed"
+    gate.tick(40)
+    assert gate.states == [(1, "intended"), (1, "refused")]
+    assert gate.answers[-1].reason == "not armed"
+    assert not gate.bench.started
+    assert gate.bench.calls[-2:] == ["stop", ("pulsing", False)]
+
+
+def test_a_guard_that_refuses_during_a_train_keeps_the_next_sub_train_from_the_instrument(gate):
+    gate.ask(n_pulses=60, rate_hz=20.0)
+    gate.tick(8)
+    gate.guard.reason = "the watchdog has not answered"
+    gate.tick(400)
+    assert gate.bench.calls.count("start") == 1
+    assert gate.states[-1] == (1, "stopped")
+    assert gate.answers[-1].reason == "the watchdog has not answered"
+
+
+def test_the_guard_is_asked_once_more_between_all_checks_and_the_start(gate):
+    gate.ask()
+    answers = iter([None] * 5 + ["latched meanwhile"])  # five segments, then the start
+    gate.guard.refusal = lambda: next(answers, None)
+    gate.tick(10)
+    assert gate.states == [(1, "intended"), (1, "unknown")]
+    assert gate.answers[-1].reason == "the instrument failed: latched meanwhile"
+    assert "start" not in gate.bench.calls
+
+
+def test_the_guard_learns_of_pulses_before_electrodes_are_connected_and_after_the_stop(gate):
+    gate.bench.calls.clear()
+    gate.ask()
+    gate.tick(40)
+    calls = gate.bench.calls
+    assert calls == [("pulsing", True), "prepare", "start", "stop", ("pulsing", False)]
+
+
+def test_the_guard_takes_a_train_for_under_way_until_a_stop_has_succeeded(gate):
+    def fails():
+        raise DeviceError("NOT STOPPED for certain")
+
+    gate.ask()
+    gate.tick(8)
+    gate.bench.stop = fails
+    with pytest.raises(DeviceError, match="NOT STOPPED"):
+        gate.tick(40)
+    assert gate.bench.calls[-2:] == ["prepare", "start"]
+    assert ("pulsing", False) not in gate.bench.calls
 
 
 phase = st.tuples(st.sampled_from([-20.0, -10.0, 0.0, 10.0, 20.0]), st.just(100.0))
@@ -596,7 +680,7 @@ def test_no_course_of_events_gets_anything_unsafe_to_the_instrument(course):
     gate = Gate()
     bench = gate.bench
     gate.tick(30)
-    asked, rushed = 10, 0
+    last_number, rushed = 10, 0
     for name, *values in course:
         match name:
             case "tick":
@@ -609,8 +693,8 @@ def test_no_course_of_events_gets_anything_unsafe_to_the_instrument(course):
                 gate.tick(values[0], took_s=RUSH_S)
                 rushed += 100 * values[0]
             case "phases":
-                asked = max(asked, values[0]) + 1
-                gate.ask(asked, n_pulses=40, rate_hz=30.0, phases=tuple(values[1]))
+                last_number = max(last_number, values[0]) + 1
+                gate.ask(last_number, n_pulses=40, rate_hz=30.0, phases=tuple(values[1]))
             case "ask":
                 number, due_in, n_pulses, rate_hz, current, electrodes, age = values
                 phases = ((current, 200.0), (-current, 200.0))
@@ -618,8 +702,8 @@ def test_no_course_of_events_gets_anything_unsafe_to_the_instrument(course):
             case "row":
                 n, apart, n_ticks = values
                 for i in range(n):
-                    asked += 1
-                    gate.ask(asked, 500 + apart * i, n_pulses=1, rate_hz=50.0)
+                    last_number += 1
+                    gate.ask(last_number, 500 + apart * i, n_pulses=1, rate_hz=50.0)
                     gate.tick(n_ticks)
             case "silence":
                 gate.silence(values[0])

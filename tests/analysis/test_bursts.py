@@ -56,14 +56,14 @@ def test_bursts_that_are_near_are_one():
 @given(st.lists(st.floats(0.001, 1.0), max_size=60))
 def test_bursts_are_apart_in_order_and_made_of_spikes(intervals):
     times = np.cumsum([0.0, *intervals])
-    found = max_interval(times)
+    result = max_interval(times)
     rule = MaxInterval()
-    for burst in found:
+    for burst in result:
         assert burst.n_spikes >= rule.n_spikes
         assert burst.begin_s == times[burst.first]
         assert burst.end_s == times[burst.stop - 1]
-    for one, other in pairwise(found):
-        assert other.begin_s - one.end_s >= rule.between_s - 1e-9
+    for item, other in pairwise(result):
+        assert other.begin_s - item.end_s >= rule.between_s - 1e-9
 
 
 def bursting(within_s, between_s, n=60, spikes=8, seed=1):
@@ -81,9 +81,9 @@ def test_log_isi_finds_the_valley_between_the_two_kinds_of_intervals():
     times = bursting(0.005, 1.0)
     threshold_s = log_isi_threshold_s(times)
     assert 0.01 < threshold_s < 0.6
-    found = log_isi(times)
-    assert len(found) == 60
-    assert {burst.n_spikes for burst in found} == {8}
+    result = log_isi(times)
+    assert len(result) == 60
+    assert {burst.n_spikes for burst in result} == {8}
 
 
 def test_log_isi_extends_cores_where_the_threshold_is_longer_than_100_ms():
@@ -120,18 +120,18 @@ def test_isi_n_takes_n_spikes_of_any_channels_within_a_time():
 
 def naive_max_interval(times, rule):
     """The method's description (NeuroExplorer), step by step; spikes' indices."""
-    found, first = [], None
+    result, first = [], None
     for i in range(1, len(times)):
         interval = times[i] - times[i - 1]
         if first is None and interval <= rule.begin_s:
             first = i - 1
         elif first is not None and interval > rule.end_s:
-            found.append([first, i])
+            result.append([first, i])
             first = None
     if first is not None:
-        found.append([first, len(times)])
-    merged = found[:1]
-    for first, stop in found[1:]:
+        result.append([first, len(times)])
+    merged = result[:1]
+    for first, stop in result[1:]:
         if times[first] - times[merged[-1][1] - 1] < rule.between_s:
             merged[-1][1] = stop
         else:
@@ -150,10 +150,10 @@ def naive_max_interval(times, rule):
 )
 def test_max_interval_is_its_description(intervals, limits, least):
     times = np.cumsum([0.0, *intervals])  # whole seconds: limits are met exactly
-    begin_s, more_s, between_s = limits
-    rule = MaxInterval(begin_s, begin_s + more_s, between_s, *least)
-    found = [(burst.first, burst.stop) for burst in max_interval(times, rule)]
-    assert found == naive_max_interval(times, rule)
+    begin_s, times_after_s, between_s = limits
+    rule = MaxInterval(begin_s, begin_s + times_after_s, between_s, *least)
+    result = [(burst.first, burst.stop) for burst in max_interval(times, rule)]
+    assert result == naive_max_interval(times, rule)
 
 
 def test_log_isi_finds_no_bursts_where_no_intervals_are_short():
@@ -181,11 +181,11 @@ def test_isi_n_tells_bursts_apart_that_follow_at_once():
 @given(st.lists(st.integers(0, 12), max_size=60), st.integers(2, 5), st.integers(1, 30))
 def test_isi_n_bursts_hold_n_near_spikes_and_leave_none_out(intervals, n, longest):
     times = np.cumsum([0.0, *intervals])
-    found = isi_n(times, n, float(longest))
+    result = isi_n(times, n, float(longest))
     near = [i for i in range(len(times) - n + 1) if times[i + n - 1] - times[i] <= longest]
-    assert bool(found) == bool(near)
-    for one, other in pairwise(found):
-        assert one[1] <= other[0]
-    for a, b in found:
+    assert bool(result) == bool(near)
+    for item, other in pairwise(result):
+        assert item[1] <= other[0]
+    for a, b in result:
         assert ((times >= a) & (times <= b)).sum() >= n
         assert any(a <= times[i] <= b for i in near)

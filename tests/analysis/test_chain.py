@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from crepe import config
-from crepe.loop import Loop
+from crepe.config.experiment import load_experiment
+from crepe.runtime.loop import Loop
 from crepe.store import Store
 
 FILE = """
@@ -51,7 +51,7 @@ def done(request, tmp_path_factory):
     clean, n = request.param
     path = tmp_path_factory.mktemp("chain") / "analysis.toml"
     path.write_text(FILE.format(clean=clean, n=n), encoding="utf-8")
-    return Loop(config.load(path)).run()
+    return Loop(load_experiment(path)).run()
 
 
 def messages(done, name):
@@ -61,34 +61,34 @@ def messages(done, name):
 
 @pytest.mark.parametrize("name", DENSE)
 def test_windows_follow_each_other_to_the_end_and_none_is_too_long(done, name):
-    found = messages(done, name)
-    assert all(one.stop == other.start for one, other in pairwise(found))
-    assert found[0].start == 0
-    assert found[-1].stop == 60_500
-    assert max(one.stop - one.start for one in found) <= done.info(name).longest_samples
+    output = messages(done, name)
+    assert all(item.stop == other.start for item, other in pairwise(output))
+    assert output[0].start == 0
+    assert output[-1].stop == 60_500
+    assert max(item.stop - item.start for item in output) <= done.info(name).longest_samples
 
 
 def test_each_spike_has_its_waveform(done):
     spikes, cutouts = messages(done, "data:spikes"), messages(done, "data:cutouts")
     peaks = {
         (int(s), int(c)): float(a)
-        for one in spikes
-        for s, c, a in zip(one.sample, one.channel, one.amplitude_uv, strict=True)
+        for item in spikes
+        for s, c, a in zip(item.sample, item.channel, item.amplitude_uv, strict=True)
         if s < 60_500 - 20
     }
     cut = {
-        (int(s), int(c)): float(w[one.n_before])
-        for one in cutouts
-        for s, c, w in zip(one.sample, one.channel, one.waveform_uv, strict=True)
+        (int(s), int(c)): float(w[item.n_before])
+        for item in cutouts
+        for s, c, w in zip(item.sample, item.channel, item.waveform_uv, strict=True)
     }
     assert len(peaks) > 100
     assert cut == peaks
 
 
-def test_activity_is_said_of_what_was_detected(done):
-    spikes, found = messages(done, "data:spikes"), messages(done, "result:activity")
-    assert [(one.start, one.stop) for one in found] == [(0, 20_000), (0, 40_000), (0, 60_000)]
+def test_activity_describes_the_detected_spikes(done):
+    spikes, output = messages(done, "data:spikes"), messages(done, "result:activity")
+    assert [(item.start, item.stop) for item in output] == [(0, 20_000), (0, 40_000), (0, 60_000)]
     channel = np.concatenate([s.channel for s in spikes])
     sample = np.concatenate([s.sample for s in spikes])
     expected = np.bincount(channel[sample < 60_000], minlength=6) / 6.0
-    assert found[-1].rate_hz == pytest.approx(expected)
+    assert output[-1].rate_hz == pytest.approx(expected)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from crepe.actors.actor import Start
+from crepe.actors.actor import ActorContext
 from crepe.actors.detect import Detect
 from crepe.actors.filter import BandPass
-from crepe.hw.instrument import open_recorder
+from crepe.hw.device import open_recorder
 from crepe.messages import Segment, StreamInfo
 
 RATE_HZ = 10_000.0
@@ -20,7 +20,7 @@ def filtered(noise_uv=5.0, seconds=8, seed=2):
     recorder = open_recorder(url)
     info = recorder.open(0)
     band = BandPass()
-    band.open(Start(inputs={"data": info}))
+    band.open(ActorContext(inputs={"data": info}))
     segments = []
     while not segments or segments[-1].stop < seconds * RATE_HZ:
         segments.append(band.step(recorder.read(1.0)))
@@ -32,23 +32,23 @@ def filtered(noise_uv=5.0, seconds=8, seed=2):
 def detected(samples):
     labels = tuple(str(i) for i in range(len(samples)))
     actor = Detect(threshold_sd=5.0, refractory_ms=1.0)
-    actor.open(Start(inputs={"data:filtered": StreamInfo("Segment", RATE_HZ, labels)}))
-    found = []
+    actor.open(ActorContext(inputs={"data:filtered": StreamInfo("Segment", RATE_HZ, labels)}))
+    result = []
     for at in range(0, samples.shape[1], 100):
         stop = min(at + 100, samples.shape[1])
-        found += actor.step(Segment(at, stop, samples[:, at:stop].astype(np.float32)))
-    found += actor.finish()
-    channel = np.concatenate([f.channel for f in found])
-    sample = np.concatenate([f.sample for f in found])
+        result += actor.step(Segment(at, stop, samples[:, at:stop].astype(np.float32)))
+    result += actor.finish()
+    channel = np.concatenate([f.channel for f in result])
+    sample = np.concatenate([f.sample for f in result])
     return [np.sort(sample[channel == c]) for c in range(len(samples))]
 
 
-def part_found(wanted, found):
+def part_detected(expected, result):
     """The part of the wanted spikes that have one within the tolerance among those found."""
-    n = sum(len(w) for w in wanted)
+    n = sum(len(w) for w in expected)
     near = sum(
         (np.abs(w[:, None] - f[None, :]).min(axis=1) <= TOLERANCE).sum()
-        for w, f in zip(wanted, found, strict=True)
+        for w, f in zip(expected, result, strict=True)
         if len(w) and len(f)
     )
     return near / n
@@ -60,23 +60,23 @@ def settled(trains, stop):
 
 def test_true_spikes_that_stand_out_are_found_and_little_else():
     samples, truth = filtered()
-    found = settled(detected(samples), samples.shape[1])
-    wanted = settled(
+    result = settled(detected(samples), samples.shape[1])
+    expected = settled(
         [truth.sample[truth.channel == c] for c in range(len(samples))], samples.shape[1]
     )
-    assert sum(len(w) for w in wanted) > 50
-    assert part_found(wanted, found) > 0.95
-    assert part_found(found, wanted) > 0.95
+    assert sum(len(w) for w in expected) > 50
+    assert part_detected(expected, result) > 0.95
+    assert part_detected(result, expected) > 0.95
 
 
 @pytest.mark.parametrize(("noise_uv", "precision", "recall"), [(12, 0.99, 0.1), (7.5, 0.99, 0.85)])
 def test_where_spikes_hide_in_the_noise_few_are_found_but_true_ones(noise_uv, precision, recall):
     samples, truth = filtered(noise_uv)
     n = samples.shape[1]
-    found = settled(detected(samples), n)
-    wanted = settled([truth.sample[truth.channel == c] for c in range(len(samples))], n)
-    assert part_found(found, wanted) >= precision
-    assert part_found(wanted, found) >= recall
+    result = settled(detected(samples), n)
+    expected = settled([truth.sample[truth.channel == c] for c in range(len(samples))], n)
+    assert part_detected(result, expected) >= precision
+    assert part_detected(expected, result) >= recall
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -37,8 +37,8 @@ def test_what_is_not_defined_is_nan():
 
 
 def test_a_histogram_around_events_is_a_rate():
-    found = rates.psth_hz(np.array([1.05, 1.15, 2.05]), [1.0, 2.0], 0.1, 0.2, 0.1)
-    assert found == pytest.approx([0.0, 10.0, 5.0])
+    result = rates.psth_hz(np.array([1.05, 1.15, 2.05]), [1.0, 2.0], 0.1, 0.2, 0.1)
+    assert result == pytest.approx([0.0, 10.0, 5.0])
 
 
 def test_statistics_agree_with_elephant():
@@ -66,14 +66,14 @@ def test_rates_intervals_and_histograms_agree_with_elephant():
         histogram = statistics.time_histogram(train, 500 * train.units / 1000)
         counts = histogram.magnitude.ravel()
         np.testing.assert_array_equal(rates.counts_in(times, 0.5, 30.0), counts)
-        found = rates.psth_hz(times, [10.0], 10.0, 20.0, 0.5)  # one event: the same, as a rate
-        np.testing.assert_allclose(found, counts / 0.5, atol=1e-9)
+        result = rates.psth_hz(times, [10.0], 10.0, 20.0, 0.5)  # one event: the same, as a rate
+        np.testing.assert_allclose(result, counts / 0.5, atol=1e-9)
 
 
 def test_fano_factors_agree_with_elephant():
     statistics = pytest.importorskip(
         "elephant.statistics", reason="needs pip install '.[analysis]'"
     )
-    found = trains()
-    expected = float(statistics.fanofactor(found))
-    assert rates.fano_factor([len(t) for t in found]) == pytest.approx(expected, abs=1e-9)
+    result = trains()
+    expected = float(statistics.fanofactor(result))
+    assert rates.fano_factor([len(t) for t in result]) == pytest.approx(expected, abs=1e-9)

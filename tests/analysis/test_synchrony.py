@@ -23,8 +23,8 @@ def test_trains_that_avoid_each_other_are_below_zero():
 
 
 def test_independent_trains_are_about_zero():
-    found = [sttc(train(200), train(300), 30.0) for _ in range(30)]
-    assert abs(np.mean(found)) < 0.05
+    result = [sttc(train(200), train(300), 30.0) for _ in range(30)]
+    assert abs(np.mean(result)) < 0.05
 
 
 def test_without_a_spike_there_is_no_synchrony():
@@ -37,16 +37,16 @@ def test_it_agrees_with_elephant():
     )
     neo, pq = pytest.importorskip("neo"), pytest.importorskip("quantities")
     for n, m, dt_s in [(5, 9, 0.005), (100, 150, 0.05), (400, 300, 0.1), (1, 1, 0.05)]:
-        one, other = train(n), train(m)
-        trains = [neo.SpikeTrain(t * pq.s, t_stop=30.0 * pq.s) for t in (one, other)]
+        item, other = train(n), train(m)
+        trains = [neo.SpikeTrain(t * pq.s, t_stop=30.0 * pq.s) for t in (item, other)]
         expected = float(reference.spike_time_tiling_coefficient(*trains, dt=dt_s * pq.s))
-        assert sttc(one, other, 30.0, dt_s) == pytest.approx(expected, abs=1e-9)
+        assert sttc(item, other, 30.0, dt_s) == pytest.approx(expected, abs=1e-9)
 
 
 def test_connections_are_what_shifted_trains_do_not_have():
     driver = train(60)
     follower = np.sort(np.concatenate([driver + 0.01, train(20)]))
-    found = connectivity([driver, follower, train(80)], 31.0, np.random.default_rng(1))
-    assert found[0, 1] == found[1, 0] > 0.3
-    assert found[0, 2] < 0.1
-    assert (np.diag(found) == 0).all()
+    result = connectivity([driver, follower, train(80)], 31.0, np.random.default_rng(1))
+    assert result[0, 1] == result[1, 0] > 0.3
+    assert result[0, 2] < 0.1
+    assert (np.diag(result) == 0).all()

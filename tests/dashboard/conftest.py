@@ -1,15 +1,23 @@
-"""ASGI applications asked directly, without a server."""
+"""ASGI applications called without a server, and sessions that are fed message by message."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
+
+from crepe.dashboard.session_view import SessionView
+from crepe.electrodes.layouts import grid_labels
+from crepe.messages import StreamInfo
+from crepe.store import codec
+from crepe.store.contract import Entry
 
 HOST = "127.0.0.1:8080"
 
 
-class Asked:
+class Answer:
     """What an application answered to one request."""
 
     def __init__(self) -> None:
@@ -30,11 +38,11 @@ class Asked:
 
 
 @pytest.fixture
-def ask() -> Callable[..., Asked]:
+def ask() -> Callable[..., Answer]:
     """Sends a request to an ASGI application and gives its answer."""
 
     def ask(app, method="GET", path="/", headers=(), bodies=(b"",), *, query="", kind="http"):
-        found = Asked()
+        answer = Answer()
         parts = [
             {"type": "http.request", "body": body, "more_body": i + 1 < len(bodies)}
             for i, body in enumerate(bodies)
@@ -58,7 +66,60 @@ def ask() -> Callable[..., Asked]:
             "client": ("127.0.0.1", 50_000),
             "scheme": "ws" if kind == "websocket" else "http",
         }
-        asyncio.run(app(scope, receive, found.send))
-        return found
+        asyncio.run(app(scope, receive, answer.send))
+        return answer
 
     return ask
+
+
+def info(message, n_channels=60, **more):
+    return StreamInfo(message, 10_000, labels=grid_labels(n_channels), **more)
+
+
+class Fed:
+    """A session that is fed message by message."""
+
+    def __init__(self, n_channels=60, experiment=None):
+        self.session_view = SessionView("s", experiment)
+        self.session_view.learn(
+            {
+                "data": info("Segment", n_channels, scale_uv=(0.5,)),
+                "data:spikes": info("Spikes", n_channels),
+                "data:truth": info("Spikes", n_channels),
+                "result:game": info("GameState", n_channels),
+                "result:stimuli": info("Stimulus", n_channels),
+                "result:delivered": info("Delivered", n_channels),
+                "result:control": info("Command", n_channels),
+            }
+        )
+
+    def take(self, stream, *messages):
+        start, stop = messages[0].start, messages[-1].stop
+        payload = codec.pack(messages, start, stop)
+        self.session_view.take(stream, Entry(start, stop, payload))
+
+
+@pytest.fixture
+def session() -> type[Fed]:
+    """Makes a session of the usual streams."""
+    return Fed
+
+
+@pytest.fixture
+def unpacked() -> Callable[[bytes], tuple[dict[str, Any], dict[str, Any]]]:
+    """Unpacks a frame as the browser does."""
+
+    def unpacked(frame):
+        """As the browser does it."""
+        length = int.from_bytes(frame[:4], "little")
+        head = json.loads(frame[4 : 4 + length])
+        at, arrays = 4 + length, {}
+        for about in head["arrays"]:
+            kind, n = np.dtype(about["dtype"]), int(np.prod(about["shape"]))
+            assert at % 8 == 0
+            arrays[about["name"]] = np.frombuffer(frame, kind, n, at).reshape(about["shape"])
+            at += -(-n * kind.itemsize // 8) * 8
+        assert at == len(frame)
+        return head, arrays
+
+    return unpacked

@@ -1,17 +1,18 @@
-"""Who comes in at the page; each test but the first few tries to get around it."""
+"""Access to the page; each test but the first few tries to get around it."""
 
 import pytest
 from starlette.responses import JSONResponse
 
-from crepe.dashboard.access import Access, Role, links, spectator_key
+from crepe.dashboard.access import PageAccess, Role
+from crepe.web.links import links, spectator_key
 
 TOKEN = "a-token-of-twenty-ch"
 ORIGIN = ("origin", "http://127.0.0.1:8080")
 OURS = (ORIGIN, ("x-crepe", "1"), ("content-type", "application/json"))
 
 
-async def told(scope, receive, send):
-    """Says who came in, and with how much."""
+async def echo_role(scope, receive, send):
+    """Answers with the role and the size of the body."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.accept"})
         return
@@ -20,7 +21,7 @@ async def told(scope, receive, send):
 
 
 def page(token="", host="127.0.0.1"):
-    return Access(told, host=host, token=token)
+    return PageAccess(echo_role, host=host, token=token)
 
 
 def cookie_of(answer):
@@ -31,7 +32,7 @@ def enter(ask, app, token):
     return cookie_of(ask(app, query=f"token={token}"))
 
 
-def test_on_this_machine_whoever_comes_is_an_operator(ask):
+def test_on_this_machine_every_browser_is_an_operators(ask):
     assert b"operator" in ask(page()).body
     assert ask(page(), "POST", "/api/stop", OURS, (b"{}",)).status == 200
 
@@ -62,7 +63,7 @@ def test_the_read_only_link_of_a_page_without_token_holds_in_that_browser(ask):
     assert ask(app, "POST", "/api/stop", (cookie, *OURS), (b"{}",)).status == 403
 
 
-def test_who_looks_only_where_all_may_operate_can_go_back_to_that(ask):
+def test_a_spectator_of_a_page_without_token_can_become_an_operator_again(ask):
     app = page()
     cookie = enter(ask, app, "operator")
     assert ask(app, "POST", "/api/stop", (cookie, *OURS), (b"{}",)).status == 200
@@ -78,14 +79,14 @@ def test_the_links_are_those_that_let_in(ask):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
-def test_without_a_cookie_nobody_comes_in(ask, method):
+def test_without_a_cookie_every_request_is_refused(ask, method):
     assert ask(page(TOKEN), method, "/api/sessions", OURS, (b"{}",)).status == 401
 
 
 @pytest.mark.parametrize(
     "token", ["", "x", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "spectator", "operator"]
 )
-def test_a_wrong_token_lets_nobody_in(ask, token):
+def test_a_wrong_token_is_refused(ask, token):
     answer = ask(page(TOKEN), query=f"token={token}")
     assert answer.status == 401
     assert "set-cookie" not in answer.headers
@@ -180,7 +181,7 @@ def test_a_tunnel_may_change_the_port(ask):
 
 @pytest.mark.parametrize("host", ["lab.example.org", "127.0.0.1:8080"])
 def test_behind_a_proxy_the_public_url_is_ours_whatever_host_the_proxy_sends(ask, host):
-    app = Access(told, host="127.0.0.1", token=TOKEN, public_url="https://lab.example.org")
+    app = PageAccess(echo_role, host="127.0.0.1", token=TOKEN, public_url="https://lab.example.org")
     answer = ask(app, headers=[("host", host)], query=f"token={TOKEN}")
     assert ("secure" in answer.headers["set-cookie"].lower()) == (host == "lab.example.org")
     for origin, status in (("https://lab.example.org", 101), ("https://evil.example", 403)):

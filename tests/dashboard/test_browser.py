@@ -1,4 +1,4 @@
-"""The frames of the live page over a WebSocket: none is made for a browser that does not take it."""
+"""The frames of the live page over a WebSocket: none is made before the last one is acknowledged."""
 
 import asyncio
 import json
@@ -7,11 +7,11 @@ import pytest
 
 from crepe.dashboard.access import Role
 from crepe.dashboard.control import Control
-from crepe.dashboard.live import Live
+from crepe.dashboard.follow import SessionFollower
+from crepe.dashboard.player_queue import PlayerQueue
 from crepe.dashboard.routes import Page
-from crepe.dashboard.seat import Seat
-from crepe.recordings import Library
-from crepe.store.memory import Memory, MemoryStore
+from crepe.results.library import Library
+from crepe.store.memory_store import Memory, MemoryStore
 
 GOT = {"type": "websocket.receive", "text": json.dumps({"got": True})}
 
@@ -21,16 +21,16 @@ def page(tmp_path):
     def store():
         return MemoryStore(Memory(), writer="page")
 
-    live = Live(store, lambda: ("", {}), lambda _: [], 5.0)
+    live = SessionFollower(store, lambda: ("", {}), lambda _: [], 5.0)
     control = Control(tmp_path, store)
     made = Page(
         live,
         control,
-        Seat(),
+        PlayerQueue(),
         Library(tmp_path),
         can_stimulate=True,
         frames_per_s=5.0,
-        asks_for_token=False,
+        requires_token=False,
     )
     yield made.app(), live
     control.close()
@@ -53,7 +53,7 @@ async def looked(app, live, *, n_ticks, acknowledges_after=None):
 
     async def tick():
         live.n_ticks += 1
-        live.picture.now += 1
+        live.session_view.now += 1
         if live.n_ticks == acknowledges_after:
             heard.put_nowait(GOT)
         if live.n_ticks >= n_ticks:
@@ -78,7 +78,7 @@ def test_a_browser_that_does_not_acknowledge_is_sent_one_frame(page):
     assert len(asyncio.run(looked(*page, n_ticks=100))) == 1
 
 
-def test_who_was_silent_is_sent_the_newest_frame_and_none_of_the_past(page):
+def test_a_browser_that_was_silent_is_sent_the_newest_frame_and_none_of_the_past(page):
     first, second = asyncio.run(looked(*page, n_ticks=100, acknowledges_after=80))
     assert first <= 1
     assert 80 <= second <= 85

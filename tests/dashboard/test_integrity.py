@@ -1,30 +1,30 @@
-"""What is missing and what became of stimuli: told whole, or with from when on it is counted."""
+"""Missing samples and undelivered stimuli: counted whole, or from a time that is named."""
 
 import asyncio
 
 import numpy as np
 import pytest
 
-from crepe.dashboard.integrity import Gaps, gaps_told, integrity
-from crepe.dashboard.live import Live
-from crepe.dashboard.picture import Picture
+from crepe.dashboard.follow import SessionFollower
+from crepe.dashboard.integrity import Gaps, gaps_of, integrity
 from crepe.dashboard.replay import Replay
-from crepe.hw.crepe_writer import RecordingWriter
-from crepe.hw.mcs_writer import About
+from crepe.dashboard.session_view import SessionView
 from crepe.messages import Delivered, Segment, StreamInfo
+from crepe.recording.mcs_layout import About
+from crepe.recording.writer import RecordingWriter
 from crepe.store import codec
 from crepe.store.contract import Entry
-from crepe.store.memory import Memory, MemoryStore
+from crepe.store.memory_store import Memory, MemoryStore
 
 INFO = StreamInfo("Segment", session="s", labels=("a", "b"), longest_samples=100)
 
 
 def lines(gaps, programs):
-    return dict(integrity(Picture("s"), gaps, programs))
+    return dict(integrity(SessionView("s"), gaps, programs))
 
 
-def test_gaps_are_those_of_who_acquires_and_dropped_is_what_others_lack_besides():
-    gaps = gaps_told({"n_gaps": "2", "n_missing": "3000", "gaps": "[[100, 1100], [5000, 7000]]"})
+def test_gaps_are_those_of_the_acquiring_program_and_dropped_is_what_others_lack_besides():
+    gaps = gaps_of({"n_gaps": "2", "n_missing": "3000", "gaps": "[[100, 1100], [5000, 7000]]"})
     programs = [
         {"program": "acquire", "missing": 3000},
         {"program": "detect", "missing": 1000},  # it has not come to the second gap
@@ -41,17 +41,17 @@ def test_gaps_are_those_of_who_acquires_and_dropped_is_what_others_lack_besides(
 def test_what_is_wrong_with_the_recording_is_a_line_of_its_own():
     programs = [{"program": "detect", "problem": ""}, {"program": "record", "problem": "part 2"}]
     assert lines(Gaps(0, 0, ()), programs)["recording"] == "part 2"
-    assert integrity(Picture("s"), None, None, ["a.h5: bad"])[-1] == ("recording", "a.h5: bad")
+    assert integrity(SessionView("s"), None, None, ["a.h5: bad"])[-1] == ("recording", "a.h5: bad")
 
 
-def test_what_nobody_has_told_is_not_known():
-    assert gaps_told({}) is None
-    assert lines(None, None)["gaps"] == lines(None, None)["dropped"] == "not known"
+def test_what_no_program_reports_is_not_known():
+    assert gaps_of({}) is None
+    assert lines(None, None)["gaps"] == lines(None, None)["dropped"] == "unknown"
 
 
 def followed(store):
     """What a page that is opened now knows of the session."""
-    live = Live(lambda: store, lambda: ("s", {}), lambda _: [], 100.0)
+    live = SessionFollower(lambda: store, lambda: ("s", {}), lambda _: [], 100.0)
 
     async def once():
         following = asyncio.create_task(live.run())
@@ -73,8 +73,8 @@ def test_what_redis_no_longer_keeps_is_not_passed_over(first, since):
         payload = codec.pack(said, at - 100, at)
         store.append([("result:delivered", Entry(at - 100, at, payload))])
     live = followed(store)
-    assert live.picture.story.as_json()["since"] == since
-    words = dict(live.more()["integrity"])["stimuli"]
+    assert live.session_view.events.as_json()["since"] == since
+    words = dict(live.slow_state()["integrity"])["stimuli"]
     assert words == "2 delivered, 0 not" + " (counted from 304 s on)" * bool(since)
 
 
@@ -84,7 +84,7 @@ def test_gaps_are_known_without_a_detector_and_without_reading_a_sample():
     told = {"session": "s", "n_gaps": "1", "n_missing": "300", "gaps": "[[200, 500]]"}
     store.beat("acquire", told)
     live = followed(store)
-    assert live.more()["gaps"] == [[200, 500]]
+    assert live.slow_state()["gaps"] == [[200, 500]]
     store.beat("acquire", {**told, "session": "the last one"})
     assert followed(store).gaps is None
 
@@ -96,6 +96,6 @@ def test_a_replay_tells_of_the_gaps_that_it_has_come_to(tmp_path):
     writer.end()
     replay = Replay(tmp_path / "s.h5")
     for at, n, n_missing in ((150, 0, 0), (400, 1, 200), (800, 2, 500), (1000, 2, 600)):
-        replay.ask({"seek_s": at / 10_000})
-        assert replay._gaps_so_far()[:2] == (n, n_missing)
+        replay.change({"seek_s": at / 10_000})
+        assert replay._gaps_until_now()[:2] == (n, n_missing)
     replay.close()

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from crepe.dashboard.access import Access
+from crepe.dashboard.access import PageAccess
 from crepe.dashboard.control import Control
-from crepe.dashboard.live import Live
+from crepe.dashboard.follow import SessionFollower
+from crepe.dashboard.player_queue import PlayerQueue
 from crepe.dashboard.routes import Page
-from crepe.dashboard.seat import Seat
-from crepe.electrodes import grid_labels
-from crepe.http_server import HttpServer
+from crepe.electrodes.layouts import grid_labels
 from crepe.messages import Segment, Spikes, StreamInfo
-from crepe.recordings import Library
+from crepe.results.library import Library
 from crepe.store import codec
 from crepe.store.contract import Entry
-from crepe.store.memory import Memory, MemoryStore
+from crepe.store.memory_store import Memory, MemoryStore
+from crepe.web.server import HttpServer
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""
 RATE_HZ = 1000
@@ -61,14 +61,14 @@ def url(tmp_path, n_columns, loud):
     """Where the page of such an array is served."""
     memory = Memory()
     fill(MemoryStore(memory, writer="acquire"), n_columns**2, loud)
-    live = Live(lambda: MemoryStore(memory), lambda: ("s", {}), lambda _: [], 20.0)
+    live = SessionFollower(lambda: MemoryStore(memory), lambda: ("s", {}), lambda _: [], 20.0)
     control = Control(tmp_path, lambda: MemoryStore(memory))
     page = Page(
-        *(live, control, Seat(), Library(tmp_path)),
-        **{"can_stimulate": False, "frames_per_s": 20.0, "asks_for_token": False},
+        *(live, control, PlayerQueue(), Library(tmp_path)),
+        **{"can_stimulate": False, "frames_per_s": 20.0, "requires_token": False},
     )
     host = "127.0.0.1"
-    app = Access(page.app(), host=host, token="")
+    app = PageAccess(page.app(), host=host, token="")
     server = HttpServer(
         app, "dashboard", tmp_path, host=host, port=None, usual_port=8170, has_websockets=True
     )
@@ -138,8 +138,8 @@ def lightness(page, n_columns):
 
 def test_the_map_shows_which_channel_fires_and_a_click_its_trace(page, frames, n_columns, loud):
     expect(page.locator("#connection")).to_contain_text("stale", timeout=SOON_MS)  # all is drawn
-    found = lightness(page, n_columns)
-    assert found.argmax() == loud
+    while (found := lightness(page, n_columns)).argmax() != loud:
+        page.wait_for_timeout(20)
     assert found[loud] > 3 * np.delete(found, loud).max()
     row, column = divmod(loud, n_columns)
     size = page.locator("#array").bounding_box()["width"] / n_columns

@@ -1,4 +1,4 @@
-"""What an operator can do at the page, asked directly: bad words are refused, the stop always goes."""
+"""Commands of an operator: invalid ones are refused, and the stop always works."""
 
 import asyncio
 import json
@@ -6,29 +6,29 @@ from threading import Event
 
 import pytest
 
-from crepe import arming
 from crepe.dashboard.control import Control
-from crepe.dashboard.live import Live
-from crepe.dashboard.picture import Picture
+from crepe.dashboard.follow import SessionFollower
+from crepe.dashboard.player_queue import PlayerQueue
 from crepe.dashboard.routes import Page
-from crepe.dashboard.seat import Seat
+from crepe.dashboard.session_view import SessionView
 from crepe.errors import StoreError
 from crepe.messages import Command, StreamInfo
-from crepe.recordings import Library
+from crepe.results.library import Library
+from crepe.safety import arming
 from crepe.store import codec
-from crepe.store.contract import Said
-from crepe.store.memory import Memory, MemoryStore
+from crepe.store.contract import UnclockedEntry
+from crepe.store.memory_store import Memory, MemoryStore
 
 
 def played(*reads):
-    """The picture of a session with a game that reads this."""
+    """The session_view of a session with a game that reads this."""
     game = {"reads": list(reads), "writes": ["result:game"]}
-    found = Picture("s", {"actors": {"game": game}})
+    found = SessionView("s", {"actors": {"game": game}})
     found.learn({"result:game": StreamInfo("GameState")})
     return found
 
 
-class Desk:
+class Server:
     """The page's routes over a store in memory."""
 
     def __init__(self, ask, directory, memory=None):
@@ -36,13 +36,13 @@ class Desk:
         self.directory = directory
         self.memory = memory or Memory()
         self.is_lost = False
-        live = self.live = Live(self._store, lambda: ("", {}), lambda store: [], 5.0)
-        live.picture = played("result", "control", "input")
+        live = self.live = SessionFollower(self._store, lambda: ("", {}), lambda store: [], 5.0)
+        live.session_view = played("result", "control", "input")
         self.control = Control(directory, self._store)
-        self.seat = Seat()
+        self.queue = PlayerQueue()
         self.page = Page(
-            live, self.control, self.seat, Library(directory),
-            can_stimulate=True, frames_per_s=5.0, asks_for_token=False,
+            live, self.control, self.queue, Library(directory),
+            can_stimulate=True, frames_per_s=5.0, requires_token=False,
         )  # fmt: skip
         self.app = self.page.app()
 
@@ -61,117 +61,120 @@ class Desk:
         return [
             command
             for _, item in found
-            if isinstance(item, Said)
+            if isinstance(item, UnclockedEntry)
             for command in codec.unpack(Command, item.payload, 0, 0)
         ]
 
 
 @pytest.fixture
-def desk(ask, tmp_path):
-    found = Desk(ask, tmp_path)
+def server(ask, tmp_path):
+    found = Server(ask, tmp_path)
     yield found
     found.control.close()
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"\xff"])
-@pytest.mark.parametrize("path", ["/api/arm", "/api/say", "/api/seat", "/api/gesture"])
-def test_a_body_that_is_no_object_is_refused(desk, path, body):
-    assert desk.post(path, body)[0] == 400
+@pytest.mark.parametrize("path", ["/api/arm", "/api/say", "/api/queue", "/api/gesture"])
+def test_a_body_that_is_no_object_is_refused(server, path, body):
+    assert server.post(path, body)[0] == 400
 
 
 @pytest.mark.parametrize("words", [{}, {"name": "stop"}, {"name": 5}, {"name": "note", "value": 7}])
-def test_only_what_can_be_said_is_said(desk, words):
-    status, answer = desk.post("/api/say", words)
+def test_only_commands_of_operators_are_sent(server, words):
+    status, answer = server.post("/api/say", words)
     assert status == 400
     assert "pause, start" in answer["reason"]
-    assert desk.said("control") == []
+    assert server.said("control") == []
 
 
-def test_a_note_is_said_on_control(desk):
-    assert desk.post("/api/say", {"name": "note", "value": "é <b>"})[0] == 200
-    (note,) = desk.said("control")
+def test_a_note_is_sent_on_control(server):
+    assert server.post("/api/say", {"name": "note", "value": "é <b>"})[0] == 200
+    (note,) = server.said("control")
     assert (note.name, note.value, note.sender) == ("note", "é <b>", "page")
 
 
 @pytest.mark.parametrize("minutes", [0, -1, 481, "60", None, True])
-def test_arming_needs_a_time_within_bounds(desk, minutes):
-    assert desk.post("/api/arm", {"minutes": minutes})[0] == 400
-    assert not (desk.directory / arming.ARMED_FILE).exists()
+def test_arming_needs_a_time_within_bounds(server, minutes):
+    assert server.post("/api/arm", {"minutes": minutes})[0] == 400
+    assert not (server.directory / arming.ARMED_FILE).exists()
 
 
-def test_nothing_is_armed_where_no_stimulator_runs(desk):
-    status, answer = desk.post("/api/arm", {"minutes": 5})
+def test_nothing_is_armed_where_no_stimulator_runs(server):
+    status, answer = server.post("/api/arm", {"minutes": 5})
     assert status == 400
     assert "no stimulator" in answer["reason"]
 
 
-def test_who_has_no_seat_shows_no_gesture(desk):
-    status, answer = desk.post("/api/gesture", {"client": "a", "gesture": "rock"})
-    assert (status, answer["reason"]) == (409, "nobody has the seat; take the seat first")
-    desk.post("/api/seat", {"client": "a", "name": "Ada"})
-    status, answer = desk.post("/api/gesture", {"client": "b", "gesture": "rock"})
-    assert (status, answer["reason"]) == (409, "Ada plays; take the seat first")
-    assert desk.post("/api/gesture", {"client": "a", "gesture": "rock"})[0] == 200
-    (gesture,) = desk.said("input")
+def test_only_the_player_shows_gestures(server):
+    status, answer = server.post("/api/gesture", {"client": "a", "gesture": "rock"})
+    assert (status, answer["reason"]) == (
+        409,
+        "the game has no player; join the player queue first",
+    )
+    server.post("/api/queue", {"client": "a", "name": "Ada"})
+    status, answer = server.post("/api/gesture", {"client": "b", "gesture": "rock"})
+    assert (status, answer["reason"]) == (409, "Ada plays; join the player queue first")
+    assert server.post("/api/gesture", {"client": "a", "gesture": "rock"})[0] == 200
+    (gesture,) = server.said("input")
     assert (gesture.name, gesture.value, gesture.sender) == ("gesture", "rock", "page Ada")
 
 
-def test_nobody_takes_the_seat_of_a_game_that_hears_no_gestures(desk):
-    desk.live.picture = played("result", "control")
-    status, answer = desk.post("/api/seat", {"client": "a", "name": "Ada"})
+def test_a_game_that_reads_no_gestures_has_no_player_queue(server):
+    server.live.session_view = played("result", "control")
+    status, answer = server.post("/api/queue", {"client": "a", "name": "Ada"})
     assert status == 409
-    assert "hears no gestures" in answer["reason"]
-    assert desk.said("control") == []
+    assert "reads no gestures" in answer["reason"]
+    assert server.said("control") == []
 
 
-def test_a_name_of_a_browser_that_would_be_cut_off_takes_no_seat(desk):
-    assert desk.post("/api/seat", {"client": "x" * 41, "name": "Ada"})[0] == 400
-    assert desk.post("/api/seat", {"client": "", "name": "Ada"})[0] == 400
-    assert desk.seat.player is None
+def test_a_browser_whose_name_would_be_shortened_does_not_join_the_queue(server):
+    assert server.post("/api/queue", {"client": "x" * 41, "name": "Ada"})[0] == 400
+    assert server.post("/api/queue", {"client": "", "name": "Ada"})[0] == 400
+    assert server.queue.player is None
 
 
-def test_the_game_is_told_when_a_person_begins_and_ends_to_play(desk):
-    desk.post("/api/seat", {"client": "a", "name": "Ada"})
-    desk.post("/api/seat", {"client": "b", "name": "Bob"})
-    desk.post("/api/seat", {"client": "a", "wants": False})
-    desk.post("/api/seat", {"client": "b", "wants": False})
-    assert [command.value for command in desk.said("control")] == ["person", ""]
+def test_a_command_is_sent_when_a_person_begins_and_ends_to_play(server):
+    server.post("/api/queue", {"client": "a", "name": "Ada"})
+    server.post("/api/queue", {"client": "b", "name": "Bob"})
+    server.post("/api/queue", {"client": "a", "wants": False})
+    server.post("/api/queue", {"client": "b", "wants": False})
+    assert [command.value for command in server.said("control")] == ["person", ""]
 
 
-def test_a_page_that_was_killed_while_somebody_played_tells_the_game_that_nobody_does(ask, desk):
-    desk.post("/api/seat", {"client": "a", "name": "Ada"})
-    desk.control.say("player", "person", sender="crepe say")
-    again = Desk(ask, desk.directory, desk.memory)
-    asyncio.run(again.page.tell_who_plays())
-    asyncio.run(again.page.tell_who_plays())
+def test_a_page_that_was_killed_with_a_player_sends_that_there_is_none(ask, server):
+    server.post("/api/queue", {"client": "a", "name": "Ada"})
+    server.control.send_command("player", "person", sender="crepe say")
+    again = Server(ask, server.directory, server.memory)
+    asyncio.run(again.page.send_player())
+    asyncio.run(again.page.send_player())
     again.control.close()
-    assert [command.value for command in desk.said("control")] == ["person", "person", ""]
+    assert [command.value for command in server.said("control")] == ["person", "person", ""]
 
 
-def test_nobody_is_told_what_another_browser_calls_itself(desk):
+def test_a_browser_is_not_sent_the_id_of_another(server):
     secret = "a-secret-of-Ada"
-    desk.post("/api/seat", {"client": secret, "name": "Ada"})
-    _, told = desk.post("/api/seat", {"client": "b", "name": "Bob"})
+    server.post("/api/queue", {"client": secret, "name": "Ada"})
+    _, told = server.post("/api/queue", {"client": "b", "name": "Bob"})
     assert secret not in json.dumps(told)
     assert told == {"is_taken": True, "name": "Ada", "waiting": ["Bob"], "place": 1}
 
 
-def test_without_redis_nothing_is_said_and_the_reason_is(desk):
-    desk.is_lost = True
-    status, answer = desk.post("/api/say", {"name": "pause"})
+def test_without_redis_no_command_is_sent_and_the_answer_has_the_reason(server):
+    server.is_lost = True
+    status, answer = server.post("/api/say", {"name": "pause"})
     assert status == 503
     assert "no Redis server" in answer["reason"]
 
 
-def test_a_stop_latches_without_redis_and_says_what_it_could_not_verify(desk):
-    desk.is_lost = True
-    status, answer = desk.post("/api/stop", b"anything")
+def test_a_stop_latches_without_redis_and_lists_what_it_could_not_verify(server):
+    server.is_lost = True
+    status, answer = server.post("/api/stop", b"anything")
     assert status == 200
     assert not answer["is_verified"]
     assert any("NOT VERIFIED" in line for line in answer["lines"])
-    assert (desk.directory / arming.STOPPED_FILE).exists()
-    assert desk.control.state(can_stimulate=True)["is_stopped"]
-    assert desk.control.state(can_stimulate=True)["refusal"].startswith("stopped by the page at ")
+    assert (server.directory / arming.STOPPED_FILE).exists()
+    assert server.control.state(can_stimulate=True)["is_stopped"]
+    assert server.control.state(can_stimulate=True)["refusal"].startswith("stopped by the page at ")
 
 
 def test_a_stop_does_not_wait_for_a_redis_that_is_frozen(tmp_path):
@@ -191,13 +194,16 @@ def test_a_stop_does_not_wait_for_a_redis_that_is_frozen(tmp_path):
         control.close()
 
 
-@pytest.mark.parametrize("path", ["/", "/replay/x", "/uPlot.js", "/uPlot.css", "/static/main.js"])
-def test_all_that_the_page_loads_comes_from_here(desk, ask, path):
-    found = ask(desk.app, path=path)
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/replay/x", "/uPlot.js", "/uPlot.css", "/static/main.js", "/static/views/live.js"],
+)
+def test_all_that_the_page_loads_comes_from_here(server, ask, path):
+    found = ask(server.app, path=path)
     assert found.status == 200
     assert b"://cdn" not in found.body
 
 
 @pytest.mark.parametrize("path", ["/static/../routes.py", "/static/%2e%2e/routes.py", "/nothing"])
-def test_nothing_else_is_served(desk, ask, path):
-    assert ask(desk.app, path=path).status == 404
+def test_nothing_else_is_served(server, ask, path):
+    assert ask(server.app, path=path).status == 404

@@ -10,14 +10,14 @@ import psutil
 import pytest
 from starlette.applications import Starlette
 
-from crepe import session
 from crepe.dashboard import report_maker
 from crepe.dashboard.report_maker import ReportMaker
 from crepe.dashboard.session_routes import session_routes
-from crepe.hw.crepe_writer import RecordingWriter
-from crepe.hw.mcs_writer import About
+from crepe.environment import session
 from crepe.messages import Segment, StreamInfo
-from crepe.recordings import Library
+from crepe.recording.mcs_layout import About
+from crepe.recording.writer import RecordingWriter
+from crepe.results.library import Library
 
 ID = "20261124-120000-abcd"
 
@@ -103,7 +103,7 @@ def slow(monkeypatch, tmp_path):
     monkeypatch.setattr(report_maker.sys, "executable", str(program))
 
 
-def test_the_list_says_what_is_known_but_not_where_it_lies(page, tmp_path):
+def test_the_list_holds_everything_but_the_path(page, tmp_path):
     assert page.said("/api/sessions") == (200, [])
     record(tmp_path)
     (tmp_path / "recordings" / "other.h5").write_bytes(b"")
@@ -257,7 +257,7 @@ def test_a_report_is_made_on_demand(page, tmp_path):
     assert page.said("/api/sessions")[1][0]["has_report"]
 
 
-def test_a_report_that_fails_says_why_and_can_be_tried_again(page, tmp_path):
+def test_a_report_that_fails_has_a_reason_and_can_be_tried_again(page, tmp_path):
     path = record(tmp_path)
     whole = path.read_bytes()
     path.write_bytes(whole[:5000])
@@ -270,7 +270,7 @@ def test_a_report_that_fails_says_why_and_can_be_tried_again(page, tmp_path):
     assert page.state_after_making()["state"] == "ready"
 
 
-def test_a_report_that_cannot_begin_says_why(page, tmp_path):
+def test_a_report_that_cannot_begin_has_a_reason(page, tmp_path):
     record(tmp_path)
     (tmp_path / "reports").write_text("in the way")
     status, said = page.said(f"/api/sessions/{ID}/report", "POST")
@@ -296,7 +296,7 @@ def test_reports_are_made_one_at_a_time_and_behind_everything_else(page, tmp_pat
     assert page.said(f"/api/sessions/{ID}/report/state")[1]["state"] == "none"
 
 
-def test_a_report_is_told_where_it_goes_and_with_whom_it_ends(page, tmp_path, slow):
+def test_a_report_has_its_directory_and_ends_with_the_page(page, tmp_path, slow):
     path = record(tmp_path)
     page.ask("POST", f"/api/sessions/{ID}/report")
     while not (said := (tmp_path / "log" / "report.log").read_text()).endswith("\n"):

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from crepe.errors import ConfigError
-from crepe.hw.instrument import EndOfData, Recorder, open_recorder
+from crepe.hw.device import open_recorder
+from crepe.hw.instrument import EndOfData, Recorder
 from crepe.messages import Segment
 
 N_SAMPLES = 4_000
@@ -23,14 +24,14 @@ def generator(**settings: object) -> Recorder:
 
 def read_all(recorder: Recorder, position: int = 0) -> list[Segment]:
     recorder.open(position)
-    found = []
+    segments = []
     try:
         while True:
             segment = recorder.read(1.0)
             assert segment is not None
-            found.append(segment)
+            segments.append(segment)
     except EndOfData:
-        return found
+        return segments
 
 
 def joined(segments: Sequence[Segment]) -> NDArray[np.int32]:

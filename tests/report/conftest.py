@@ -6,7 +6,7 @@ import pytest
 from crepe.messages import Delivered, GameState, Spikes, Stimulus, StreamInfo
 from crepe.report.session import Session
 from crepe.store import Store
-from crepe.store.memory import MemoryStore
+from crepe.store.memory_store import MemoryStore
 
 RATE_HZ = 1000.0
 LABELS = ("22", "72")
@@ -83,17 +83,17 @@ def by_hand(trials):
     Nothing is known of the samples 7000 to 8000.
     """
     store = Store(MemoryStore())
-    found = stream(store, "data:spikes", "Spikes", is_simulated=True)
-    found.append_message(spikes(0, 2000, [(0, 900), (0, 1051), (0, 1052), (0, 1101)]))
-    found.append_message(spikes(2000, 7000, [(1, 3051)]))
-    found.append_message(spikes(8000, 10_000, []))
+    spike_stream = stream(store, "data:spikes", "Spikes", is_simulated=True)
+    spike_stream.append_message(spikes(0, 2000, [(0, 900), (0, 1051), (0, 1052), (0, 1101)]))
+    spike_stream.append_message(spikes(2000, 7000, [(1, 3051)]))
+    spike_stream.append_message(spikes(8000, 10_000, []))
     game = stream(store, "result:game", "GameState")
-    asked = stream(store, "result:stimuli", "Stimulus")
+    requests = stream(store, "result:stimuli", "Stimulus")
     answers = stream(store, "result:delivered", "Delivered")
     for state in trials:
         game.append_message(state)
     for number, gesture, electrode in ((1, "rock", "22"), (2, "paper", "72"), (3, "rock", "22")):
-        asked.append_message(stimulus(number, gesture, electrode))
+        requests.append_message(stimulus(number, gesture, electrode))
     answers.append_message(delivered(1))
     answers.append_message(delivered(2))
     answers.append_message(delivered(3, "refused", "110 ms old, limit 100 ms"))
@@ -104,5 +104,5 @@ def by_hand(trials):
         is_simulated=True,
         text=EXPERIMENT,
         culture={"id": "K1"},
-        gaps={"data:spikes": found.gaps()},
+        gaps={"data:spikes": spike_stream.gaps()},
     )

@@ -9,12 +9,12 @@ import h5py
 import pytest
 from typer.testing import CliRunner
 
-from crepe import config
-from crepe.cli import app
-from crepe.experiment import Plan, calibrate, compare
-from crepe.experiment_runs import in_process
-from crepe.loop import Loop
-from crepe.places import project_directory
+from crepe.cli.app import app
+from crepe.config.experiment import load_experiment
+from crepe.environment.paths import project_directory
+from crepe.runtime.loop import Loop
+from crepe.study.runs import in_process
+from crepe.study.study import Plan, calibrate, compare
 
 CONFIG = project_directory() / "config"
 
@@ -40,26 +40,26 @@ def var(tmp_path_factory):
 @pytest.fixture
 def run(var, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(var[0]))
-    return lambda *words: CliRunner().invoke(app, ["report", *map(str, words)])
+    return lambda *arguments: CliRunner().invoke(app, ["report", *map(str, arguments)])
 
 
 def test_the_report_of_an_experiment_has_the_experiments_numbers(run, var):
     directory, result = var
-    said = run(result.session)
-    assert said.exit_code == 0, said.output
+    done = run(result.session)
+    assert done.exit_code == 0, done.output
     out = directory / "reports" / result.session
-    assert said.output.strip() == f"report: {out / 'report.html'}"
-    found = json.loads((out / "report.json").read_text())
-    for one in found["decoding"]["conditions"]:
-        told = result.conditions[one["condition"]]
-        assert (one["n_trials"], one["accuracy"]) == (told.n_trials, told.accuracy)
-        assert one["ci95"] == list(told.ci95)
-        assert one["p_value"] == told.p_value
-    decode, shuffled = found["readouts"]
+    assert done.output.strip() == f"report: {out / 'report.html'}"
+    numbers = json.loads((out / "report.json").read_text())
+    for item in numbers["decoding"]["conditions"]:
+        expected = result.conditions[item["condition"]]
+        assert (item["n_trials"], item["accuracy"]) == (expected.n_trials, expected.accuracy)
+        assert item["ci95"] == list(expected.ci95)
+        assert item["p_value"] == expected.p_value
+    decode, shuffled = numbers["readouts"]
     assert (decode["actor"], decode["accuracy"]) == ("decode", result.calibrated.accuracy)
     assert shuffled["labels_permuted"] == 50
-    assert found["stimuli"]["states"] == {"delivered": 12}
-    assert found["timing"]["latency_ms"] is None
+    assert numbers["stimuli"]["states"] == {"delivered": 12}
+    assert numbers["timing"]["latency_ms"] is None
     names = {path.stem for path in out.glob("*.png")}
     assert {"calibration", "score", "course", "evoked", "rate-map", "session", "trials"} <= names
     page = (out / "report.html").read_text(encoding="utf-8")
@@ -68,11 +68,11 @@ def test_the_report_of_an_experiment_has_the_experiments_numbers(run, var):
 
 
 def test_a_calibration_shows_the_readout_that_was_trained_on_it(run, var, tmp_path):
-    said = run(var[1].calibrated.session, "--out", tmp_path / "there")
-    assert said.exit_code == 0, said.output
-    found = json.loads((tmp_path / "there" / "report.json").read_text())
-    assert found["decoding"] is None
-    assert [one["actor"] for one in found["readouts"]] == [""]
+    done = run(var[1].calibrated.session, "--out", tmp_path / "there")
+    assert done.exit_code == 0, done.output
+    numbers = json.loads((tmp_path / "there" / "report.json").read_text())
+    assert numbers["decoding"] is None
+    assert [item["actor"] for item in numbers["readouts"]] == [""]
     assert (tmp_path / "there" / "calibration.png").is_file()
 
 
@@ -80,44 +80,44 @@ def test_a_readout_that_is_gone_is_said_to_be(run, var, tmp_path):
     path = var[1].calibrated.path
     aside = path.rename(tmp_path / "aside.h5")
     try:
-        said = run(var[1].session, "--out", tmp_path)
+        done = run(var[1].session, "--out", tmp_path)
     finally:
         aside.rename(path)
-    assert said.exit_code == 0, said.output
+    assert done.exit_code == 0, done.output
     assert "no such readout" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_last_is_the_newest_session(run, var, tmp_path):
     assert run("last", "--out", tmp_path).exit_code == 0
-    found = json.loads((tmp_path / "report.json").read_text())
-    assert found["about"]["session"] == var[1].session
+    numbers = json.loads((tmp_path / "report.json").read_text())
+    assert numbers["about"]["session"] == var[1].session
 
 
 def test_a_recording_without_a_game_or_without_a_sample(run, tmp_path):
     for session, n_steps in (("some", 100), ("empty", 0)):
-        loop = Loop(config.load(CONFIG / "record.toml"), tmp_path, session=session)
+        loop = Loop(load_experiment(CONFIG / "record.toml"), tmp_path, session=session)
         for _, _ in zip(range(n_steps), loop.steps(), strict=False):
             pass
         loop.close()
-        said = run(tmp_path / f"{session}.h5", "--out", tmp_path / session)
-        assert said.exit_code == 0, said.output
+        done = run(tmp_path / f"{session}.h5", "--out", tmp_path / session)
+        assert done.exit_code == 0, done.output
         text = (tmp_path / session / "report.html").read_text(encoding="utf-8")
         assert "no finished trial" in text
-        assert "No stimulus was asked for" in text
+        assert "No stimulus was requested" in text
     assert "no spikes were recorded" in text
 
 
 def test_parts_that_were_set_aside_are_named(run, tmp_path):
     for n_steps in (300, 100):
-        loop = Loop(config.load(CONFIG / "record.toml"), tmp_path, session="parts")
+        loop = Loop(load_experiment(CONFIG / "record.toml"), tmp_path, session="parts")
         for _, _ in zip(range(n_steps), loop.steps(), strict=False):
             pass
         loop.close()
         if n_steps == 300:
             with h5py.File(tmp_path / "parts.h5", "r+") as file:
                 del file["CREPE/streams/data/n_messages"]
-    said = run(tmp_path / "parts.h5", "--out", tmp_path / "out")
-    assert said.exit_code == 0, said.output
+    done = run(tmp_path / "parts.h5", "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
     about = json.loads((tmp_path / "out" / "report.json").read_text())["about"]
     assert about["parts"] == ["parts.damaged-1.h5", "parts.h5"]
     assert any("parts.damaged-1.h5, data: " in problem for problem in about["part_problems"])
@@ -140,27 +140,27 @@ def test_what_is_no_recording_is_one_line(run, var, tmp_path):
         (tmp_path / "absent.h5", "does not exist"),
         (var[1].session + "x", "did you mean"),
     ):
-        said = run(path)
-        assert said.exit_code == 1
-        assert why in str(said.exception)
+        done = run(path)
+        assert done.exit_code == 1
+        assert why in str(done.exception)
 
 
 def test_before_the_first_recording_last_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path))
-    said = CliRunner().invoke(app, ["report", "last"])
-    assert "no recording yet" in str(said.exception)
+    done = CliRunner().invoke(app, ["report", "last"])
+    assert "no recording yet" in str(done.exception)
 
 
 def test_a_report_that_nobody_waits_for_is_not_made(var, tmp_path):
     """`--parent` is for those who begin one: this process has another parent."""
-    words = [var[1].session, "--out", str(tmp_path), "--parent", "0"]
+    arguments = [var[1].session, "--out", str(tmp_path), "--parent", "0"]
     environment = {**os.environ, "CREPE_VAR": str(var[0])}
-    command = [sys.executable, "-m", "crepe", "report", *words]
+    command = [sys.executable, "-m", "crepe", "report", *arguments]
     done = subprocess.run(command, env=environment, check=False)
     assert done.returncode == 1
     assert not list(tmp_path.iterdir())
 
 
 def test_a_directory_that_cannot_be_made_is_an_error(run, tmp_path):
-    said = run("last", "--out", write(tmp_path / "file", b""))
-    assert "cannot be written" in str(said.exception)
+    done = run("last", "--out", write(tmp_path / "file", b""))
+    assert "cannot be written" in str(done.exception)

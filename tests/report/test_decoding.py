@@ -8,10 +8,10 @@ from crepe.report.decoding import decoding, readouts, wilson
 
 
 def test_accuracy_counts_what_was_decoded_and_unreadable_is_wrong(by_hand, trials):
-    found = decoding(by_hand, trials, 1000.0)
-    assert found.gestures == ["paper", "rock"]
-    assert found.chance == 0.5
-    stimulation, sham = found.conditions
+    result = decoding(by_hand, trials, 1000.0)
+    assert result.gestures == ["paper", "rock"]
+    assert result.chance == 0.5
+    stimulation, sham = result.conditions
     assert (stimulation.condition, sham.condition) == ("stimulation", "sham")
     assert (stimulation.n_right, stimulation.n_trials, stimulation.accuracy) == (2, 2, 1.0)
     assert (sham.n_right, sham.n_trials, sham.accuracy) == (1, 2, 0.5)
@@ -47,9 +47,9 @@ def test_blocks_have_their_time_in_the_session(by_hand, trials):
 
 def test_without_blocks_ten_trials_in_a_row_are_taken(by_hand, trials):
     states = [replace(trials[k % 2], block=0, condition="") for k in range(23)]
-    found = decoding(by_hand, states, 1000.0)
-    assert [block.n_trials for block in found.blocks] == [10, 10, 3]
-    assert [one.condition for one in found.conditions] == [""]
+    result = decoding(by_hand, states, 1000.0)
+    assert [block.n_trials for block in result.blocks] == [10, 10, 3]
+    assert [item.condition for item in result.conditions] == [""]
 
 
 def test_a_calibration_is_no_score(by_hand, trials):
@@ -64,10 +64,10 @@ def test_rallies_without_a_gesture_are_no_decoding(by_hand, trials):
 
 def test_a_readout_whose_file_is_gone_says_so(by_hand, tmp_path):
     session = replace(by_hand, text=f'[actors.decode]\nreadout = "{tmp_path}/gone.h5"\n')
-    (found,) = readouts(session, tmp_path, is_real_time=False)
-    assert found.actor == "decode"
-    assert "no such readout" in found.problem
-    assert found.accuracy is None
+    (result,) = readouts(session, tmp_path, is_real_time=False)
+    assert result.actor == "decode"
+    assert "no such readout" in result.problem
+    assert result.accuracy is None
 
 
 def test_trials_without_pulses_are_counted_apart(by_hand, trials):

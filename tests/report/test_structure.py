@@ -5,7 +5,7 @@ import pytest
 
 from crepe.report.activity import Crossings
 from crepe.report.html import page
-from crepe.report.structure import drawn, structure, structure_section
+from crepe.report.structure import draw_structure, structure, structure_section
 
 RATE_HZ = 1000.0
 LABELS = ("12", "13", "14", "15")
@@ -25,23 +25,23 @@ ALONE = [(2, at) for at in range(700, 120_000, 1300)]
 
 
 def test_bursts_and_synchrony_are_those_that_were_put_in():
-    found = structure(crossings(BURSTS + ALONE), seed=1)
-    assert (found.start_s, found.stop_s, found.n_active) == (0.0, 120.0, 3)
-    assert found.network_bursts_per_min == pytest.approx(6.0)
-    assert found.isi_n_bursts_per_min == pytest.approx(6.0)
-    assert found.bursts_per_min == pytest.approx(6.0)
-    assert found.electrodes == ["12", "13", "14"]
-    assert found.sttc[0][1] > 0.9
-    assert abs(found.sttc[0][2]) < 0.3
-    assert (found.n_linked, found.n_pairs) == (1, 3)
-    peak = int(np.argmax(found.around_burst_hz))
+    result = structure(crossings(BURSTS + ALONE), seed=1)
+    assert (result.start_s, result.stop_s, result.n_active) == (0.0, 120.0, 3)
+    assert result.network_bursts_per_min == pytest.approx(6.0)
+    assert result.isi_n_bursts_per_min == pytest.approx(6.0)
+    assert result.bursts_per_min == pytest.approx(6.0)
+    assert result.electrodes == ["12", "13", "14"]
+    assert result.sttc[0][1] > 0.9
+    assert abs(result.sttc[0][2]) < 0.3
+    assert (result.n_linked, result.n_pairs) == (1, 3)
+    peak = int(np.argmax(result.around_burst_hz))
     assert peak in range(25, 36)  # from 0 to 0.2 s after the begin
 
 
 def test_what_is_before_a_gap_is_left_out():
-    found = structure(crossings(BURSTS, [(30_000, 60_000)]), seed=1)
-    assert (found.start_s, found.stop_s) == (60.0, 120.0)
-    assert found.network_bursts_per_min == pytest.approx(6.0)
+    result = structure(crossings(BURSTS, [(30_000, 60_000)]), seed=1)
+    assert (result.start_s, result.stop_s) == (60.0, 120.0)
+    assert result.network_bursts_per_min == pytest.approx(6.0)
 
 
 def test_fewer_than_two_active_electrodes_have_none():
@@ -52,14 +52,14 @@ def test_fewer_than_two_active_electrodes_have_none():
 
 
 def test_one_spike_has_no_interval():
-    found = structure(crossings([(0, 10), (1, 20)], stop=5000), seed=1)
-    assert (found.n_active, found.cv, found.network_bursts_per_min) == (2, None, 0.0)
-    picture = drawn(found, is_simulated=True)
-    assert "-, -, -" in page("t", structure_section(found, {"structure": picture}))
+    result = structure(crossings([(0, 10), (1, 20)], stop=5000), seed=1)
+    assert (result.n_active, result.cv, result.network_bursts_per_min) == (2, None, 0.0)
+    picture = draw_structure(result, is_simulated=True)
+    assert "-, -, -" in page("t", structure_section(result, {"structure": picture}))
 
 
 def test_the_section_has_its_table_and_its_figure():
-    found = structure(crossings(BURSTS + ALONE), seed=1)
-    picture = drawn(found, is_simulated=True)
+    result = structure(crossings(BURSTS + ALONE), seed=1)
+    picture = draw_structure(result, is_simulated=True)
     assert picture.png.startswith(b"\x89PNG")
-    assert "1 of 3" in page("t", structure_section(found, {"structure": picture}))
+    assert "1 of 3" in page("t", structure_section(result, {"structure": picture}))

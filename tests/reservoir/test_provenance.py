@@ -5,9 +5,9 @@ import tomllib
 
 import pytest
 
+from crepe.environment.paths import project_directory
 from crepe.errors import ConfigError
 from crepe.messages import StreamInfo
-from crepe.places import project_directory
 from crepe.reservoir.provenance import check_same
 
 TEXT = (project_directory() / "config" / "rps-controls.toml").read_text(encoding="utf-8")
@@ -91,5 +91,5 @@ def test_a_simulated_culture_stands_for_no_living_one():
 
 
 def test_a_readout_that_does_not_say_where_it_comes_from_is_refused():
-    with pytest.raises(ConfigError, match="does not say what it was trained on; calibrate again"):
+    with pytest.raises(ConfigError, match="has no provenance; calibrate again"):
         check_same({}, TEXT, "data:spikes", LIVE)

@@ -1,4 +1,4 @@
-"""Training: what can be told apart is, what cannot is not, and files that do not fit are refused."""
+"""Training separates gestures that differ, and no others; files that do not fit are refused."""
 
 from dataclasses import replace
 
@@ -31,9 +31,9 @@ def trials(effect=2.0, n_blocks=5, n=30, seed=0):
     return Trials(np.sqrt(counts), gesture, block, LABELS, 1000.0, WINDOW)
 
 
-def right(readout, found, turn=0):
-    decoded = [readout.answers[int(np.argmax(readout.scores(x, turn)))] for x in found.features]
-    return np.mean(np.array(decoded) == found.gesture)
+def right(readout, result, turn=0):
+    decoded = [readout.answers[int(np.argmax(readout.scores(x, turn)))] for x in result.features]
+    return np.mean(np.array(decoded) == result.gesture)
 
 
 def test_gestures_that_differ_are_told_apart_in_trials_that_were_not_trained_on():
@@ -47,23 +47,23 @@ def test_cross_validation_finds_nothing_where_there_is_nothing():
 
 
 def test_cross_validation_counts_every_trial_in_the_confusion_matrix():
-    found = validate(trials())
-    assert found.confusion.sum(axis=1).tolist() == [50, 50, 50]
-    assert np.trace(found.confusion) / 150 == pytest.approx(found.accuracy)
+    result = validate(trials())
+    assert result.confusion.sum(axis=1).tolist() == [50, 50, 50]
+    assert np.trace(result.confusion) / 150 == pytest.approx(result.accuracy)
 
 
 def test_folds_keep_to_blocks():
     """A feature that gives the trial away only within its own block must be of no use."""
-    found = trials(effect=0.0, n_blocks=3, n=30)
-    which = np.searchsorted(["paper", "rock", "scissors"], found.gesture)
-    shift = (which + found.block) % 3  # in each block another feature stands for another gesture
-    features = np.hstack([found.features, 5 * np.eye(3)[shift]])
-    assert validate(replace(found, features=features)).accuracy < 0.45
+    result = trials(effect=0.0, n_blocks=3, n=30)
+    which = np.searchsorted(["paper", "rock", "scissors"], result.gesture)
+    shift = (which + result.block) % 3  # in each block another feature stands for another gesture
+    features = np.hstack([result.features, 5 * np.eye(3)[shift]])
+    assert validate(replace(result, features=features)).accuracy < 0.45
 
 
 def test_readouts_of_permuted_labels_decode_at_chance_on_average():
-    found = trials()
-    control = shuffled(found, train(found, {}), 40, seed=1)
+    result = trials()
+    control = shuffled(result, train(result, {}), 40, seed=1)
     assert len(control.weights) == 40
     test = trials(seed=1)
     assert abs(np.mean([right(control, test, turn) for turn in range(40)]) - 1 / 3) < 0.1
@@ -71,21 +71,21 @@ def test_readouts_of_permuted_labels_decode_at_chance_on_average():
 
 def test_each_permutation_chooses_its_own_regularisation():
     """A control that kept what fits the truth would not be trained in the same way."""
-    found = trials(effect=0.5)
-    readout = train(found, {})
-    control = shuffled(found, readout, 20, seed=1)
+    result = trials(effect=0.5)
+    readout = train(result, {})
+    control = shuffled(result, readout, 20, seed=1)
     assert len(control.provenance["alpha"]) == 20
     assert len(set(control.provenance["alpha"])) > 1
-    true = shuffled(replace(found, block=np.arange(150)), readout, 1, seed=1)  # nothing moves
+    true = shuffled(replace(result, block=np.arange(150)), readout, 1, seed=1)  # nothing moves
     np.testing.assert_allclose(true.weights, readout.weights)
 
 
 def test_permuting_keeps_the_labels_of_each_block():
-    found = trials()
-    changed = permuted(found.gesture, found.block, np.random.default_rng(1))
-    assert (changed != found.gesture).any()
-    for block in np.unique(found.block):
-        kept = [sorted(values[found.block == block]) for values in (changed, found.gesture)]
+    result = trials()
+    changed = permuted(result.gesture, result.block, np.random.default_rng(1))
+    assert (changed != result.gesture).any()
+    for block in np.unique(result.block):
+        kept = [sorted(values[result.block == block]) for values in (changed, result.gesture)]
         assert kept[0] == kept[1]
 
 
@@ -103,13 +103,13 @@ def test_trials_that_cannot_be_validated_are_refused(change, complaint):
 
 def test_a_readout_comes_back_from_its_file_as_it_was(tmp_path):
     readout = train(trials(), {"session": "s", "seed": 3})
-    found = load(readout.save(tmp_path / "readouts" / "r.h5"))
+    result = load(readout.save(tmp_path / "readouts" / "r.h5"))
     for name in ("weights", "offset", "mean", "scale", "basis", "inverse"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(readout, name))
-    assert found.answers == ("paper", "rock", "scissors")
-    assert found.provenance == readout.provenance
+        np.testing.assert_array_equal(getattr(result, name), getattr(readout, name))
+    assert result.answers == ("paper", "rock", "scissors")
+    assert result.provenance == readout.provenance
     assert {"session", "seed", "accuracy", "confusion", "alpha", "versions"} <= set(
-        found.provenance
+        result.provenance
     )
     assert [p.name for p in (tmp_path / "readouts").iterdir()] == ["r.h5"]
 

@@ -1,4 +1,4 @@
-"""A door that is open on a thread of this process."""
+"""A gateway that runs on a thread of this process."""
 
 import asyncio
 import threading
@@ -10,14 +10,14 @@ import pytest
 import urllib3
 from starlette.types import ASGIApp
 
-from crepe.http_server import HttpServer
-from crepe.sensor.settings import USUAL_PORT, SensorTable
+from crepe.config.tables import SENSOR_PORT, SensorTable
+from crepe.web.server import HttpServer
 
 
 @contextmanager
 def _serving(app: ASGIApp, table: SensorTable, directory: Path) -> Iterator[HttpServer]:
     server = HttpServer(
-        app, "sensor", directory, host=table.host, port=table.port, usual_port=USUAL_PORT
+        app, "sensor", directory, host=table.host, port=table.port, usual_port=SENSOR_PORT
     )
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_until_complete, args=(server.run(),))
@@ -34,7 +34,7 @@ def _serving(app: ASGIApp, table: SensorTable, directory: Path) -> Iterator[Http
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., HttpServer]]:
-    """Opens a door for an application, on a free port; the fixture's end closes it."""
+    """Opens a gateway for an application, on a free port; the fixture's end closes it."""
     with ExitStack() as opened:
 
         def serve(app: ASGIApp, **settings: object) -> HttpServer:

@@ -1,4 +1,4 @@
-"""A sensor and a door over real HTTP, with a game that answers at once."""
+"""A sensor and a gateway over real HTTP, with a game that answers at once."""
 
 import json
 import socket
@@ -7,18 +7,18 @@ from contextlib import contextmanager
 
 import pytest
 
-from crepe import places
+from crepe.config.tables import InfraredSettings, SensorTable
+from crepe.environment import paths
 from crepe.errors import ConfigError, DeviceError
-from crepe.http_server import server_file
 from crepe.messages import GameState
-from crepe.sensor.client import Answer, DoorClient, find_door
-from crepe.sensor.desk import Desk, State
+from crepe.sensor.client import Answer, GatewayClient, find_gateway
 from crepe.sensor.frames import classify
-from crepe.sensor.hand import nth_hand
-from crepe.sensor.hands import as_json
+from crepe.sensor.hand_frames import as_json
+from crepe.sensor.input_tracker import InputTracker, State
 from crepe.sensor.routes import make_app
-from crepe.sensor.settings import InfraredSettings, SensorTable
-from crepe.sensor.show import line, show, show_gestures, show_recorded
+from crepe.sensor.send import line, send_frames, send_gestures, send_recorded
+from crepe.sensor.simulated import nth_gesture
+from crepe.web.server import server_file
 
 SETTINGS = InfraredSettings()
 TOKEN = "0123456789abcdef"
@@ -26,16 +26,16 @@ TOKEN = "0123456789abcdef"
 
 def seen(gesture):
     n = next(
-        n for n in range(1, 100) if classify(next(nth_hand(n, SETTINGS, 0)), SETTINGS) == gesture
+        n for n in range(1, 100) if classify(next(nth_gesture(n, SETTINGS, 0)), SETTINGS) == gesture
     )
-    return nth_hand(n, SETTINGS, 0)
+    return nth_gesture(n, SETTINGS, 0)
 
 
 class Game:
     """Plays a trial whenever a sensor waits a moment; decodes what it was shown."""
 
     def __init__(self, n_busy=0, n_trials=99):
-        self.desk = Desk("sensor")
+        self.tracker = InputTracker("sensor")
         self.trial = 1
         self._senders = []
         self._n_busy = n_busy  # so many gestures are not taken at first
@@ -60,14 +60,14 @@ class Game:
             self._say("rest" if self.trial <= self._n_trials else "over", "")
 
     def _say(self, phase, by, **more):
-        self.desk.hear(GameState(0, 1, self.trial, phase, shown_by=by, **more))
+        self.tracker.follow(GameState(0, 1, self.trial, phase, shown_by=by, **more))
 
 
 @pytest.fixture
 def meet(serve):
     def meet(game=None, token=""):
         game = game or Game()
-        app = make_app(game.desk, SensorTable(), game.say, speaker="sensor", token=token)
+        app = make_app(game.tracker, SensorTable(), game.say, sender="sensor", token=token)
         return game, serve(app)
 
     return meet
@@ -78,7 +78,7 @@ def client():
     made = []
 
     def client(url, **more):
-        made.append(DoorClient(url, **more))
+        made.append(GatewayClient(url, **more))
         return made[-1]
 
     yield client
@@ -86,28 +86,30 @@ def client():
         each.close()
 
 
-def test_a_hand_is_shown_once_and_its_own_answer_comes_back(meet, client):
+def test_a_frame_is_posted_once_and_its_own_answer_comes_back(meet, client):
     game, server = meet()
-    door = client(server.url)
-    first = show(door, seen("scissors"), 10.0, sleep=game.sleep)
+    gateway = client(server.url)
+    first = send_frames(gateway, seen("scissors"), 10.0, sleep=game.sleep)
     assert (first.state, first.gesture, first.decoded) == (State.RESULT, "Scissor", "Scissor")
-    assert show(door, seen("rock"), 10.0, sleep=game.sleep).trial == 2
-    assert door.became(first.number) == first
+    assert send_frames(gateway, seen("rock"), 10.0, sleep=game.sleep).trial == 2
+    assert gateway.state_of(first.number) == first
     assert len(game._senders) == 2
 
 
-def test_a_hand_is_shown_again_until_the_game_takes_it(meet, client):
+def test_frames_are_posted_until_one_begins_a_trial(meet, client):
     game, server = meet(Game(n_busy=3))
-    assert show(client(server.url), seen("rock"), 10.0, sleep=game.sleep).state is State.RESULT
+    assert (
+        send_frames(client(server.url), seen("rock"), 10.0, sleep=game.sleep).state is State.RESULT
+    )
     assert len(game._senders) == 4
 
 
-def test_a_sensor_waits_no_longer_than_it_says(meet, client):
+def test_a_sensor_waits_no_longer_than_its_timeout(meet, client):
     _, server = meet()
-    door = client(server.url)
+    gateway = client(server.url)
     now_s = iter(range(1000))
-    answer = door.wait(
-        door.show(next(seen("rock"))), 5.0, sleep=lambda s: None, monotonic_s=lambda: next(now_s)
+    answer = gateway.wait(
+        gateway.post(next(seen("rock"))), 5.0, sleep=lambda s: None, monotonic_s=lambda: next(now_s)
     )
     assert answer.state is State.WAITING
 
@@ -115,7 +117,7 @@ def test_a_sensor_waits_no_longer_than_it_says(meet, client):
 def test_gestures_are_answered_one_after_the_other_until_the_game_is_over(meet, client):
     game, server = meet(Game(n_trials=2))
     shown = ["none", "paper", "rock", "rock"]
-    answers = list(show_gestures(client(server.url), shown, seed=3, sleep=game.sleep))
+    answers = list(send_gestures(client(server.url), shown, seed=3, sleep=game.sleep))
     assert [a.state for a in answers] == ["unused", "result", "result", "over"]
     assert [line(a) for a in answers] == [
         "shown None: no hand in the frame",
@@ -124,49 +126,49 @@ def test_gestures_are_answered_one_after_the_other_until_the_game_is_over(meet, 
         "shown Rock: the game is over",
     ]
     with pytest.raises(ConfigError, match="'scisors' is no gesture; did you mean 'scissors'"):
-        list(show_gestures(client(server.url), ["scisors"], seed=3))
+        list(send_gestures(client(server.url), ["scisors"], seed=3))
 
 
 def test_a_recording_is_shown_frame_by_frame(meet, client, tmp_path):
     game, server = meet()
     path = tmp_path / "frames.jsonl"
     path.write_bytes(b"\n".join(as_json(next(seen(g))) for g in (None, "rock", None, "paper") if g))
-    answers = list(show_recorded(client(server.url), path, sleep=game.sleep))
+    answers = list(send_recorded(client(server.url), path, sleep=game.sleep))
     assert [a.gesture for a in answers] == ["Rock", "Paper"]
 
 
 def test_the_hands_gestures_follow_from_the_seed():
     def shown(seed):
-        return [classify(next(nth_hand(n, SETTINGS, seed)), SETTINGS) for n in range(1, 20)]
+        return [classify(next(nth_gesture(n, SETTINGS, seed)), SETTINGS) for n in range(1, 20)]
 
     assert shown(7) == shown(7) != shown(8)
     assert set(shown(7)) == {"rock", "scissors", "paper"}
 
 
-def test_a_token_is_sent_and_a_wrong_one_is_said(meet, client, monkeypatch):
+def test_a_token_is_sent_and_a_wrong_one_is_an_error(meet, client, monkeypatch):
     _, server = meet(token=TOKEN)
-    assert client(server.url, token=TOKEN).show(next(seen("rock"))).gesture == "Rock"
+    assert client(server.url, token=TOKEN).post(next(seen("rock"))).gesture == "Rock"
     monkeypatch.setenv("CREPE_SENSOR_TOKEN", TOKEN)
-    assert client(server.url).show(next(seen("rock"))).gesture == "Rock"
+    assert client(server.url).post(next(seen("rock"))).gesture == "Rock"
     with pytest.raises(DeviceError, match=r"401 needs the header Authorization: Bearer TOKEN"):
-        client(server.url, token="wrong").show(next(seen("rock")))
+        client(server.url, token="wrong").post(next(seen("rock")))
 
 
-def test_a_door_that_is_shut_or_no_door_is_an_error_with_its_address(serve, client):
+def test_a_gateway_that_is_down_or_no_gateway_is_an_error_with_its_address(serve, client):
     async def nonsense(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"Hello"})
 
     server = serve(nonsense)
-    with pytest.raises(DeviceError, match="'Hello' is no answer of a sensor door"):
-        client(server.url).show(next(seen("rock")))
+    with pytest.raises(DeviceError, match="'Hello' is no answer of a sensor gateway"):
+        client(server.url).post(next(seen("rock")))
     with pytest.raises(DeviceError, match=r"http://127.0.0.1:9: does not answer"):
-        client("http://127.0.0.1:9").show(next(seen("rock")))
+        client("http://127.0.0.1:9").post(next(seen("rock")))
     with pytest.raises(ConfigError, match="must be http://HOST:PORT"):
         client("127.0.0.1:5000")
 
 
-def test_two_doors_take_different_ports_and_a_port_that_was_asked_for_is_meant(meet, serve):
+def test_two_gateways_take_different_ports_and_a_requested_port_is_kept_to(meet, serve):
     _, first = meet()
     _, second = meet()
     assert first.port != second.port
@@ -176,23 +178,23 @@ def test_two_doors_take_different_ports_and_a_port_that_was_asked_for_is_meant(m
         serve(None, host="192.0.2.1", port=5000)
 
 
-def test_an_open_door_is_found_and_a_shut_one_is_not(tmp_path, monkeypatch):
-    monkeypatch.setattr(places, "announced", lambda: [tmp_path / "b", tmp_path / "c"])
-    monkeypatch.setattr(places, "project_directory", lambda: tmp_path / "a")
-    with pytest.raises(DeviceError, match="no sensor door is open"):
-        find_door()
+def test_a_running_gateway_is_found_and_a_stopped_one_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "announced", lambda: [tmp_path / "b", tmp_path / "c"])
+    monkeypatch.setattr(paths, "project_directory", lambda: tmp_path / "a")
+    with pytest.raises(DeviceError, match="no sensor gateway runs"):
+        find_gateway()
     with open_door(tmp_path / "b") as b:
-        assert find_door() == b
+        assert find_gateway() == b
         with open_door(tmp_path / "c") as c:
             monkeypatch.setenv("CREPE_VAR", str(tmp_path / "c"))
-            assert find_door() == c
+            assert find_gateway() == c
             monkeypatch.delenv("CREPE_VAR")
-            with pytest.raises(DeviceError, match=r"several sensor doors are open .*CREPE_VAR"):
-                find_door()
-        assert find_door() == b  # c was killed and left its file
+            with pytest.raises(DeviceError, match=r"several sensor gateways run .*CREPE_VAR"):
+                find_gateway()
+        assert find_gateway() == b  # c was killed and left its file
         monkeypatch.setenv("CREPE_VAR", str(tmp_path / "d"))
-        with pytest.raises(DeviceError, match="no sensor door is open"):
-            find_door()  # a program never goes to the door of another clone
+        with pytest.raises(DeviceError, match="no sensor gateway runs"):
+            find_gateway()  # a program never goes to the gateway of another clone
 
 
 @contextmanager
@@ -200,11 +202,11 @@ def open_door(var):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         said = {"url": f"http://127.0.0.1:{port}", "port": port, "pid": 1}
-        places.write_json(places.run_directory(var) / server_file("sensor"), said)
+        paths.write_json(paths.run_directory(var) / server_file("sensor"), said)
         yield said["url"]
 
 
-def test_the_file_is_there_while_the_door_is_open(meet, tmp_path):
+def test_the_file_exists_while_the_gateway_runs(meet, tmp_path):
     _, server = meet()
     found = json.loads((tmp_path / server_file("sensor")).read_text())
     assert found["url"] == server.url
@@ -216,8 +218,8 @@ def test_many_sensors_at_once_each_get_their_own_input(meet, client):
     hands = ("rock", "paper", "scissors") * 4
 
     def be_one(gesture):
-        door = client(server.url)
-        answers.append(door.show(next(seen(gesture))))
+        gateway = client(server.url)
+        answers.append(gateway.post(next(seen(gesture))))
 
     threads = [threading.Thread(target=be_one, args=(g,)) for g in hands]
     for thread in threads:

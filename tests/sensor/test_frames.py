@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from crepe.config.tables import InfraredSettings
 from crepe.errors import DeviceError
-from crepe.sensor import hands
+from crepe.sensor import hand_frames
 from crepe.sensor.frames import FrameError, classify, n_warm, parse
-from crepe.sensor.settings import InfraredSettings
 
 SETTINGS = InfraredSettings()
 
@@ -107,22 +107,24 @@ def test_settings_that_can_find_no_hand_are_refused(settings, expected):
 
 
 @given(
-    st.sampled_from([*SETTINGS.least_pixels, hands.NO_HAND]), st.integers(0, 2**32), st.booleans()
+    st.sampled_from([*SETTINGS.least_pixels, hand_frames.NO_HAND]),
+    st.integers(0, 2**32),
+    st.booleans(),
 )
 def test_simulated_frames_are_what_they_show_in_steps_of_the_sensor(gesture, seed, is_elsewhere):
     settings = SETTINGS
     if is_elsewhere:
         settings = InfraredSettings(rows=(2, 8), columns=(0, 5), warmer_than_c=27.5)
-    seen = hands.frames(gesture, settings, np.random.default_rng(seed))
+    seen = hand_frames.frames(gesture, settings, np.random.default_rng(seed))
     for _, frame in zip(range(3), seen, strict=False):
-        assert classify(frame, settings) == (None if gesture == hands.NO_HAND else gesture)
-        assert np.all(np.array(frame) % hands.STEP_C == 0)
-        assert parse(hands.as_json(frame)) == frame
+        assert classify(frame, settings) == (None if gesture == hand_frames.NO_HAND else gesture)
+        assert np.all(np.array(frame) % hand_frames.STEP_C == 0)
+        assert parse(hand_frames.as_json(frame)) == frame
 
 
 def test_simulated_frames_follow_from_the_seed():
     def some(seed):
-        return next(hands.frames("rock", SETTINGS, np.random.default_rng(seed)))
+        return next(hand_frames.frames("rock", SETTINGS, np.random.default_rng(seed)))
 
     assert some(1) == some(1)
     assert some(1) != some(2)
@@ -130,13 +132,13 @@ def test_simulated_frames_follow_from_the_seed():
 
 def test_recorded_frames_are_one_to_a_line(tmp_path):
     path = tmp_path / "frames.jsonl"
-    path.write_bytes(b"\n".join(hands.as_json(frame_with(n)) for n in (0, 5)))
-    assert hands.recorded(path) == [frame_with(0), frame_with(5)]
-    path.write_bytes(hands.as_json(frame_with(0)) + b"\nnonsense")
+    path.write_bytes(b"\n".join(hand_frames.as_json(frame_with(n)) for n in (0, 5)))
+    assert hand_frames.recorded(path) == [frame_with(0), frame_with(5)]
+    path.write_bytes(hand_frames.as_json(frame_with(0)) + b"\nnonsense")
     with pytest.raises(DeviceError, match=r"frames.jsonl, line 2: body: not JSON"):
-        hands.recorded(path)
+        hand_frames.recorded(path)
     path.write_bytes(b"")
     with pytest.raises(DeviceError, match="empty"):
-        hands.recorded(path)
+        hand_frames.recorded(path)
     with pytest.raises(DeviceError, match="cannot be read"):
-        hands.recorded(tmp_path / "nowhere")
+        hand_frames.recorded(tmp_path / "nowhere")

@@ -7,7 +7,7 @@ import pytest
 from crepe.errors import DeviceError
 from crepe.sensor import pi
 from crepe.sensor.client import Answer
-from crepe.sensor.desk import State
+from crepe.sensor.input_tracker import State
 from crepe.sensor.pi import Hardware, raspberry, turn
 
 FRAME = ((20.0,) * 8,) * 8
@@ -15,14 +15,14 @@ WAITING = Answer("7f", State.WAITING, "Rock")
 RESULT = Answer("7f", State.RESULT, "Rock", "", 1, "Rock", "Paper", "won")
 
 
-class FakeDoor:
+class FakeGateway:
     """Answers to one frame, in order."""
 
     def __init__(self, *answers):
         self.answers = list(answers)
         self.shown = []
 
-    def show(self, frame):
+    def post(self, frame):
         self.shown.append(frame)
         return self._next()
 
@@ -37,7 +37,7 @@ class FakeDoor:
         return found
 
 
-def play(door, look=lambda: FRAME):
+def play(gateway, look=lambda: FRAME):
     """What one press of the button brings to the screen, and what was waited for."""
     happened, screen = [], []
 
@@ -46,14 +46,14 @@ def play(door, look=lambda: FRAME):
         return look()
 
     hardware = Hardware(lambda: happened.append("button"), looked, screen.append, happened.append)
-    turn(door, hardware)
+    turn(gateway, hardware)
     return screen, happened
 
 
 def test_a_press_is_one_look_one_post_and_the_winning_answer():
-    door = FakeDoor(WAITING, RESULT)
-    screen, happened = play(door)
-    assert door.shown == [FRAME]
+    gateway = FakeGateway(WAITING, RESULT)
+    screen, happened = play(gateway)
+    assert gateway.shown == [FRAME]
     assert screen == ["Rock: processing", "the culture plays Paper"]
     assert happened == ["button", "look", 5.0]
 
@@ -70,7 +70,7 @@ def test_a_press_is_one_look_one_post_and_the_winning_answer():
     ],
 )  # fmt: skip
 def test_none_no_hand_no_answer_and_unavailable_all_differ(answers, text):
-    screen, _ = play(FakeDoor(*answers))
+    screen, _ = play(FakeGateway(*answers))
     assert screen[-1] == text
 
 
@@ -78,7 +78,7 @@ def test_a_sensor_that_fails_is_not_the_servers_fault():
     def broken():
         raise OSError("[Errno 121] Remote I/O error")
 
-    screen, _ = play(FakeDoor(), broken)
+    screen, _ = play(FakeGateway(), broken)
     assert screen == ["sensor unavailable: [Errno 121] Remote I/O error"]
 
 
@@ -117,7 +117,7 @@ def test_on_a_pi_the_button_and_the_sensor_are_what_is_wired(monkeypatch):
     assert hardware.look() == ((20.25,) * 8,) * 8
 
 
-def test_elsewhere_it_says_what_is_missing(monkeypatch):
+def test_on_other_machines_the_missing_library_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "adafruit_amg88xx", None)
     with pytest.raises(DeviceError, match=r"pip install 'crepe\[pi\]'"):
-        pi.run(FakeDoor())
+        pi.run(FakeGateway())

@@ -2,12 +2,12 @@
 
 import pytest
 
-from crepe.experiment_plan import Plan
-from crepe.experiment_runs import in_process
-from crepe.places import project_directory
+from crepe.culture.network import Network
+from crepe.environment.paths import project_directory
 from crepe.reservoir.training import validate
-from crepe.simulator.network import Network
-from crepe.trials import labelled
+from crepe.results.trials import labelled
+from crepe.study.plan import Plan
+from crepe.study.runs import in_process
 
 
 @pytest.mark.timeout(300)

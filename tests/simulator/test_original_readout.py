@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import urllib3
 
-from crepe.hw import meame_wire as wire
-from crepe.hw.meame_registers import Function, Register
-from crepe.simulator.instrument import SimulatedMeame
-from crepe.simulator.settings import SimulatorSettings
+from crepe.hw.meame import wire
+from crepe.hw.meame.registers import Function, Register
+from crepe.simulator.meame.instrument import SimulatedMeame
+from crepe.simulator.meame.settings import SimulatorSettings
 
 LISTENING = [0, 2, 3, 5, 7, 8, 50, 51, 54, 56, 57, 59]
 DAC, SIDEBAND, SLIP = (32593, 1671343), (3211289, 655385), (32211289, 655385)
@@ -37,9 +37,9 @@ def set_up_requests():
     for function in (5, 8, 2):
         yield call(function)
     for memory in range(6):
-        words = DAC if memory % 2 == 0 else (SLIP if memory == 1 else SIDEBAND)
+        pattern = DAC if memory % 2 == 0 else (SLIP if memory == 1 else SIDEBAND)
         yield write(37388 + 32 * memory, 0)
-        yield write(40736 + 4 * memory, *words)
+        yield write(40736 + 4 * memory, *pattern)
         if memory % 2:
             yield call(8)
     yield call(2)
@@ -69,8 +69,8 @@ def original_answer(second):
         padded = np.concatenate([channel, np.zeros(99)])
         smooth = np.convolve(padded, np.ones(100) / 100, mode="valid")
         peaks.append(np.abs(np.fft.rfft(smooth))[:100].argmax())
-    found = np.mean(peaks)
-    return ANSWERS[min(ANSWERS, key=lambda hz: abs(hz - found))], found
+    mean_peak_hz = np.mean(peaks)
+    return ANSWERS[min(ANSWERS, key=lambda hz: abs(hz - mean_peak_hz))], mean_peak_hz
 
 
 def played(period, **settings):
@@ -98,9 +98,9 @@ PERIODS = {
 def test_the_original_readout_decodes_most_of_what_the_original_client_stimulates(gesture):
     """From the field of cells alone; what the network does by itself hides it in some seconds."""
     period, hz = PERIODS[gesture]
-    found = [second for seed in (0, 1, 2) for second in played(period, seed=seed)]
-    assert sum(answer == gesture for answer, _ in found) >= 7  # of 9
-    assert sum(abs(mean_hz - hz) < 5 for _, mean_hz in found) >= 7
+    seconds = [second for seed in (0, 1, 2) for second in played(period, seed=seed)]
+    assert sum(answer == gesture for answer, _ in seconds) >= 7  # of 9
+    assert sum(abs(mean_hz - hz) < 5 for _, mean_hz in seconds) >= 7
 
 
 def test_a_silenced_culture_gives_the_original_readout_nothing_to_follow():
@@ -157,11 +157,11 @@ def test_the_sixty_requests_of_the_original_client_make_the_bottom_row_pulse(sim
             answer = ask(verb, path, body)
             assert (answer.status, answer.data) == (200, b""), path
         deadline = time.monotonic() + 20
-        while len(found := ask("GET", "/simulator/pulses").json()["pulses"]) < 5:
+        while len(pulses := ask("GET", "/simulator/pulses").json()["pulses"]) < 5:
             assert time.monotonic() < deadline
-        ticks = [tick for tick, *_ in found[1:]]
+        ticks = [tick for tick, *_ in pulses[1:]]
         assert set(np.diff(ticks)) == {5000}
-        assert set(found[-1][1:]) == set(wire.from_bitmap(GROUPS[0]))
+        assert set(pulses[-1][1:]) == set(wire.from_bitmap(GROUPS[0]))
 
 
 def test_pulses_are_seen_when_they_were_however_far_the_dsp_has_run_ahead_of_the_samples():
@@ -174,10 +174,10 @@ def test_pulses_are_seen_when_they_were_however_far_the_dsp_has_run_ahead_of_the
         meame.call(10, [(4112, 0)])
         if is_late:
             meame.dsp.run_until(meame.dsp.now + 30_000)  # 0.6 s
-        found = meame.advance(6000) * meame.settings.scale_uv
-        above = np.flatnonzero(np.abs(found[near]) > 500)
+        voltage_uv = meame.advance(6000) * meame.settings.scale_uv
+        above = np.flatnonzero(np.abs(voltage_uv[near]) > 500)
         pulses_ms.append(above[np.insert(np.diff(above) > 100, 0, True)] / 10)
-        n_held.append(np.count_nonzero(np.abs(np.diff(found[blanked])) < 0.1))
+        n_held.append(np.count_nonzero(np.abs(np.diff(voltage_uv[blanked])) < 0.1))
     assert len(pulses_ms[0]) == len(pulses_ms[1]) == 5
     np.testing.assert_allclose(*pulses_ms, atol=3)
     assert n_held[1] < 1.5 * n_held[0]

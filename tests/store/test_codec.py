@@ -1,4 +1,4 @@
-"""Bytes from anybody are decoded to numbers and words, or refused."""
+"""Bytes from any sender are decoded to numbers and text, or refused."""
 
 import contextlib
 import pickle
@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from crepe.errors import StoreError
-from crepe.messages import Command, Decision, Delivered, GameState, Segment, Spikes, Stimulus
+from crepe.messages import (
+    Command,
+    Decision,
+    Delivered,
+    DeliveryState,
+    GameState,
+    Segment,
+    Spikes,
+    Stimulus,
+)
 from crepe.store import codec
 
 DTYPES = st.sampled_from(["int8", "int16", "int32", "int64", "uint16", "float32", "float64"])
@@ -19,9 +28,9 @@ DTYPES = st.sampled_from(["int8", "int16", "int32", "int64", "uint16", "float32"
 
 @given(DTYPES.flatmap(lambda dtype: hnp.arrays(dtype, hnp.array_shapes(max_dims=2, min_side=0))))
 def test_arrays_of_numbers_come_back_as_they_were(array):
-    (found,) = codec.unpack_value(codec.pack_value([array]))
-    assert found.dtype == array.dtype
-    np.testing.assert_array_equal(found, array)
+    (result,) = codec.unpack_value(codec.pack_value([array]))
+    assert result.dtype == array.dtype
+    np.testing.assert_array_equal(result, array)
 
 
 @pytest.mark.parametrize(
@@ -36,15 +45,15 @@ def test_arrays_of_numbers_come_back_as_they_were(array):
     ],
 )
 def test_messages_come_back_as_they_were(message):
-    (found,) = codec.unpack(type(message), codec.pack([message], 0, 10), 0, 10)
-    assert found == message
+    (result,) = codec.unpack(type(message), codec.pack([message], 0, 10), 0, 10)
+    assert result == message
 
 
 def test_segments_take_their_time_from_the_entry_and_spikes_keep_their_arrays():
     segment = Segment(0, 2, np.ones((3, 2), np.int32), 77, True)
     packed = codec.pack([segment], 0, 2)
-    (found,) = codec.unpack(Segment, packed, 0, 2, t_ns=77, is_estimated=True)
-    assert (found.t_ns, found.is_estimated, found.samples.tolist()) == (77, True, [[1, 1]] * 3)
+    (result,) = codec.unpack(Segment, packed, 0, 2, t_ns=77, is_estimated=True)
+    assert (result.t_ns, result.is_estimated, result.samples.tolist()) == (77, True, [[1, 1]] * 3)
     spikes = Spikes(0, 2, np.array([1], np.int32), np.array([1]), np.array([-9], np.float32))
     (again,) = codec.unpack(Spikes, codec.pack([spikes], 0, 2), 0, 2)
     assert again.amplitude_uv.tolist() == [-9]
@@ -91,7 +100,7 @@ def test_object_arrays_are_not_sent_and_the_next_message_is_whole():
     assert codec.unpack_value(codec.pack_value([1])) == (1,)
 
 
-def test_a_type_is_known_by_name_and_loads_no_code():
+def test_a_type_is_resolved_by_name_without_loading_code():
     assert codec.message_type("Segment") is Segment
     assert codec.type_name(Segment) == "Segment"
     for name in ("os:system", "antigravity:x", "Nothing", "NDArray"):
@@ -110,6 +119,16 @@ def test_a_segment_packed_by_its_cached_head_is_what_msgpack_makes_of_it(shape, 
     payload = codec.pack([Segment(0, 7, samples)], 0, 7)
     assert payload == codec.pack_value(plainly)
     for _ in range(2):  # the second time the head is known
-        (found,) = codec.unpack(Segment, payload, 0, 7)
-        assert found.samples.shape == shape
-        assert np.array_equal(found.samples, samples)
+        (result,) = codec.unpack(Segment, payload, 0, 7)
+        assert result.samples.shape == shape
+        assert np.array_equal(result.samples, samples)
+
+
+@pytest.mark.parametrize("state", [*DeliveryState, "of a later version"])
+def test_a_delivery_state_travels_as_its_text_and_comes_back_as_the_state(state):
+    payload = codec.pack([Delivered(9, 10, 1, state)], 9, 10)
+    assert codec.unpack_value(payload)[0]["state"] == str(state)
+    assert str(state).encode() in payload
+    (message,) = codec.unpack(Delivered, payload, 9, 10)
+    assert message.state == state
+    assert type(message.state) is type(state)

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from crepe.errors import OrderError, StoreError
 from crepe.messages import Segment, StreamInfo
 from crepe.store import codec
-from crepe.store.contract import Entry, Said
+from crepe.store.contract import Entry, UnclockedEntry
 
 INFO = StreamInfo(labels=("a", "b"), longest_samples=100, session="s1", scale_uv=(0.5, 2.0))
 
 
-def entry(start, stop, **more):
+def entry(start, stop, **fields):
     samples = np.arange(start, stop, dtype=np.int32) * np.array([[1], [-1]], dtype=np.int32)
-    return Entry(start, stop, codec.pack([Segment(start, stop, samples)], start, stop), 7, **more)
+    return Entry(start, stop, codec.pack([Segment(start, stop, samples)], start, stop), 7, **fields)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_a_declared_stream_is_listed_described_and_empty(store):
 
 def test_what_is_appended_reads_back_field_by_field(store):
     store.declare("data", INFO)
-    put = entry(0, 10, position=12, snapshot=b"\x00\xff", heard="5-1", is_estimated=True)
+    put = entry(0, 10, position=12, snapshot=b"\x00\xff", command_id="5-1", is_estimated=True)
     store.append([("data", put)])
     kept = put._replace(session="s1")
     assert store.entries("data", 0, 10, 99) == [kept]
@@ -171,8 +171,8 @@ def test_wait_returns_what_stands_after_each_cursor(store):
     store.append([("data", entry(0, 10)), ("result", entry(0, 10))])
     store.append([("data", entry(10, 20))])
     store.append([("data", Entry(20, 20, is_end=True))])
-    found = store.wait({"data": 10, "result": 0}, 1.0)
-    assert sorted((name, e.stop, e.is_end) for name, e in found) == [
+    output = store.wait({"data": 10, "result": 0}, 1.0)
+    assert sorted((name, e.stop, e.is_end) for name, e in output) == [
         ("data", 20, False),
         ("data", 20, True),
         ("result", 10, False),
@@ -180,14 +180,14 @@ def test_wait_returns_what_stands_after_each_cursor(store):
     assert [e.is_end for _, e in store.wait({"data": 20}, 1.0)] == [True]
 
 
-def test_what_is_said_outside_the_clock_has_any_writer(make_store):
+def test_a_stream_outside_the_clock_has_any_writer(make_store):
     first, second = make_store("first"), make_store("second")
-    a, b = first.say("input", b"rock"), second.say("input", b"paper")
+    a, b = first.append_unclocked("input", b"rock"), second.append_unclocked("input", b"paper")
     assert first.wait({"input": "0-0"}, 1.0) == [
-        ("input", Said(a, b"rock")),
-        ("input", Said(b, b"paper")),
+        ("input", UnclockedEntry(a, b"rock")),
+        ("input", UnclockedEntry(b, b"paper")),
     ]
-    assert second.wait({"input": a}, 1.0) == [("input", Said(b, b"paper"))]
+    assert second.wait({"input": a}, 1.0) == [("input", UnclockedEntry(b, b"paper"))]
 
 
 def test_a_deleted_stream_is_gone(store):

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import redis
 
-from crepe import places
-from crepe.errors import GapError, NotNowError, StoreError
+from crepe.environment import paths
+from crepe.errors import GapError, StoreError, StoreUnavailableError
 from crepe.messages import Segment, StreamInfo
+from crepe.redis_server.find_url import find_url
 from crepe.store import Store, codec
 from crepe.store.contract import Entry
-from crepe.store.locate import find_url
 from crepe.store.redis_store import RedisStore
 
 INFO = StreamInfo(labels=("a", "b"), session="s", is_live=True)
@@ -35,8 +35,8 @@ def append(store, first, last):
 
 
 def check(url, length):
-    with Store(url) as found:
-        data = found["data"]
+    with Store(url) as result:
+        data = result["data"]
         assert data.gaps(data.first, length) == []
         np.testing.assert_array_equal(data[0, data.first : length], np.arange(data.first, length))
         windows = [(message.start, message.stop) for message in data.messages(0, length)]
@@ -97,16 +97,16 @@ def test_at_the_memory_ceiling_old_samples_go_and_new_ones_stay(own_server, capl
         store.append([("data", Entry(start, start + 100, payload))])
     assert "Redis is at its memory ceiling" in caplog.text
     assert "a reader lacks" in caplog.text
-    with Store(own_server.url) as found:
-        data = found["data"]
+    with Store(own_server.url) as result:
+        data = result["data"]
         assert len(data) == 40_000
         assert 0 < data.first < 39_000
-        with pytest.raises(GapError, match=f"kept are {data.first} to 40000"):
+        with pytest.raises(GapError, match=f"the stream holds {data.first} to 40000"):
             data.read(0, 100)
     store.close()
 
 
-def test_at_the_memory_ceiling_readers_register_and_people_are_heard(own_server, caplog):
+def test_at_the_memory_ceiling_readers_register_and_commands_arrive(own_server, caplog):
     own_server.start(maxmemory="20mb", **{"maxmemory-policy": "noeviction"})
     store, other = RedisStore(own_server.url, keep_s=1e9), RedisStore(own_server.url, patience_s=0)
     wide = StreamInfo(labels=tuple(map(str, range(200))), session="s", is_live=True)
@@ -119,13 +119,13 @@ def test_at_the_memory_ceiling_readers_register_and_people_are_heard(own_server,
         store.append([("data", Entry(stop - 100, stop, payload))])
     with redis.Redis.from_url(own_server.url) as client:  # now it is full again
         client.config_set("maxmemory", "1mb")
-        with pytest.raises(NotNowError, match="maxmemory"):
+        with pytest.raises(StoreUnavailableError, match="maxmemory"):
             other.register("data", "record", stop)
-        with pytest.raises(NotNowError, match="maxmemory"):
-            other.say("input", b"rock")
+        with pytest.raises(StoreUnavailableError, match="maxmemory"):
+            other.append_unclocked("input", b"rock")
         client.config_set("maxmemory", client.info("memory")["used_memory"])
     store.register("data", "record", stop)
-    store.say("input", b"rock")
+    store.append_unclocked("input", b"rock")
     store.close()
     other.close()
 
@@ -174,15 +174,15 @@ def test_a_read_that_is_broken_off_leaves_no_reply_for_the_next(own_server, monk
     store.close()
 
 
-def test_what_the_server_refuses_is_said_with_its_words(own_server):
+def test_a_refusal_has_the_text_of_the_server(own_server):
     own_server.start()
     store = RedisStore(own_server.url)
     store.declare("data", INFO)
     with redis.Redis.from_url(own_server.url) as server:
         server.set("crepe:data", "no stream")
-    for asked in (lambda: store.last("data"), lambda: append(store, 0, 100)):
+    for requests in (lambda: store.last("data"), lambda: append(store, 0, 100)):
         with pytest.raises(StoreError, match="unix://.*WRONGTYPE"):
-            asked()
+            requests()
     store.close()
 
 
@@ -209,7 +209,7 @@ def test_old_samples_that_are_trimmed_are_missing_for_who_asks_for_them(own_serv
     assert data[:, :].shape == data[:, : -0 or None].shape == (2, 100_000 - first)
     assert data[0, :-100].tolist() == list(range(first, 99_900))
     for stop in (100, first, first + 100, -99_900, -100_000 + first):
-        with pytest.raises(GapError, match=f"kept are {first} to 100000"):
+        with pytest.raises(GapError, match=f"the stream holds {first} to 100000"):
             data[:, :stop]
     store.close()
 
@@ -221,7 +221,7 @@ def test_a_replay_does_not_wait_for_readers_that_have_all_there_is(own_server):
     store.register("data", "record", 0)
     append(store, 0, 10_000)
     hour = 36_000_000
-    with pytest.raises(NotNowError, match="waits for a reader at 0"):
+    with pytest.raises(StoreUnavailableError, match="waits for a reader at 0"):
         store.append([("data", entry(hour))])
     store.register("data", "record", 10_000)
     append(store, hour, hour + 100)
@@ -232,7 +232,7 @@ def test_a_replay_does_not_wait_for_readers_that_have_all_there_is(own_server):
 @pytest.mark.parametrize(
     "answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"-ERR no such command\r\n" * 3]
 )
-def test_a_server_of_another_kind_is_said_in_one_line(answer):
+def test_a_server_of_another_kind_is_reported_in_one_line(answer):
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve():
@@ -261,7 +261,7 @@ def test_no_text_shows_a_password(own_server, caplog):
     with pytest.raises(StoreError, match="invalid username-password") as wrong_password:
         Store(url.replace("sekret", "sekret1"))
     own_server.kill()
-    with pytest.raises(NotNowError) as gone:
+    with pytest.raises(StoreUnavailableError) as gone:
         store.last("data")
     with pytest.raises(StoreError) as bad_scheme:
         Store("http://:sekret@127.0.0.1")
@@ -273,13 +273,13 @@ def test_no_text_shows_a_password(own_server, caplog):
 
 def test_a_client_finds_its_own_server_and_never_a_strangers(own_server, tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "v"))
-    monkeypatch.setattr(places, "announced", list)
+    monkeypatch.setattr(paths, "announced", list)
     with pytest.raises(StoreError, match="no CREPE is running"):
         find_url()
     own_server.start()
     (tmp_path / "v").mkdir(mode=0o700)
-    run = places.run_directory()
-    places.write_json(run / "redis.json", {"socket": str(own_server.socket), "url": own_server.url})
+    run = paths.run_directory()
+    paths.write_json(run / "redis.json", {"socket": str(own_server.socket), "url": own_server.url})
     assert find_url() == own_server.url
     monkeypatch.setenv("CREPE_REDIS", "redis://elsewhere")
     assert find_url() == "redis://elsewhere"
@@ -289,12 +289,12 @@ def test_a_program_never_goes_to_the_server_of_another_clone(own_server, tmp_pat
     own_server.start()
     other = tmp_path / "other"
     other.mkdir()
-    places.write_json(
-        places.run_directory(other) / "redis.json",
+    paths.write_json(
+        paths.run_directory(other) / "redis.json",
         {"url": own_server.url, "socket": str(own_server.socket)},
     )
-    monkeypatch.setattr(places, "announced", lambda: [other])
-    monkeypatch.setattr(places, "project_directory", lambda: tmp_path)
+    monkeypatch.setattr(paths, "announced", lambda: [other])
+    monkeypatch.setattr(paths, "project_directory", lambda: tmp_path)
     assert find_url() == own_server.url  # from any directory, for a person
     with pytest.raises(StoreError, match="no CREPE is running"):
         find_url(is_ours=True)

@@ -6,7 +6,7 @@ from redis.exceptions import OutOfMemoryError
 
 from crepe.errors import OrderError
 from crepe.messages import StreamInfo
-from crepe.store.connection import RedisConnection, Refused
+from crepe.store.connection import CommandRefusedError, RedisConnection
 from crepe.store.contract import Entry
 from crepe.store.redis_store import RedisStore
 
@@ -16,17 +16,17 @@ INFO = StreamInfo(labels=("a",), session="s", is_live=True)
 @pytest.fixture
 def server(own_server):
     own_server.start()
-    with redis.Redis.from_url(own_server.url) as found:
-        yield found
+    with redis.Redis.from_url(own_server.url) as result:
+        yield result
 
 
 @pytest.fixture
 def store(own_server, server):
-    made = RedisStore(own_server.url)
-    made.declare("data", INFO)
-    made.append([("data", Entry(0, 10))])
-    yield made
-    made.close()
+    created = RedisStore(own_server.url)
+    created.declare("data", INFO)
+    created.append([("data", Entry(0, 10))])
+    yield created
+    created.close()
 
 
 def test_an_append_goes_through_if_the_claim_was_touched_but_is_still_ours(store, server):
@@ -55,7 +55,7 @@ def test_a_repeated_append_stands_once_and_a_strangers_entry_is_no_repeated_one(
     store._send([("data", Entry(0, 10))])
     assert server.xlen("crepe:data") == 1
     server.xadd("crepe:data", {"writer": "another"}, id="20-0")
-    with pytest.raises(OrderError, match="20-0 or later is there"):
+    with pytest.raises(OrderError, match="it holds 20-0 or later"):
         store.append([("data", Entry(10, 20))])
 
 
@@ -64,7 +64,7 @@ def test_nothing_is_written_where_the_server_does_not_watch(server, own_server):
     store = RedisStore(own_server.url.replace("unix://", "unix://lab:any@"))
     store.declare("data", INFO)
     for _ in range(2):
-        with pytest.raises(Refused, match="unix:.*watch"):
+        with pytest.raises(CommandRefusedError, match="unix:.*watch"):
             store.append([("data", Entry(0, 10))])
     assert not server.exists("crepe:data")
     store.close()

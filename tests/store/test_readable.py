@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crepe.hw.crepe_writer import RecordingWriter
-from crepe.hw.mcs_writer import About
 from crepe.messages import Segment, Spikes, StreamInfo
+from crepe.recording.mcs_layout import About
+from crepe.recording.writer import RecordingWriter
 from crepe.store import Store, codec
 from crepe.store.contract import Entry, Readable
-from crepe.store.recorded import RecordedStore
+from crepe.store.recording_store import RecordedStore
 
 DATA = StreamInfo(labels=("a", "b"), longest_samples=100, session="s")
 INFOS = {"data": DATA, "data:spikes": replace(DATA, message="Spikes")}
@@ -94,8 +94,8 @@ def test_entries_are_those_that_end_in_the_window(readable):
 
 
 def test_waiting_gives_what_follows_the_cursor_and_then_the_end(readable):
-    found = readable.wait({"data": 1000, "data:spikes": 200}, 1.0)
-    assert sorted((stream, e.stop, e.is_end) for stream, e in found) == [
+    result = readable.wait({"data": 1000, "data:spikes": 200}, 1.0)
+    assert sorted((stream, e.stop, e.is_end) for stream, e in result) == [
         ("data", 1100, False),
         ("data", 1200, False),
         ("data", 1200, True),
@@ -114,8 +114,8 @@ def test_messages_come_back_as_they_were(readable):
     assert data.gaps() == [(300, 1000)]
     np.testing.assert_array_equal(data[0, 1050:1200], np.arange(1050, 1200))
     assert [s.start for s in data.follow()] == [0, 100, 200, 1000, 1100]
-    found = Store(readable)["data:spikes"].messages(0, 1200)
-    assert [m.sample.tolist() for m in found] == [
+    result = Store(readable)["data:spikes"].messages(0, 1200)
+    assert [m.sample.tolist() for m in result] == [
         [start, start + 50] for start in (0, 100, 200, 1000, 1100)
     ]
 
@@ -127,7 +127,7 @@ def test_a_server_is_reached_by_tcp_as_by_its_socket(own_server, free_port):
         data = over_tcp["data"]
         np.testing.assert_array_equal(data[1, 0:300], -np.arange(300))
         assert [s.start for s in data.follow(n_samples=150)] == [0, 150, 1000, 1150]
-        assert over_tcp.say("note", "heard") < store.say("note", "heard")
+        assert over_tcp.send_command("note", "heard") < store.send_command("note", "heard")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A stream reads like the array it was made from, and says what is missing."""
+"""A stream reads like the array it was written from, and reports missing samples."""
 
 import itertools
 

@@ -18,17 +18,17 @@ AUTHORITY = trustme.CA()
 
 
 async def hand_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    while found := await source.read(1 << 16):
-        sink.write(found)
+    while result := await source.read(1 << 16):
+        sink.write(result)
         await sink.drain()
     sink.close()
 
 
 async def hand_both_ways(
-    socket_path: str, said: asyncio.StreamReader, answers: asyncio.StreamWriter
+    socket_path: str, messages: asyncio.StreamReader, answers: asyncio.StreamWriter
 ) -> None:
     told, asks = await asyncio.open_unix_connection(socket_path)
-    await asyncio.gather(hand_on(said, asks), hand_on(told, answers), return_exceptions=True)
+    await asyncio.gather(hand_on(messages, asks), hand_on(told, answers), return_exceptions=True)
 
 
 @pytest.fixture
@@ -50,8 +50,8 @@ def port(own_server) -> Iterator[int]:
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
-    found, end = opened.get(timeout=20)
-    yield found
+    result, end = opened.get(timeout=20)
+    yield result
     end()
     thread.join()
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from crepe import places, session
-from crepe.cli import app
+from crepe.cli.app import app
+from crepe.environment import paths, session
+from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import ConfigError, CrepeError
-from crepe.process_identity import ProcessIdentity
 from crepe.supervise import control, supervisor
-from crepe.supervise.render import render
+from crepe.supervise.conf import render
 
 PROGRAMS = [("stimulate", 90), ("redis", 10), ("detect", 50)]
 
@@ -52,7 +52,7 @@ def test_up_runs_every_program_and_down_leaves_nothing_behind(clone: Path) -> No
         assert log == f"run {name} in {var} with more\n"
     for private in (var, var / "run", var / "log", var / "run" / ".supervisord.sock"):
         assert private.stat().st_mode & 0o077 == 0
-    begun = session.found_unclean()
+    begun = session.find_unfinished()
     assert begun is not None
     with pytest.raises(ConfigError, match=r"run already.*`crepe down`"):
         control.up(PROGRAMS)
@@ -66,7 +66,7 @@ def test_up_runs_every_program_and_down_leaves_nothing_behind(clone: Path) -> No
     assert not control.is_running()
     assert control.status() == []
     assert not any(is_alive(p.pid) for p in programs)
-    assert session.found_unclean() is None
+    assert session.find_unfinished() is None
     assert {path.name for path in (var / "run").iterdir()} == {"session.json", "supervisord.conf"}
     assert {path.name for path in clone.iterdir()} >= {"var"}
     assert not control.down()  # harmless to repeat
@@ -93,7 +93,7 @@ def test_a_killed_supervisord_leaves_a_session_to_resume(clone: Path) -> None:
     for pid in orphans:  # real programs look for their parent; these do not
         os.kill(pid, signal.SIGKILL)
     assert not control.is_running()
-    assert session.found_unclean() == first
+    assert session.find_unfinished() == first
     (clone / "var" / "redis").mkdir()
 
     control.up(PROGRAMS, session_is="resume")
@@ -107,7 +107,7 @@ def test_a_killed_supervisord_leaves_a_session_to_resume(clone: Path) -> None:
 OVER = """#!/bin/sh
 if [ "$2" = over ] && [ -e "$CREPE_VAR/again" ]; then
     exec "$(dirname "$0")/python" -c "
-from crepe import session
+from crepe.environment import session
 session.cancel(session.current(), 'session b has taken it over')"
 fi
 [ "$2" = over ] && touch "$CREPE_VAR/again"
@@ -130,7 +130,7 @@ def test_all_programs_stop_once_one_of_them_finds_the_session_over(clone: Path) 
         control.must_run()
     done = CliRunner().invoke(app, ["status"])
     assert f"session {over.id} is over: session b has taken it over" in done.output
-    assert session.found_unclean() is None
+    assert session.find_unfinished() is None
 
 
 def test_the_file_works_by_itself_from_any_directory(
@@ -191,17 +191,17 @@ def test_the_file_works_by_itself_from_any_directory(
     by_hand.wait()
     for pid in orphans:
         os.kill(pid, signal.SIGKILL)
-    begun = session.found_unclean(var)
+    begun = session.find_unfinished(var)
     assert begun is not None
     with (tmp_path / "said").open("w") as said:  # goes on by itself: the same experiment
         by_hand = subprocess.Popen(command, cwd=tmp_path, stdout=said, stderr=said)
     wait_until(lambda: len(control.status(var)) == 3 or by_hand.poll() is not None)
     assert by_hand.poll() is None, (tmp_path / "said").read_text()
-    assert session.found_unclean(var) == begun
+    assert session.find_unfinished(var) == begun
 
     assert control.down(var=var)
     by_hand.wait()
-    assert session.found_unclean(var) is None
+    assert session.find_unfinished(var) is None
     assert {path.name for path in clone.iterdir()} - before == {"var", "second"}
 
 
@@ -216,11 +216,11 @@ def test_down_kills_what_does_not_end_in_time(clone: Path) -> None:
 
 def test_down_leaves_a_stranger_alone_that_has_a_recorded_pid(clone: Path) -> None:
     control.up(PROGRAMS)
-    path = places.run_directory() / "supervisor.json"
-    content = places.read_json(path)
+    path = paths.run_directory() / "supervisor.json"
+    content = paths.read_json(path)
     assert content is not None
     with subprocess.Popen(["sleep", "1000"], start_new_session=True) as stranger:
-        places.write_json(path, {**content, "pid": stranger.pid})
+        paths.write_json(path, {**content, "pid": stranger.pid})
         assert control.down(timeout_s=5)
         assert stranger.poll() is None
         stranger.kill()
@@ -260,4 +260,4 @@ def test_nothing_runs_where_nothing_was_started(clone: Path) -> None:
     assert control.status() == []
     assert not control.down()
     assert not (clone / "var").exists()
-    assert places.var_directory() == clone / "var"
+    assert paths.var_directory() == clone / "var"

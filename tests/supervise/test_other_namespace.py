@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from crepe.supervise.render import render
+from crepe.supervise.conf import render
 
 IN_A_NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 AS_USER = [] if os.geteuid() == 0 else ["--map-root-user"]

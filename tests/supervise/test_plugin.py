@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from supervisor.loggers import getLogger
 
-from crepe import lease, session
+from crepe.environment import session
 from crepe.errors import LeaseError, OrderError, StoreError
-from crepe.lease import Holder, Lease
 from crepe.messages import StreamInfo
+from crepe.store import lease
 from crepe.store.contract import Entry
+from crepe.store.lease import Holder, Lease
 from crepe.store.redis_store import RedisStore
 from crepe.supervise import plugin
 
@@ -46,7 +47,7 @@ def written(server, name: str, streams: list[str], culture: str = "crepe") -> Re
 def test_the_streams_of_the_last_session_are_gone_when_another_begins(server, tmp_path):
     first = begun(tmp_path)
     store = written(server, first.id, ["data", "result:game"])
-    store.say("input", b"rock")
+    store.append_unclocked("input", b"rock")
     session.end(tmp_path)
     second = begun(tmp_path)
     assert second.id != first.id

@@ -7,11 +7,13 @@ from contextlib import nullcontext
 import pytest
 from typer.testing import CliRunner
 
-from crepe import CREPE, config, cut_off, places, session, start
-from crepe.cli import app
+from crepe import CREPE
+from crepe.cli.app import app
+from crepe.config.experiment import load_experiment
+from crepe.environment import paths, session
+from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import ConfigError, CrepeError, StoreError
-from crepe.process_identity import ProcessIdentity
-from crepe.supervise import control
+from crepe.supervise import control, start, unfinished
 
 LATE = """#!/bin/sh
 if [ "$2" = decode ]; then sleep 1.3; echo "decode electrodes: no electrode '99'"; exit 1; fi
@@ -23,16 +25,16 @@ def test_a_program_that_fails_after_its_imports_stops_the_start(clone, monkeypat
     (clone / "bin" / "crepe").write_text(LATE)
     monkeypatch.setenv("CREPE_REDIS", redis_url)
     with pytest.raises(CrepeError, match=r"(?s)program decode: .* no electrode '99'"):
-        start.up(config.load(), None, "new")
+        start.up(load_experiment(), None, "new")
     assert not control.is_running()
 
 
 def test_what_runs_already_is_not_stopped_by_another_start(clone):
     control.up([("detect", 50)])
-    with pytest.raises(ConfigError, match="run already"), start.running(config.load()):
+    with pytest.raises(ConfigError, match="run already"), start.running(load_experiment()):
         pass
     with pytest.raises(ConfigError, match="run already"):
-        cut_off.give_up(new=True)
+        unfinished.abandon(new=True)
     assert control.is_running()
 
 
@@ -44,7 +46,7 @@ def test_a_server_that_is_not_there_is_said_before_anything_starts(clone, monkey
     monkeypatch.setenv("CREPE_REDIS", url)
     monkeypatch.setattr(start, "_SERVER_S", 0.1)
     with pytest.raises(StoreError, match=said):
-        start.up(config.load(), None, "new")
+        start.up(load_experiment(), None, "new")
     assert not (clone / "var" / "run" / "supervisord.conf").exists()
 
 
@@ -54,11 +56,11 @@ def test_the_page_of_a_process_that_has_ended_is_not_taken_for_its_successors(cl
     programs = [control.Status("dashboard", "RUNNING", page, 1.0, 0)]
     monkeypatch.setattr(control, "status", lambda: programs)
     monkeypatch.setattr(start, "_START_S", 0.1)
-    path = places.run_directory() / "dashboard.json"
-    assert start.page_lines(config.load()) == []
+    path = paths.run_directory() / "dashboard.json"
+    assert start.page_lines(load_experiment()) == []
     for process, n_lines in ((ProcessIdentity(7, "400"), 0), (page, 2)):
-        places.write_json(path, {"url": "http://127.0.0.1:8080", **process._asdict()})
-        assert len(start.page_lines(config.load())) == n_lines
+        paths.write_json(path, {"url": "http://127.0.0.1:8080", **process._asdict()})
+        assert len(start.page_lines(load_experiment())) == n_lines
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -73,30 +75,30 @@ def test_a_lost_terminal_ends_it_as_ctrl_c_does(tmp_path, monkeypatch, number):
     monkeypatch.setattr(start, "up", lambda *_, **__: nullcontext())
     monkeypatch.setattr(control, "down", down)
     found = signal.signal(number, signal.default_int_handler)  # `nohup make test` ignores SIGHUP
-    with pytest.raises(KeyboardInterrupt), start.running(config.load()):
+    with pytest.raises(KeyboardInterrupt), start.running(load_experiment()):
         os.kill(os.getpid(), number)
     assert ended == [number]
     assert signal.signal(number, found) is signal.default_int_handler
 
 
 def test_what_was_cut_off_is_given_up_only_by_a_person(clone, monkeypatch):
-    cut_off.give_up(new=False)
-    assert cut_off.resume_or_new(resume=True, new=False) == "new"
+    unfinished.abandon(new=False)
+    assert unfinished.resume_or_new(resume=True, new=False) == "new"
     begun = session.begin(session.new(clone, "digest", 1))
     with pytest.raises(ConfigError, match="--new, or new=True"):
-        cut_off.give_up(new=False)
+        unfinished.abandon(new=False)
     with pytest.raises(ConfigError, match="--resume to go on"):
-        cut_off.resume_or_new(resume=False, new=False)
-    assert cut_off.resume_or_new(resume=True, new=False) == "resume"
-    cut_off.give_up(new=True)
+        unfinished.resume_or_new(resume=False, new=False)
+    assert unfinished.resume_or_new(resume=True, new=False) == "resume"
+    unfinished.abandon(new=True)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     for answer in (True, False):
-        monkeypatch.setattr(cut_off.Confirm, "ask", lambda _, answer=answer: answer)
-        asked = cut_off.resume_or_new(resume=False, new=False)
+        monkeypatch.setattr(unfinished.Confirm, "ask", lambda _, answer=answer: answer)
+        asked = unfinished.resume_or_new(resume=False, new=False)
         assert asked == ("resume" if answer else "new")
     with pytest.raises(ConfigError):
-        cut_off.give_up(new=False)
-    assert session.found_unclean() == begun
+        unfinished.abandon(new=False)
+    assert session.find_unfinished() == begun
 
 
 def test_a_take_over_is_asked_for_on_the_command_line_or_in_python(clone, monkeypatch):
@@ -113,3 +115,11 @@ def test_a_take_over_is_asked_for_on_the_command_line_or_in_python(clone, monkey
         with pytest.raises(ConfigError, match="enough"):
             CREPE(**how)
     assert asked == [False, True] * 3
+
+
+def test_up_checks_the_experiment_that_its_programs_will_load(tmp_path, monkeypatch):
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
+    monkeypatch.setenv("CREPE_EXPERIMENT", str(tmp_path / "gone.toml"))
+    result = CliRunner().invoke(app, ["up", "--new"])
+    assert isinstance(result.exception, ConfigError)
+    assert "gone.toml: no such experiment file" in str(result.exception)

@@ -13,7 +13,7 @@ import psutil
 import pytest
 import urllib3
 
-from crepe import status
+from crepe.supervise import status
 
 CREPE = [sys.executable, "-m", "crepe"]
 SECOND = 50_000  # ticks of the DSP's clock, 20 us each
@@ -27,9 +27,9 @@ class Stack:
         self.var = var
         self.environment = {**os.environ, "CREPE_VAR": str(var)}
 
-    def crepe(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def crepe(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [*CREPE, *words],
+            [*CREPE, *arguments],
             env=self.environment,
             capture_output=True,
             text=True,
@@ -43,18 +43,18 @@ class Stack:
         return {row["program"]: row for row in status.rows()}
 
     def pids(self) -> list[int]:
-        found = []
+        pids = []
         for process in psutil.process_iter(["environ"]):
             if (process.info["environ"] or {}).get("CREPE_VAR") == str(self.var):
-                found.append(process.pid)
-        return found
+                pids.append(process.pid)
+        return pids
 
     def wait(self, is_so, seconds=40.0):
         deadline = time.monotonic() + seconds
-        while not (found := is_so()):
+        while not (value := is_so()):
             assert time.monotonic() < deadline, self.logs()
             time.sleep(0.05)
-        return found
+        return value
 
     def dish(self) -> "Dish":
         return Dish(self)
@@ -74,8 +74,8 @@ class Dish:
     def pulses(self):
         """The present tick, and those of the pulses of the last seconds."""
         url = f"http://127.0.0.1:{self._port}/simulator/pulses"
-        found = json.loads(urllib3.request("GET", url, retries=False).data)
-        return found["now"], [tick for tick, *_ in found["pulses"]]
+        record = json.loads(urllib3.request("GET", url, retries=False).data)
+        return record["now"], [tick for tick, *_ in record["pulses"]]
 
     def in_a_train(self):
         """Wait for a train that has just begun; the present tick."""
@@ -104,25 +104,25 @@ class Dish:
 @contextmanager
 def running_stack(var: Path) -> Iterator[Stack]:
     """A stack that is down again after the block, with no process left behind."""
-    found = Stack(var)
-    yield found
-    found.crepe("down", check=False)
-    assert found.pids() == []
+    stack = Stack(var)
+    yield stack
+    stack.crepe("down", check=False)
+    assert stack.pids() == []
 
 
 @pytest.fixture
 def stack(tmp_path, monkeypatch) -> Iterator[Stack]:
     """A stack for one test; nothing runs yet."""
-    with running_stack(tmp_path / "a run %d é") as found:
-        monkeypatch.setenv("CREPE_VAR", str(found.var))
-        yield found
+    with running_stack(tmp_path / "a run %d é") as stack:
+        monkeypatch.setenv("CREPE_VAR", str(stack.var))
+        yield stack
 
 
 @pytest.fixture(scope="module")
 def _default_stack(tmp_path_factory) -> Iterator[Stack]:
-    with running_stack(tmp_path_factory.mktemp("shared") / "a run %d é") as found:
-        found.crepe("up", "--new")
-        yield found
+    with running_stack(tmp_path_factory.mktemp("shared") / "a run %d é") as stack:
+        stack.crepe("up", "--new")
+        yield stack
 
 
 @pytest.fixture

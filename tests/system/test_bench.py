@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from crepe.simulator.server import running_simulator
-from crepe.simulator.settings import SimulatorSettings
+from crepe.simulator.meame.settings import SimulatorSettings
+from tests.running_simulator import running_simulator
 
 ROOT = Path(__file__).parent.parent.parent
 SECOND = 50_000  # ticks of the DSP's clock, 20 us each
@@ -18,18 +18,18 @@ def instrument(tmp_path):
     directory = tmp_path / "the lab's"
     directory.mkdir()
     ports = {"http_port": 0, "data_port": 0, "sawtooth_port": 0}
-    with running_simulator(SimulatorSettings(**ports), directory) as found:
-        yield found
+    with running_simulator(SimulatorSettings(**ports), directory) as simulator:
+        yield simulator
 
 
 @pytest.fixture
 def lab_toml(instrument, tmp_path):
     """config/meame-lab.toml with the address of the instrument, and a player that is here."""
     text = (ROOT / "config" / "meame-lab.toml").read_text(encoding="utf-8")
-    here = f"meame://127.0.0.1:{instrument.http_port}"
+    url = f"meame://127.0.0.1:{instrument.http_port}"
     assert text.count('"meame://127.0.0.1:8888"') == 2
-    text = text.replace('"meame://127.0.0.1:8888"', f'"{here}?data_port={instrument.data_port}"', 1)
-    text = text.replace('"meame://127.0.0.1:8888"', f'"{here}"')
+    text = text.replace('"meame://127.0.0.1:8888"', f'"{url}?data_port={instrument.data_port}"', 1)
+    text = text.replace('"meame://127.0.0.1:8888"', f'"{url}"')
     for old, new in (
         ('player = "sensor"', 'player = "script"'),
         ("n_trials = 10", "n_trials = 1000"),

@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from crepe import config
-from crepe.cli import app
+from crepe.cli.app import app
 from crepe.conditions import SILENCED
-from crepe.experiment_plan import Plan
-from crepe.experiment_runs import live
-from crepe.loop import Loop
+from crepe.config.experiment import load_experiment, save_experiment
+from crepe.environment import paths
+from crepe.runtime.loop import Loop
 from crepe.store import Store
+from crepe.study.plan import Plan
+from crepe.study.runs import live
 
-SCRIPTED = {"hand": None, "sensor": None, "actors.game.player": "script"}
+SCRIPTED = {"simulated_sensor": None, "sensor": None, "actors.game.player": "script"}
 BRIEF = {
     "dashboard": None,
     "calibration": {"n_blocks": 3, "n_trials": 6, "rest_s": 0.5},  # a busy machine refuses some
@@ -34,7 +35,7 @@ DECIDED = ("result", "result:shuffled", "result:game", "result:stimuli")
 
 
 def shipped(name):
-    return config.places.project_directory() / "config" / name
+    return paths.project_directory() / "config" / name
 
 
 @pytest.fixture(scope="module")
@@ -43,57 +44,57 @@ def lived(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         directory = tmp_path_factory.mktemp("lived")
         patch.setenv("CREPE_VAR", str(directory / "var"))
-        brief = config.load(shipped("rps-controls.toml"), BRIEF)
-        path = config.save(brief, directory / "brief.json")
+        brief = load_experiment(shipped("rps-controls.toml"), BRIEF)
+        path = save_experiment(brief, directory / "brief.json").path
         done = CliRunner().invoke(app, ["experiment", str(path), "--live", "--json"])
         assert done.exit_code == 0, done.output
-        found = json.loads(done.stdout)
-        yield path, found, directory / "var" / "recordings" / f"{found['session']}.h5"
+        result = json.loads(done.stdout)
+        yield path, result, directory / "var" / "recordings" / f"{result['session']}.h5"
 
 
 def of_conditions(lived, *, in_lockstep=False):
     """The experiment whose recording that is."""
-    path, found, _ = lived
-    readout = Path(found["calibration"]["readout"])
+    path, result, _ = lived
+    readout = Path(result["calibration"]["readout"])
     shuffled = readout.with_name(f"{readout.stem}-shuffled.h5")
     return Plan(path, in_lockstep=in_lockstep).conditions(readout, shuffled)
 
 
-def assert_same(one, other, streams, least=3):
+def assert_same(first, other, streams, least=3):
     """Up to the end of the game, message by message."""
-    stop = len(one["result:game"])
+    stop = len(first["result:game"])
     for name in streams:
-        found, expected = ([repr(m) for m in s[name].messages(0, stop)] for s in (one, other))
-        assert len(found) > least
-        assert found == expected
+        messages, expected = ([repr(m) for m in s[name].messages(0, stop)] for s in (first, other))
+        assert len(messages) > least
+        assert messages == expected
 
 
 def fired(store):
     stream = store["result:delivered"]
-    told = stream.messages(0, len(stream))
-    return [(m.number, m.state, m.fired) for m in told if m.fired]
+    delivered = stream.messages(0, len(stream))
+    return [(m.number, m.state, m.fired) for m in delivered if m.fired]
 
 
 def test_an_experiment_in_real_time_prints_what_one_in_a_process_does(lived):
-    _, found, _ = lived
-    assert found["is_simulated"] is True
-    assert found["calibration"]["n_trials"] + found["calibration"]["n_left_out"] == 18
-    assert {name: one["n_trials"] for name, one in found["conditions"].items()} == {
+    _, result, _ = lived
+    assert result["is_simulated"] is True
+    assert result["calibration"]["n_trials"] + result["calibration"]["n_left_out"] == 18
+    assert {name: condition["n_trials"] for name, condition in result["conditions"].items()} == {
         "stimulation": 3, SILENCED: 3,
     }  # fmt: skip
 
 
 def test_a_session_recorded_live_decides_and_stimulates_again_as_it_did(lived, tmp_path):
     recording = lived[2]
-    path = config.save(of_conditions(lived), tmp_path / "conditions.json")
-    replayed = config.load(
+    path = save_experiment(of_conditions(lived), tmp_path / "conditions.json").path
+    replayed = load_experiment(
         path,
         {
             "actors.acquire.device": f"hdf5://{recording}?speed=0",
             "actors.stimulate.device": "none://",
             "culture.simulated": None,
             "actors.record": None,
-            "actors.hear": None,
+            "actors.annotate": None,
         },
     )
     again = Store(Loop(replayed).run(until="result:game"))
@@ -103,9 +104,11 @@ def test_a_session_recorded_live_decides_and_stimulates_again_as_it_did(lived, t
 def test_a_calibrated_readout_in_lockstep_decides_as_in_one_process(lived, tmp_path, monkeypatch):
     """One adapts, one takes its weights in turn; the cells of one block do not fire."""
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
-    path = config.save(of_conditions(lived, in_lockstep=True), tmp_path / "conditions.json")
+    path = save_experiment(
+        of_conditions(lived, in_lockstep=True), tmp_path / "conditions.json"
+    ).path
     adapting = {"actors.decode.forgetting": 0.99, "actors.decode.feedback": {"result:game": 1.0}}
-    states = play_twice(config.load(path, adapting), DECIDED)
+    states = play_twice(load_experiment(path, adapting), DECIDED)
     judged = [s for s in states if s.phase == "outcome"]
     assert sorted(s.condition for s in judged) == [SILENCED] * 3 + ["stimulation"] * 3
     assert all(s.decoded for s in judged)
@@ -114,13 +117,13 @@ def test_a_calibrated_readout_in_lockstep_decides_as_in_one_process(lived, tmp_p
 def test_the_default_in_lockstep_decides_and_stimulates_as_one_process_does(tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
     changes = {**SCRIPTED, **LOCKSTEP, "actors.game.n_trials": 4}
-    states = play_twice(config.load(shipped("rps.toml"), changes))
+    states = play_twice(load_experiment(shipped("rps.toml"), changes))
     assert [s.trial for s in states if s.phase == "outcome"] == [1, 2, 3, 4]
 
 
 def test_pong_in_lockstep_through_redis_is_the_pong_of_one_process(tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
-    experiment = config.load(shipped("pong.toml"), {**LOCKSTEP, "actors.game.session_s": 8.0})
+    experiment = load_experiment(shipped("pong.toml"), {**LOCKSTEP, "actors.game.session_s": 8.0})
     states = play_twice(experiment, ("result", "result:game", "result:stimuli", "result:court"))
     assert [s.outcome for s in states if s.phase == "outcome"]
     assert states[-1].phase == "over"

@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from typer.core import TyperGroup as Group
 from typer.main import get_command
 
-from crepe.cli import app
+from crepe.cli.app import app
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -54,27 +54,31 @@ def test_the_readmes_commands_work_one_after_the_other(tmp_path, monkeypatch):
     commands = [shlex.split(line) for line in lines if line.startswith(".venv/bin/crepe")]
     assert [c[1] for c in commands] == ["play", "check", "up", "status", "redis-cli", "top", "say", "gesture", "say", "down", "sessions", "play", "experiment"]  # fmt: skip
     for command in commands:
-        words = command[1:]
-        if "--file" in words or words == ["experiment"]:
+        arguments = command[1:]
+        if "--file" in arguments or arguments == ["experiment"]:
             continue  # done in tests/system, with the real recording, and in test_experiment.py
-        words = ["play", "--rounds", "3"] if words[:2] == ["play", "--rounds"] else words
-        if words == ["down"]:
+        arguments = (
+            ["play", "--rounds", "3"] if arguments[:2] == ["play", "--rounds"] else arguments
+        )
+        if arguments == ["down"]:
             read_the_streams()
             for inline in ("check --instrument config/rps.toml", "arm", "stop"):
                 crepe(*inline.split())
-        said = crepe(*words)
-        if "XRANGE" in words:
-            assert '"100-0"' in said
+        output = crepe(*arguments)
+        if "XRANGE" in arguments:
+            assert '"100-0"' in output
     assert "report: " in crepe("report", "last")
 
 
-def crepe(*words):
+def crepe(*arguments):
     done = subprocess.run(
-        [sys.executable, "-m", "crepe", *words],
+        [sys.executable, "-m", "crepe", *arguments],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    is_late = words[0] == "play" and " refused: " in done.stdout  # a busy machine may refuse all
-    assert done.returncode == 0 or is_late, (words, done.stdout, done.stderr)
+    is_late = (
+        arguments[0] == "play" and " refused: " in done.stdout
+    )  # a busy machine may refuse all
+    assert done.returncode == 0 or is_late, (arguments, done.stdout, done.stderr)
     return done.stdout
 
 
@@ -99,10 +103,10 @@ def read_the_streams():
 
 def test_every_command_that_the_readme_names_is_one():
     text = re.sub(r"```.*?```", "", README, flags=re.S).replace("\n", " ")
-    commands = [found[1].split() for found in re.finditer(r"`(crepe [^`]+)`", text)]
+    commands = [match[1].split() for match in re.finditer(r"`(crepe [^`]+)`", text)]
     assert ["crepe", "up", "--resume"] in commands
-    for words in commands:
-        command, rest = get_command(app), words[1:]
+    for arguments in commands:
+        command, rest = get_command(app), arguments[1:]
         while isinstance(command, Group):
             context = command.make_context("crepe", list(rest), ignore_unknown_options=True)
             name, command, rest = command.resolve_command(context, rest)
@@ -110,7 +114,7 @@ def test_every_command_that_the_readme_names_is_one():
 
 
 def test_the_targets_that_the_readme_names_are_there():
-    targets = {found[1] for found in re.finditer(r"\bmake ((?:play|help|bench|test)\b)", README)}
+    targets = {match[1] for match in re.finditer(r"\bmake ((?:play|help|bench|test)\b)", README)}
     assert targets == {"play", "help", "bench", "test"}
     dry = subprocess.run(
         ["make", "-n", *sorted(targets)], cwd=ROOT, capture_output=True, text=True, check=True

@@ -7,10 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from crepe import session
-from crepe.hw.crepe_writer import RecordingWriter
-from crepe.hw.mcs_writer import About
+from crepe.environment import session
 from crepe.messages import Segment, StreamInfo
+from crepe.recording.mcs_layout import About
+from crepe.recording.writer import RecordingWriter
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -37,8 +37,8 @@ time.sleep(1000)
 """
 
 
-def script(stack, text, *words):
-    command = [sys.executable, "-c", text, *words]
+def script(stack, text, *arguments):
+    command = [sys.executable, "-c", text, *arguments]
     return subprocess.Popen(
         command, env=stack.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -52,9 +52,9 @@ def test_a_recording_is_the_instrument_of_a_script(stack, tmp_path):
     writer.append("data", Segment(0, 3000, samples))
     writer.end()
     running = script(stack, WITH_A_FILE, str(path))
-    said, wrong = running.communicate()
+    output, wrong = running.communicate()
     assert running.returncode == 0, wrong
-    assert said.split() == "2 1000 3000 2 1000 4000 2 1000 5000".split()
+    assert output.split() == "2 1000 3000 2 1000 4000 2 1000 5000".split()
     assert stack.pids() == []
     assert session.current().state == session.ENDED
 

@@ -10,9 +10,10 @@ from contextlib import ExitStack
 import pytest
 import redis
 
-from crepe import config, places
+from crepe.config.experiment import load_experiment
+from crepe.environment import paths
 from crepe.store import Store
-from crepe.supervise.render import render
+from crepe.supervise.conf import render
 from tests.system.conftest import running_stack
 
 EXPERIMENT = """
@@ -55,7 +56,7 @@ def store(stacks, own_server):
 
 
 def run_file(stack, name):
-    return places.read_json(places.run_directory(stack.var) / name)
+    return paths.read_json(paths.run_directory(stack.var) / name)
 
 
 def session_of(stack):
@@ -88,8 +89,10 @@ def test_a_session_that_lives_is_taken_over_only_if_that_is_asked_for(
     first, pids = session_of(a), set(a.pids())
     supervisor = run_file(a, "supervisor.json")["pid"]
 
-    for words in (["up"], ["play"], ["experiment", "--live"]):
-        refused = b.crepe(*words, *([] if words[0] == "experiment" else [experiment]), check=False)
+    for arguments in (["up"], ["play"], ["experiment", "--live"]):
+        refused = b.crepe(
+            *arguments, *([] if arguments[0] == "experiment" else [experiment]), check=False
+        )
         assert refused.returncode == 1
         *_, line = refused.stderr.splitlines()
         assert line.startswith("crepe: culture 'crepe' at unix://")
@@ -106,7 +109,7 @@ def test_a_session_that_lives_is_taken_over_only_if_that_is_asked_for(
     assert script.returncode == 1
     assert f"LeaseError: culture 'crepe' at {own_server.url}: session {first} of " in script.stderr
     conf = tmp_path / "supervisord.conf"
-    conf.write_text(render(config.load(experiment).programs), encoding="ascii")
+    conf.write_text(render(load_experiment(experiment).programs), encoding="ascii")
     by_hand = subprocess.run(
         [sys.executable, "-m", "supervisor.supervisord", "-c", str(conf)],
         env={**b.environment, "CREPE_EXPERIMENT": experiment},

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from crepe import places
-from crepe.hw.crepe_recording import Recording
+from crepe.environment import paths
+from crepe.recording.reader import Recording
 from crepe.store import Store
 
 CREPE = [sys.executable, "-m", "crepe"]
@@ -32,7 +32,7 @@ def test_no_program_outlives_supervisord(stack):
     stack.crepe("up", str(ROOT / "config" / "rps.toml"), "--new")
     with Store(patience_s=60) as store:
         stack.wait(lambda: has_grown(store, "result:delivered"))
-    supervisor = places.read_json(places.run_directory(stack.var) / "supervisor.json")
+    supervisor = paths.read_json(paths.run_directory(stack.var) / "supervisor.json")
     os.kill(supervisor["pid"], signal.SIGKILL)
     stack.wait(lambda: stack.pids() == [])
 
@@ -43,7 +43,7 @@ def test_no_program_outlives_a_supervisord_that_was_killed_while_it_started(stac
     log = stack.var / "log" / "supervisord.log"
     with subprocess.Popen(words, env=stack.environment, stderr=subprocess.DEVNULL) as up:
         stack.wait(lambda: log.is_file() and log.read_text().count("spawned: ") >= n_started)
-        supervisor = places.read_json(places.run_directory(stack.var) / "supervisor.json")
+        supervisor = paths.read_json(paths.run_directory(stack.var) / "supervisor.json")
         os.kill(supervisor["pid"], signal.SIGKILL)
     assert up.returncode == 1
     stack.wait(lambda: stack.pids() == [], seconds=100)  # a dozen that load on a busy computer
@@ -55,8 +55,8 @@ def test_all_programs_stop_in_good_order_while_redis_is_frozen(stack):
         stack.wait(lambda: has_grown(store, "result:delivered", 20_000))
     psutil.Process(stack.rows()["redis"]["pid"]).suspend()
     stack.crepe("down")
-    said = (stack.var / "log" / "supervisord.log").read_text()
-    assert re.findall(r"killing '(\w+)' .* with SIGKILL", said) == ["redis"]
+    log = (stack.var / "log" / "supervisord.log").read_text()
+    assert re.findall(r"killing '(\w+)' .* with SIGKILL", log) == ["redis"]
     with Recording(the_recording(stack)) as kept:
         assert kept.is_closed
         assert kept.last("data") > 20_000

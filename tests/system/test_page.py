@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from crepe import config
+from crepe.config.experiment import __file__
 from crepe.messages import Command, Delivered, GameState
 from crepe.store import Store
 
@@ -36,24 +36,24 @@ class Window:
         self.hosts: set[str] = set()
         self.page = context.new_page()
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("console", self._said)
-        self.page.on("request", lambda request: self._asked(request.url))
-        self.page.on("websocket", lambda socket: self._asked(socket.url))
+        self.page.on("console", self._note_message)
+        self.page.on("request", lambda request: self._note_request(request.url))
+        self.page.on("websocket", lambda socket: self._note_request(socket.url))
         self.page.goto(url)
 
-    def _said(self, message):
+    def _note_message(self, message):
         is_refusal = self._refusal and f"status of {self._refusal}" in message.text
         if message.type == "error" and not is_refusal:
             self.faults.append(message.text)
 
-    def _asked(self, url):
+    def _note_request(self, url):
         if not url.startswith(("data:", "blob:")):
             self.hosts.add(urlsplit(url).hostname)
 
-    def seat(self, name):
+    def join(self, name):
         self.page.click("[data-tab=play]")
         self.page.get_by_placeholder("your name").fill(name)
-        self.page.get_by_role("button", name=re.compile("the seat")).click()
+        self.page.get_by_role("button", name=re.compile("Start playing|Join the queue")).click()
 
     def clock_s(self):
         return float(self.page.locator("#clock").inner_text().split()[0])
@@ -75,9 +75,9 @@ class Window:
 @pytest.fixture(scope="module")
 def browser():
     with sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def states_of(store, number):
 
 def test_a_round_is_played_through_the_culture_while_another_watches(shared_stack, watch):
     ada, bob = watch(shared_stack), watch(shared_stack)
-    ada.seat("Ada")
+    ada.join("Ada")
     expect(ada.page.locator(".saying")).to_contain_text("your turn", timeout=SOON_MS)
     bob.page.click("[data-tab=play]")
     expect(bob.page.locator("#game")).to_contain_text("Ada plays.", timeout=SOON_MS)
@@ -152,14 +152,14 @@ def test_a_round_is_played_through_the_culture_while_another_watches(shared_stac
     for window in (ada, bob):
         row = window.page.locator("#trials tr", has_text=re.compile(rf"^{outcome.trial}rock"))
         expect(row).to_be_visible(timeout=SOON_MS)
-    bob.seat("Bob")
-    expect(ada.page.locator("#game")).to_contain_text("Bob would like to", timeout=SOON_MS)
+    bob.join("Bob")
+    expect(ada.page.locator("#game")).to_contain_text("waiting: Bob", timeout=SOON_MS)
     ada.page.get_by_role("button", name="Hand over").click()
     expect(bob.page.locator("#game")).to_contain_text("You play.", timeout=SOON_MS)
     expect(ada.page.locator("#game")).to_contain_text("Bob plays.", timeout=SOON_MS)
 
 
-def test_the_stop_button_silences_the_electrodes_until_somebody_arms(shared_stack, watch):
+def test_the_stop_button_silences_the_electrodes_until_it_is_armed_again(shared_stack, watch):
     window = watch(shared_stack, "/#live")
     electrodes = shared_stack.dish()
     expect(window.page.locator("#armed")).to_contain_text("armed", timeout=SOON_MS)
@@ -196,9 +196,9 @@ def test_notes_and_pauses_are_in_the_recording_which_is_played_again(shared_stac
     shared_stack.crepe("down")
     (path,) = (shared_stack.var / "recordings").glob("*.h5")
     with Store(path) as kept:
-        said = kept["result:control"].messages(0, len(kept["result:control"]))
-        here = ("note", "pause", "start")  # the other tests of this session say other things
-        assert [m.name for m in said if isinstance(m, Command) and m.name in here] == [*here]
+        commands = kept["result:control"].messages(0, len(kept["result:control"]))
+        names = ("note", "pause", "start")  # the other tests of this session say other things
+        assert [m.name for m in commands if isinstance(m, Command) and m.name in names] == [*names]
     shared_stack.crepe("up", "--new")
     again = watch(shared_stack, "/#sessions")
     again.page.get_by_role("link", name="replay").first.click()
@@ -235,26 +235,28 @@ def test_what_is_killed_is_shown_as_such_and_comes_back(shared_stack, watch):
     expect(window.page.locator("#connection")).to_contain_text("stale for", timeout=SOON_MS)
     os.kill(shared_stack.rows()["redis"]["pid"], signal.SIGKILL)
     expect(window.page.locator("#connection")).to_have_text("live", timeout=SOON_MS)
-    window.seat("Ada")
+    window.join("Ada")
     expect(window.page.locator(".saying")).to_contain_text("your turn", timeout=SOON_MS)
     os.kill(shared_stack.rows()["dashboard"]["pid"], signal.SIGKILL)
     expect(window.page.locator("#connection")).to_contain_text("no connection", timeout=SOON_MS)
     expect(window.page.locator(".saying")).to_contain_text("no connection")
     expect(window.page.locator("#connection")).to_have_text("live", timeout=SOON_MS)
-    expect(window.page.locator("#game")).to_contain_text("Nobody has the seat.", timeout=SOON_MS)
+    expect(window.page.locator("#game")).to_contain_text(
+        "The player queue is empty.", timeout=SOON_MS
+    )
     of_what_was_killed = ("WebSocket", "503", "ERR_CONNECTION_REFUSED")
     window.faults[:] = [
-        said for said in window.faults if not any(word in said for word in of_what_was_killed)
+        fault for fault in window.faults if not any(word in fault for word in of_what_was_killed)
     ]
 
 
-def test_who_is_not_let_in_sees_how_to_get_in_and_a_spectator_has_no_buttons(stack, watch):
+def test_a_refused_browser_shows_how_to_get_in_and_a_spectator_has_no_buttons(stack, watch):
     token = "sixteen-characters-at-least"
     stack.environment["CREPE_DASHBOARD_TOKEN"] = token
     done = stack.crepe("up", "--new")
     links = dict(re.findall(r"(live page|to look only): http://[^/]+(/\S*)", done.stdout))
     stranger = watch(stack, refusal="401")
-    assert "asks for a token" in stranger.page.inner_text("body")
+    assert "needs a token" in stranger.page.inner_text("body")
     spectator = watch(stack, links["to look only"], refusal="403")
     expect(spectator.page.locator("#connection")).to_have_text("live", timeout=SOON_MS)
     assert token not in spectator.page.url
@@ -270,10 +272,10 @@ def test_who_is_not_let_in_sees_how_to_get_in_and_a_spectator_has_no_buttons(sta
 
 
 def test_pong_is_seen_on_its_court(stack, watch):
-    path = Path(config.__file__).parent.parent / "config" / "pong.toml"
+    path = Path(__file__).parents[2] / "config" / "pong.toml"
     stack.crepe("up", str(path), "--new")
     window = watch(stack, "/#play", width=390, height=844)
     expect(window.page.locator(".saying")).to_contain_text("rally", timeout=SOON_MS)
     before = window.page.locator("#court").screenshot()
     stack.wait(lambda: window.page.locator("#court").screenshot() != before)
-    expect(window.page.locator("#court-score")).to_contain_text("rally", timeout=SOON_MS)
+    expect(window.page.locator("#score")).to_contain_text("rally", timeout=SOON_MS)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from crepe.messages import Delivered
+from crepe.redis_server.find_url import find_url
 from crepe.store import Store
-from crepe.store.locate import find_url
 from crepe.store.redis_store import RedisStore
 
 ROOT = Path(__file__).parent.parent.parent
@@ -60,11 +60,11 @@ def with_long_trains():
 def stops(store, name):
     """How often a train was stopped for cause by whoever has to when this program is gone."""
     control = RedisStore(find_url(60), patience_s=60)
-    said = control.wait({"control": "0-0"}, 0.01, count=1000)
+    entries = control.wait({"control": "0-0"}, 0.01, count=1000)
     control.close()
-    n = sum(b"the watchdog stopped the instrument" in item.payload for _, item in said)
+    n = sum(b"the watchdog stopped the instrument" in item.payload for _, item in entries)
     if name == "stimulate":
         return n  # dead or hung it can stop nothing
     given = store["result:delivered"]
-    found = given.messages(given.first, len(given))
-    return n + sum(m.state == "stopped" for m in found if isinstance(m, Delivered))
+    delivered = given.messages(given.first, len(given))
+    return n + sum(m.state == "stopped" for m in delivered if isinstance(m, Delivered))

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import urllib3
 
-from crepe import config, places
+from crepe.config.experiment import load_experiment, save_experiment
+from crepe.environment import paths
 from crepe.messages import Command, Delivered, GameState, Stimulus
 from crepe.store import Store
 
@@ -114,9 +115,9 @@ def test_interrupted_play_leaves_no_process_and_a_readable_recording(stack):
     stack.wait(lambda: any((stack.var / "recordings").glob("*.h5")))
     time.sleep(2)
     game.send_signal(signal.SIGINT)
-    said, _ = game.communicate(timeout=60)
+    output, _ = game.communicate(timeout=60)
     assert game.returncode == 1
-    assert "interrupted" in said
+    assert "interrupted" in output
     (path,) = (stack.var / "recordings").glob("*.h5")
     with Store(path) as kept:
         assert len(kept["data"]) > 0
@@ -130,10 +131,10 @@ def test_a_cut_off_session_is_resumed_or_given_up_as_asked(stack):
     for pid in stack.pids():
         os.kill(pid, signal.SIGKILL)
     stack.wait(lambda: not stack.pids())
-    asked = stack.crepe("up", str(ROOT / "config" / "record.toml"), check=False)
-    assert asked.returncode == 1
-    assert session in asked.stdout
-    assert "--resume" in asked.stderr
+    refused = stack.crepe("up", str(ROOT / "config" / "record.toml"), check=False)
+    assert refused.returncode == 1
+    assert session in refused.stdout
+    assert "--resume" in refused.stderr
     stack.crepe("up", str(ROOT / "config" / "record.toml"), "--resume")
     assert {row["state"] for row in stack.rows().values()} == {"running"}
     with Store(patience_s=60) as store:
@@ -177,30 +178,30 @@ def test_a_real_recording_runs_through_the_same_actors(stack):
     assert "8 channels at 500 Hz, band 50 to 225 Hz" in done.stdout
     assert "8 channels, 19.60 s, " in done.stdout
     kept = Path(done.stdout.split("recording: ")[1].strip())
-    with Store(kept) as found:
-        data, spikes = found["data"], found["data:spikes"]
+    with Store(kept) as store:
+        data, spikes = store["data"], store["data:spikes"]
         assert len(data) == len(spikes)
         n_spikes = sum(len(m.sample) for m in spikes.messages(0, len(spikes)))
     assert f" {n_spikes} spikes" in done.stdout
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "error"),
     [
         (["play", "--file", "nowhere.h5"], "nowhere.h5: does not exist"),
         (["play", "--file", str(ROOT / "README.md")], "not an HDF5 file"),
         (["play", "nowhere.toml"], "nowhere.toml: no such experiment file"),
         (["run", "detekt"], "no program 'detekt'; did you mean 'detect'?"),
         (["gesture", "rock"], "no CREPE is running"),
-        (["sensor", "rock"], "no sensor door is open"),
+        (["sensor", "rock"], "no sensor gateway runs"),
         (["redis-cli", "PING"], "no CREPE is running"),
         (["up", "--resume", "nowhere.toml"], "no such experiment file"),
     ],
 )
-def test_bad_input_is_one_line_that_says_what_is_wrong(stack, words, said):
-    done = stack.crepe(*words, check=False)
+def test_bad_input_is_one_line_that_says_what_is_wrong(stack, arguments, error):
+    done = stack.crepe(*arguments, check=False)
     assert done.returncode == 1
-    assert said in done.stderr
+    assert error in done.stderr
     assert done.stderr.startswith("crepe: ")
     assert len(done.stderr.splitlines()) == 1
 
@@ -209,7 +210,7 @@ REFUSED_BY_THE_GAME = {
     "gesture papr": "gesture: refused: 'papr' is no gesture; did you mean 'paper'?",
     "say condition shan": "condition: refused: 'shan' is no condition of this game; "
     "did you mean 'sham'?",
-    "say paus": "'paus' cannot be said; did you mean 'pause'?",
+    "say paus": "'paus' is no command; did you mean 'pause'?",
 }
 
 
@@ -231,8 +232,8 @@ def test_a_person_plays_and_two_actors_share_a_process(stack, tmp_path):
             return [m.phase for m in game.messages(0, len(game)) if isinstance(m, GameState)]
 
         stack.wait(lambda: "waiting" in phases())
-        for words, refused in REFUSED_BY_THE_GAME.items():
-            done = stack.crepe(*words.split(), check=False)
+        for arguments, refused in REFUSED_BY_THE_GAME.items():
+            done = stack.crepe(*arguments.split(), check=False)
             assert (done.returncode, done.stderr) == (1, f"crepe: {refused}\n")
         assert stack.crepe("gesture", "paper").stdout == "trial 1: shown paper\n"
         stack.wait(lambda: game.is_ended)
@@ -245,19 +246,19 @@ def test_a_person_plays_and_two_actors_share_a_process(stack, tmp_path):
 
 
 def test_frames_posted_to_the_door_become_stimuli_and_answers(stack, tmp_path):
-    changes = {"hand": None, "actors.game.n_trials": 2}
-    path = config.save(config.load(None, changes), tmp_path / "sensor.json")
+    changes = {"simulated_sensor": None, "actors.game.n_trials": 2}
+    path = save_experiment(load_experiment(None, changes), tmp_path / "sensor.json").path
     stack.crepe("up", str(path), "--new")
     shown = stack.crepe("sensor", "none", "rock", "scissors").stdout.splitlines()
     assert shown[0] == "shown None: no hand in the frame"
     assert shown[1].startswith("trial 1: shown Rock, decoded ")
     assert shown[2].startswith("trial 2: shown Scissor, decoded ")
     decoded = shown[2].split("decoded ")[1].split(",")[0]
-    door = json.loads((places.run_directory(stack.var) / "sensor.json").read_text())
+    gateway = json.loads((paths.run_directory(stack.var) / "sensor.json").read_text())
 
     def get(name):
-        found = urllib3.request("GET", f"{door['url']}/hw-api/{name}/", retries=False)
-        return found.status, found.data.decode()
+        response = urllib3.request("GET", f"{gateway['url']}/hw-api/{name}/", retries=False)
+        return response.status, response.data.decode()
 
     assert get("ready") == (200, "True")
     assert get("output") == (200, decoded)
@@ -265,21 +266,21 @@ def test_frames_posted_to_the_door_become_stimuli_and_answers(stack, tmp_path):
         stack.wait(lambda: store["result:game"].is_ended)
     late = stack.crepe("sensor", "paper", check=False)
     assert (late.returncode, late.stdout) == (1, "shown Paper: the game is over\n")
-    os.kill(door["pid"], signal.SIGKILL)
-    stack.wait(lambda: are_running(stack.rows(), {"sensor": door["pid"]}))
+    os.kill(gateway["pid"], signal.SIGKILL)
+    stack.wait(lambda: are_running(stack.rows(), {"sensor": gateway["pid"]}))
     stack.wait(lambda: get("output") == (200, decoded))
     stack.crepe("down")
-    assert not (places.run_directory(stack.var) / "sensor.json").exists()
+    assert not (paths.run_directory(stack.var) / "sensor.json").exists()
     (recording,) = (stack.var / "recordings").glob("*.h5")
     with Store(recording) as kept:
 
         def messages(name, kind):
             return [m for m in kept[name].messages(0, len(kept[name])) if isinstance(m, kind)]
 
-        heard = messages("result:input", Command)
-        assert next(c.value for c in heard if c.name == "gesture") == "rock"
-        assert all(np.shape(c.frame) == (8, 8) for c in heard)
+        inputs = messages("result:input", Command)
+        assert next(c.value for c in inputs if c.name == "gesture") == "rock"
+        assert all(np.shape(c.frame) == (8, 8) for c in inputs)
         assert [s.meaning for s in messages("result:stimuli", Stimulus)] == ["rock", "scissors"]
         outcomes = [s for s in messages("result:game", GameState) if s.phase == "outcome"]
         assert [s.gesture for s in outcomes] == ["rock", "scissors"]
-        assert {s.shown_by for s in outcomes} <= {c.sender for c in heard}
+        assert {s.shown_by for s in outcomes} <= {c.sender for c in inputs}

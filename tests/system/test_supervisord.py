@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from crepe import config, session
+from crepe.config.experiment import load_experiment
+from crepe.environment import session
 from crepe.supervise import control
 
 ROOT = Path(__file__).parents[2]
@@ -33,17 +34,17 @@ def test_every_program_runs_at_the_first_start_and_none_is_left(stack, tmp_path)
         def states():
             return {row["program"]: row["state"] for row in stack.rows().values()}
 
-        stack.wait(lambda: (found := states()) and set(found.values()) == {"running"})
-        assert set(states()) == {program.name for program in config.load().programs}
-        asked = subprocess.run(
+        stack.wait(lambda: (current := states()) and set(current.values()) == {"running"})
+        assert set(states()) == {program.name for program in load_experiment().programs}
+        answer = subprocess.run(
             [*supervisor("supervisorctl", conf), "status"],
             cwd="/", capture_output=True, text=True, check=True,
         )  # fmt: skip
-        assert asked.stdout.count("RUNNING") == len(states())
+        assert answer.stdout.count("RUNNING") == len(states())
         assert {program.restarts for program in control.status()} == {0}
     finally:
         running.send_signal(signal.SIGTERM)
-        said, _ = running.communicate()
-    assert "the disk lasts" in said
+        output, _ = running.communicate()
+    assert "the disk lasts" in output
     assert stack.pids() == []
     assert session.current().state == session.ENDED

@@ -12,6 +12,7 @@ export function unpack(buffer) {
   for (const { name, dtype, shape } of head.arrays) {
     const Kind = KINDS[dtype];
     const n = shape.reduce((a, b) => a * b, 1);
+    // A view and no copy, which needs the alignment that the padding to 8 bytes gives.
     arrays[name] = { data: new Kind(buffer, at, n), shape };
     at += Math.ceil((n * Kind.BYTES_PER_ELEMENT) / 8) * 8;
   }

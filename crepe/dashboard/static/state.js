@@ -1,4 +1,4 @@
-// What the page knows, and the connection that it knows it from.
+// The page's state, and the connection to the server that it comes from.
 
 import { unpack } from "./frame.js";
 
@@ -6,26 +6,26 @@ const replayed = location.pathname.match(/^\/replay\/([^/]+)$/);
 
 export const page = {
   replay: replayed ? decodeURIComponent(replayed[1]) : null,
+  // In sessionStorage: each tab is a player of its own, and stays one when it is loaded again.
   client: sessionStorage.client || (sessionStorage.client = crypto.getRandomValues(new Uint32Array(3)).join("-")),
-  about: null, story: null, trains: new Map(), more: {}, now: 0, court: null, rates: null,
-  connected: false, heardAt: performance.now(),
-  tab: "live",
+  about: null, events: null, trains: new Map(), slow: {}, now: 0,
+  connected: false, receivedAt: performance.now(),
 };
 
 const NOTHING_TO_REPLAY = 4004; // as in crepe/dashboard/routes.py
 const listeners = [];
-export const onFrame = (told) => listeners.push(told);
+export const onFrame = (listener) => listeners.push(listener);
 
 let socket = null;
-let wish = {};
+let shown = {}; // views and their options; sent again after a lost connection
 
-export function ask(words) {
-  wish = { ...wish, ...words };
-  if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(wish));
+export function request(fields) {
+  shown = { ...shown, ...fields };
+  send(shown);
 }
 
-export function say(words) {
-  if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(words));
+export function send(fields) {
+  if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(fields));
 }
 
 export function connect(waitMs = 500) {
@@ -35,27 +35,26 @@ export function connect(waitMs = 500) {
   socket.onopen = () => {
     page.connected = true;
     waitMs = 500;
-    socket.send(JSON.stringify(wish));
+    send(shown);
   };
   socket.onmessage = ({ data }) => {
     const { head, arrays } = unpack(data);
-    page.heardAt = performance.now();
+    page.receivedAt = performance.now();
     page.now = head.now;
     if (head.about) {
       if (page.about?.session !== head.about.session) page.trains.clear();
       page.about = head.about;
     }
     for (const [number, first, lastsS] of head.trains ?? []) page.trains.set(number, [first / page.about.rate_hz, lastsS]);
+    // A Map keeps the order of insertion, so the first train that is young enough ends the loop.
     for (const [number, [from]] of page.trains) {
       if (from > page.now / page.about.rate_hz - 61) break;
       page.trains.delete(number);
     }
-    if (head.story) page.story = head.story;
-    if (head.more) page.more = head.more;
-    if (head.court) page.court = head.court;
-    if (arrays.rates_hz) page.rates = arrays.rates_hz.data;
-    for (const told of listeners) told(head, arrays);
-    say({ got: true }); // the next one is made only now
+    if (head.events) page.events = head.events;
+    if (head.more) page.slow = head.more;
+    for (const listener of listeners) listener(head, arrays);
+    send({ got: true }); // the server makes the next frame only now
   };
   socket.onclose = ({ code }) => {
     page.connected = false;
@@ -63,15 +62,16 @@ export function connect(waitMs = 500) {
   };
 }
 
-export async function post(path, words = {}) {
+export async function post(path, fields = {}) {
   try {
-    const answer = await fetch(path, {
+    const response = await fetch(path, {
       method: "POST",
+      // Required by the server, because a form of another site cannot send them.
       headers: { "Content-Type": "application/json", "X-CREPE": "1" },
-      body: JSON.stringify(words),
+      body: JSON.stringify(fields),
     });
-    const said = await answer.json();
-    return answer.ok ? said : { reason: said.reason || `status ${answer.status}` };
+    const answer = await response.json();
+    return response.ok ? answer : { reason: answer.reason || `status ${response.status}` };
   } catch (error) {
     return { reason: `the page's server cannot be reached (${error.message})` };
   }
@@ -79,17 +79,17 @@ export async function post(path, words = {}) {
 
 export const seconds = (sample) => sample / page.about.rate_hz;
 // When a train of pulses began, in seconds of the session; 0 if it has not.
-export function began(one) {
-  const at = one.fired || (one.state === "intended" ? one.due : 0);
+export function began(stimulus) {
+  const at = stimulus.fired || (stimulus.state === "intended" ? stimulus.due : 0);
   return at && at <= page.now ? seconds(at) : 0;
 }
 
 export const byId = (id) => document.getElementById(id);
-export const isOperator = () => page.more.role === "operator";
+export const isOperator = () => page.slow.role === "operator";
 
 export function element(tag, text = "", kind = "") {
-  const made = document.createElement(tag);
-  if (text !== "") made.textContent = text;
-  if (kind) made.className = kind;
-  return made;
+  const node = document.createElement(tag);
+  if (text !== "") node.textContent = text;
+  if (kind) node.className = kind;
+  return node;
 }

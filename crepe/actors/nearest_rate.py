@@ -1,0 +1,72 @@
+"""Decoder: the one of the stimulation rates that the culture follows."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, PositiveFloat, PrivateAttr
+
+from crepe.actors.actor import Actor, ActorContext
+from crepe.electrodes.layouts import channels_of
+from crepe.messages import Decision, Spikes
+
+
+class NearestRate(Actor[Spikes, Decision]):
+    """Decoder: the rate to which the spikes of the electrodes lock best; None without one.
+
+    For each candidate rate f the phases 2 pi f t of the spikes in the last `window_s` are added as
+    unit vectors. For n spikes without any rhythm |sum|^2 / n has the mean 1 and an exponential
+    distribution (Rayleigh test; Mardia & Jupp 2000, ch. 6), so `min_score` sets the significance.
+    Cultures respond to a pulse with several spikes at once, which are not independent; the limit is
+    therefore far above the one that the test alone would need.
+    """
+
+    electrodes: tuple[str, ...] = Field(min_length=1)  # labels of the electrodes to decode
+    rates_hz: Mapping[str, PositiveFloat] = Field(min_length=1)  # by the name of the answer
+    window_s: PositiveFloat = 1.0
+    min_score: PositiveFloat = 20.0
+    min_spikes: int = Field(20, ge=1)  # in the window; fewer are no answer
+
+    _names: tuple[str, ...] = PrivateAttr()
+    _rates: NDArray[np.float64] = PrivateAttr()  # radians per sample
+    _is_used: NDArray[np.bool_] = PrivateAttr()  # by channel
+    _window: int = PrivateAttr()  # samples
+    _times: NDArray[np.int64] = PrivateAttr()  # of the spikes in the window
+
+    @property
+    def warmup_s(self) -> float:
+        return self.window_s
+
+    def open(self, context: ActorContext) -> None:
+        info = context.first
+        rows = channels_of(self.electrodes, info.labels, f"{context.name} electrodes")
+        self._is_used = np.isin(np.arange(info.n_channels), rows)
+        self._names = tuple(self.rates_hz)
+        rates_hz = np.array([self.rates_hz[name] for name in self._names])
+        self._rates = 2 * np.pi * rates_hz / info.sampling_rate_hz
+        self._window = round(self.window_s * info.sampling_rate_hz)
+        self._times = np.empty(0, np.int64)
+
+    def step(self, spikes: Spikes) -> Decision:
+        new = spikes.sample[self._is_used[spikes.channel]]
+        kept = self._times[np.searchsorted(self._times, spikes.stop - self._window) :]
+        self._times = np.concatenate([kept, new])
+        scores = self._scores(spikes.stop)
+        best = int(np.argmax(scores))
+        is_readable = len(self._times) >= self.min_spikes and scores[best] >= self.min_score
+        return Decision(
+            spikes.start,
+            spikes.stop,
+            self._names[best] if is_readable else None,
+            {name: float(score) for name, score in zip(self._names, scores, strict=True)},
+        )
+
+    def _scores(self, stop: int) -> NDArray[np.float64]:
+        """Return |sum of the unit vectors|^2 / n for each rate."""
+        if not len(self._times):
+            return np.zeros(len(self._rates))
+        # Times from `stop` leave the magnitude as it is and keep the phases small and precise.
+        phases = np.outer(self._rates, self._times - stop)
+        x, y = np.cos(phases).sum(axis=1), np.sin(phases).sum(axis=1)
+        power: NDArray[np.float64] = (x**2 + y**2) / len(self._times)
+        return power

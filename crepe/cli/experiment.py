@@ -1,0 +1,169 @@
+"""`crepe calibrate` and `crepe experiment`: progress while they run, and results at the end."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from crepe.conditions import CALIBRATION, UNSTIMULATED
+from crepe.errors import ConfigError
+from crepe.messages import GameState
+from crepe.study.plan import Plan
+from crepe.study.runs import in_process, live
+from crepe.study.study import Calibrated, OnState, Result, Runs, calibrate, compare, play
+
+
+class Mode(StrEnum):
+    """The place where an experiment runs."""
+
+    PROCESS = "process"  # in this process, as fast as it goes
+    LIVE = "live"  # under supervisord, through Redis, in real time
+    LOCKSTEP = "lockstep"  # the same as fast as it goes, a simulated culture only
+
+
+class Options(NamedTuple):
+    """The options of the command line; None: as in the file."""
+
+    path: Path
+    seed: int | None
+    n_trials: int | None
+    mode: Mode
+
+    @property
+    def is_supervised(self) -> bool:
+        """Whether programs are started under supervisord."""
+        return self.mode is not Mode.PROCESS
+
+
+def options(
+    path: Path, seed: int | None, n_trials: int | None, *, live: bool, lockstep: bool
+) -> Options:
+    """Return the options. Raises ConfigError for two that contradict each other."""
+    if live and lockstep:
+        raise ConfigError("--live and --lockstep: in real time, or as fast as it goes; not both")
+    mode = Mode.LIVE if live else Mode.LOCKSTEP if lockstep else Mode.PROCESS
+    return Options(path, seed, n_trials, mode)
+
+
+def _prepare(chosen: Options) -> tuple[Plan, Runs]:
+    mode = chosen.mode
+    in_lockstep = mode is Mode.LOCKSTEP
+    plan = Plan(chosen.path, chosen.seed, n_trials=chosen.n_trials, in_lockstep=in_lockstep)
+    return plan, in_process if mode is Mode.PROCESS else live
+
+
+def run_calibration(chosen: Options, console: Console) -> None:
+    """Run `crepe calibrate`."""
+    plan, run = _prepare(chosen)
+    with _bar("calibration", plan.calibration_table.total) as on_state:
+        calibrated = calibrate(plan, run, on_state)
+    _print_calibrated(calibrated, plan, console)
+    console.print(f"readout: {calibrated.path}", soft_wrap=True)
+
+
+def run_experiment(chosen: Options, console: Console, *, as_json: bool) -> None:
+    """Run `crepe experiment`."""
+    plan, run = _prepare(chosen)
+    if not plan.has_readout:
+        _run_game(plan, run, console, as_json=as_json)
+        return
+    n_trials = plan.conditions_table.total
+    with _bar("calibration", plan.calibration_table.total) as on_state:
+        calibrated = calibrate(plan, run, on_state)
+    if not as_json:
+        _print_calibrated(calibrated, plan, console)
+    with _bar("conditions", n_trials) as on_state:
+        result = compare(plan, calibrated, run, on_state)
+    _warn(result)
+    if as_json:
+        print(json.dumps(result.plain()))
+    else:
+        _print_result(result, plan, console)
+
+
+def _run_game(plan: Plan, run: Runs, console: Console, *, as_json: bool) -> None:
+    """Run the conditions of a game that compares them itself."""
+    table = plan.conditions_table
+    with _bar("conditions", table.total or None) as on_state:
+        result = play(plan, run, on_state)
+    if as_json:
+        print(json.dumps(result.plain()))
+        return
+    console.print(f"{plan.experiment.title}, seed {plan.seed}{_simulated(plan)}", style="bold")
+    comparison = result.comparison
+    rows = Table(*comparison.table.head, box=None)
+    for row in comparison.table.rows:
+        rows.add_row(*row)
+    console.print(rows)
+    console.print(f"{comparison.note}{_simulated(plan)}")
+
+
+@contextmanager
+def _bar(label: str, total: int | None) -> Iterator[OnState]:
+    """Show a bar of finished trials on stderr, which leaves stdout to the result."""
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+
+        def on_state(state: GameState) -> None:
+            if state.phase == "outcome":
+                bar.advance(task)
+
+        yield on_state
+
+
+def _warn(result: Result) -> None:
+    """Print on stderr how many trials lacked their pulses."""
+    lacking = {CALIBRATION: result.calibrated.n_left_out} | {
+        name: score.n_trials - score.n_stimulated
+        for name, score in result.conditions.items()
+        if name not in UNSTIMULATED
+    }
+    for name, n in lacking.items():
+        if n:
+            use = "left out" if name == CALIBRATION else "counted all the same"
+            print(f"{name}: {n} trials without their pulses, {use}", file=sys.stderr)
+
+
+def _print_calibrated(calibrated: Calibrated, plan: Plan, console: Console) -> None:
+    console.print(f"{plan.experiment.title}, seed {plan.seed}{_simulated(plan)}", style="bold")
+    console.print(
+        f"calibrated on {calibrated.n_trials} trials in {calibrated.simulated_s:.0f} s; "
+        f"cross-validated accuracy {calibrated.accuracy:.2f}"
+    )
+    answers = calibrated.readout.answers
+    table = Table("shown \\ decoded", *answers, box=None)
+    for answer, row in zip(answers, calibrated.readout.provenance["confusion"], strict=True):
+        table.add_row(answer, *map(str, row))
+    console.print(table)
+
+
+def _print_result(result: Result, plan: Plan, console: Console) -> None:
+    table = Table("condition", "trials", "stimulated", "accuracy", "95 % interval", "p", box=None)
+    for name, score in result.conditions.items():
+        low, high = score.ci95
+        table.add_row(
+            name,
+            str(score.n_trials),
+            str(score.n_stimulated),
+            f"{score.accuracy:.3f}",
+            f"{low:.3f} to {high:.3f}",
+            f"{score.p_value:.4f}",
+        )
+    console.print(table)
+    chance = 1 / len(result.calibrated.readout.answers)
+    console.print(
+        f"chance {chance:.3f}; p: permutation within blocks; spikes are threshold crossings "
+        f"(multi-unit activity){_simulated(plan)}"
+    )
+
+
+def _simulated(plan: Plan) -> str:
+    return "; SIMULATED culture" if plan.experiment.culture.simulated is not None else ""

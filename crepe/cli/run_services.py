@@ -1,0 +1,104 @@
+"""What runs each service; `crepe.config.services` names these functions by import path.
+
+A service imports what it needs when it runs: a dozen programs start at once.
+"""
+
+from crepe.cli.supervised import current_session
+from crepe.config.experiment import ProgramPart, load_experiment
+from crepe.environment import paths
+from crepe.environment.process import end_if_orphan
+from crepe.errors import ConfigError
+from crepe.redis_server.server import run_server
+
+_SENSOR_PATIENCE_S = 2.0  # a sensor that has sent a frame is not kept waiting
+
+
+def run_redis(part: ProgramPart) -> None:
+    """Run the Redis server, or watch the one that CREPE_REDIS names."""
+    table = part.redis
+    run_server(table.append_only, table.maxmemory_mb, table.port, paths.var_directory())
+
+
+def run_culture(part: ProgramPart) -> None:
+    """Run the simulated instrument and culture."""
+    from crepe.simulator.meame.server import serve
+
+    if part.culture.simulated is None:
+        raise ConfigError(f"{part.path}: no [culture.simulated] table to simulate from")
+    serve(part.culture.simulated, paths.run_directory())
+
+
+def run_watchdog(part: ProgramPart) -> None:
+    """Run the watchdog, which stops the instrument when the stimulator is silent."""
+    from crepe.redis_server.find_url import find_url
+    from crepe.safety.watchdog import Watchdog
+    from crepe.store import Store
+
+    def record(text: str) -> None:  # on a thread that ends with the program
+        url = find_url(patience_s=float("inf"), is_ours=True)
+        with Store(url, culture=part.name, patience_s=float("inf")) as store:
+            store.send_command("watchdog", text, stream="control", sender="watchdog")
+
+    Watchdog(paths.run_directory(), record).run()
+
+
+def run_sensor(part: ProgramPart) -> None:
+    """Run the sensor gateway."""
+    from crepe.environment.process import serve
+    from crepe.redis_server.find_url import find_url
+    from crepe.sensor.program import SensorGateway
+    from crepe.store.redis_store import RedisStore
+    from crepe.web.token import check_token
+
+    table = part.sensor
+    if table is None:
+        raise ConfigError(f"{part.path}: no [sensor] table to run the sensor gateway from")
+    token = check_token("sensor", table.host)
+    now = current_session()
+    # The gateway blocks on one connection while it sends on the other.
+    reading, sending = (
+        RedisStore(
+            find_url(patience_s=float("inf"), is_ours=True, meanwhile=end_if_orphan),
+            culture=part.name,
+            writer="sensor",
+            patience_s=_SENSOR_PATIENCE_S,
+        )
+        for _ in range(2)
+    )
+    gateway = SensorGateway(
+        table,
+        reading,
+        sending,
+        session=now.id,
+        since_ms=now.since_ms,
+        run_directory=paths.run_directory(),
+        token=token,
+    )
+    serve(gateway.run, gateway.server.stop)
+
+
+def run_dashboard(part: ProgramPart) -> None:
+    """Run the live page."""
+    from crepe.config.tables import DASHBOARD
+    from crepe.dashboard.program import Dashboard
+    from crepe.environment.process import serve
+    from crepe.web.token import check_token
+
+    table = part.dashboard
+    if table is None:
+        raise ConfigError(f"{part.path}: no [dashboard] table to show a page from")
+    token = check_token(DASHBOARD, table.host)
+    experiment = load_experiment(part.path)  # the page shows what the whole experiment can do
+    page = Dashboard(experiment, table, token, paths.var_directory())
+    serve(page.run, page.server.stop)
+
+
+def run_simulated_sensor(part: ProgramPart) -> None:
+    """Run the simulated sensor."""
+    from crepe.sensor import simulated
+
+    if part.simulated_sensor is None or part.sensor is None:
+        raise ConfigError(
+            f"{part.path}: no [simulated_sensor] and [sensor] tables to simulate a sensor from"
+        )
+    simulated.run(part.simulated_sensor, part.sensor, part.seed)

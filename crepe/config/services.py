@@ -1,0 +1,68 @@
+"""The programs that are no actors: when each starts, which experiments have it, what runs it."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from crepe.config.experiment_file import ExperimentFile
+from crepe.config.tables import DASHBOARD
+
+
+class Service(NamedTuple):
+    """A program that runs beside the actors.
+
+    `run` is the import path of a function that takes a `ProgramPart` and returns when the program
+    ends. It is a path because the function stands on a higher floor than this table.
+    """
+
+    name: str
+    priority: int  # order of start; programs stop in the reverse order
+    run: str
+    is_in: Callable[[ExperimentFile, bool], bool]  # given the file and whether it stimulates
+    has_heartbeat: bool = False  # a service without one is up once supervisord runs it
+
+
+_SERVICES = (
+    Service("redis", 10, "crepe.cli.run_services:run_redis", lambda *_: True),
+    # In lock-step the instrument is simulated inside the recorder's process.
+    Service(
+        "culture",
+        20,
+        "crepe.cli.run_services:run_culture",
+        lambda file, _: file.culture.simulated is not None and not file.lockstep_s,
+    ),
+    Service(
+        "sensor",
+        60,
+        "crepe.cli.run_services:run_sensor",
+        lambda file, _: file.sensor is not None,
+        has_heartbeat=True,
+    ),
+    # The page with its stop button starts before anything stimulates and stops after it.
+    Service(
+        DASHBOARD,
+        65,
+        "crepe.cli.run_services:run_dashboard",
+        lambda file, _: file.dashboard is not None,
+    ),
+    Service(
+        "simulated_sensor",
+        70,
+        "crepe.cli.run_services:run_simulated_sensor",
+        lambda file, _: file.simulated_sensor is not None,
+    ),
+    Service(
+        # Before the stimulator (90), and stopped after it: no pulse goes unwatched.
+        "watchdog",
+        85,
+        "crepe.cli.run_services:run_watchdog",
+        lambda file, can_stimulate: can_stimulate and not file.lockstep_s,
+    ),
+)
+
+SERVICES = {service.name: service for service in _SERVICES}
+"""All services by name, in order of start."""
+
+
+def has_heartbeat(program: str) -> bool:
+    """Return whether a program publishes a heartbeat; every actor does."""
+    return program not in SERVICES or SERVICES[program].has_heartbeat

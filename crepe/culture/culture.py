@@ -1,0 +1,146 @@
+"""A simulated culture under an array: spiking cells, their excitation, the electrodes' voltages.
+
+Of an experiment it receives only the currents at its electrodes. Time advances in blocks of a
+millisecond, so that the same seed gives the same samples for any length of segments.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crepe.culture.contacts import Background, Contacts
+from crepe.culture.contract import Shot
+from crepe.culture.field import Course, Field
+from crepe.culture.network import Network
+from crepe.culture.settings import CultureSettings
+from crepe.electrodes.layouts import is_recording, positions_um
+from crepe.hw.meame.wire import TICK_US
+
+MARGIN_UM = 100.0  # of the cells' plane beyond the outer electrodes
+# Stimulation: cells near the electrode fire if the charge that reaches them exceeds their
+# threshold, with a chance that rises over JITTER around it (Ranck 1975, Brain Res 98:417). It is
+# done by negative current, whatever the pulse's shape (Wagenaar, Pine & Potter 2004, J Neurosci
+# Methods 138:27); where a pulse ends with a positive phase the electrode discharges, and
+# DISCHARGED of that charge comes back as negative current. All five numbers are chosen.
+CURRENT_REACH_UM = 120.0  # a current's effect falls to 1/e at this distance
+THRESHOLD_NC = (0.1, 1.2)
+JITTER = 0.15  # SD of a threshold from pulse to pulse, as a part of it
+DISCHARGED = 0.5
+DIRECT_MS = (1, 4)  # latency of cells that a current excites, in whole milliseconds
+# The artefact leaves no offset: amplifiers are coupled by capacitors. Chosen.
+ARTEFACT_UV_PER_UA, ARTEFACT_REACH_UM, ARTEFACT_MS = 180.0, 250.0, (0.25, 0.45)
+
+
+class Culture:
+    """The voltage at every electrode, a millisecond at a time.
+
+    `settings.seed` draws the culture: its cells and their wiring; `settings.course` draws all that
+    happens in it by chance.
+
+    Parameters
+    ----------
+    labels
+        Of the electrodes; the reference of a 60MEA stays quiet.
+
+    Attributes
+    ----------
+    network
+        The cells and their synapses.
+    distance_um
+        (n_cells, n_electrodes).
+    """
+
+    def __init__(
+        self, settings: CultureSettings, labels: tuple[str, ...], sampling_rate_hz: float
+    ) -> None:
+        self._settings = settings
+        self.block_samples = max(1, round(sampling_rate_hz / 1000))
+        anatomy = np.random.default_rng(settings.seed)
+        # A generator for each part: a silenced culture has the same noise as one that fires.
+        chance = [np.random.default_rng([settings.seed, settings.course, i]) for i in range(3)]
+        self._rng = chance[0]
+        electrodes_um = positions_um(labels)
+        first_um, last_um = electrodes_um.min(axis=0), electrodes_um.max(axis=0)
+        width, height = (last_um - first_um + 2 * MARGIN_UM).tolist()
+        self.network = Network(
+            settings.n_cells, (width, height), anatomy, chance[1], stdp=settings.stdp
+        )
+        cells_um = self.network.cells_um + first_um - MARGIN_UM
+        self.distance_um = np.linalg.norm(cells_um[:, None] - electrodes_um[None], axis=2)
+        self._between_um = np.linalg.norm(electrodes_um[:, None] - electrodes_um[None], axis=2)
+        self._is_recording = is_recording(labels)
+        self._threshold_nc = anatomy.uniform(*THRESHOLD_NC, self.network.n_cells)
+        n, block = len(labels), self.block_samples
+        self._field = Field(self.distance_um, self._is_recording, block)
+        self._contacts = Contacts(self.distance_um, self._is_recording, block, anatomy)
+        self._background = Background(settings.noise_uv, self._is_recording, block, chance[2])
+        self._due: defaultdict[int, list[NDArray[np.int64]]] = defaultdict(list)
+        self._blanked_until = np.zeros(n)  # ms
+        self._artefact = Course(n, ARTEFACT_MS, block)
+        self._now_ms = 0
+
+    def block(self, shots: Sequence[Shot]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return the next millisecond: microvolts (n_electrodes, block_samples), cells that fired.
+
+        `shots` are the pulses of this millisecond, their ticks counted from its beginning.
+        """
+        for shot in shots:
+            self._stimulate(shot)
+        due = self._due.pop(self._now_ms, None)
+        forced = np.unique(np.concatenate(due)) if due else _NO_CELL
+        fired = self.network.step(forced, is_silenced=self._is_silenced())
+        voltage_uv = self._background.next()
+        place = self._rng.integers(0, self.block_samples, len(fired))
+        voltage_uv += self._contacts.see(fired, place)
+        self._field.add(fired)
+        field_uv = self._field.next()
+        voltage_uv += field_uv
+        voltage_uv += self._artefact.next()
+        self._blank(voltage_uv, field_uv)
+        self._now_ms += 1
+        return voltage_uv, fired
+
+    def _is_silenced(self) -> bool:
+        if self._settings.silenced:
+            return True
+        now_s = self._now_ms / 1000
+        return any(start <= now_s < stop for start, stop in self._settings.silenced_s)
+
+    def _stimulate(self, shot: Shot) -> None:
+        """Apply a pulse to cells and to amplifiers."""
+        negative_nc = sum(-ua * us / 1000 for ua, us in shot.phases if ua < 0)
+        positive_nc = sum(ua * us / 1000 for ua, us in shot.phases if ua > 0)
+        exciting_nc = max(negative_nc, DISCHARGED * positive_nc)
+        largest_ua = max((abs(ua) for ua, _ in shot.phases), default=0.0)
+        at = list(shot.electrodes)
+        near = np.exp(-self.distance_um[:, at] / CURRENT_REACH_UM).sum(axis=1)
+        self._excite(exciting_nc * near)
+        near = np.exp(-self._between_um[:, at] / ARTEFACT_REACH_UM).sum(axis=1)
+        self._artefact.add(ARTEFACT_UV_PER_UA * largest_ua * near * self._is_recording)
+        if shot.blanked:
+            until_ms = self._now_ms + (shot.tick * TICK_US + shot.blanked_us) / 1000
+            blanked = list(shot.blanked)
+            self._blanked_until[blanked] = np.maximum(self._blanked_until[blanked], until_ms)
+
+    def _excite(self, charge_nc: NDArray[np.float64]) -> None:
+        """Let excited cells fire a little later, each after its own delay."""
+        # Below that even the lowest threshold is more than three SD of its jitter away.
+        near = np.flatnonzero(charge_nc >= THRESHOLD_NC[0] / 2)
+        threshold_nc = self._threshold_nc[near] * self._rng.normal(1.0, JITTER, len(near))
+        reached = near[charge_nc[near] >= threshold_nc]
+        delay_ms = self._rng.integers(*DIRECT_MS, len(reached))
+        for delay in range(*DIRECT_MS):
+            self._due[self._now_ms + delay].append(reached[delay_ms == delay])
+
+    def _blank(self, voltage_uv: NDArray[np.float32], field_uv: NDArray[np.float32]) -> None:
+        """Let protected amplifiers show slow potentials only; their release makes no step."""
+        if self._blanked_until.max() <= self._now_ms:
+            return
+        t_ms = self._now_ms + np.arange(self.block_samples) / self.block_samples
+        is_held = t_ms < self._blanked_until[:, None]
+        voltage_uv[is_held] = (field_uv + self._background.drift_uv[:, None])[is_held]
+
+
+_NO_CELL = np.empty(0, np.int64)

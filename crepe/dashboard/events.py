@@ -1,0 +1,192 @@
+"""The events of a session: trials, stimuli and their outcomes, commands from outside."""
+
+from collections import Counter, deque
+from typing import Any
+
+from crepe.messages import Command, Delivered, GameState, Message, Stimulus
+
+MESSAGES = ("GameState", "Stimulus", "Delivered", "Command")
+"""Message types of the events, by name."""
+TRIALS_KEPT = 50
+STIMULI_KEPT = 200
+TRAINS_KEPT = 3000  # of a minute, fifty a second
+COMMANDS_KEPT = 30
+_MOVES = ("gesture", "frame")
+_OPEN = {"state": "", "reason": "", "fired": 0}  # of a stimulus without an outcome yet
+_OPEN_STATES = ("intended", "")  # the train is still to come, or under way
+
+
+class SessionEvents:
+    """The newest events of each kind, and counts of all of them."""
+
+    def __init__(self) -> None:
+        self.version = 0  # grows with every event
+        self.since = 0  # sample index from which events are counted; earlier ones are lost
+        self.game: GameState | None = None
+        self.refused_gesture: GameState | None = None  # the last, while its trial has not begun
+        self.trials: deque[dict[str, Any]] = deque(maxlen=TRIALS_KEPT)
+        self.by_condition: dict[str, Counter[str]] = {}
+        self.n_delivered = 0
+        self.n_refused = 0
+        self.refusals: deque[dict[str, Any]] = deque(maxlen=COMMANDS_KEPT)
+        self.commands: deque[dict[str, Any]] = deque(maxlen=COMMANDS_KEPT)
+        self._trains: dict[int, tuple[int, int, float]] = {}  # by number: version, first, seconds
+        self._stimuli: dict[int, dict[str, Any]] = {}  # by number
+        self._outcomes: dict[int, dict[str, Any]] = {}  # may be read before its stimulus
+
+    def take(self, message: Message) -> None:
+        """Add a message; all but those of `MESSAGES` are passed over."""
+        match message:
+            case GameState():
+                self._state(message)
+            case Stimulus():
+                self._stimulus(message)
+            case Delivered():
+                self._delivered(message)
+            case Command():
+                self._command(message)
+            case _:
+                return
+        self.version += 1
+
+    def _state(self, state: GameState) -> None:
+        if state.phase == "refused":
+            self._refused(state)
+            return
+        if state.phase == "stimulation":
+            self.refused_gesture = None
+        self.game = state
+        if state.phase != "outcome":
+            return
+        outcome = state.outcome or "none"
+        self.by_condition.setdefault(state.condition, Counter())[outcome] += 1
+        self.trials.append(
+            {
+                "trial": state.trial,
+                "gesture": state.gesture,
+                "decoded": state.decoded,
+                "answer": state.answer,
+                "outcome": outcome,
+                "condition": state.condition,
+                "rally": state.score.get("rally"),
+                "phases": dict(state.phases),
+                "at": state.stop,
+            }
+        )
+
+    def _refused(self, state: GameState) -> None:
+        """Keep a gesture or another command that the game has refused."""
+        if state.gesture is not None:
+            self.refused_gesture = state
+        self.commands.append(
+            {"name": "refused", "value": state.outcome, "sender": state.shown_by, "at": state.stop}
+        )
+
+    def _stimulus(self, stimulus: Stimulus) -> None:
+        self._stimuli[stimulus.number] = {
+            "number": stimulus.number,
+            "due": stimulus.due,
+            "lasts_s": stimulus.n_pulses / stimulus.rate_hz,
+            "rate_hz": stimulus.rate_hz,
+            "n_pulses": stimulus.n_pulses,
+            "electrodes": list(stimulus.electrodes),
+            "meaning": stimulus.meaning,
+        }
+        _forget_oldest(self._stimuli)
+        self._add_train(stimulus.number)
+
+    def _delivered(self, delivered: Delivered) -> None:
+        self._outcomes[delivered.number] = {
+            "state": delivered.state,
+            "reason": delivered.reason,
+            "fired": delivered.fired,
+        }
+        _forget_oldest(self._outcomes)
+        self._add_train(delivered.number)
+        if delivered.state == "delivered":
+            self.n_delivered += 1
+        elif delivered.state not in _OPEN_STATES:
+            self.n_refused += 1
+            self.refusals.append(
+                {
+                    "number": delivered.number,
+                    "state": delivered.state,
+                    "reason": delivered.reason,
+                    "at": delivered.stop,
+                }
+            )
+
+    def _add_train(self, number: int) -> None:
+        """Keep a train once its stimulus and its outcome are both read, unless it was refused."""
+        stimulus, outcome = self._stimuli.get(number), self._outcomes.get(number, _OPEN)
+        if stimulus is None or outcome["state"] in ("", "refused"):
+            self._trains.pop(number, None)
+            return
+        first = outcome["fired"] or stimulus["due"]
+        # `take` raises the version only after this; browsers at the present one lack the train.
+        self._trains[number] = (self.version + 1, first, stimulus["lasts_s"])
+        _forget_oldest(self._trains, TRAINS_KEPT)
+
+    def trains(self, version: int, since: int) -> list[tuple[int, int, float]]:
+        """Return the trains that changed after `version`, as (number, first sample, seconds)."""
+        return [
+            (number, first, lasts_s)
+            for number, (at, first, lasts_s) in self._trains.items()
+            if at > version and first >= since
+        ]
+
+    def _command(self, command: Command) -> None:
+        if command.name in _MOVES:
+            return  # the game's states hold these
+        self.commands.append(
+            {
+                "name": command.name,
+                "value": command.value,
+                "sender": command.sender,
+                "at": command.stop,
+            }
+        )
+
+    def _all_stimuli(self) -> list[dict[str, Any]]:
+        return [
+            {**stimulus, **self._outcomes.get(number, _OPEN)}
+            for number, stimulus in self._stimuli.items()
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all that changes with `version`, for the head of a frame."""
+        game, refused = self.game, self.refused_gesture
+        return {
+            "game": None
+            if game is None
+            else {
+                "trial": game.trial,
+                "phase": game.phase,
+                "gesture": game.gesture,
+                "decoded": game.decoded,
+                "answer": game.answer,
+                "outcome": game.outcome,
+                "score": dict(game.score),
+                "phases": dict(game.phases),
+                "shown_by": game.shown_by,
+                "condition": game.condition,
+                "block": game.block,
+                "at": game.stop,
+            },
+            "refused_gesture": None
+            if refused is None
+            else {"reason": refused.outcome, "shown_by": refused.shown_by, "at": refused.stop},
+            "since": self.since,
+            "trials": list(self.trials),
+            "by_condition": {name: dict(n) for name, n in self.by_condition.items()},
+            "n_delivered": self.n_delivered,
+            "n_refused": self.n_refused,
+            "refusals": list(self.refusals),
+            "said": list(self.commands),
+            "stimuli": self._all_stimuli()[-20:],
+        }
+
+
+def _forget_oldest(by_number: dict[int, Any], n_kept: int = STIMULI_KEPT) -> None:
+    while len(by_number) > n_kept:
+        del by_number[next(iter(by_number))]

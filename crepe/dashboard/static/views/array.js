@@ -1,0 +1,113 @@
+// The array from above: colour is the firing rate, a ring is a stimulus, a frame is a selection.
+// State from crepe/dashboard/views/array.py.
+
+import { css } from "../chart.js";
+import { began, byId, onFrame, page, seconds } from "../state.js";
+
+// About as cividis (Nuñez et al. 2018) runs: from blue over grey to yellow.
+const COLOURS = [[0, 34, 78], [18, 53, 112], [64, 81, 109], [104, 106, 112], [145, 140, 120], [196, 176, 102], [254, 232, 56]];
+const TICKS_HZ = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
+let most = 10; // Hz, at the light end
+let cells = [];
+let rates = null; // Hz, by channel
+
+onFrame((head, arrays) => {
+  if (head.about) rates = null;
+  if (arrays.rates_hz) rates = arrays.rates_hz.data;
+});
+
+export function colour(share) {
+  const at = Math.min(0.9999, Math.max(0, share)) * (COLOURS.length - 1);
+  const [a, b] = [COLOURS[Math.floor(at)], COLOURS[Math.floor(at) + 1]];
+  return a.map((v, i) => Math.round(v + (b[i] - v) * (at % 1)));
+}
+
+const part = (hz) => Math.log1p(hz) / Math.log1p(most); // of the way from dark to light
+
+function drawScale() {
+  const canvas = byId("array-scale");
+  const width = Math.round(canvas.clientWidth * devicePixelRatio), height = Math.round(canvas.clientHeight * devicePixelRatio);
+  if (canvas.width !== width) [canvas.width, canvas.height] = [width, height];
+  const ctx = canvas.getContext("2d");
+  ctx.clearRect(0, 0, width, height);
+  const bar = 0.4 * height;
+  for (let x = 0; x < width; x++) {
+    ctx.fillStyle = `rgb(${colour(x / width)})`;
+    ctx.fillRect(x, 0, 1, bar);
+  }
+  ctx.fillStyle = css("--dim");
+  ctx.font = `${Math.round(11 * devicePixelRatio)}px system-ui, sans-serif`;
+  ctx.textBaseline = "bottom";
+  for (const hz of TICKS_HZ.filter((tick) => tick <= most)) {
+    const x = part(hz) * (width - 1);
+    ctx.textAlign = x < 10 ? "left" : x > width - 20 ? "right" : "center";
+    ctx.fillRect(Math.min(x, width - 1), bar, 1, 0.12 * height);
+    ctx.fillText(hz, x, height);
+  }
+}
+
+function place(canvas) {
+  const { positions_um: at } = page.about;
+  const xs = [...new Set(at.map(([x]) => x))].sort((a, b) => a - b);
+  const ys = [...new Set(at.map(([, y]) => y))].sort((a, b) => a - b);
+  const size = canvas.width / Math.max(xs.length, ys.length);
+  cells = at.map(([x, y]) => ({ x: xs.indexOf(x) * size, y: ys.indexOf(y) * size, size }));
+  cells.key = `${page.about.session} ${at.length} ${canvas.width}`;
+}
+
+function stimulated() {
+  const labels = new Set();
+  const now = seconds(page.now);
+  for (const stimulus of page.events?.stimuli ?? []) {
+    const from = began(stimulus);
+    if (from && now >= from && now <= from + stimulus.lasts_s + 0.15) stimulus.electrodes.forEach((label) => labels.add(label));
+  }
+  return labels;
+}
+
+export function drawArray(selected) {
+  const canvas = byId("array");
+  if (!page.about?.labels.length || !canvas.offsetParent || document.hidden) return;
+  const width = Math.round(canvas.clientWidth * devicePixelRatio);
+  if (canvas.width !== width) canvas.width = canvas.height = width;
+  if (cells.key !== `${page.about.session} ${page.about.labels.length} ${width}`) place(canvas);
+  const shown = rates ?? new Float32Array(cells.length);
+  let highest = 0;
+  for (const rate of shown) highest = Math.max(highest, rate);
+  most = Math.max(10, highest, 0.98 * most);
+  const ctx = canvas.getContext("2d");
+  ctx.clearRect(0, 0, width, width);
+  const pulsed = stimulated();
+  const chosen = new Set(selected);
+  const { labels, is_recording: records } = page.about;
+  cells.forEach(({ x, y, size }, c) => {
+    const room = size > 12 ? 0.06 * size : 0;
+    const rgb = colour(part(shown[c]));
+    ctx.fillStyle = records[c] ? `rgb(${rgb})` : css("--line");
+    ctx.fillRect(x + room, y + room, size - 2 * room, size - 2 * room);
+    if (size > 24 * devicePixelRatio) {
+      ctx.fillStyle = !records[c] ? css("--dim") : rgb[0] + rgb[1] + rgb[2] > 340 ? "#111" : "#e8eef4";
+      ctx.font = `${Math.round(0.3 * size)}px system-ui, sans-serif`;
+      ctx.textAlign = "center";
+      ctx.textBaseline = "middle";
+      ctx.fillText(records[c] ? labels[c] : "ref", x + size / 2, y + size / 2);
+    }
+    const isPulsed = pulsed.has(labels[c]);
+    if (isPulsed || chosen.has(c)) {
+      ctx.strokeStyle = isPulsed ? css("--orange") : css("--blue");
+      ctx.lineWidth = Math.max(1.5, (isPulsed ? 0.12 : 0.06) * size);
+      const in_ = room + ctx.lineWidth / 2;
+      ctx.strokeRect(x + in_, y + in_, size - 2 * in_, size - 2 * in_);
+    }
+  });
+  drawScale();
+  const places = [...pulsed];
+  byId("array-hint").textContent = places.length ? `stimulated now: ${places.join(", ")}` : "click electrodes to choose whose traces are shown";
+}
+
+export function channelAt(event) {
+  const box = event.target.getBoundingClientRect();
+  const scale = event.target.width / box.width;
+  const x = (event.clientX - box.left) * scale, y = (event.clientY - box.top) * scale;
+  return cells.findIndex((cell) => x >= cell.x && x < cell.x + cell.size && y >= cell.y && y < cell.y + cell.size);
+}

@@ -1,0 +1,133 @@
+"""The directory of run-time files: `var/` beside supervisord.conf, or that of CREPE_VAR.
+
+    var/            0700
+      run/          sockets, and small JSON files about the running programs
+      redis/        the append-only file
+      log/          one log per program
+      recordings/   one HDF5 file per session
+      reports/      pages of `crepe report`, a directory per session
+
+Sockets need a short path on a file system that allows them; where `var/run` is neither, the run
+directory moves to a private temporary directory whose name follows from `var`.
+"""
+
+import hashlib
+import json
+import os
+import socket
+import stat
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from crepe.errors import ConfigError
+
+_SOCKET_PATH_LIMIT = 90  # sun_path holds 104 bytes on macOS, 108 on Linux; room for a suffix
+
+
+def project_directory() -> Path:
+    """Return the clone that this package runs from, else the current directory."""
+    clone = Path(__file__).resolve().parents[2]
+    return clone if (clone / "supervisord.conf").is_file() else Path.cwd()
+
+
+def var_directory() -> Path:
+    """Return the directory for run-time files, without creating it."""
+    chosen = os.environ.get("CREPE_VAR")
+    return Path(chosen).expanduser().absolute() if chosen else project_directory() / "var"
+
+
+def experiment_path() -> Path | None:
+    """Return the experiment file that the programs were started with; None for the default one."""
+    chosen = os.environ.get("CREPE_EXPERIMENT")
+    return Path(chosen) if chosen else None
+
+
+def private(directory: Path) -> Path:
+    """Create a directory if it is missing, make it readable by its owner only, and return it."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if os.name == "posix":
+        status = directory.stat()
+        # In the shared temporary directory another user may have created it first.
+        if status.st_uid != os.getuid():
+            raise ConfigError(f"{directory}: belongs to user {status.st_uid}, must be yours")
+        if stat.S_IMODE(status.st_mode) & 0o077:
+            directory.chmod(0o700)
+    return directory
+
+
+def run_directory(var: Path | None = None) -> Path:
+    """Create and return the directory for sockets and run files of `var`, by default ours."""
+    var = var or var_directory()
+    preferred = var / "run"
+    if len(os.fsencode(preferred / "redis.sock")) <= _SOCKET_PATH_LIMIT:
+        private(var)
+        # Run files that exist prove that sockets worked, even if the disk is full by now.
+        if any(private(preferred).glob("*.json")) or _holds_sockets(preferred):
+            return preferred
+    return private(_temporary() / hashlib.sha256(os.fsencode(var)).hexdigest()[:12])
+
+
+def _temporary() -> Path:
+    user = os.getuid() if os.name == "posix" else "user"
+    return private(Path(tempfile.gettempdir()) / f"crepe-{user}")
+
+
+def _holds_sockets(directory: Path) -> bool:
+    """Return whether the file system of a directory takes sockets and hard links to them."""
+    if not hasattr(socket, "AF_UNIX"):
+        return True
+    probe = directory / f".probe-{os.getpid()}"
+    link = probe.with_suffix(".link")
+    try:
+        with socket.socket(socket.AF_UNIX) as trial:
+            trial.bind(str(probe))
+        link.hardlink_to(probe)  # supervisord puts its socket in place by a hard link
+        return True
+    except OSError:
+        return False
+    finally:
+        probe.unlink(missing_ok=True)
+        link.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Replace a small file in one step, so that a reader never sees half of it."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    part.chmod(0o600)
+    part.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return the content of a file written by `write_json`, or None if there is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ConfigError(f"{path}: not JSON ({error}); remove it") from error
+    return content if isinstance(content, dict) else None
+
+
+def announce(var: Path) -> None:
+    """Announce the server of `var` to this user's programs in any directory; see `announced`."""
+    name = hashlib.sha256(os.fsencode(var)).hexdigest()[:12]
+    write_json(private(_temporary() / "running") / f"{name}.json", {"var": str(var)})
+
+
+def announced() -> list[Path]:
+    """Return the `var` directories in which this user has started a server; it may have ended."""
+    files = sorted(private(_temporary() / "running").glob("*.json"))
+    contents = (read_json(path) for path in files)
+    return [Path(content["var"]) for content in contents if content and "var" in content]
+
+
+def searched(*, is_ours: bool = False) -> list[Path]:
+    """Return the `var` directories to search for running programs, our own first.
+
+    Others are searched where CREPE_VAR is not set, so that commands work in any directory. They are
+    not if `is_ours`: a program never connects to the server of another clone.
+    """
+    is_chosen = is_ours or "CREPE_VAR" in os.environ
+    return [var_directory(), *([] if is_chosen else announced())]

@@ -1,0 +1,49 @@
+"""When each condition of a session holds, in sample indices."""
+
+from typing import NamedTuple
+
+from crepe.games.pong.settings import PongSettings
+
+
+class Span(NamedTuple):
+    """A block in sample indices; a session without blocks is one span."""
+
+    condition: str
+    start: int
+    stop: int
+
+
+class Schedule:
+    """The blocks of a session at a sampling rate, and the game's unit of time."""
+
+    def __init__(self, settings: PongSettings, rate_hz: float) -> None:
+        self.rate_hz = rate_hz
+        self.step = max(1, self.samples(settings.step_s))  # samples of one step of the game
+        self.has_blocks = bool(settings.blocks)
+        self._spans = tuple(
+            Span(block.condition, self.samples(block.start_s), self.samples(block.stop_s))
+            for block in settings.blocks
+        ) or (Span("", 0, self.samples(settings.session_s)),)
+
+    def samples(self, seconds: float) -> int:
+        """Return a duration in samples."""
+        return round(seconds * self.rate_hz)
+
+    def span(self, block: int) -> Span:
+        """Return the block of an index; after the end of the session, the last one."""
+        return self._spans[min(block, len(self._spans) - 1)]
+
+    def skip(self, block: int, sample: int) -> int:
+        """Return the index of the first block, from `block` on, that is not over at a sample."""
+        while block < len(self._spans) and sample > self._spans[block].stop:
+            block += 1
+        return block
+
+    def is_over(self, block: int) -> bool:
+        """Whether the session has no block of this index any more."""
+        return block == len(self._spans)
+
+    def choose(self, condition: str) -> None:
+        """Set the condition of the coming rallies; blocks, where there are any, decide instead."""
+        if not self.has_blocks:
+            self._spans = (self._spans[0]._replace(condition=condition),)

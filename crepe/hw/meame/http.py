@@ -1,0 +1,213 @@
+"""MEAME's HTTP routes: one connection, calls one after the other, every status checked."""
+
+import hashlib
+import hmac
+import json
+import secrets
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import urllib3
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+
+from crepe.environment import paths
+from crepe.errors import ConfigError, DeviceError
+
+SIMULATOR = "simulator"
+SIMULATOR_FILE = "simulator.json"
+_TIMEOUT_S = 2.0
+_POLL_S = 0.05
+
+
+class Unreachable(DeviceError):
+    """No server listens there, so nothing of a request has arrived."""
+
+
+class Server(NamedTuple):
+    """The address of a MEAME server."""
+
+    host: str
+    http_port: int
+    data_port: int
+    nonce: str = ""  # of our own simulator; otherwise empty
+
+    @property
+    def name(self) -> str:
+        return f"meame://{self.host}:{self.http_port}"
+
+
+def find_server(location: str, data_port: int, wait_s: float) -> Server:
+    """Return the server of a device URL: the simulator of this run directory, or HOST:PORT.
+
+    Raises DeviceError if the simulator has not written its address within `wait_s`.
+    """
+    path = paths.run_directory() / SIMULATOR_FILE
+    if location != SIMULATOR:
+        host, port = host_and_port(location)
+        simulator = paths.read_json(path) or {}
+        # Only a candidate, since the hosts may differ: `is_our_simulator` has the server prove it.
+        nonce = simulator["nonce"] if simulator.get("http_port") == port else ""
+        return Server(host, port, data_port, nonce)
+    deadline = time.monotonic() + wait_s
+    while (content := paths.read_json(path)) is None:
+        if time.monotonic() > deadline:
+            raise DeviceError(f"{path}: the simulator has not started in {wait_s:.0f} s")
+        time.sleep(_POLL_S)
+    return Server(content["host"], content["http_port"], content["data_port"], content["nonce"])
+
+
+def host_and_port(location: str) -> tuple[str, int]:
+    """Return the host and port of a location; the port is 8888 by default. Raises ConfigError."""
+    host, _, port = location.rpartition(":")
+    if not host:
+        host, port = location, "8888"
+    if not host or not port.isdigit():
+        raise ConfigError(f"device meame://{location}: must be meame://HOST:PORT")
+    return host, int(port)
+
+
+def proof(nonce: str, challenge: str) -> str:
+    """Return the answer to `challenge` of a server that has `nonce`."""
+    return hmac.new(nonce.encode(), challenge.encode(), hashlib.sha256).hexdigest()
+
+
+class Control(ABC):
+    """The requests that a stimulator sends to MEAME.
+
+    Methods raise DeviceError if MEAME does not acknowledge, Unreachable if no server answers.
+    """
+
+    @abstractmethod
+    def is_our_simulator(self) -> bool:
+        """Return whether the server proves that no living culture is behind it."""
+
+    @abstractmethod
+    def call(self, function: int, arguments: Sequence[tuple[int, int]]) -> None:
+        """Have the DSP execute a function, its argument registers written first."""
+
+    @abstractmethod
+    def write(self, addresses: Sequence[int], values: Sequence[int]) -> None:
+        """Write DSP registers in order."""
+
+    @abstractmethod
+    def read(self, addresses: Sequence[int]) -> list[int]:
+        """Read DSP registers."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Disconnect; harmless to repeat."""
+
+
+class HttpControl(Control):
+    """MEAME over HTTP. Nothing is sent twice: repeating a DSP call is not harmless."""
+
+    def __init__(self, server: Server, timeout_s: float = _TIMEOUT_S) -> None:
+        self._server = server
+        self._pool = urllib3.HTTPConnectionPool(
+            server.host,
+            server.http_port,
+            maxsize=1,
+            retries=False,
+            timeout=urllib3.Timeout(connect=timeout_s, read=timeout_s),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def connect(self, sampling_rate_hz: int, segment_samples: int) -> None:
+        """Configure acquisition; a server that is configured already ignores this silently."""
+        body = {"samplerate": sampling_rate_hz, "segmentLength": segment_samples}
+        self._request("POST", "/DAQ/connect", body)
+
+    def acquisition(self) -> tuple[int, int]:
+        """Return sampling rate and segment length; only our own simulator reports them."""
+        content = json.loads(self._request("GET", "/simulator/acquisition"))
+        return content["samplerate"], content["segmentLength"]
+
+    def truth(self, port: int, start: int, stop: int) -> dict[str, list[Any]]:
+        """Return which cells fired in [start, stop); our simulator only.
+
+        Sample indices count from the first sample of the data connection from `port`.
+        """
+        path = f"/simulator/truth?port={port}&start={start}&stop={stop}"
+        spikes: dict[str, list[Any]] = json.loads(self._request("GET", path))
+        return spikes
+
+    def status(self) -> dict[str, Any]:
+        """Return the server's status: isAlive (acquisition started), dspAlive."""
+        answer = self._request("GET", "/status")
+        try:
+            status = json.loads(answer)
+        except ValueError as error:
+            raise DeviceError(f"{self._server.name}/status: {answer[:80]!r}, no JSON") from error
+        return status if isinstance(status, dict) else {}
+
+    def flash(self) -> None:
+        """Have the DSP's firmware loaded, as some versions of MEAME do; harmless to repeat."""
+        self._request("GET", "/DSP/flash")
+
+    def start(self) -> None:
+        """Start acquisition; harmless to repeat."""
+        self._request("GET", "/DAQ/start")
+
+    def is_our_simulator(self) -> bool:
+        if not self._server.nonce:
+            return False
+        challenge = secrets.token_hex(16)
+        try:
+            answer = self._request("GET", f"/simulator/proof?challenge={challenge}").decode()
+        except DeviceError:
+            return False
+        return hmac.compare_digest(answer, proof(self._server.nonce, challenge))
+
+    def call(self, function: int, arguments: Sequence[tuple[int, int]]) -> None:
+        body = {
+            "func": int(function),
+            "argAddrs": [int(address) for address, _ in arguments],
+            "argVals": [int(value) for _, value in arguments],
+        }
+        self._request("POST", "/DSP/call", body)
+
+    def write(self, addresses: Sequence[int], values: Sequence[int]) -> None:
+        body = {"addresses": list(map(int, addresses)), "values": list(map(int, values))}
+        self._request("POST", "/DSP/write", body)
+
+    def read(self, addresses: Sequence[int]) -> list[int]:
+        answer = self._request("POST", "/DSP/read", {"addresses": list(map(int, addresses))})
+        try:
+            values = [int(value) for value in json.loads(answer)["values"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise DeviceError(f"{self._server.name}/DSP/read: {answer!r} ({error!r})") from error
+        if len(values) != len(addresses):
+            raise DeviceError(
+                f"{self._server.name}/DSP/read: {len(values)} of {len(addresses)} words"
+            )
+        return values
+
+    def close(self) -> None:
+        self._pool.close()
+
+    def _request(self, verb: str, path: str, body: dict[str, Any] | None = None) -> bytes:
+        place = f"{self._server.name}{path.partition('?')[0]}"
+        try:
+            answer = self._pool.request(
+                verb, path, body=None if body is None else json.dumps(body).encode()
+            )
+        except (ConnectTimeoutError, NewConnectionError) as error:
+            raise Unreachable(f"{place}: {error}") from error
+        except HTTPError as error:
+            raise DeviceError(f"{place}: {error}") from error
+        if answer.status != 200:
+            raise DeviceError(f"{place}: status {answer.status}, must be 200")
+        return answer.data

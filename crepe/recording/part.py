@@ -1,0 +1,189 @@
+"""Reader of one file of a session's recording, stream by stream and message by message."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from crepe.errors import DeviceError
+from crepe.hw.mcs.hdf5_file import one_line, open_hdf5
+from crepe.messages import Message, StreamInfo, message_type
+from crepe.recording.layout import (
+    FORMAT,
+    ROOT,
+    STREAMS,
+    Layout,
+    info_from_json,
+    parts,
+)
+
+# A damaged file may hold anything, and h5py raises many kinds of errors for it.
+_UNREADABLE = (OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError)
+
+
+class Part:
+    """One file in its state when opened.
+
+    Parameters
+    ----------
+    is_damaged
+        Leave out unreadable streams and messages, instead of raising DeviceError.
+
+    Attributes
+    ----------
+    problems
+        Streams that are left out, and why.
+    before, problem_before
+        Name of the file that was set aside when this one was begun, and why; or empty. The other
+        attributes are those of `Recording`.
+    """
+
+    def __init__(self, path: Path, *, is_damaged: bool = False) -> None:
+        self.path = path
+        self.problems: list[str] = []
+        self._is_damaged = is_damaged
+        self._file = open_hdf5(path)
+        try:
+            self._open()
+        except (OSError, KeyError, ValueError) as error:
+            self._file.close()
+            raise DeviceError(f"{path}: cannot be read: {one_line(error)}") from error
+        except DeviceError:
+            self._file.close()
+            raise
+
+    def _open(self) -> None:
+        if STREAMS not in self._file:
+            has = ", ".join(self._file) or "nothing"
+            raise DeviceError(f"{self.path}: no recording of CREPE: no group /CREPE; has {has}")
+        root = self._file[ROOT]
+        if int(root.attrs["format"]) > FORMAT:
+            raise DeviceError(
+                f"{self.path}: format {root.attrs['format']}, this CREPE reads up to {FORMAT}"
+            )
+        self.session = str(root.attrs["session"])
+        self.seed = int(root.attrs["seed"])
+        self.is_simulated = bool(root.attrs["is_simulated"])
+        self.has_ended = bool(root.attrs["ended"])
+        self.is_closed = self.has_ended or bool(root.attrs.get("closed", 0))  # older files lack it
+        self.versions: dict[str, str] = json.loads(root.attrs.get("versions", "{}"))
+        self.experiment: str = root["experiment"][()].decode()
+        self.culture: dict[str, str] = json.loads(root["culture"][()])
+        self.before = str(root.attrs.get("before", ""))
+        self.problem_before = str(root.attrs.get("problem_before", ""))
+        self._streams: dict[str, _Stream] = {}
+        for name, group in self._file[STREAMS].items():
+            try:
+                self._streams[name] = _Stream(group)
+                if self._is_damaged:
+                    self.windows(name)  # reads the columns: a damaged table raises now
+            except (DeviceError, *_UNREADABLE) as error:
+                if not self._is_damaged:
+                    raise
+                self._streams.pop(name, None)
+                self.problems.append(f"{name}: {one_line(error)}")
+        self.infos: dict[str, StreamInfo] = {n: s.info for n, s in self._streams.items()}
+
+    def windows(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the starts and the stops of a stream's messages, in the order of the table."""
+        with self._reading(name) as stream:
+            return stream.starts, stream.stops
+
+    def messages(self, name: str, start: int, stop: int) -> list[Message]:
+        """Return the messages that overlap [start, stop), in the order of recording."""
+        with self._reading(name) as stream:
+            read = stream.readable_rows if self._is_damaged else stream.rows
+            return stream.overlapping(start, stop, read)
+
+    @contextmanager
+    def _reading(self, name: str) -> Iterator["_Stream"]:
+        try:
+            yield self._streams[name]
+        except (OSError, ValueError) as error:
+            raise DeviceError(f"{self.path}, {name}: cannot be read: {one_line(error)}") from error
+
+    def close(self) -> None:
+        """Close the file; harmless to repeat."""
+        self._file.close()
+
+
+class _Stream:
+    """A stream's group; its table is read on demand, since it may be long."""
+
+    def __init__(self, group: h5py.Group) -> None:
+        self._group = group
+        self._table = group["messages"]
+        self._n_messages = int(group["n_messages"][0])
+        self.info = info_from_json(group["info"][()])
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """Start of each message."""
+        return self._column("start")
+
+    @cached_property
+    def stops(self) -> NDArray[np.int64]:
+        """Stop of each message."""
+        return self._column("stop")
+
+    # Windows may overlap and need not be in order: the highest stop before a row, and the lowest
+    # start after it, bound a search.
+    @cached_property
+    def _highest(self) -> NDArray[np.int64]:
+        return np.maximum.accumulate(self.stops)
+
+    @cached_property
+    def _lowest(self) -> NDArray[np.int64]:
+        return np.minimum.accumulate(self.starts[::-1])[::-1]
+
+    def _column(self, name: str) -> NDArray[Any]:
+        column: NDArray[Any] = self._table.fields(name)[: self._n_messages]
+        return column
+
+    def overlapping(
+        self, start: int, stop: int, read: Callable[[int, int], list[Message]]
+    ) -> list[Message]:
+        """Return the messages that overlap [start, stop), of the rows that `read` gives."""
+        low = int(np.searchsorted(self._highest, start, side="right"))
+        high = int(np.searchsorted(self._lowest, stop, side="left"))
+        if high <= low:
+            return []
+        return [m for m in read(low, high) if m.stop > start and m.start < stop]
+
+    def rows(self, low: int, high: int) -> list[Message]:
+        """Return the messages in rows [low, high) of the table."""
+        layout = Layout(message_type(self.info.message, DeviceError))
+        before = self._table[low - 1] if low else None
+        rows = self._table[low:high]
+        arrays = {
+            name: self._parts(self._group["fields"], name, f"{name}.stop", before, rows)
+            for name in layout.matrices + layout.arrays
+        }
+        json = self._parts(self._group, "json", "json_stop", before, rows)
+        return [
+            layout.message(row, json[at].tobytes(), {name: arrays[name][at] for name in arrays})
+            for at, row in enumerate(rows)
+        ]
+
+    def readable_rows(self, low: int, high: int) -> list[Message]:
+        """Return what `rows` does, without the rows that touch a damaged place."""
+        try:
+            return self.rows(low, high)
+        except _UNREADABLE:
+            if high - low == 1:
+                return []
+        middle = (low + high) // 2
+        return self.readable_rows(low, middle) + self.readable_rows(middle, high)
+
+    def _parts(
+        self, group: h5py.Group, name: str, column: str, before: Any, rows: Any
+    ) -> list[NDArray[Any]]:
+        """Return each row's part of an array."""
+        begin = 0 if before is None else int(before[column])
+        return [np.ascontiguousarray(part) for part in parts(group[name], begin, rows[column])]

@@ -1,0 +1,94 @@
+"""The Redis server that a client uses when it names none."""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from crepe.environment import paths
+from crepe.errors import StoreError
+
+_POLL_S = 0.05
+
+
+def _nothing() -> None:
+    pass
+
+
+def find_url(
+    patience_s: float = 0.0, *, is_ours: bool = False, meanwhile: Callable[[], None] = _nothing
+) -> str:
+    """Return CREPE_REDIS, else the URL of the CREPE server that this user runs.
+
+    Only a socket in a private run directory counts, so that another user's server on port 6379 is
+    never mistaken for ours.
+
+    Parameters
+    ----------
+    patience_s
+        How long to wait for a server.
+    is_ours
+        Ignore servers in other directories, as programs do: they must not use another clone's.
+        Without it those are searched, too, where CREPE_VAR is not set.
+    meanwhile
+        Called before each new attempt.
+
+    Raises
+    ------
+    StoreError
+        After `patience_s` there is no server, or more than one to choose from.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return _find(is_ours=is_ours)
+        except StoreError:
+            if time.monotonic() >= deadline:
+                raise
+            meanwhile()
+        time.sleep(_POLL_S)
+
+
+def _find(*, is_ours: bool) -> str:
+    chosen = os.environ.get("CREPE_REDIS")
+    if chosen:
+        return chosen
+    own, *elsewhere = paths.searched(is_ours=is_ours)
+    if url := _url(own):
+        return url
+    others = {var: url for var in elsewhere if (url := _url(var))}
+    if len(others) == 1:
+        return next(iter(others.values()))
+    if others:
+        names = ", ".join(map(str, others))
+        raise StoreError(f"several CREPEs are running ({names}); choose one with CREPE_VAR")
+    raise StoreError(
+        f"no CREPE is running (looked in {own}); "
+        "start one with `crepe up`, or name a server in CREPE_REDIS or in Store(url)"
+    )
+
+
+def server(var: Path) -> dict[str, Any] | None:
+    """Return the run file of the server of `var` (url, socket, port, pid); None if it is gone."""
+    # A search must not create `var`, as run_directory does.
+    content = paths.read_json(paths.run_directory(var) / "redis.json") if var.is_dir() else None
+    return content if content and _answers(str(content.get("socket", ""))) else None
+
+
+def _url(var: Path) -> str | None:
+    content = server(var)
+    return str(content["url"]) if content else None
+
+
+def _answers(path: str) -> bool:
+    if not path or not hasattr(socket, "AF_UNIX"):
+        return False
+    try:
+        # Tried, since a killed server leaves its socket file behind.
+        with socket.socket(socket.AF_UNIX) as trial:
+            trial.connect(path)
+        return True
+    except OSError:
+        return False

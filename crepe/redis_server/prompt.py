@@ -1,0 +1,100 @@
+"""`crepe redis-cli`: one command, or a prompt, on the running server, with no redis-cli installed.
+
+Replies look like those of redis-cli. redis-py does not distinguish status replies ("OK") from
+strings, so the commands whose reply redis-cli prints without quotes are listed here.
+"""
+
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import redis
+
+from crepe.errors import StoreError
+from crepe.redis_server.choice import without_password
+
+_STATUS = {b"OK", b"PONG", b"QUEUED"}
+_BARE = {"INFO", "TYPE", "LOLWUT", "CLIENT", "BGREWRITEAOF"}
+_ENDLESS = {"MONITOR", "SUBSCRIBE", "PSUBSCRIBE"}
+_ESCAPES = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 13: "\\r", 34: '\\"', 92: "\\\\"}
+
+
+def cli(arguments: Sequence[str], url: str) -> int:
+    """Send one command, or those typed at a prompt; return the exit status.
+
+    Raises StoreError if the server cannot be reached.
+    """
+    # No timeout: MONITOR and blocking commands wait for their replies.
+    pool = redis.ConnectionPool.from_url(url, protocol=2, socket_timeout=None)
+    connection: Any = pool.make_connection()
+    try:
+        connection.connect()
+        return _send(connection, arguments) if arguments else _prompt(connection)
+    except redis.ConnectionError as error:
+        raise StoreError(f"{without_password(url)}: {error}; is CREPE running?") from error
+    finally:
+        connection.disconnect()
+
+
+def text_of(reply: Any, is_bare: bool = False) -> str:
+    """Return a reply as redis-cli prints it to a terminal."""
+    return "\n".join(_lines(reply, is_bare))
+
+
+def _send(connection: Any, arguments: Sequence[str]) -> int:
+    name = arguments[0].upper()
+    connection.send_command(*arguments)
+    while True:
+        try:
+            reply = connection.read_response(disable_decoding=True)
+        except redis.ResponseError as error:
+            print(f"(error) {error}")
+            return 1
+        print(text_of(reply, is_bare=name in _BARE), flush=True)
+        if name not in _ENDLESS:
+            return 0
+
+
+def _prompt(connection: Any) -> int:
+    while True:
+        try:
+            line = input("crepe> " if sys.stdin.isatty() else "")
+            arguments = shlex.split(line)
+        except EOFError:
+            return 0
+        except ValueError as error:
+            print(f"(error) {error}")
+            continue
+        if arguments and arguments[0].lower() in ("exit", "quit"):
+            return 0
+        if arguments:
+            _send(connection, arguments)
+
+
+def _lines(reply: Any, is_bare: bool) -> Iterator[str]:
+    if isinstance(reply, list | tuple):
+        if not reply:
+            yield "(empty array)"
+        width = len(str(len(reply)))
+        for number, item in enumerate(reply, 1):
+            mark = f"{number:>{width}}) "
+            for line in _lines(item, is_bare):
+                yield mark + line
+                mark = " " * len(mark)
+    elif reply is None:
+        yield "(nil)"
+    elif isinstance(reply, int):
+        yield f"(integer) {reply}"
+    elif isinstance(reply, Exception):
+        yield f"(error) {reply}"
+    else:
+        content = reply if isinstance(reply, bytes) else str(reply).encode()
+        if is_bare or content in _STATUS:
+            yield content.decode(errors="replace").rstrip("\r\n")
+        else:
+            yield f'"{"".join(map(_escaped, content))}"'
+
+
+def _escaped(byte: int) -> str:
+    return _ESCAPES.get(byte) or (chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}")

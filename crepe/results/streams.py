@@ -1,0 +1,46 @@
+"""Streams of a session found by the message they carry, whatever their names.
+
+Works on a running session, a recording and the memory of a loop alike.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from crepe.errors import ConfigError
+from crepe.messages import TRUTH, Message, StreamInfo
+
+if TYPE_CHECKING:  # a list of sessions needs no store, which is slow to import
+    from crepe.store import Store, Stream
+
+M = TypeVar("M", bound=Message)
+
+
+def names_of(kind: type[Message], infos: Mapping[str, StreamInfo]) -> list[str]:
+    """Return the streams that carry a message type of `crepe.messages`, in order of their names.
+
+    The true spikes of a simulated culture are left out: no result may be made of them.
+    """
+    return sorted(n for n, info in infos.items() if info.message == kind.__name__ and n != TRUTH)
+
+
+def streams_of(kind: type[Message], store: "Store") -> "list[Stream]":
+    """Return the streams of a store that carry a message type, in order of their names."""
+    infos = {name: store[name].info for name in store}
+    return [store[name] for name in names_of(kind, infos)]
+
+
+def stream_of(kind: type[Message], store: "Store") -> "Stream":
+    """Return the first of these streams. Raises ConfigError if there is none."""
+    streams = streams_of(kind, store)
+    if not streams:
+        names = ", ".join(store) or "none"
+        raise ConfigError(f"no stream of {kind.__name__} was recorded; streams: {names}")
+    return streams[0]
+
+
+def messages_of(kind: type[M], store: "Store") -> Iterator[M]:
+    """Yield all messages of a type, stream by stream, in the order in which they were recorded."""
+    for stream in streams_of(kind, store):
+        for message in stream.messages(0, len(stream)):
+            if isinstance(message, kind):
+                yield message

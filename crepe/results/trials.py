@@ -1,0 +1,125 @@
+"""Trials of a session, gathered from its streams: gestures shown and decoded, and the accuracy.
+
+Works on a running session, a recording and the memory of a loop alike.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from crepe.errors import ConfigError
+from crepe.messages import Delivered, GameState, Message, Spikes
+from crepe.reservoir.features import Window
+from crepe.reservoir.training import Trials, permuted
+from crepe.results.streams import messages_of, stream_of, streams_of
+from crepe.store import Store, Stream
+
+N_PERMUTATIONS = 10_000
+"""Permutations of the gestures behind a p value."""
+
+
+def outcomes(store: Store) -> list[GameState]:
+    """Return the finished trials of a session, in order."""
+    return [state for state in messages_of(GameState, store) if state.phase == "outcome"]
+
+
+def stimulated(answers: Iterable[Message]) -> set[int]:
+    """Return the numbers of the trials whose pulses were delivered to their end."""
+    return {a.number for a in answers if isinstance(a, Delivered) and a.state == "delivered"}
+
+
+def stimulated_in(store: Store) -> set[int]:
+    """Return the same of a whole session. Raises ConfigError if it was not recorded."""
+    if not streams_of(Delivered, store):
+        raise ConfigError(
+            "no stream of Delivered was recorded: which trials were stimulated is unknown"
+        )
+    return stimulated(messages_of(Delivered, store))
+
+
+def labelled(store: Store, window: Window) -> Trials:
+    """Return the stimulated trials with the activity in the readout's window at their end.
+
+    Raises ConfigError if there are none.
+    """
+    has_pulses = stimulated_in(store)
+    states = [state for state in outcomes(store) if state.trial in has_pulses]
+    if not states:
+        raise ConfigError("no finished trial with its pulses, nothing to calibrate with")
+    stream = stream_of(Spikes, store)
+    info = stream.info
+    span = round(window.span_s * info.sampling_rate_hz)
+    rows = []
+    for state in states:
+        stop = state.phases["outcome"]
+        channel, sample = spikes_in(stream, max(0, stop - span), stop)
+        rows.append(window.features(channel, sample, stop, info.labels, info.sampling_rate_hz))
+    return Trials(
+        np.array(rows),
+        np.array([state.gesture for state in states]),
+        np.array([state.block for state in states], np.int64),
+        info.labels,
+        info.sampling_rate_hz,
+        window,
+    )
+
+
+def spikes_in(stream: Stream, start: int, stop: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return channel and sample index of the spikes in [start, stop), two (n_spikes,) arrays."""
+    windows = [m for m in stream.messages(start, stop) if isinstance(m, Spikes)]
+    channel = np.concatenate([np.empty(0, np.int32), *(m.channel for m in windows)])
+    sample = np.concatenate([np.empty(0, np.int64), *(m.sample for m in windows)])
+    is_inside = (sample >= start) & (sample < stop)
+    return channel[is_inside], sample[is_inside]
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Share of the trials of one condition whose gesture was decoded."""
+
+    n_trials: int
+    n_stimulated: int  # of them those whose pulses were delivered; all count
+    accuracy: float
+    ci95: tuple[float, float]  # Wilson's interval, trials taken as independent
+    p_value: float  # of so many or more right by chance: gestures permuted within blocks
+
+
+def accuracy(states: Sequence[GameState], seed: int, has_pulses: Collection[int] = ()) -> Accuracy:
+    """Return the accuracy of one condition; an unreadable trial counts as wrong.
+
+    Parameters
+    ----------
+    states
+        The finished trials of the condition.
+    seed
+        Of the permutations.
+    has_pulses
+        Numbers of the trials that were stimulated.
+    """
+    gesture = np.array([state.gesture for state in states], str)
+    decoded = np.array([state.decoded or "" for state in states], str)
+    block = np.array([state.block for state in states], np.int64)
+    n, right = len(states), int(np.sum(gesture == decoded))
+    interval = binomtest(right, n).proportion_ci(method="wilson")
+    rng = np.random.default_rng([seed, n])
+    by_chance = sum(
+        int(np.sum(permuted(gesture, block, rng) == decoded)) >= right
+        for _ in range(N_PERMUTATIONS)
+    )
+    return Accuracy(
+        n,
+        sum(state.trial in has_pulses for state in states),
+        right / n,
+        (float(interval.low), float(interval.high)),
+        # The gestures as shown are one of the permutations, so p is never 0 (Phipson & Smyth 2010).
+        (1 + by_chance) / (1 + N_PERMUTATIONS),
+    )
+
+
+def by_condition(states: Sequence[GameState]) -> dict[str, list[GameState]]:
+    """Return the finished trials by condition, conditions in order of their names."""
+    names = sorted({state.condition for state in states})
+    return {name: [s for s in states if s.condition == name] for name in names}

@@ -1,0 +1,71 @@
+"""The actors of one process in order, which hand messages over in memory.
+
+The runner moves batches between a chain and Redis; the loop runs a whole experiment in one chain.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+
+from crepe.messages import Segment
+from crepe.runtime.hosted_actor import Batch, HostedActor, OutputBatch
+from crepe.store import codec
+from crepe.store.contract import Entry
+
+
+class Chain:
+    """The hosted actors of one process, in the order of the flow."""
+
+    def __init__(self, hosted: Sequence[HostedActor]) -> None:
+        self.hosted = hosted
+
+    def push(self, batch: Batch) -> list[OutputBatch]:
+        """Feed a batch to the actors that read its stream; return the output that follows."""
+        return self.spread([], [batch])
+
+    def spread(
+        self, outputs: Sequence[OutputBatch], fed: Sequence[Batch] = ()
+    ) -> list[OutputBatch]:
+        """Feed `outputs` and `fed` to their readers in this chain.
+
+        Return `outputs` and all output that follows, also that of the readers' readers.
+        """
+        results = list(outputs)
+        waiting = deque([*fed, *(out.batch for out in outputs)])
+        while waiting:
+            # First in, first out: the windows of a stream reach every reader in their order.
+            batch = waiting.popleft()
+            for host in self.hosted:
+                if batch.stream in host.spec.reads or batch.stream in host.lags:
+                    new = host.feed(batch)
+                    results += new
+                    waiting.extend(out.batch for out in new)
+        return results
+
+    def close(self) -> None:
+        """Close every actor, in the reverse order, also where one fails; raise the first error."""
+        errors = []
+        for host in reversed(self.hosted):
+            try:
+                host.actor.close()
+            except Exception as error:  # noqa: BLE001  # the other actors must be closed, too
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+
+def as_entry(out: OutputBatch, t_ns: int) -> Entry:
+    """Return the store's entry of an output that is published at wall clock `t_ns`."""
+    batch = out.batch
+    segment = next((m for m in batch.messages if isinstance(m, Segment)), None)
+    return Entry(
+        batch.start,
+        batch.stop,
+        codec.pack(batch.messages, batch.start, batch.stop),
+        # A segment keeps the time of its acquisition, since latencies count from there.
+        segment.t_ns if segment and segment.t_ns else t_ns,
+        out.position if out.position != batch.stop else -1,
+        codec.pack_value(out.snapshot) if out.snapshot is not None else b"",
+        out.command_id,
+        segment is not None and segment.is_estimated,
+        batch.is_end,
+    )

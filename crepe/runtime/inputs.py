@@ -1,0 +1,200 @@
+"""The streams that a program reads: its position in each, and their entries as batches."""
+
+# Decision 8: why some actors do not merge their inputs.
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+
+from crepe.actors.actor import Sink
+from crepe.config.wiring import OUTSIDE, ActorSpec
+from crepe.errors import StoreUnavailableError
+from crepe.messages import StreamInfo
+from crepe.runtime.hosted_actor import Batch, HostedActor, Resume
+from crepe.store import codec
+from crepe.store.contract import Cursor, Entry, UnclockedEntry
+from crepe.store.redis_store import RedisStore
+
+
+class Stop(Exception):
+    """The program must end: it was stopped, supervisord is gone, or another session has begun."""
+
+
+class Inputs:
+    """The streams that a program reads from other programs.
+
+    Parameters
+    ----------
+    inside
+        Streams that the program's own actors write; they are handed over in memory.
+    session
+        ID of the session; an entry of another one raises Stop.
+    since_ms
+        Wall clock of the session's start; earlier commands are ignored.
+
+    Attributes
+    ----------
+    infos
+        The descriptions of the streams that exist; streams outside the clock have none.
+    clock
+        The first of them whose writer publishes every window, so that a gap means missing samples.
+    """
+
+    def __init__(
+        self,
+        program: str,
+        specs: Sequence[ActorSpec],
+        inside: Collection[str],
+        store: RedisStore,
+        *,
+        session: str,
+        since_ms: int,
+    ) -> None:
+        self._program = program
+        self._store = store
+        self._session = session
+        self._since_ms = since_ms
+        read = dict.fromkeys(stream for spec in specs for stream in spec.reads)
+        self._streams = tuple(stream for stream in read if stream not in inside)
+        self._kinds: dict[str, type] = {s: OUTSIDE[s] for s in self._streams if s in OUTSIDE}
+        self._cursors: dict[str, Cursor] = {}
+        self._recorders: dict[str, Sink[object, object]] = {}
+        self._ends: dict[str, Entry] | None = None  # last entries when a recorder was stopped
+        self.infos: dict[str, StreamInfo] = {}
+        self.clock = ""
+
+    # Opening
+
+    def missing(self, spec: ActorSpec) -> list[str]:
+        """Return the streams that an actor reads and that do not exist yet."""
+        return [s for s in self._streams if s in spec.reads and s not in self._kinds]
+
+    def find(self, stream: str) -> bool:
+        """Look a stream of this session up; return whether it exists."""
+        info = self._store.info(stream)
+        if info is None or info.session != self._session:
+            return False
+        self.infos[stream] = info
+        self._kinds[stream] = codec.message_type(info.message)
+        return True
+
+    def begin(self, hosted: Sequence[HostedActor], resumes: Mapping[str, Resume | None]) -> None:
+        """Set the cursor of each stream to where the first of its readers resumes."""
+        clocked = (s for s, info in self.infos.items() if info.kind.is_clocked)
+        self.clock = next(clocked, "")
+        warmup = sum(host.warmup_samples for host in hosted)
+        for stream in self._streams:
+            readers = [host for host in hosted if stream in host.spec.reads]
+            if stream in OUTSIDE:
+                ids = [host.command_id for host in readers if host.command_id]
+                # IDs begin with a wall clock in ms: this one skips earlier sessions' commands.
+                self._cursors[stream] = min(ids) if ids else f"{self._since_ms}-0"
+                continue
+            at: list[int] = []
+            for host in readers:
+                actor = host.actor
+                resume = resumes[host.spec.name]
+                is_clock = stream == host.spec.reads[0]
+                if isinstance(actor, Sink):
+                    at.append(actor.positions().get(stream, 0))
+                    self._recorders.setdefault(stream, actor)
+                elif resume is None:
+                    at.append(0)
+                elif not actor.merges and is_clock:
+                    # A stimulator resumes at the newest sample: older ones are too late.
+                    last = self._store.last(stream)
+                    at.append(last.stop if last else 0)
+                else:
+                    # A sum: an actor warms up on output of the actors before it.
+                    at.append(max(0, resume.position - warmup))
+            self._cursors[stream] = min(at)
+            self._register(stream)
+        for host in hosted:
+            for stream, lag in host.lags.items():
+                if not any(stream in other.infos for other in hosted):
+                    self._cursors[stream] = max(0, host.position - lag)
+
+    # Reading
+
+    @property
+    def has_recorders(self) -> bool:
+        """True if an actor records its input and must miss none of it."""
+        return bool(self._recorders)
+
+    @property
+    def recorded(self) -> int:
+        """Sample index up to which the clock stream is recorded; 0 without a recorder."""
+        recorder = self._recorders.get(self.clock)
+        return recorder.covered(self.clock) if recorder else 0
+
+    @property
+    def problem(self) -> str:
+        """The problems of the recorders, for people; empty if all is well."""
+        return "; ".join({recorder.problem for recorder in self._recorders.values()} - {""})
+
+    @property
+    def positions(self) -> list[int]:
+        """The program's position in each stream of the clock that has not ended."""
+        return [at for at in self._cursors.values() if isinstance(at, int)]
+
+    def wait(self, timeout_s: float) -> list[tuple[str, Entry | UnclockedEntry]]:
+        """Return the next entries without advancing the cursors. Raises StoreUnavailableError."""
+        return self._store.wait(self._cursors, timeout_s)
+
+    def take(self, stream: str, item: Entry | UnclockedEntry) -> Batch:
+        """Return an entry as a batch and advance past it. Raises Stop for another session's."""
+        if isinstance(item, UnclockedEntry):
+            self._cursors[stream] = item.id
+            commands = codec.unpack(self._kinds[stream], item.payload, 0, 0)
+            return Batch(stream, 0, 0, commands, command_id=item.id)
+        # A reader blocked at an old cursor also receives what a new session writes behind it.
+        if item.session != self._session:
+            raise Stop(f"session {item.session} has begun")
+        self._cursors[stream] = item.stop
+        if item.is_end:
+            del self._cursors[stream]  # without streams of the clock the program's loop ends
+        if stream not in self._kinds:  # a feedback stream had no writer yet when the program opened
+            info = self._store.info(stream)
+            self._kinds[stream] = codec.message_type(info.message if info else "")
+        messages = codec.unpack(
+            self._kinds[stream],
+            item.payload,
+            item.start,
+            item.stop,
+            t_ns=item.t_ns,
+            is_estimated=item.is_estimated,
+        )
+        return Batch(stream, item.start, item.stop, messages, item.is_end)
+
+    def stop_when_recorded(self) -> None:
+        """Raise Stop once the recorder has all entries of the first call, or cannot read them."""
+        if not self._store.is_connected:
+            raise Stop("requested, and Redis is away")
+        cursors = {s: at for s, at in self._cursors.items() if isinstance(at, int)}
+        with suppress(StoreUnavailableError):
+            if self._ends is None:
+                # Looked up once: a writer that still runs would move the end on and on.
+                lasts = {stream: self._store.last(stream) for stream in cursors}
+                self._ends = {stream: last for stream, last in lasts.items() if last}
+            ends = [(self._ends[s], at) for s, at in cursors.items() if s in self._ends]
+            if not any(last.is_end or last.stop > at for last, at in ends):
+                raise Stop("requested")
+
+    def newest(self) -> int | None:
+        """Return the sample index after the last one that any of the streams holds."""
+        return max((last.stop for s in self.infos if (last := self._store.last(s))), default=None)
+
+    def register(self) -> None:
+        """Protect data the recorder has not stored from trimming.
+
+        A recording that is replayed waits for every reader.
+        """
+        for stream in self.infos:
+            self._register(stream)
+
+    def _register(self, stream: str) -> None:
+        recorder = self._recorders.get(stream)
+        cursor = self._cursors.get(stream)
+        if recorder is not None:
+            self._store.register(stream, self._program, recorder.positions().get(stream, 0))
+        elif not self.infos[stream].is_live and isinstance(cursor, int):
+            self._store.register(stream, self._program, cursor)

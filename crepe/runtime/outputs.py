@@ -1,0 +1,94 @@
+"""The streams that a program publishes, and the entries that wait to be appended to them."""
+
+import time
+from collections.abc import Sequence
+
+from crepe.actors.actor import Actor
+from crepe.config.experiment_file import ExperimentFile
+from crepe.config.wiring import ActorSpec
+from crepe.errors import StoreUnavailableError
+from crepe.runtime.chain import as_entry
+from crepe.runtime.hosted_actor import HostedActor, OutputBatch
+from crepe.store.contract import Entry
+from crepe.store.redis_store import RedisStore
+
+
+class Outputs:
+    """The streams of a program that other programs read, or that it needs to resume.
+
+    Attributes
+    ----------
+    streams
+        Those that are published; the others stay in memory.
+    """
+
+    def __init__(
+        self, experiment: ExperimentFile, specs: Sequence[ActorSpec], store: RedisStore
+    ) -> None:
+        self._experiment = experiment
+        self._ours = {spec.name for spec in specs}
+        self._store = store
+        self._unsent: list[tuple[str, Entry]] = []
+        read = [*experiment.reads.items(), *experiment.feedback.items()]
+        readers = {stream for _, streams in read for stream in streams}
+        outside = {s for name, streams in read if name not in self._ours for s in streams}
+        # An actor can resume only from a snapshot that is on a stream.
+        kept = {
+            stream
+            for spec in specs
+            if spec.kind.snapshot is not Actor.snapshot
+            for stream in spec.writes.values()
+        }
+        inside = {stream for spec in specs for stream in spec.writes.values()}
+        self.streams = {s for s in inside if s in outside or s in kept or s not in readers}
+
+    def declare(self, host: HostedActor) -> None:
+        """Become the writer of the streams that an actor publishes."""
+        redis = self._experiment.redis
+        for stream in self.streams.intersection(host.spec.writes.values()):
+            info = host.infos[stream]
+            last = self._store.declare(
+                stream,
+                info,
+                # An earlier process that is still connected must not keep this one out.
+                takes_over=True,
+                keep_s=redis.keep_of_s(stream),
+                keep_bytes=redis.keep_bytes_of.get(stream),
+            )
+            # Not after a restart: 0 would replace the positions that readers have registered.
+            if last is None and not info.is_live:
+                self._expect_readers(stream)
+
+    def _expect_readers(self, stream: str) -> None:
+        """Register the readers of a replayed recording, so that it waits for their start."""
+        for actor, reads in self._experiment.reads.items():
+            if stream in reads and actor not in self._ours:
+                self._store.register(stream, self._experiment.program_of[actor], 0)
+
+    def publish(self, outputs: Sequence[OutputBatch]) -> None:
+        """Append output to its streams, after entries that wait; keep it while Redis is away."""
+        was_clear = not self._unsent
+        now_ns = time.time_ns()
+        self._unsent += [
+            (out.batch.stream, as_entry(out, now_ns))
+            for out in outputs
+            if out.batch.stream in self.streams
+        ]
+        if was_clear:
+            self.flush()
+
+    def flush(self) -> bool:
+        """Try once to append the entries that wait; return whether none is left."""
+        if self._unsent:
+            try:
+                # Safe to repeat: an append whose reply was lost is stored once.
+                self._store.append(self._unsent)
+            except StoreUnavailableError:
+                return False
+            self._unsent = []
+        return True
+
+    @property
+    def has_unsent(self) -> bool:
+        """True if entries wait to be appended."""
+        return bool(self._unsent)

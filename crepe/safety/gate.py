@@ -1,0 +1,102 @@
+"""The checks that decide whether a train may be fired: its limits, its age, earlier pulses."""
+
+# Decision 21: how trains queue.
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from crepe.messages import Stimulus
+from crepe.safety.limits import Limits
+from crepe.safety.pulse_count import PulseCount
+from crepe.safety.real_time import RealTime
+from crepe.safety.sub_trains import cuttable, pulses_per_sub_train
+
+
+class Gate:
+    """The checks that every train passes: when it is requested, and again when it is fired.
+
+    Parameters
+    ----------
+    max_age_ms
+        Longest time from the sample that led to the request to the first pulse.
+    sub_train_s
+        Longest part of a train that the instrument is given at once.
+    n_pulses
+        Pulses of the session so far.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        time: RealTime,
+        sampling_rate_hz: float,
+        *,
+        max_age_ms: float,
+        sub_train_s: float,
+        n_pulses: int,
+    ) -> None:
+        self._limits = limits
+        self._time = time
+        self._rate_hz = sampling_rate_hz
+        self._max_age_ms = max_age_ms
+        self._sub_train_s = sub_train_s
+        self._count = PulseCount(limits, sampling_rate_hz, n_pulses)
+
+    @property
+    def n_pulses(self) -> int:
+        """Pulses of the session."""
+        return self._count.n_pulses
+
+    def refusal(self, stimulus: Stimulus, before: Sequence[Stimulus]) -> str | None:
+        """Return why a train must not be fired after those of `before`, or None."""
+        return (
+            self._limits.refusal(
+                stimulus.electrodes,
+                stimulus.phases,
+                stimulus.rate_hz,
+                stimulus.n_pulses,
+                stimulus.unit,
+            )
+            or self._uncuttable(stimulus)
+            or self.too_old(stimulus)
+            or self._count.refusal(stimulus, self._time.now, before)
+        )
+
+    def refusal_now(self, stimulus: Stimulus) -> str | None:
+        """Return why a train that has passed before must not be fired at this moment, or None."""
+        # Of all that was checked on request, only age and other pulses change while a train waits.
+        return self.too_old(stimulus) or self._count.refusal(stimulus, self._time.now)
+
+    def remember(self, stimulus: Stimulus) -> None:
+        """Count the pulses of a train that is fired now."""
+        self._count.remember(stimulus, self._time.now)
+
+    def age_ms(self, stimulus: Stimulus) -> float:
+        """Return the time since the sample that led to the request; late data count."""
+        age_s = (self._time.clock - stimulus.stop) / self._rate_hz
+        return (age_s + self._time.late_s) * 1000
+
+    def too_old(self, stimulus: Stimulus) -> str | None:
+        """Return why a train is too old, or None."""
+        if not self._time.has_begun:
+            return "no data yet, so nobody knows how old it is"
+        age_ms = self.age_ms(stimulus)
+        if age_ms > self._max_age_ms:
+            return f"{age_ms:.0f} ms old, limit {self._max_age_ms:.0f} ms"
+        return None
+
+    def sub_train(self, stimulus: Stimulus) -> Stimulus:
+        """Return the part of a train that the instrument is given at once."""
+        n_pulses = pulses_per_sub_train(stimulus.n_pulses, stimulus.rate_hz, self._sub_train_s)
+        assert n_pulses is not None  # otherwise it was refused
+        return replace(stimulus, n_pulses=n_pulses)
+
+    def _uncuttable(self, stimulus: Stimulus) -> str | None:
+        """Return why a train has no equal sub-trains, or None."""
+        n_pulses, rate_hz = stimulus.n_pulses, stimulus.rate_hz
+        if pulses_per_sub_train(n_pulses, rate_hz, self._sub_train_s):
+            return None
+        return (
+            f"train: {n_pulses} pulses at {rate_hz:g} Hz cannot be cut into equal bursts of "
+            f"{self._sub_train_s:g} s at most, {cuttable(n_pulses, rate_hz, self._sub_train_s)} can"
+        )

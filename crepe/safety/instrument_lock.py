@@ -1,0 +1,56 @@
+"""The lock by which programs take turns at one instrument; a stop may break it."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from crepe.errors import DeviceError
+
+LOCK_FILE = "instrument.lock"
+_POLL_S = 0.01
+
+
+@contextmanager
+def instrument_lock(
+    run_directory: Path, wait_s: float, *, may_break: bool = False
+) -> Iterator[None]:
+    """Keep the calls of other processes to the instrument out of the block.
+
+    Raises DeviceError if another process holds the lock for longer than `wait_s`. With `may_break`
+    the block runs all the same: neither a hung holder nor a full disk may prevent a stop.
+    """
+    handle: int | None = None
+    try:
+        handle = _locked(run_directory / LOCK_FILE, wait_s)
+    except DeviceError:
+        if not may_break:
+            raise
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _locked(path: Path, wait_s: float) -> int:
+    """Return the descriptor of the file, open and locked. Raises DeviceError."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise DeviceError(f"{path}: {error.strerror}") from error
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            # Polled, since `flock` has no timeout. The kernel unlocks when a program dies.
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+        except BlockingIOError as error:
+            if time.monotonic() >= deadline:
+                os.close(handle)
+                raise DeviceError(
+                    f"{path}: another program talks to the instrument for more than {wait_s:g} s"
+                ) from error
+        time.sleep(_POLL_S)

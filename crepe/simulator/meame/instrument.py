@@ -1,0 +1,104 @@
+"""The simulated instrument: DSP, culture and digitiser, advanced by samples. No sockets."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crepe.culture.contract import Shot
+from crepe.culture.culture import Culture
+from crepe.electrodes.layouts import MCS_60_LABELS
+from crepe.hw.meame.registers import Register
+from crepe.hw.meame.wire import N_CHANNELS, TICKS_PER_S
+from crepe.messages import Spikes
+from crepe.simulator.meame.dsp import Dsp
+from crepe.simulator.meame.quirks import Quirk
+from crepe.simulator.meame.settings import SimulatorSettings
+
+_KEPT_TRUTH = 200_000
+_ILLEGAL_MODE = 2
+
+
+class SimulatedMeame:
+    """The instrument behind MEAME's routes and ports."""
+
+    def __init__(self, settings: SimulatorSettings) -> None:
+        self.settings = settings
+        self.dsp = Dsp(settings.impedance_kohm, settings.firmware)
+        if Quirk.STICKY_ERROR in settings.quirks:
+            self.dsp.write(Register.ERROR_FLAG, _ILLEGAL_MODE)
+        self.sampling_rate_hz = float(settings.sampling_rate_hz)
+        self._begin()
+
+    def connect(self, sampling_rate_hz: int) -> None:
+        """Set the sampling rate; samples count from this moment."""
+        self.sampling_rate_hz = float(sampling_rate_hz)
+        self._begin()
+
+    def start(self) -> None:
+        """Let sample 0 be now, by the DSP's clock; no sample shows an earlier pulse."""
+        self._began = self.dsp.now
+        self.dsp.take()
+        self._ahead: list[Shot] = []  # pulses of samples to come
+
+    def _begin(self) -> None:
+        self.culture = Culture(self.settings, MCS_60_LABELS, self.sampling_rate_hz)
+        self._n_samples = 0  # simulated so far
+        self.start()
+        self._buffer = np.empty((N_CHANNELS, 0), np.int32)
+        self._truth: list[tuple[int, int]] = []
+
+    def advance(self, n_samples: int) -> NDArray[np.int32]:
+        """Return the next samples of all electrodes, (60, n_samples) counts."""
+        parts = [self._buffer]
+        have = self._buffer.shape[1]
+        while have < n_samples:
+            parts.append(self._block())
+            have += parts[-1].shape[1]
+        joined = np.concatenate(parts, axis=1)
+        self._buffer = joined[:, n_samples:]
+        return joined[:, :n_samples]
+
+    def _block(self) -> NDArray[np.int32]:
+        """Return the next millisecond of all electrodes, in counts."""
+        n = self.culture.block_samples
+        # Both counted from sample 0, so that rounding does not add up.
+        began, until = (
+            self._began + int(sample * TICKS_PER_S / self.sampling_rate_hz)
+            for sample in (self._n_samples, self._n_samples + n)
+        )
+        self.dsp.run_until(until)
+        self._ahead += self.dsp.take()  # the DSP may have run ahead of the samples
+        due = [shot for shot in self._ahead if shot.tick < until]
+        self._ahead = [shot for shot in self._ahead if shot.tick >= until]
+        shots = [shot._replace(tick=shot.tick - began) for shot in due]
+        voltage_uv, fired = self.culture.block(shots)
+        if held := self.dsp.held:
+            voltage_uv[list(held)] = 0.0
+        self._truth += [(self._n_samples, int(cell)) for cell in fired]
+        del self._truth[:-_KEPT_TRUTH]
+        self._n_samples += n
+        counts = np.rint(voltage_uv / np.float32(self.settings.scale_uv))
+        digital: NDArray[np.int32] = counts.clip(-(2**23), 2**23 - 1).astype(np.int32)
+        return digital
+
+    def truth(self, start: int, stop: int) -> Spikes:
+        """Return the cells that fired by millisecond, for validation; `channel` is the cell."""
+        spikes = [(at, cell) for at, cell in self._truth if start <= at < stop]
+        sample, cell = zip(*spikes, strict=True) if spikes else ((), ())
+        return Spikes(
+            start,
+            stop,
+            np.array(cell, np.int32),
+            np.array(sample, np.int64),
+            np.zeros(len(spikes), np.float32),
+        )
+
+    # The host's side of the DSP, as MEAME does it
+
+    def call(self, function: int, arguments: list[tuple[int, int]]) -> bool:
+        """Write the arguments and submit a function; return True if the DSP acknowledged."""
+        before = self.dsp.read(Register.SLAVE_INSTRUCTION_ID)
+        for address, value in arguments:
+            self.dsp.write(address, value)
+        self.dsp.write(Register.INSTRUCTION_TYPE, function)
+        self.dsp.write(Register.MASTER_INSTRUCTION_ID, before + 1)
+        return self.dsp.read(Register.SLAVE_INSTRUCTION_ID) == before + 1

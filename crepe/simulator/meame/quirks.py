@@ -1,0 +1,34 @@
+"""The faults of a MEAME: known oddities as switches, and faults on demand for tests."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Quirk(StrEnum):
+    """An oddity of MEAME2 or its device, off unless the settings name it."""
+
+    ZERO_LAST_SAMPLE = "zero-last-sample"  # of each channel in each block, since February 2019
+    CONNECT_ALWAYS_SUCCEEDS = "connect-always-succeeds"  # 200 for impossible settings
+    IGNORED_STOP = "ignored-stop"  # /DAQ/stop has no effect
+    MOCK_EXECUTOR = "mock-executor"  # DSP calls succeed and do nothing, reads give 0
+    NOOP_FLASH = "noop-flash"  # /DSP/flash does nothing, as in the last version
+    SHORT_BLOCK = "short-block"  # the hundredth block is half as long: clients lose framing
+    STALL = "stall"  # no data after a hundred blocks; sockets stay open
+    LATE_PORTS = "late-ports"  # the data ports open 100 ms after /DAQ/start has answered
+    STICKY_ERROR = "sticky-error"  # the DSP's error register reads 2 from the beginning
+    DSP_DIES = "dsp-dies"  # after a bad DSP request all others fail, until the power is cycled
+    LATE_ACKNOWLEDGEMENT = "late-acknowledgement"  # MEAME waits its 100 ms for each call
+    NO_ACKNOWLEDGEMENT = "no-acknowledgement"  # the DSP never answers a call
+
+
+@dataclass
+class Faults:
+    """The next faults, set over /simulator/faults; zero for none."""
+
+    errors: int = 0  # number of requests that are answered with 500
+    late: int = 0  # number of requests that are answered late
+    late_s: float = 0.5
+    stall_s: float = 0.0  # delay of the samples, once
+    truncate_bytes: int = 0  # cut off one block, once
+    drop: bool = False  # close the data sockets, once
+    die: bool = False  # end the process at once

@@ -1,0 +1,214 @@
+"""Start the programs of an experiment and wait until all of them run, or stop them again."""
+
+# Decision 4: why a start gives up and a program does not.
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Literal
+
+from crepe.config.disk_space import disk_message
+from crepe.config.dry_run import dry_run
+from crepe.config.experiment import Experiment
+from crepe.config.services import has_heartbeat
+from crepe.config.tables import DASHBOARD
+from crepe.environment import paths, session
+from crepe.environment.process_identity import ProcessIdentity
+from crepe.errors import CrepeError, StoreError
+from crepe.messages import GameState
+from crepe.redis_server.choice import choose
+from crepe.redis_server.find_url import find_url
+from crepe.runtime.heartbeat import is_from
+from crepe.store import Store
+from crepe.store.lease import wait_until_free
+from crepe.store.redis_store import RedisStore
+from crepe.supervise import control
+from crepe.web.links import links
+from crepe.web.server import server_file
+from crepe.web.token import access_token
+
+DRAIN_S = 30.0
+
+_START_S = 60.0
+_SERVER_S = 5.0  # in which a server that others run must answer
+_POLL_S = 0.05
+
+
+@contextmanager
+def running(experiment: Experiment, *, take_over: bool = False) -> Iterator[Store]:
+    """Run the experiment's programs in a new session while the block lasts.
+
+    `take_over` is that of `up`.
+
+    SIGTERM, and SIGHUP when a terminal or an SSH connection is lost, interrupt as Ctrl-C does.
+    """
+    control.must_be_down()  # programs that another command has started are not ours to stop
+    with _interrupts() as end_undisturbed:
+        try:
+            with up(experiment, experiment.path, "new", take_over=take_over) as store:
+                yield store
+        finally:
+            end_undisturbed()
+            control.down()
+
+
+def up(
+    experiment: Experiment,
+    path: Path | None,
+    session_is: Literal["new", "resume"],
+    *,
+    take_over: bool = False,
+    foreground: bool = False,
+) -> Store:
+    """Start the programs and return the store once every actor runs.
+
+    Parameters
+    ----------
+    path
+        The experiment's file; None for the default one.
+    session_is
+        `new`, or `resume` for the unfinished session.
+    take_over
+        End a session of the same culture that runs elsewhere on the server.
+    foreground
+        Become supervisord instead of starting one; does not return.
+
+    Raises
+    ------
+    LeaseError
+        Another session has the culture, and `take_over` is False.
+    CrepeError
+        A program does not start; the text has the end of its log. All programs are stopped again
+        then, as they are after Ctrl-C.
+    """
+    experiment.check_tokens()
+    dry_run(experiment)
+    _check_server(experiment.name, take_over=take_over)
+    print(disk_message(paths.var_directory(), experiment), file=sys.stderr)
+    with _interrupts() as end_undisturbed:
+        control.up(
+            experiment.programs,
+            path,
+            session_is=session_is,
+            foreground=foreground,
+            environment={"CREPE_TAKE_OVER": "1"} if take_over else {},
+        )
+        try:
+            return _ready(experiment)
+        except BaseException:
+            end_undisturbed()
+            control.down()
+            raise
+
+
+def page_lines(experiment: Experiment) -> list[str]:
+    """Wait for the live page of the running experiment, and return its addresses for people."""
+    deadline = time.monotonic() + _START_S
+    while experiment.dashboard is not None and time.monotonic() < deadline:
+        content = paths.read_json(paths.run_directory() / server_file(DASHBOARD)) or {}
+        # The file may be that of a page that has ended; its successor may have another port.
+        page = ProcessIdentity.read(content).key
+        if content and any(program.process.key == page for program in control.status()):
+            url = experiment.dashboard.public_url or str(content["url"])
+            page_links = links(url, access_token(DASHBOARD))
+            return [
+                f"live page: {page_links.operator}",
+                f"to look only: {page_links.spectator}",
+            ]
+        time.sleep(_POLL_S)
+    return []
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], None]]:
+    """Make SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt while the block lasts.
+
+    The first two also where a shell had them ignored, the third unless `nohup` did. Yields a
+    function that makes them ignored from then on: a second Ctrl-C must not leave a process behind.
+    """
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    def handle(by: Mapping[signal.Signals, Any]) -> None:
+        if threading.current_thread() is threading.main_thread():  # no other gets signals
+            for number in numbers:
+                signal.signal(number, by[number])
+
+    handle(dict.fromkeys(numbers, signal.default_int_handler))
+    try:
+        yield lambda: handle(dict.fromkeys(numbers, signal.SIG_IGN))
+    finally:
+        handle(before)
+
+
+def _check_server(culture: str, *, take_over: bool) -> None:
+    """Raise StoreError without a Redis server: supervisord would try to start it for ever.
+
+    Raises LeaseError if another session has the culture on the server of CREPE_REDIS.
+    """
+    url = choose().url
+    if url is None:
+        return
+    with closing(RedisStore(url, culture=culture, patience_s=_SERVER_S)) as store:
+        if not take_over:
+            last = session.current()
+            wait_until_free(store, last.id if last else "")
+
+
+def _ready(experiment: Experiment) -> Store:
+    deadline = time.monotonic() + _START_S
+    now = session.current()
+    names = [program.name for program in experiment.programs if has_heartbeat(program.name)]
+    states: dict[str, str] = {}
+    store = None
+    while True:
+        programs = control.status()
+        control.must_start(programs)
+        if store is None:
+            with suppress(StoreError):
+                url = find_url(is_ours=True)
+                store = Store(url, culture=experiment.name, patience_s=_START_S)
+        else:
+            processes = {program.name: program.process for program in programs}
+            states = {
+                name: beat["state"]
+                for name, beat in store.actors().items()
+                if now
+                and beat.get("session") == now.id
+                and name in processes
+                and is_from(beat, processes[name])
+            }
+            late = [name for name in names if states.get(name) not in ("running", "ended")]
+            if not late:
+                return store
+        if time.monotonic() > deadline:
+            rows = ", ".join(f"{name} ({states.get(name, 'no heartbeat')})" for name in names)
+            log = paths.var_directory() / "log"
+            raise CrepeError(f"after {_START_S:.0f} s not all programs run: {rows}; see {log}")
+        time.sleep(_POLL_S)
+
+
+def recording_path() -> Path | None:
+    """Return the path of the current session's recording; None before the first session."""
+    now = session.current()
+    return paths.var_directory() / "recordings" / f"{now.id}.h5" if now else None
+
+
+def wait_until_recorded(store: Store, experiment: Experiment) -> None:
+    """Wait until each recorder has the game's last message; `down` stops the rest in order."""
+    games = [stream for stream in experiment.streams_of(GameState) if stream in store]
+    last = max((len(store[stream]) for stream in games), default=0)
+    deadline = time.monotonic() + DRAIN_S
+    while time.monotonic() < deadline:
+        beats = store.actors()
+        programs = {experiment.program_of[name] for name in experiment.recorders}
+        recorders = [beats[name] for name in programs if name in beats]
+        if all(int(beat["position"]) >= last for beat in recorders):
+            return
+        time.sleep(0.1)

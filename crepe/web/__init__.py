@@ -1,0 +1,1 @@
+"""HTTP, done once for the page, the sensor gateway and the simulators."""

@@ -1,0 +1,59 @@
+"""The scoreboard: what the streams say, and whether a game counts as played."""
+
+import numpy as np
+import pytest
+
+from crepe.cli.scoreboard import Score, Sources, gather
+from crepe.messages import Delivered, GameState, Segment, StreamInfo
+from crepe.store import Store, codec
+from crepe.store.contract import Entry
+from crepe.store.memory_store import MemoryStore
+
+MS = 1_000_000
+
+
+def outcome(trial):
+    return GameState(0, 10, trial, "outcome", score={})
+
+
+def answers(*states):
+    return [Delivered(0, 10, i, state) for i, state in enumerate(states)]
+
+
+@pytest.mark.parametrize(
+    ("n_trials", "states", "is_played"),
+    [
+        (2, ("intended", "delivered"), True),
+        (3, ("intended", "delivered"), False),
+        (2, ("refused", "refused"), False),
+        (2, ("refused", "intended", "delivered"), True),
+        (2, (), True),  # sham
+        (0, ("refused",), False),
+        (0, ("intended", "stopped", "delivered"), True),
+    ],
+)
+def test_a_game_is_played_if_every_trial_ran_and_something_was_stimulated(
+    n_trials, states, is_played
+):
+    score = Score(n_trials, is_over=True)
+    for message in (outcome(1), outcome(2), *answers(*states)):
+        score.take(message)
+    assert score.is_played is is_played
+
+
+def test_the_loop_reaches_from_a_segment_to_the_pulses_that_were_due_with_it():
+    memory = MemoryStore(writer="all")
+    answer = Delivered(249, 250, 1, "delivered", fired=200, t_ns=7 * MS)
+    memory.declare("data", StreamInfo(labels=("1",), message="Segment"))
+    memory.declare("result:delivered", StreamInfo(message="Delivered"))
+    for start in (0, 100, 200):
+        segment = Segment(
+            start, start + 100, np.zeros((1, 100), np.int32), t_ns=start // 100 * 4 * MS
+        )
+        payload = codec.pack([segment], start, start + 100)
+        memory.append([("data", Entry(start, start + 100, payload, segment.t_ns))])
+    memory.append([("result:delivered", Entry(200, 250, codec.pack([answer], 200, 250)))])
+    score = Score(1, Sources(delivered="result:delivered", data="data"))
+    gather(Store(memory), score, {})
+    assert score.stimulation_ms == [3.0]
+    assert score.latencies()["acquired to stimulated"] == "p50 3.0 ms, p99 3.0 ms"

@@ -1,0 +1,88 @@
+"""What `crepe check --instrument` knows of a MEAME, and what it says it cannot know."""
+
+import pytest
+from typer.testing import CliRunner
+
+from crepe.cli.app import app
+from crepe.config.experiment import load_experiment
+from crepe.config.instrument_check import UNKNOWABLE, check_instrument
+from crepe.environment import paths
+from crepe.hw.device import open_recorder
+from crepe.hw.meame.registers import Register
+from crepe.simulator.meame.quirks import Quirk
+from crepe.simulator.meame.settings import Firmware
+
+SIMULATED = {"actors.stimulate.device": "meame://simulator"}
+
+
+def findings(changes=SIMULATED):
+    return list(check_instrument(load_experiment(changes=changes), paths.run_directory()))
+
+
+def texts(found, is_well):
+    return [finding.text for finding in found if finding.is_well is is_well]
+
+
+def test_the_check_says_what_it_knows_and_what_it_cannot(simulator):
+    found = findings()
+    assert texts(found, False) == []
+    known = "\n".join(texts(found, True))
+    for text in ("counted 1 of 1", "firmware: the lab's of 2019", "a call takes ", "read 0x20100"):
+        assert text in known
+    assert set(UNKNOWABLE) < set(texts(found, None))
+    assert "data port 12340" not in known  # the simulator has another
+    dsp = simulator.instrument.dsp
+    assert not dsp.shots
+    assert [dsp.read(Register.HW_BLANKING), dsp.read(Register.HW_BLANK_PROT)] == [0, 0]
+
+
+def test_the_check_knows_the_public_firmware_and_what_another_client_has_left(simulate):
+    with simulate(firmware=Firmware.PUBLIC) as simulator:
+        simulator.instrument.dsp.write(Register.TRIGGER_REPEATS, 50)
+        known = "\n".join(texts(findings(), True))
+    assert "firmware: the public one of 2018" in known
+    assert "read 0x20100, 0x20100, 50" in known
+
+
+def test_the_check_tries_the_data_port_when_it_should_be_open(simulator):
+    assert any("opens when acquisition is started" in text for text in texts(findings(), None))
+    recorder = open_recorder("meame://simulator")
+    recorder.open(0)
+    assert f"data port {simulator.data_port}: open" in texts(findings(), True)
+    recorder.close()
+    here = f"meame://127.0.0.1:{simulator.http_port}"
+    changes = {"actors.acquire.device": f"{here}?data_port=9", "actors.stimulate.device": here}
+    (wrong,) = texts(findings(changes), False)
+    assert wrong.startswith("data port 9: ")
+
+
+def test_the_check_finds_actors_that_name_two_instruments(simulator):
+    here = f"meame://127.0.0.1:{simulator.http_port}"
+    found = findings(
+        {"actors.acquire.device": "meame://127.0.0.1:9", "actors.stimulate.device": here}
+    )
+    assert "must be one instrument: [actors.acquire] meame://127.0.0.1:9" in texts(found, False)[0]
+    assert any("meame://127.0.0.1:9/status" in text for text in texts(found, False))
+    assert f"{here}: answers" in texts(found, True)
+
+
+@pytest.mark.parametrize(
+    ("quirk", "text"),
+    [
+        (Quirk.MOCK_EXECUTOR, "the server acknowledges what the DSP does not do"),
+        (Quirk.STICKY_ERROR, "error register: 2"),
+        (Quirk.NO_ACKNOWLEDGEMENT, "/DSP/call: status 500"),
+    ],
+)
+def test_the_command_says_wrong_and_fails(simulate, quirk, text):
+    with simulate(quirk):
+        done = CliRunner().invoke(app, ["check", "--instrument"])
+    assert done.exit_code == 1
+    assert any("WRONG" in line and text in line for line in done.output.splitlines())
+
+
+def test_the_command_says_ok_and_not_verified_and_succeeds(simulator):
+    done = CliRunner().invoke(app, ["check", "--instrument"])
+    assert done.exit_code == 0
+    assert "NOT VERIFIED" in done.output
+    assert "WRONG" not in done.output

@@ -1,0 +1,35 @@
+"""The table of programs that are no actors: each can be run, and an experiment has what it names."""
+
+import inspect
+from importlib import import_module
+
+import pytest
+
+from crepe.config.experiment import load_experiment
+from crepe.config.services import SERVICES, has_heartbeat
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_the_function_that_runs_a_service_exists_and_takes_the_programs_part(name):
+    module, _, function = SERVICES[name].run.partition(":")
+    assert list(inspect.signature(getattr(import_module(module), function)).parameters) == ["part"]
+
+
+def test_services_are_listed_in_order_of_start():
+    priorities = [service.priority for service in SERVICES.values()]
+    assert priorities == sorted(set(priorities))
+
+
+def test_an_experiment_has_the_services_whose_tables_it_has():
+    def services_of(**changes):
+        programs = load_experiment(None, changes).programs
+        return [program.name for program in programs if program.name in SERVICES]
+
+    assert services_of() == list(SERVICES)
+    assert "dashboard" not in services_of(dashboard=None)
+    assert services_of(**{"culture.simulated": None})[:2] == ["redis", "sensor"]
+
+
+def test_actors_and_the_sensor_gateway_publish_a_heartbeat_other_services_do_not():
+    assert [name for name in SERVICES if has_heartbeat(name)] == ["sensor"]
+    assert has_heartbeat("acquire")

@@ -1,0 +1,173 @@
+"""The network: rates and bursts as cultures have them, distance, silence and plasticity."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from crepe.culture.contacts import FLICKER_UV, Background
+from crepe.culture.contract import Shot
+from crepe.culture.culture import Culture
+from crepe.culture.network import N_SYNAPSES, REACH_UM, Network
+from crepe.electrodes.layouts import MCS_60_LABELS, grid_labels
+from crepe.simulator.meame.settings import SimulatorSettings
+
+PULSE = ((-10.0, 200.0), (10.0, 200.0))
+NOBODY = np.empty(0, np.int64)
+
+
+def network(seed=1, **options):
+    rng, noise = np.random.default_rng(seed), np.random.default_rng([seed, 1])
+    return Network(1000, (1600.0, 1600.0), rng, noise, **options)
+
+
+@cache
+def activity(seed, n_ms=30_000):
+    """Spikes per millisecond, and per cell."""
+    cells, per_ms, per_cell = network(seed), np.zeros(n_ms, int), np.zeros(1000, int)
+    for ms in range(n_ms):
+        fired = cells.step(NOBODY)
+        per_ms[ms] = len(fired)
+        per_cell[fired] += 1
+    return per_ms, per_cell
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_cells_fire_and_burst_together_as_published_of_cultures(seed):
+    """Rates of 0.1 to 10 Hz, a few to some tens of network bursts a minute (Wagenaar 2006)."""
+    per_ms, per_cell = activity(seed)
+    assert 0.05 < per_ms.mean() < 5  # Hz: a thousand cells, a thousandth of a second
+    rate = np.convolve(per_ms, np.ones(50), "same")
+    is_burst = rate > 200  # a fifth of all cells within 50 ms
+    n_bursts = np.sum(is_burst[1:] & ~is_burst[:-1])
+    assert 1 <= n_bursts <= 30  # in half a minute
+    assert is_burst.mean() < 0.3
+    assert np.mean(per_cell == 0) < 0.3
+
+
+def test_synapses_reach_as_far_as_they_should():
+    cells = network()
+    length_um = np.linalg.norm(cells.cells_um[cells.targets] - cells.cells_um[:, None], axis=2)
+    excitatory = length_um[~cells.is_inhibitory]
+    assert np.mean(excitatory) == pytest.approx(REACH_UM[0], rel=0.15)
+    assert np.mean(excitatory) > np.mean(length_um[cells.is_inhibitory])
+    assert (cells.targets != np.arange(1000)[:, None]).all()
+    assert cells.targets.shape == (1000, N_SYNAPSES)
+
+
+def test_a_spike_reaches_its_targets_and_inhibition_has_the_other_sign():
+    cells = network()
+    assert (cells.weights[cells.is_inhibitory] < 0).all()
+    assert (cells.weights[~cells.is_inhibitory] > 0).all()
+    assert cells.is_inhibitory.mean() == 0.2
+
+
+def test_synapses_that_are_used_again_and_again_tire_and_recover():
+    def answer(gap_ms):
+        cells = network(3)
+        some = np.flatnonzero(~cells.is_inhibitory)[:100]
+        sent = []
+        for ms in range(2 * gap_ms + 1):
+            before = cells._coming.copy()
+            cells.step(some if ms % gap_ms == 0 else NOBODY)
+            if ms % gap_ms == 0:
+                sent.append(np.abs(cells._coming - before)[:, 0].sum())
+        return sent[-1] / sent[0]
+
+    assert answer(20) < 0.7 < answer(3000)
+
+
+def test_a_silenced_network_has_currents_and_no_spikes():
+    cells = network()
+    assert sum(len(cells.step(np.arange(50), is_silenced=True)) for _ in range(300)) == 0
+    assert len(cells.step(np.arange(50))) >= 50
+
+
+def test_synapses_change_only_if_they_are_plastic_and_by_the_order_of_spikes():
+    def after(stdp, first, second):
+        cells = network(5, stdp=stdp)
+        before = cells.weights.copy()
+        for _ in range(20):
+            for forced in (first, second, *[NOBODY] * 60):
+                cells.step(np.array(forced, np.int64) if len(forced) else NOBODY)
+        return cells, before
+
+    start = network(5)
+    source = int(np.flatnonzero(~start.is_inhibitory)[0])
+    target = int(start.targets[source, 0])
+    cells, before = after(False, [source], [target])
+    np.testing.assert_array_equal(cells.weights, before)
+    rises, before = after(True, [source], [target])
+    falls, _ = after(True, [target], [source])
+    assert rises.weights[source, 0] > before[source, 0] > falls.weights[source, 0]
+    assert (rises.weights[~rises.is_inhibitory] >= 0).all()
+    np.testing.assert_array_equal(rises.weights[rises.is_inhibitory], before[rises.is_inhibitory])
+
+
+@pytest.mark.parametrize("n_electrodes", [60, 32 * 32])
+def test_any_array_has_a_culture(n_electrodes):
+    settings = SimulatorSettings(seed=1, n_cells=1000 if n_electrodes == 60 else 4000)
+    culture = Culture(settings, grid_labels(n_electrodes), 10_000.0)
+    voltage, _ = culture.block([Shot(0, (3,), PULSE, (), 0.0)])
+    assert voltage.shape == (n_electrodes, 10)
+    assert np.abs(voltage[3]).max() > np.abs(voltage[n_electrodes // 2]).max()
+
+
+def test_places_are_answered_differently_and_each_the_same_way_again():
+    """Counts by electrode from 5 to 100 ms after a pulse: nearer to those of the same place."""
+    places = {"a": ("22", "32", "23"), "b": ("72", "62", "73"), "c": ("47", "48", "57")}
+    index = {label: i for i, label in enumerate(MCS_60_LABELS)}
+    rng = np.random.default_rng(0)
+    culture = Culture(SimulatorSettings(seed=9), MCS_60_LABELS, 10_000.0)
+    nearest = culture.distance_um.argmin(axis=1)
+    order = rng.permutation(list(places) * 20)
+    answers = []
+    for place in order:
+        shot = Shot(0, tuple(index[label] for label in places[place]), PULSE, (), 0.0)
+        counts = np.zeros(60)
+        for ms in range(400):
+            _, fired = culture.block([shot] if ms == 0 else [])
+            if 5 <= ms < 100:
+                counts += np.bincount(nearest[fired], minlength=60)
+        answers.append(np.sqrt(counts))
+    seen = np.array(answers)
+    right = 0
+    for i, place in enumerate(order):
+        others = np.arange(len(order)) != i
+        means = {p: seen[others & (order == p)].mean(axis=0) for p in places}
+        right += min(means, key=lambda p: np.linalg.norm(seen[i] - means[p])) == place
+    assert right >= 40  # of 60, 20 by chance
+
+
+def test_silence_holds_in_its_windows_only():
+    settings = SimulatorSettings(seed=1, silenced_s=((0.1, 0.2),))
+    culture = Culture(settings, MCS_60_LABELS, 10_000.0)
+    everywhere = Shot(0, tuple(range(60)), PULSE, (), 0.0)
+    fired = [len(culture.block([everywhere] if ms % 20 == 0 else [])[1]) for ms in range(300)]
+    assert sum(fired[100:200]) == 0
+    assert sum(fired[:100]) > 100
+    assert sum(fired[200:]) > 100
+
+
+def test_another_course_is_the_same_culture_in_other_noise():
+    first, other = (
+        Culture(SimulatorSettings(seed=4, course=course), MCS_60_LABELS, 10_000.0)
+        for course in (0, 1)
+    )
+    np.testing.assert_array_equal(first.network.targets, other.network.targets)
+    np.testing.assert_array_equal(first.distance_um, other.distance_um)
+    assert not np.array_equal(first.block([])[0], other.block([])[0])
+
+
+def test_noise_is_thermal_above_and_one_over_f_below():
+    background = Background(4.0, np.ones(4, bool), 10, np.random.default_rng(1))
+    noise = np.concatenate([background.next() for _ in range(20_000)], axis=1)
+    power = np.abs(np.fft.rfft(noise - noise.mean(axis=1, keepdims=True), axis=1)) ** 2
+    hz = np.fft.rfftfreq(noise.shape[1], 1 / 10_000)
+
+    def level(low_hz, high_hz):
+        return power[:, (hz >= low_hz) & (hz < high_hz)].mean()
+
+    assert level(1, 3) > 3 * level(10, 30) > 3 * 1.5 * level(100, 300)
+    assert level(1000, 2000) == pytest.approx(level(3000, 4000), rel=0.1)
+    assert FLICKER_UV < np.diff(noise, axis=1).std() / np.sqrt(2) < 4.5

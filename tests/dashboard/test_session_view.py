@@ -1,0 +1,58 @@
+"""The state of a session: which streams it uses, and what its events are."""
+
+from crepe.messages import Command, Delivered, GameState, Stimulus
+
+
+def test_the_true_spikes_of_a_simulated_culture_are_not_shown(session):
+    assert "data:truth" not in session().session_view.infos
+    assert session().session_view.spikes_stream == "data:spikes"
+
+
+def test_a_train_is_followed_from_its_request_to_its_end_and_a_refusal_has_its_reason(session):
+    fed = session()
+    train = (("48",), ((-10.0, 200.0), (10.0, 200.0)), 20.0, 20)
+    fed.take("result:stimuli", Stimulus(0, 100, 1, 600, *train, "rock"))
+    fed.take("result:delivered", Delivered(100, 200, 1, "delivered", fired=600, age_ms=50.0))
+    fed.take("result:stimuli", Stimulus(200, 300, 2, 900, *train, "rock"))
+    fed.take("result:delivered", Delivered(300, 400, 2, "refused", "not armed"))
+    fed.take("result:delivered", Delivered(599, 600, 3, "intended"))  # its stream was read first
+    fed.take("result:stimuli", Stimulus(500, 590, 3, 1100, *train, "rock"))
+    fed.take("result:stimuli", Stimulus(590, 600, 4, 1500, *train, "rock"))
+    found = fed.session_view.events.as_json()
+    assert [one["state"] for one in found["stimuli"]] == ["delivered", "refused", "intended", ""]
+    assert (found["n_delivered"], found["n_refused"]) == (1, 1)
+    assert found["refusals"][0]["reason"] == "not armed"
+    assert fed.session_view.fired.as_json()["p50_ms"] == 50.0
+
+
+def test_trials_are_kept_by_condition_and_commands_without_the_sensors_frames(session):
+    fed = session()
+    for trial, condition, outcome in ((1, "", "won"), (2, "sham", None)):
+        at = trial * 100
+        said = {"gesture": "rock", "outcome": outcome, "condition": condition}
+        fed.take("result:game", GameState(at, at + 10, trial, "outcome", **said))
+    fed.take("result:control", Command(5, 6, "note", "hello"), Command(6, 7, "frame", "none"))
+    found = fed.session_view.events.as_json()
+    assert found["by_condition"] == {"": {"won": 1}, "sham": {"none": 1}}
+    assert [one["value"] for one in found["said"]] == ["hello"]
+
+
+def test_a_refusal_is_kept_with_its_sender_and_is_no_gesture_unless_it_was_one(session):
+    fed = session()
+    said = {"outcome": "condition 'x': the plan decides", "shown_by": "page"}
+    fed.take("result:game", GameState(0, 10, 1, "refused", **said))
+    found = fed.session_view.events.as_json()
+    assert found["said"] == [
+        {"name": "refused", "value": said["outcome"], "sender": "page", "at": 10}
+    ]
+    assert found["refused_gesture"] is None
+    fed.take("result:game", GameState(10, 20, 1, "refused", gesture="rok", **said))
+    assert fed.session_view.events.as_json()["refused_gesture"]["shown_by"] == "page"
+
+
+def test_the_stream_that_is_shown_is_the_one_whose_spikes_are_detected(session):
+    detect = {"run": "crepe.actors.detect:Detect", "reads": ["data"], "threshold_sd": 4.0}
+    fed = session(experiment={"actors": {"detect": detect}})
+    assert fed.session_view.default_traces == "data"
+    assert fed.session_view.threshold_sd("data") == 4.0
+    assert fed.session_view.threshold_sd("data:filtered") is None

@@ -1,0 +1,61 @@
+"""The session file says which run this is, and whether the last one ended in good order."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from crepe.environment import paths, session
+from crepe.errors import ConfigError
+
+FILE = Path("config") / "rps.toml"
+
+
+def test_before_the_first_session_there_is_none(tmp_path: Path) -> None:
+    assert session.current(tmp_path) is None
+    assert session.find_unfinished(tmp_path) is None
+    session.end(tmp_path)
+    assert session.current(tmp_path) is None
+
+
+def test_a_session_is_found_again_as_it_began(tmp_path: Path) -> None:
+    begun = session.begin(session.new(FILE, "abc", 7), tmp_path)
+    assert session.current(tmp_path) == begun
+    assert (begun.experiment_digest, begun.seed, begun.state) == ("abc", 7, "running")
+    assert begun.experiment_path == str(FILE.absolute())
+    assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", begun.id)
+    assert begun.id[:8] == begun.started_at[:10].replace("-", "")
+
+
+def test_only_a_session_that_did_not_end_is_unclean(tmp_path: Path) -> None:
+    begun = session.begin(session.new(FILE, "abc", 7), tmp_path)
+    assert session.find_unfinished(tmp_path) == begun
+    session.end(tmp_path)
+    session.end(tmp_path)
+    assert session.find_unfinished(tmp_path) is None
+    ended = session.current(tmp_path)
+    assert ended is not None
+    assert (ended.id, ended.state) == (begun.id, "ended")
+
+
+def test_a_session_is_cancelled_for_a_reason_but_none_that_began_after_it(tmp_path: Path) -> None:
+    first = session.begin(session.new(FILE, "abc", 7), tmp_path)
+    session.cancel(first, "taken over", tmp_path)
+    session.end(tmp_path)
+    over = session.current(tmp_path)
+    assert over is not None
+    assert (over.id, over.state, over.ended_because) == (first.id, "ended", "taken over")
+    second = session.begin(session.new(FILE, "abc", 7), tmp_path)
+    session.cancel(first, "taken over", tmp_path)
+    assert session.find_unfinished(tmp_path) == second
+
+
+def test_every_session_has_an_id_of_its_own(tmp_path: Path) -> None:
+    ids = {session.begin(session.new(FILE, "abc", 7), tmp_path).id for _ in range(20)}
+    assert len(ids) == 20
+
+
+def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
+    paths.write_json(paths.run_directory(tmp_path) / "session.json", {"id": "x"})
+    with pytest.raises(ConfigError, match=r"session\.json.*remove it"):
+        session.current(tmp_path)

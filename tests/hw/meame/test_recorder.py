@@ -1,0 +1,216 @@
+"""The recorder against a MEAME that does what the real one may do."""
+
+import numpy as np
+import pytest
+
+from crepe.errors import DeviceError
+from crepe.hw.device import open_recorder
+from crepe.hw.meame.framing import Framing
+from crepe.hw.meame.http import HttpControl, find_server
+from crepe.hw.meame.wire import pack_block
+from crepe.messages import Segment
+from crepe.simulator.meame.quirks import Quirk
+
+
+def opened(**settings):
+    recorder = open_recorder("meame://simulator", **settings)
+    recorder.open(0)
+    return recorder
+
+
+def read_until_it_fails(recorder, n):
+    for _ in range(n):
+        recorder.read(1.0)
+
+
+def test_a_server_that_was_configured_otherwise_is_refused(simulate):
+    with simulate():
+        opened(segment_samples=100).close()
+        with pytest.raises(DeviceError, match="in segments of 100 samples, asked for 10000 Hz and"):
+            opened(segment_samples=50)
+
+
+def test_a_socket_that_falls_silent_is_given_up(simulate, monkeypatch):
+    monkeypatch.setattr("crepe.hw.meame.recorder._STALL_S", 0.3)
+    with simulate(Quirk.STALL):
+        recorder = opened()
+        with pytest.raises(DeviceError, match=r"silent for 0\.3 s"):
+            read_until_it_fails(recorder, 500)
+        recorder.close()
+
+
+def test_lost_framing_is_noticed_by_the_reference_and_an_artefact_is_none(simulate):
+    with simulate(Quirk.SHORT_BLOCK):
+        recorder = opened()
+        with pytest.raises(DeviceError, match="the framing is lost"):
+            read_until_it_fails(recorder, 500)
+        recorder.close()
+
+
+def loudness(segment):
+    """Of the reference, in counts."""
+    return segment.samples[14].std()
+
+
+def test_of_what_comes_after_a_cut_block_nothing_is_handed_on(simulator):
+    recorder = opened()
+    for _ in range(30):
+        recorder.read(1.0)
+    simulator.faults.truncate_bytes = 1000
+    released = []
+    with pytest.raises(DeviceError, match="the framing is lost"):
+        for _ in range(500):
+            released += [segment] if (segment := recorder.read(1.0)) else []
+    assert max(map(loudness, released)) < 30
+    recorder.close()
+
+
+class Loud:
+    """Blocks of noise in which the reference is as quiet as it should be, or is not."""
+
+    def __init__(self):
+        self._rng = np.random.default_rng(1)
+        self._n = 0
+
+    def block(self, reference=5.0, electrodes=70.0, offset=0, is_zeroed=False):
+        samples = self._rng.normal(offset, electrodes, (60, 100))
+        samples[14] = self._rng.normal(offset, reference, 100)
+        if is_zeroed:
+            samples[:, -1] = 0
+        start, self._n = self._n, self._n + 100
+        return Segment(start, self._n, samples.astype(np.int32))
+
+
+def test_blocks_in_which_the_reference_is_loud_for_a_moment_are_late_and_not_lost():
+    framing, loud = Framing("x"), Loud()
+    blocks = [loud.block() for _ in range(10)]
+    assert [framing.check(block) for block in blocks] == [[]] * 9 + [blocks]
+    blocks = [loud.block(reference=300.0) for _ in range(19)] + [loud.block()]
+    assert [framing.check(block) for block in blocks] == [[]] * 19 + [blocks]
+    with pytest.raises(DeviceError, match="the framing is lost"):
+        for _ in range(20):
+            assert framing.check(loud.block(reference=300.0)) == []
+
+
+def test_a_reference_as_loud_as_the_electrodes_is_none():
+    framing, loud = Framing("x"), Loud()
+    with pytest.raises(DeviceError, match=r"segment length: restart MEAME"):
+        for _ in range(10):
+            assert framing.check(loud.block(reference=60.0)) == []
+
+
+def test_a_zeroed_last_sample_does_not_hide_how_quiet_the_reference_is():
+    framing, loud = Framing("x"), Loud()
+    blocks = [loud.block(offset=5000, is_zeroed=True) for _ in range(10)]
+    assert [framing.check(block) for block in blocks][-1] == blocks
+
+
+@pytest.mark.parametrize("segment_samples", [200, 1000])
+def test_a_server_that_another_client_has_configured_gives_no_sample(
+    simulate, segment_samples, monkeypatch
+):
+    with simulate() as simulator:
+        with HttpControl(find_server("simulator", 0, 1.0)) as control:
+            control.connect(10_000, segment_samples)
+        monkeypatch.setattr(HttpControl, "acquisition", lambda self: (10_000, 100))
+        recorder = open_recorder(
+            f"meame://127.0.0.1:{simulator.http_port}", data_port=simulator.data_port
+        )
+        recorder.open(0)
+        with pytest.raises(DeviceError, match="restart MEAME"):
+            while True:
+                assert recorder.read(1.0) is None
+        recorder.close()
+
+
+class Bench:
+    """A MEAME that sends at a rate of its own, and the clock that goes by its samples."""
+
+    def __init__(self, rate_hz):
+        self.rate_hz = rate_hz
+        self.now_s = 0.0
+        self._rest = b""
+
+    # what the recorder has of `time`
+
+    def monotonic(self):
+        return self.now_s
+
+    def time_ns(self):
+        return round(self.now_s * 1e9)
+
+    # of `socket`
+
+    def create_connection(self, address, timeout_s):
+        return self
+
+    def settimeout(self, timeout_s):
+        pass
+
+    def recv(self, n_bytes):
+        if not self._rest:
+            self.now_s += 100 / self.rate_hz
+            self._rest = pack_block(np.zeros((60, 100), np.int32))
+        chunk, self._rest = self._rest[:n_bytes], self._rest[n_bytes:]
+        return chunk
+
+    def close(self):
+        pass
+
+
+class Lenient(HttpControl):
+    """MEAME's answers: 200 to every request."""
+
+    def _request(self, verb, path, body=None):
+        return b""
+
+
+@pytest.fixture
+def at(tmp_path, monkeypatch):
+    """Opens a recorder of 10 kHz at a MEAME that sends at another rate."""
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path))
+    monkeypatch.setattr("crepe.hw.meame.recorder.HttpControl", Lenient)
+
+    def at(rate_hz):
+        bench = Bench(rate_hz)
+        monkeypatch.setattr("crepe.hw.meame.recorder.time", bench)
+        monkeypatch.setattr("crepe.hw.meame.recorder.socket", bench)
+        recorder = open_recorder("meame://bench:8888", sampling_rate_hz=10_000)
+        assert not recorder.open(0).is_simulated
+        return recorder, bench
+
+    return at
+
+
+def read_for(recorder, bench, seconds):
+    until_s = bench.now_s + seconds
+    while bench.now_s < until_s:
+        assert recorder.read(1.0) is not None
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "measured"), [(20_000, "20000"), (5_000, "5000"), (8_000, "8000")]
+)
+def test_samples_at_another_rate_than_asked_for_are_warned_of(at, caplog, rate_hz, measured):
+    recorder, bench = at(rate_hz)
+    read_for(recorder, bench, 9.0)
+    assert caplog.messages == []  # not measured long enough
+    read_for(recorder, bench, 12.0)
+    assert set(caplog.messages) == {f"data port: {measured} samples/s, asked for 10000"}
+    assert 1 <= len(caplog.messages) <= 2
+
+
+@pytest.mark.parametrize("rate_hz", [10_000, 10_002, 9_000, 11_000])
+def test_a_rate_within_the_tolerance_is_not_warned_of(at, caplog, rate_hz):
+    recorder, bench = at(rate_hz)
+    read_for(recorder, bench, 25.0)
+    assert caplog.messages == []
+
+
+def test_the_rate_is_measured_anew_after_the_instrument_was_away(at, caplog):
+    recorder, bench = at(10_000)
+    read_for(recorder, bench, 6.0)
+    bench.now_s += 30.0
+    recorder.open(60_000)
+    read_for(recorder, bench, 12.0)
+    assert caplog.messages == []

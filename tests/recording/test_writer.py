@@ -1,0 +1,145 @@
+"""A recording outlives its recorder: lives that end by SIGKILL, and parts that are set aside."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# Each life of the writer is a process of its own, forked here, and goes on where the file ends.
+LIVES = """
+import os, random, signal, sys, traceback
+from pathlib import Path
+import h5py
+import numpy as np
+from crepe.recording.reader import Recording
+from crepe.recording.samples import chunk_samples
+from crepe.recording.writer import RecordingWriter
+from crepe.recording.mcs_layout import About
+from crepe.messages import Segment, Spikes, StreamInfo
+
+RATE_HZ = 2000
+INFO = StreamInfo(labels=("a", "b", "c"), sampling_rate_hz=RATE_HZ, longest_samples=1000)
+INFOS = {"data": INFO, "data:spikes": StreamInfo("Spikes", RATE_HZ, ("a", "b", "c"))}
+
+def samples(start, stop):
+    index = np.arange(start, stop)
+    return np.stack([(index * k * 7919) % 1009 for k in (1, 2, 3)]).astype(np.int32)
+
+def spikes(start, stop):
+    index = np.arange(start, stop, 7)
+    return Spikes(start, stop, (index % 3).astype("i4"), index, np.ones(len(index), "f4"))
+
+def write(path, length, n_segments):
+    "From where the file ends, with a flush each second; closed in good order if it is not killed."
+    writer = RecordingWriter(path, About("s"), INFOS, spare_mb=0.001)
+    at = min(writer.positions.values())
+    flushed = at
+    for start in range(at, at + n_segments * length, length):
+        if start - flushed >= RATE_HZ:
+            writer.commit()
+            flushed = start
+        if start >= writer.positions["data"]:
+            writer.append("data", Segment(start, start + length, samples(start, start + length)))
+        if start >= writer.positions["data:spikes"]:
+            writer.append("data:spikes", spikes(start, start + length))
+    return writer
+
+def kill_me():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def life(run):
+    "Whether a process that runs it was killed."
+    pid = os.fork()
+    if pid == 0:
+        try:
+            run()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert code in (0, -signal.SIGKILL), code
+    return code != 0
+
+def check(path, at_least):
+    "All that is in the file is as it was written; returns how far it is."
+    with Recording(path) as recording:
+        last = recording.last("data")
+        assert last >= at_least, (last, at_least)
+        assert recording.gaps("data") == recording.gaps("data:spikes") == []
+        for message in recording.messages("data", 0, last):
+            assert np.array_equal(message.samples, samples(message.start, message.stop)), message
+        for message in recording.messages("data:spikes", 0, last):
+            assert np.array_equal(message.sample, spikes(message.start, message.stop).sample)
+        assert not any(path.parent.glob("*damaged*"))
+        return last
+"""
+
+KILLED_WITHIN_A_SECOND = """
+length, directory = int(sys.argv[1]), Path(sys.argv[2])
+for seed in range(10):
+    chance, path, last = random.Random(seed), directory / f"{seed}.h5", 0
+    n_first = chance.randint(RATE_HZ // length, 5 * RATE_HZ // length)
+    for n_segments in (n_first, *(chance.randint(1, RATE_HZ // length) for _ in range(4))):
+        assert life(lambda: (write(path, length, n_segments), kill_me())), (seed, n_segments)
+        with h5py.File(path, "r", locking=False) as file:  # as other programs see it
+            matrix = file["Data/Recording_0/AnalogStream/Stream_0/ChannelData"][()]
+            assert np.array_equal(matrix, samples(0, matrix.shape[1])), (seed, n_segments)
+        last = check(path, last)
+"""
+
+KILLED_AT_A_WRITE = """
+length, directory = int(sys.argv[1]), Path(sys.argv[2])
+first = directory / "first.h5"
+assert life(lambda: (write(first, length, 3 * RATE_HZ // length), kill_me()))
+n_kept = check(first, 2 * RATE_HZ - chunk_samples(RATE_HZ))
+content = first.read_bytes()
+
+def killed_at(number, path):
+    calls = 0
+    pwrite = os.pwrite
+    def last(fd, data, at):
+        nonlocal calls
+        calls += 1
+        if calls < number:
+            return pwrite(fd, data, at)
+        pwrite(fd, data[: len(data) // 2], at)
+        kill_me()
+    os.pwrite = last
+    write(path, length, 2 * RATE_HZ // length).commit()
+
+number, is_killed = 0, True
+while is_killed:
+    number += 1
+    path = directory / f"{number}.h5"
+    path.write_bytes(content)
+    is_killed = life(lambda: killed_at(number, path))
+    last = check(path, n_kept)
+    assert life(lambda: (write(path, length, RATE_HZ // length), kill_me()))
+    check(path, last)
+    path.unlink()
+print(number)
+"""
+
+
+def run(script: str, *arguments: object) -> str:
+    command = [sys.executable, "-c", LIVES + script, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("segment_samples", [32, 40, 100, 500])  # the chunk has 256
+def test_a_writer_that_is_killed_in_the_first_second_of_each_life_damages_nothing(
+    tmp_path: Path, segment_samples: int
+) -> None:
+    run(KILLED_WITHIN_A_SECOND, segment_samples, tmp_path)
+
+
+@pytest.mark.parametrize("segment_samples", [100])
+def test_a_writer_that_is_killed_at_any_write_of_its_second_life_damages_nothing(
+    tmp_path: Path, segment_samples: int
+) -> None:
+    n_writes = int(run(KILLED_AT_A_WRITE, segment_samples, tmp_path))
+    assert n_writes > 20

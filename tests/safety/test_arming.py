@@ -1,0 +1,159 @@
+"""Latch and arming: who may stimulate, until when, and that doubt means no."""
+
+import pathlib
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from crepe.cli.app import app
+from crepe.environment import paths
+from crepe.environment.process_identity import ProcessIdentity
+from crepe.errors import ConfigError
+from crepe.safety import arming
+from crepe.safety.arming import Instrument
+
+NAME = "7-abc"
+ENDED = ProcessIdentity.own()._replace(start="1")  # its pid has gone to another since
+
+
+@pytest.fixture
+def run(tmp_path):
+    arming.announce(tmp_path, Instrument(NAME, ProcessIdentity.own(), "127.0.0.1", 8888))
+    return tmp_path
+
+
+def may(run, name=NAME, *, is_simulator=False):
+    return arming.refusal(run, name, is_simulator=is_simulator)
+
+
+def test_nothing_is_armed_at_first_but_a_proven_simulator_needs_no_arming(run):
+    assert may(run) == "not armed; `crepe arm`"
+    assert may(run, is_simulator=True) is None
+
+
+def test_an_arming_counts_for_one_stimulator_and_not_for_its_successor(run):
+    assert arming.arm(run, 1.0).stimulator == NAME
+    assert may(run) is None
+    assert may(run, "8-def") == "not armed; `crepe arm`"
+
+
+def test_an_arming_expires(run, monkeypatch):
+    arming.arm(run, 1.0)
+    now_ns = time.monotonic_ns()
+    monkeypatch.setattr(time, "monotonic_ns", lambda: now_ns + 60_000_000_000)
+    assert may(run) == "the arming has expired; `crepe arm`"
+
+
+def test_the_latch_holds_everybody_and_only_arming_takes_it_away(run):
+    arming.arm(run, 1.0)
+    arming.latch(run, "a test")
+    assert may(run).startswith("stopped by a test at ")
+    assert may(run, is_simulator=True).startswith("stopped by a test")
+    arming.arm(run, 1.0)
+    assert may(run) is None
+
+
+def test_a_file_that_cannot_be_read_counts_as_a_stop(run):
+    arming.arm(run, 1.0)
+    (run / arming.STOPPED_FILE).write_text("{ half")
+    assert may(run).startswith("stopped by an unreadable file")
+    (run / arming.STOPPED_FILE).unlink()
+    (run / arming.ARMED_FILE).write_text("{ half")
+    assert may(run) == "not armed; `crepe arm`"
+
+
+def test_arming_needs_a_running_stimulator_and_a_bounded_time(run, tmp_path):
+    for minutes in (0.0, -1.0, 481.0, float("nan")):
+        with pytest.raises(ConfigError, match="at most 480"):
+            arming.arm(run, minutes)
+    arming.announce(run, Instrument(NAME, ENDED, "127.0.0.1", 8888))
+    with pytest.raises(ConfigError, match="no stimulator runs here"):
+        arming.arm(run, 1.0)
+
+
+@pytest.mark.parametrize("process", [ENDED, ProcessIdentity(1, "1", "crepe", ENDED.namespace)])
+def test_a_stranger_with_a_stimulators_pid_is_no_stimulator(run, process):
+    """Also one of another user, to whom no signal may go."""
+    instrument = Instrument(NAME, process, "127.0.0.1", 8888)
+    assert (instrument.is_running, instrument.may_run) == (False, False)
+    arming.announce(run, instrument)
+    assert arming.announced(run) == instrument
+    with pytest.raises(ConfigError, match="no stimulator runs here"):
+        arming.arm(run, 1.0)
+
+
+def test_a_stimulator_of_another_pid_namespace_is_armed_there(run):
+    unseen = ProcessIdentity.own()._replace(namespace="pid:[1]")
+    arming.announce(run, Instrument(NAME, unseen, "127.0.0.1", 8888))
+    with pytest.raises(ConfigError, match=r"in another pid namespace\): cannot be seen from here"):
+        arming.arm(run, 1.0)
+    assert may(run) == "not armed; `crepe arm`"
+
+
+def test_an_announcement_without_an_address_is_refused(run):
+    (run / arming.INSTRUMENT_FILE).write_text('{"stimulator": "7-abc"}')
+    with pytest.raises(ConfigError, match=r"no 'host'; remove it"):
+        arming.announced(run)
+
+
+def test_a_disk_that_is_full_keeps_the_latch_away_and_the_arming_does_not_stay(run, monkeypatch):
+    arming.arm(run, 1.0)
+
+    def full(path, text, **_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pathlib.Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        arming.latch(run, "a test")
+    assert may(run) == "not armed; `crepe arm`"
+
+
+@pytest.fixture
+def elsewhere(tmp_path_factory, monkeypatch):
+    """A stimulator that runs with another CREPE_VAR than ours, which is not set."""
+    short = tmp_path_factory.mktemp("s")
+    monkeypatch.setattr("tempfile.tempdir", str(short))
+    monkeypatch.setattr(paths, "project_directory", lambda: short / "clone")
+    (short / "clone").mkdir()
+
+    def start(name):
+        var = paths.private(short / name)
+        paths.announce(var)
+        directory = paths.run_directory(var)
+        arming.announce(directory, Instrument(NAME, ProcessIdentity.own(), "127.0.0.1", 9))
+        return directory
+
+    return start
+
+
+def test_what_runs_with_another_var_is_found_from_a_plain_window_and_not_from_a_chosen_one(
+    elsewhere, monkeypatch
+):
+    other = elsewhere("there")
+    assert arming.run_directories() == [paths.run_directory(), other]
+    assert arming.to_arm() == other
+    monkeypatch.setenv("CREPE_VAR", str(paths.project_directory() / "chosen"))
+    assert arming.run_directories() == [paths.run_directory()]
+    assert arming.to_arm() == paths.run_directory()
+
+
+def test_which_of_two_stimulators_elsewhere_is_armed_has_to_be_said(elsewhere):
+    for name in ("one", "two"):
+        elsewhere(name)
+    with pytest.raises(ConfigError, match="name one by CREPE_VAR"):
+        arming.to_arm()
+    arming.announce(paths.run_directory(), Instrument(NAME, ProcessIdentity.own(), "127.0.0.1", 9))
+    assert arming.to_arm() == paths.run_directory()
+
+
+def test_the_command_arms_what_runs_and_says_so_or_says_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path))
+    with pytest.raises(ConfigError, match="no stimulator runs here"):
+        CliRunner().invoke(app, ["arm"], standalone_mode=False, catch_exceptions=False)
+    run = paths.run_directory()
+    arming.announce(run, Instrument(NAME, ProcessIdentity.own(), "127.0.0.1", 8888))
+    arming.latch(run, "a test")
+    done = CliRunner().invoke(app, ["arm", "--minutes", "5"])
+    assert f"armed for 5 minutes: stimulator {NAME} on 127.0.0.1:8888" in done.output
+    assert may(run) is None

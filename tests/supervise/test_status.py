@@ -1,0 +1,97 @@
+"""What `crepe status` makes of supervisord's word and of the heartbeats in Redis."""
+
+import time
+
+import pytest
+
+from crepe.config.experiment_file import DEFAULT
+from crepe.environment import session
+from crepe.environment.paths import project_directory
+from crepe.environment.process_identity import ProcessIdentity
+from crepe.store.redis_store import RedisStore
+from crepe.supervise import control, status
+
+PROGRAMS = [
+    control.Status("redis", "RUNNING", ProcessIdentity(10, "500"), 60.4, 0),
+    control.Status("detect", "RUNNING", ProcessIdentity(11, "500"), 60.4, 2),
+]
+
+
+@pytest.fixture
+def now(redis_url, tmp_path, monkeypatch):
+    """A session whose programs are under a supervisord, as far as one can see."""
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path))
+    monkeypatch.setenv("CREPE_REDIS", redis_url)
+    monkeypatch.setattr(control, "status", lambda: PROGRAMS)
+    return session.begin(session.new(project_directory() / DEFAULT, "abc", 1))
+
+
+def beat(url, **changes):
+    """What `detect` says, seconds ago."""
+    fields = {"state": "running", "position": "700", "lag_samples": "100", "t_ns": time.time_ns()}
+    fields |= {"step_p50_ms": "0.5", "step_p99_ms": "2.5", "process": "11:500"}
+    fields |= {"n_gaps": "1", "n_missing": "300"}
+    store = RedisStore(url)
+    store.beat("detect", {name: str(value) for name, value in {**fields, **changes}.items()})
+    store.close()
+
+
+def detect():
+    return {row["program"]: row for row in status.rows()}["detect"]
+
+
+def test_a_row_joins_supervisords_word_and_the_heartbeat(now, redis_url):
+    beat(redis_url, session=now.id, state="waiting for data")
+    assert detect() == {
+        "program": "detect",
+        "state": "waiting for data",
+        "pid": 11,
+        "up/s": 60,
+        "restarts": 2,
+        "position": 700,
+        "lag": 100,
+        "p50/ms": 0.5,
+        "p99/ms": 2.5,
+        "gaps": 1,
+        "missing": 300,
+        "problem": "",
+    }
+
+
+def test_an_old_heartbeat_is_stale(now, redis_url):
+    beat(redis_url, session=now.id, t_ns=time.time_ns() - 100_000_000_000)
+    assert str(detect()["state"]).startswith("stale for 10")
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("STARTING", "starting"),
+        ("RUNNING", "starting"),  # it has a process, which has not said a word yet
+        ("BACKOFF", "backoff"),
+        ("FATAL", "fatal"),
+    ],
+)
+def test_what_a_dead_process_said_last_is_not_its_successors_state(
+    now, redis_url, monkeypatch, word, state
+):
+    beat(redis_url, session=now.id, process="11:400", t_ns=1)
+    pid = 11 if word in ("STARTING", "RUNNING") else 0  # that of the dead process again
+    programs = [control.Status("detect", word, ProcessIdentity(pid, "500"), 0.0, 3)]
+    monkeypatch.setattr(control, "status", lambda: programs)
+    assert (detect()["state"], detect()["position"]) == (state, 700)
+
+
+def test_a_heartbeat_of_another_session_says_nothing(now, redis_url):
+    beat(redis_url, session="yesterday")
+    assert (detect()["state"], detect()["position"]) == ("running", 0)
+
+
+def test_a_redis_that_does_not_answer_is_said(now, tmp_path, monkeypatch):
+    monkeypatch.setenv("CREPE_REDIS", f"unix://{tmp_path}/nobody.sock")
+    assert [row["state"] for row in status.rows()] == ["does not answer", "running"]
+
+
+def test_nothing_runs_nothing_is_shown(now, monkeypatch):
+    monkeypatch.setattr(control, "status", list)
+    assert status.rows() == []
