@@ -1,7 +1,7 @@
 """Several cultures play Pong under its conditions: are rallies longer in the closed loop?
 
 Run on its own (`python -m benchmarks.pong [N_CULTURES]`): a culture takes some five minutes of one
-core. What each culture gave stands in docs/pong-by-culture.json; seeds that are there already
+core. What each culture gave stands in docs/data/pong-by-culture.json; seeds that are there already
 are not played again. The culture is the unit: its mean is one number of a condition, and p is of
 closed loop and control exchanged within cultures.
 """
@@ -24,7 +24,7 @@ from crepe.games.pong.statistics import compare_pairs
 
 SEEDS = tuple(range(4001, 4011))
 N_BLOCKS = 3
-KEPT = paths.project_directory() / "docs" / "pong-by-culture.json"
+KEPT = paths.project_directory() / "docs" / "data" / "pong-by-culture.json"
 
 
 def measure_culture(seed: int) -> dict[str, Any]:

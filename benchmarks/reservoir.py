@@ -1,6 +1,6 @@
 """The simulated culture as a reservoir: a ladder of patterns, memory, and drift.
 
-Run on its own (`python -m benchmarks.reservoir [SEED ...]`); it draws docs/reservoir.png. Every
+Run on its own (`python -m benchmarks.reservoir [SEED ...]`); it draws docs/pictures/reservoir.png. Every
 figure is of the same path as an experiment: stimuli through the gate and the simulated DSP, spikes
 found in the samples, a cross-validated linear readout of their counts after the last pulse. Beside
 it stand an artificial reservoir of which as many values are read (60 units; the culture has 1,000
@@ -250,9 +250,9 @@ def run(seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
         figures["memory"] = [memory(seed) for seed in seeds]
         figures["drift"] = [drift(seed, stdp=False) for seed in seeds]
         figures["drift, STDP"] = [drift(seed, stdp=True) for seed in seeds]
-    kept = project_directory() / "docs" / "reservoir.json"
+    kept = project_directory() / "docs" / "data" / "reservoir.json"
     kept.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    draw(figures, project_directory() / "docs" / "reservoir.png")
+    draw(figures, project_directory() / "docs" / "pictures" / "reservoir.png")
     return figures
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-DOCS = Path(__file__).parent
-CONFIG = DOCS.parent / "config"
+PICTURES = Path(__file__).parent / "pictures"
+CONFIG = Path(__file__).parents[1] / "config"
 SIZES = {"page": (1440, 900), "page-phone": (390, 844)}  # by first words of the pictures' names
 
 Pages = Mapping[str, Page]
@@ -113,7 +113,7 @@ def _shoot(pages: Pages, name: str) -> None:
     for first, page in pages.items():
         picture = Image.open(BytesIO(page.screenshot()))
         few = picture.convert("RGB").quantize(256, kmeans=4, dither=Image.Dither.NONE)
-        few.save(DOCS / f"{first}-{name}.png", optimize=True)
+        few.save(PICTURES / f"{first}-{name}.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -115,3 +115,9 @@ def test_make_says_what_is_missing_and_how_to_get_it(
     answer = choose(pythons, tmp_path)
     assert answer.returncode != 0
     assert said in answer.stderr
+
+
+def test_the_citation_names_this_version() -> None:
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {PROJECT['version']}\n" in text
+    assert "\ncff-version: 1.2.0\n" in f"\n{text}"

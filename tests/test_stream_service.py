@@ -1,6 +1,9 @@
 """The original's examples, on Redis Streams."""
 
+import inspect
+import re
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +17,10 @@ from crepe.legacy.connection import Connection
 from crepe.settings import RPCPORTS, RPYC_CONFIG, STREAM_DIMENSION
 from crepe.stream_service import DataModus, StreamRowIterator, StreamSegmentIterator, StreamService
 from crepe.utils import get_connection
+
+
+ORIGINAL = Path(__file__).parents[1] / "docs" / "reference" / "original.md"
+METHOD = re.compile(r"`(\w+)\(((?:_\w+(?:, )?)+)\)`")  # of the table: name(_parameter, ...)
 
 
 class Pusher(StreamService):
@@ -37,6 +44,14 @@ def test_the_enumeration_and_the_settings_are_the_originals():
     assert STREAM_DIMENSION == 60
     assert RPCPORTS["STREAM"] == 18861
     assert RPYC_CONFIG["allow_pickle"] is False
+
+
+def test_methods_have_the_parameters_of_the_table_of_the_original():
+    methods = dict(METHOD.findall(ORIGINAL.read_text(encoding="utf-8")))
+    assert len(methods) == 4
+    for name, parameters in methods.items():
+        actual = list(inspect.signature(getattr(StreamService, name)).parameters)
+        assert actual[1:] == parameters.split(", ")
 
 
 def test_segments_that_are_pushed_are_pulled(pair):

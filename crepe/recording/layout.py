@@ -1,6 +1,6 @@
 """Layout of messages in the /CREPE group of a recording: one table per stream, arrays beside it.
 
-docs/recording-format.md describes the layout for readers without CREPE.
+docs/reference/recording-format.md describes the layout for readers without CREPE.
 """
 
 import base64

@@ -139,7 +139,7 @@ def structure_section(structure: Structure | None, pictures: Mapping[str, Pictur
             f"From {structure.start_s:.0f} to {structure.stop_s:.0f} s: the last stretch "
             f"without a gap, {MOST_S / 60:.0f} minutes at most. Stimulated trials are part of it, "
             "so that what electrodes have in common may come from the stimuli. "
-            "Definitions: docs/analysis.md.",
+            "Definitions: docs/explanations/statistics.md.",
         ),
         table((), rows),
         figure(

@@ -1,4 +1,4 @@
-"""README "At the bench", step by step, with a simulated instrument that proves nothing."""
+"""docs/how-to/at-the-bench.md, step by step, with a simulated instrument that proves nothing."""
 
 from pathlib import Path
 

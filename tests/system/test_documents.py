@@ -1,4 +1,4 @@
-"""What the documents show is done: the tutorial runs, and the README's commands work."""
+"""What the documents show is done: the notebook runs, and the commands of the pages work."""
 
 import os
 import re
@@ -17,6 +17,8 @@ from crepe.cli.app import app
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+FIRST_SESSION = (ROOT / "docs" / "tutorials" / "first-session.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.filterwarnings("ignore")  # of the notebook's own machinery
@@ -30,36 +32,13 @@ def test_the_tutorial_runs_from_top_to_bottom(tmp_path, monkeypatch):
     assert "[(1000, 1500)]" in outputs
 
 
-def test_the_readmes_actor_is_one(tmp_path, monkeypatch):
-    (source,) = re.findall(r"```python\n(import numpy.*?)```", README, re.S)
-    (table,) = re.findall(r"```toml\n(.*?)```", README, re.S)
-    (tmp_path / "mylab").mkdir()
-    (tmp_path / "mylab" / "burst_rate.py").write_text(source)
-    text = (ROOT / "config" / "record.toml").read_text(encoding="utf-8")
-    (tmp_path / "mine.toml").write_text(text + table)
-    done = subprocess.run(
-        [sys.executable, "-m", "crepe", "check", str(tmp_path / "mine.toml")],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "data:spikes -> result" in done.stdout
-
-
 @pytest.mark.timeout(200)
-def test_the_readmes_commands_work_one_after_the_other(tmp_path, monkeypatch):
+def test_the_commands_of_the_first_session_work_one_after_the_other(tmp_path, monkeypatch):
     """All but `make test` and what sets the environment up: that is what runs this test."""
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
-    blocks = re.findall(r"```\n(.*?)```", README, re.S)
-    lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
-    commands = [shlex.split(line) for line in lines if line.startswith(".venv/bin/crepe")]
-    assert [c[1] for c in commands] == ["play", "check", "up", "status", "redis-cli", "top", "say", "gesture", "say", "down", "sessions", "play", "experiment"]  # fmt: skip
-    for command in commands:
-        arguments = command[1:]
-        if "--file" in arguments or arguments == ["experiment"]:
-            continue  # done in tests/system, with the real recording, and in test_experiment.py
-        arguments = (
-            ["play", "--rounds", "3"] if arguments[:2] == ["play", "--rounds"] else arguments
-        )
+    commands = commands_in_blocks(FIRST_SESSION)
+    assert [c[0] for c in commands] == ["play", "check", "up", "status", "top", "say", "gesture", "say", "redis-cli", "down", "sessions", "report"]  # fmt: skip
+    for arguments in commands:
         if arguments == ["down"]:
             read_the_streams()
             for inline in ("check --instrument config/rps.toml", "arm", "stop"):
@@ -67,7 +46,16 @@ def test_the_readmes_commands_work_one_after_the_other(tmp_path, monkeypatch):
         output = crepe(*arguments)
         if "XRANGE" in arguments:
             assert '"100-0"' in output
-    assert "report: " in crepe("report", "last")
+        if arguments[0] == "report":
+            assert "report: " in output
+
+
+def commands_in_blocks(text):
+    """Return the arguments of each `crepe` that a page shows in its blocks of commands."""
+    blocks = re.findall(r"```\n(.*?)```", text, re.S)
+    lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
+    matches = [re.match(r"(?:\w+=\S+ )*(?:\.venv/bin/)?crepe (.+)", line) for line in lines]
+    return [shlex.split(match[1]) for match in matches if match]
 
 
 def crepe(*arguments):
@@ -83,8 +71,8 @@ def crepe(*arguments):
 
 
 def read_the_streams():
-    """The README's lines for a notebook, up to the third segment that comes."""
-    (lines,) = re.findall(r"```python\n(from crepe.store.*?)```", README, re.S)
+    """The page's lines for a notebook, up to the third segment that comes."""
+    (lines,) = re.findall(r"```python\n(from crepe.store.*?)```", FIRST_SESSION, re.S)
     shown = []
 
     def show(*values):
@@ -101,21 +89,30 @@ def read_the_streams():
     names["store"].close()
 
 
-def test_every_command_that_the_readme_names_is_one():
-    text = re.sub(r"```.*?```", "", README, flags=re.S).replace("\n", " ")
-    commands = [match[1].split() for match in re.finditer(r"`(crepe [^`]+)`", text)]
-    assert ["crepe", "up", "--resume"] in commands
+def commands_in_sentences(text):
+    """Return the arguments of each command that a page names between backticks."""
+    text = re.sub(r"```.*?```", "", text, flags=re.S).replace("\n", " ")
+    return [shlex.split(name) for name in re.findall(r"`(?:\.venv/bin/)?crepe ([^`]+)`", text)]
+
+
+def test_every_command_that_a_page_names_is_one():
+    pages = [page.read_text(encoding="utf-8") for page in PAGES]
+    commands = [c for text in pages for c in commands_in_blocks(text) + commands_in_sentences(text)]
+    assert ["up", "--resume"] in commands
+    assert ["experiment"] in commands
     for arguments in commands:
-        command, rest = get_command(app), arguments[1:]
+        command, rest, name = get_command(app), arguments, "crepe"
         while isinstance(command, Group):
             context = command.make_context("crepe", list(rest), ignore_unknown_options=True)
             name, command, rest = command.resolve_command(context, rest)
-        command.make_context(name, list(rest))  # reads the options, and runs nothing
+        if rest:  # a bare name lacks arguments
+            command.make_context(name, list(rest))  # reads the options, and runs nothing
 
 
-def test_the_targets_that_the_readme_names_are_there():
-    targets = {match[1] for match in re.finditer(r"\bmake ((?:play|help|bench|test)\b)", README)}
-    assert targets == {"play", "help", "bench", "test"}
+def test_the_targets_that_the_pages_name_are_there():
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    targets = {match[1] for match in re.finditer(r"[`\n]make ([a-z-]+)\b", text)}
+    assert targets >= {"play", "help", "bench", "test"}
     dry = subprocess.run(
         ["make", "-n", *sorted(targets)], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -124,15 +121,19 @@ def test_the_targets_that_the_readme_names_are_there():
     assert "make play [ROUNDS=n]" in helped.stdout
 
 
-def test_every_file_the_readme_links_to_is_there():
-    for path in re.findall(r"\]\(([^)#]+)\)|`(docs/[\w./-]+|config/[\w./-]+)`", README):
-        name = next(filter(None, path))
-        assert (ROOT / name).is_file(), name
+def test_every_file_that_a_page_names_is_there():
+    for page in PAGES:
+        for name in re.findall(r"`((?:docs|config)/[\w./-]+\.\w+)`", page.read_text("utf-8")):
+            assert (ROOT / name).is_file(), f"{page}: {name}"
 
 
 def test_every_picture_of_the_documents_is_shown_in_one():
     shown: set[Path] = set()
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    for page in PAGES:
         links = re.findall(r"\]\(([^)#]+\.png)\)", page.read_text(encoding="utf-8"))
         shown |= {(page.parent / link).resolve() for link in links}
-    assert shown == set((ROOT / "docs").resolve().glob("*.png"))
+    assert shown == set((ROOT / "docs" / "pictures").resolve().glob("*.png"))
+
+
+def test_the_readme_is_a_page_of_at_most_120_lines():
+    assert len(README.splitlines()) <= 120
