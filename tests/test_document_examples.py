@@ -34,9 +34,7 @@ def page(request, tmp_path, monkeypatch):
 
 
 def python(*arguments):
-    done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
