@@ -1,6 +1,7 @@
 """The effect of stimulus artefacts on detection, without a remover and behind Blank and Salpa.
 
-Run on its own (`python -m benchmarks.artefacts`); prints the tables of docs/explanations/statistics.md. The signal
+Run on its own (`python -m benchmarks.artefacts`); prints the tables of
+docs/explanations/statistics.md. The signal
 is the generator's: 16 channels, spikes of 60 uV at 10 Hz in white noise of 5 uV, and a pulse every
 half second. Its artefact is different on each channel, 2 to 20 mV, cut off at 5 mV; it decays with
 a time constant of 1 ms, but for a tenth, which takes 15 ms.

@@ -1,7 +1,8 @@
 """Ten cultures, none of which the defaults were chosen with: does the answer come from the cells?
 
 Run it separately (`python -m benchmarks.controls`). Each culture's result is added to
-docs/data/controls-by-culture.json when it is complete; seeds that the file holds are not run again. The
+docs/data/controls-by-culture.json when it is complete; seeds that the file holds are not run again.
+The
 culture is the unit: its accuracy is one number of a condition, and the interval of their mean is
 Student's t. Beside it stand all trials together with Wilson's interval, as if they were
 independent.

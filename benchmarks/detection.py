@@ -1,6 +1,7 @@
 """Recall and precision of spike detection by signal-to-noise ratio.
 
-Run on its own (`python -m benchmarks.detection`); prints the table of docs/explanations/statistics.md. The signal
+Run on its own (`python -m benchmarks.detection`); prints the table of
+docs/explanations/statistics.md. The signal
 is the generator's: spikes of 60 uV at 2 Hz per channel in white noise. Spikes of a channel are 3 ms
 apart or more, so within the tolerance a crossing belongs to one of them at most; a spike's second
 crossing is a wrong one. With SpikeInterface the same filtered signal and the same thresholds, those

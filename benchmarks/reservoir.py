@@ -1,6 +1,7 @@
 """The simulated culture as a reservoir: a ladder of patterns, memory, and drift.
 
-Run on its own (`python -m benchmarks.reservoir [SEED ...]`); it draws docs/pictures/reservoir.png. Every
+Run on its own (`python -m benchmarks.reservoir [SEED ...]`); it draws
+docs/pictures/reservoir.png. Every
 figure is of the same path as an experiment: stimuli through the gate and the simulated DSP, spikes
 found in the samples, a cross-validated linear readout of their counts after the last pulse. Beside
 it stand an artificial reservoir of which as many values are read (60 units; the culture has 1,000

@@ -17,7 +17,6 @@ from crepe.settings import RPCPORTS, RPYC_CONFIG, STREAM_DIMENSION
 from crepe.stream_service import DataModus, StreamRowIterator, StreamSegmentIterator, StreamService
 from crepe.utils import get_connection
 
-
 ORIGINAL = Path(__file__).parents[1] / "docs" / "reference" / "original.md"
 METHOD = re.compile(r"`(\w+)\(((?:_\w+(?:, )?)+)\)`")  # of the table: name(_parameter, ...)
 

@@ -1,7 +1,8 @@
 """Writer of a session's recording: every message of every stream, in one file of MCS's format.
 
 The MCS layout holds the data that its readers support; the group /CREPE holds everything exactly
-(see docs/reference/recording-format.md). After a crash of its writer the file can be read and continued. A
+(see docs/reference/recording-format.md). After a crash of its writer the file can be read and
+continued. A
 file that cannot be continued is set aside, and a new part of the recording begins.
 """
 

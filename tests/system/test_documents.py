@@ -1,6 +1,5 @@
 """What the documents show is done: the notebook runs, and the commands of the pages work."""
 
-import os
 import re
 import shlex
 import subprocess
