@@ -51,8 +51,9 @@ def test_the_commands_of_the_first_session_work_one_after_the_other(tmp_path, mo
 
 def commands_in_blocks(text):
     """Return the arguments of each `crepe` that a page shows in its blocks of commands."""
-    blocks = re.findall(r"```\n(.*?)```", text, re.S)
-    lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.S | re.M)
+    commands = "".join(block for language, block in blocks if not language)
+    lines = [line.split("#")[0].strip() for line in commands.splitlines()]
     matches = [re.match(r"(?:\w+=\S+ )*(?:\.venv/bin/)?crepe (.+)", line) for line in lines]
     return [shlex.split(match[1]) for match in matches if match]
 
