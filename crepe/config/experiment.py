@@ -10,7 +10,7 @@ from crepe.actors.actor import Actor, Sink, Source
 from crepe.actors.stimulate import Stimulate
 from crepe.config.experiment_file import ExperimentFile, read_experiment_file
 from crepe.config.services import SERVICES
-from crepe.config.wiring import ActorSpec, check_wiring, load_actor
+from crepe.config.wiring import ActorSpec, check_wiring, load_actor, streams
 from crepe.errors import ConfigError, suggest
 from crepe.messages import GameState, Message
 from crepe.web.token import check_token
@@ -135,8 +135,9 @@ def load_program(path: Path | str | None, program: str) -> ProgramPart:
         near = suggest(program, dict.fromkeys(file.program_of.values()))
         raise ConfigError(f"{file.path}: no program {program!r}{near}")
     in_order = file.chains.get(program, names)  # a chain lists its actors in the order of the flow
-    actors = _load_actors(file, [actor for actor in in_order if actor in file.actor_tables])
-    return ProgramPart(**file.values(), program=program, actors=tuple(actors.values()))
+    own = [actor for actor in in_order if actor in file.actor_tables]
+    actors = _load_actors(file, [*own, *_writers_outside(file, own)])
+    return ProgramPart(**file.values(), program=program, actors=tuple(actors[name] for name in own))
 
 
 def save_experiment(experiment: Experiment, path: Path) -> Experiment:
@@ -152,6 +153,24 @@ def _load_actors(file: ExperimentFile, names: Iterable[str]) -> dict[str, ActorS
         _check_name(name, place)
         actors[name] = load_actor(name, file.actor_tables[name], place)
     return actors
+
+
+def _writers_outside(file: ExperimentFile, readers: Iterable[str]) -> list[str]:
+    """Return the actors outside CREPE whose streams are read.
+
+    Their modules define message types of their own, which a reader such as `record` must import.
+    """
+    reads = {stream for name in readers for stream in _streams(file, name, "reads")}
+    return [
+        name
+        for name, table in file.actor_tables.items()
+        if not str(table.get("run")).startswith("crepe.")
+        and not reads.isdisjoint(_streams(file, name, "writes"))
+    ]
+
+
+def _streams(file: ExperimentFile, name: str, key: str) -> tuple[str, ...]:
+    return streams(file.actor_tables[name].get(key, []), f"{file.path}: [actors.{name}] {key}")
 
 
 def _check_name(name: str, place: str) -> None:

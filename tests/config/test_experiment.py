@@ -1,6 +1,7 @@
 """An experiment file is proved before anything runs, and errors say where and what is allowed."""
 
 import json
+import sys
 from dataclasses import FrozenInstanceError
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from crepe.config.experiment import Program, load_experiment, load_program, save
 from crepe.config.experiment_file import DEFAULT
 from crepe.environment import paths
 from crepe.errors import ConfigError
-from crepe.messages import Delivered, GameState, Stimulus
+from crepe.messages import Delivered, GameState, Stimulus, find_message_type
 
 ROOT = Path(__file__).parents[2]
 
@@ -142,6 +143,41 @@ def test_a_program_imports_its_own_actors_only(write):
     assert load_program(path, "redis").actors == ()
     with pytest.raises(ConfigError, match="cannot import 'not.installed'"):
         load_program(path, "detect")
+
+
+MARKS = """
+from dataclasses import dataclass
+
+from crepe.actors.actor import Actor
+from crepe.messages import Message, Spikes
+
+
+@dataclass(frozen=True, slots=True)
+class Mark(Message):
+    height: float = 0.0
+
+
+class Marks(Actor[Spikes, Mark]):
+    pass
+"""
+
+
+def test_a_reader_imports_the_message_types_that_a_module_outside_defines(
+    write, tmp_path, monkeypatch
+):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "marks_of_a_lab.py").write_text(MARKS, encoding="utf-8")
+    marks = (
+        '[actors.marks]\nrun = "marks_of_a_lab:Marks"\nreads = ["data:spikes"]\n'
+        'writes = "data:marks"\n'
+    )
+    record = '[actors.record]\nrun = "crepe.actors.record:Record"\nreads = ["data:marks"]\n'
+    path = write(TOY + marks + record)
+    load_program(path, "detect")
+    assert find_message_type("marks_of_a_lab:Mark") is None
+    assert [spec.name for spec in load_program(path, "record").actors] == ["record"]
+    assert find_message_type("marks_of_a_lab:Mark") is not None
+    sys.modules.pop("marks_of_a_lab")
 
 
 def test_an_experiment_is_frozen_and_saving_gives_another(write, tmp_path):
