@@ -29,8 +29,11 @@ class Detect(Actor[Segment, Spikes]):
     """
 
     threshold_sd: PositiveFloat = 5.0
+    """Depth that the signal must fall below zero, in noise levels (standard deviations)."""
     refractory_ms: float = Field(1.0, ge=0)
+    """Shortest time from a spike's peak to the next crossing on the same channel."""
     align_ms: float = Field(1.0, gt=0)
+    """Time after a crossing in which the minimum is the spike's peak."""
 
     _align: int = PrivateAttr()  # samples
     _refractory: int = PrivateAttr()  # samples
