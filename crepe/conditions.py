@@ -78,7 +78,7 @@ class Calibration(_Table):
 
 
 class Conditions(_Table):
-    """`[conditions]`: each has `n_blocks` blocks, in random order within each round."""
+    """`[conditions]`: conditions to compare, in blocks of random order within each round."""
 
     names: tuple[str, ...] = Field(min_length=1)
     """Names of the conditions to compare."""

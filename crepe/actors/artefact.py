@@ -32,7 +32,7 @@ class WithoutArtefact(Actor[Segment, Segment]):
     min_channels: PositiveInt = 3
     """Number of channels that must jump or saturate in the same sample."""
     saturation_uv: PositiveFloat | None = None
-    """Absolute value at which the amplifier saturates; None: no channel saturates."""
+    """Absolute value at which the amplifier saturates; without it no channel does."""
     before_ms: float = Field(0.2, ge=0)
     """Time before an artefact's onset from which all channels are bad."""
     blank_ms: PositiveFloat = 5.0

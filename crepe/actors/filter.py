@@ -22,7 +22,7 @@ class BandPass(Actor[Segment, Segment]):
     high_hz: PositiveFloat = 3000.0
     """Upper corner frequency; below half the sampling rate."""
     order: int = Field(2, ge=1, le=5)
-    """Order of the Butterworth prototype: a number of poles per corner."""
+    """Order of the Butterworth filter: number of poles at each corner."""
 
     _kernel: BandPassKernel = PrivateAttr()
     _scale: NDArray[np.float64] = PrivateAttr()  # microvolts per count, (n_channels or 1, 1)

@@ -39,8 +39,8 @@ class LinearReadout(Actor[Spikes | GameState, Decision]):
     shorter than a trial, so that consecutive trials have different weights."""
 
     forgetting: float | None = Field(None, gt=0.9, le=1.0)
-    """Weight of a trial relative to the next, a factor in recursive least squares; None: no
-    adaptation."""
+    """Weight of a trial relative to the next, a factor in recursive least squares; without it
+    there is no adaptation."""
 
     _readout: Readout | None = PrivateAttr(None)
     _adaptation: Adaptation | None = PrivateAttr(None)

@@ -44,7 +44,7 @@ class RedisTable(Table):
     maxmemory_mb: int = Field(1024, ge=64)
     """Memory ceiling of the server; all streams together take half of it."""
     port: int | None = Field(None, ge=1, le=65535)
-    """TCP port on 127.0.0.1; None: port 6379, or the next that is free."""
+    """TCP port on 127.0.0.1; by default 6379, or the next that is free."""
     keep_s: PositiveFloat = 300.0
     """Length of each stream that stays readable, if memory allows."""
     keep_of: dict[str, PositiveFloat] = Field(default_factory=dict)
@@ -102,7 +102,7 @@ class DashboardTable(Table):
     """Address to listen on; any other than this machine's needs a token in
     CREPE_DASHBOARD_TOKEN."""
     port: int | None = Field(None, ge=1, le=65535)
-    """TCP port; None: port 8080, or the next that is free."""
+    """TCP port; by default 8080, or the next that is free."""
     public_url: str | None = Field(None, pattern=r"^https?://[^/\s]+$")
     """Address of the page for other computers, behind a proxy: `https://lab.example.org`."""
     frames_per_s: float = Field(5.0, ge=1, le=20)
@@ -151,7 +151,7 @@ class SensorTable(Table):
     host: str = "127.0.0.1"
     """Address to listen on; any other than this machine's needs a token in CREPE_SENSOR_TOKEN."""
     port: int | None = Field(None, ge=1, le=65535)
-    """TCP port; None: port 5000, or the next that is free."""
+    """TCP port; by default 5000, or the next that is free."""
     largest_body_bytes: PositiveInt = 65_536
     """Largest body of a request; a larger one is refused."""
     requests_per_s: PositiveFloat = 100.0
@@ -161,7 +161,7 @@ class SensorTable(Table):
 
 
 class SimulatedSensorTable(Table):
-    """`[simulated_sensor]`: the program of that name, which sends frames to the gateway."""
+    """`[simulated_sensor]`: the program `simulated_sensor`, which sends frames to the gateway."""
 
     frames_per_s: PositiveFloat = 10.0
     """Number of frames per second, as an AMG8833 measures them."""

@@ -30,8 +30,8 @@ class SimulatorSettings(CultureSettings):
     """Oddities of MEAME and its device to simulate."""
 
     lockstep_s: PositiveFloat | None = None
-    """Longest lag of stimuli behind the samples where time advances as fast as it can; None: real
-    time. No game's `delay_s` may be shorter."""
+    """Longest lag of stimuli behind the samples where time advances as fast as it can; by
+    default it is real time. No game's `delay_s` may be shorter."""
 
     host: str = "127.0.0.1"
     """Address to listen on."""
