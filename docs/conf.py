@@ -36,7 +36,10 @@ nitpick_ignore_regex = [
     ("py:.*", r"(?!crepe\.).*"),  # other packages are not looked up: the build needs no network
     ("py:.*", r"crepe\.(.*\.)?(_\w+|[A-Z])"),  # private names, and type variables
     # Internal types, which the signatures of public functions name.
-    ("py:.*", r"crepe\.(store|config|runtime|games\.hooks|safety|culture|simulator|conditions)\..*"),
+    (
+        "py:.*",
+        r"crepe\.(store|config|runtime|games\.hooks|safety|culture|simulator|conditions)\..*",
+    ),
 ]
 
 html_theme = "pydata_sphinx_theme"
@@ -58,7 +61,8 @@ def add_what_the_site_needs(app: Any, docname: str, source: list[str]) -> None:
     text = NAMED.sub(lambda match: match[1] if (folder / match[2]).is_dir() else match[0], text)
     if docname == "index":
         folders = sorted(path.parent for path in DOCS.glob("*/README.md"))
-        folders.sort(key=lambda folder: text.find(f"({folder.name}/") % len(text))  # -1: the last
+        # As the page lists them; -1, for `project`, becomes the last.
+        folders.sort(key=lambda path: source[0].find(f"({path.name}/") % len(text))
         text += _toctree([*(folder / "README" for folder in folders), *_listed(text, DOCS)])
     elif docname.endswith("/README"):
         text += _toctree(_listed(text, folder))
@@ -94,14 +98,14 @@ def _toctree(pages: list[Path]) -> str:
 def keep_sentences(lines_of: dict[str, list[str]]) -> tuple[Any, Any]:
     """Return what to call before and after napoleon, which takes `shape: text` for `type: text`."""
 
-    def before(app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
-        del app, value, options
+    def before(app: Any, what: str, name: str, *rest: Any) -> None:
+        del app
         if what in ("attribute", "property"):
-            lines_of[name] = list(lines)
+            lines_of[name] = list(rest[-1])
 
-    def after(app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
-        del app, what, value, options
-        lines[:] = lines_of.pop(name, lines)
+    def after(app: Any, what: str, name: str, *rest: Any) -> None:
+        del app, what
+        rest[-1][:] = lines_of.pop(name, rest[-1])
 
     return before, after
 
