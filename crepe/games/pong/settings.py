@@ -77,7 +77,7 @@ class PongSettings(BaseModel):
     hit_s: NonNegativeFloat = 0.1
     """Length of the predictable train. Published: 100 ms."""
     miss_phases: Phases
-    """Phases of an unpredictable pulse, in the unit of `phases`. Published: 150 mV, twice as much."""
+    """Phases of an unpredictable pulse, in the unit of `phases`. Published: twice 75 mV."""
     miss_rate_hz: PositiveFloat = 5.0
     """Mean rate of unpredictable pulses, each at a random site and time. Published: 5."""
     miss_s: NonNegativeFloat = 4.0
