@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 COMMA := ,
-.PHONY: help play test bench clean python
+.PHONY: help play test bench docs reference clean python
 
 # What a test run needs comes on top of what playing needs, in the same .venv.
 PIP_INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check \
@@ -48,6 +48,8 @@ endef
 help:
 	@echo "make play [ROUNDS=n]  play Rock-Paper-Scissors with a simulated culture (default: 10 rounds)"
 	@echo "make test             format, lint, types, imports, tests"
+	@echo "make docs             build the documentation: build/docs/html/index.html"
+	@echo "make reference        bring the pages up to date that are generated from the code"
 	@echo "make bench            measure speed, as ratios within one run"
 	@echo "make clean            remove .venv and what tools left behind; recordings in var/ stay"
 	@echo "make python           which Python a new .venv would be made with (PYTHON=... to choose)"
@@ -69,10 +71,20 @@ bench:
 	$(call PREPARE,[test$(COMMA)analysis],installed-test)
 	.venv/bin/python -m benchmarks
 
+# -E: the tree of pages depends on all of them. The build needs no network.
+docs:
+	$(call PREPARE,[docs],installed-docs)
+	.venv/bin/python -m sphinx -q -E -W --keep-going -b html -d build/docs/doctrees docs build/docs/html
+	@echo "build/docs/html/index.html"
+
+reference:
+	$(call PREPARE,,installed)
+	.venv/bin/python -m docs.generate
+
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	rm -rf .import_linter_cache benchmarks/results
-	find crepe tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find crepe tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -d var ]; then echo "var/ (recordings, logs) is still there; remove it by hand"; fi
 
 python:

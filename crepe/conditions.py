@@ -52,17 +52,24 @@ class Block(_Table):
     """Trials of one condition, one after the other; times count from sample 0."""
 
     condition: str = Field(min_length=1)
+    """Name of the condition of all its trials."""
     start_s: NonNegativeFloat
-    stop_s: PositiveFloat  # no trial of the block ends later
-    n_trials: NonNegativeInt = 0  # 0: as many as fit
+    """Beginning of the block, in seconds from sample 0."""
+    stop_s: PositiveFloat
+    """End of the block, in seconds from sample 0; no trial of the block ends later."""
+    n_trials: NonNegativeInt = 0
+    """Number of trials; 0: as many as fit."""
 
 
 class Calibration(_Table):
     """`[calibration]`: labelled trials, from which the readout is trained before all conditions."""
 
-    n_blocks: int = Field(5, ge=2)  # cross-validation leaves out one after the other
-    n_trials: PositiveInt = 30  # in each block
-    rest_s: NonNegativeFloat = 3.0  # before each block
+    n_blocks: int = Field(5, ge=2)
+    """Number of blocks; cross-validation leaves out one after the other."""
+    n_trials: PositiveInt = 30
+    """Number of trials in each block."""
+    rest_s: NonNegativeFloat = 3.0
+    """Rest before each block."""
 
     @property
     def total(self) -> int:
@@ -71,14 +78,18 @@ class Calibration(_Table):
 
 
 class Conditions(_Table):
-    """`[conditions]`: each has `n_blocks` blocks, in random order within each round."""
+    """`[conditions]`: conditions to compare, in blocks of random order within each round."""
 
     names: tuple[str, ...] = Field(min_length=1)
-    n_blocks: PositiveInt = 5  # of each condition
-    n_trials: PositiveInt = 30  # in each block
+    """Names of the conditions to compare."""
+    n_blocks: PositiveInt = 5
+    """Number of blocks of each condition."""
+    n_trials: PositiveInt = 30
+    """Number of trials in each block."""
     block_s: PositiveFloat | None = None
     """Duration of a block, for games whose trials have no fixed length; instead of `n_trials`."""
-    rest_s: NonNegativeFloat = 3.0  # before each block
+    rest_s: NonNegativeFloat = 3.0
+    """Rest before each block."""
 
     @property
     def total(self) -> int:

@@ -23,24 +23,25 @@ only, so that no actor reads it but `Record`."""
 class GamePhase(StrEnum):
     """The values of `GameState.phase` that all readers understand; a game may have others."""
 
-    REST = "rest"
-    WAITING = "waiting"  # for a gesture from outside
-    STIMULATION = "stimulation"
-    RESPONSE = "response"
-    OUTCOME = "outcome"
-    PAUSED = "paused"
-    OVER = "over"
-    REFUSED = "refused"  # a command was refused; the game stays in its phase
+    REST = "rest"  #: Before a trial, a rally or a block.
+    WAITING = "waiting"  #: For a gesture from outside.
+    STIMULATION = "stimulation"  #: The gesture is stimulated.
+    RESPONSE = "response"  #: The decisions of the culture count.
+    OUTCOME = "outcome"  #: The trial is over, and judged.
+    PAUSED = "paused"  #: An operator has paused the game.
+    OVER = "over"  #: The game has ended.
+    REFUSED = "refused"  #: A command was refused; the game stays in its phase.
 
 
 class DeliveryState(StrEnum):
     """The values of `Delivered.state`."""
 
-    INTENDED = "intended"  # the gate passed the train; recorded before the first pulse
-    DELIVERED = "delivered"  # the instrument took the train, and it is over
-    STOPPED = "stopped"  # the train ended early
-    REFUSED = "refused"
-    UNKNOWN = "unknown"  # the stimulator was restarted meanwhile: it may have been delivered
+    INTENDED = "intended"  #: The gate passed the train; recorded before the first pulse.
+    DELIVERED = "delivered"  #: The instrument took the train, and it is over.
+    STOPPED = "stopped"  #: The train ended early.
+    REFUSED = "refused"  #: No pulse left; see `reason`.
+    #: The stimulator was restarted meanwhile: the train may have been delivered.
+    UNKNOWN = "unknown"
 
 
 _DELIVERY_STATES: Mapping[str, DeliveryState] = {state.value: state for state in DeliveryState}
@@ -56,8 +57,8 @@ class Message:
     is_clocked: ClassVar[bool] = False  # windows follow the clock without a break: a hole is a gap
     is_event: ClassVar[bool] = False  # rare: a reader can follow the stream from its beginning
 
-    start: int  # sample index of the first sample covered
-    stop: int  # sample index after the last sample covered
+    start: int  #: Sample index of the first sample covered.
+    stop: int  #: Sample index after the last sample covered.
 
 
 # eq=False, here and below: a comparison of arrays has no single truth value.
@@ -67,9 +68,10 @@ class Segment(Message):
 
     is_clocked: ClassVar[bool] = True
 
-    samples: NDArray[Any]  # (n_channels, n_samples), counts or microvolts: see StreamInfo.scale_uv
-    t_ns: int = 0  # wall clock when the last sample arrived; 0 where it was not measured
-    is_estimated: bool = False  # the gap before it was estimated from the clock
+    #: (n_channels, n_samples), counts or microvolts: see StreamInfo.scale_uv.
+    samples: NDArray[Any]
+    t_ns: int = 0  #: Wall clock when the last sample arrived; 0 where it was not measured.
+    is_estimated: bool = False  #: The gap before it was estimated from the clock.
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,9 +80,9 @@ class Spikes(Message):
 
     is_clocked: ClassVar[bool] = True
 
-    channel: NDArray[np.int32]  # row of the segment
-    sample: NDArray[np.int64]  # sample index of the peak
-    amplitude_uv: NDArray[np.float32]  # value at the peak
+    channel: NDArray[np.int32]  #: (n_spikes,): row of the segment.
+    sample: NDArray[np.int64]  #: (n_spikes,): sample index of the peak.
+    amplitude_uv: NDArray[np.float32]  #: (n_spikes,): value at the peak.
 
     @classmethod
     def none(cls, start: int, stop: int) -> "Spikes":
@@ -94,21 +96,23 @@ class Spikes(Message):
 class Cutouts(Message):
     """Waveforms of the spikes of a window, in the order of the spikes."""
 
-    channel: NDArray[np.int32]  # (n_spikes,)
-    sample: NDArray[np.int64]  # (n_spikes,): sample index of the peak
-    waveform_uv: NDArray[np.float32]  # (n_spikes, n_samples)
-    n_before: int = 0  # samples of a waveform before its peak
+    channel: NDArray[np.int32]  #: (n_spikes,): row of the segment.
+    sample: NDArray[np.int64]  #: (n_spikes,): sample index of the peak.
+    waveform_uv: NDArray[np.float32]  #: (n_spikes, n_samples): the filtered signal around the peak.
+    n_before: int = 0  #: Number of samples of a waveform before its peak.
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Activity(Message):
     """Statistics of the window, by channel; nan where there are too few spikes."""
 
-    rate_hz: NDArray[np.float32]  # (n_channels,)
-    interval_cv: NDArray[np.float32]  # (n_channels,)
-    fano_factor: NDArray[np.float32]  # (n_channels,), of counts in equal parts of the window
-    n_bursts: NDArray[np.int32]  # (n_channels,), by MaxInterval
-    n_network_bursts: int = 0
+    rate_hz: NDArray[np.float32]  #: (n_channels,): mean firing rate.
+    #: (n_channels,): coefficient of variation (a ratio) of the intervals.
+    interval_cv: NDArray[np.float32]
+    #: (n_channels,): ratio of variance to mean of counts in equal parts of the window.
+    fano_factor: NDArray[np.float32]
+    n_bursts: NDArray[np.int32]  #: (n_channels,): number of bursts, by MaxInterval.
+    n_network_bursts: int = 0  #: Number of network bursts.
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,8 @@ class Decision(Message):
 
     is_clocked: ClassVar[bool] = True
 
-    value: str | float | None  # None: nothing readable
+    value: str | float | None  #: The answer, or a number of a readout; None: nothing readable.
+    #: Numbers behind the answer, by name: usually a score, without unit, of each possible one.
     scores: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -127,29 +132,32 @@ class GameState(Message):
 
     is_event: ClassVar[bool] = True
 
-    trial: int  # counted from 1; 0 before the first
-    phase: str  # a GamePhase, or one of the game's own (Pong: crepe.games.pong.state.Phase)
-    gesture: str | None = None  # shown by the player
-    answer: str | None = None  # played by the culture
-    outcome: str | None = None  # won, drawn or lost, as the culture sees it; hit, miss or cut
-    score: Mapping[str, int] = field(default_factory=dict)
-    phases: Mapping[str, int] = field(default_factory=dict)  # phase: sample index it began at
-    decoded: str | None = None  # the gesture that was decoded; None: nothing readable, or not yet
-    shown_by: str = ""  # origin of the gesture: `script`, or the sender of the command
-    condition: str = ""  # the trial's condition; see crepe.conditions
-    block: int = 0  # counted from 1; 0 where there are none
+    trial: int  #: Number of the trial, from 1; 0 before the first.
+    phase: str  #: A GamePhase, or one of the game's own (Pong: crepe.games.pong.state.Phase).
+    gesture: str | None = None  #: Gesture that the player showed.
+    answer: str | None = None  #: Move that the culture played.
+    #: Won, drawn or lost, as the culture sees it; in Pong hit, miss or cut.
+    outcome: str | None = None
+    score: Mapping[str, int] = field(default_factory=dict)  #: Number of trials so far, by outcome.
+    #: Sample index at which each phase of the trial began, by phase.
+    phases: Mapping[str, int] = field(default_factory=dict)
+    decoded: str | None = None  #: Gesture that was decoded; None: nothing readable, or not yet.
+    shown_by: str = ""  #: Origin of the gesture: `script`, or the sender of the command.
+    condition: str = ""  #: The trial's condition; see crepe.conditions.
+    block: int = 0  #: Number of the block, from 1; 0 where there are none.
 
 
 @dataclass(frozen=True, slots=True)
 class Court(Message):
     """Places of Pong's ball and paddle, for display; see crepe.games.pong.court."""
 
-    ball_x: float  # from 0 at the paddle's wall to 1
-    ball_y: float  # from 0 to 1, upwards
-    paddle_y: float  # its middle
-    paddle_size: float  # part of the wall that it covers
-    is_in_play: bool  # the ball flies; else it rests in its last place
-    trial: int = 0  # number of the rally, from 1
+    #: Position of the ball, as a fraction of the court, from 0 at the paddle's wall to 1.
+    ball_x: float
+    ball_y: float  #: Height of the ball, as a fraction of the court, from 0 to 1, upwards.
+    paddle_y: float  #: Height of the paddle's middle, as a fraction of the court.
+    paddle_size: float  #: Fraction of the wall that the paddle covers.
+    is_in_play: bool  #: The ball flies; else it rests in its last place.
+    trial: int = 0  #: Number of the rally, from 1.
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +166,15 @@ class Stimulus(Message):
 
     is_event: ClassVar[bool] = True
 
-    number: int  # counts the requests of this session, from 1
-    due: int  # sample index at which the first pulse should leave
-    electrodes: tuple[str, ...]  # labels
-    phases: tuple[tuple[float, float], ...]  # (amplitude in `unit`, width in us), in order of time
-    rate_hz: float
-    n_pulses: int
-    meaning: str = ""  # the gesture it encodes; for the recording only
-    unit: str = "uA"  # uA: current pulses; uV: voltage pulses
+    number: int  #: Number of the request in this session, from 1.
+    due: int  #: Sample index at which the first pulse should leave.
+    electrodes: tuple[str, ...]  #: Labels of the electrodes that are stimulated together.
+    #: Phases of a pulse, each (amplitude in `unit`, width in us), in order of time.
+    phases: tuple[tuple[float, float], ...]
+    rate_hz: float  #: Pulses per second.
+    n_pulses: int  #: Number of pulses.
+    meaning: str = ""  #: The gesture it encodes; for the recording only.
+    unit: str = "uA"  #: Unit of amplitudes: uA for current pulses, uV for voltage pulses.
 
     def has_pulses_of(self, other: "Stimulus") -> bool:
         """Return whether an instrument set up for the other train is set up for this one."""
@@ -183,13 +192,13 @@ class Delivered(Message):
 
     is_event: ClassVar[bool] = True
 
-    number: int  # of the stimulus
-    state: DeliveryState | str  # text becomes a DeliveryState; text of a later version stays
-    reason: str = ""  # why it was refused, stopped or is unknown; the doubt if delivered
-    fired: int = 0  # sample index of the clock at the command to start
-    age_ms: float = 0.0  # from the sample of the request to the start; includes late data
-    t_ns: int = 0  # wall clock when the instrument had acknowledged
-    acquired_ns: int = 0  # wall clock when the segment that ends at `fired` had come
+    number: int  #: Number of the stimulus.
+    state: DeliveryState | str  #: A DeliveryState; text of a later version stays text.
+    reason: str = ""  #: Why it was refused, stopped or is unknown; the doubt if delivered.
+    fired: int = 0  #: Sample index of the clock at the command to start.
+    age_ms: float = 0.0  #: Time from the sample of the request to the start; includes late data.
+    t_ns: int = 0  #: Wall clock when the instrument had acknowledged.
+    acquired_ns: int = 0  #: Wall clock when the segment that ends at `fired` had come.
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "state", _DELIVERY_STATES.get(self.state, self.state))
@@ -201,29 +210,32 @@ class Command(Message):
 
     is_event: ClassVar[bool] = True
 
-    name: str  # gesture, frame (a sensor's, without a gesture in it), note, stop
-    value: str
-    sender: str = ""
-    frame: tuple[tuple[float, ...], ...] = ()  # a sensor's image; infrared: degrees Celsius
+    #: Name of the command: gesture, frame (of a sensor, without a gesture in it), note, stop.
+    name: str
+    value: str  #: Value of the command, such as the gesture or the text of a note.
+    sender: str = ""  #: Sender of the command, such as `sensor` or a page.
+    #: Image of a sensor, row by row; of an infrared sensor in degrees Celsius.
+    frame: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
     """Description of a stream, which readers need; kept in Redis beside it as `<key>:info`."""
 
-    message: str = "Segment"  # class name in this module, or import path `package.module:Class`
-    sampling_rate_hz: float = 10_000.0
-    labels: tuple[str, ...] = ()  # electrode label of each channel
-    dtype: str = "int32"  # of a segment's samples
-    scale_uv: tuple[float, ...] = (1.0,)  # microvolts per count: one for all, or one per channel
-    segment_samples: int = 100  # usual length of an entry's window
-    longest_samples: int = 100  # no entry's window is longer
-    origin_t_ns: int = 0  # wall clock of sample 0
-    is_live: bool = False  # time goes on without readers
-    is_simulated: bool = False  # from no living culture
-    source: str = ""  # instrument or file
-    session: str = ""
-    writer: str = ""
+    message: str = "Segment"  #: Class name in this module, or import path `package.module:Class`.
+    sampling_rate_hz: float = 10_000.0  #: Samples per second of the sample index.
+    labels: tuple[str, ...] = ()  #: Electrode label of each channel.
+    dtype: str = "int32"  #: Data type of a segment's samples.
+    #: Microvolts per count: one for all channels, or one per channel.
+    scale_uv: tuple[float, ...] = (1.0,)
+    segment_samples: int = 100  #: Usual length of an entry's window, in samples.
+    longest_samples: int = 100  #: Longest window of an entry, in samples.
+    origin_t_ns: int = 0  #: Wall clock of sample 0.
+    is_live: bool = False  #: Time goes on without readers.
+    is_simulated: bool = False  #: From no living culture.
+    source: str = ""  #: Instrument or file.
+    session: str = ""  #: ID of the session that writes it.
+    writer: str = ""  #: Identity of the program that writes it, for the check of a second writer.
 
     @property
     def n_channels(self) -> int:

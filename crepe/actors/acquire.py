@@ -32,13 +32,15 @@ class Acquire(Source[None, Segment | Spikes]):
     """
 
     device: str
-    """URL: `meame://HOST:8888`, `hdf5://PATH`, `generator://`."""
+    """The instrument: a URL such as `meame://HOST:8888`, `hdf5://PATH` or `generator://`, or the
+    import path of a recorder."""
     sampling_rate_hz: PositiveFloat | None = None
-    """For an instrument whose rate can be set; None leaves it to the device."""
+    """Sampling rate to request of an instrument that can be set; by default the device's own."""
     segment_samples: PositiveInt | None = None
+    """Length of a segment, in samples; by default the device's own."""
     publish_truth: bool = False
-    """Write the true spikes of a simulated instrument to the second stream of `writes`, which
-    must be `data:truth`: for validation, so only `Record` may read it."""
+    """Write the true spikes of a simulated instrument to the second stream of `writes`, which must
+    be `data:truth`: for validation, so only `Record` may read it."""
 
     truth_type: ClassVar[type[Message] | None] = Spikes
     priority: ClassVar[int] = 80

@@ -25,7 +25,9 @@ class Describe(Actor[Spikes, Activity]):
     is_sparse: ClassVar[bool] = True
 
     period_s: PositiveFloat = 5.0
+    """Interval between two messages, on the grid of the sample index."""
     over_s: PositiveFloat = 60.0
+    """Length of the window that the statistics describe; at least a period."""
     count_s: PositiveFloat = 1.0
     """Length of the equal parts in which spikes are counted for the Fano factor."""
 

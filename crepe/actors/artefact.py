@@ -28,10 +28,15 @@ class WithoutArtefact(Actor[Segment, Segment]):
     """
 
     threshold_uv: PositiveFloat = 300.0
+    """Jump between samples above which a channel shows an artefact."""
     min_channels: PositiveInt = 3
-    saturation_uv: PositiveFloat | None = None  # of the amplifier; None: no channel saturates
+    """Number of channels that must jump or saturate in the same sample."""
+    saturation_uv: PositiveFloat | None = None
+    """Absolute value at which the amplifier saturates; without it no channel does."""
     before_ms: float = Field(0.2, ge=0)
+    """Time before an artefact's onset from which all channels are bad."""
     blank_ms: PositiveFloat = 5.0
+    """Time after an artefact's last onset until which all channels are bad."""
 
     _before: int = PrivateAttr()  # samples
     _blank: int = PrivateAttr()  # samples

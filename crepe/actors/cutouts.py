@@ -17,7 +17,9 @@ class CutOut(Actor[Segment | Spikes, Cutouts]):
     """
 
     before_ms: PositiveFloat = 1.0
+    """Length of the waveform before the spike's peak."""
     after_ms: PositiveFloat = 2.0
+    """Length of the waveform from the spike's peak on."""
 
     _before: int = PrivateAttr()  # samples
     _after: int = PrivateAttr()  # samples, the peak among them

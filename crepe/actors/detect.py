@@ -21,7 +21,7 @@ class Detect(Actor[Segment, Spikes]):
     The noise level is median(|x|) / 0.6745 over the last whole second of the sample index. At the
     beginning and after a gap there are no spikes for 0.1 s; then the level is that of the samples
     so far, until the second ends. A second in which the signal is mostly constant (held amplifiers)
-    does not count: the level is at least `_LEAST` times that of the second before.
+    does not count: the level is at least 0.8 times that of the second before.
 
     A spike's sample is the minimum within `align_ms` after the crossing; the next spike may follow
     `refractory_ms` after that. Output windows lag by `align_ms`, so that a peak never falls between
@@ -29,8 +29,11 @@ class Detect(Actor[Segment, Spikes]):
     """
 
     threshold_sd: PositiveFloat = 5.0
+    """Depth that the signal must fall below zero, in noise levels (standard deviations)."""
     refractory_ms: float = Field(1.0, ge=0)
+    """Shortest time from a spike's peak to the next crossing on the same channel."""
     align_ms: float = Field(1.0, gt=0)
+    """Time after a crossing in which the minimum is the spike's peak."""
 
     _align: int = PrivateAttr()  # samples
     _refractory: int = PrivateAttr()  # samples

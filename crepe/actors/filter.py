@@ -18,8 +18,11 @@ class BandPass(Actor[Segment, Segment]):
     """Causal Butterworth band-pass, counts in, microvolts out (Quiroga et al. 2004)."""
 
     low_hz: PositiveFloat = 300.0
+    """Lower corner frequency."""
     high_hz: PositiveFloat = 3000.0
+    """Upper corner frequency; below half the sampling rate."""
     order: int = Field(2, ge=1, le=5)
+    """Order of the Butterworth filter: number of poles at each corner."""
 
     _kernel: BandPassKernel = PrivateAttr()
     _scale: NDArray[np.float64] = PrivateAttr()  # microvolts per count, (n_channels or 1, 1)

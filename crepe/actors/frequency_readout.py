@@ -21,13 +21,17 @@ class FrequencyReadout(Actor[Segment, Decision]):
     somewhere: the mean must be within `farthest_hz` of a rate.
     """
 
-    electrodes: tuple[str, ...] = Field(min_length=1)  # labels of the electrodes to decode
-    rates_hz: Mapping[str, PositiveFloat] = Field(min_length=1)  # by the name of the answer
+    electrodes: tuple[str, ...] = Field(min_length=1)
+    """Labels of the electrodes to decode."""
+    rates_hz: Mapping[str, PositiveFloat] = Field(min_length=1)
+    """Stimulation rate of each answer, by its name."""
     average_s: PositiveFloat = 0.01
+    """Length of the moving average before the spectrum."""
     top_hz: PositiveFloat = 100.0
     """Upper limit of the search for peaks."""
     farthest_hz: PositiveFloat = 5.0
-    """From a rate; a mean farther away from all of them is no answer."""
+    """Largest distance of the mean peak from a rate; farther from all of them there is no
+    answer."""
 
     _rows: NDArray[np.int64] = PrivateAttr()
     _n: int = PrivateAttr()  # samples of a second

@@ -30,14 +30,17 @@ class LinearReadout(Actor[Spikes | GameState, Decision]):
     """
 
     readout: str = ""
-    """File from `crepe calibrate`; empty: none yet."""
+    """Path of the file from `crepe calibrate`; empty: no readout yet, and every decision is
+    None."""
     window: Window = Field(default_factory=Window)
+    """The window in which spikes are counted; must be that of the readout."""
     turn_s: PositiveFloat = 0.5
-    """A readout with several sets of weights (the shuffled control) changes sets after this time;
+    """Time after which a readout with several sets of weights (the shuffled control) changes sets;
     shorter than a trial, so that consecutive trials have different weights."""
 
     forgetting: float | None = Field(None, gt=0.9, le=1.0)
-    """A trial's weight relative to the next, in recursive least squares; None: no adaptation."""
+    """Weight of a trial relative to the next, a factor in recursive least squares; without it
+    there is no adaptation."""
 
     _readout: Readout | None = PrivateAttr(None)
     _adaptation: Adaptation | None = PrivateAttr(None)

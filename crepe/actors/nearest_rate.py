@@ -21,11 +21,16 @@ class NearestRate(Actor[Spikes, Decision]):
     therefore far above the one that the test alone would need.
     """
 
-    electrodes: tuple[str, ...] = Field(min_length=1)  # labels of the electrodes to decode
-    rates_hz: Mapping[str, PositiveFloat] = Field(min_length=1)  # by the name of the answer
+    electrodes: tuple[str, ...] = Field(min_length=1)
+    """Labels of the electrodes to decode."""
+    rates_hz: Mapping[str, PositiveFloat] = Field(min_length=1)
+    """Stimulation rate of each answer, by its name."""
     window_s: PositiveFloat = 1.0
+    """Time before the newest sample whose spikes are used."""
     min_score: PositiveFloat = 20.0
-    min_spikes: int = Field(20, ge=1)  # in the window; fewer are no answer
+    """Least score (a number without unit, 1 in the mean for random spikes) of an answer."""
+    min_spikes: int = Field(20, ge=1)
+    """Least number of spikes in the window; fewer are no answer."""
 
     _names: tuple[str, ...] = PrivateAttr()
     _rates: NDArray[np.float64] = PrivateAttr()  # radians per sample

@@ -14,6 +14,7 @@ class RandomDecision(Actor[Spikes, Decision]):
     """
 
     answers: tuple[str, ...] = Field(min_length=2)
+    """The possible answers, drawn with equal chance."""
 
     _seed: int = PrivateAttr()
 

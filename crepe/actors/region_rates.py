@@ -25,10 +25,15 @@ class RegionRates(Actor[Spikes, Decision]):
     divided by the region's own running mean.
     """
 
-    up: Parts = Field(min_length=1)  # labels of the electrodes, group by group
+    up: Parts = Field(min_length=1)
+    """Labels of the electrodes that mean "up", group by group."""
     down: Parts = Field(min_length=1)
-    window_s: PositiveFloat = 0.1  # chosen
-    gain_s: NonNegativeFloat = 0.0  # time constant of the running means; 0: counts as they are
+    """Labels of the electrodes that mean "down", group by group."""
+    window_s: PositiveFloat = 0.1
+    """Time before the newest sample whose spikes are counted. Chosen."""
+    gain_s: NonNegativeFloat = 0.0
+    """Time constant of each region's running mean, by which its count is divided; 0: counts as they
+    are."""
 
     _is_in: Mapping[str, NDArray[np.bool_]] = PrivateAttr()  # by direction: by channel
     _window: int = PrivateAttr()  # samples

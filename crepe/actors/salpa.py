@@ -30,10 +30,15 @@ class Salpa(WithoutArtefact):
     """
 
     blank_ms: PositiveFloat = 1.0
+    """Time after an artefact's last onset until which the output is 0 on all channels."""
     half_width_ms: PositiveFloat = 3.0
+    """Length of the signal on either side of a sample to which the cubic is fitted."""
     depeg_ms: PositiveFloat = 0.2
+    """Time that must pass after the last bad sample before a fit may begin."""
     settle_ms: PositiveFloat = 0.6
+    """Length of the beginning of a fit over which its mean deviation is tested."""
     settle_uv: PositiveFloat = 5.0
+    """Mean deviation from the signal below which a fit may begin."""
 
     _half: int = PrivateAttr()  # samples
     _depeg: int = PrivateAttr()  # samples

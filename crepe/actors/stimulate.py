@@ -40,13 +40,17 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     priority: ClassVar[int] = 90
 
     device: str
+    """The instrument: a URL such as `meame://HOST:8888`, `none://` for no stimulation, or the
+    import path of a stimulator."""
     limits: Limits = Limits()
+    """The limits of the gate; each may be made tighter here."""
     max_age_ms: float = Field(200.0, gt=0, le=200.0)
-    """Longest time from the sample that led to the request to the first pulse."""
+    """Longest time from the sample that led to a request to its first pulse; an older train is
+    refused."""
     stall_s: float = Field(0.2, gt=0, le=1.0)
     """Longest silence, or delay, of the data; after it a train is stopped."""
     silence_s: float = Field(0.75, gt=0, le=2.0)
-    """Longest lag of a stream of requests behind the data."""
+    """Longest lag of a stream of requests behind the data; after it a train is stopped."""
     burst_s: float = Field(LONGEST_S, gt=0, le=LONGEST_S)
     """Longest sub-train: the instrument finishes it even if every program dies."""
 

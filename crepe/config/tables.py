@@ -38,12 +38,20 @@ class Table(BaseModel):
 class RedisTable(Table):
     """`[redis]`: the server that CREPE runs."""
 
-    append_only: bool = True  # off: a killed server loses its streams; the recording has them
-    maxmemory_mb: int = Field(1024, ge=64)  # streams take half of it
-    port: int | None = Field(None, ge=1, le=65535)  # None: 6379, or the next that is free
-    keep_s: PositiveFloat = 300.0  # how much of each stream stays readable, if memory allows
-    keep_of: dict[str, PositiveFloat] = Field(default_factory=dict)  # of a stream, by name, in s
-    keep_bytes_of: dict[str, ByteSize] = Field(default_factory=dict)  # at most; such as "64 MB"
+    append_only: bool = True
+    """Write an append-only file; without it a killed server loses its streams, and only the
+    recording has them."""
+    maxmemory_mb: int = Field(1024, ge=64)
+    """Memory ceiling of the server; all streams together take half of it."""
+    port: int | None = Field(None, ge=1, le=65535)
+    """TCP port on 127.0.0.1; by default 6379, or the next that is free."""
+    keep_s: PositiveFloat = 300.0
+    """Length of each stream that stays readable, if memory allows."""
+    keep_of: dict[str, PositiveFloat] = Field(default_factory=dict)
+    """Length of a stream that stays readable, in seconds, by the stream's name; instead of
+    `keep_s`."""
+    keep_bytes_of: dict[str, ByteSize] = Field(default_factory=dict)
+    """Largest size of a stream, in bytes or as text such as "64 MB", by the stream's name."""
 
     def keep_of_s(self, stream: str) -> float:
         """Return how many seconds of a stream stay readable."""
@@ -54,14 +62,23 @@ class CultureTable(Table):
     """`[culture]`: the culture in the dish; goes into every recording."""
 
     id: str = ""
+    """Name of the culture in the laboratory."""
     species: str = ""
+    """Species of the cells; left out for a simulated culture."""
     cell_type: str = ""
+    """Type of the cells, such as "cortical, E18"."""
     plating_date: date | None = None
+    """Day on which the cells were plated."""
     mea_serial: str = ""
+    """Serial number of the array."""
     medium: str = ""
+    """Culture medium."""
     experimenter: str = ""
+    """Person who runs the experiment."""
     notes: str = ""
+    """Anything else that belongs to the recording."""
     simulated: SimulatorSettings | None = None
+    """The simulated culture; without this table the culture is a living one."""
 
     def flat(self) -> dict[str, str]:
         """Return the fields that are set, as text; a simulated culture has no species."""
@@ -75,16 +92,21 @@ class ChainTable(Table):
     """`[chains.NAME]`: actors that share the process NAME and hand messages over in memory."""
 
     actors: list[str] = Field(min_length=1)
+    """Names of the actors, in the order of the flow."""
 
 
 class DashboardTable(Table):
     """`[dashboard]`: the program `dashboard`, the live page."""
 
-    host: str = "127.0.0.1"  # any other needs a token in CREPE_DASHBOARD_TOKEN
-    port: int | None = Field(None, ge=1, le=65535)  # None: 8080, or the next that is free
+    host: str = "127.0.0.1"
+    """Address to listen on; any other than this machine's needs a token in
+    CREPE_DASHBOARD_TOKEN."""
+    port: int | None = Field(None, ge=1, le=65535)
+    """TCP port; by default 8080, or the next that is free."""
     public_url: str | None = Field(None, pattern=r"^https?://[^/\s]+$")
-    """The page's address for other computers, behind a proxy: `https://lab.example.org`."""
-    frames_per_s: float = Field(5.0, ge=1, le=20)  # to each browser, at most
+    """Address of the page for other computers, behind a proxy: `https://lab.example.org`."""
+    frames_per_s: float = Field(5.0, ge=1, le=20)
+    """Largest number of frames per second to each browser."""
 
 
 class InfraredSettings(Table):
@@ -94,13 +116,16 @@ class InfraredSettings(Table):
     warmer than 20 degrees every pixel is a hand.
     """
 
-    rows: tuple[int, int] = (0, 4)  # of the region that is classified, half open
+    rows: tuple[int, int] = (0, 4)
+    """Rows of the region that is classified, half open: indices from 0 to 8."""
     columns: tuple[int, int] = (4, 8)
-    warmer_than_c: float = 20.0  # a warmer pixel belongs to a hand
+    """Columns of the region that is classified, half open: indices from 0 to 8."""
+    warmer_than_c: float = 20.0
+    """Temperature above which a pixel belongs to a hand."""
     least_pixels: Mapping[str, PositiveInt] = Field(
         default={"rock": 3, "scissors": 7, "paper": 14}, min_length=1
     )
-    """The least number of such pixels, by gesture; fewer than the smallest are no gesture."""
+    """Least number of warm pixels, by gesture; fewer than the smallest are no gesture."""
 
     @property
     def n_pixels(self) -> int:
@@ -121,35 +146,55 @@ class InfraredSettings(Table):
 class SensorTable(Table):
     """`[sensor]`: the program `sensor`, the gateway for sensors over HTTP."""
 
-    reads: str = "result:game"  # the stream of results
-    host: str = "127.0.0.1"  # any other needs a token in CREPE_SENSOR_TOKEN
-    port: int | None = Field(None, ge=1, le=65535)  # None: 5000, or the next that is free
+    reads: str = "result:game"
+    """The stream of the game whose results the gateway returns."""
+    host: str = "127.0.0.1"
+    """Address to listen on; any other than this machine's needs a token in CREPE_SENSOR_TOKEN."""
+    port: int | None = Field(None, ge=1, le=65535)
+    """TCP port; by default 5000, or the next that is free."""
     largest_body_bytes: PositiveInt = 65_536
-    requests_per_s: PositiveFloat = 100.0  # from one address, over the last second
+    """Largest body of a request; a larger one is refused."""
+    requests_per_s: PositiveFloat = 100.0
+    """Largest number of requests from one address over the last second."""
     infrared: InfraredSettings = InfraredSettings()
+    """The rules that classify a frame."""
 
 
 class SimulatedSensorTable(Table):
-    """`[simulated_sensor]`: the program of that name, which sends frames to the gateway."""
+    """`[simulated_sensor]`: the program `simulated_sensor`, which sends frames to the gateway."""
 
-    frames_per_s: PositiveFloat = 10.0  # as an AMG8833 measures them
+    frames_per_s: PositiveFloat = 10.0
+    """Number of frames per second, as an AMG8833 measures them."""
 
 
 class File(Table):
     """The whole file; `actors` are checked one by one, by their classes."""
 
     title: str = ""
+    """Title of the experiment, for people."""
     name: str = CULTURE
+    """Name of the culture on the Redis server: first part of every key."""
     seed: int = Field(0, ge=0)
+    """Number from which everything random in the experiment follows, but for the simulated
+    culture."""
     redis: RedisTable = RedisTable()
+    """The Redis server that CREPE runs."""
     culture: CultureTable = CultureTable()
+    """The culture in the dish, or the simulated one."""
     dashboard: DashboardTable | None = None
+    """The live page; without this table there is none."""
     sensor: SensorTable | None = None
+    """The gateway for sensors over HTTP; without this table there is none."""
     simulated_sensor: SimulatedSensorTable | None = None
+    """The simulated sensor; leave this table out for a real one."""
     calibration: Calibration | None = None
+    """The labelled trials of `crepe calibrate` and `crepe experiment`."""
     conditions: Conditions | None = None
+    """The conditions that `crepe experiment` compares."""
     actors: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """The actors, by name: a table `[actors.NAME]` each."""
     chains: dict[str, ChainTable] = Field(default_factory=dict)
+    """Actors that share a process, by the name of the program: a table `[chains.NAME]` each."""
 
     @field_validator("name")
     @classmethod

@@ -8,12 +8,18 @@ class CultureSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    seed: int = Field(0, ge=0)  # the culture: its cells and their wiring
-    course: int = Field(
-        0, ge=0
-    )  # all that happens by chance in it; differs from session to session
-    n_cells: PositiveInt = 1000  # on the array's plane; some 390 per mm2 on a 60MEA200, chosen
-    stdp: bool = False  # whether synapses change with the order of spikes
-    silenced: bool = False  # no cell fires, as under TTX; noise and artefact stay
-    silenced_s: tuple[tuple[float, float], ...] = ()  # the same in windows [from, to) of its clock
-    noise_uv: PositiveFloat = 4.0  # rms on each electrode; a 60MEA has 3 to 5
+    seed: int = Field(0, ge=0)
+    """Number from which the culture follows: its cells and their wiring."""
+    course: int = Field(0, ge=0)
+    """Number from which all that happens by chance in the culture follows; differs from session to
+    session."""
+    n_cells: PositiveInt = 1000
+    """Number of cells on the array's plane; 1000 are some 390 per mm2 on a 60MEA200, chosen."""
+    stdp: bool = False
+    """Whether synapses change with the order of spikes."""
+    silenced: bool = False
+    """Whether no cell fires, as under TTX; noise and artefact stay."""
+    silenced_s: tuple[tuple[float, float], ...] = ()
+    """Windows [from, to) of the culture's clock in which no cell fires."""
+    noise_uv: PositiveFloat = 4.0
+    """Noise on each electrode, root mean square; a 60MEA has 3 to 5."""

@@ -36,7 +36,9 @@ class Patterns(Game):
     """
 
     task: Task
-    electrodes: tuple[str, ...] = ("-",)  # `TrialSettings` requires one
+    """The task whose classes of patterns are stimulated."""
+    electrodes: tuple[str, ...] = ("-",)
+    """Not used: each trial's pattern selects its electrodes."""
 
     @model_validator(mode="after")
     def _check_classes(self) -> Self:

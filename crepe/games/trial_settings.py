@@ -15,22 +15,32 @@ class TrialSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     n_trials: PositiveInt = 10
+    """Number of trials in a session without blocks."""
     player: Literal["script", "person", "sensor"] = "script"
-    """Where gestures come from: the script (from the seed), `crepe gesture`, the sensor gateway."""
+    """Origin of the gestures: the script (from the seed), `crepe gesture`, or the sensor
+    gateway."""
 
     rest_s: PositiveFloat = 1.5
+    """Rest before each trial."""
     stimulation_s: PositiveFloat = 1.0
-    response_s: PositiveFloat = 0.3  # after the last pulse
-    delay_s: PositiveFloat = 0.05  # from the request of a stimulus to its first pulse
+    """Length of the train of pulses that encodes the gesture."""
+    response_s: PositiveFloat = 0.3
+    """Length of the response window after the last pulse."""
+    delay_s: PositiveFloat = 0.05
+    """Time from the request of a stimulus to its first pulse."""
     electrodes: tuple[str, ...] | Mapping[str, tuple[str, ...]] = Field(min_length=1)
     """Labels of the stimulated electrodes: the same for all gestures, or by gesture."""
-    rates_hz: Mapping[str, PositiveFloat] = Field(min_length=1)  # pulses per second, by gesture
-    phases: tuple[tuple[float, float], ...]  # of a pulse: (amplitude in `unit`, width in us)
-    unit: Unit = "uA"  # of current pulses; "uV" of voltage pulses
+    rates_hz: Mapping[str, PositiveFloat] = Field(min_length=1)
+    """Pulses per second, by gesture."""
+    phases: tuple[tuple[float, float], ...]
+    """Phases of a pulse, each (amplitude in `unit`, width in us)."""
+    unit: Unit = "uA"
+    """Unit of amplitudes: "uA" for current pulses, "uV" for voltage pulses."""
     answer_is: Literal["most", "last"] = "most"
-    """Which of the decisions in a response counts: the most frequent, or the last, for a readout
+    """The decision of a response that counts: the most frequent one, or the last, for a readout
     that looks at a window of the response's length."""
-    waits_for_start: bool = False  # begins paused, until the command `start`
+    waits_for_start: bool = False
+    """Begin paused, until the command `start`."""
     blocks: tuple[Block, ...] = ()
     """The conditions in order of time; none: `n_trials` trials without a condition."""
     decisions: Mapping[str, str] = Field(default_factory=dict)

@@ -23,19 +23,23 @@ class GeneratorSettings(DeviceSettings):
     """The settings of `generator://?n_channels=60&seed=1`; all have defaults."""
 
     n_channels: PositiveInt = 60
+    """Number of channels."""
     sampling_rate_hz: PositiveFloat = 10_000.0
+    """Sampling rate."""
     seed: NonNegativeInt = 1
+    """Number from which all samples follow."""
     speed: NonNegativeFloat = 1.0
-    """1 is real time, 0 as fast as it goes."""
+    """Speed as a factor of real time; 0: as fast as it goes."""
     duration_s: NonNegativeFloat = 0.0
-    """0: endless."""
+    """Length of the data; 0: endless."""
     noise_uv: NonNegativeFloat = 5.0
     """Standard deviation of the Gaussian noise."""
     spike_rate_hz: float = Field(2.0, ge=0, le=100)
     """Mean rate of each channel; spikes of a channel are 3 ms apart or more."""
     spike_uv: NonNegativeFloat = 60.0
-    """Depth of the (negative) peak."""
+    """Depth of a spike's (negative) peak."""
     segment_samples: PositiveInt = 100
+    """Length of a segment, in samples."""
 
 
 class _Block(NamedTuple):

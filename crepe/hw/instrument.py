@@ -23,6 +23,7 @@ class DeviceSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     location: str = ""
+    """Everything between `://` and `?`, such as a host or a path."""
 
 
 class EndOfData(Exception):

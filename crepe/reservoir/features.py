@@ -17,7 +17,7 @@ class Window(BaseModel):
     window_s: PositiveFloat = 0.3
     """Length of the window; it ends with the newest sample."""
     bin_s: PositiveFloat = 0.05
-    """Length of the bins of the window."""
+    """Length of the bins of the window, which they must divide."""
     n_history: int = Field(0, ge=0)
     """Number of earlier windows that are counted, too, each as a whole."""
 

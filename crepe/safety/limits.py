@@ -31,7 +31,9 @@ class Override(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     value: PositiveFloat
+    """The limit in force, in the unit of the limit's name."""
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=10)]
+    """The reason, which is recorded: 10 characters or more."""
 
 
 class Limits(BaseModel):
@@ -44,34 +46,39 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     material: Literal["TiN", "Pt"] = "TiN"
-    """Of the contacts. Titanium nitride must not be charged positively (MCS MEA manual, 8.3)."""
+    """Material of the contacts. Titanium nitride must not be charged positively (MCS MEA manual,
+    8.3)."""
     electrode_diameter_um: float = Field(30.0, gt=0)
-    """Of the contacts; 30 um are those of a 60MEA200/30."""
+    """Diameter of the contacts; 30 um are those of a 60MEA200/30."""
     impedance_kohm: PositiveFloat | None = None
-    """Of the contacts, as measured; with it the charge of voltage phases is computed, and held to
-    the limits of charge. Without it that charge is unknown, and a note on each train says that."""
+    """Impedance of the contacts, as measured; with it the charge of voltage phases is computed, and
+    held to the limits of charge. Without it that charge is unknown, and a note on each train says
+    that."""
     max_current_ua: float = Field(50.0, gt=0)
-    """Chosen; the instrument reaches 1500 uA (MEA2100)."""
+    """Largest amplitude of a current pulse. Chosen; the instrument reaches 1500 uA (MEA2100)."""
     max_voltage_mv: float = Field(1000.0, gt=0)
-    """SHODAN's limit, the only one of MEAME's clients that had one."""
+    """Largest amplitude of a voltage pulse: SHODAN's limit, the only one of MEAME's clients that
+    had one."""
     max_width_us: float = Field(1000.0, gt=0)
-    """Of one phase, and of a pause between two; chosen."""
+    """Longest phase, and longest pause between two; chosen."""
     max_charge_nc: float = Field(3.5, gt=0)
-    """Per phase: 0.5 mC/cm2 on a disc of 30 um."""
+    """Largest charge per phase: 0.5 mC/cm2 on a disc of 30 um."""
     max_density_mc_cm2: float = Field(0.5, gt=0)
-    """Per phase, on the electrode's geometric area; Pt has 0.2 at most."""
+    """Largest charge per phase and geometric area of the electrode; Pt has 0.2 at most."""
     max_net_charge: float = Field(0.01, ge=0)
-    """Part of the largest phase that a current pulse may leave on the electrode; chosen."""
+    """Largest fraction of the largest phase that a current pulse may leave on the electrode;
+    chosen."""
     max_rate_hz: float = Field(50.0, gt=0)
-    """Pulses on one electrode, in a train and in any second; chosen."""
+    """Largest rate of pulses on one electrode, in a train and in any second; chosen."""
     max_total_rate_hz: float = Field(500.0, gt=0)
-    """Pulses in any second, counted at each electrode and summed up; chosen."""
+    """Largest number of pulses in any second, counted at each electrode and summed up; chosen."""
     max_train_s: float = Field(5.0, gt=0)
-    """One train; chosen."""
+    """Longest train; chosen."""
     max_session_pulses: float = Field(100_000, gt=0)
-    """Of one session, counted as the pulses of each train; chosen."""
+    """Largest number of pulses in a session, counted as the pulses of each train; chosen."""
     forbidden: tuple[str, ...] = (MCS_REFERENCE,)
-    """Electrodes that are never stimulated: the reference always, grounds, bad contacts."""
+    """Labels of electrodes that are never stimulated: the reference always, grounds, bad
+    contacts."""
     override: Mapping[str, Override] = Field(default_factory=dict)
     """By name of a limit: a value wider than the default, and the reason."""
 

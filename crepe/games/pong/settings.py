@@ -30,12 +30,13 @@ class PongSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     player: Literal["script", "person", "sensor"] = "script"
-    """Where serves come from: the script (at once), `crepe gesture`, or the sensor gateway."""
-    waits_for_start: bool = False  # begins paused, until the command `start`
+    """Origin of the serves: the script (at once), `crepe gesture`, or the sensor gateway."""
+    waits_for_start: bool = False
+    """Begin paused, until the command `start`."""
     session_s: PositiveFloat = 1200.0
     """Length of a session without blocks. Published: 20 min."""
     blocks: tuple[Block, ...] = ()
-    """Which condition holds when; none: the closed loop, as long as the session lasts."""
+    """The conditions in order of time; none: the closed loop, as long as the session lasts."""
     decisions: Mapping[str, str] = Field(default_factory=dict)
     """By condition, the stream whose decisions move the paddle; others: the first of `reads`."""
 
@@ -43,26 +44,27 @@ class PongSettings(BaseModel):
     step_s: PositiveFloat = Field(0.01, le=0.1)
     """Interval at which ball and paddle move. Published: 10 ms."""
     ball_speed: float = Field(0.585, gt=0, le=10)
-    """Courts per second towards the paddle. 1.71 s of flight: in a published session's log the
-    next event of the ball came 9.71 s after each miss, of which feedback took 8."""
+    """Courts per second towards the paddle. 1.71 s of flight: in a published session's log the next
+    event of the ball came 9.71 s after each miss, of which feedback took 8."""
     steepest: NonNegativeFloat = 1.0
-    """Slope of a serve, at most; drawn evenly. Chosen."""
+    """Largest slope of a serve (a ratio); each is drawn evenly up to it. Chosen."""
     paddle_size: float = Field(0.3, gt=0, lt=1)
-    """Part of its wall. Chosen."""
+    """Fraction of its wall that the paddle covers. Chosen."""
     paddle_speed: PositiveFloat = 0.8
-    """Courts per second while there is a decision. Chosen."""
+    """Courts per second that the paddle moves while there is a decision. Chosen."""
     shown_hz: PositiveFloat = 25.0
     """Rate at which the court is published."""
 
     # Stimuli that encode the ball
     delay_s: PositiveFloat = 0.05
-    """From the request of a stimulus to its first pulse."""
+    """Time from the request of a stimulus to its first pulse."""
     sites: tuple[str, ...] = Field(min_length=2)
     """Labels of the sensory electrodes, bottom to top. Published: 8."""
     phases: Phases
-    """Of a pulse: (amplitude in `unit`, width in us). Published: 75 mV, phases of 200 us."""
+    """Phases of a pulse, each (amplitude in `unit`, width in us). Published: 75 mV, phases of 200
+    us."""
     unit: Unit = "uA"
-    """Of current pulses; "uV" of voltage pulses."""
+    """Unit of amplitudes: "uA" for current pulses, "uV" for voltage pulses."""
     rates_hz: tuple[PositiveFloat, PositiveFloat] = (4.0, 40.0)
     """Pulses per second for a ball at the far wall and at the paddle's. Published: 4 to 40."""
     pulse_s: PositiveFloat = 0.02
@@ -70,17 +72,18 @@ class PongSettings(BaseModel):
 
     # Feedback
     hit_rate_hz: PositiveFloat = 50.0
-    """Of the predictable train, on all sites. Published: 100; the gate's limit is 50."""
+    """Rate of the predictable train after a hit, on all sites. Published: 100; the gate's limit is
+    50."""
     hit_s: NonNegativeFloat = 0.1
-    """Its length. Published: 100 ms."""
+    """Length of the predictable train. Published: 100 ms."""
     miss_phases: Phases
-    """Of an unpredictable pulse. Published: 150 mV, twice the others."""
+    """Phases of an unpredictable pulse, in the unit of `phases`. Published: twice 75 mV."""
     miss_rate_hz: PositiveFloat = 5.0
     """Mean rate of unpredictable pulses, each at a random site and time. Published: 5."""
     miss_s: NonNegativeFloat = 4.0
     """Duration of the unpredictable pulses. Published: 4 s."""
     silence_s: NonNegativeFloat = 4.0
-    """Time without pulses after that, until the next serve. Published: 4 s."""
+    """Time without pulses between the unpredictable ones and the next serve. Published: 4 s."""
 
     @model_validator(mode="after")
     def _pulses_fit(self) -> Self:

@@ -8,13 +8,13 @@ from enum import StrEnum
 class Phase(StrEnum):
     """The phase of a rally."""
 
-    REST = "rest"  # before a block
-    WAITING = "waiting"  # for a serve from outside
-    PLAY = "play"
-    OUTCOME = "outcome"  # a rally has ended: missed, or cut by the block's end
-    FEEDBACK = "feedback"  # after a miss: unpredictable pulses, then silence
-    PAUSED = "paused"
-    OVER = "over"
+    REST = "rest"  #: Before a block.
+    WAITING = "waiting"  #: For a serve from outside.
+    PLAY = "play"  #: The ball flies.
+    OUTCOME = "outcome"  #: A rally has ended: missed, or cut by the block's end.
+    FEEDBACK = "feedback"  #: After a miss: unpredictable pulses, then silence.
+    PAUSED = "paused"  #: An operator has paused the game.
+    OVER = "over"  #: The session has ended.
 
 
 NEXT: Mapping[Phase, frozenset[Phase]] = {

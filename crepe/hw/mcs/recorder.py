@@ -33,16 +33,18 @@ class McsSettings(DeviceSettings):
     """The settings of `hdf5://PATH?speed=0`."""
 
     location: str = Field(min_length=1)
+    """Path of the recording."""
     speed: NonNegativeFloat = 1.0
-    """1 is real time, 0 as fast as it goes; gaps between segments pass at once."""
+    """Speed as a factor of real time, 0: as fast as it goes; gaps between segments pass at once."""
     stream: str = ""
     """Label or name (`Stream_1`) of the analog stream; by default the first with raw electrode
     data."""
     recording: str = ""
-    """Label or name of the recording; by default the first."""
+    """Label or name of the recording in the file; by default the first."""
     segment_samples: PositiveInt = 100
+    """Length of a segment, in samples."""
     sampling_rate_hz: PositiveFloat | None = None
-    """Requested by experiments and ignored: a recording keeps its own rate."""
+    """Ignored: experiments may request a rate, but a recording keeps its own."""
 
 
 class _Span(NamedTuple):

@@ -31,9 +31,13 @@ class RecorderSettings(MeameSettings):
     """The settings of `meame://` for recording."""
 
     sampling_rate_hz: PositiveInt = 10_000
-    segment_samples: int = Field(100, ge=10)  # in shorter ones lost framing could not be noticed
-    scale_uv: PositiveFloat = 0.059605  # per count; MEAME does not report it
+    """Sampling rate to request of the server."""
+    segment_samples: int = Field(100, ge=10)
+    """Length of a segment, in samples; in shorter ones lost framing could not be noticed."""
+    scale_uv: PositiveFloat = 0.059605
+    """Microvolts per count; MEAME does not report it."""
     data_port: int = Field(12340, ge=1, le=65535)
+    """TCP port of the samples."""
 
 
 class MeameRecorder(Recorder):

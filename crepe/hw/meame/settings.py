@@ -10,7 +10,9 @@ class MeameSettings(DeviceSettings):
     """`meame://simulator` or `meame://HOST:PORT`."""
 
     location: str = SIMULATOR
-    wait_s: PositiveFloat = 20.0  # for the simulator to start
+    """`simulator` for the experiment's own, or `HOST:PORT` of a MEAME server."""
+    wait_s: PositiveFloat = 20.0
+    """Longest wait for the simulator to start."""
 
     @field_validator("location")
     @classmethod

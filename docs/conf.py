@@ -1,0 +1,118 @@
+"""The documentation site: Sphinx, MyST and the pydata theme (decision 45). `make docs` builds it.
+
+The pages are plain Markdown without directives, so that they read the same without the site. What
+the site needs beyond that is added while pages are read: the tree of pages, and links to files of
+the repository outside `docs`.
+"""
+
+import os
+import re
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).parent
+ROOT = DOCS.parent
+LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#\s]+)(?=[)#])")
+NAMED = re.compile(r"\[([^]]+)\]\(([^)#\s]+)\)")
+
+project = "CREPE"
+author = "The CREPE authors"
+release = version = metadata.version("crepe")
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+myst_heading_anchors = 4  # [text](page.md#heading) works as in a repository's viewer
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300  # seconds per cell
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+napoleon_google_docstring = False
+napoleon_attr_annotations = False
+nitpicky = True
+nitpick_ignore_regex = [
+    ("py:.*", r"(?!crepe\.).*"),  # other packages are not looked up: the build needs no network
+    ("py:.*", r"crepe\.(.*\.)?(_\w+|[A-Z])"),  # private names, and type variables
+    # Internal types, which the signatures of public functions name.
+    (
+        "py:.*",
+        r"crepe\.(store|config|runtime|games\.hooks|safety|culture|simulator|conditions)\..*",
+    ),
+]
+
+html_theme = "pydata_sphinx_theme"
+html_title = "CREPE"
+html_show_sourcelink = False
+html_theme_options = {"navigation_with_keys": True, "show_toc_level": 2}
+
+
+def add_what_the_site_needs(app: Any, docname: str, source: list[str]) -> None:
+    """Add the tree of pages to a list of pages, and let links lead to pages and files."""
+    del app
+    folder = (DOCS / docname).parent
+    text, base = source[0], folder
+    if folder.name == "project" and docname != "project/README":
+        (path,) = (p for p in ROOT.glob("*.md") if p.stem.lower() == Path(docname).name)
+        text, base = path.read_text(encoding="utf-8"), ROOT
+    text = LINK.sub(lambda match: _link(match[1], base, folder), text)
+    # A directory without a README has no page: its name stays, as text.
+    text = NAMED.sub(lambda match: match[1] if (folder / match[2]).is_dir() else match[0], text)
+    if docname == "index":
+        folders = sorted(path.parent for path in DOCS.glob("*/README.md"))
+        # As the page lists them; -1, for `project`, becomes the last.
+        folders.sort(key=lambda path: source[0].find(f"({path.name}/") % len(text))
+        text += _toctree([*(folder / "README" for folder in folders), *_listed(text, DOCS)])
+    elif docname.endswith("/README"):
+        text += _toctree(_listed(text, folder))
+    source[0] = text
+
+
+def _link(link: str, base: Path, folder: Path) -> str:
+    """Return a link for a page in `folder`, where `base` is the directory that it is relative to.
+
+    A document at the root has a page in `project`; a directory leads to its README.
+    """
+    target = Path(os.path.normpath(base / link))
+    if target.parent == ROOT and target.suffix == ".md":
+        target = DOCS / "project" / target.name.lower()
+    elif target.is_dir():
+        target = target / "README.md" if (target / "README.md").is_file() else target
+    return Path(os.path.relpath(target, folder)).as_posix() if target.exists() else link
+
+
+def _listed(text: str, folder: Path) -> list[Path]:
+    """Return the pages of a folder without its README, in the order in which the text has them."""
+    pages = [path for path in sorted(folder.iterdir()) if path.suffix in (".md", ".ipynb")]
+    links = LINK.findall(text)
+    pages.sort(key=lambda path: links.index(path.name) if path.name in links else len(links))
+    return [path.with_suffix("") for path in pages if path.stem not in ("README", "index")]
+
+
+def _toctree(pages: list[Path]) -> str:
+    names = "\n".join(f"/{page.relative_to(DOCS).as_posix()}" for page in pages)
+    return f"\n\n```{{toctree}}\n:hidden:\n\n{names}\n```\n"
+
+
+def keep_sentences(lines_of: dict[str, list[str]]) -> tuple[Any, Any]:
+    """Return what to call before and after napoleon, which takes `shape: text` for `type: text`."""
+
+    def before(app: Any, what: str, name: str, *rest: Any) -> None:
+        del app
+        if what in ("attribute", "property"):
+            lines_of[name] = list(rest[-1])
+
+    def after(app: Any, what: str, name: str, *rest: Any) -> None:
+        del app, what
+        rest[-1][:] = lines_of.pop(name, rest[-1])
+
+    return before, after
+
+
+def setup(app: Any) -> None:
+    """Connect this file to Sphinx."""
+    app.connect("source-read", add_what_the_site_needs)
+    before, after = keep_sentences({})
+    app.connect("autodoc-process-docstring", before, priority=100)
+    app.connect("autodoc-process-docstring", after, priority=900)

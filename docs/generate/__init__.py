@@ -1,0 +1,1 @@
+"""The generated pages of the documentation: facts that the code has once, as Markdown."""

@@ -1,0 +1,136 @@
+"""`reference/http.md`: the routes of the live page, the sensor gateway and the simulator."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from unittest.mock import MagicMock
+
+from starlette.routing import Mount, Route, WebSocketRoute
+
+from crepe.dashboard.routes import Page
+from crepe.dashboard.session_routes import session_routes
+from crepe.sensor.openapi import DOCUMENT
+from crepe.simulator.meame.routes import make_app
+from docs.generate.markdown import code, page, sentence, table
+
+PAGE: Mapping[str, str] = {
+    "GET /": "The page.",
+    "GET /replay/{id}": "The page, as a replay of a recorded session.",
+    "GET /uPlot.js": "The plotting library.",
+    "GET /uPlot.css": "Its style.",
+    "GET /static": "Scripts and styles of the page.",
+    "WebSocket /live": "Frames of the running session; the browser confirms each one.",
+    "WebSocket /replay/{id}/frames": "Frames of a replay, likewise.",
+    "POST /api/stop": "Emergency stop; answers what was verified. The body is not read.",
+    "POST /api/arm": "`minutes` (60): arm the running stimulator.",
+    "POST /api/say": "`name`, `value`: send a command to the experiment.",
+    "POST /api/queue": "`client`, `name`, `wants` (true): join or leave the player queue.",
+    "POST /api/gesture": "`client`, `gesture`: show a gesture, as the player.",
+    "GET /api/sessions": "The recorded sessions, as JSON.",
+    "GET /api/sessions/{id}/recording": "The newest part of a recording.",
+    "GET /api/sessions/{id}/recording/{name}": "A part of a recording.",
+    "POST /api/sessions/{id}/report": "Begin to make a report; 202, or 409 while another is made.",
+    "GET /api/sessions/{id}/report/": "The report.",
+    "GET /api/sessions/{id}/report/state": "Whether the report is being made, as JSON.",
+    "GET /api/sessions/{id}/report/{name}": "A file of the report.",
+}
+"""The routes of the live page and what each is for."""
+
+SIMULATOR: Mapping[str, str] = {
+    "GET /": "A greeting.",
+    "GET /status": "Whether acquisition and DSP are alive.",
+    "POST /daq/connect": "`samplerate`, `segmentLength`: configure the acquisition.",
+    "GET /daq/start": "Start the flow of samples on the data ports.",
+    "GET /daq/stop": "Stop it.",
+    "GET /dsp/flash": "Restart the DSP's firmware.",
+    "POST /aux/logmsg": "Write the body into the server's log.",
+    "POST /dsp/call": "`func`, `argAddrs`, `argVals`: call a function of the DSP.",
+    "POST /dsp/read": "`addresses`: read registers.",
+    "POST /dsp/write": "`addresses`, `values`: write registers.",
+    "GET /dsp/stim/setup": "Set up the stimulation that MEAME replays.",
+    "GET /dsp/stim/start": "Start it.",
+    "GET /dsp/stim/stop": "Stop it.",
+    "GET /simulator/proof": "`challenge`: prove that this is the simulator of the run directory.",
+    "GET /simulator/acquisition": "The configuration of the acquisition.",
+    "GET /simulator/electrodes": "Pulses so far, by channel.",
+    "GET /simulator/pulses": "`after`: the pulses at the electrodes from a tick on.",
+    "GET /simulator/truth": "`port`, `start`, `stop`: the true spikes, for validation.",
+    "POST /simulator/faults": "Set the next faults, for tests.",
+}
+"""The routes of the simulated MEAME; those under `/simulator/` are its own."""
+
+_INTRO = """Every route of the live page, of the sensor gateway and of the simulated instrument."""
+
+_PAGE = """The program `dashboard`, on 127.0.0.1:8080 or the next free port (see
+`run/dashboard.json`). With a token, a request needs the cookie that the printed link sets. A
+`POST` needs the operator's link, the page's own origin, the header `X-CREPE: 1` and
+`application/json`. Refusals are JSON with a `reason`: 400 for a wrong body, 401 or 403 without
+the right, 404, 409 in the wrong state, 413 for a large body, 421 for another host name, 429 after
+wrong tokens, 503 without Redis."""
+
+_SENSOR = """The program `sensor`, on 127.0.0.1:5000 or the next free port (see
+`run/sensor.json`). Paths answer with and without the slash at their end. With a token, a request
+needs the header `Authorization: Bearer TOKEN`."""
+
+_SIMULATOR = """The program `culture` or `crepe simulate`, on 127.0.0.1:8888 or the next free
+port. Letter case and extra slashes do not matter, as in MEAME; a bad request is answered with
+500."""
+
+
+def http() -> str:
+    """Return the page."""
+    return page(
+        "HTTP routes",
+        _INTRO,
+        *("## The live page", _PAGE, _table(PAGE, page_routes())),
+        *("## The sensor gateway", _SENSOR, _openapi()),
+        *("## The simulated MEAME", _SIMULATOR, _table(SIMULATOR, simulator_routes())),
+    )
+
+
+def page_routes() -> list[str]:
+    """Return the routes of the live page, as `VERB /path`."""
+    settings = {"can_stimulate": True, "frames_per_s": 1.0, "requires_token": False}
+    routes = Page(MagicMock(), MagicMock(), MagicMock(), MagicMock(), **settings).app(
+        session_routes(MagicMock(), MagicMock())
+    )
+    return list(_routes(routes.routes))
+
+
+def simulator_routes() -> list[str]:
+    """Return the routes of the simulated MEAME, as `VERB /path`."""
+    lenient: Any = make_app(MagicMock())
+    (app,) = (cell.cell_contents for cell in lenient.__closure__)
+    return list(_routes(app.routes))
+
+
+def _routes(routes: Iterable[object]) -> Iterable[str]:
+    for route in routes:
+        match route:
+            case WebSocketRoute():
+                yield f"WebSocket {route.path}"
+            case Mount():
+                yield f"GET {route.path}"
+            case Route(methods=set() as methods):
+                verbs = methods - {"HEAD", "OPTIONS"}
+                yield f"{', '.join(sorted(verbs))} {route.path}"
+
+
+def _table(sentences: Mapping[str, str], routes: Iterable[str]) -> str:
+    return table(
+        ("route", "purpose"), [(code(route), sentences.get(route, "")) for route in routes]
+    )
+
+
+def _openapi() -> str:
+    rows = []
+    for path, operations in DOCUMENT["paths"].items():
+        for verb, operation in operations.items():
+            parameters = [code(f"?{each['name']}=") for each in operation.get("parameters", ())]
+            answers = [
+                f"{status} {answer['description'].lower()}"
+                for status, answer in sorted(operation["responses"].items())
+            ]
+            about = sentence(operation.get("summary", ""))
+            about += f" Optional: {', '.join(parameters)}." if parameters else ""
+            rows.append((code(f"{verb.upper()} {path}"), about, "; ".join(answers)))
+    return table(("route", "purpose", "answers"), rows)
