@@ -10,6 +10,7 @@ from crepe.environment.versions import versions
 from crepe.errors import CrepeError, DeviceError
 from crepe.games.section import Section
 from crepe.messages import Delivered, GameState, Stimulus
+from crepe.recording.choice import find_recording
 from crepe.report import (
     activity,
     decoding,
@@ -25,7 +26,7 @@ from crepe.report import (
 from crepe.report.activity import Crossings, Trial
 from crepe.report.game import game_section
 from crepe.report.numbers import About, Report
-from crepe.report.session import Session, find, read
+from crepe.report.session import Session, read
 from crepe.report.style import Picture
 from crepe.results.library import REPORT_PAGE, report_directory
 from crepe.results.streams import streams_of
@@ -45,7 +46,7 @@ def write(name: str, out: Path | None = None) -> Path:
 
     `name` is the session's ID, the path of a recording, or `last`. Raises CrepeError.
     """
-    session = read(find(name))
+    session = read(find_recording(name))
     try:
         content = content_of(session)
     finally:

@@ -71,3 +71,14 @@ def missing(windows: Iterable[tuple[int, int]], start: int, stop: int) -> list[t
     if reached < stop:
         gaps.append((reached, stop))
     return gaps
+
+
+def joined_windows(windows: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the windows, which come in order, with those that touch or overlap as one."""
+    covered: list[tuple[int, int]] = []
+    for start, stop in windows:
+        if covered and start <= covered[-1][1]:
+            covered[-1] = covered[-1][0], max(covered[-1][1], stop)
+        else:
+            covered.append((start, stop))
+    return covered
