@@ -23,12 +23,13 @@ from crepe.report import (
     timing,
     views,
 )
-from crepe.report.activity import Crossings, Trial
+from crepe.report.activity import Trial
 from crepe.report.game import game_section
 from crepe.report.numbers import About, Report
 from crepe.report.session import Session, read
 from crepe.report.style import Picture
 from crepe.results.library import REPORT_PAGE, report_directory
+from crepe.results.spikes import SpikeTrains
 from crepe.results.streams import streams_of
 from crepe.results.trials import stimulated
 
@@ -104,7 +105,7 @@ def content_of(session: Session) -> Content:
 
 
 def _pictures(
-    report: Report, of_game: Section | None, crossings: Crossings | None, trials: Sequence[Trial]
+    report: Report, of_game: Section | None, crossings: SpikeTrains | None, trials: Sequence[Trial]
 ) -> list[Picture]:
     is_simulated = report.about.is_simulated
     pictures = []

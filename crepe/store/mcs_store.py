@@ -54,6 +54,7 @@ class McsStore(FileStore):
         return joined_windows((span.start, span.stop) for span in spans)
 
     def _bounds(self, stream: str) -> tuple[int, int]:
+        del stream  # the only one
         spans = self._analog.spans
         return (spans[0].start, spans[-1].stop) if spans else (0, 0)
 

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crepe.messages import Segment
+from crepe.messages import Segment, StreamInfo
+
+_PAGE_BYTES = 1 << 20  # pages of about 1 MB are best for bulk reads
 
 
 def fitting(samples: NDArray[Any], dtype: str, name: str) -> NDArray[Any]:
@@ -82,3 +84,9 @@ def joined_windows(windows: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             covered.append((start, stop))
     return covered
+
+
+def entries_per_page(info: StreamInfo) -> int:
+    """Return how many entries of a stream are read at once."""
+    n_bytes = info.n_channels * info.segment_samples * np.dtype(info.dtype).itemsize
+    return max(1, _PAGE_BYTES // max(n_bytes, 256))  # n_bytes is 0 without channels

@@ -14,9 +14,8 @@ from crepe.store.channels import Rows, row_index
 from crepe.store.contract import Entry, Readable, StreamStore
 from crepe.store.describe import describe_stream
 from crepe.store.microvolts import Microvolts
-from crepe.store.segments import cut, fitting, missing, regrouped
+from crepe.store.segments import cut, entries_per_page, fitting, missing, regrouped
 
-_PAGE_BYTES = 1 << 20  # pages of about 1 MB are best for bulk reads
 _LONGEST_WAIT_S = 1.0  # then look again: in a stream begun anew no sample would end the wait
 
 Gaps = list[tuple[int, int]]
@@ -26,8 +25,7 @@ class Stream:
     """A stream; one of segments is read like an array (n_channels, n_samples).
 
     Other streams hold messages; `messages` reads any stream. Sample indices count from the start of
-    the session. Old samples are trimmed away, so the stream begins at `first`. `print(stream)`
-    shows its contents.
+    the session. Old samples are trimmed away, so the stream begins at `first`.
     """
 
     def __init__(self, store: Readable, name: str) -> None:
@@ -61,6 +59,10 @@ class Stream:
         return Microvolts(self)
 
     # Reading
+
+    def rows(self, channels: Rows) -> Any:
+        """Return indices of channels, given by label or by index. Raises as `stream[...]` does."""
+        return row_index(channels, self.info.labels, self.name)
 
     def messages(self, start: int = 0, stop: int | None = None) -> list[Message]:
         """Return the messages of all entries that overlap [start, stop), in order; default: all."""
@@ -124,7 +126,7 @@ class Stream:
         Raises KeyError for an unknown label, and IndexError for an index that is too large.
         """
         rows, columns = index if isinstance(index, tuple) else (index, slice(None))
-        rows = row_index(rows, self.info.labels, self.name)
+        rows = self.rows(rows)
         length = len(self)
         if isinstance(columns, slice):
             start, stop, step = columns.indices(length)
@@ -149,7 +151,7 @@ class Stream:
         """Return counts of the given channels as microvolts."""
         scale = np.asarray(self.info.scale_uv, dtype=np.float64)
         if scale.size > 1:
-            of_rows = scale[row_index(rows, self.info.labels, self.name)]
+            of_rows = scale[self.rows(rows)]
             scale = of_rows[..., None] if of_rows.ndim < samples.ndim else of_rows
         scaled: NDArray[np.float64] = np.multiply(samples, scale, dtype=np.float64)
         return scaled
@@ -257,10 +259,7 @@ class Stream:
         if stop <= start:
             return
         until = stop + self.info.longest_samples - 1  # the last entry may stop so far beyond
-        n_bytes = (
-            self.info.n_channels * self.info.segment_samples * np.dtype(self.info.dtype).itemsize
-        )
-        count = max(1, _PAGE_BYTES // max(n_bytes, 256))  # n_bytes is 0 without channels
+        count = entries_per_page(self.info)
         after = start
         while True:
             page = self._store.entries(self.name, after, until, count)
