@@ -15,7 +15,7 @@ from crepe.store.stream import Gaps
 M = TypeVar("M", bound=Message)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Session:
     """A session's streams, and the facts that its recording holds beside them."""
 
@@ -31,6 +31,11 @@ class Session:
     text: str = ""  # of the experiment file
     culture: Mapping[str, str] = field(default_factory=dict)
     gaps: Mapping[str, Gaps] = field(default_factory=dict)  # by stream that publishes every window
+
+    def __repr__(self) -> str:
+        title = str(self.experiment.get("title", "")) or "no title"
+        end = "ended" if self.has_ended else "no end recorded"
+        return f"<Session {self.id}: {title}, seed {self.seed}, {end}; {self.store!r}>"
 
     @property
     def experiment(self) -> dict[str, Any]:

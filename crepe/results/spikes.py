@@ -46,9 +46,10 @@ class SpikeTrains(Mapping[str, Times]):
         return len(self.labels)
 
     def __repr__(self) -> str:
+        n_gaps = len(self.gaps)
         return (
             f"<SpikeTrains: {len(self.sample)} spikes (threshold crossings) of {len(self)} "
-            f"electrodes in {self.covered_s:.2f} s, {len(self.gaps)} gaps>"
+            f"electrodes in {self.covered_s:.2f} s, {n_gaps} gap{'' if n_gaps == 1 else 's'}>"
         )
 
     @property

@@ -1,5 +1,7 @@
 """One line about a stream, and a few about a store, for a `repr`: cheap, and never raising."""
 
+from dataclasses import fields
+
 from crepe.errors import CrepeError
 from crepe.messages import Segment, StreamInfo
 from crepe.store.contract import Readable
@@ -55,14 +57,16 @@ def _stream_line(store: Readable, name: str) -> str:
         return "deleted"
     first = store.first(name)
     length, start = last.stop if last else 0, first.start if first else 0
+    if not info.kind.is_clocked:
+        end = f"last one at {_seconds(length, info)}" if length else "empty"
+        return f"{_contents(info)}, {end}"
     parts = [_contents(info), f"{info.sampling_rate_hz:g} Hz"]
     parts.append(f"{_seconds(length, info)} ({length} samples)")
-    if info.kind.is_clocked:
-        if start:
-            parts.append(f"kept from {_seconds(start, info)} on")
-        covered = store.covered(name)
-        if covered is not None:
-            parts.append(_gaps(covered, info))
+    if start:
+        parts.append(f"kept from {_seconds(start, info)} on")
+    covered = store.covered(name)
+    if covered is not None:
+        parts.append(_gaps(covered, info))
     if last is not None and last.is_end:
         parts.append("ended")
     return ", ".join(parts)
@@ -71,8 +75,9 @@ def _stream_line(store: Readable, name: str) -> str:
 def _contents(info: StreamInfo) -> str:
     if issubclass(info.kind, Segment):
         return f"{info.n_channels} channels of {info.dtype}"
+    has_channels = any(field.name == "channel" for field in fields(info.kind))
     kind = info.message.rpartition(":")[2]
-    return f"{kind} of {info.n_channels} channels" if info.labels else kind
+    return f"{kind} of {info.n_channels} channels" if has_channels else kind
 
 
 def _seconds(n_samples: int, info: StreamInfo) -> str:
