@@ -116,5 +116,5 @@ def _array(values: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
 
 def _cell(value: Any) -> str:
     if isinstance(value, float | np.floating):
-        return "" if np.isnan(value) else f"{value:.15g}"
+        return "" if np.isnan(value) else str(value).removesuffix(".0")
     return str(value)

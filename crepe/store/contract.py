@@ -48,7 +48,7 @@ class Readable(Protocol):
 
     @property
     def place(self) -> str:
-        """Where the streams are, for people: a path, or a server without its password."""
+        """The place of the streams, for people: a path, or a server without its password."""
 
     def streams(self) -> list[str]:
         """Return the names of all streams, sorted."""

@@ -9,7 +9,7 @@ from crepe.hw.mcs.recorder import McsSettings
 from crepe.messages import Segment
 from crepe.store import codec
 from crepe.store.contract import Entry
-from crepe.store.file_store import FileStore
+from crepe.store.recording_store import FileStore
 from crepe.store.segments import joined_windows
 
 DATA = "data"

@@ -10,10 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from crepe.errors import GapError, StoreError
 from crepe.messages import Message, Segment, StreamInfo
 from crepe.store import codec
-from crepe.store.channels import Rows, row_index
+from crepe.store.channels import Microvolts, Rows, row_index
 from crepe.store.contract import Entry, Readable, StreamStore
 from crepe.store.describe import describe_stream
-from crepe.store.microvolts import Microvolts
 from crepe.store.segments import cut, entries_per_page, fitting, missing, regrouped
 
 _LONGEST_WAIT_S = 1.0  # then look again: in a stream begun anew no sample would end the wait

@@ -19,15 +19,30 @@ ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+TUTORIAL = ROOT / "docs" / "tutorials" / "analyse-a-recording.ipynb"
+MOST_LINES_OF_AN_ANALYST = 15
+
+
 @pytest.mark.filterwarnings("ignore")  # of the notebook's own machinery
 def test_the_tutorial_runs_from_top_to_bottom(tmp_path, monkeypatch):
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-    notebook = nbformat.read(ROOT / "docs" / "tutorial.ipynb", as_version=4)
+    notebook = nbformat.read(TUTORIAL, as_version=4)
     NotebookClient(notebook, timeout=100, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = str([cell.get("outputs") for cell in notebook.cells])
+    assert outputs.count("'image/png'") == 4
+    assert "<Table of 9 rows>" in outputs
     assert "of samples 900 to 1600, 1000 to 1500 are missing" in outputs
     assert "[(1000, 1500)]" in outputs
+
+
+def test_the_tutorial_answers_its_six_questions_in_few_lines():
+    notebook = nbformat.read(TUTORIAL, as_version=4)
+    answers = [c.source for c in notebook.cells if "question" in c.metadata.get("tags", ())]
+    questions = [c for c in notebook.cells if c.cell_type == "markdown" and "?\n" in c.source]
+    assert len(questions) == len(answers) - 1 == 6  # the first opens the recording
+    lines = [line for answer in answers for line in answer.splitlines() if line]
+    assert len(lines) <= MOST_LINES_OF_AN_ANALYST
 
 
 def test_the_readmes_actor_is_one(tmp_path, monkeypatch):
