@@ -19,7 +19,7 @@ import h5py
 import numpy as np
 
 from crepe.electrodes.layouts import MCS_60_LABELS
-from crepe.hw.mcs.recorder import EPOCH_TICKS, TRUE_RATE
+from crepe.hw.mcs.analog_stream import EPOCH_TICKS, TRUE_RATE
 from crepe.messages import StreamInfo
 from crepe.recording.samples import chunk_samples, create_matrix
 

@@ -10,32 +10,13 @@ from crepe.conditions import STIMULATION
 from crepe.messages import Delivered, GameState, Spikes, Stimulus
 from crepe.report.numbers import Activity, Evoked
 from crepe.report.session import Session
+from crepe.results.spikes import SpikeTrains, spike_trains
 from crepe.results.streams import streams_of
-from crepe.results.trials import spikes_in
-from crepe.store.stream import Gaps
 
-PAGE_S = 60.0  # read at once, so that an hour of spikes needs little memory
 MOST_BINS = 600  # of the population rate
 EVOKED_BIN_S = 0.01
 BEFORE_S = 0.2  # shown before the first pulse
 LONGEST_S = 5.0  # shown after it
-
-
-@dataclass(frozen=True, eq=False)
-class Crossings:
-    """All threshold crossings of a session, in order of time."""
-
-    channel: NDArray[np.int32]  # (n,)
-    sample: NDArray[np.int64]  # (n,)
-    labels: tuple[str, ...]
-    rate_hz: float  # sampling
-    stop: int  # length of the stream in samples
-    gaps: Gaps
-
-    @property
-    def n_covered(self) -> int:
-        """Number of samples outside the gaps."""
-        return self.stop - sum(stop - start for start, stop in self.gaps)
 
 
 @dataclass(frozen=True)
@@ -48,43 +29,29 @@ class Trial:
     electrodes: tuple[str, ...]
 
 
-def crossings(session: Session) -> Crossings | None:
-    """Return the crossings of the stream of spikes; None without one, or without electrodes."""
+def crossings(session: Session) -> SpikeTrains | None:
+    """Return the spikes; None if no stream has any window of them, or none has electrodes."""
     streams = streams_of(Spikes, session.store)
-    if not streams:
+    if not streams or not streams[0].info.labels or not len(streams[0]):
         return None
-    stream = streams[0]
-    info, stop = stream.info, len(stream)
-    page = round(PAGE_S * info.sampling_rate_hz)
-    parts = [spikes_in(stream, i, min(i + page, stop)) for i in range(0, stop, page)]
-    if not parts or not info.labels:
-        return None
-    channel = np.concatenate([part[0] for part in parts])
-    sample = np.concatenate([part[1] for part in parts])
-    order = np.argsort(sample, kind="stable")
-    gaps = list(session.gaps.get(stream.name, []))
-    # Samples before the begin of a recording are missing, and not silent.
-    if stream.first > 0:
-        gaps.insert(0, (0, stream.first))
-    return Crossings(channel[order], sample[order], info.labels, info.sampling_rate_hz, stop, gaps)
+    return spike_trains(session.store)
 
 
-def activity(crossings: Crossings) -> Activity:
+def activity(crossings: SpikeTrains) -> Activity:
     """Return rates over the time without gaps."""
     covered_s = max(crossings.n_covered, 1) / crossings.rate_hz
     n_channels = len(crossings.labels)
-    counts = np.bincount(crossings.channel, minlength=n_channels)
     bin_s = float(max(1, np.ceil(10 * crossings.stop / crossings.rate_hz / MOST_BINS))) / 10
     return Activity(
         n_crossings=len(crossings.sample),
         mean_rate_hz=len(crossings.sample) / covered_s / n_channels,
-        rate_hz=dict(zip(crossings.labels, (counts / covered_s).tolist(), strict=True)),
+        rate_hz=crossings.rates_hz(),
         population_bin_s=bin_s,
         population_rate_hz=_population(crossings, bin_s),
     )
 
 
-def _population(crossings: Crossings, bin_s: float) -> list[float | None]:
+def _population(crossings: SpikeTrains, bin_s: float) -> list[float | None]:
     width = round(bin_s * crossings.rate_hz)
     edges = np.arange(0, crossings.stop + width, width)
     # The last bin ends with the stream; over its full width its rate would be too low.
@@ -155,7 +122,7 @@ def _pulses(train: Delivered, stimulus: Stimulus, rate_hz: float) -> Iterator[in
             yield at
 
 
-def evoked(crossings: Crossings, trials: Sequence[Trial]) -> list[Evoked]:
+def evoked(crossings: SpikeTrains, trials: Sequence[Trial]) -> list[Evoked]:
     """Return mean and standard error over trials, by condition and gesture.
 
     They reach from BEFORE_S before the first pulse until the trial's end. A trial that a gap or an
@@ -210,7 +177,7 @@ def shown_on_map(every: Sequence[Evoked]) -> list[Evoked]:
     return [entry for entry in every if entry.condition == order[0].condition]
 
 
-def _change(crossings: Crossings, edges: NDArray[np.int64], n_before: int) -> list[float]:
+def _change(crossings: SpikeTrains, edges: NDArray[np.int64], n_before: int) -> list[float]:
     """Return each channel's rate after the first pulse minus that before it."""
     n_channels = len(crossings.labels)
     hz = []

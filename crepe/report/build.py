@@ -10,6 +10,7 @@ from crepe.environment.versions import versions
 from crepe.errors import CrepeError, DeviceError
 from crepe.games.section import Section
 from crepe.messages import Delivered, GameState, Stimulus
+from crepe.recording.choice import find_recording
 from crepe.report import (
     activity,
     decoding,
@@ -22,12 +23,13 @@ from crepe.report import (
     timing,
     views,
 )
-from crepe.report.activity import Crossings, Trial
+from crepe.report.activity import Trial
 from crepe.report.game import game_section
 from crepe.report.numbers import About, Report
-from crepe.report.session import Session, find, read
+from crepe.report.session import Session, read
 from crepe.report.style import Picture
 from crepe.results.library import REPORT_PAGE, report_directory
+from crepe.results.spikes import SpikeTrains
 from crepe.results.streams import streams_of
 from crepe.results.trials import stimulated
 
@@ -45,7 +47,7 @@ def write(name: str, out: Path | None = None) -> Path:
 
     `name` is the session's ID, the path of a recording, or `last`. Raises CrepeError.
     """
-    session = read(find(name))
+    session = read(find_recording(name))
     try:
         content = content_of(session)
     finally:
@@ -103,7 +105,7 @@ def content_of(session: Session) -> Content:
 
 
 def _pictures(
-    report: Report, of_game: Section | None, crossings: Crossings | None, trials: Sequence[Trial]
+    report: Report, of_game: Section | None, crossings: SpikeTrains | None, trials: Sequence[Trial]
 ) -> list[Picture]:
     is_simulated = report.about.is_simulated
     pictures = []

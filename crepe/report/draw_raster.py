@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from crepe.conditions import STIMULATION
-from crepe.report.activity import Crossings, Trial
+from crepe.report.activity import Trial
 from crepe.report.numbers import Activity, BlockScore
 from crepe.report.style import (
     BLACK,
@@ -20,6 +20,7 @@ from crepe.report.style import (
     picture,
     stimulation_first,
 )
+from crepe.results.spikes import SpikeTrains
 
 MOST_DOTS = 40_000  # of a raster
 MOST_NAMES = 15  # of electrodes on an axis
@@ -32,7 +33,7 @@ def kept_every(n_crossings: int) -> int:
 
 
 def whole(
-    crossings: Crossings, rates: Activity, blocks: Sequence[BlockScore], *, is_simulated: bool
+    crossings: SpikeTrains, rates: Activity, blocks: Sequence[BlockScore], *, is_simulated: bool
 ) -> Picture:
     """Draw raster and population rate of the whole session, with the blocks' conditions above."""
     every = kept_every(len(crossings.sample))
@@ -83,7 +84,7 @@ def _conditions(axes: Axes, blocks: Sequence[BlockScore]) -> None:
     axes.tick_params(bottom=False)
 
 
-def zoom(crossings: Crossings, trials: Sequence[Trial], *, is_simulated: bool) -> Picture:
+def zoom(crossings: SpikeTrains, trials: Sequence[Trial], *, is_simulated: bool) -> Picture:
     """Draw the raster of a few trials, pulses marked."""
     members = choose_trials(trials)
     gestures = sorted({t.state.gesture or "" for t in trials})

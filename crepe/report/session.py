@@ -5,21 +5,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from crepe.environment import paths
-from crepe.errors import DeviceError, suggest
 from crepe.messages import Message
 from crepe.recording.reader import Recording
-from crepe.results.library import experiment_tables, kept
+from crepe.results.library import experiment_tables
 from crepe.results.streams import messages_of
 from crepe.store import Store
 from crepe.store.stream import Gaps
 
 M = TypeVar("M", bound=Message)
 
-LAST = "last"
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Session:
     """A session's streams, and the facts that its recording holds beside them."""
 
@@ -36,6 +32,11 @@ class Session:
     culture: Mapping[str, str] = field(default_factory=dict)
     gaps: Mapping[str, Gaps] = field(default_factory=dict)  # by stream that publishes every window
 
+    def __repr__(self) -> str:
+        title = str(self.experiment.get("title", "")) or "no title"
+        end = "ended" if self.has_ended else "no end recorded"
+        return f"<Session {self.id}: {title}, seed {self.seed}, {end}; {self.store!r}>"
+
     @property
     def experiment(self) -> dict[str, Any]:
         """The experiment file's tables; empty if it is neither JSON nor TOML."""
@@ -51,22 +52,6 @@ class Session:
     def all_of(self, kind: type[M]) -> list[M]:
         """Return all messages of a type, whatever their streams are called."""
         return list(messages_of(kind, self.store))
-
-
-def find(name: str) -> Path:
-    """Return a recording by its path, its session's ID, or `last`. Raises DeviceError."""
-    directory = paths.var_directory() / "recordings"
-    recordings = kept(directory)
-    if name == LAST:
-        if not recordings:
-            raise DeviceError(f"{directory}: no recording yet")
-        return recordings[max(recordings)]  # IDs sort by time
-    if name in recordings:
-        return recordings[name]
-    path = Path(name).expanduser()
-    if path.exists() or path.suffix or len(path.parts) > 1:
-        return path
-    raise DeviceError(f"{directory}: no session {name!r}{suggest(name, sorted(recordings))}")
 
 
 def read(path: Path) -> Session:

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from crepe.analysis.bursts import isi_n, log_isi, max_interval, network_bursts
 from crepe.analysis.rates import Times, cv, cv2, is_active, lv, psth_hz
 from crepe.analysis.synchrony import connectivity, sttc
-from crepe.report.activity import Crossings
 from crepe.report.html import Element, element, figure, section, table
 from crepe.report.numbers import Structure
 from crepe.report.style import BLACK, Picture, picture
+from crepe.results.spikes import SpikeTrains
 
 MOST_S = 600.0  # of the analysed stretch
 MOST_PAIRED = 20
@@ -23,7 +23,7 @@ AROUND_S = (0.5, 1.0)  # before and after the begin of a network burst
 BIN_S = 0.02
 
 
-def structure(crossings: Crossings, seed: int) -> Structure | None:
+def structure(crossings: SpikeTrains, seed: int) -> Structure | None:
     """Return bursts and synchrony of the last stretch without a gap.
 
     None if fewer than two electrodes are active in it. `seed` is of the shifted trains.

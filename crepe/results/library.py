@@ -16,7 +16,8 @@ from crepe.environment import paths, session
 from crepe.errors import CrepeError
 from crepe.hw.mcs.hdf5_file import one_line
 from crepe.messages import Command, Delivered, GameState, Message, StreamInfo
-from crepe.recording.parts import main_file, parts_set_aside
+from crepe.recording.choice import recordings_in
+from crepe.recording.parts import parts_set_aside
 from crepe.recording.reader import Recording
 from crepe.results.streams import names_of
 
@@ -73,15 +74,6 @@ class Summary(BaseModel):
     problem: Line = ""  # why it cannot be read
 
 
-def kept(directory: Path) -> dict[str, Path]:
-    """Return the newest part of each recording in a directory, by the ID of its session."""
-    return {
-        (newest := main_file(path)).stem: newest
-        for path in directory.glob("*.h5")
-        if path.name[0] != "." and path.name.isprintable()
-    }
-
-
 def report_directory(var: Path, session_id: str) -> Path:
     """Return the directory for the report of a session."""
     return var / "reports" / session_id
@@ -133,7 +125,7 @@ class Library:
             return self._summary(path, self._running()) if path else None
 
     def _kept(self) -> dict[str, Path]:
-        return kept(self.var / "recordings")
+        return recordings_in(self.var / "recordings")
 
     def _running(self) -> str:
         """Return the ID of the session whose programs run; empty without one."""

@@ -7,15 +7,15 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from crepe.errors import ConfigError
 from crepe.messages import Delivered, GameState, Message, Spikes
 from crepe.reservoir.features import Window
 from crepe.reservoir.training import Trials, permuted
+from crepe.results.spikes import spikes_in
 from crepe.results.streams import messages_of, stream_of, streams_of
-from crepe.store import Store, Stream
+from crepe.store import Store
 
 N_PERMUTATIONS = 10_000
 """Permutations of the gestures behind a p value."""
@@ -55,7 +55,7 @@ def labelled(store: Store, window: Window) -> Trials:
     rows = []
     for state in states:
         stop = state.phases["outcome"]
-        channel, sample = spikes_in(stream, max(0, stop - span), stop)
+        channel, sample, _ = spikes_in(stream, max(0, stop - span), stop)
         rows.append(window.features(channel, sample, stop, info.labels, info.sampling_rate_hz))
     return Trials(
         np.array(rows),
@@ -65,15 +65,6 @@ def labelled(store: Store, window: Window) -> Trials:
         info.sampling_rate_hz,
         window,
     )
-
-
-def spikes_in(stream: Stream, start: int, stop: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return channel and sample index of the spikes in [start, stop), two (n_spikes,) arrays."""
-    windows = [m for m in stream.messages(start, stop) if isinstance(m, Spikes)]
-    channel = np.concatenate([np.empty(0, np.int32), *(m.channel for m in windows)])
-    sample = np.concatenate([np.empty(0, np.int64), *(m.sample for m in windows)])
-    is_inside = (sample >= start) & (sample < stop)
-    return channel[is_inside], sample[is_inside]
 
 
 @dataclass(frozen=True)

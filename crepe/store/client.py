@@ -2,7 +2,7 @@
 
 store = Store()                              # the running CREPE; or a URL; or a recording
 data = store[DataModus.DATA]
-data[12, 1000:2000]                          # counts of channel 12
+data["47", 1000:2000]                        # counts of electrode 47
 data.microvolts[:, -500:]                    # the newest 500 samples of all channels
 for segment in data.follow(n_samples=100):   # as they come, until the stream ends
     ...
@@ -18,9 +18,11 @@ import numpy as np
 
 from crepe.errors import ConfigError, StoreError
 from crepe.messages import Command, StreamInfo
+from crepe.recording.choice import find_recording
 from crepe.redis_server.find_url import find_url
 from crepe.store import codec
 from crepe.store.contract import Readable, StreamStore
+from crepe.store.describe import describe_store
 from crepe.store.memory_store import MemoryStore
 from crepe.store.modus import CULTURE, DataModus, stream_name
 from crepe.store.redis_store import RedisStore
@@ -36,9 +38,12 @@ class Store:
     Parameters
     ----------
     url
-        redis://, rediss:// or unix:// for a server, memory:// for a new store in this process,
-        the path of a recording (.h5), or a store that is open already. Without it: the server in
-        the environment variable CREPE_REDIS, else the server of this user's running CREPE.
+        A recording: `last` (the newest), its session's ID, or its path; or the path of a file of
+        Multi Channel Systems, whose first stream of raw electrode data becomes the stream `data`
+        (`hdf5://PATH?stream=LABEL&recording=LABEL` chooses another). Or a server: redis://,
+        rediss:// or unix://. Or memory:// for a new store in this process, or a store that is open
+        already. Without it: the server in the environment variable CREPE_REDIS, else the server of
+        this user's running CREPE.
     culture
         First part of every key in Redis.
     patience_s
@@ -49,7 +54,13 @@ class Store:
     StoreError
         No server answers.
     DeviceError
-        The file is not a recording.
+        There is no recording of that name, or the file is neither one of CREPE nor of MCS.
+
+    Examples
+    --------
+    >>> store = Store("last")
+    >>> store["data"].microvolts["47", -500:]
+    >>> store["result:game"].messages()
     """
 
     def __init__(
@@ -62,19 +73,23 @@ class Store:
         self.culture = culture
         self._kept: Readable
         if url is None or (isinstance(url, str) and "://" in url):
-            url = url or find_url(patience_s)
-            is_memory = url.startswith("memory://")
-            self._kept = (
-                MemoryStore()
-                if is_memory
-                else RedisStore(url, culture=culture, patience_s=patience_s)
-            )
+            self._kept = self._open_url(url or find_url(patience_s), patience_s)
         elif isinstance(url, str | Path):
-            from crepe.store.recording_store import RecordedStore  # h5py is slow to import
-
-            self._kept = RecordedStore(Path(url))
+            self._kept = _open_file(find_recording(url) if isinstance(url, str) else url)
         else:
             self._kept = url
+
+    def _open_url(self, url: str, patience_s: float) -> Readable:
+        if url.startswith("memory://"):
+            return MemoryStore()
+        if url.startswith("hdf5://"):
+            from crepe.store.mcs_store import open_url
+
+            return open_url(url)
+        return RedisStore(url, culture=self.culture, patience_s=patience_s)
+
+    def __repr__(self) -> str:
+        return f"<Store {describe_store(self._kept)}>"
 
     def __enter__(self) -> Self:
         return self
@@ -163,3 +178,16 @@ class Store:
         if not hasattr(self._kept, "append"):
             raise StoreError("a recording cannot be changed")
         return self._kept  # type: ignore[return-value]  # all other stores can be written
+
+
+def _open_file(path: Path) -> Readable:
+    """Return the store over a recording of CREPE, or over a file of Multi Channel Systems."""
+    from crepe.hw.mcs.hdf5_file import is_foreign  # h5py is slow to import
+
+    if is_foreign(path):
+        from crepe.store.mcs_store import McsStore
+
+        return McsStore(path)
+    from crepe.store.recording_store import RecordedStore
+
+    return RecordedStore(path)

@@ -46,6 +46,10 @@ Cursor = int | str
 class Readable(Protocol):
     """The reading half of a store, which a recording has, too."""
 
+    @property
+    def place(self) -> str:
+        """The place of the streams, for people: a path, or a server without its password."""
+
     def streams(self) -> list[str]:
         """Return the names of all streams, sorted."""
 
@@ -60,6 +64,12 @@ class Readable(Protocol):
 
     def last(self, stream: str) -> Entry | None:
         """Return the newest entry; the end marker if the stream has ended."""
+
+    def covered(self, stream: str) -> list[tuple[int, int]] | None:
+        """Return the windows that entries cover, in order, those without a gap between them joined.
+
+        None where only a reader of all entries can find them.
+        """
 
     def wait(
         self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = 64

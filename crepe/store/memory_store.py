@@ -11,6 +11,7 @@ from uuid import uuid4
 from crepe.errors import OrderError
 from crepe.messages import StreamInfo
 from crepe.store.contract import Cursor, Entry, UnclockedEntry, check_order
+from crepe.store.segments import joined_windows
 
 
 @dataclass
@@ -38,6 +39,8 @@ class Memory:
 
 class MemoryStore:
     """A store in memory; keeps everything until it is deleted."""
+
+    place = "memory of this process"
 
     def __init__(self, memory: Memory | None = None, *, writer: str = "client") -> None:
         self.writer = f"{writer}-{uuid4().hex[:12]}"
@@ -80,6 +83,11 @@ class MemoryStore:
             if kept is None:
                 return None
             return kept.end or (kept.entries[-1] if kept.entries else None)
+
+    def covered(self, stream: str) -> list[tuple[int, int]]:
+        with self.memory.changed:
+            kept = self.memory.streams.get(stream)
+            return joined_windows((e.start, e.stop) for e in kept.entries) if kept else []
 
     def wait(
         self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = 64

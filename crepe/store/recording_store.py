@@ -1,6 +1,7 @@
-"""A recording, read like the streams of its session."""
+"""A recording, read like the streams of its session; and the base of all stores over files."""
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from itertools import groupby
 from operator import attrgetter
@@ -16,20 +17,63 @@ log = logging.getLogger(__name__)
 _PAGE_SAMPLES = 10_000
 
 
-class RecordedStore:
-    """The reading half of a store, over a recording. Raises DeviceError if the file is none."""
+class FileStore(ABC):
+    """The reading half of a store over files: nothing is waited for, and every stream has ended."""
 
-    def __init__(self, path: Path) -> None:
-        self._recording = Recording(path)
-        self._infos = self._recording.streams()
-        for problem in self._recording.problems:
-            log.warning("session %s: %s", self._recording.session, problem)
+    def __init__(self, place: str, infos: Mapping[str, StreamInfo]) -> None:
+        self.place = place
+        self._infos = infos
 
     def streams(self) -> list[str]:
         return sorted(self._infos)
 
     def info(self, stream: str) -> StreamInfo | None:
         return self._infos.get(stream)
+
+    def first(self, stream: str) -> Entry | None:
+        if stream not in self._infos:
+            return None
+        start, _ = self._bounds(stream)
+        return Entry(start, start, session=self._infos[stream].session)
+
+    def last(self, stream: str) -> Entry | None:
+        if stream not in self._infos:
+            return None
+        _, length = self._bounds(stream)
+        return Entry(length, length, is_end=True, session=self._infos[stream].session)
+
+    def wait(
+        self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = 64
+    ) -> list[tuple[str, Entry | UnclockedEntry]]:
+        """Return the recorded entries, then the end marker, without waiting: no more can come."""
+        del timeout_s
+        items: list[tuple[str, Entry | UnclockedEntry]] = []
+        for stream, cursor in cursors.items():
+            last = self.last(stream)
+            if last is None or isinstance(cursor, str):
+                continue
+            entries = self.entries(stream, cursor, last.stop, count)
+            items += [(stream, entry) for entry in entries]
+            if len(entries) < count:
+                items.append((stream, last))
+        return items
+
+    @abstractmethod
+    def entries(self, stream: str, after: int, until: int, count: int) -> list[Entry]: ...
+
+    @abstractmethod
+    def _bounds(self, stream: str) -> tuple[int, int]:
+        """Return the first sample index of a stream, and its length in samples."""
+
+
+class RecordedStore(FileStore):
+    """The reading half of a store, over a recording. Raises DeviceError if the file is none."""
+
+    def __init__(self, path: Path) -> None:
+        self._recording = Recording(path)
+        super().__init__(str(path), self._recording.streams())
+        for problem in self._recording.problems:
+            log.warning("session %s: %s", self._recording.session, problem)
 
     def entries(self, stream: str, after: int, until: int, count: int) -> list[Entry]:
         if stream not in self._infos:
@@ -56,33 +100,15 @@ class RecordedStore:
             _entry(list(group), session) for _, group in groupby(messages, key=attrgetter("stop"))
         ]
 
-    def first(self, stream: str) -> Entry | None:
+    def covered(self, stream: str) -> list[tuple[int, int]]:
         if stream not in self._infos:
-            return None
-        start = self._recording.first(stream)
-        return Entry(start, start, session=self._infos[stream].session)
+            return []
+        start, stop = self._bounds(stream)
+        edges = [start, *(edge for gap in self._recording.gaps(stream) for edge in gap), stop]
+        return [window for window in zip(edges[::2], edges[1::2], strict=True) if window[0] < stop]
 
-    def last(self, stream: str) -> Entry | None:
-        if stream not in self._infos:
-            return None
-        length = self._recording.last(stream)
-        return Entry(length, length, is_end=True, session=self._infos[stream].session)
-
-    def wait(
-        self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = 64
-    ) -> list[tuple[str, Entry | UnclockedEntry]]:
-        """Return the recorded entries, then the end marker, without waiting: no more can come."""
-        del timeout_s
-        items: list[tuple[str, Entry | UnclockedEntry]] = []
-        for stream, cursor in cursors.items():
-            last = self.last(stream)
-            if last is None or isinstance(cursor, str):
-                continue
-            entries = self.entries(stream, cursor, last.stop, count)
-            items += [(stream, entry) for entry in entries]
-            if len(entries) < count:
-                items.append((stream, last))
-        return items
+    def _bounds(self, stream: str) -> tuple[int, int]:
+        return self._recording.first(stream), self._recording.last(stream)
 
     def close(self) -> None:
         self._recording.close()

@@ -55,6 +55,11 @@ class RedisReader:
         """URL of the server, with the password."""
         return self._connection.url
 
+    @property
+    def place(self) -> str:
+        """URL of the server, without the password."""
+        return self._connection.place
+
     def _key(self, stream: str, part: str = "") -> str:
         return f"{self.culture}:{stream}:{part}" if part else f"{self.culture}:{stream}"
 
@@ -136,6 +141,10 @@ class RedisReader:
     def first(self, stream: str) -> Entry | None:
         items = self._retry("XRANGE", self._key(stream), "-", "+", "COUNT", 1)
         return entry_from(items[0]) if items else None
+
+    def covered(self, stream: str) -> None:
+        """Return None: Redis gives the windows only together with the payloads."""
+        del stream
 
     def last(self, stream: str) -> Entry | None:
         return self._last(stream, self._retry)

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crepe.messages import Segment
+from crepe.messages import Segment, StreamInfo
+
+_PAGE_BYTES = 1 << 20  # pages of about 1 MB are best for bulk reads
 
 
 def fitting(samples: NDArray[Any], dtype: str, name: str) -> NDArray[Any]:
@@ -71,3 +73,20 @@ def missing(windows: Iterable[tuple[int, int]], start: int, stop: int) -> list[t
     if reached < stop:
         gaps.append((reached, stop))
     return gaps
+
+
+def joined_windows(windows: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the windows, which come in order, with those that touch or overlap as one."""
+    covered: list[tuple[int, int]] = []
+    for start, stop in windows:
+        if covered and start <= covered[-1][1]:
+            covered[-1] = covered[-1][0], max(covered[-1][1], stop)
+        else:
+            covered.append((start, stop))
+    return covered
+
+
+def entries_per_page(info: StreamInfo) -> int:
+    """Return how many entries of a stream are read at once."""
+    n_bytes = info.n_channels * info.segment_samples * np.dtype(info.dtype).itemsize
+    return max(1, _PAGE_BYTES // max(n_bytes, 256))  # n_bytes is 0 without channels

@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from crepe.errors import GapError, StoreError
 from crepe.messages import Message, Segment, StreamInfo
 from crepe.store import codec
+from crepe.store.channels import Microvolts, Rows, row_index
 from crepe.store.contract import Entry, Readable, StreamStore
-from crepe.store.segments import cut, fitting, missing, regrouped
+from crepe.store.describe import describe_stream
+from crepe.store.segments import cut, entries_per_page, fitting, missing, regrouped
 
-_PAGE_BYTES = 1 << 20  # pages of about 1 MB are best for bulk reads
 _LONGEST_WAIT_S = 1.0  # then look again: in a stream begun anew no sample would end the wait
 
-Rows = int | slice | list[int] | NDArray[Any]
 Gaps = list[tuple[int, int]]
 
 
@@ -31,6 +31,9 @@ class Stream:
         self.name = name
         self._store = store
         self.info: StreamInfo = store.info(name)  # type: ignore[assignment]  # Store checks
+
+    def __repr__(self) -> str:
+        return f"<Stream {self.name}: {describe_stream(self._store, self.name)}>"
 
     @property
     def first(self) -> int:
@@ -50,17 +53,21 @@ class Stream:
         return last_entry is not None and last_entry.is_end
 
     @property
-    def microvolts(self) -> "Microvolts":
+    def microvolts(self) -> Microvolts:
         """The same stream, with the same indices, in microvolts."""
         return Microvolts(self)
 
     # Reading
 
-    def messages(self, start: int, stop: int) -> list[Message]:
-        """Return the messages of all entries that overlap [start, stop), in order."""
+    def rows(self, channels: Rows) -> Any:
+        """Return indices of channels, given by label or by index. Raises as `stream[...]` does."""
+        return row_index(channels, self.info.labels, self.name)
+
+    def messages(self, start: int = 0, stop: int | None = None) -> list[Message]:
+        """Return the messages of all entries that overlap [start, stop), in order; default: all."""
         return [message for entry in self._entries(start, stop) for message in self._unpack(entry)]
 
-    def times_ns(self, start: int, stop: int) -> list[tuple[int, int]]:
+    def times_ns(self, start: int = 0, stop: int | None = None) -> list[tuple[int, int]]:
         """Return (sample index of its end, wall clock in ns) for each entry in [start, stop)."""
         return [(entry.stop, entry.t_ns) for entry in self._entries(start, stop)]
 
@@ -68,8 +75,11 @@ class Stream:
         """Return the windows missing in [start, stop); default: from `first` to the end."""
         start = self.first if start is None else start
         stop = len(self) if stop is None else stop
-        windows = ((entry.start, entry.stop) for entry in self._entries(start, stop))
-        return missing(windows, start, stop)
+        covered = self._store.covered(self.name)
+        if covered is None:
+            windows = ((entry.start, entry.stop) for entry in self._entries(start, stop))
+            return missing(windows, start, stop)
+        return missing(((a, b) for a, b in covered if a < stop and b > start), start, stop)
 
     def read(self, start: int, stop: int, *, fill: float | None = None) -> NDArray[Any]:
         """Return the samples [start, stop) of all channels, in counts.
@@ -109,10 +119,13 @@ class Stream:
         return samples
 
     def __getitem__(self, index: Any) -> NDArray[Any]:
-        """Return `stream[rows, start:stop]` or `stream[rows, i]`, as `read` does."""
-        rows, columns = (
-            index if isinstance(index, tuple) and len(index) == 2 else (index, slice(None))
-        )
+        """Return `stream[rows, start:stop]` or `stream[rows, i]`, as `read` does.
+
+        Rows are electrodes by label (`"47"`, `["47", "48"]`), or channels by index (`0`, `0:8`).
+        Raises KeyError for an unknown label, and IndexError for an index that is too large.
+        """
+        rows, columns = index if isinstance(index, tuple) else (index, slice(None))
+        rows = self.rows(rows)
         length = len(self)
         if isinstance(columns, slice):
             start, stop, step = columns.indices(length)
@@ -123,18 +136,21 @@ class Stream:
                 first = self.first
                 start = first if first < stop else 0
             samples = self.read(start, max(start, stop))[:, ::step]
-        else:
+        elif isinstance(columns, int | np.integer):
             at = int(columns) + (length if columns < 0 else 0)
             samples = self.read(at, at + 1)[:, 0]
-        if isinstance(rows, (int, np.integer)) and not -len(samples) <= rows < len(samples):
-            raise IndexError(f"{self.name}: channel {rows}, there are {len(samples)}")
+        else:
+            raise IndexError(
+                f"{self.name}: samples {columns!r}, must be an index or a slice; "
+                'several electrodes are a list: data[["47", "48"], 0:100]'
+            )
         return samples[rows]
 
     def scaled(self, samples: NDArray[Any], rows: Rows = slice(None)) -> NDArray[np.float64]:
         """Return counts of the given channels as microvolts."""
         scale = np.asarray(self.info.scale_uv, dtype=np.float64)
         if scale.size > 1:
-            of_rows = scale[rows]
+            of_rows = scale[self.rows(rows)]
             scale = of_rows[..., None] if of_rows.ndim < samples.ndim else of_rows
         scaled: NDArray[np.float64] = np.multiply(samples, scale, dtype=np.float64)
         return scaled
@@ -236,15 +252,13 @@ class Stream:
         if session != self.info.session:
             raise StoreError(f"{self.name}: its session has ended and another has begun")
 
-    def _entries(self, start: int, stop: int) -> Iterator[Entry]:
-        """Yield the entries that overlap [start, stop), read in pages."""
+    def _entries(self, start: int, stop: int | None) -> Iterator[Entry]:
+        """Yield the entries that overlap [start, stop), read in pages; None: to the end."""
+        stop = len(self) if stop is None else stop
         if stop <= start:
             return
         until = stop + self.info.longest_samples - 1  # the last entry may stop so far beyond
-        n_bytes = (
-            self.info.n_channels * self.info.segment_samples * np.dtype(self.info.dtype).itemsize
-        )
-        count = max(1, _PAGE_BYTES // max(n_bytes, 256))  # n_bytes is 0 without channels
+        count = entries_per_page(self.info)
         after = start
         while True:
             page = self._store.entries(self.name, after, until, count)
@@ -283,18 +297,3 @@ class Stream:
         if not hasattr(self._store, "append"):
             raise StoreError(f"{self.name}: a recording cannot be changed")
         return self._store  # type: ignore[return-value]  # has append, so it is a whole store
-
-
-class Microvolts:
-    """A stream of segments, indexed and read in microvolts."""
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-
-    def __getitem__(self, index: Any) -> NDArray[np.float64]:
-        rows = index[0] if isinstance(index, tuple) else index
-        return self._stream.scaled(self._stream[index], rows)
-
-    def read(self, start: int, stop: int, *, fill: float | None = None) -> NDArray[np.float64]:
-        """Return what `Stream.read` does, in microvolts."""
-        return self._stream.scaled(self._stream.read(start, stop, fill=fill))

@@ -39,11 +39,6 @@ def test_the_population_rate_has_no_value_where_data_is_missing(result):
     assert sum(value or 0 for value in hz) * 0.1 * 2 == pytest.approx(5)
 
 
-def test_spikes_on_the_edge_of_a_page_are_counted_once(by_hand, monkeypatch):
-    monkeypatch.setattr(activity, "PAGE_S", 0.1505)
-    assert activity.crossings(by_hand).sample.tolist() == [900, 1051, 1052, 1101, 3051]
-
-
 def test_a_trial_has_the_train_that_fell_into_it(tried):
     assert [t.first_pulse for t in tried] == [1050, 3050, 5050, 7050]
     assert [t.pulses for t in tried] == [(1050, 1100), (3050, 3100), (), ()]

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from crepe.report.activity import Crossings
 from crepe.report.html import page
 from crepe.report.structure import draw_structure, structure, structure_section
+from crepe.results.spikes import SpikeTrains
 
 RATE_HZ = 1000.0
 LABELS = ("12", "13", "14", "15")
@@ -14,7 +14,15 @@ LABELS = ("12", "13", "14", "15")
 def crossings(spikes, gaps=(), stop=120_000):
     """(channel, sample) pairs of 120 s at 1 kHz."""
     sample, channel = np.array(sorted((s, c) for c, s in spikes), np.int64).reshape(-1, 2).T
-    return Crossings(channel.astype(np.int32), sample, LABELS, RATE_HZ, stop, list(gaps))
+    return SpikeTrains(
+        channel.astype(np.int32),
+        sample,
+        np.zeros(len(sample), np.float32),
+        LABELS,
+        RATE_HZ,
+        stop,
+        list(gaps),
+    )
 
 
 # Now and then a burst of ten spikes on two electrodes at once, six a minute; the third fires evenly,

@@ -15,10 +15,11 @@ from typer.testing import CliRunner
 from crepe.cli.app import app
 from crepe.environment import session
 from crepe.messages import Command, Delivered, GameState, Segment, StreamInfo
+from crepe.recording.choice import recordings_in
 from crepe.recording.mcs_layout import About
 from crepe.recording.reader import Recording
 from crepe.recording.writer import RecordingWriter
-from crepe.results.library import Library, kept
+from crepe.results.library import Library
 
 ID = "20261124-120000-abcd"
 RAW = StreamInfo(
@@ -152,7 +153,7 @@ def test_the_newest_is_first_and_what_was_set_aside_is_not_there(tmp_path):
         (tmp_path / "recordings" / name).write_bytes(b"")
     library = Library(tmp_path)
     assert [result.id for result in library.summaries()] == [names[1], names[0], names[2]]
-    assert set(kept(tmp_path / "recordings")) == set(names)
+    assert set(recordings_in(tmp_path / "recordings")) == set(names)
     assert library.find(names[2]).id == names[2]
     assert library.find("../recordings/" + names[2]) is None
 

@@ -93,6 +93,12 @@ def test_entries_are_those_that_end_in_the_window(readable):
     assert readable.entries("other", 0, 1200, 99) == []
 
 
+def test_what_is_covered_is_exact_or_not_told(readable):
+    for stream in INFOS:
+        assert readable.covered(stream) in (None, [(0, 300), (1000, 1200)])
+    assert not readable.covered("other")
+
+
 def test_waiting_gives_what_follows_the_cursor_and_then_the_end(readable):
     result = readable.wait({"data": 1000, "data:spikes": 200}, 1.0)
     assert sorted((stream, e.stop, e.is_end) for stream, e in result) == [
@@ -112,9 +118,15 @@ def test_waiting_gives_what_follows_the_cursor_and_then_the_end(readable):
 def test_messages_come_back_as_they_were(readable):
     data = Store(readable)["data"]
     assert data.gaps() == [(300, 1000)]
+    assert data.gaps(250, 1300) == [(300, 1000), (1200, 1300)]
+    assert data.gaps(400, 500) == [(400, 500)]
     np.testing.assert_array_equal(data[0, 1050:1200], np.arange(1050, 1200))
     assert [s.start for s in data.follow()] == [0, 100, 200, 1000, 1100]
-    result = Store(readable)["data:spikes"].messages(0, 1200)
+    spikes = Store(readable)["data:spikes"]
+    assert [m.start for m in spikes.messages()] == [0, 100, 200, 1000, 1100]
+    assert [m.start for m in spikes.messages(stop=150)] == [0, 100]
+    assert [stop for stop, _ in spikes.times_ns()] == [100, 200, 300, 1100, 1200]
+    result = spikes.messages(0, 1200)
     assert [m.sample.tolist() for m in result] == [
         [start, start + 50] for start in (0, 100, 200, 1000, 1100)
     ]

@@ -20,18 +20,32 @@ FIRST_SESSION = (ROOT / "docs" / "tutorials" / "first-session.md").read_text(enc
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
+TUTORIAL = ROOT / "docs" / "tutorials" / "analyse-a-recording.ipynb"
+MOST_LINES_OF_AN_ANALYST = 15
+
+
 @pytest.mark.filterwarnings("ignore")  # of the notebook's own machinery
 def test_the_tutorial_runs_from_top_to_bottom(tmp_path, monkeypatch):
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-    notebook = nbformat.read(ROOT / "docs" / "tutorial.ipynb", as_version=4)
+    notebook = nbformat.read(TUTORIAL, as_version=4)
     NotebookClient(notebook, timeout=100, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = str([cell.get("outputs") for cell in notebook.cells])
+    assert outputs.count("'image/png'") == 4
+    assert "<Table of 9 rows>" in outputs
     assert "of samples 900 to 1600, 1000 to 1500 are missing" in outputs
     assert "[(1000, 1500)]" in outputs
 
 
-@pytest.mark.timeout(200)
+def test_the_tutorial_answers_its_six_questions_in_few_lines():
+    notebook = nbformat.read(TUTORIAL, as_version=4)
+    answers = [c.source for c in notebook.cells if "question" in c.metadata.get("tags", ())]
+    questions = [c for c in notebook.cells if c.cell_type == "markdown" and "?\n" in c.source]
+    assert len(questions) == len(answers) - 1 == 6  # the first opens the recording
+    lines = [line for answer in answers for line in answer.splitlines() if line]
+    assert len(lines) <= MOST_LINES_OF_AN_ANALYST
+
+
 def test_the_commands_of_the_first_session_work_one_after_the_other(tmp_path, monkeypatch):
     """All but `make test` and what sets the environment up: that is what runs this test."""
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))

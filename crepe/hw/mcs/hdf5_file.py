@@ -51,3 +51,11 @@ def _open(path: Path) -> h5py.File:
 def one_line(error: BaseException) -> str:
     """Return the text of an error of HDF5, which may have many lines, in one line."""
     return " ".join(str(error).split())
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether a file is one of MCS that no recorder of CREPE wrote; a missing one is not."""
+    if not path.is_file() or not h5py.is_hdf5(path):
+        return False
+    with open_hdf5(path) as file:
+        return "Data" in file and "CREPE" not in file

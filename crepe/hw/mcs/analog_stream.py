@@ -1,0 +1,249 @@
+"""One analog stream of a file in the HDF5 layout of Multi Channel Systems, by sample index.
+
+Follows the MCS RawData protocol, versions 1 to 3 (McsPyDataTools documents it). Files written by
+`record` have the same layout.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from crepe.errors import DeviceError
+from crepe.hw.mcs.hdf5_file import one_line, open_hdf5
+from crepe.messages import StreamInfo
+
+TRUE_RATE = "CrepeSamplingRateHz"
+"""Attribute of an analog stream: the exact rate; `Tick` has whole microseconds only."""
+
+EPOCH_TICKS = 621_355_968_000_000_000  # 1 January 1970 in .NET ticks of 100 ns since year 1
+_BLOCK_SAMPLES = 8192  # read from the file at once; a multiple of the usual chunk
+
+
+class Span(NamedTuple):
+    """Consecutive samples: columns [first, first + n) of the file are samples [start, stop)."""
+
+    start: int
+    stop: int
+    first: int
+
+
+class AnalogStream:
+    """An analog stream that is open for reading; sample 0 is its first sample.
+
+    Parameters
+    ----------
+    path
+        The file.
+    recording
+        Label or name (`Recording_0`) of the recording; by default the first.
+    stream
+        Label or name (`Stream_1`) of the stream; by default the first with raw electrode data.
+    segment_samples
+        Length of a segment in `info`.
+
+    Attributes
+    ----------
+    info
+        Description of the stream: labels, rate, microvolts per count.
+    spans
+        Where its samples lie in time, in order.
+
+    Raises
+    ------
+    DeviceError
+        The file is missing, damaged or of another layout, or has no such stream.
+    """
+
+    def __init__(
+        self, path: Path, *, recording: str = "", stream: str = "", segment_samples: int = 100
+    ) -> None:
+        self._path = path
+        self._file = open_hdf5(path)
+        try:
+            with self._reading():
+                group = self._choose_recording(recording)
+                name, analog = self._choose_stream(group, stream)
+                self.info = self._describe(group, name, analog, segment_samples)
+        except DeviceError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file; harmless to repeat."""
+        self._file.close()
+
+    # Choice of the data
+
+    def _choose_recording(self, choice: str) -> h5py.Group:
+        data = self._part(self._file, "Data")
+        recordings = {name: data[name] for name in data if name.startswith("Recording_")}
+        name = _pick(recordings, choice)
+        if name is None:
+            raise DeviceError(f"{self._path}: no recording {choice!r}; has {_named(recordings)}")
+        return recordings[name]
+
+    def _choose_stream(self, recording: h5py.Group, choice: str) -> tuple[str, h5py.Group]:
+        streams = dict(self._part(recording, "AnalogStream"))
+        electrodes = {
+            name: stream
+            for name, stream in streams.items()
+            if _text(stream.attrs.get("DataSubType", "")) == "Electrode"
+        }
+        raw = {n: s for n, s in electrodes.items() if "raw" in _label(s).lower()}
+        name = _pick(streams if choice else raw or electrodes, choice)
+        if name is None:
+            missing = f"no analog stream {choice!r}" if choice else "no electrode stream"
+            raise DeviceError(f"{self._path}: {missing}; has {_named(streams)}")
+        return name, streams[name]
+
+    def _part(self, group: h5py.Group, name: str) -> Any:
+        """Return a member of a group. Raises DeviceError if the file has another layout."""
+        if name not in group:
+            raise DeviceError(
+                f"{self._path}: HDF5, but not of MCS: no {name!r} in {group.name}; "
+                f"has {', '.join(group) or 'nothing'}"
+            )
+        return group[name]
+
+    def _describe(
+        self, recording: h5py.Group, name: str, stream: h5py.Group, segment_samples: int
+    ) -> StreamInfo:
+        channels = self._part(stream, "InfoChannel")[()]
+        self._data = self._part(stream, "ChannelData")
+        if not len(channels) or (channels["RowIndex"] < 0).any():
+            raise DeviceError(f"{self._path}: {stream.name} describes no channels")
+        if channels["RowIndex"].max() >= self._data.shape[0]:
+            raise DeviceError(
+                f"{self._path}: {stream.name} describes row {channels['RowIndex'].max()}, "
+                f"has {self._data.shape[0]}"
+            )
+        if not np.issubdtype(self._data.dtype, np.integer):
+            raise DeviceError(
+                f"{self._path}: {stream.name}: samples are {self._data.dtype}, must be integers"
+            )
+        self._rows = channels["RowIndex"].astype(np.int64)
+        self._zero = channels["ADZero"].astype(np.int64)[:, None]
+        self._block = np.empty((len(channels), 0), dtype=np.int32)
+        self._block_start = 0
+        tick_us = int(channels["Tick"][0])
+        rate_hz = float(stream.attrs.get(TRUE_RATE, 1e6 / tick_us if tick_us > 0 else 0))
+        if rate_hz <= 0:
+            raise DeviceError(f"{self._path}: {stream.name}: Tick {tick_us} us, must be positive")
+        first_us = self._find_spans(stream, rate_hz)
+        crepe = self._file.get("CREPE")
+        label = _label(stream) or name
+        return StreamInfo(
+            sampling_rate_hz=rate_hz,
+            labels=tuple(map(_text, channels["Label"])),
+            scale_uv=tuple(_scale_uv(channel) for channel in channels),
+            segment_samples=segment_samples,
+            longest_samples=segment_samples,
+            origin_t_ns=_origin_t_ns(self._file["Data"], first_us),
+            is_simulated=bool(crepe.attrs.get("is_simulated", False)) if crepe else False,
+            source=f"{self._path.name}, {recording.name.rpartition('/')[2]}, {label}",
+        )
+
+    def _find_spans(self, stream: h5py.Group, rate_hz: float) -> int:
+        """Find where the segments lie in time; return the time of the first sample in us."""
+        n_samples = self._data.shape[1]
+        table = stream.get("ChannelDataTimeStamps")
+        rows = np.array([[0, 0, n_samples - 1]]) if table is None or not len(table) else table[()]
+        first_us = int(rows[0, 0])
+        self.spans: list[Span] = []
+        end = 0
+        for t_us, first, last in rows.tolist():
+            n = min(last + 1, n_samples) - first  # `last` is inclusive
+            if n > 0:
+                # Time stamps are rounded to microseconds, which must not make segments overlap.
+                start = max(end, round((t_us - first_us) * rate_hz / 1e6))
+                end = start + n
+                self.spans.append(Span(start, end, first))
+        return first_us
+
+    # Samples
+
+    def samples(self, span: Span, start: int, stop: int) -> NDArray[np.int32]:
+        """Return samples [start, stop) of a span in counts: (n_channels, stop - start).
+
+        Whole blocks are read and cached, for readers that go on in small steps. Raises DeviceError
+        for a damaged file, and for a sample that does not fit into 32 bits.
+        """
+        first, n_samples = span.first + start - span.start, stop - start
+        within = first - self._block_start
+        if within < 0 or within + n_samples > self._block.shape[1]:
+            n_blocks = -(-(first + n_samples) // _BLOCK_SAMPLES)
+            self._block = self._columns(first, n_blocks * _BLOCK_SAMPLES)
+            self._block_start, within = first, 0
+        return np.ascontiguousarray(self._block[:, within : within + n_samples])
+
+    def _columns(self, first: int, until: int) -> NDArray[np.int32]:
+        with self._reading():
+            stored = self._data[:, first:until]
+        if not np.array_equal(self._rows, np.arange(stored.shape[0])):
+            stored = stored[self._rows]
+        if self._zero.any():
+            stored = stored - self._zero
+        if np.can_cast(stored.dtype, np.int32):
+            counts: NDArray[np.int32] = stored.astype(np.int32, copy=False)
+            return counts
+        counts = stored.astype(np.int32)
+        if not np.array_equal(counts, stored):
+            row, column = np.argwhere(counts != stored)[0].tolist()
+            raise DeviceError(
+                f"{self._path}: {self._data.name}: channel {row}, sample {first + column} is "
+                f"{stored[row, column]}, must fit into 32 bits"
+            )
+        return counts
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, KeyError, ValueError, RuntimeError) as error:
+            self.close()
+            raise DeviceError(f"{self._path}: cannot be read: {one_line(error)}") from error
+
+
+def _pick(groups: dict[str, Any], choice: str) -> str | None:
+    """Return the name of the group with that name or label; of the first without a choice."""
+    names = sorted(groups, key=lambda name: (len(name), name))  # Stream_2 before Stream_10
+    if not choice:
+        return names[0] if names else None
+    return next((n for n in names if choice in (n, _label(groups[n]))), None)
+
+
+def _named(groups: dict[str, Any]) -> str:
+    labels = {name: _label(group) for name, group in groups.items()}
+    return ", ".join(f"{n} ({label})" if label else n for n, label in labels.items()) or "none"
+
+
+def _label(group: h5py.Group) -> str:
+    return _text(group.attrs.get("Label", ""))
+
+
+def _text(value: Any) -> str:
+    """Return a string as MCS software writes it: padded, of any length and encoding."""
+    if isinstance(value, bytes):
+        try:
+            value = value.decode("utf-8")
+        except UnicodeDecodeError:
+            value = value.decode("latin-1")
+    return str(value).strip().rstrip("\0").strip()
+
+
+def _scale_uv(channel: Any) -> float:
+    """Return microvolts per count; 1 for channels without a unit (digital ones)."""
+    # `record` stores the scale exactly as factor and exponent; powers of ten in floats would round.
+    factor = Decimal(int(channel["ConversionFactor"]))
+    return float(factor.scaleb(int(channel["Exponent"]) + 6)) or 1.0
+
+
+def _origin_t_ns(data: h5py.Group, first_us: int) -> int:
+    ticks = int(data.attrs.get("DateInTicks", 0))
+    return (ticks - EPOCH_TICKS) * 100 + first_us * 1000 if ticks > EPOCH_TICKS else 0

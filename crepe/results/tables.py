@@ -1,0 +1,166 @@
+"""Trials and stimuli of a session as tables, joined by time; of any game.
+
+They are read from a running session, a recording or the memory of a loop alike.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from crepe.messages import Delivered, GamePhase, GameState, Stimulus
+from crepe.results.streams import messages_of, stream_of
+from crepe.results.table import Table
+from crepe.results.trials import outcomes
+from crepe.store import Store
+
+UNANSWERED = "unanswered"
+"""State of a stimulus that the stimulator has not answered."""
+
+
+def trial_table(store: Store) -> Table:
+    """Return a row for each finished trial (in Pong: rally), with its stimuli.
+
+    Columns
+    -------
+    trial, block
+        Numbers from 1; block 0 where there are none.
+    condition, gesture, shown_by, decoded, answer, outcome
+        As in `crepe.messages.GameState`; empty where the game has none.
+    is_right
+        Whether the gesture was decoded; an unreadable answer is not right. Only with gestures.
+    start, stop, start_s, stop_s
+        Window of the trial, in samples and in seconds from sample 0.
+    PHASE_start
+        Sample index at which each phase began; nan without it.
+    score_NAME
+        Score after the trial.
+    stimulus, electrodes, delivery, reason, fired, fired_s
+        Of the trial's first stimulus, as in `stimulus_table`; empty or nan without one.
+    n_stimuli, n_delivered, n_refused
+        Numbers of the trial's stimuli.
+
+    Raises
+    ------
+    ConfigError
+        No game was recorded.
+
+    Examples
+    --------
+    >>> trials = trial_table(Store("last"))
+    >>> {name: of["is_right"].mean() for name, of in trials.by("gesture").items()}
+    >>> trials.to_csv("trials.csv")
+    """
+    rate_hz = stream_of(GameState, store).info.sampling_rate_hz
+    states = outcomes(store)
+    stimuli = list(stimulus_table(store))
+    columns: dict[str, Sequence[Any]] = {
+        "trial": [state.trial for state in states],
+        "block": [state.block for state in states],
+    }
+    for name in ("condition", "gesture", "shown_by", "decoded", "answer", "outcome"):
+        columns[name] = _text([getattr(state, name) or "" for state in states])
+    if any(state.gesture for state in states):
+        columns["is_right"] = [bool(s.gesture) and s.decoded == s.gesture for s in states]
+    columns["start"] = [_begin(state) for state in states]
+    columns["stop"] = [state.phases.get(GamePhase.OUTCOME, state.stop) for state in states]
+    for name in ("start", "stop"):
+        columns[f"{name}_s"] = [at / rate_hz for at in columns[name]]
+    for phase in _names([state.phases for state in states], without=GamePhase.OUTCOME):
+        columns[f"{phase}_start"] = [float(s.phases.get(phase, np.nan)) for s in states]
+    for name in _names([state.score for state in states]):
+        columns[f"score_{name}"] = [state.score.get(name, 0) for state in states]
+    first = {row["trial"]: row for row in reversed(stimuli)}
+    of_trial = [first.get(state.trial, {}) for state in states]
+    for name, source in (
+        ("stimulus", "stimulus"),
+        ("electrodes", "electrodes"),
+        ("delivery", "state"),
+        ("reason", "reason"),
+    ):
+        columns[name] = _text([row.get(source, "") for row in of_trial])
+    for name in ("fired", "fired_s"):
+        columns[name] = [row.get(name, np.nan) for row in of_trial]
+    counts = Counter((row["trial"], row["state"]) for row in stimuli)
+    n_stimuli = Counter(row["trial"] for row in stimuli)
+    columns["n_stimuli"] = [n_stimuli[state.trial] for state in states]
+    for name in ("delivered", "refused"):
+        columns[f"n_{name}"] = [counts[state.trial, name] for state in states]
+    return Table(columns)
+
+
+def stimulus_table(store: Store) -> Table:
+    """Return a row for each requested stimulus, with what became of it.
+
+    Columns
+    -------
+    number
+        Of the request.
+    trial
+        Number of the trial that had begun last when it was requested; 0 before the first.
+    stimulus
+        Its meaning, such as the gesture it encodes.
+    electrodes
+        Labels, separated by blanks.
+    n_pulses, pulse_rate_hz
+        Of the train.
+    due
+        Sample index at which the first pulse should leave.
+    state, reason
+        Of the stimulator's last answer: delivered, refused, ...; or unanswered.
+    fired, fired_s
+        Sample index and time at which the train was started; nan if it was not.
+
+    Examples
+    --------
+    >>> stimuli = stimulus_table(Store("last"))
+    >>> stimuli.where(stimulus="rock", state="delivered")["fired_s"]
+    """
+    requests = sorted(messages_of(Stimulus, store), key=lambda stimulus: stimulus.stop)
+    # A train is answered several times; its last state counts.
+    last = {answer.number: answer for answer in messages_of(Delivered, store)}
+    answers = [last.get(stimulus.number) for stimulus in requests]
+    rate_hz = stream_of(Stimulus, store).info.sampling_rate_hz if requests else 1.0
+    fired = [float(answer.fired) if answer and answer.fired else np.nan for answer in answers]
+    return Table(
+        {
+            "number": [stimulus.number for stimulus in requests],
+            "trial": _trials_of(requests, store),
+            "stimulus": _text([stimulus.meaning for stimulus in requests]),
+            "electrodes": _text([" ".join(stimulus.electrodes) for stimulus in requests]),
+            "n_pulses": [stimulus.n_pulses for stimulus in requests],
+            "pulse_rate_hz": [float(stimulus.rate_hz) for stimulus in requests],
+            "due": [stimulus.due for stimulus in requests],
+            "state": _text([str(a.state) if a else UNANSWERED for a in answers]),
+            "reason": _text([answer.reason if answer else "" for answer in answers]),
+            "fired": fired,
+            "fired_s": [at / rate_hz for at in fired],
+        }
+    )
+
+
+def _trials_of(requests: Sequence[Stimulus], store: Store) -> Sequence[int]:
+    """Return the number of the trial that had begun last at each request."""
+    begins: dict[int, int] = {}
+    for state in messages_of(GameState, store):
+        if state.trial:
+            begins[state.trial] = min(_begin(state), begins.get(state.trial, state.stop))
+    numbers = [0, *sorted(begins)]
+    starts = np.array([begins[number] for number in numbers[1:]], np.int64)
+    places = np.searchsorted(starts, [stimulus.stop for stimulus in requests], side="right")
+    return [numbers[place] for place in places]
+
+
+def _begin(state: GameState) -> int:
+    """Return the sample index at which the trial of a state began."""
+    return min(state.phases.values(), default=state.start)
+
+
+def _names(mappings: Sequence[Any], without: str = "") -> list[str]:
+    """Return all keys, in the order in which they come first."""
+    return [str(n) for n in dict.fromkeys(n for m in mappings for n in m) if n != without]
+
+
+def _text(values: Sequence[str]) -> Any:
+    return np.array(values, object)
