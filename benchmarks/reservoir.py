@@ -60,7 +60,7 @@ def session(path: Path, seed: int, changes: dict[str, Any]) -> tuple[Trials, Num
     trials = labelled(store, window)
     stream = store["result:stimuli"]
     shown = np.zeros((len(trials.gesture), len(MCS_60_LABELS)))
-    for stimulus in stream.messages(0, len(stream)):
+    for stimulus in stream.messages():
         if isinstance(stimulus, Stimulus):
             rows = [MCS_60_LABELS.index(label) for label in stimulus.electrodes]
             shown[stimulus.number - 1, rows] = 1.0

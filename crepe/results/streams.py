@@ -41,6 +41,6 @@ def stream_of(kind: type[Message], store: "Store") -> "Stream":
 def messages_of(kind: type[M], store: "Store") -> Iterator[M]:
     """Yield all messages of a type, stream by stream, in the order in which they were recorded."""
     for stream in streams_of(kind, store):
-        for message in stream.messages(0, len(stream)):
+        for message in stream.messages():
             if isinstance(message, kind):
                 yield message

@@ -67,7 +67,8 @@ def _stream_line(store: Readable, name: str) -> str:
     covered = store.covered(name)
     if covered is not None:
         parts.append(_gaps(covered, info))
-    if last is not None and last.is_end:
+    # A file is read as it was when opened, so all of its streams have an end.
+    if last is not None and last.is_end and hasattr(store, "append"):
         parts.append("ended")
     return ", ".join(parts)
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crepe.errors import GapError
 from crepe.messages import Segment, StreamInfo
 
 _PAGE_BYTES = 1 << 20  # pages of about 1 MB are best for bulk reads
@@ -90,3 +91,14 @@ def entries_per_page(info: StreamInfo) -> int:
     """Return how many entries of a stream are read at once."""
     n_bytes = info.n_channels * info.segment_samples * np.dtype(info.dtype).itemsize
     return max(1, _PAGE_BYTES // max(n_bytes, 256))  # n_bytes is 0 without channels
+
+
+def gap_error(
+    name: str, window: tuple[int, int], gaps: list[tuple[int, int]], kept: tuple[int, int]
+) -> GapError:
+    """Return the error for gaps in a window of a stream that holds the samples `kept`."""
+    texts = ", ".join(f"{start} to {stop}" for start, stop in gaps)
+    text = f"{name}: of samples {window[0]} to {window[1]}, {texts} are missing"
+    if gaps[0][0] < kept[0]:
+        text += f"; the stream holds {kept[0]} to {kept[1]}"
+    return GapError(text, gaps)

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crepe.errors import GapError, StoreError
+from crepe.errors import StoreError
 from crepe.messages import Message, Segment, StreamInfo
 from crepe.store import codec
 from crepe.store.channels import Microvolts, Rows, row_index
 from crepe.store.contract import Entry, Readable, StreamStore
 from crepe.store.describe import describe_stream
-from crepe.store.segments import cut, entries_per_page, fitting, missing, regrouped
+from crepe.store.segments import cut, entries_per_page, fitting, gap_error, missing, regrouped
 
 _LONGEST_WAIT_S = 1.0  # then look again: in a stream begun anew no sample would end the wait
 
@@ -25,6 +25,12 @@ class Stream:
 
     Other streams hold messages; `messages` reads any stream. Sample indices count from the start of
     the session. Old samples are trimmed away, so the stream begins at `first`.
+
+    Examples
+    --------
+    >>> data["47", 0:100]  # counts of an electrode, by its label
+    >>> data.microvolts[["47", "48"], -500:]
+    >>> data.read(0, 1000, fill=float("nan"))
     """
 
     def __init__(self, store: Readable, name: str) -> None:
@@ -113,7 +119,7 @@ class Stream:
         if gaps and gaps[-1][1] == stop and (length := len(self)) < stop:
             raise IndexError(f"{self.name}: [{start}, {stop}) requested, {length} samples long")
         if gaps and fill is None:
-            self._raise_gap(start, stop, gaps)
+            raise gap_error(self.name, (start, stop), gaps, (self.first, len(self)))
         for begin, end in gaps:
             samples[:, begin - start : end - start] = fill
         return samples
@@ -280,14 +286,6 @@ class Stream:
             t_ns=entry.t_ns,
             is_estimated=entry.is_estimated,
         )
-
-    def _raise_gap(self, start: int, stop: int, gaps: Gaps) -> None:
-        first = self.first
-        texts = ", ".join(f"{a} to {b}" for a, b in gaps)
-        text = f"{self.name}: of samples {start} to {stop}, {texts} are missing"
-        if gaps[0][0] < first:
-            text += f"; the stream holds {first} to {len(self)}"
-        raise GapError(text, gaps)
 
     def _must_be_segments(self) -> None:
         if not issubclass(codec.message_type(self.info.message), Segment):

@@ -28,7 +28,7 @@ def path(tmp_path):
 
 def test_a_recording_says_what_it_holds(path):
     with Store(path) as store:
-        line = "2 channels of int32, 1000 Hz, 0.80 s (800 samples), 1 gap of 0.50 s, ended"
+        line = "2 channels of int32, 1000 Hz, 0.80 s (800 samples), 1 gap of 0.50 s"
         assert repr(store["data"]) == f"<Stream data: {line}>"
         assert repr(store["data"].microvolts) == f"<Microvolts of <Stream data: {line}>>"
         assert repr(store) == f"<Store {path}, session s, SIMULATED culture\n  data  {line}>"
@@ -60,6 +60,8 @@ def test_a_live_stream_says_what_is_kept_and_a_lost_server_is_no_error(make_stor
     stream.append(np.zeros((2, 300), np.int32))
     assert "2 channels of int32, 1000 Hz, 0.30 s (300 samples)" in repr(stream)
     assert "session s, SIMULATED culture" in repr(store)
+    stream.end()
+    assert repr(stream).endswith(", ended>")
     stream.delete()
     assert repr(stream) == "<Stream data: deleted>"
 

@@ -28,6 +28,7 @@ MOST_LINES_OF_AN_ANALYST = 15
 def test_the_tutorial_runs_from_top_to_bottom(tmp_path, monkeypatch):
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # for the recording it makes
     notebook = nbformat.read(TUTORIAL, as_version=4)
     NotebookClient(notebook, timeout=100, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = str([cell.get("outputs") for cell in notebook.cells])
