@@ -1,7 +1,9 @@
 """The limits: what is refused says place, finding and limit; nothing looser can be set."""
 
 import math
+import re
 from itertools import groupby
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -224,3 +226,21 @@ def longest_us(phases):
 
 def sign(value):
     return (value > 0) - (value < 0)
+
+
+def test_the_table_of_the_documents_shows_the_defaults():
+    page = Path(__file__).parents[2] / "docs" / "explanations" / "safety.md"
+    rows = re.findall(r"^\| ([^|]+) \| ([\d.,]+)[^|]* \|", page.read_text(encoding="utf-8"), re.M)
+    limits = Limits()
+    assert {name: float(value.replace(",", "")) for name, value in rows} == {
+        "current": limits.max_current_ua,
+        "voltage": limits.max_voltage_mv,
+        "width of a phase, and of a pause": limits.max_width_us,
+        "charge per phase": limits.max_charge_nc,
+        "charge density per phase": limits.max_density_mc_cm2,
+        "net charge": 100 * limits.max_net_charge,  # in percent
+        "pulses on one electrode": limits.max_rate_hz,
+        "pulses on all electrodes": limits.max_total_rate_hz,
+        "one train": limits.max_train_s,
+        "a session": limits.max_session_pulses,
+    }
