@@ -13,7 +13,7 @@ _INTRO = """Every command with its arguments and options, as `crepe COMMAND --he
 
 _EXIT = """A text about the reason is on stderr.
 
-| exit code | meaning |
+| exit status | meaning |
 | --- | --- |
 | 0 | The command has done what it is for. |
 | 1 | It has not: an error, a failed check, an unverified stop, or nothing that runs. |
@@ -22,21 +22,27 @@ _EXIT = """A text about the reason is on stderr.
 
 def cli() -> str:
     """Return the page."""
-    commands = dict(_commands(typer.main.get_command(app), "crepe"))
-    summaries = [
-        (f"[{code(name)}](#{anchor(name)})", sentence(_help(command).split("\n\n")[0]))
-        for name, command in commands.items()
-    ]
-    parts = [_INTRO, table(("command", "purpose"), summaries)]
+    app_command: Any = typer.main.get_command(app)
+    commands = dict(_commands(app_command, "crepe"))
+    groups: dict[str, list[tuple[str, str]]] = {}
     for name, command in commands.items():
-        parts += [
-            f"## {code(name)}",
-            code(_usage(name, command)),
-            _help(command),
-            _parameters(command),
-        ]
-        parts += [_help_text(command.epilog)] if command.epilog else []
-    return page("The command line", *parts, "## Exit codes", _EXIT)
+        link = f"[{code(name)}](#{anchor(name)})"
+        row = (link, sentence(_help(command).split("\n\n")[0]))
+        groups.setdefault(_group(command), []).append(row)
+    parts = [_INTRO]
+    for group, rows in groups.items():
+        parts += [f"**{group}**" if group else "", table(("command", "purpose"), rows)]
+    for name, command in commands.items():
+        parts += [f"## {code(name)}", code(_usage(name, command)), _help(command)]
+        parts += [_parameters(command), _help_text(command.epilog or "")]
+    parts += ["## Exit status", _help_text(app_command.epilog or "") or _EXIT]
+    return page("The command line", *parts)
+
+
+def _group(command: Any) -> str:
+    """Return the heading of a command in the list that `crepe --help` prints."""
+    panel = command.rich_help_panel
+    return panel if isinstance(panel, str) else ""
 
 
 def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:

@@ -81,4 +81,4 @@ def _title(text: str, name: str) -> tuple[str, str]:
         return match[1], ""
     paragraph = re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", " ".join(match[2].split()))
     sentence, *_ = re.split(r"(?<=[.])\s+(?=[A-Z`])", paragraph)
-    return match[1], f": {sentence}"
+    return match[1], f": {sentence.removesuffix(':')}" + "." * sentence.endswith(":")
