@@ -10,7 +10,7 @@ from rich.table import Table
 
 from crepe import __version__
 from crepe.cli import operator, services, sessions, start
-from crepe.config.experiment import Experiment, load_experiment
+from crepe.config.experiment import Experiment
 from crepe.environment import paths, session
 
 app = typer.Typer(
@@ -41,17 +41,12 @@ def check(
     instrument: Annotated[
         bool, typer.Option("--instrument", help="Query its MEAME, too; stimulates nothing.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
-    """Check an experiment file: types, bounds, names and every stream. Runs nothing."""
-    from crepe.config.dry_run import dry_run
+    """Check an experiment file: types, bounds, names, streams and actors. Runs nothing."""
+    from crepe.cli.check import run as run_check
 
-    checked = load_experiment(experiment)
-    dry_run(checked)
-    for actor in checked.actors.values():
-        reads = ", ".join(actor.reads) or "the instrument"
-        writes = ", ".join(actor.writes.values()) or "a file"
-        console.print(f"{actor.name:12} {reads} -> {writes}", soft_wrap=True)
-    console.print(f"{checked.path}: fits ({len(checked.programs)} programs)", soft_wrap=True)
+    checked = run_check(experiment, console, as_json=as_json)
     if instrument:
         _check_instrument(checked)
 

@@ -141,6 +141,9 @@ class File(Table):
     title: str = ""
     name: str = CULTURE
     seed: int = Field(0, ge=0)
+    directory: str | None = None
+    """Directory from which modules of actors are imported; None: that of the file. Copies of an
+    experiment that `crepe play` and others save have it."""
     redis: RedisTable = RedisTable()
     culture: CultureTable = CultureTable()
     dashboard: DashboardTable | None = None
