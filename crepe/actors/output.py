@@ -7,7 +7,7 @@ from types import TracebackType
 import numpy as np
 from pydantic import ValidationError
 
-from crepe.environment.source_place import place_of_code
+from crepe.environment.source_place import is_in_own_file, place_of, place_of_code
 from crepe.errors import ActorError, CrepeError
 from crepe.hw.instrument import EndOfData
 from crepe.messages import Message
