@@ -9,22 +9,25 @@ _MOST_NAMES = 20  # that an error's text lists
 class CrepeError(Exception):
     """Any refusal by CREPE; the text says where, what was found and what is allowed."""
 
+    @property
+    def mistakes(self) -> tuple[str, ...]:
+        """The text of each single mistake; most errors have one."""
+        return (str(self),)
+
 
 class ConfigError(CrepeError):
-    """Mistakes in the experiment file, for its author.
-
-    Attributes
-    ----------
-    mistakes : tuple of str
-        One text for each, with place, found and allowed; the error's own text has all of them.
-    """
+    """Mistakes in the experiment file, each with its text, for the file's author."""
 
     def __init__(self, *mistakes: str) -> None:
-        self.mistakes = mistakes
+        self._mistakes = mistakes
         lines = (f"\n  {number}. {text}" for number, text in enumerate(mistakes, 1))
         super().__init__(
             mistakes[0] if len(mistakes) == 1 else f"{len(mistakes)} mistakes:{''.join(lines)}"
         )
+
+    @property
+    def mistakes(self) -> tuple[str, ...]:
+        return self._mistakes
 
 
 class ActorError(CrepeError):

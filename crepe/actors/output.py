@@ -38,7 +38,7 @@ class ErrorsOf:
     ) -> None:
         del traceback
         if isinstance(error, Exception) and not isinstance(error, CrepeError | EndOfData):
-            raise ActorError(f"{self.place}: {self._line(error)}: {_reason(error)}") from error
+            raise ActorError(f"{self.place}: {self._line(error)}: {reason_of(error)}") from error
 
     def _line(self, error: Exception) -> str:
         """Return the author's line that failed; the class where only CREPE's own lines did."""
@@ -90,7 +90,8 @@ def _place(method: str, errors: ErrorsOf) -> str:
     return f"{errors.place}: {method} ({place_of_code(code)})"
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Return what an exception in an actor's code is about, and the way out where it is known."""
     if isinstance(error, ValidationError) and error.errors()[0]["type"] == "frozen_instance":
         name = error.errors()[0]["loc"][0]
         return (

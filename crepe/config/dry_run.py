@@ -108,11 +108,18 @@ def _try(run: _DryRun, spec: ActorSpec, place: str, mistakes: Mistakes) -> None:
             run.infos |= dict.fromkeys(spec.writes.values(), info)
             trains = list(actor.possible_trains())
             possible = actor.possible_decisions()
-        mistakes.add(*(f"{place} {text}" for text in run.judge.refusals(trains, info)))
+        reasons: set[str] = set()
+        refusals = run.judge.refusals(trains, info, reasons)
+        mistakes.add(*(f"{place} {text}" for text in refusals))
         if not spec.kind.__module__.startswith("crepe."):  # our own have tests
             outputs = try_steps(actor, spec, run.infos, run.kinds, run.accepted)
-            refusals = run.judge.refusals(outputs.stimuli, info)
+            refusals = run.judge.refusals(outputs.stimuli, info, reasons)
             mistakes.add(*(f"{place} {text}" for text in refusals))
+            if not outputs.is_stepped:
+                run.notes.append(
+                    f"[actors.{spec.name}] {spec.kind.__name__}: not tried, since CREPE has no "
+                    "example of a message that it reads"
+                )
     except ActorError as error:
         raise ActorError(f"{run.experiment.path}: {error}") from error
     except ConfigError as error:

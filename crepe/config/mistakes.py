@@ -31,10 +31,8 @@ class Mistakes:
         """Add the mistakes that the block raises, so that what follows it is checked, too."""
         try:
             yield
-        except ConfigError as error:
+        except (ConfigError, ActorError) as error:
             self.add(*error.mistakes)
-        except ActorError as error:
-            self.add(str(error))
 
     def raise_all(self) -> None:
         """Raise ConfigError if there are mistakes."""

@@ -21,12 +21,14 @@ class TrainJudge:
     def __init__(self, actors: Iterable[Stimulate]) -> None:
         self._stimulators = [(actor, _instrument(actor.device)) for actor in actors]
 
-    def refusals(self, trains: Iterable[Stimulus], info: StreamInfo) -> Iterator[str]:
+    def refusals(
+        self, trains: Iterable[Stimulus], info: StreamInfo, reasons: set[str]
+    ) -> Iterator[str]:
         """Yield why trains could never be delivered, each reason once.
 
-        `info` describes the recorded electrodes.
+        `info` describes the recorded electrodes. `reasons` are those that were given before, and
+        receives the new ones.
         """
-        reasons: set[str] = set()
         for train in trains:
             for reason in self._reasons(train, info):
                 if reason not in reasons:

@@ -1,7 +1,8 @@
 """An actor stepped on made-up input, to see what it returns before an experiment runs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from numbers import Real
 from typing import Any
 
 from crepe.actors.actor import Actor
@@ -65,12 +66,7 @@ def try_steps(
 
     def gather(output: object, method: str) -> None:
         for message in messages_in(output, allowed, method, errors):
-            try:
-                codec.pack([message], message.start, message.stop)
-            except (TypeError, ValueError, OverflowError) as error:
-                raise ActorError(
-                    f"{errors.place}: {method}: {type(message).__name__} cannot be sent: {error}"
-                ) from error
+            _check_content(message, f"{errors.place}: {method}")
             outputs.add(message)
 
     with errors:
@@ -84,8 +80,25 @@ def try_steps(
                 break
         gather(actor.on_silence(0.1), "on_silence")
         gather(actor.finish(), "finish")
-        codec.pack_value(actor.snapshot())
+        _check_packed(actor.snapshot(), f"{errors.place}: snapshot")
     return outputs
+
+
+def _check_content(message: Message, place: str) -> None:
+    """Raise ActorError for a message that could not be sent, or that no reader understands."""
+    name = type(message).__name__
+    values = {field.name: getattr(message, field.name) for field in fields(message)}
+    _check_packed(values, f"{place}: {name}")
+    if isinstance(message, Decision) and not isinstance(message.value, str | Real | None):
+        value, kind = message.value, type(message.value).__name__
+        raise ActorError(f"{place}: Decision of {value!r} ({kind}), must be text, a number or None")
+
+
+def _check_packed(value: object, place: str) -> None:
+    try:
+        codec.pack_value(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ActorError(f"{place} cannot be sent: {error}") from error
 
 
 def _n_windows(

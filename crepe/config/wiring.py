@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from crepe.actors.actor import Actor, Source
+from crepe.actors.output import reason_of
 from crepe.actors.record import Record
 from crepe.actors.stimulate import Stimulate
 from crepe.config.actor_class import import_actor
@@ -85,6 +86,8 @@ def _make(kind: type[Actor[Any, Any]], settings: Mapping[str, Any], place: str) 
     try:
         kind(**settings)
     except ValidationError as error:
+        if error.errors()[0]["type"] == "frozen_instance":  # in a method such as `__init__`
+            raise ConfigError(f"{place} {place_of(error)}: {reason_of(error)}") from error
         raise ConfigError(*(f"{place} {text}" for _, text in explain(error, kind))) from error
     except CrepeError as error:
         raise ConfigError(f"{place} {error}") from error

@@ -4,6 +4,7 @@ import inspect
 import sysconfig
 import traceback
 from collections.abc import Sequence
+from os.path import isabs
 from pathlib import Path
 
 _CREPE = str(Path(__file__).parents[1])
@@ -18,8 +19,8 @@ def own_frames(error: BaseException) -> Sequence[traceback.FrameSummary]:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        # `<frozen importlib>` is no file, and CREPE may be an installed package itself.
-        if not frame.filename.startswith("<")
+        # `<frozen importlib>` and `_packer.pyx` are no files; CREPE may be an installed package.
+        if isabs(frame.filename)
         and (frame.filename.startswith(_CREPE) or not frame.filename.startswith(_LIBRARIES))
     ]
     return [frame for frame in frames if not frame.filename.startswith(_CREPE)] or frames
