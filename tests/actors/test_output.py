@@ -78,7 +78,10 @@ def test_an_exception_is_named_with_the_line_of_the_author():
 
 
 def test_a_setting_that_is_assigned_is_refused_with_what_to_do():
-    with pytest.raises(ActorError, match=r"assigns self.n, but settings cannot change.*`_n: int"), ERRORS:
+    with (
+        pytest.raises(ActorError, match=r"assigns self.n, but settings cannot change.*`_n: int"),
+        ERRORS,
+    ):
         Decoder().n = 3
 
 
@@ -86,9 +89,9 @@ def test_a_method_that_is_missing_is_named():
     class Empty(Actor[Spikes, Decision]):
         pass
 
-    with pytest.raises(ActorError, match=r"test_output.py, line \d+: has no method 'step'"):
-        with ErrorsOf("decode", Empty):
-            Empty().step_from("data:spikes", Spikes.none(0, 100))
+    expected = r"test_output.py, line \d+: has no method 'step'"
+    with pytest.raises(ActorError, match=expected), ErrorsOf("decode", Empty):
+        Empty().step_from("data:spikes", Spikes.none(0, 100))
 
 
 @pytest.mark.parametrize("error", [DeviceError("lost"), EndOfData(), KeyboardInterrupt()])
