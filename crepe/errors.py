@@ -3,13 +3,35 @@
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
+_MOST_NAMES = 20  # that an error's text lists
+
 
 class CrepeError(Exception):
     """Any refusal by CREPE; the text says where, what was found and what is allowed."""
 
+    @property
+    def mistakes(self) -> tuple[str, ...]:
+        """The text of each single mistake; most errors have one."""
+        return (str(self),)
+
 
 class ConfigError(CrepeError):
-    """An error in the experiment file, for its author."""
+    """Mistakes in the experiment file, each with its text, for the file's author."""
+
+    def __init__(self, *mistakes: str) -> None:
+        self._mistakes = mistakes
+        lines = (f"\n  {number}. {text}" for number, text in enumerate(mistakes, 1))
+        super().__init__(
+            mistakes[0] if len(mistakes) == 1 else f"{len(mistakes)} mistakes:{''.join(lines)}"
+        )
+
+    @property
+    def mistakes(self) -> tuple[str, ...]:
+        return self._mistakes
+
+
+class ActorError(CrepeError):
+    """A mistake in the code of an actor, for the author of its class."""
 
 
 class DeviceError(CrepeError):
@@ -49,5 +71,7 @@ class GapError(CrepeError):
 def suggest(name: str, allowed: Iterable[str]) -> str:
     """Return `; did you mean ...?` or the allowed names, to end an error's text with."""
     names = list(allowed)
-    near = get_close_matches(name, names, 1)
-    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(names) or 'none'}"
+    if near := get_close_matches(name, names, 1):
+        return f"; did you mean {near[0]!r}?"
+    rest = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"; known are {', '.join(names[:_MOST_NAMES]) or 'none'}{rest}"

@@ -43,8 +43,11 @@ TESTED_THROUGH = {
     "system/test_stack.py": "cli/operator cli/play cli/play_recording cli/send_command",
     "system/test_supervisord.py": "cli/run cli/run_services cli/supervised dashboard/program",
     # Parts of a whole that is tested as one.
-    "config/test_experiment.py": "config/experiment_file config/explain config/wiring",
-    "config/test_dry_run.py": "config/context",
+    "actors/test_output.py": "environment/source_place",
+    "config/test_experiment.py": """
+        config/consistency config/experiment_file config/explain config/mistakes config/wiring
+    """,
+    "config/test_dry_run.py": "config/context config/decisions config/possible_trains config/trial_steps",
     "supervise/test_start.py": "config/overrides supervise/unfinished",
     "supervise/test_control.py": "supervise/supervisor",
     "runtime/test_chain.py": "runtime/hosted_actor",
@@ -63,7 +66,7 @@ TESTED_THROUGH = {
     "sensor/test_routes.py": "sensor/access sensor/openapi web/body",
     "sensor/test_input_tracker.py": "sensor/original_wording",
     "sensor/test_client.py": "sensor/hand_frames sensor/send sensor/simulated",
-    "games/test_trial_game.py": "games/blocks games/rock_paper_scissors games/trial_settings games/trial_state",
+    "games/test_trial_game.py": "games/blocks games/decisions games/rock_paper_scissors games/trial_settings games/trial_state",
     "games/test_hooks.py": "games/section",
     "games/pong/test_game.py": "games/pong/match games/pong/schedule games/pong/state games/pong/stimuli",
     "hw/mcs/test_committed_file.py": "hw/mcs/hdf5_file recording/committed_hdf5",

@@ -5,11 +5,11 @@ message in order, `on_silence` while no message comes, and `close` at the end.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
-from typing import Any, ClassVar, Generic, TypeVar, get_args
+from typing import Any, ClassVar, Generic, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 
@@ -130,6 +130,20 @@ class Actor(BaseModel, Generic[In, Out]):
         """Return the trains of pulses it may request, each kind once; `crepe check` judges them."""
         return ()
 
+    def possible_decisions(self) -> Collection[str] | None:
+        """Return the values that its decisions can have, besides None; valid after `open`.
+
+        None: not known. `crepe check` compares them with what the reader of its decisions accepts.
+        """
+        return None
+
+    def accepted_decisions(self) -> Collection[str] | None:
+        """Return the values of decisions that it acts on; its decoder must make each, and no other.
+
+        None: any, or it reads no decisions.
+        """
+        return None
+
     def close(self) -> None:
         """Release what `open` acquired; called once, also after an exception."""
 
@@ -146,9 +160,8 @@ class Actor(BaseModel, Generic[In, Out]):
 
 
 def _flat(argument: Any) -> tuple[type, ...]:
-    if argument is None or argument is type(None):
-        return ()
-    return get_args(argument) if isinstance(argument, UnionType) else (argument,)
+    kinds = get_args(argument) if get_origin(argument) in (Union, UnionType) else (argument,)
+    return tuple(kind for kind in kinds if kind not in (None, type(None)))
 
 
 class Source(Actor[In, Out]):

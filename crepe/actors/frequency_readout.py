@@ -52,6 +52,9 @@ class FrequencyReadout(Actor[Segment, Decision]):
         self._n_average = max(1, round(self.average_s * info.sampling_rate_hz))
         self._held = np.empty((len(self._rows), self._n))
 
+    def possible_decisions(self) -> tuple[str, ...]:
+        return tuple(self.rates_hz)
+
     def step(self, segment: Segment) -> list[Decision]:
         if segment.start != self._stop:
             # Seconds are those of the index, so that a restart decides on the same ones.

@@ -75,6 +75,9 @@ class LinearReadout(Actor[Spikes | GameState, Decision]):
     def snapshot(self) -> Mapping[str, Any] | None:
         return self._adaptation.state if self._adaptation else None
 
+    def possible_decisions(self) -> tuple[str, ...]:
+        return self._readout.answers if self._readout else ()
+
     def step(self, message: Spikes | GameState) -> Decision | None:
         if isinstance(message, Spikes):
             return self._decide(message)

@@ -52,6 +52,9 @@ class NearestRate(Actor[Spikes, Decision]):
         self._window = round(self.window_s * info.sampling_rate_hz)
         self._times = np.empty(0, np.int64)
 
+    def possible_decisions(self) -> tuple[str, ...]:
+        return tuple(self.rates_hz)
+
     def step(self, spikes: Spikes) -> Decision:
         new = spikes.sample[self._is_used[spikes.channel]]
         kept = self._times[np.searchsorted(self._times, spikes.stop - self._window) :]

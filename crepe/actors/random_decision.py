@@ -21,6 +21,9 @@ class RandomDecision(Actor[Spikes, Decision]):
     def open(self, context: ActorContext) -> None:
         self._seed = context.seed
 
+    def possible_decisions(self) -> tuple[str, ...]:
+        return self.answers
+
     def step(self, spikes: Spikes) -> Decision:
         rng = np.random.default_rng([self._seed, spikes.stop])
         return Decision(spikes.start, spikes.stop, self.answers[rng.integers(len(self.answers))])

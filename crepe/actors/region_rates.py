@@ -72,6 +72,9 @@ class RegionRates(Actor[Spikes, Decision]):
             self._mean = dict(context.snapshot["mean"])
             self._at = context.snapshot["at"]
 
+    def possible_decisions(self) -> tuple[str, ...]:
+        return "up", "down"
+
     def step(self, spikes: Spikes) -> Decision:
         counts = {name: self._count(name, spikes) for name in self._times}
         if self._gain and spikes.stop > self._at:  # not again while it warms up

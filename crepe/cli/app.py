@@ -12,6 +12,7 @@ from crepe import __version__
 from crepe.cli import operator, services, sessions, start
 from crepe.config.experiment import Experiment, load_experiment
 from crepe.environment import paths, session
+from crepe.errors import CrepeError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,17 +42,30 @@ def check(
     instrument: Annotated[
         bool, typer.Option("--instrument", help="Query its MEAME, too; stimulates nothing.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
-    """Check an experiment file: types, bounds, names and every stream. Runs nothing."""
+    """Check an experiment file: types, bounds, names, streams and actors. Runs nothing."""
     from crepe.config.dry_run import dry_run
 
-    checked = load_experiment(experiment)
-    dry_run(checked)
-    for actor in checked.actors.values():
-        reads = ", ".join(actor.reads) or "the instrument"
-        writes = ", ".join(actor.writes.values()) or "a file"
-        console.print(f"{actor.name:12} {reads} -> {writes}", soft_wrap=True)
-    console.print(f"{checked.path}: fits ({len(checked.programs)} programs)", soft_wrap=True)
+    try:
+        checked = load_experiment(experiment)
+        notes = dry_run(checked)
+    except CrepeError as error:
+        if as_json:
+            print(json.dumps({"fits": False, "mistakes": error.mistakes}, indent=2))
+        raise
+    if as_json:
+        programs = [program.name for program in checked.programs]
+        fits = {"fits": True, "path": str(checked.path), "programs": programs, "notes": notes}
+        print(json.dumps(fits, indent=2))
+    else:
+        for actor in checked.actors.values():
+            reads = ", ".join(actor.reads) or "the instrument"
+            writes = ", ".join(actor.writes.values()) or "a file"
+            console.print(f"{actor.name:12} {reads} -> {writes}", soft_wrap=True)
+        for note in notes:
+            console.print(f"{'NOTE':12} {note}", soft_wrap=True, markup=False)
+        console.print(f"{checked.path}: fits ({len(checked.programs)} programs)", soft_wrap=True)
     if instrument:
         _check_instrument(checked)
 

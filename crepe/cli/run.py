@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import traceback
 from importlib import import_module
 
 from crepe.cli.supervised import current_session
@@ -10,7 +11,8 @@ from crepe.config.experiment import ProgramPart, load_program
 from crepe.config.services import SERVICES
 from crepe.environment import paths, session
 from crepe.environment.process import end_if_orphan
-from crepe.errors import LeaseError
+from crepe.environment.source_place import own_frames
+from crepe.errors import ActorError, LeaseError
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +25,13 @@ def run_program(program: str) -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     end_if_orphan()  # again: supervisord may have died while this was loaded
-    run_part(load_program(paths.experiment_path(), program))
+    try:
+        run_part(load_program(paths.experiment_path(), program))
+    except ActorError as error:
+        if error.__cause__ is not None:
+            frames = traceback.format_list(own_frames(error.__cause__))
+            log.error("in the actor's own files:\n%s", "".join(frames))
+        raise  # its text becomes the last line of the log
 
 
 def run_part(part: ProgramPart) -> None:

@@ -1,40 +1,90 @@
-"""A dry run: actors are opened on their streams' descriptions to find errors before the start."""
+"""A dry run: actors are opened on their streams' descriptions, and stepped on made-up input."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-from crepe.actors.actor import Actor, ActorContext, Sink, Source
+from crepe.actors.actor import Actor, Sink, Source
+from crepe.actors.output import ErrorsOf
 from crepe.actors.stimulate import Stimulate
 from crepe.config.context import actor_context
-from crepe.config.experiment import Experiment
-from crepe.electrodes.layouts import channels_of
-from crepe.errors import ConfigError
-from crepe.messages import StreamInfo
-from crepe.safety.limits import Limits
+from crepe.config.decisions import Decisions, compare_decisions
+from crepe.config.experiment_file import written_streams
+from crepe.config.mistakes import Mistakes
+from crepe.config.possible_trains import TrainJudge
+from crepe.config.trial_steps import Outputs, try_steps
+from crepe.config.wiring import ActorSpec
+from crepe.errors import ActorError, ConfigError
+from crepe.messages import Message, Stimulus, StreamInfo
+
+if TYPE_CHECKING:
+    from crepe.config.experiment import Experiment
+
+_EXAMPLE_DECISIONS = ("rock", "scissors", "paper")  # where nothing declares any
 
 
-def dry_run(experiment: Experiment) -> None:
-    """Raise ConfigError for electrodes, bands and pulse trains that do not fit the instrument.
+@dataclass
+class _DryRun:
+    """What the actors so far have shown."""
 
-    No instrument is contacted, so an actor whose input only the instrument could describe is left
-    out. Raises DeviceError for a recording that does not exist.
+    experiment: "Experiment"
+    judge: TrainJudge
+    kinds: Mapping[str, type[Message]]  # by stream
+    accepted: tuple[str, ...]  # values of decisions that games act on
+    infos: dict[str, StreamInfo] = field(default_factory=dict)  # by stream
+    decisions: dict[str, Decisions] = field(default_factory=dict)  # by actor
+    notes: list[str] = field(default_factory=list)
+
+
+def dry_run(experiment: "Experiment") -> list[str]:
+    """Return what cannot be known before the experiment runs. Raises ConfigError: all mistakes.
+
+    Those are electrodes, bands and pulse trains that do not fit the instrument; decisions that no
+    game acts on; and mistakes in the code of actors from outside this package. No instrument is
+    contacted, so an actor whose input only the instrument could describe is left out. Raises
+    DeviceError for a recording that does not exist.
     """
-    actors = {name: spec.make() for name, spec in experiment.actors.items()}
-    limits = [actor.limits for actor in actors.values() if isinstance(actor, Stimulate)]
-    infos: dict[str, StreamInfo] = {}
-    for name, actor in actors.items():
-        spec = experiment.actors[name]
-        place = f"{experiment.path}: [actors.{name}]"
-        if isinstance(actor, Source):
-            info = _expected(actor, place)
-        # A sink would create its file, and a stimulator contact its instrument.
-        elif isinstance(actor, Sink | Stimulate) or not infos.keys() & spec.reads:
-            continue
-        else:
-            context = actor_context(experiment, spec, infos)
-            info = _opened(actor, context, place)
-            _check_trains(actor, limits, info, place)
-        if info is not None:
-            infos |= dict.fromkeys(spec.writes.values(), info)
+    mistakes = Mistakes()
+    notes = survey(experiment, mistakes)
+    mistakes.raise_all()
+    return notes
+
+
+def survey(experiment: "Experiment", mistakes: Mistakes) -> list[str]:
+    """Add what `dry_run` raises to `mistakes`; return what it does."""
+    actors = experiment.actors
+    opened = {name: spec.make() for name, spec in actors.items()}
+    run = _DryRun(
+        experiment,
+        TrainJudge(actor for actor in opened.values() if isinstance(actor, Stimulate)),
+        {stream: kind for spec in actors.values() for kind, stream in spec.writes.items()},
+        _accepted(opened),
+    )
+    for name, actor in opened.items():
+        spec, place = actors[name], f"{experiment.path}: [actors.{name}]"
+        _fill_in(run)
+        with mistakes.collect():
+            if isinstance(actor, Source):
+                if (info := _expected(actor, place)) is not None:
+                    run.infos |= dict.fromkeys(spec.writes.values(), info)
+            # A sink would create its file, and a stimulator contact its instrument.
+            elif not isinstance(actor, Sink | Stimulate) and run.infos.keys() & spec.reads:
+                _try(run, spec, place, mistakes)
+    return run.notes + compare_decisions(actors, run.decisions, str(experiment.path), mistakes)
+
+
+def _accepted(actors: Mapping[str, Actor[Any, Any]]) -> tuple[str, ...]:
+    values = [actor.accepted_decisions() for actor in actors.values()]
+    return tuple(dict.fromkeys(v for some in values for v in some or ())) or _EXAMPLE_DECISIONS
+
+
+def _fill_in(run: _DryRun) -> None:
+    """Describe the streams of actors whose tables are wrong by their inputs, as most actors do."""
+    for name, table in run.experiment.actor_tables.items():
+        inputs = [run.infos[s] for s in run.experiment.reads.get(name, ()) if s in run.infos]
+        if name not in run.experiment.actors and inputs:
+            for stream in written_streams(table):
+                run.infos.setdefault(stream, inputs[0])
 
 
 def _expected(source: Source[object, object], place: str) -> StreamInfo | None:
@@ -44,25 +94,48 @@ def _expected(source: Source[object, object], place: str) -> StreamInfo | None:
         raise ConfigError(f"{place}: {error}") from error
 
 
-def _opened(actor: Actor[object, object], start: ActorContext, place: str) -> StreamInfo:
+def _try(run: _DryRun, spec: ActorSpec, place: str, mistakes: Mistakes) -> None:
+    """Open an actor, judge its trains, and step it if it is of another author."""
+    actor = _played_by_script(spec).make()
+    context = actor_context(run.experiment, spec, run.infos)
+    outputs = Outputs()
     try:
-        actor.open(start)
-        return actor.output_info(start)
+        with ErrorsOf(spec.name, spec.kind):
+            actor.open(context)
+            info = actor.output_info(context)
+            if not isinstance(info, StreamInfo):
+                raise TypeError(f"output_info returned {info!r}, must be a StreamInfo")
+            run.infos |= dict.fromkeys(spec.writes.values(), info)
+            trains = list(actor.possible_trains())
+            possible = actor.possible_decisions()
+        reasons: set[str] = set()
+        refusals = run.judge.refusals(trains, info, reasons)
+        mistakes.add(*(f"{place} {text}" for text in refusals))
+        if not spec.kind.__module__.startswith("crepe."):  # our own have tests
+            outputs = try_steps(actor, spec, run.infos, run.kinds, run.accepted)
+            refusals = run.judge.refusals(outputs.stimuli, info, reasons)
+            mistakes.add(*(f"{place} {text}" for text in refusals))
+            if not outputs.is_stepped:
+                run.notes.append(
+                    f"[actors.{spec.name}] {spec.kind.__name__}: not tried, since CREPE has no "
+                    "example of a message that it reads"
+                )
+    except ActorError as error:
+        raise ActorError(f"{run.experiment.path}: {error}") from error
     except ConfigError as error:
-        raise ConfigError(f"{place}: {error}") from error
+        raise ConfigError(*(f"{place}: {text}" for text in error.mistakes)) from error
     finally:
         actor.close()
+    run.decisions[spec.name] = Decisions(possible, outputs.decisions, actor.accepted_decisions())
+    if Stimulus in spec.writes and not (trains or outputs.stimuli):
+        run.notes.append(
+            f"[actors.{spec.name}] {spec.kind.__name__}: not known which trains it can request; "
+            "the gate judges each. Its method possible_trains can tell"
+        )
 
 
-def _check_trains(
-    actor: Actor[object, object], limits: Iterable[Limits], info: StreamInfo, place: str
-) -> None:
-    for train in actor.possible_trains():
-        where = f"{place} {train.meaning}"
-        channels_of(train.electrodes, info.labels, where)
-        for gate in limits:
-            refused = gate.refusal(
-                train.electrodes, train.phases, train.rate_hz, train.n_pulses, train.unit
-            )
-            if refused:
-                raise ConfigError(f"{where}: would be refused: {refused}")
+def _played_by_script(spec: ActorSpec) -> ActorSpec:
+    """Return the game as its script plays it: no gesture comes from outside in a dry run."""
+    if "player" not in spec.settings:
+        return spec
+    return replace(spec, settings={**spec.settings, "player": "script"})

@@ -1,21 +1,26 @@
 """The experiment file: one TOML table per program, checked as a whole before anything runs."""
 
-import re
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from crepe.actors.actor import Actor, Sink, Source
+from crepe.actors.actor import Actor, Sink
 from crepe.actors.stimulate import Stimulate
-from crepe.config.experiment_file import ExperimentFile, read_experiment_file
+from crepe.config.consistency import check_consistency, check_name
+from crepe.config.experiment_file import (
+    ExperimentFile,
+    parse_text,
+    read_experiment_file,
+    read_tables,
+)
+from crepe.config.mistakes import Mistakes
 from crepe.config.services import SERVICES
 from crepe.config.wiring import ActorSpec, check_wiring, load_actor, streams
-from crepe.errors import ConfigError, suggest
-from crepe.messages import GameState, Message
+from crepe.errors import ConfigError, DeviceError, suggest
+from crepe.messages import Message
 from crepe.web.token import check_token
-
-_PROGRAM = re.compile(r"[a-z0-9_-]+")
 
 
 class Program(NamedTuple):
@@ -112,15 +117,22 @@ def load_experiment(
     ConfigError
         Names the file, the table, what was found and what is allowed.
     """
-    file = read_experiment_file(path, changes)
-    if not file.actor_tables:
+    file, mistakes = read_tables(path, changes)
+    if not file.actor_tables and not mistakes:
         raise ConfigError(f"{file.path}: no [actors.NAME] table; there is nothing to run")
-    actors = check_wiring(_load_actors(file, file.actor_tables), str(file.path))
+    actors = _load_actors(file, file.actor_tables, mistakes)
+    with mistakes.collect():
+        actors = check_wiring(actors, str(file.path), file.streams_without(actors))
     experiment = Experiment(**file.values(), actors=actors)
-    _check_chains(experiment)
-    _check_retention(experiment)
-    _check_sensor(experiment)
-    _check_lockstep(experiment)
+    check_consistency(experiment, mistakes)
+    if mistakes:
+        from crepe.config.dry_run import survey  # steps actors; a start does that later
+
+        try:
+            survey(experiment, mistakes)
+        except DeviceError as error:  # a recording that does not exist
+            mistakes.add(str(error))
+        mistakes.raise_all()
     return experiment
 
 
@@ -136,22 +148,33 @@ def load_program(path: Path | str | None, program: str) -> ProgramPart:
         raise ConfigError(f"{file.path}: no program {program!r}{near}")
     in_order = file.chains.get(program, names)  # a chain lists its actors in the order of the flow
     own = [actor for actor in in_order if actor in file.actor_tables]
-    actors = _load_actors(file, [*own, *_writers_outside(file, own)])
+    mistakes = Mistakes()
+    actors = _load_actors(file, [*own, *_writers_outside(file, own)], mistakes)
+    mistakes.raise_all()
     return ProgramPart(**file.values(), program=program, actors=tuple(actors[name] for name in own))
 
 
 def save_experiment(experiment: Experiment, path: Path) -> Experiment:
-    """Write a changed experiment where programs can read it; return it with its new path."""
-    path.write_text(experiment.text, encoding="utf-8")
-    return replace(experiment, path=path)
+    """Write a changed experiment where programs can read it; return it with its new path.
+
+    The copy names the directory of its original, from which actors are imported.
+    """
+    table = {**parse_text(experiment.path, experiment.text), "directory": str(experiment.directory)}
+    text = json.dumps(table, indent=2, default=str)  # TOML has dates, and JSON has none
+    path.write_text(text, encoding="utf-8")
+    return replace(experiment, path=path, text=text)
 
 
-def _load_actors(file: ExperimentFile, names: Iterable[str]) -> dict[str, ActorSpec]:
+def _load_actors(
+    file: ExperimentFile, names: Iterable[str], mistakes: Mistakes
+) -> dict[str, ActorSpec]:
+    """Return the actors whose tables fit; add what is wrong with the others to `mistakes`."""
     actors = {}
     for name in names:
         place = f"{file.path}: [actors.{name}]"
-        _check_name(name, place)
-        actors[name] = load_actor(name, file.actor_tables[name], place)
+        with mistakes.collect():
+            check_name(name, place)
+            actors[name] = load_actor(name, file.actor_tables[name], place, file.directory)
     return actors
 
 
@@ -171,85 +194,3 @@ def _writers_outside(file: ExperimentFile, readers: Iterable[str]) -> list[str]:
 
 def _streams(file: ExperimentFile, name: str, key: str) -> tuple[str, ...]:
     return streams(file.actor_tables[name].get(key, []), f"{file.path}: [actors.{name}] {key}")
-
-
-def _check_name(name: str, place: str) -> None:
-    """Raise ConfigError for a name that supervisord or the file system could not take."""
-    if name in SERVICES:
-        raise ConfigError(f"{place}: the name is taken by another program")
-    if not _PROGRAM.fullmatch(name):
-        raise ConfigError(f"{place}: {name!r} is no program's name; allowed are a-z, 0-9, _ and -")
-
-
-def _check_chains(experiment: Experiment) -> None:
-    """Raise ConfigError for a chain out of order, of unknown actors, or of another's actors."""
-    chain_of: dict[str, str] = {}
-    for name, chain in experiment.chains.items():
-        place = f"{experiment.path}: [chains.{name}]"
-        _check_name(name, place)
-        in_order = [actor for actor in experiment.actors if actor in chain]
-        if sorted(in_order) == sorted(chain) and in_order != list(chain):
-            order = ", ".join(in_order)
-            raise ConfigError(f"{place}: must be in the order of the flow: {order}")
-        if name in experiment.actors:
-            raise ConfigError(f"{place}: the name is taken by another program")
-        for actor in chain:
-            if actor not in experiment.actors:
-                raise ConfigError(f"{place}: no actor {actor!r}{suggest(actor, experiment.actors)}")
-            if actor in chain_of:
-                raise ConfigError(f"{place}: {actor!r} is in [chains.{chain_of[actor]}] already")
-            chain_of[actor] = name
-
-
-def _check_retention(experiment: Experiment) -> None:
-    """Raise ConfigError where `[redis]` says how long to keep a stream that no actor writes."""
-    written = [stream for actor in experiment.actors.values() for stream in actor.writes.values()]
-    for table in ("keep_of", "keep_bytes_of"):
-        for name in getattr(experiment.redis, table):
-            if name not in written:
-                near = suggest(name, written)
-                raise ConfigError(
-                    f"{experiment.path}: [redis.{table}]: no actor writes {name!r}{near}"
-                )
-
-
-def _check_lockstep(experiment: Experiment) -> None:
-    """Raise ConfigError where simulated time could run past an actor that it must wait for.
-
-    Both halves of a simulated instrument must share a process, and no stimulus may be due earlier
-    than the lag that is allowed.
-    """
-    if experiment.lockstep_s is None:
-        return
-    place = f"{experiment.path}: [culture.simulated] lockstep_s: {experiment.lockstep_s:g} s"
-    if not experiment.can_stimulate:
-        raise ConfigError(f"{place}, but nothing stimulates")
-    ends = [n for n, a in experiment.actors.items() if issubclass(a.kind, Source | Stimulate)]
-    if not any(set(ends) <= set(chain) for chain in experiment.chains.values()):
-        raise ConfigError(f"{place}, but no [chains.NAME] holds {' and '.join(ends)}")
-    for name, actor in experiment.actors.items():
-        delay_s = getattr(actor.make(), "delay_s", None)
-        if delay_s is not None and delay_s < experiment.lockstep_s:
-            raise ConfigError(f"{place}, more than [actors.{name}] delay_s: {delay_s:g} s")
-
-
-def _check_sensor(experiment: Experiment) -> None:
-    """Raise ConfigError for a player without input, or a sensor gateway without results."""
-    for name, actor in experiment.actors.items():
-        place = f"{experiment.path}: [actors.{name}] player: {actor.settings.get('player')!r}"
-        if actor.settings.get("player") == "sensor" and experiment.sensor is None:
-            raise ConfigError(f"{place}, but there is no [sensor] table")
-        if actor.settings.get("player") in ("sensor", "person") and "input" not in actor.reads:
-            raise ConfigError(f"{place}, but it does not read 'input'")
-    if experiment.simulated_sensor is not None and experiment.sensor is None:
-        raise ConfigError(
-            f"{experiment.path}: [simulated_sensor] has no [sensor] to send its frames to"
-        )
-    if experiment.sensor is not None:
-        results = experiment.streams_of(GameState)
-        reads = experiment.sensor.reads
-        if reads not in results:
-            near = suggest(reads, results)
-            raise ConfigError(
-                f"{experiment.path}: [sensor] reads: {reads!r} is no game's stream{near}"
-            )

@@ -1,8 +1,10 @@
 """An experiment file as it was read: every table but those of the actors is checked."""
 
 import json
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from hashlib import sha256
 from pathlib import Path
@@ -11,7 +13,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from crepe.conditions import Calibration, Conditions
-from crepe.config.explain import explain
+from crepe.config.actor_class import import_from
+from crepe.config.explain import Loc, explain
+from crepe.config.mistakes import Mistakes
 from crepe.config.tables import (
     CultureTable,
     DashboardTable,
@@ -26,6 +30,8 @@ from crepe.errors import ConfigError, suggest
 
 DEFAULT = Path("config") / "rps.toml"
 
+_TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ExperimentFile:
@@ -35,6 +41,8 @@ class ExperimentFile:
     ----------
     text
         The file as it was read; goes into the recording.
+    directory
+        The directory from which modules of actors are imported; see `File.directory`.
     actor_tables
         The `[actors.NAME]` tables, not checked yet.
     chains
@@ -47,6 +55,7 @@ class ExperimentFile:
 
     path: Path
     text: str
+    directory: Path
     title: str
     name: str
     seed: int
@@ -81,6 +90,11 @@ class ExperimentFile:
         in_chains = {actor: name for name, chain in self.chains.items() for actor in chain}
         return {actor: in_chains.get(actor, actor) for actor in self.actor_tables}
 
+    def streams_without(self, actors: Collection[str]) -> set[str]:
+        """Return the streams of all actors but those named, as far as tables can be read."""
+        tables = [table for name, table in self.actor_tables.items() if name not in actors]
+        return {stream for table in tables for stream in written_streams(table)}
+
     def values(self) -> dict[str, Any]:
         """Return the fields of this class by name, to build an object of a subclass from."""
         return {field.name: getattr(self, field.name) for field in fields(ExperimentFile)}
@@ -103,18 +117,35 @@ def read_experiment_file(
     ConfigError
         Names the file, the table, what was found and what is allowed.
     """
+    file, mistakes = read_tables(path, changes)
+    mistakes.raise_all()
+    return file
+
+
+def read_tables(
+    path: Path | str | None = None, changes: Mapping[str, Any] | None = None
+) -> tuple[ExperimentFile, Mistakes]:
+    """Read an experiment file; return its tables that fit, and the mistakes in the others.
+
+    The parameters are those of `read_experiment_file`. A table with a mistake is left out. Raises
+    ConfigError for a file that cannot be read at all.
+    """
     path = paths.project_directory() / DEFAULT if path is None else Path(path)
     text = _read_text(path)
-    try:
-        table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except ValueError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    table = parse_text(path, text)
     if changes:
         for name, value in changes.items():
             _change(table, name, value, path)
         # default=str: TOML has dates, such as `plating_date`, and JSON has none.
         text = json.dumps(table, indent=2, default=str)
     return _parse(path, text, table)
+
+
+def written_streams(table: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the streams that the table of an actor names in `writes`; none if that is wrong."""
+    with suppress(ConfigError):  # reported where the actor is loaded
+        return streams(table.get("writes", []), "")
+    return ()
 
 
 def _read_text(path: Path) -> str:
@@ -127,20 +158,48 @@ def _read_text(path: Path) -> str:
         raise ConfigError(f"{path}: cannot be read as UTF-8 text: {error}") from error
 
 
-def _parse(path: Path, text: str, table: Mapping[str, Any]) -> ExperimentFile:
-    if "hand" in table:
-        raise ConfigError(f"{path}: [hand] has been renamed; write [simulated_sensor]")
+def parse_text(path: Path, text: str) -> dict[str, Any]:
+    """Return the tables of an experiment's text. Raises ConfigError with line and column."""
+    try:
+        # The text of a changed experiment is JSON, whatever its file was.
+        content = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(
+            f"{path}: line {error.lineno}, column {error.colno}: {error.msg}"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        if match := _TOML_PLACE.search(str(error)):
+            line, column = int(match[1]), int(match[2])
+        else:  # "at end of document"
+            line, column = text.count("\n") + 1, len(text) - text.rfind("\n")
+        reason = str(error).partition(" (at ")[0]
+        raise ConfigError(f"{path}: line {line}, column {column}: {reason}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: {content!r}, must be tables")
+    return content
+
+
+def _parse(path: Path, text: str, table: Mapping[str, Any]) -> tuple[ExperimentFile, Mistakes]:
+    mistakes = Mistakes()
+    table = dict(table)
+    if table.pop("hand", None) is not None:
+        mistakes.add(f"{path}: [hand] has been renamed; write [simulated_sensor]")
     try:
         file = File.model_validate(table)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {explain(error, File)}") from error
+        texts = list(explain(error, File))
+        mistakes.add(*(f"{path}: {text}" for _, text in texts))
+        mistakes.left_out |= {str(loc[0]) for loc, _ in texts if loc}
+        file = File.model_validate(_without(table, [loc for loc, _ in texts]))
     reads, feedback = {}, {}
     for name, actor in file.actors.items():
-        reads[name] = streams(actor.get("reads", []), f"{path}: [actors.{name}] reads")
-        feedback[name] = tuple(actor.get("feedback", {}))
-    return ExperimentFile(
+        with suppress(ConfigError):  # a mistake in the actor's table, found when it is loaded
+            reads[name] = streams(actor.get("reads", []), "")
+            feedback[name] = tuple(actor.get("feedback", {}))
+    experiment = ExperimentFile(
         path=path,
         text=text,
+        directory=path.resolve().parent if file.directory is None else Path(file.directory),
         title=file.title,
         name=file.name,
         seed=file.seed,
@@ -156,6 +215,20 @@ def _parse(path: Path, text: str, table: Mapping[str, Any]) -> ExperimentFile:
         reads=reads,
         feedback=feedback,
     )
+    import_from(experiment.directory)
+    return experiment, mistakes
+
+
+def _without(table: Mapping[str, Any], places: Iterable[Loc]) -> dict[str, Any]:
+    """Return the tables without those in which an error was; of actors, without the one alone."""
+    rest = dict(table)
+    for name, *parts in places:
+        inner = rest.get(str(name))
+        if name == "actors" and parts and isinstance(inner, dict):
+            rest["actors"] = {key: value for key, value in inner.items() if key != parts[0]}
+        else:
+            rest.pop(str(name), None)
+    return rest
 
 
 def _change(table: dict[str, Any], name: str, value: Any, path: Path) -> None:

@@ -54,9 +54,6 @@ def check_instrument(experiment: Experiment, run_directory: Path) -> Iterator[Fi
     servers: dict[str, Server] = {}
     for server in server_of.values():
         servers.setdefault(server.name, server)  # the recorder comes first and has the data port
-    if len(servers) > 1:
-        named = ", ".join(f"[actors.{name}] {server.name}" for name, server in server_of.items())
-        yield Finding(False, f"must be one instrument: {named}")
     for server in servers.values():
         yield from _of_server(server, run_directory)
     for text in UNKNOWABLE:

@@ -177,6 +177,9 @@ class File(Table):
     seed: int = Field(0, ge=0)
     """Number from which everything random in the experiment follows, but for the simulated
     culture."""
+    directory: str | None = None
+    """Directory from which modules of actors are imported; None: that of the file. Copies of an
+    experiment that `crepe play` and others save have it."""
     redis: RedisTable = RedisTable()
     """The Redis server that CREPE runs."""
     culture: CultureTable = CultureTable()

@@ -1,20 +1,24 @@
 """The actors of an experiment and the streams between them, checked before anything runs."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from importlib import import_module
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from crepe.actors.actor import Actor, Source
+from crepe.actors.output import reason_of
 from crepe.actors.record import Record
 from crepe.actors.stimulate import Stimulate
+from crepe.config.actor_class import import_actor
 from crepe.config.explain import explain
-from crepe.config.moved_names import moved_to
+from crepe.config.mistakes import Mistakes
+from crepe.environment.source_place import place_of
 from crepe.errors import ConfigError, CrepeError, suggest
-from crepe.hw.device import check_url
+from crepe.hw.device import address, check_url
 from crepe.messages import TRUTH, Command, Message
 from crepe.store.modus import stream_name
 
@@ -42,25 +46,66 @@ class ActorSpec:
         return self.kind(**self.settings)
 
 
-def load_actor(name: str, table: Mapping[str, Any], place: str) -> ActorSpec:
-    """Import the class that `run` names, and check its settings. Raises ConfigError."""
+def load_actor(name: str, table: Mapping[str, Any], place: str, directory: Path) -> ActorSpec:
+    """Import the class that `run` names, and check its table. Raises ConfigError: all mistakes.
+
+    `directory` is that of the experiment file, from which modules can be imported.
+    """
     settings = dict(table)
-    kind = _import(settings.pop("run", None), place)
-    reads = streams(settings.pop("reads", []), f"{place} reads")
-    writes = streams(settings.pop("writes", []), f"{place} writes")
-    feedback = _feedback(settings.pop("feedback", {}), f"{place} feedback")
+    mistakes = Mistakes()
+    run = settings.pop("run", None)
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    feedback: dict[str, float] = {}
+    with mistakes.collect():
+        reads = streams(settings.pop("reads", []), f"{place} reads")
+    with mistakes.collect():
+        writes = streams(settings.pop("writes", []), f"{place} writes")
+    with mistakes.collect():
+        feedback = _feedback(settings.pop("feedback", {}), f"{place} feedback")
+    kind: type[Actor[Any, Any]] | None = None
+    with mistakes.collect():
+        kind = import_actor(run, place, directory)
+        device = settings.get("device", getattr(kind.model_fields.get("device"), "default", None))
+        with mistakes.collect():
+            _make(kind, settings, place)
+        if isinstance(device, str):
+            with mistakes.collect():
+                _check_device(device, place, is_source=issubclass(kind, Source))
+        if not mistakes:
+            _check_streams(kind, reads, writes, place)
+    mistakes.raise_all()
+    assert kind is not None
+    _, outputs = kind.message_types()
+    # Messages of a type without a stream are not published.
+    written = dict(zip(outputs, writes, strict=False))
+    return ActorSpec(name, kind, settings, reads, written, feedback)
+
+
+def _make(kind: type[Actor[Any, Any]], settings: Mapping[str, Any], place: str) -> None:
     try:
-        actor = kind(**settings)
+        kind(**settings)
     except ValidationError as error:
-        raise ConfigError(f"{place} {explain(error, kind)}") from error
+        if error.errors()[0]["type"] == "frozen_instance":  # in a method such as `__init__`
+            raise ConfigError(f"{place} {place_of(error)}: {reason_of(error)}") from error
+        raise ConfigError(*(f"{place} {text}" for _, text in explain(error, kind))) from error
     except CrepeError as error:
         raise ConfigError(f"{place} {error}") from error
-    device = getattr(actor, "device", None)
-    if isinstance(device, str):
-        try:
-            check_url(device, is_source=issubclass(kind, Source))
-        except ConfigError as error:
-            raise ConfigError(f"{place} {error}") from error
+    except Exception as error:  # of a validator in the author's class
+        raise ConfigError(f"{place} {type(error).__name__}: {error} ({place_of(error)})") from error
+
+
+def _check_device(url: str, place: str, *, is_source: bool) -> None:
+    try:
+        check_url(url, is_source=is_source)
+    except ConfigError as error:
+        raise ConfigError(f"{place} {error}") from error
+
+
+def _check_streams(
+    kind: type[Actor[Any, Any]], reads: Sequence[str], writes: Sequence[str], place: str
+) -> None:
+    """Raise ConfigError if a class needs other numbers of streams."""
     inputs, outputs = kind.message_types()
     if issubclass(kind, Source) and reads:
         raise ConfigError(f"{place} reads: {kind.__name__} reads an instrument, not streams")
@@ -70,80 +115,99 @@ def load_actor(name: str, table: Mapping[str, Any], place: str) -> ActorSpec:
         raise ConfigError(
             f"{place} writes: {len(writes)} streams, {kind.__name__} writes {_names(outputs)}"
         )
-    # Messages of a type without a stream are not published.
-    written = dict(zip(outputs, writes, strict=False))
-    return ActorSpec(name, kind, settings, reads, written, feedback)
 
 
-def check_wiring(actors: Mapping[str, ActorSpec], place: str) -> dict[str, ActorSpec]:
-    """Return the actors in the order of the flow. Raises ConfigError for a stream that misfits."""
-    stimulators = [name for name, actor in actors.items() if issubclass(actor.kind, Stimulate)]
-    for name in stimulators[1:]:
-        raise ConfigError(
-            f"{place}: [actors.{name}] run: {actors[name].kind.__name__}, but [actors."
-            f"{stimulators[0]}] stimulates already; neither would count the pulses of the other"
-        )
+def check_wiring(
+    actors: Mapping[str, ActorSpec], place: str, unchecked: Collection[str] = ()
+) -> dict[str, ActorSpec]:
+    """Return the actors in the order of the flow. Raises ConfigError: all streams that misfit.
+
+    `unchecked` are the streams of actors whose own tables are wrong: they may carry anything.
+    """
+    mistakes = Mistakes()
+    with mistakes.collect():
+        _check_instruments(actors, place)
     writers: dict[str, tuple[str, type[Message]]] = {}
     for actor in actors.values():
         for kind, stream in actor.writes.items():
-            where = f"{place}: [actors.{actor.name}] writes: {stream!r}"
-            if stream in OUTSIDE:
-                raise ConfigError(f"{where} is written from outside the clock")
-            if (stream == TRUTH) != (kind is actor.kind.truth_type):
-                raise ConfigError(
-                    f"{where}: {TRUTH!r} is for the true spikes that Acquire publishes, and they "
-                    "are for no other stream"
-                )
-            if stream in writers:
-                raise ConfigError(f"{where} is written by [actors.{writers[stream][0]}] already")
-            writers[stream] = (actor.name, kind)
+            with mistakes.collect():
+                _check_output(actor, kind, stream, writers, place)
+            writers.setdefault(stream, (actor.name, kind))
     before: dict[str, set[str]] = {name: set() for name in actors}
     for actor in actors.values():
-        inputs, _ = actor.kind.message_types()
         for stream in (*actor.reads, *actor.feedback):
-            table = "feedback" if stream in actor.feedback else "reads"
-            where = f"{place}: [actors.{actor.name}] {table}: {stream!r}"
-            if stream not in writers and stream not in OUTSIDE:
-                raise ConfigError(f"{where} has no writer{suggest(stream, writers)}")
-            writer, kind = writers.get(stream, ("", OUTSIDE.get(stream, Command)))
-            if not issubclass(kind, inputs):
-                raise ConfigError(
-                    f"{where} carries {kind.__name__}, {actor.kind.__name__} reads {_names(inputs)}"
-                )
-            if stream == TRUTH and not issubclass(actor.kind, Record):
-                raise ConfigError(
-                    f"{where} has the true spikes of each cell; only Record may read it"
-                )
+            if stream not in writers and stream in unchecked:
+                continue
+            with mistakes.collect():
+                _check_input(actor, stream, writers, place)
             # Feedback is received late, so it closes no circle.
-            if writer and stream not in actor.feedback:
-                before[actor.name].add(writer)
+            if stream in writers and stream not in actor.feedback:
+                before[actor.name].add(writers[stream][0])
+    order = list(actors)
     try:
         order = list(TopologicalSorter(before).static_order())
     except CycleError as error:
         cycle = " -> ".join(reversed(error.args[1]))
-        raise ConfigError(f"{place}: actors read each other in a circle: {cycle}") from error
+        mistakes.add(f"{place}: actors read each other in a circle: {cycle}")
+    mistakes.raise_all()
     return {name: actors[name] for name in order}
 
 
-def _import(path: Any, place: str) -> type[Actor[Any, Any]]:
-    if not isinstance(path, str) or path.count(":") != 1:
-        raise ConfigError(f"{place} run: {path!r}, must be an import path 'package.module:Class'")
-    if new_path := moved_to(path):
-        raise ConfigError(f"{place} run: {path!r} has moved to {new_path!r}")
-    module_name, _, class_name = path.partition(":")
-    try:
-        module = import_module(module_name)
-    except ImportError as error:
-        new_module = moved_to(error.name or "")  # of an import inside a lab's own module
-        hint = f"; it has moved to {new_module!r}" if new_module else ""
-        raise ConfigError(f"{place} run: cannot import {module_name!r}: {error}{hint}") from error
-    kind = getattr(module, class_name, None)
-    if not (isinstance(kind, type) and issubclass(kind, Actor)):
-        names = [n for n, k in vars(module).items() if isinstance(k, type) and issubclass(k, Actor)]
+def _check_instruments(actors: Mapping[str, ActorSpec], place: str) -> None:
+    """Raise ConfigError for two stimulators, or for one that is not the recorded instrument."""
+    stimulators = [actor for actor in actors.values() if issubclass(actor.kind, Stimulate)]
+    for actor in stimulators[1:]:
         raise ConfigError(
-            f"{place} run: {module_name} has no actor {class_name!r}{suggest(class_name, names)}"
+            f"{place}: [actors.{actor.name}] run: {actor.kind.__name__}, but [actors."
+            f"{stimulators[0].name}] stimulates already; neither would count the pulses of the "
+            "other"
         )
-    return kind
+    sources = [actor for actor in actors.values() if issubclass(actor.kind, Source)]
+    for source, stimulator in product(sources, stimulators):
+        recorded, stimulated = (str(a.settings.get("device", "")) for a in (source, stimulator))
+        if address(recorded).scheme == address(stimulated).scheme and (
+            address(recorded) != address(stimulated)
+        ):
+            raise ConfigError(
+                f"{place}: [actors.{stimulator.name}] device: {stimulated!r}, but [actors."
+                f"{source.name}] records {recorded!r}; must be one instrument"
+            )
+
+
+def _check_output(
+    actor: ActorSpec,
+    kind: type[Message],
+    stream: str,
+    writers: Mapping[str, tuple[str, type[Message]]],
+    place: str,
+) -> None:
+    where = f"{place}: [actors.{actor.name}] writes: {stream!r}"
+    if stream in OUTSIDE:
+        raise ConfigError(f"{where} is written from outside the clock")
+    if (stream == TRUTH) != (kind is actor.kind.truth_type):
+        raise ConfigError(
+            f"{where}: {TRUTH!r} is for the true spikes that Acquire publishes, and they "
+            "are for no other stream"
+        )
+    if stream in writers:
+        raise ConfigError(f"{where} is written by [actors.{writers[stream][0]}] already")
+
+
+def _check_input(
+    actor: ActorSpec, stream: str, writers: Mapping[str, tuple[str, type[Message]]], place: str
+) -> None:
+    inputs, _ = actor.kind.message_types()
+    table = "feedback" if stream in actor.feedback else "reads"
+    where = f"{place}: [actors.{actor.name}] {table}: {stream!r}"
+    if stream not in writers and stream not in OUTSIDE:
+        raise ConfigError(f"{where} has no writer{suggest(stream, writers)}")
+    _, kind = writers.get(stream, ("", OUTSIDE.get(stream, Command)))
+    if not issubclass(kind, inputs):
+        raise ConfigError(
+            f"{where} carries {kind.__name__}, {actor.kind.__name__} reads {_names(inputs)}"
+        )
+    if stream == TRUTH and not issubclass(actor.kind, Record):
+        raise ConfigError(f"{where} has the true spikes of each cell; only Record may read it")
 
 
 def streams(value: Any, place: str) -> tuple[str, ...]:

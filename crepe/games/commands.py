@@ -2,12 +2,11 @@
 
 # Decision 35: how commands reach a game.
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from crepe.actors.actor import ActorContext
 from crepe.commands import INPUT, PLAYERS, SENSOR
-from crepe.errors import ConfigError, suggest
+from crepe.errors import suggest
 from crepe.messages import Command
 
 
@@ -88,13 +87,3 @@ def gesture_refusal(command: Command, player: str, gestures: Collection[str]) ->
     if command.value not in gestures:
         return f"{command.value!r} is no gesture{suggest(command.value, gestures)}"
     return ""
-
-
-def check_decisions(decisions: Mapping[str, str], context: ActorContext) -> None:
-    """Raise ConfigError if a condition is decided by a stream that the game does not read."""
-    for condition, stream in decisions.items():
-        if stream not in context.inputs:
-            near = suggest(stream, context.inputs)
-            raise ConfigError(
-                f"{context.name} decisions.{condition}: does not read {stream!r}{near}"
-            )

@@ -1,7 +1,11 @@
 """Rock-Paper-Scissors, modified: the culture should beat the gesture that it was shown."""
 
 from collections.abc import Mapping
+from typing import Self
 
+from pydantic import model_validator
+
+from crepe.errors import suggest
 from crepe.games.trial_game import Game
 
 BEATS: Mapping[str, str] = {"rock": "paper", "paper": "scissors", "scissors": "rock"}
@@ -14,6 +18,13 @@ class RockPaperScissors(Game):
     Outcomes as the culture sees them: won, drawn, lost, or none if nothing was readable. A readout
     that decodes every gesture correctly wins every trial.
     """
+
+    @model_validator(mode="after")
+    def _check_gestures(self) -> Self:
+        for gesture in self.rates_hz:
+            if gesture not in BEATS:
+                raise ValueError(f"rates_hz: {gesture!r} is no gesture{suggest(gesture, BEATS)}")
+        return self
 
     def observe(self, gesture: str, decoded: str | None) -> tuple[str | None, str]:
         answer = BEATS.get(decoded) if decoded is not None else None

@@ -10,17 +10,15 @@ from pydantic import PrivateAttr
 from crepe.actors.actor import Actor, ActorContext
 from crepe.commands import CONTROL, INPUT
 from crepe.conditions import STIMULATION, UNSTIMULATED
-from crepe.games.commands import GameCommands, check_decisions, gesture_refusal, player_of
+from crepe.games.commands import GameCommands, gesture_refusal, player_of
+from crepe.games.decisions import check_decisions, decided
 from crepe.games.trial_settings import TrialSettings
 from crepe.games.trial_state import NEXT, State
 from crepe.messages import Command, Decision, GamePhase, GameState, Message, Stimulus
 from crepe.safety.sub_trains import cuttable
 
-_STEP_S = 0.02
-"""Longest interval between two decisions, by which a trial's phases may be late."""
-
-_NEVER = 2**62
-"""A sample index that no session reaches: a person may take any time."""
+_STEP_S = 0.02  # longest interval between two decisions, by which a trial's phases may be late
+_NEVER = 2**62  # a sample index that no session reaches: a person may take any time
 
 
 class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Command]):
@@ -115,8 +113,9 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
             yield from self._take_gesture(message)
             return
         now = message.stop
-        if self._state.phase is GamePhase.RESPONSE and isinstance(message.value, str):
-            self._state.vote(message.value, is_last=self.answer_is == "last")
+        value = decided(message, self)
+        if self._state.phase is GamePhase.RESPONSE and value is not None:
+            self._state.vote(value, is_last=self.answer_is == "last")
         if self._state.trial == 0:
             yield from self._rest(message, now)
         elif self._is_turned:

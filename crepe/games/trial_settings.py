@@ -46,6 +46,10 @@ class TrialSettings(BaseModel):
     decisions: Mapping[str, str] = Field(default_factory=dict)
     """By condition, the stream whose decisions count in it; all others: the first of `reads`."""
 
+    def accepted_decisions(self) -> tuple[str, ...] | None:
+        """Return the gestures: the readout should decide the one that was shown."""
+        return tuple(self.rates_hz)
+
     @model_validator(mode="after")
     def _check_trials(self) -> Self:
         if isinstance(self.electrodes, Mapping):

@@ -22,6 +22,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import ValidationError
 
+from crepe.environment.source_place import place_of
 from crepe.errors import ConfigError, suggest
 from crepe.hw.instrument import DeviceSettings, Guard, Recorder, Stimulator
 
@@ -72,6 +73,22 @@ def check_url(url: str, *, is_source: bool) -> DeviceSettings:
     """
     _, settings = _resolve(url, RECORDERS if is_source else STIMULATORS, {})
     return settings
+
+
+class DeviceAddress(NamedTuple):
+    """The instrument that a device's name is about, whatever its settings."""
+
+    scheme: str  # or an import path
+    location: str
+
+
+def address(url: str) -> DeviceAddress:
+    """Return the instrument that a device's name is about; opens nothing."""
+    if match := _IMPORT_PATH.fullmatch(url):
+        return DeviceAddress(match["path"], "")
+    parts = urlsplit(url)
+    location = unquote(parts.netloc + parts.path).rstrip("/").lower()
+    return DeviceAddress(parts.scheme, re.sub(r"^localhost\b", "127.0.0.1", location))
 
 
 class _Name(NamedTuple):
@@ -135,6 +152,8 @@ def _import(path: str, base: type, place: str) -> type[Any]:
         module = import_module(module_name)
     except ImportError as error:
         raise ConfigError(f"{place}: cannot import {module_name!r}: {error}") from error
+    except Exception as error:  # a mistake in the code of another package
+        raise ConfigError(f"{place}: {place_of(error)}: {type(error).__name__}: {error}") from error
     device = getattr(module, class_name, None)
     if not (isinstance(device, type) and issubclass(device, base)):
         names = [n for n, k in vars(module).items() if isinstance(k, type) and issubclass(k, base)]

@@ -156,7 +156,10 @@ class Stimulator(ABC):
 
     @abstractmethod
     def refusal(self, stimulus: Stimulus) -> str | None:
-        """Return why this instrument cannot or must not deliver the train, or None."""
+        """Return why this instrument cannot or must not deliver the train, or None.
+
+        Pure: also called before `open`, by `crepe check`.
+        """
 
     @abstractmethod
     def prepare(self, stimulus: Stimulus) -> None:

@@ -37,7 +37,6 @@ class Heartbeat:
         self._store = store
         self._session = session
         self._lease = lease
-        self.problem = ""  # for people; empty if all is well
         self._process = ProcessIdentity.own().key
         self._state = "starting"
         self._position = 0
@@ -45,6 +44,8 @@ class Heartbeat:
         before = store.beats().get(name, {})
         # Counts go on across restarts of the program, but begin anew with a session (decision 36).
         before = before if before.get("session") == session else {}
+        # For people; empty if all is well. Until the program runs, that of the process before it.
+        self.problem = before.get("problem", "")
         self._restarts = int(before.get("restarts", -1)) + 1
         self._covered = 0  # sample index up to which windows have come
         self._n_gaps = int(before.get("n_gaps", 0))

@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from crepe.actors.actor import Actor, ActorContext, Output
+from crepe.actors.output import ErrorsOf, messages_in
 from crepe.config.wiring import OUTSIDE, ActorSpec
 from crepe.messages import Command, Message, StreamInfo
 from crepe.store import codec
@@ -60,12 +61,16 @@ class HostedActor:
     ) -> None:
         self.spec = spec
         self._checkpoint_s = checkpoint_s
+        self._errors = ErrorsOf(spec.name, spec.kind)
         self.actor: Actor[Any, Any] = spec.make()
-        self.actor.open(start)
+        with self._errors:
+            self.actor.open(start)
         self.is_ended = resume is not None and resume.is_ended
         self.position = resume.position if resume else start.position
         self.command_id = resume.command_id if resume else ""
-        self._infos = self._describe(start)
+        with self._errors:
+            self._infos = self._describe(start)
+        _, self._outputs = spec.kind.message_types()
         # Without a warm-up, windows before the resume position need not be stepped through again.
         self._first_input = resume.position if resume and not self.warmup_samples else 0
         self._resumed_at = resume.position if resume else -1
@@ -115,9 +120,11 @@ class HostedActor:
     # Feeding
 
     def feed(self, batch: Batch) -> list[OutputBatch]:
-        """Feed one window of an input; return the output windows that follow."""
-        if self.is_ended:
-            return []
+        """Feed one window of an input; return the output windows. Raises ActorError."""
+        with self._errors:
+            return [] if self.is_ended else self._feed(batch)
+
+    def _feed(self, batch: Batch) -> list[OutputBatch]:
         if batch.stream in OUTSIDE:
             self._receive_commands(batch)
             return []
@@ -170,7 +177,7 @@ class HostedActor:
             return False
         self.actor.on_position(batch.stream, batch.stop)
         for message in batch.messages:
-            self._gather(self.actor.step_from(batch.stream, message))
+            self._gather(self.actor.step_from(batch.stream, message), "step")
         if batch.stop <= self._resumed_at and self.actor.merges:
             self._forget()  # a window that was read again to restore the state
             return False
@@ -193,12 +200,13 @@ class HostedActor:
             if isinstance(message, Command):
                 at = self.position
                 command = replace(message, start=at, stop=at + 1)
-                self._gather(self.actor.step_from(batch.stream, command))
+                self._gather(self.actor.step_from(batch.stream, command), "step")
         self.command_id = batch.command_id
 
     def read(self, timeout_s: float) -> list[OutputBatch]:
         """Return the next window of a source, read from its instrument. Raises EndOfData."""
-        self._gather(self.actor.read(timeout_s))  # type: ignore[attr-defined]  # a Source
+        with self._errors:
+            self._gather(self.actor.read(timeout_s), "read")  # type: ignore[attr-defined]  # a Source
         newest = [messages[-1] for messages in self._pending.values() if messages]
         if not newest:
             return []
@@ -210,19 +218,19 @@ class HostedActor:
         """Notify the actor that no input has arrived for a while; return its output."""
         if self.is_ended:
             return []
-        self._gather(self.actor.on_silence(elapsed_s))
-        return self._publish() if any(self._pending.values()) else []
+        with self._errors:
+            self._gather(self.actor.on_silence(elapsed_s), "on_silence")
+            return self._publish() if any(self._pending.values()) else []
 
     def finish(self) -> list[OutputBatch]:
         """Finish a source at the end of its data; return its last output."""
-        return self._finish()
+        with self._errors:
+            return self._finish()
 
     # Output
 
-    def _gather(self, output: Output) -> None:
-        if output is None:
-            return
-        for message in [output] if isinstance(output, Message) else output:
+    def _gather(self, output: Output, method: str) -> None:
+        for message in messages_in(output, self._outputs, method, self._errors):
             stream = self.spec.writes.get(type(message))
             if stream is not None:
                 self._pending[stream].append(message)
@@ -276,7 +284,7 @@ class HostedActor:
         return batches
 
     def _finish(self) -> list[OutputBatch]:
-        self._gather(self.actor.finish())
+        self._gather(self.actor.finish(), "finish")
         return [*self._publish(), *self._end()]
 
     def _end(self) -> list[OutputBatch]:

@@ -21,7 +21,7 @@ from crepe.config.context import actor_context
 from crepe.config.experiment import ProgramPart
 from crepe.config.wiring import ActorSpec
 from crepe.environment.process import is_orphan
-from crepe.errors import StoreUnavailableError
+from crepe.errors import ActorError, StoreUnavailableError
 from crepe.hw.instrument import EndOfData
 from crepe.messages import StreamInfo
 from crepe.runtime.chain import Chain
@@ -111,6 +111,9 @@ class Runner:
                 self._run_reader(chain)
         except Stop as reason:
             log.info("stopping: %s", reason)
+        except ActorError as error:
+            self._heartbeat.problem = str(error)  # `crepe status` shows it between two starts
+            raise
         finally:
             chain.close()
             self._store.patience_s = 0.0  # a start that was cut short does not wait, either

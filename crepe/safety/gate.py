@@ -9,7 +9,7 @@ from crepe.messages import Stimulus
 from crepe.safety.limits import Limits
 from crepe.safety.pulse_count import PulseCount
 from crepe.safety.real_time import RealTime
-from crepe.safety.sub_trains import cuttable, pulses_per_sub_train
+from crepe.safety.sub_trains import pulses_per_sub_train, uncuttable
 
 
 class Gate:
@@ -57,7 +57,7 @@ class Gate:
                 stimulus.n_pulses,
                 stimulus.unit,
             )
-            or self._uncuttable(stimulus)
+            or uncuttable(stimulus.n_pulses, stimulus.rate_hz, self._sub_train_s)
             or self.too_old(stimulus)
             or self._count.refusal(stimulus, self._time.now, before)
         )
@@ -90,13 +90,3 @@ class Gate:
         n_pulses = pulses_per_sub_train(stimulus.n_pulses, stimulus.rate_hz, self._sub_train_s)
         assert n_pulses is not None  # otherwise it was refused
         return replace(stimulus, n_pulses=n_pulses)
-
-    def _uncuttable(self, stimulus: Stimulus) -> str | None:
-        """Return why a train has no equal sub-trains, or None."""
-        n_pulses, rate_hz = stimulus.n_pulses, stimulus.rate_hz
-        if pulses_per_sub_train(n_pulses, rate_hz, self._sub_train_s):
-            return None
-        return (
-            f"train: {n_pulses} pulses at {rate_hz:g} Hz cannot be cut into equal bursts of "
-            f"{self._sub_train_s:g} s at most, {cuttable(n_pulses, rate_hz, self._sub_train_s)} can"
-        )

@@ -24,6 +24,12 @@ _DENSITY_MC_CM2 = {"TiN": 0.5, "Pt": 0.2}
 """Charge per phase and area. TiN: below the 0.9 that is usually given (Cogan 2008, Annu Rev Biomed
 Eng 10:275), and far below the 23 of the MCS MEA manual, section 8.3; Pt: half of that manual's."""
 
+_LEAST_UA = 0.001
+_LEAST_MV = 0.01
+_LEAST_WIDTH_US = 1.0
+"""Below these nothing is a pulse: a wrong unit, or a lost power of ten. Chosen, a tenth or less of
+the finest steps of known stimulators (Intan RHS2116: 10 nA; MCS: 50 nA, 0.57 mV, 20 us)."""
+
 
 class Override(BaseModel):
     """A limit that this experiment widens, and the reason, which is recorded."""
@@ -153,12 +159,17 @@ class Limits(BaseModel):
     def _of_phases(self, phases: Phases, unit: str) -> str | None:
         """Check each phase as listed, then as merged at the electrode, and the pauses between."""
         per, in_unit, name = (1, "uA", "current_ua") if unit == "uA" else (1e3, "mV", "voltage_mv")
+        least = _LEAST_UA if unit == "uA" else _LEAST_MV
         most, most_us = self.limit(f"max_{name}"), self.limit("max_width_us")
         for i, (amplitude, width_us) in enumerate(phases):
             place = place_of(phases, unit, i, i)
             # `not ... <=` rather than `>`, here and below: NaN must be refused, too.
-            if not 0 < width_us <= most_us:
+            if not width_us <= most_us:
                 return f"{place}, limit {most_us:g} us"
+            if not width_us >= _LEAST_WIDTH_US:
+                return f"{place}, must be {_LEAST_WIDTH_US:g} us at least"
+            if 0 < abs(amplitude) / per < least:
+                return f"{place}, must be 0 or {least:g} {in_unit} at least"
             if not abs(amplitude) / per <= most:
                 return f"{place}, limit {most:g} {in_unit}"
         spans = merged(phases)

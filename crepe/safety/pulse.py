@@ -52,5 +52,6 @@ def place_of(phases: Phases, unit: str, first: int, last: int) -> str:
     if first < last:
         return f"phases {first} to {last}: {total_us(phases[first : last + 1]):g} us"
     amplitude, width_us = phases[first]
-    strength = f"{amplitude:.1f} uA" if unit == "uA" else f"{amplitude / 1000:g} mV"
+    digits = ".1f" if round(amplitude, 1) == amplitude else "g"
+    strength = f"{amplitude:{digits}} uA" if unit == "uA" else f"{amplitude / 1000:g} mV"
     return f"phase {first}: {strength} x {width_us:g} us"

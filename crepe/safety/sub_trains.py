@@ -29,6 +29,16 @@ def cuttable(n_pulses: int, rate_hz: float, sub_train_s: float = LONGEST_S) -> i
     return n_pulses // fewest * fewest
 
 
+def uncuttable(n_pulses: int, rate_hz: float, sub_train_s: float = LONGEST_S) -> str | None:
+    """Return why a train has no equal sub-trains, or None."""
+    if pulses_per_sub_train(n_pulses, rate_hz, sub_train_s):
+        return None
+    return (
+        f"train: {n_pulses} pulses at {rate_hz:g} Hz cannot be cut into equal bursts of "
+        f"{sub_train_s:g} s at most, {cuttable(n_pulses, rate_hz, sub_train_s)} can"
+    )
+
+
 def _fewest(n_pulses: int, rate_hz: float, sub_train_s: float) -> int:
     # One pulse at least: at low rates the period is longer than a sub-train.
     return ceil(n_pulses / max(1, int(sub_train_s * rate_hz)))

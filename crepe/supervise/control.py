@@ -21,6 +21,7 @@ from crepe.supervise.supervisor import KILL_S, Status, Supervisor, reap
 _LOG_LINES = 15  # of a program that does not start
 _TRIES = 2  # starts of a program after which `up` gives up
 _FAILED = ("BACKOFF", "EXITED", "FATAL")
+_SETTLED_S = 5.0
 _POLL_S = 0.05
 
 
@@ -78,7 +79,9 @@ def must_run(var: Path | None = None) -> None:
     """Raise CrepeError if a program does not run any more, though supervisord has tried."""
     programs = status(var)
     for program in programs:
-        if program.state in _FAILED and program.restarts >= 3:
+        # A program that fails soon after each start is RUNNING most of the time.
+        is_down = program.state in _FAILED or program.uptime_s < _SETTLED_S
+        if is_down and program.restarts >= 3:
             raise _does_not_run(program, var)
     if not programs:
         now = session.current(var)
@@ -207,9 +210,12 @@ def _wait_running(pid: int, output: Path, var: Path, timeout_s: float) -> None:
 def _does_not_run(program: Status, var: Path | None) -> CrepeError:
     path = (var or paths.var_directory()) / "log" / f"{program.name}.log"
     n = program.restarts + 1
+    # A program that fails at each start says the same each time: the last is enough.
+    lines = list(dict.fromkeys(reversed(_tail(path).splitlines())))
+    tail = "\n".join(reversed(lines))
     return CrepeError(
         f"program {program.name}: {program.state} after {n} start{'s' if n > 1 else ''}, must stay "
-        f"RUNNING; the end of {path}:\n{_tail(path)}"
+        f"RUNNING; the end of {path}:\n{tail}"
     )
 
 

@@ -86,7 +86,8 @@ def up(
         then, as they are after Ctrl-C.
     """
     experiment.check_tokens()
-    dry_run(experiment)
+    for note in dry_run(experiment):
+        print(f"note: {note}", file=sys.stderr)
     _check_server(experiment.name, take_over=take_over)
     print(disk_message(paths.var_directory(), experiment), file=sys.stderr)
     with _interrupts() as end_undisturbed:

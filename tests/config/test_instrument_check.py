@@ -56,16 +56,6 @@ def test_the_check_tries_the_data_port_when_it_should_be_open(simulator):
     assert wrong.startswith("data port 9: ")
 
 
-def test_the_check_finds_actors_that_name_two_instruments(simulator):
-    here = f"meame://127.0.0.1:{simulator.http_port}"
-    found = findings(
-        {"actors.acquire.device": "meame://127.0.0.1:9", "actors.stimulate.device": here}
-    )
-    assert "must be one instrument: [actors.acquire] meame://127.0.0.1:9" in texts(found, False)[0]
-    assert any("meame://127.0.0.1:9/status" in text for text in texts(found, False))
-    assert f"{here}: answers" in texts(found, True)
-
-
 @pytest.mark.parametrize(
     ("quirk", "text"),
     [

@@ -331,3 +331,19 @@ def test_the_last_decision_of_a_response_counts_if_asked_for():
 def test_a_game_that_cannot_be_played_is_refused(settings, complaint):
     with pytest.raises(ValidationError, match=complaint):
         opened(**settings)
+
+
+def test_a_number_is_no_decision_of_a_game():
+    with pytest.raises(ConfigError) as refused:
+        play(opened(), answer=lambda gesture: 0.25)
+    assert str(refused.value).startswith("RockPaperScissors: the decision of samples [")
+    assert str(refused.value).endswith("is 0.25, must be 'rock', 'scissors', 'paper' or None")
+
+
+def test_a_game_accepts_the_names_of_its_gestures():
+    assert opened().accepted_decisions() == ("rock", "scissors", "paper")
+
+
+def test_a_gesture_that_rock_paper_scissors_does_not_have_is_refused():
+    with pytest.raises(ValidationError, match="rates_hz: 'lizard' is no gesture; known are rock"):
+        RockPaperScissors(**{**SETTINGS, "rates_hz": {"rock": 20.0, "lizard": 30.3}})

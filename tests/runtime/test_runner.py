@@ -430,3 +430,31 @@ def test_a_session_keeps_its_culture_while_redis_is_away(make_programs, own_serv
         own_server.start()
     with pytest.raises(LeaseError, match=f"session {programs.session.id}"):
         wait_until_free(programs.store, "")
+
+
+WRONG = """
+from crepe.actors.actor import Actor
+from crepe.messages import Decision, Segment
+
+
+class Wrong(Actor[Segment, Decision]):
+    def step(self, segment):
+        return "rock" if segment.stop > 10_000 else Decision(segment.start, segment.stop, None)
+"""
+
+
+def test_an_actor_that_returns_no_message_ends_its_program_with_one_sentence(
+    make_programs, tmp_path
+):
+    (tmp_path / "wrong_actor.py").write_text(WRONG)
+    table = '[actors.decode]\nrun = "wrong_actor:Wrong"\nreads = ["data"]\nwrites = ["result"]\n'
+    started = make_programs(f"{ACQUIRE}{table}")
+    started.start("acquire", "decode")
+    assert started.end("decode") == 1
+    sentence = started.log.splitlines()[-1]
+    assert sentence.startswith("crepe: [actors.decode] wrong_actor:Wrong: step (")
+    assert sentence.endswith(
+        "returned 'rock' (str), must be Decision, an iterable of them, or None"
+    )
+    assert "Traceback" not in started.log
+    assert started.beat("decode")["problem"] == sentence.removeprefix("crepe: ")

@@ -56,6 +56,11 @@ def test_an_ordinary_train_passes():
         ("phase 0: -10.0 uA x 200 us = -2.0 nC = 0.28 mC/cm2, limit 0.1 mC/cm2", {"max_density_mc_cm2": 0.1}),
         ("phase 0: -10.0 uA x 200 us = -2.0 nC = 2.55 mC/cm2, limit 0.5 mC/cm2", {"electrode_diameter_um": 10}),
         ("pulse: unit 'mV', must be uA or uV", {"unit": "mV"}),
+        ("phase 0: -1e-05 uA x 200 us, must be 0 or 0.001 uA at least", {"phases": ((-1e-5, 200), (1e-5, 200))}),
+        ("phase 1: 1e-05 uA x 200 us, must be 0 or 0.001 uA at least", {"phases": ((-10, 200), (1e-5, 200))}),
+        ("phase 0: -0.001 mV x 200 us, must be 0 or 0.01 mV at least", {"phases": ((-1, 200),), "unit": "uV"}),
+        ("phase 0: -10.0 uA x 0.0002 us, must be 1 us at least", {"phases": ((-10, 0.0002), (10, 0.0002))}),
+        ("phase 0: -10.0 uA x 0 us, must be 1 us at least", {"phases": ((-10, 0), (10, 200))}),
     ],
 )  # fmt: skip
 def test_what_is_unsafe_is_refused_with_the_place_and_the_limit(expected, changes):

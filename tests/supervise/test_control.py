@@ -18,6 +18,7 @@ from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import ConfigError, CrepeError
 from crepe.supervise import control, supervisor
 from crepe.supervise.conf import render
+from crepe.supervise.supervisor import Status
 
 PROGRAMS = [("stimulate", 90), ("redis", 10), ("detect", 50)]
 
@@ -261,3 +262,30 @@ def test_nothing_runs_where_nothing_was_started(clone: Path) -> None:
     assert not control.down()
     assert not (clone / "var").exists()
     assert paths.var_directory() == clone / "var"
+
+
+@pytest.mark.parametrize(
+    ("state", "uptime_s", "restarts", "is_well"),
+    [
+        ("RUNNING", 60.0, 3, True),  # it has recovered
+        ("RUNNING", 1.0, 2, True),
+        ("RUNNING", 1.0, 3, False),  # ends soon after each start
+        ("STARTING", 0.5, 3, False),
+        ("BACKOFF", 0.0, 3, False),
+    ],
+)
+def test_a_program_that_ends_soon_after_each_start_does_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state, uptime_s, restarts, is_well
+) -> None:
+    (tmp_path / "log").mkdir()
+    sentence = "crepe: [actors.decode] mine:D: step returned 'rock'"
+    (tmp_path / "log" / "decode.log").write_text(f"at 1\n{sentence}\nat 2\n{sentence}\n")
+    program = Status("decode", state, ProcessIdentity(1), uptime_s, restarts)
+    monkeypatch.setattr(control, "status", lambda var=None: [program])
+    if is_well:
+        control.must_run(tmp_path)
+        return
+    with pytest.raises(CrepeError) as refused:
+        control.must_run(tmp_path)
+    assert str(refused.value).count(sentence) == 1
+    assert str(refused.value).endswith(sentence)

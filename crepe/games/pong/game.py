@@ -10,7 +10,8 @@ from pydantic import PrivateAttr
 from crepe.actors.actor import Actor, ActorContext
 from crepe.commands import CONTROL, INPUT
 from crepe.conditions import NO_FEEDBACK, OPEN_LOOP, SILENT, STIMULATION, UNSTIMULATED
-from crepe.games.commands import check_decisions, player_of
+from crepe.games.commands import player_of
+from crepe.games.decisions import check_decisions, decided
 from crepe.games.pong.match import Match
 from crepe.games.pong.settings import PongSettings
 from crepe.games.pong.state import Phase
@@ -66,6 +67,9 @@ class Pong(PongSettings, Actor[Decision | Command, GameState | Stimulus | Court 
     def possible_trains(self) -> Iterator[Stimulus]:
         return possible_trains(self)
 
+    def accepted_decisions(self) -> tuple[str, ...]:
+        return "up", "down"
+
     def step_from(self, stream: str, message: Decision | Command) -> Iterator[Message]:
         decides = self.decisions.get(self._match.block.condition, self._decides)
         if stream == CONTROL:
@@ -77,6 +81,7 @@ class Pong(PongSettings, Actor[Decision | Command, GameState | Stimulus | Court 
         if isinstance(message, Command):
             yield from self._take_gesture(message)
         else:
+            decided(message, self)  # raises for a number, which would move no paddle
             yield from self._match.play(message)
 
     def _apply(self, message: Message) -> Iterator[Message]:

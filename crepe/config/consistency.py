@@ -1,0 +1,125 @@
+"""Tables of an experiment file that must agree with each other."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from crepe.actors.actor import Source
+from crepe.actors.stimulate import Stimulate
+from crepe.config.mistakes import Mistakes
+from crepe.config.services import SERVICES
+from crepe.errors import ConfigError, suggest
+from crepe.messages import GameState
+
+if TYPE_CHECKING:
+    from crepe.config.experiment import Experiment
+
+_PROGRAM = re.compile(r"[a-z0-9_-]+")
+
+
+def check_consistency(experiment: "Experiment", mistakes: Mistakes) -> None:
+    """Add to `mistakes` the tables that contradict each other; skip what is wrong by itself."""
+    is_whole = len(experiment.actors) == len(experiment.actor_tables)
+    chain_of: dict[str, str] = {}
+    for name in experiment.chains:
+        with mistakes.collect():
+            _check_chain(experiment, name, chain_of)
+    _check_retention(experiment, mistakes)
+    if mistakes.left_out.isdisjoint({"sensor", "simulated_sensor"}):
+        mistakes.add(*_wrong_players(experiment))
+        if is_whole:
+            mistakes.add(*_wrong_gateway(experiment))
+    if is_whole and mistakes.left_out.isdisjoint({"culture", "chains"}):
+        with mistakes.collect():
+            _check_lockstep(experiment)
+
+
+def check_name(name: str, place: str) -> None:
+    """Raise ConfigError for a name that supervisord or the file system could not take."""
+    if name in SERVICES:
+        raise ConfigError(f"{place}: the name is taken by another program")
+    if not _PROGRAM.fullmatch(name):
+        raise ConfigError(f"{place}: {name!r} is no program's name; allowed are a-z, 0-9, _ and -")
+
+
+def _check_chain(experiment: "Experiment", name: str, chain_of: dict[str, str]) -> None:
+    """Raise ConfigError for a chain out of order, of unknown actors, or of another's actors.
+
+    `chain_of` has the chains so far by actor, and receives this one.
+    """
+    chain, tables = experiment.chains[name], experiment.actor_tables
+    place = f"{experiment.path}: [chains.{name}]"
+    check_name(name, place)
+    in_order = [actor for actor in experiment.actors if actor in chain]
+    if sorted(in_order) == sorted(chain) and in_order != list(chain):
+        order = ", ".join(in_order)
+        raise ConfigError(f"{place}: must be in the order of the flow: {order}")
+    if name in tables:
+        raise ConfigError(f"{place}: the name is taken by another program")
+    for actor in chain:
+        if actor not in tables:
+            raise ConfigError(f"{place}: no actor {actor!r}{suggest(actor, tables)}")
+        if actor in chain_of:
+            raise ConfigError(f"{place}: {actor!r} is in [chains.{chain_of[actor]}] already")
+        chain_of[actor] = name
+
+
+def _check_retention(experiment: "Experiment", mistakes: Mistakes) -> None:
+    """Add the streams in `[redis]` that no actor writes."""
+    written = [stream for actor in experiment.actors.values() for stream in actor.writes.values()]
+    written += experiment.streams_without(experiment.actors)
+    for table in ("keep_of", "keep_bytes_of"):
+        for name in getattr(experiment.redis, table):
+            if name not in written:
+                near = suggest(name, written)
+                mistakes.add(f"{experiment.path}: [redis.{table}]: no actor writes {name!r}{near}")
+
+
+def _check_lockstep(experiment: "Experiment") -> None:
+    """Raise ConfigError where simulated time could run past an actor that it must wait for.
+
+    Both halves of a simulated instrument must share a process, and no stimulus may be due earlier
+    than the lag that is allowed.
+    """
+    if experiment.lockstep_s is None:
+        return
+    place = f"{experiment.path}: [culture.simulated] lockstep_s: {experiment.lockstep_s:g} s"
+    if not experiment.can_stimulate:
+        raise ConfigError(f"{place}, but nothing stimulates")
+    ends = [n for n, a in experiment.actors.items() if issubclass(a.kind, Source | Stimulate)]
+    if not any(set(ends) <= set(chain) for chain in experiment.chains.values()):
+        raise ConfigError(f"{place}, but no [chains.NAME] holds {' and '.join(ends)}")
+    for name, actor in experiment.actors.items():
+        delay_s = getattr(actor.make(), "delay_s", None)
+        if delay_s is not None and delay_s < experiment.lockstep_s:
+            raise ConfigError(f"{place}, more than [actors.{name}] delay_s: {delay_s:g} s")
+
+
+def _wrong_players(experiment: "Experiment") -> Iterator[str]:
+    """Yield what is wrong with players without input, and with sensors of unknown gestures."""
+    for name, actor in experiment.actors.items():
+        player, place = actor.settings.get("player"), f"{experiment.path}: [actors.{name}]"
+        if player == "sensor" and experiment.sensor is None:
+            yield f"{place} player: 'sensor', but there is no [sensor] table"
+        if player in ("sensor", "person") and "input" not in actor.reads:
+            yield f"{place} player: {player!r}, but it does not read 'input'"
+        gestures = actor.settings.get("rates_hz")
+        if player == "sensor" and experiment.sensor and isinstance(gestures, Mapping):
+            for gesture in experiment.sensor.infrared.least_pixels:
+                if gesture not in gestures:
+                    yield (
+                        f"{experiment.path}: [sensor.infrared] least_pixels: {gesture!r} is no "
+                        f"gesture of [actors.{name}]{suggest(gesture, gestures)}"
+                    )
+
+
+def _wrong_gateway(experiment: "Experiment") -> Iterator[str]:
+    """Yield what is wrong with a sensor gateway without results, or a sensor without gateway."""
+    if experiment.simulated_sensor is not None and experiment.sensor is None:
+        yield f"{experiment.path}: [simulated_sensor] has no [sensor] to send its frames to"
+    if experiment.sensor is not None:
+        results = experiment.streams_of(GameState)
+        reads = experiment.sensor.reads
+        if reads not in results:
+            near = suggest(reads, results)
+            yield f"{experiment.path}: [sensor] reads: {reads!r} is no game's stream{near}"

@@ -1,0 +1,61 @@
+"""The judgement of pulse trains before an experiment runs: gate, electrodes, instrument."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from crepe.actors.stimulate import Stimulate
+from crepe.electrodes.layouts import channels_of
+from crepe.errors import ConfigError
+from crepe.hw.device import open_stimulator
+from crepe.hw.instrument import InProcess, Stimulator
+from crepe.messages import Stimulus, StreamInfo
+from crepe.safety.sub_trains import pulses_per_sub_train, uncuttable
+
+
+class TrainJudge:
+    """The limits of an experiment's stimulators, and what their instruments can play.
+
+    No instrument is contacted.
+    """
+
+    def __init__(self, actors: Iterable[Stimulate]) -> None:
+        self._stimulators = [(actor, _instrument(actor.device)) for actor in actors]
+
+    def refusals(
+        self, trains: Iterable[Stimulus], info: StreamInfo, reasons: set[str]
+    ) -> Iterator[str]:
+        """Yield why trains could never be delivered, each reason once.
+
+        `info` describes the recorded electrodes. `reasons` are those that were given before, and
+        receives the new ones.
+        """
+        for train in trains:
+            for reason in self._reasons(train, info):
+                if reason not in reasons:
+                    reasons.add(reason)
+                    yield f"{train.meaning}: {reason}" if train.meaning else reason
+
+    def _reasons(self, train: Stimulus, info: StreamInfo) -> Iterator[str]:
+        try:
+            channels_of(train.electrodes, info.labels, "")
+        except ConfigError as error:
+            yield str(error).removeprefix(": ")
+        for actor, instrument in self._stimulators:
+            reason = _gate_refusal(train, actor)
+            # An electrode that the array does not have is named once.
+            if reason is None and instrument and set(train.electrodes) <= set(info.labels):
+                n_pulses = pulses_per_sub_train(train.n_pulses, train.rate_hz, actor.burst_s) or 1
+                reason = instrument.refusal(replace(train, n_pulses=n_pulses))
+            if reason:
+                yield f"would be refused: {reason}"
+
+
+def _gate_refusal(train: Stimulus, actor: Stimulate) -> str | None:
+    n, rate_hz = train.n_pulses, train.rate_hz
+    refusal = actor.limits.refusal(train.electrodes, train.phases, rate_hz, n, train.unit)
+    return refusal or uncuttable(n, rate_hz, actor.burst_s)
+
+
+def _instrument(device: str) -> Stimulator | None:
+    """Return the stimulator, not opened; None for `none://`, which refuses every train."""
+    return None if device.startswith("none:") else open_stimulator(device, InProcess())
