@@ -85,7 +85,8 @@ def must_run(var: Path | None = None) -> None:
         if now is not None and now.ended_because:
             raise CrepeError(f"session {now.id} is over: {now.ended_because}")
         log = (var or paths.var_directory()) / "log" / "supervisord.log"
-        raise CrepeError(f"supervisord is gone; the end of {log}:\n{_tail(log)}")
+        begins = f"session {now.id}" if now is not None else ""
+        raise CrepeError(f"supervisord is gone; the end of {log}:\n{_tail(log, begins=begins)}")
 
 
 def up(
@@ -209,12 +210,17 @@ def _does_not_run(program: Status, var: Path | None) -> CrepeError:
     n = program.restarts + 1
     return CrepeError(
         f"program {program.name}: {program.state} after {n} start{'s' if n > 1 else ''}, must stay "
-        f"RUNNING; the end of {path}:\n{_tail(path)}"
+        f"RUNNING; the end of {path}:\n{_tail(path, program.log_start)}"
     )
 
 
-def _tail(path: Path) -> str:
-    if not path.is_file():
-        return "    (nothing)"
-    lines = path.read_text(errors="replace").splitlines()[-_LOG_LINES:]
-    return "\n".join(f"    {line}" for line in lines) or "    (nothing)"
+def _tail(path: Path, start: int = 0, begins: str = "") -> str:
+    """Return the last lines of a log from a byte on, or from the first line that holds `begins`.
+
+    What is before belongs to earlier sessions. A log that is shorter has been rotated since.
+    """
+    content = path.read_bytes() if path.is_file() else b""
+    text = content[start if start <= len(content) else 0 :].decode(errors="replace")
+    lines = text.splitlines()
+    first = next((i for i, line in enumerate(lines) if begins in line), 0)
+    return "\n".join(f"    {line}" for line in lines[first:][-_LOG_LINES:]) or "    (nothing)"

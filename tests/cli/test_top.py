@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 from rich.live import Live as Screen
 
+from crepe.cli.output import Output
 from crepe.cli.top import draw, run
 from crepe.dashboard.follow import SessionFollower
 from crepe.dashboard.session_view import SessionView
@@ -118,4 +119,4 @@ def test_a_screen_shows_why_nothing_is_stimulated(live):
 def test_without_an_experiment_the_error_names_the_command_to_start_one(monkeypatch, tmp_path):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path))
     with pytest.raises(ConfigError, match="crepe up"):
-        run(Console(), once=True)
+        run(Output(), once=True)

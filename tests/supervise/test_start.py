@@ -57,10 +57,10 @@ def test_the_page_of_a_process_that_has_ended_is_not_taken_for_its_successors(cl
     monkeypatch.setattr(control, "status", lambda: programs)
     monkeypatch.setattr(start, "_START_S", 0.1)
     path = paths.run_directory() / "dashboard.json"
-    assert start.page_lines(load_experiment()) == []
-    for process, n_lines in ((ProcessIdentity(7, "400"), 0), (page, 2)):
+    assert start.page_links(load_experiment()) is None
+    for process, is_known in ((ProcessIdentity(7, "400"), False), (page, True)):
         paths.write_json(path, {"url": "http://127.0.0.1:8080", **process._asdict()})
-        assert len(start.page_lines(load_experiment())) == n_lines
+        assert (start.page_links(load_experiment()) is not None) is is_known
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -75,6 +75,11 @@ class McsRecording(Recorder):
         self._pace = Pace(info.sampling_rate_hz, self._settings.speed)
         return info
 
+    @property
+    def n_samples(self) -> int:
+        """Length of the recording in samples, with its gaps; 0 before `open`."""
+        return self._stops[-1] if self._file is not None and self._stops else 0
+
     def read(self, timeout_s: float) -> Segment | None:
         at = bisect_right(self._stops, self._position)
         if at == len(self._spans):
