@@ -16,7 +16,7 @@ from crepe.errors import CrepeError, ExitCode
 EXIT_STATUSES = (
     f"Exit status: {ExitCode.DONE} done; {ExitCode.FAILED} failed, with the reason on stderr, or a "
     f"result that is not as it must be; {ExitCode.USAGE} wrong command line; "
-    f"{ExitCode.INTERRUPTED} interrupted by Ctrl-C. With NO_COLOR set, nothing is styled."
+    f"{ExitCode.INTERRUPTED} interrupted by Ctrl-C. With NO_COLOR set, nothing is coloured."
 )
 
 app = typer.Typer(

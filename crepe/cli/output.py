@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -16,14 +15,13 @@ def open_console(*, stderr: bool = False) -> Console:
     """Return a console on stdout or stderr.
 
     Lines of text are neither wrapped nor searched for markup: they hold paths and `[tables]`.
-    Without a terminal there are no escape codes and no limit of width, and with NO_COLOR
-    (https://no-color.org) no styles.
+    Without a terminal there are no escape codes and no limit of width; with NO_COLOR
+    (https://no-color.org) rich leaves colours out.
     """
     stream = sys.stderr if stderr else sys.stdout
     return Console(
         stderr=stderr,
         width=None if stream.isatty() else _UNLIMITED,
-        color_system=None if os.environ.get("NO_COLOR") else "auto",
         soft_wrap=True,
         markup=False,
         emoji=False,

@@ -30,7 +30,7 @@ _POLL_S = 0.2
 
 @dataclass
 class Counts:
-    """What a session without a game came to."""
+    """The result of a session without a game."""
 
     labels: tuple[str, ...] = ()
     spikes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))

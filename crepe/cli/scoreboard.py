@@ -83,7 +83,7 @@ class Score:
 
     @property
     def notice(self) -> str:
-        """Why stimuli are refused for lateness, and what to do; empty if they are not."""
+        """The reason why stimuli come too late, and a way out; empty if they do not."""
         ended = [answer for answer in self.delivered if answer.state != "intended"]
         n_late = sum(is_too_late(answer.reason) for answer in self.refused)
         return too_slow(n_late, len(ended), is_simulated=self.is_simulated)

@@ -146,7 +146,7 @@ class SessionView:
 
     @property
     def notice(self) -> str:
-        """Why stimuli are refused for lateness, and what to do; empty if they are not."""
+        """The reason why stimuli come too late, and a way out; empty if they do not."""
         return self.events.notice(is_simulated=self.is_simulated)
 
     def about(self) -> dict[str, Any]:

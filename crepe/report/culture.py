@@ -52,7 +52,7 @@ class Report:
 
 
 def no_progress(done_s: float) -> None:
-    """Ignore how far a report is."""
+    """Discard how far a report is."""
     del done_s
 
 
