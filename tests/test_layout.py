@@ -37,10 +37,11 @@ TESTED_THROUGH = {
     "hw/test_stimulator_contract.py": "hw/no_stimulator",
     # Commands of the command line, through a run of the command.
     "cli/test_app.py": "cli/options cli/services",
+    "cli/test_operator.py": "cli/start",
     "report/test_culture.py": "report/culture_figure",
     "report/test_command.py": "cli/sessions report/page",
     "study/test_study.py": "cli/experiment cli/study study/plan study/runs",
-    "system/test_stack.py": "cli/play cli/play_data",
+    "system/test_stack.py": "cli/play",
     "system/test_supervisord.py": "cli/run cli/run_services cli/supervised dashboard/program",
     # Parts of a whole that is tested as one.
     "config/test_experiment.py": "config/experiment_file config/explain config/wiring",

@@ -11,6 +11,8 @@ from rich.cells import cell_len
 from typer.main import get_command
 from typer.testing import CliRunner
 
+import crepe.cli.app
+from crepe.__main__ import main
 from crepe.cli import options
 from crepe.cli.app import app
 from crepe.environment import session
@@ -116,10 +118,16 @@ def test_a_run_time_directory_that_cannot_be_made_is_one_sentence(monkeypatch):
     assert CliRunner().invoke(app, ["sessions"]).exit_code == ExitCode.DONE  # it only looks
 
 
-def test_a_file_that_cannot_be_written_is_one_sentence():
-    done = run_crepe("culture", "report", "--out", f"{__file__}/there")
-    assert done.returncode == ExitCode.FAILED
-    assert done.stderr == f"crepe: {__file__}/there: Not a directory\n"
+def test_a_file_that_cannot_be_written_is_one_sentence(monkeypatch, capsys):
+    def fail(**_):
+        raise NotADirectoryError(20, "Not a directory", "/there")
+
+    monkeypatch.setattr(crepe.cli.app, "app", fail)
+    monkeypatch.setattr(sys, "argv", ["crepe", "culture", "report", "--out", "/there"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == ExitCode.FAILED
+    assert capsys.readouterr().err == "crepe: /there: Not a directory\n"
 
 
 # Completion

@@ -2,6 +2,9 @@
 
 import pytest
 
+from crepe.messages import Stimulus
+from crepe.safety.gate import Gate
+from crepe.safety.limits import Limits
 from crepe.safety.liveness import Liveness
 from crepe.safety.too_slow import is_too_late, too_slow
 
@@ -9,7 +12,7 @@ from crepe.safety.too_slow import is_too_late, too_slow
 class Late:
     """A clock as far on as the data, which are late."""
 
-    clock, late_s = 20_000, 0.5
+    clock, now, late_s, has_begun = 20_000, 20_000, 0.5, True
 
 
 def liveness(**limits):
@@ -21,11 +24,13 @@ def liveness(**limits):
 def test_the_texts_of_gate_and_liveness_are_known_as_lateness():
     late, behind = liveness(), liveness()
     behind._reached["result:stimuli"] = 0
+    gate = Gate(Limits(), Late(), 10_000.0, max_age_ms=200.0, sub_train_s=1.0, n_pulses=0)
+    old = gate.too_old(Stimulus(0, 100, 1, 100, ("47",), ((-1.0, 200.0),), 20.0, 20))
     for reason in (
         late.missing(),
         behind.missing(),
         late.stalled(0.4),
-        "1821 ms old, limit 200 ms",
+        old,
     ):
         assert is_too_late(reason), reason
 

@@ -83,7 +83,14 @@ def test_a_lost_terminal_ends_it_as_ctrl_c_does(tmp_path, monkeypatch, number):
 
 def test_what_was_cut_off_is_given_up_only_by_a_person(clone, monkeypatch):
     unfinished.abandon(new=False)
-    assert unfinished.resume_or_new(resume=True, new=False) == "new"
+    with pytest.raises(ConfigError, match="nothing to resume in .*: no session has begun"):
+        unfinished.resume_or_new(resume=True, new=False)
+    session.begin(session.new(clone, "digest", 1))
+    session.end()
+    with pytest.raises(ConfigError, match="nothing to resume in .* ended in good order"):
+        unfinished.resume_or_new(resume=True, new=False)
+    with pytest.raises(ConfigError, match="not both"):
+        unfinished.resume_or_new(resume=True, new=True)
     begun = session.begin(session.new(clone, "digest", 1))
     with pytest.raises(ConfigError, match="--new, or new=True"):
         unfinished.abandon(new=False)
