@@ -1,15 +1,16 @@
 """The command `crepe`; commands that must be quick load no more than they need."""
 
+import os
 import sys
 
-from crepe.errors import CrepeError
+from crepe.errors import CrepeError, ExitCode
 
 
 def main() -> None:
-    """Run a command. A CrepeError is printed as one line, and the exit status is 1."""
+    """Run a command. A CrepeError is printed without a traceback; the exit status is 1."""
     arguments = sys.argv[1:]
     try:
-        if arguments[:1] == ["stop"] and "--help" not in arguments:
+        if arguments[:1] == ["stop"] and not {"-h", "--help"} & {*arguments}:
             # An emergency stop must not wait until numpy and the like are imported.
             from crepe.safety.emergency_stop import main as emergency_stop
 
@@ -23,12 +24,22 @@ def main() -> None:
 
             run_program(arguments[1])
         else:
-            from crepe.cli.app import app
-
-            app()
+            _run_typed()
     except CrepeError as error:
         print(f"crepe: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(ExitCode.FAILED)
+
+
+def _run_typed() -> None:
+    """Run a command that a person has typed."""
+    from crepe.cli.app import app
+
+    try:
+        app(prog_name="crepe")
+    except OSError as error:
+        if error.filename is None:  # not a file that the person could mend
+            raise
+        raise CrepeError(f"{os.fsdecode(error.filename)}: {error.strerror}") from error
 
 
 if __name__ == "__main__":

@@ -2,6 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The exit statuses of the command `crepe`."""
+
+    DONE = 0
+    FAILED = 1  # an error, printed on stderr, or a result that is not as it must be
+    USAGE = 2  # the command line itself is wrong
+    INTERRUPTED = 130  # by Ctrl-C, as shells count it: 128 + SIGINT
+
 
 _MOST_NAMES = 20  # that an error's text lists
 

@@ -36,11 +36,12 @@ TESTED_THROUGH = {
     "actors/test_acquire.py": "hw/instrument",
     "hw/test_stimulator_contract.py": "hw/no_stimulator",
     # Commands of the command line, through a run of the command.
-    "config/test_instrument_check.py": "cli/app",
-    "report/test_culture.py": "cli/services report/culture_figure",
+    "cli/test_app.py": "cli/options cli/services",
+    "cli/test_operator.py": "cli/start",
+    "report/test_culture.py": "report/culture_figure",
     "report/test_command.py": "cli/sessions report/page",
-    "study/test_study.py": "cli/experiment cli/start study/plan study/runs",
-    "system/test_stack.py": "cli/operator cli/play cli/play_recording cli/send_command",
+    "study/test_study.py": "cli/experiment cli/study study/plan study/runs",
+    "system/test_stack.py": "cli/play",
     "system/test_supervisord.py": "cli/run cli/run_services cli/supervised dashboard/program",
     # Parts of a whole that is tested as one.
     "actors/test_output.py": "environment/source_place",
@@ -48,7 +49,7 @@ TESTED_THROUGH = {
         config/consistency config/experiment_file config/explain config/mistakes config/wiring
     """,
     "config/test_dry_run.py": "config/context config/decisions config/possible_trains config/trial_steps",
-    "supervise/test_start.py": "config/overrides supervise/unfinished",
+    "supervise/test_start.py": "supervise/unfinished",
     "supervise/test_control.py": "supervise/supervisor",
     "runtime/test_chain.py": "runtime/hosted_actor",
     "runtime/test_runner.py": "runtime/heartbeat runtime/inputs runtime/outputs runtime/resume",

@@ -1,30 +1,35 @@
-"""The command `crepe`: the commands that only read, and the modules of the others."""
+"""The command `crepe`: its groups of commands, and those that only read."""
 
-import json
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from crepe import __version__
-from crepe.cli import operator, services, sessions, start
+from crepe.cli import operator, services, sessions, start, study
+from crepe.cli.options import LOOK, TOOLS, AsJson, ExperimentFile
+from crepe.cli.output import Output
 from crepe.config.experiment import Experiment, load_experiment
 from crepe.environment import paths, session
-from crepe.errors import CrepeError
+from crepe.errors import CrepeError, ExitCode
+
+EXIT_STATUSES = (
+    f"Exit status: {ExitCode.DONE} done; {ExitCode.FAILED} failed, with the reason on stderr, or a "
+    f"result that is not as it must be; {ExitCode.USAGE} wrong command line; "
+    f"{ExitCode.INTERRUPTED} interrupted by Ctrl-C. With NO_COLOR set, nothing is coloured."
+)
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    help="Closed-loop experiments with neuron cultures on multi-electrode arrays.",
+    rich_markup_mode="markdown",  # in rich's own markup `[actors.NAME]` would be a style
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Run closed-loop experiments with neuron cultures on multi-electrode arrays.\n\n"
+    "Example: `crepe play --rounds 3`",
+    epilog=EXIT_STATUSES,
 )
-console = Console()
-
-ExperimentFile = Annotated[
-    Path | None, typer.Argument(metavar="[EXPERIMENT]", help="Default: config/rps.toml.")
-]
+look = typer.Typer()
+tools = typer.Typer()
 
 
 @app.callback(invoke_without_command=True)
@@ -36,88 +41,133 @@ def _version(
         raise typer.Exit
 
 
-@app.command()
+@tools.command(rich_help_panel=TOOLS)
 def check(
     experiment: ExperimentFile = None,
     instrument: Annotated[
-        bool, typer.Option("--instrument", help="Query its MEAME, too; stimulates nothing.")
+        bool,
+        typer.Option(
+            "--instrument", help="Query its MEAME server and record a moment; stimulates nothing."
+        ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Check an experiment file: types, bounds, names, streams and actors. Runs nothing."""
+    """Check an experiment file: types, bounds, names and every stream. Run nothing.
+
+    Example: `crepe check config/rps.toml`
+
+    Exit status: 1 if the file does not fit, or a finding at the instrument is WRONG.
+    """
     from crepe.config.dry_run import dry_run
 
+    output = Output(as_json=as_json)
     try:
         checked = load_experiment(experiment)
         notes = dry_run(checked)
     except CrepeError as error:
-        if as_json:
-            print(json.dumps({"fits": False, "mistakes": error.mistakes}, indent=2))
+        output.document({"fits": False, "mistakes": error.mistakes})
         raise
-    if as_json:
-        programs = [program.name for program in checked.programs]
-        fits = {"fits": True, "path": str(checked.path), "programs": programs, "notes": notes}
-        print(json.dumps(fits, indent=2))
-    else:
-        for actor in checked.actors.values():
-            reads = ", ".join(actor.reads) or "the instrument"
-            writes = ", ".join(actor.writes.values()) or "a file"
-            console.print(f"{actor.name:12} {reads} -> {writes}", soft_wrap=True)
-        for note in notes:
-            console.print(f"{'NOTE':12} {note}", soft_wrap=True, markup=False)
-        console.print(f"{checked.path}: fits ({len(checked.programs)} programs)", soft_wrap=True)
-    if instrument:
-        _check_instrument(checked)
+    for actor in checked.actors.values():
+        reads = ", ".join(actor.reads) or "the instrument"
+        writes = ", ".join(actor.writes.values()) or "a file"
+        output.text(f"{actor.name:12} {reads} -> {writes}")
+    for note in notes:
+        output.text(f"{'NOTE':12} {note}")
+    output.text(f"{checked.path}: fits ({len(checked.programs)} programs)")
+    findings = _check_instrument(checked, output) if instrument else []
+    actors = {
+        actor.name: {"reads": list(actor.reads), "writes": list(actor.writes.values())}
+        for actor in checked.actors.values()
+    }
+    output.document(
+        {
+            "fits": True,
+            "path": str(checked.path),
+            "programs": [program.name for program in checked.programs],
+            "actors": actors,
+            "notes": notes,
+            "findings": findings,
+        }
+    )
+    if any(finding["is_well"] is False for finding in findings):
+        raise typer.Exit(ExitCode.FAILED)
 
 
-def _check_instrument(experiment: Experiment) -> None:
+def _check_instrument(experiment: Experiment, output: Output) -> list[dict[str, Any]]:
     from crepe.config.instrument_check import check_instrument
 
-    is_well = True  # a finding that could not be verified does not count against it
+    findings = []
     for finding in check_instrument(experiment, paths.run_directory()):
+        # A finding that could not be verified does not count against the instrument.
         verdict = {True: "ok", False: "WRONG", None: "NOT VERIFIED"}[finding.is_well]
-        # markup=False: rich would take `[actors.NAME]` for a style.
-        console.print(f"{verdict:12} {finding.text}", soft_wrap=True, markup=False)
-        is_well = is_well and finding.is_well is not False
-    raise typer.Exit(0 if is_well else 1)
+        output.text(f"{verdict:12} {finding.text}")
+        findings.append(finding._asdict())
+    return findings
 
 
-@app.command()
-def status(
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
-) -> None:
-    """Show the state of every program."""
+@look.command(rich_help_panel=LOOK)
+def status(as_json: AsJson = False) -> None:
+    """Show the state of every program of the session that runs.
+
+    Example: `crepe status --json`
+
+    Exit status: 1 if nothing runs.
+    """
     from crepe.supervise.status import rows
 
+    output = Output(as_json=as_json)
     programs = rows()
-    if as_json:
-        print(json.dumps(programs, indent=2))
-        return
+    output.document(programs)
     if not programs:
         last = session.current()
         if last is not None and last.ended_because:
-            text = f"session {last.id} is over: {last.ended_because}"
-            console.print(text, soft_wrap=True, markup=False)
-        console.print("nothing runs; start it with `crepe up`")
-        raise typer.Exit(1)
-    problems = [(row["program"], problem) for row in programs if (problem := row.pop("problem"))]
-    table = Table(*programs[0], box=None)
+            output.line(f"session {last.id} is over: {last.ended_because}")
+        output.line("nothing runs; start it with `crepe up`")
+        raise typer.Exit(ExitCode.FAILED)
+    if not as_json:
+        _print_status(programs, output)
+
+
+_SHOWN = ("pid", "up/s", "restarts", "lag", "p99/ms", "gaps", "missing")
+"""Columns beside program and state; all others are in the JSON document. 80 columns hold these."""
+
+
+def _print_status(programs: list[dict[str, Any]], output: Output) -> None:
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("program", no_wrap=True, overflow="ignore")
+    table.add_column("state", no_wrap=True)
+    for name in _SHOWN:
+        table.add_column(name, justify="right", no_wrap=True)
     for row in programs:
-        table.add_row(*(str(value) for value in row.values()))
-    console.print(table)
-    for program, problem in problems:
-        console.print(f"{program}: {problem}", style="red", soft_wrap=True, markup=False)
+        # The first word, such as `stale` or `waiting`; the line below has them all.
+        state = str(row["state"]).split(" ")[0]
+        table.add_row(row["program"], state, *(str(row[name]) for name in _SHOWN))
+    output.console.print(table)
+    for row in programs:
+        if " " in str(row["state"]):
+            output.line(f"{row['program']}: {row['state']}", "yellow")
+        if row["problem"]:
+            output.line(f"{row['program']}: {row['problem']}", "red")
 
 
-@app.command()
+@look.command(rich_help_panel=LOOK)
 def top(
     once: Annotated[bool, typer.Option("--once", help="Print once and exit.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Watch programs, lags, rates, delays and score in the terminal; Ctrl-C ends it."""
+    """Watch programs, lags, rates, delays and score in the terminal, until Ctrl-C.
+
+    Through a pipe, and with `--json`, the state is printed once.
+
+    Example: `crepe top --once`
+
+    Exit status: 1 if nothing runs.
+    """
     from crepe.cli.top import run as run_top
 
-    run_top(console, once=once)
+    run_top(Output(as_json=as_json), once=once)
 
 
-for part in (start, operator, sessions, services):
-    app.add_typer(part.app)
+# In the order of their groups in the help.
+for part in (start.app, look, sessions.app, operator.app, study.app, tools, services.app):
+    app.add_typer(part)

@@ -1,6 +1,5 @@
 """`crepe calibrate` and `crepe experiment`: progress while they run, and results at the end."""
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from crepe.cli.output import Output, open_console
+from crepe.cli.progress import progress
 from crepe.conditions import CALIBRATION, UNSTIMULATED
 from crepe.errors import ConfigError
 from crepe.messages import GameState
@@ -59,43 +59,45 @@ def _prepare(chosen: Options) -> tuple[Plan, Runs]:
     return plan, in_process if mode is Mode.PROCESS else live
 
 
-def run_calibration(chosen: Options, console: Console) -> None:
+def run_calibration(chosen: Options, output: Output) -> None:
     """Run `crepe calibrate`."""
     plan, run = _prepare(chosen)
-    with _bar("calibration", plan.calibration_table.total) as on_state:
+    with _trials("calibration", plan.calibration_table.total) as on_state:
         calibrated = calibrate(plan, run, on_state)
-    _print_calibrated(calibrated, plan, console)
-    console.print(f"readout: {calibrated.path}", soft_wrap=True)
+    if not output.as_json:
+        _print_calibrated(calibrated, plan, output.console)
+    output.text(f"readout: {calibrated.path}")
+    output.document({"seed": plan.seed, **calibrated.plain()})
 
 
-def run_experiment(chosen: Options, console: Console, *, as_json: bool) -> None:
+def run_experiment(chosen: Options, output: Output) -> None:
     """Run `crepe experiment`."""
     plan, run = _prepare(chosen)
     if not plan.has_readout:
-        _run_game(plan, run, console, as_json=as_json)
+        _run_game(plan, run, output)
         return
     n_trials = plan.conditions_table.total
-    with _bar("calibration", plan.calibration_table.total) as on_state:
+    with _trials("calibration", plan.calibration_table.total) as on_state:
         calibrated = calibrate(plan, run, on_state)
-    if not as_json:
-        _print_calibrated(calibrated, plan, console)
-    with _bar("conditions", n_trials) as on_state:
+    if not output.as_json:
+        _print_calibrated(calibrated, plan, output.console)
+    with _trials("conditions", n_trials) as on_state:
         result = compare(plan, calibrated, run, on_state)
     _warn(result)
-    if as_json:
-        print(json.dumps(result.plain()))
-    else:
-        _print_result(result, plan, console)
+    output.document(result.plain())
+    if not output.as_json:
+        _print_result(result, plan, output.console)
 
 
-def _run_game(plan: Plan, run: Runs, console: Console, *, as_json: bool) -> None:
+def _run_game(plan: Plan, run: Runs, output: Output) -> None:
     """Run the conditions of a game that compares them itself."""
     table = plan.conditions_table
-    with _bar("conditions", table.total or None) as on_state:
+    with _trials("conditions", table.total or None) as on_state:
         result = play(plan, run, on_state)
-    if as_json:
-        print(json.dumps(result.plain()))
+    output.document(result.plain())
+    if output.as_json:
         return
+    console = output.console
     console.print(f"{plan.experiment.title}, seed {plan.seed}{_simulated(plan)}", style="bold")
     comparison = result.comparison
     rows = Table(*comparison.table.head, box=None)
@@ -106,15 +108,16 @@ def _run_game(plan: Plan, run: Runs, console: Console, *, as_json: bool) -> None
 
 
 @contextmanager
-def _bar(label: str, total: int | None) -> Iterator[OnState]:
-    """Show a bar of finished trials on stderr, which leaves stdout to the result."""
-    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=total)
+def _trials(label: str, total: int | None) -> Iterator[OnState]:
+    """Show progress in finished trials on stderr, which leaves stdout to the result."""
+    n_finished = 0
+    with progress(label, "trials", total, open_console(stderr=True)) as reached:
 
         def on_state(state: GameState) -> None:
+            nonlocal n_finished
             if state.phase == "outcome":
-                bar.advance(task)
+                n_finished += 1
+                reached(n_finished)
 
         yield on_state
 

@@ -4,86 +4,109 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from crepe.cli.options import SAFETY, SPEAK, AsJson, complete_commands, complete_gestures
+from crepe.cli.output import Output
+from crepe.errors import ConfigError, ExitCode
 
 app = typer.Typer()
-console = Console()
 
 
-@app.command()
+@app.command(rich_help_panel=SPEAK)
 def say(
-    name: Annotated[str, typer.Argument(help="pause, start, condition, player or note")],
-    value: Annotated[str, typer.Argument(help="Of condition, player and note.")] = "",
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="pause, start, condition, player or note.", autocompletion=complete_commands
+        ),
+    ],
+    value: Annotated[str, typer.Argument(help="What condition, player and note need.")] = "",
+    as_json: AsJson = False,
 ) -> None:
-    """Send a command to the running experiment; it is recorded with its sample index."""
+    """Send a command to the running experiment; it is recorded with its sample index.
+
+    Example: `crepe say note "medium changed"`
+
+    Exit status: 1 if nothing runs, or the game refuses the command.
+    """
     from crepe.cli import send_command
     from crepe.store import Store
-    from crepe.supervise.status import running_experiment
+    from crepe.supervise.status import running_file
 
-    experiment = running_experiment()
+    output = Output(as_json=as_json)
+    experiment = running_file()
     with Store(culture=experiment.name) as store:
-        send_command.send_command(store, experiment, name, value)
+        send_command.send_command(store, experiment.title, name, value)
+    output.document({"command": name, "value": value})
 
 
-@app.command()
-def gesture(name: Annotated[str, typer.Argument(help="rock, paper or scissors")]) -> None:
-    """Send a gesture to the running game, which takes it if a person plays."""
+@app.command(rich_help_panel=SPEAK)
+def gesture(
+    name: Annotated[
+        str, typer.Argument(help="rock, paper or scissors.", autocompletion=complete_gestures)
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Show a gesture to the running game, which takes it if a person plays.
+
+    Example: `crepe gesture rock`, after `crepe say player person`
+
+    Exit status: 1 if nothing runs, or the game refuses the gesture.
+    """
     from crepe.cli import send_command
     from crepe.store import Store
-    from crepe.supervise.status import running_experiment
+    from crepe.supervise.status import running_file
 
-    experiment = running_experiment()
+    output = Output(as_json=as_json)
+    experiment = running_file()
     with Store(culture=experiment.name) as store:
-        console.print(send_command.send_gesture(store, experiment, name))
+        state = send_command.send_gesture(store, experiment.title, name)
+    shown = (state.gesture or name) if state else name
+    if state is None:
+        output.text(
+            "shown, but no trial began with it: games take gestures in a rest, and while they wait"
+        )
+    else:
+        output.text(f"trial {state.trial}: shown {shown}")
+    output.document({"gesture": shown, "trial": state.trial if state else None})
 
 
-@app.command()
-def arm(
-    minutes: Annotated[float, typer.Option(help="How long; 480 at most.")] = 60.0,
-) -> None:
-    """Permit stimulation for a while, and release the latch of `crepe stop`."""
-    from crepe.safety import arming
-
-    instrument = arming.arm(arming.to_arm(), minutes)
-    console.print(
-        f"armed for {minutes:g} minutes: stimulator {instrument.stimulator} on "
-        f"{instrument.host}:{instrument.http_port}; `crepe stop` ends it"
-    )
-
-
-@app.command()
-def stop(
-    server: Annotated[
-        str, typer.Option(help="HOST:PORT, if no stimulator has announced one.")
-    ] = "",
-) -> None:
-    """Stop all stimulation until `crepe arm` (emergency stop). Needs no Redis."""
-    from crepe.safety import arming
-    from crepe.safety.emergency_stop import stop as emergency_stop
-
-    # Typed commands take the fast path of `crepe.__main__`, except with --help.
-    is_verified = emergency_stop(arming.run_directories(), server, print)
-    raise typer.Exit(0 if is_verified else 1)
-
-
-@app.command()
+@app.command(rich_help_panel=SPEAK)
 def sensor(
     gestures: Annotated[
-        list[str] | None, typer.Argument(help="rock, paper, scissors or none; default: one drawn.")
+        list[str] | None,
+        typer.Argument(
+            help="rock, paper, scissors or none. Default: one, drawn by the seed.",
+            autocompletion=complete_gestures,
+        ),
     ] = None,
-    file: Annotated[Path | None, typer.Option(help="Frames as JSON, one on each line.")] = None,
-    url: Annotated[str, typer.Option(help="Default: the sensor gateway that runs here.")] = "",
-    seed: Annotated[int, typer.Option(min=0, help="Of the simulated frames.")] = 0,
+    *,
+    file: Annotated[
+        Path | None, typer.Option(help="Frames as JSON, one on each line, instead of gestures.")
+    ] = None,
+    url: Annotated[
+        str, typer.Option(help="Address of the sensor gateway. Default: the one that runs here.")
+    ] = "",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated frames.")] = 0,
     pi: Annotated[
-        bool, typer.Option("--pi", help="A Raspberry Pi with button and AMG8833.")
+        bool, typer.Option("--pi", help="Be a Raspberry Pi with button and AMG8833, until Ctrl-C.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Send frames to the sensor gateway, 10 a second, and print its answers."""
+    """Send frames of an infrared sensor to the sensor gateway, 10 a second; print its answers.
+
+    Example: `crepe sensor rock scissors`
+
+    Exit status: 1 if no trial came to a result.
+    """
     from crepe.sensor.client import GatewayClient, find_gateway
     from crepe.sensor.input_tracker import State
     from crepe.sensor.pi import run as run_pi
     from crepe.sensor.send import line, send_gestures, send_recorded
 
+    if pi and as_json:
+        raise ConfigError("--json: --pi has no end at which to print a document; leave one out")
+    output = Output(as_json=as_json)
     client = GatewayClient(url or find_gateway())
     if pi:
         run_pi(client)
@@ -91,8 +114,70 @@ def sensor(
         answers = send_recorded(client, file)
     else:
         answers = send_gestures(client, gestures or [], seed)
-    has_result = False
+    received = []
     for answer in answers:
-        print(line(answer), flush=True)
-        has_result = has_result or answer.state is State.RESULT
-    raise typer.Exit(0 if has_result else 1)
+        output.line(line(answer))
+        received.append(answer._asdict())
+    output.document({"answers": received})
+    has_result = any(answer["state"] is State.RESULT for answer in received)
+    raise typer.Exit(ExitCode.DONE if has_result else ExitCode.FAILED)
+
+
+@app.command(rich_help_panel=SAFETY)
+def arm(
+    minutes: Annotated[float, typer.Option(help="How long; 480 at most.")] = 60.0,
+    release: Annotated[
+        bool,
+        typer.Option(
+            "--release", help="Only release the latch of `crepe stop`, where no stimulator runs."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Permit stimulation for a while, and release the latch of `crepe stop`.
+
+    Example: `crepe arm --minutes 30`
+
+    Exit status: 1 if no stimulator runs, or with --release if one may run.
+    """
+    from crepe.environment import paths
+    from crepe.safety import arming
+
+    output = Output(as_json=as_json)
+    if release:
+        by = arming.release(paths.run_directory())
+        output.text(f"released the stop by {by}; a real instrument still needs `crepe arm`")
+        output.document({"released": by})
+        return
+    instrument = arming.arm(arming.to_arm(), minutes)
+    output.text(
+        f"armed for {minutes:g} minutes: stimulator {instrument.stimulator} on "
+        f"{instrument.host}:{instrument.http_port}; `crepe stop` ends it"
+    )
+    output.document(
+        {
+            "minutes": minutes,
+            "stimulator": instrument.stimulator,
+            "host": instrument.host,
+            "http_port": instrument.http_port,
+        }
+    )
+
+
+@app.command(rich_help_panel=SAFETY)
+def stop(
+    server: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="The instrument, if none was announced.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Stop all stimulation until `crepe arm`: the emergency stop. It needs no Redis.
+
+    Example: `crepe stop`
+
+    Exit status: 1 if the stop is NOT VERIFIED; then switch the stimulator off by hand.
+    """
+    from crepe.safety.emergency_stop import run as emergency_stop
+
+    # Typed commands take the fast path of `crepe.__main__`, except with --help.
+    raise typer.Exit(emergency_stop(server, as_json=as_json))

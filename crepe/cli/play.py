@@ -1,68 +1,118 @@
 """`crepe play`: one game from start to end under supervisord, with a scoreboard."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from crepe.cli.output import Output
+from crepe.cli.progress import ProgressLines, progress_bar, running_session
 from crepe.cli.scoreboard import Score, Sources, board, gather, points
 from crepe.config.experiment import Experiment
+from crepe.environment import session
 from crepe.store import Store
 from crepe.supervise import control
-from crepe.supervise.start import page_lines, recording_path, running, wait_until_recorded
+from crepe.supervise.start import page_links, recording_path, wait_until_recorded
 
 
-def play(experiment: Experiment, console: Console, *, take_over: bool = False) -> bool:
-    """Run a game to its end. Return True if it was played; see `Score.is_played`."""
+def play(experiment: Experiment, output: Output, *, seconds: float | None, take_over: bool) -> bool:
+    """Run a game to its end, or for so many seconds of data.
+
+    Return True if it was played; see `Score.is_played`.
+    """
     n_trials = next(
         (a.settings["n_trials"] for a in experiment.actors.values() if "n_trials" in a.settings), 0
     )
-    score = Score(int(n_trials), Sources.of(experiment))
-    console.print(experiment.title, style="bold")
+    is_simulated = experiment.culture.simulated is not None
+    score = Score(int(n_trials), Sources.of(experiment), is_simulated, seconds)
+    output.line(experiment.title, "bold")
+    recording = None
     try:
-        with running(experiment, take_over=take_over) as store:
-            for line in page_lines(experiment):
-                console.print(line, soft_wrap=True, markup=False)
+        with running_session(experiment, take_over=take_over) as store:
+            links = page_links(experiment)
+            for line in links.lines if links else ():
+                output.line(line)
             recording = recording_path()
-            _follow(store, score, console, experiment)
+            _follow(store, score, output)
             wait_until_recorded(store, experiment)
     except KeyboardInterrupt:
-        console.print("interrupted: everything is stopped")
+        output.line("interrupted: everything is stopped")
         recording = recording_path()
-    _summary(score, console)
-    if recording is not None and recording.is_file():
-        console.print(f"recording: {recording}", soft_wrap=True)
+    _summary(score, output, recording if recording and recording.is_file() else None)
     return score.is_played
 
 
-def _follow(store: Store, score: Score, console: Console, experiment: Experiment) -> None:
+class _Show(Protocol):
+    """Function that shows the score as it is now."""
+
+    def __call__(self) -> None: ...
+
+
+def _follow(store: Store, score: Score, output: Output) -> None:
     """Print the score as it changes, until the game is over."""
-    bar = Progress(
-        TextColumn("trial"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
-    )
-    task = bar.add_task("trials", total=score.n_trials or None)
     cursors: dict[str, int] = {}
     shown = 0
-    live = Live(console=console, refresh_per_second=4, transient=True)
-    with live:
+    with _scoreboard(score, output) as show:
         while not score.is_over:
             gather(store, score, cursors)
             control.must_run()
-            bar.update(task, completed=len(score.outcomes))
             for state in score.outcomes[shown:]:
-                console.print(score.line(state))
+                output.line(score.line(state))
             shown = len(score.outcomes)
-            live.update(Group(bar, board(score, experiment.culture.simulated is not None)))
+            show()
             time.sleep(0.25)
 
 
-def _summary(score: Score, console: Console) -> None:
+@contextmanager
+def _scoreboard(score: Score, output: Output) -> Iterator[_Show]:
+    """Show bar and scoreboard on a terminal, and lines of progress anywhere else."""
+    total = score.n_trials or None
+    if not output.console.is_terminal:
+        lines = ProgressLines("game", "trials", total, output.line)
+        yield lambda: lines.reach(len(score.outcomes), score.notice)
+        return
+    bar, task = progress_bar("trial", total, output.console)
+    with Live(console=output.console, refresh_per_second=4, transient=True) as live:
+
+        def show() -> None:
+            bar.update(task, completed=len(score.outcomes))
+            live.update(Group(bar, board(score)))
+
+        yield show
+
+
+def _summary(score: Score, output: Output, recording: Path | None) -> None:
     total = score.states[-1].score if score.states else {}
     of = f" of {score.n_trials}" if score.n_trials else ""
-    console.print(f"{len(score.outcomes)}{of} trials; the culture: {points(total)}")
+    output.text(f"{len(score.outcomes)}{of} trials; the culture: {points(total)}")
     for name, latency in score.latencies().items():
-        console.print(f"{name}: {latency}")
-    console.print(f"gaps in the data: {score.n_gaps}")
+        output.text(f"{name}: {latency}")
+    output.text(f"gaps in the data: {score.n_gaps}")
     for delivered in score.refused:
-        console.print(f"stimulus {delivered.number} {delivered.state}: {delivered.reason}")
+        output.text(f"stimulus {delivered.number} {delivered.state}: {delivered.reason}")
+    if score.notice:
+        output.text(score.notice)
+    if recording is not None:
+        output.text(f"recording: {recording}")
+    now = session.current()
+    output.document(
+        {
+            "session": now.id if now else None,
+            "is_played": score.is_played,
+            "n_trials": score.n_trials or None,
+            "n_finished": len(score.outcomes),
+            "score": dict(total),
+            "latencies": score.latencies(),
+            "n_gaps": score.n_gaps,
+            "refused": [
+                {"number": each.number, "state": each.state, "reason": each.reason}
+                for each in score.refused
+            ],
+            "notice": score.notice,
+            "recording": str(recording) if recording else None,
+        }
+    )

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.table import Table
 from rich.text import Text
 
 from crepe.config.experiment import Experiment
 from crepe.games import hooks
 from crepe.messages import Decision, Delivered, GameState, Message, Segment
+from crepe.safety.too_slow import is_too_late, too_slow
 from crepe.store import Store
 
 
@@ -43,12 +45,14 @@ class Score:
 
     n_trials: int  # 0: as many as there is time for
     sources: Sources = field(default_factory=Sources)
+    is_simulated: bool = False
+    limit_s: float | None = None  # of data, after which the game is over for us; None: none
     states: list[GameState] = field(default_factory=list)
     delivered: list[Delivered] = field(default_factory=list)
     decision_ms: list[float] = field(default_factory=list)
     stimulation_ms: list[float] = field(default_factory=list)
     n_gaps: int = 0
-    is_over: bool = False
+    is_over: bool = False  # the game has ended, or its time is over
 
     def take(self, message: Message) -> None:
         """Count a message."""
@@ -72,9 +76,17 @@ class Score:
     @property
     def is_played(self) -> bool:
         """True if every trial ran, or its time is over, and not all stimulation was refused."""
-        is_complete = len(self.outcomes) == self.n_trials if self.n_trials else self.is_over
+        has_limit = not self.n_trials or self.limit_s is not None
+        is_complete = self.is_over if has_limit else len(self.outcomes) == self.n_trials
         has_stimulated = any(answer.state == "delivered" for answer in self.delivered)
         return is_complete and (has_stimulated or not self.refused)
+
+    @property
+    def notice(self) -> str:
+        """The reason why stimuli come too late, and a way out; empty if they do not."""
+        ended = [answer for answer in self.delivered if answer.state != "intended"]
+        n_late = sum(is_too_late(answer.reason) for answer in self.refused)
+        return too_slow(n_late, len(ended), is_simulated=self.is_simulated)
 
     def line(self, state: GameState) -> str:
         """Return a finished trial in one line, in the words of its game."""
@@ -119,6 +131,8 @@ def gather(store: Store, score: Score, cursors: dict[str, int]) -> None:
     start = max(cursors.get(data.name, 0), data.first)
     score.n_gaps += len(data.gaps(start, len(data))) if len(data) > start else 0
     cursors[data.name] = len(data)
+    if score.limit_s is not None and len(data) >= score.limit_s * data.info.sampling_rate_hz:
+        score.is_over = True
 
 
 def latencies_ms(store: Store, source: str, result: str, cursors: dict[str, int]) -> list[float]:
@@ -141,8 +155,8 @@ def latencies_ms(store: Store, source: str, result: str, cursors: dict[str, int]
     segments, results = store[source], store[result]
     start, stop = cursors.get(f"{result}:latency", len(results)), len(results)
     cursors[f"{result}:latency"] = stop
-    arrived = np.array(segments.times_ns(start, stop + segments.info.longest_samples))
-    followed = np.array(results.times_ns(start, stop))
+    arrived = _measured(segments.times_ns(start, stop + segments.info.longest_samples))
+    followed = _measured(results.times_ns(start, stop))
     if not arrived.size or not followed.size:
         return []
     # A result may lag by part of a segment, so it belongs to the next one that ends.
@@ -158,7 +172,12 @@ def _stimulated_ms(store: Store, data: str, answer: Delivered) -> list[float]:
         return []
     # Windows are half open: the segment that ends at `fired` has `fired - 1` as its last sample.
     times_ns = store[data].times_ns(answer.fired - 1, answer.fired)
-    return [(answer.t_ns - t_ns) / 1e6 for _, t_ns in times_ns]
+    return [(answer.t_ns - t_ns) / 1e6 for _, t_ns in _measured(times_ns)]
+
+
+def _measured(times_ns: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
+    """Return (sample index, wall clock in ns) where a clock was read: simulated time has none."""
+    return np.array([time for time in times_ns if time[1]], np.int64).reshape(-1, 2)
 
 
 def _percentiles(ms: Sequence[float]) -> str:
@@ -168,11 +187,11 @@ def _percentiles(ms: Sequence[float]) -> str:
     return f"p50 {p50:.1f} ms, p99 {p99:.1f} ms"
 
 
-def board(score: Score, is_simulated: bool) -> Table:
+def board(score: Score) -> Table:
     """Return the table under the progress bar."""
     table = Table(box=None, show_header=False, padding=(0, 2))
     newest = score.states[-1] if score.states else None
-    if is_simulated:
+    if score.is_simulated:
         table.add_row("culture", Text("SIMULATED", style="bold"))
     table.add_row("phase", newest.phase if newest else "waiting")
     table.add_row("score", points(newest.score if newest else {}))
@@ -180,6 +199,8 @@ def board(score: Score, is_simulated: bool) -> Table:
         table.add_row(name, latency)
     table.add_row("gaps in the data", str(score.n_gaps))
     table.add_row("stimuli refused", str(len(score.refused)))
+    if score.notice:
+        table.add_row("too slow", Text(score.notice, style="bold red"))
     return table
 
 

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 
 from crepe.commands import CONTROL, INPUT, SAYABLE
-from crepe.config.experiment import Experiment
 from crepe.errors import ConfigError, suggest
 from crepe.messages import GameState
 from crepe.store import Store
@@ -15,7 +14,7 @@ _BEGINS_WITHIN_S = 3.0  # a trial begins after a rest
 _POLL_S = 0.02
 
 
-def send_command(store: Store, experiment: Experiment, name: str, value: str) -> None:
+def send_command(store: Store, title: str, name: str, value: str) -> None:
     """Write a command to `control`. Raises ConfigError if it is unknown or the game refuses it."""
     if name not in SAYABLE:
         raise ConfigError(f"{name!r} is no command{suggest(name, SAYABLE)}")
@@ -23,7 +22,7 @@ def send_command(store: Store, experiment: Experiment, name: str, value: str) ->
     if name == "note":
         store.send_command(name, value, sender, CONTROL)
         return
-    game = _game(store, experiment)
+    game = _game(store, title)
     # Before the command, so that no answer to it is missed.
     since = len(game)
     store.send_command(name, value, sender, CONTROL)
@@ -32,29 +31,34 @@ def send_command(store: Store, experiment: Experiment, name: str, value: str) ->
             raise ConfigError(f"{name}: refused: {state.outcome}")
 
 
-def send_gesture(store: Store, experiment: Experiment, name: str) -> str:
-    """Send a gesture; return the outcome for people. Raises ConfigError if the game refuses it."""
+def send_gesture(store: Store, title: str, name: str) -> GameState | None:
+    """Send a gesture; return the state of the trial that began with it, or None if none did.
+
+    Raises ConfigError if the game refuses it.
+    """
     sender = "crepe gesture"
-    game = _game(store, experiment)
+    game = _game(store, title)
     since = len(game)
     store.send_command("gesture", name, sender, INPUT)
     for state in _answers(game, since, sender, _BEGINS_WITHIN_S):
         if state.phase == "refused":
             raise ConfigError(f"gesture: refused: {state.outcome}")
-        return f"trial {state.trial}: shown {state.gesture or name}"
-    return "shown, but no trial began with it: games take gestures in a rest, and while they wait"
+        return state
+    return None
 
 
-def _game(store: Store, experiment: Experiment) -> Stream:
-    """Return the stream of the running game. Raises ConfigError if no game runs."""
-    names = [a.writes[GameState] for a in experiment.actors.values() if GameState in a.writes]
-    if not names:
-        raise ConfigError(f"{experiment.title}: has no game that could receive it")
-    if names[0] not in store:
-        raise ConfigError(f"{experiment.title}: its game has not begun yet; send it again")
-    if (game := store[names[0]]).is_ended:
-        raise ConfigError(f"{experiment.title}: its game is over")
-    return game
+def _game(store: Store, title: str) -> Stream:
+    """Return the stream of the running game, found by its messages: no class is imported.
+
+    Raises ConfigError if no game runs.
+    """
+    streams = [store[name] for name in store if name in store]  # not all have a description
+    games = [stream for stream in streams if stream.info.message == GameState.__name__]
+    if not games:
+        raise ConfigError(f"{title}: no game runs that could receive it, or it has not begun yet")
+    if games[0].is_ended:
+        raise ConfigError(f"{title}: its game is over")
+    return games[0]
 
 
 def _answers(game: Stream, since: int, sender: str, for_s: float) -> Iterator[GameState]:

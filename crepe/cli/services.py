@@ -6,59 +6,44 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from crepe.cli.options import TOOLS, AsJson, ExperimentFile, ProgramName, Seed
+from crepe.cli.output import Output, open_console
+from crepe.cli.progress import progress
 from crepe.cli.run import run_part, run_program
 from crepe.config.experiment import load_experiment, load_program
 from crepe.environment import paths
 from crepe.errors import ConfigError
 
 app = typer.Typer()
-culture = typer.Typer(no_args_is_help=True, help="The simulated culture.")
-app.add_typer(culture, name="culture")
-console = Console()
-
-ExperimentFile = Annotated[
-    Path | None, typer.Argument(metavar="[EXPERIMENT]", help="Default: config/rps.toml.")
-]
+culture = typer.Typer(no_args_is_help=True, help="Look at the simulated culture.")
+app.add_typer(culture, name="culture", rich_help_panel=TOOLS)
 
 
-@app.command()
-def run(program: Annotated[str, typer.Argument(help="As in the experiment file.")]) -> None:
-    """Run one program of the experiment in CREPE_EXPERIMENT; supervisord calls this."""
-    run_program(program)
-
-
-@app.command()
-def redis() -> None:
-    """Run the Redis server that the programs use, in the foreground."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stdout)
-    run_part(load_program(paths.experiment_path(), "redis"))
-
-
-@app.command(
-    name="redis-cli",
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)
-def redis_cli(context: typer.Context) -> None:
-    """Send a command to the Redis server: `crepe redis-cli XRANGE crepe:data - + COUNT 1`."""
-    from crepe.redis_server.find_url import find_url
-    from crepe.redis_server.prompt import cli
-
-    raise typer.Exit(cli(context.args, find_url()))
-
-
-@app.command()
+@app.command(rich_help_panel=TOOLS)
 def simulate(
     experiment: ExperimentFile = None,
-    host: Annotated[str | None, typer.Option(help="Address; default 127.0.0.1.")] = None,
-    port: Annotated[int | None, typer.Option(help="HTTP port; default 8888.")] = None,
-    data_port: Annotated[int | None, typer.Option(help="Default 12340.")] = None,
-    sawtooth_port: Annotated[int | None, typer.Option(help="Default 12341.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address. Default: 127.0.0.1.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port of the HTTP server. Default: 8888.")
+    ] = None,
+    data_port: Annotated[
+        int | None,
+        typer.Option(
+            help="Port of the samples. Default: 12340. An experiment needs `?data_port=N` in the "
+            "device of its recorder for any other."
+        ),
+    ] = None,
+    sawtooth_port: Annotated[
+        int | None, typer.Option(help="Port of the test signal. Default: 12341.")
+    ] = None,
 ) -> None:
-    """Run a simulated MEAME server with a simulated culture, in the foreground.
+    """Run a simulated MEAME server with a simulated culture, in the foreground, until Ctrl-C.
 
-    A port that an option or the file sets must be free. The other ports move to the next free one.
+    It logs the device to write into `[actors.acquire]`. A port that an option or the file sets
+    must be free; the other ports move to the next free one.
+
+    Example: `crepe simulate --port 8899 --data-port 12399`
     """
     from crepe.simulator.meame.server import serve
 
@@ -76,14 +61,80 @@ def simulate(
     serve(table.model_copy(update=changes), paths.run_directory())
 
 
+@app.command(
+    name="redis-cli",
+    rich_help_panel=TOOLS,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def redis_cli(context: typer.Context, as_json: AsJson = False) -> None:
+    """Send a command to the Redis server that runs, or open a prompt on it.
+
+    Example: `crepe redis-cli XRANGE crepe:data - + COUNT 1`
+
+    Exit status: 1 if the server refuses the command.
+    """
+    from crepe.redis_server.find_url import find_url
+    from crepe.redis_server.prompt import cli
+
+    raise typer.Exit(cli(context.args, find_url(), as_json=as_json))
+
+
+@app.command(rich_help_panel=TOOLS)
+def redis() -> None:
+    """Run the Redis server that the programs use, in the foreground, until Ctrl-C.
+
+    Example: `crepe redis`
+    """
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout)
+    run_part(load_program(paths.experiment_path(), "redis"))
+
+
+@app.command(rich_help_panel=TOOLS)
+def run(program: ProgramName) -> None:
+    """Run one program of the experiment in CREPE_EXPERIMENT; supervisord calls this.
+
+    Example: `crepe run detect`
+    """
+    run_program(program)
+
+
 @culture.command("report")
 def culture_report(
     experiment: ExperimentFile = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the file's.")] = None,
-    seconds: Annotated[float, typer.Option(min=1, help="Without stimulation.")] = 60.0,
-    out: Annotated[Path | None, typer.Option(help="Directory; default: this one.")] = None,
+    seed: Seed = None,
+    seconds: Annotated[
+        float, typer.Option(min=1, help="Length of the part without stimulation.")
+    ] = 60.0,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory to write to. Default: this one.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Draw the activity of the simulated culture: culture.png, and numbers in culture.json."""
-    from crepe.report.culture import run as run_report
+    """Draw the activity of the simulated culture: culture.png, and numbers in culture.json.
 
-    run_report(experiment, seed, seconds, out, console)
+    Example: `crepe culture report --seconds 20`
+    """
+    from crepe.report.culture import run as run_report
+    from crepe.report.culture import total_s
+
+    output, directory = Output(as_json=as_json), out or Path()
+    with progress("culture", "s", total_s(seconds), open_console(stderr=True)) as reached:
+        report = run_report(experiment, seed, seconds, directory, reached)
+    output.text(
+        f"SIMULATED culture, seed {report.settings.seed}; spikes: threshold crossings, "
+        "multi-unit activity"
+    )
+    for name, value in report.numbers.items():
+        output.text(f"{value:10.2f}  {name}")
+    picture, numbers = directory / "culture.png", directory / "culture.json"
+    output.text(f"{picture}, {numbers}")
+    output.document(
+        {
+            "is_simulated": True,
+            "seed": report.settings.seed,
+            "seconds": seconds,
+            **report.numbers,
+            "picture": str(picture),
+            "numbers": str(numbers),
+        }
+    )

@@ -1,77 +1,85 @@
 """The commands about recorded sessions: `crepe sessions` and `crepe report`."""
 
-import json
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from crepe.cli.options import LOOK, AsJson, SessionName
+from crepe.cli.output import Output, open_console
+from crepe.cli.progress import progress
 from crepe.environment.process import end_with
 
 if TYPE_CHECKING:
     from crepe.results.library import Summary
 
 app = typer.Typer()
-console = Console()
 
 
-@app.command()
-def sessions(
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
-) -> None:
-    """List the recorded sessions, newest first."""
+@app.command(rich_help_panel=LOOK)
+def sessions(as_json: AsJson = False) -> None:
+    """List the recorded sessions, newest first.
+
+    Example: `crepe sessions --json`
+    """
     from crepe.results.library import Library
     from crepe.supervise import control
 
+    output = Output(as_json=as_json)
     library = Library(programs_run=control.is_running())
     summaries = library.summaries()
-    if as_json:
-        print(json.dumps([summary.model_dump(mode="json") for summary in summaries], indent=2))
-    elif not summaries:
-        console.print(f"{library.var}: no session is recorded yet", soft_wrap=True, markup=False)
-    else:
-        console.print(_table(summaries))
+    output.document([summary.model_dump(mode="json") for summary in summaries])
+    if not summaries:
+        output.line(f"{library.var}: no session is recorded yet")
+    elif not as_json:
+        output.console.print(_table(summaries))
         for summary in summaries:
             for problem in summary.part_problems:
-                console.print(problem, style="red", soft_wrap=True, markup=False)
+                output.line(problem, "red")
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def report(
-    session: Annotated[str, typer.Argument(help="Its ID, `last`, or the path of a recording.")],
+    session: SessionName,
     out: Annotated[
-        Path | None, typer.Option(help="Directory; default: var/reports/SESSION.")
+        Path | None, typer.Option(help="Directory to write to. Default: var/reports/SESSION.")
     ] = None,
     parent: Annotated[
         int | None, typer.Option(hidden=True, help="End when this parent process ends.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Write a page on a recorded session, with its figures, and its numbers as JSON."""
-    from crepe.report.build import write
+    """Write a page on a recorded session, with its figures, and its numbers as JSON.
+
+    Example: `crepe report last`
+    """
+    from crepe.report.build import N_STEPS, write
 
     if parent is not None:
         end_with(parent)
-    console.print(f"report: {write(session, out)}", soft_wrap=True, markup=False)
+    output = Output(as_json=as_json)
+    with progress("report", "parts", N_STEPS, open_console(stderr=True)) as reached:
+        path = write(session, out, reached)
+    output.text(f"report: {path}")
+    output.document({"report": str(path), "numbers": str(path.with_name("report.json"))})
 
 
 def _table(summaries: "list[Summary]") -> Table:
-    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    # The ID has date and time (UTC) of the start. Title and score share what is left, by words.
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("session", no_wrap=True)
-    table.add_column("started, UTC", min_width=10)
     table.add_column("length", no_wrap=True)
-    table.add_column("title", min_width=11)
-    table.add_column("score", min_width=7)
+    table.add_column("title", overflow="fold")
+    table.add_column("score", overflow="fold")
     table.add_column("gaps", justify="right", no_wrap=True)
     table.add_column("MB", justify="right", no_wrap=True)
     table.add_column("report", no_wrap=True)
     for summary in summaries:
         cells = [
             summary.id,
-            (summary.started or "")[:16].replace("T", " "),
             _length(summary),
             summary.problem or _title(summary),
             _score(summary),

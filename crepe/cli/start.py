@@ -4,131 +4,150 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from crepe.config.experiment import load_experiment
-from crepe.environment import paths
+from crepe.cli.options import START_AND_STOP, AsJson, ExperimentFile, New, Seed, TakeOver
+from crepe.cli.output import Output
+from crepe.cli.progress import starting, stopping
+from crepe.config.experiment import Experiment, load_experiment
+from crepe.environment import paths, session
+from crepe.errors import ExitCode
+from crepe.messages import GameState
 from crepe.redis_server.server import redis_cli_line
+from crepe.safety import arming
 from crepe.supervise import unfinished
 
 app = typer.Typer()
-console = Console()
-CONTROLS = paths.project_directory() / "config" / "rps-controls.toml"
-
-ExperimentFile = Annotated[
-    Path | None, typer.Argument(metavar="[EXPERIMENT]", help="Default: config/rps.toml.")
-]
-ControlsFile = Annotated[
-    Path | None, typer.Argument(metavar="[EXPERIMENT]", help="Default: config/rps-controls.toml.")
-]
-
-Seed = Annotated[int | None, typer.Option(min=0, help="Instead of the file's.")]
-Trials = Annotated[int | None, typer.Option(min=3, help="In each block, instead of the file's.")]
-Live = Annotated[
-    bool, typer.Option("--live", help="Through Redis in real time, not in this process.")
-]
-InLockstep = Annotated[bool, typer.Option("--lockstep", help="Through Redis, as fast as it goes.")]
-New = Annotated[bool, typer.Option("--new", help="Abandon an unfinished session.")]
-TakeOver = Annotated[
-    bool, typer.Option("--take-over", help="End the session that holds the culture on the server.")
-]
 
 
-@app.command()
+@app.command(rich_help_panel=START_AND_STOP)
 def play(
     experiment: ExperimentFile = None,
     *,
     rounds: Annotated[int | None, typer.Option(min=1, help="Number of trials.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=1, help="End after so many seconds of data.")
+    ] = None,
     seed: Seed = None,
-    file: Annotated[Path | None, typer.Option(help="Analyse this MCS HDF5 recording.")] = None,
-    person: Annotated[bool, typer.Option(help="You play: type `crepe gesture rock`.")] = False,
+    file: Annotated[
+        Path | None, typer.Option(help="Analyse this recording: MCS HDF5, or one of CREPE's.")
+    ] = None,
+    person: Annotated[
+        bool, typer.Option("--person", help="Play yourself: `crepe gesture rock`.")
+    ] = False,
+    lockstep: Annotated[
+        bool,
+        typer.Option(
+            "--lockstep", help="In simulated time, which waits for a slow or busy machine."
+        ),
+    ] = False,
     new: New = False,
     take_over: TakeOver = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Run an experiment from start to end, with a scoreboard; stop everything afterwards."""
+    """Run an experiment from start to end, with a scoreboard; stop everything afterwards.
+
+    A file without a game runs until its data end, until --seconds, or until Ctrl-C.
+
+    Example: `crepe play --rounds 3`
+
+    Exit status: 1 if the game was not played to its end, or all its stimuli were refused.
+    """
     from crepe.cli.play import play as play_game
-    from crepe.cli.play_recording import analyse
+    from crepe.cli.play_data import play_data, play_file
     from crepe.config.overrides import prepare
 
     player = "person" if person else None
-    ready = prepare(experiment, rounds=rounds, seed=seed, file=file, player=player)
+    ready = prepare(
+        experiment, rounds=rounds, seed=seed, file=file, player=player, in_lockstep=lockstep
+    )
     unfinished.abandon(new=new)
-    run = play_game if file is None else analyse
-    raise typer.Exit(0 if run(ready, console, take_over=take_over) else 1)
+    output = Output(as_json=as_json)
+    report_latch(ready, output)
+    run = play_file if file is not None else play_game if ready.streams_of(GameState) else play_data
+    is_played = run(ready, output, seconds=seconds, take_over=take_over)
+    raise typer.Exit(ExitCode.DONE if is_played else ExitCode.FAILED)
 
 
-@app.command()
-def calibrate(
-    experiment: ControlsFile = None,
-    *,
-    seed: Seed = None,
-    trials: Trials = None,
-    live: Live = False,
-    lockstep: InLockstep = False,
-    new: New = False,
-) -> None:
-    """Train the readout of an experiment on labelled trials, and save it."""
-    from crepe.cli.experiment import options, run_calibration
-
-    request = options(experiment or CONTROLS, seed, trials, live=live, lockstep=lockstep)
-    if request.is_supervised:
-        unfinished.abandon(new=new)
-    run_calibration(request, console)
-
-
-@app.command()
-def experiment(
-    experiment: ControlsFile = None,
-    *,
-    seed: Seed = None,
-    trials: Trials = None,
-    live: Live = False,
-    lockstep: InLockstep = False,
-    new: New = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
-    """Calibrate, then try every condition of the file; print how often the answer was right."""
-    from crepe.cli.experiment import options, run_experiment
-
-    request = options(experiment or CONTROLS, seed, trials, live=live, lockstep=lockstep)
-    if request.is_supervised:
-        unfinished.abandon(new=new)
-    run_experiment(request, console, as_json=as_json)
-
-
-@app.command()
+@app.command(rich_help_panel=START_AND_STOP)
 def up(
     experiment: ExperimentFile = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Resume an unfinished session.")] = False,
+    *,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Resume a session that was cut off.")
+    ] = False,
     new: New = False,
     take_over: TakeOver = False,
-    foreground: Annotated[bool, typer.Option(help="Become supervisord.")] = False,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Become supervisord, as a container needs it.")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Start all programs of an experiment; they run until `crepe down`."""
+    """Start all programs of an experiment; they run until `crepe down`.
+
+    Example: `crepe up config/rps.toml`
+
+    Exit status: 1 if a program does not start (all are stopped again), or for --resume with
+    nothing to resume.
+    """
     from crepe.supervise import start
 
+    output = Output(as_json=as_json)
     # Without an argument supervisord passes CREPE_EXPERIMENT on, so that is the file to check.
     checked = load_experiment(experiment or paths.experiment_path())
     session_is = unfinished.resume_or_new(resume=resume, new=new)
     path = checked.path if experiment else None
-    with start.up(checked, path, session_is, take_over=take_over, foreground=foreground):
+    report_latch(checked, output)
+    if foreground:
+        start.up(checked, path, session_is, take_over=take_over, foreground=True)
+    with starting(checked), start.up(checked, path, session_is, take_over=take_over):
         pass  # only the store is closed; the programs run on
-    for line in start.page_lines(checked):
-        console.print(line, soft_wrap=True, markup=False)
+    page = start.page_links(checked)
+    for line in page.lines if page else ():
+        output.text(line)
     line = redis_cli_line(paths.var_directory())
-    console.print(f"{line} shows the streams", soft_wrap=True, markup=False)
+    output.text(f"{line} shows the streams")
+    begun = session.current()
+    output.document(
+        {
+            "session": begun.id if begun else None,
+            "experiment": str(checked.path),
+            "programs": [program.name for program in checked.programs],
+            "live_page": page._asdict() if page else None,
+            "redis_cli": line,
+        }
+    )
 
 
-@app.command()
-def down() -> None:
-    """Stop all programs in order, and leave no process behind."""
+@app.command(rich_help_panel=START_AND_STOP)
+def down(as_json: AsJson = False) -> None:
+    """Stop all programs in order, and leave no process behind.
+
+    Example: `crepe down`
+
+    Exit status: 1 if a process still runs.
+    """
     from crepe.supervise import control
 
+    output = Output(as_json=as_json)
     supervisor = control.running()
-    console.print("stopped" if control.down() else "nothing was running")
-    if supervisor is not None and not supervisor.process.is_visible:
-        console.print(
+    with stopping():
+        has_stopped = control.down()
+    output.text("stopped" if has_stopped else "nothing was running")
+    is_visible = supervisor is None or supervisor.process.is_visible
+    output.document({"has_stopped": has_stopped, "are_processes_visible": is_visible})
+    if supervisor is not None and not is_visible:
+        output.line(
             f"supervisord ({supervisor.process}) has ended; whether a program that it ran is left "
-            "cannot be seen from here",
-            soft_wrap=True,
+            "cannot be seen from here"
+        )
+
+
+def report_latch(experiment: Experiment, output: Output) -> None:
+    """Print that an earlier `crepe stop` forbids all stimulation, if it does."""
+    by = arming.stopped_by(paths.run_directory())
+    if by is not None and experiment.can_stimulate:
+        output.line(
+            f"STOPPED by {by}: nothing is stimulated until `crepe arm`, which works as soon as "
+            "the programs run",
+            "bold red",
         )

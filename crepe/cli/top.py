@@ -10,6 +10,8 @@ from rich.live import Live as Screen
 from rich.table import Table
 from rich.text import Text
 
+from crepe.cli.output import Output, open_console
+from crepe.cli.progress import progress
 from crepe.cli.scoreboard import points
 from crepe.dashboard.control import Control
 from crepe.dashboard.follow import SessionFollower
@@ -21,7 +23,7 @@ from crepe.results.library import experiment_tables
 from crepe.store.contract import StreamStore
 from crepe.store.redis_store import RedisStore
 from crepe.supervise import control
-from crepe.supervise.status import running_experiment
+from crepe.supervise.status import running_file
 
 _FRAMES_PER_S = 2.0
 _FIRST_S = 3.0  # until a single look has something to show
@@ -29,19 +31,21 @@ _PATIENCE_S = 1.0
 _GOOD = ("running", "ended")
 
 
-def run(console: Console, *, once: bool) -> None:
-    """Show the screen until Ctrl-C; or print it once, if `once` or not at a terminal.
+def run(output: Output, *, once: bool) -> None:
+    """Show the screen until Ctrl-C.
 
-    Raises ConfigError if no experiment runs.
+    It is printed once if `once`, as JSON, or if stdout is no terminal. Raises ConfigError if no
+    experiment runs.
     """
     if not control.is_running():
         raise ConfigError("nothing runs; start it with `crepe up`")
     with suppress(KeyboardInterrupt):
-        asyncio.run(_look(console, once=once or not console.is_terminal))
+        asyncio.run(_look(output, once=once or output.as_json or not output.console.is_terminal))
 
 
-async def _look(console: Console, *, once: bool) -> None:
-    experiment = running_experiment()
+async def _look(output: Output, *, once: bool) -> None:
+    experiment = running_file()  # no actor's class is needed to look at it
+    console = output.console
 
     def open_store() -> StreamStore:
         url = find_url(_PATIENCE_S)
@@ -56,12 +60,19 @@ async def _look(console: Console, *, once: bool) -> None:
     following = asyncio.create_task(live.run())
 
     def armed() -> Mapping[str, Any]:
-        return commands.state(can_stimulate=experiment.can_stimulate)
+        # Streams say what an actor does whose class cannot be imported here.
+        can_stimulate = bool(live.session_view.streams_of("Delivered"))
+        return commands.state(can_stimulate=can_stimulate)
 
     try:
         if once:
-            await asyncio.sleep(_FIRST_S)
-            console.print(draw(live, armed()))
+            with progress("looking", "s", _FIRST_S, open_console(stderr=True)) as reached:
+                for tenth in range(round(10 * _FIRST_S)):
+                    reached(tenth / 10)
+                    await asyncio.sleep(0.1)
+            output.document(state(live, armed()))
+            if not output.as_json:
+                console.print(draw(live, armed()))
             return
         with Screen(console=console, screen=True, auto_refresh=False) as screen:
             while not following.done():
@@ -73,6 +84,36 @@ async def _look(console: Console, *, once: bool) -> None:
             await following
         live.close()
         commands.close()
+
+
+def state(live: SessionFollower, armed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the screen shows, as the JSON document has it."""
+    session_view, slow = live.session_view, live.slow_state()
+    about, events = session_view.about(), session_view.events
+    rates = session_view.counts.rates_hz() if session_view.counts is not None else None
+    game = events.game
+    return {
+        "session": about["session"],
+        "title": about["title"],
+        "time_s": session_view.now / session_view.rate_hz,
+        "is_simulated": about["is_simulated"],
+        "problem": slow["problem"],
+        "age_s": slow["age_s"],
+        "notice": session_view.notice,
+        "mean_rate_hz": float(rates.mean()) if rates is not None else None,
+        "highest_rate_hz": float(rates.max()) if rates is not None else None,
+        "trial": game.trial if game else None,
+        "phase": game.phase if game else None,
+        "condition": game.condition if game else None,
+        "score": dict(game.score) if game else {},
+        "acquired_to_decided": slow["decided"],
+        "requested_to_stimulated": slow["fired"],
+        "integrity": dict(slow["integrity"]),
+        "n_delivered": events.n_delivered,
+        "n_refused": events.n_refused,
+        "stimulator": dict(armed),
+        "programs": slow["programs"],
+    }
 
 
 def draw(live: SessionFollower, armed: Mapping[str, Any], screen: Console | None = None) -> Group:
@@ -87,7 +128,8 @@ def draw(live: SessionFollower, armed: Mapping[str, Any], screen: Console | None
         head.append(f"   {slow['problem']}", style="red")
     elif slow["age_s"]:
         head.append(f"   stale for {slow['age_s']} s", style="red")
-    top = Group(head, _essentials(live, armed))
+    notice = [Text(text, "red")] if (text := session_view.notice) else []
+    top = Group(head, *notice, _essentials(live, armed))
     programs = slow["programs"]
     room = screen.height - len(screen.render_lines(top)) - 1 if screen else len(programs)
     return Group(top, _programs(programs, session_view.rate_hz, room))

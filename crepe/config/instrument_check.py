@@ -1,15 +1,14 @@
 """`crepe check --instrument`: what can be verified at a MEAME without stimulating."""
 
-import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from crepe.actors.actor import Source
 from crepe.config.experiment import Experiment
 from crepe.errors import ConfigError, DeviceError
-from crepe.hw.device import check_url
+from crepe.hw.device import check_url, open_recorder
 from crepe.hw.meame.dsp_setup import has_blanking
 from crepe.hw.meame.http import Control, HttpControl, Server, find_server
 from crepe.hw.meame.recorder import RecorderSettings
@@ -20,6 +19,11 @@ _LOCK_S = 2.0
 _CALL_S = 2.0
 _FIND_S = 1.0
 _SET_UP_CALLS = 9  # at most, for the first train on electrodes; later ones on them need none
+_SAMPLES_S = 2.0  # in which the first samples must arrive
+_POLL_S = 0.1
+_ACQUISITION = ("sampling_rate_hz", "segment_samples")  # what `Acquire` requests of a device
+_STARTED_NOW = "; starting it now, as `crepe up` does (an actor that records needs it)"
+_OTHER_PORT = "if the server sends samples on another port N, add ?data_port=N to that device"
 UNKNOWABLE = (
     "pattern memories: MEAME cannot read them back",
     "sampling rate and segment length, if another client has configured MEAME: the recorder looks "
@@ -40,8 +44,9 @@ class Finding(NamedTuple):
 
 
 def check_instrument(experiment: Experiment, run_directory: Path) -> Iterator[Finding]:
-    """Query each MEAME of the experiment; start no acquisition and stimulate nothing.
+    """Query each MEAME of the experiment, and record from it for a moment; stimulate nothing.
 
+    MEAME opens its data port when acquisition is started, so that is done, as `crepe up` does.
     Harmless instructions show whether the DSP carries out what the server acknowledges, and which
     firmware it has. Raises ConfigError if the experiment has no MEAME.
     """
@@ -55,7 +60,12 @@ def check_instrument(experiment: Experiment, run_directory: Path) -> Iterator[Fi
     for server in server_of.values():
         servers.setdefault(server.name, server)  # the recorder comes first and has the data port
     for server in servers.values():
-        yield from _of_server(server, run_directory)
+        recorders = {
+            name: other
+            for name, other in server_of.items()
+            if other.name == server.name and issubclass(kinds[name], Source)
+        }
+        yield from _of_server(experiment, server, recorders, run_directory)
     for text in UNKNOWABLE:
         yield Finding(None, text)
 
@@ -66,7 +76,9 @@ def _server(url: str, is_source: bool) -> Server:
     return find_server(getattr(settings, "location", ""), data_port, _FIND_S)
 
 
-def _of_server(server: Server, run_directory: Path) -> Iterator[Finding]:
+def _of_server(
+    experiment: Experiment, server: Server, recorders: Mapping[str, Server], run_directory: Path
+) -> Iterator[Finding]:
     with HttpControl(server, _CALL_S) as control:
         try:
             status = control.status()
@@ -79,8 +91,12 @@ def _of_server(server: Server, run_directory: Path) -> Iterator[Finding]:
             True, "it is CREPE's own simulator" if is_ours else "it is not CREPE's own simulator"
         )
         yield Finding(bool(status.get("dspAlive")), f"DSP found: {status.get('dspAlive')}")
-        yield Finding(True, f"acquisition started: {status.get('isAlive')}")
-        yield _of_data_port(server, is_started=bool(status.get("isAlive")))
+        is_started = bool(status.get("isAlive"))
+        yield Finding(
+            True, f"acquisition started: {is_started}{'' if is_started else _STARTED_NOW}"
+        )
+        for name, its_server in recorders.items():
+            yield _of_recorder(name, experiment.actors[name].settings, its_server.data_port)
         try:
             # A stimulator that runs uses the same DSP (decision 15).
             with instrument_lock(run_directory, _LOCK_S):
@@ -89,15 +105,29 @@ def _of_server(server: Server, run_directory: Path) -> Iterator[Finding]:
             yield Finding(False, str(error))
 
 
-def _of_data_port(server: Server, *, is_started: bool) -> Finding:
-    name = f"data port {server.data_port}"
-    if not is_started:
-        return Finding(None, f"{name}: opens when acquisition is started")
+def _of_recorder(name: str, settings: Mapping[str, Any], data_port: int) -> Finding:
+    """Record from an instrument for a moment, with the actor's settings."""
+    acquisition = {key: settings[key] for key in _ACQUISITION if key in settings}
+    place = f"[actors.{name}] device: data port {data_port}"
+    recorder = open_recorder(settings["device"], **acquisition)
+    deadline = time.monotonic() + _SAMPLES_S
     try:
-        socket.create_connection((server.host, server.data_port), _CALL_S).close()
-    except OSError as error:
-        return Finding(False, f"{name}: {error}")
-    return Finding(True, f"{name}: open")
+        while True:
+            try:
+                recorder.open(0)
+                break
+            except DeviceError as error:
+                # MEAME may open its port a moment after it has acknowledged the start.
+                if time.monotonic() > deadline:
+                    return Finding(False, f"{place}: {error}; {_OTHER_PORT}")
+                time.sleep(_POLL_S)
+        if recorder.read(_SAMPLES_S) is None:
+            return Finding(False, f"{place}: no samples in {_SAMPLES_S:g} s; {_OTHER_PORT}")
+    except DeviceError as error:
+        return Finding(False, f"{place}: {error}")
+    finally:
+        recorder.close()
+    return Finding(True, f"{place}: samples arrive")
 
 
 def _of_dsp(control: Control) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ _MODULES = {
     "crepe.actors.readout": "crepe.actors.linear_readout",
     "crepe.actors.regions": "crepe.actors.region_rates",
     "crepe.actors.told": "crepe.games.commands",
-    "crepe.analyse": "crepe.cli.play_recording",
+    "crepe.analyse": "crepe.cli.play_data",
     "crepe.arming": "crepe.safety.arming",
     "crepe.cli_programs": "crepe.cli.services",
     "crepe.cli_sessions": "crepe.cli.sessions",

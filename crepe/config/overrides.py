@@ -6,10 +6,12 @@ from urllib.parse import quote
 
 from crepe.actors.actor import Source
 from crepe.actors.filter import BandPass
+from crepe.actors.stimulate import Stimulate
 from crepe.config.experiment import Experiment, load_experiment, save_experiment
 from crepe.environment import paths
 from crepe.errors import ConfigError
 from crepe.hw.device import open_recorder
+from crepe.messages import GameState
 
 FILE_EXPERIMENT = Path("config") / "file.toml"
 SPIKE_BAND_HZ = (300.0, 3000.0)
@@ -22,19 +24,28 @@ def prepare(
     seed: int | None = None,
     file: Path | None = None,
     player: str | None = None,
+    in_lockstep: bool = False,
 ) -> Experiment:
     """Return the experiment with the command line's changes, saved where programs find it."""
     changes: dict[str, Any] = {} if seed is None else {"seed": seed}
     if file is not None:
-        if rounds is not None or player is not None:
+        if rounds is not None or player is not None or in_lockstep:
             raise ConfigError(
-                "--file: a recording plays no rounds; leave out --rounds and --person"
+                "--file: a recording plays no rounds; leave out --rounds, --person and --lockstep"
             )
         path = path or paths.project_directory() / FILE_EXPERIMENT
         changes |= _for_recording(file, load_experiment(path))
     if player is not None:
         changes["simulated_sensor"] = None  # the player is not simulated
-    experiment = load_experiment(path, changes)
+    if in_lockstep:
+        if player is not None:
+            raise ConfigError("--lockstep: time does not wait for a person; leave out --person")
+        player = "script"  # no sensor keeps up with simulated time
+        changes |= {"sensor": None, "simulated_sensor": None}
+    # A player without the gateway that it waits for would be refused.
+    experiment = load_experiment(path, {} if in_lockstep else changes)
+    if in_lockstep:
+        changes |= lockstep_changes(experiment)
     for name, actor in experiment.actors.items():
         if rounds is not None and "n_trials" in actor.kind.model_fields:
             changes[f"actors.{name}.n_trials"] = rounds
@@ -45,6 +56,29 @@ def prepare(
     # Loaded again, since only the actors of the first load show which settings exist.
     changed = load_experiment(path, changes)
     return save_experiment(changed, paths.run_directory() / "experiment.json")
+
+
+def lockstep_changes(experiment: Experiment) -> dict[str, Any]:
+    """Return the changes by which programs wait for each other and not for the clock.
+
+    Raises ConfigError without a simulated culture, and without one game that states the time by
+    which its stimuli follow its decisions (`delay_s`): the culture must not run ahead of that.
+    """
+    games = [actor for actor in experiment.actors.values() if GameState in actor.writes]
+    delay_s = getattr(games[0].make(), "delay_s", None) if len(games) == 1 else None
+    if delay_s is None:
+        place = f"[actors.{games[0].name}] {games[0].kind.__name__}" if games else "no game"
+        raise ConfigError(f"{experiment.path}: {place}: no delay_s, which --lockstep needs")
+    if experiment.culture.simulated is None:
+        raise ConfigError(
+            f"{experiment.path}: no [culture.simulated]; a living culture keeps its own pace"
+        )
+    # Decision 25: the simulated instrument and its two ends share one process.
+    ends = [*experiment.actors_of(Source), *experiment.actors_of(Stimulate)]
+    return {
+        "culture.simulated.lockstep_s": delay_s,
+        "chains": {"instrument": {"actors": ends}},
+    }
 
 
 def _for_recording(file: Path, experiment: Experiment) -> dict[str, Any]:

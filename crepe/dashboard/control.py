@@ -103,6 +103,7 @@ class Control:
             "instrument": f"{instrument.host}:{instrument.http_port}" if instrument else "",
             "is_simulator": is_simulator,
             "is_stopped": (self._run_directory / arming.STOPPED_FILE).exists(),
+            "stopped_by": arming.stopped_by(self._run_directory) or "",
             "refusal": refusal,
             "armed_s": round(arming.armed_s(self._run_directory)),
         }

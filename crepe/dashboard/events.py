@@ -4,6 +4,7 @@ from collections import Counter, deque
 from typing import Any
 
 from crepe.messages import Command, Delivered, GameState, Message, Stimulus
+from crepe.safety.too_slow import is_too_late, too_slow
 
 MESSAGES = ("GameState", "Stimulus", "Delivered", "Command")
 """Message types of the events, by name."""
@@ -28,6 +29,7 @@ class SessionEvents:
         self.by_condition: dict[str, Counter[str]] = {}
         self.n_delivered = 0
         self.n_refused = 0
+        self.n_late = 0  # of those refused: the programs or the data lagged
         self.refusals: deque[dict[str, Any]] = deque(maxlen=COMMANDS_KEPT)
         self.commands: deque[dict[str, Any]] = deque(maxlen=COMMANDS_KEPT)
         self._trains: dict[int, tuple[int, int, float]] = {}  # by number: version, first, seconds
@@ -107,6 +109,7 @@ class SessionEvents:
             self.n_delivered += 1
         elif delivered.state not in _OPEN_STATES:
             self.n_refused += 1
+            self.n_late += is_too_late(delivered.reason)
             self.refusals.append(
                 {
                     "number": delivered.number,
@@ -152,6 +155,11 @@ class SessionEvents:
             {**stimulus, **self._outcomes.get(number, _OPEN)}
             for number, stimulus in self._stimuli.items()
         ]
+
+    def notice(self, *, is_simulated: bool) -> str:
+        """Return why little or nothing is stimulated, if that is for lateness; else empty."""
+        n_stimuli = self.n_delivered + self.n_refused
+        return too_slow(self.n_late, n_stimuli, is_simulated=is_simulated)
 
     def as_json(self) -> dict[str, Any]:
         """Return all that changes with `version`, for the head of a frame."""

@@ -139,6 +139,16 @@ class SessionView:
         if isinstance(message, Delivered) and message.fired:
             self.fired.take(message.age_ms)
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the culture is simulated."""
+        return any(info.is_simulated for info in self.infos.values())
+
+    @property
+    def notice(self) -> str:
+        """The reason why stimuli come too late, and a way out; empty if they do not."""
+        return self.events.notice(is_simulated=self.is_simulated)
+
     def about(self) -> dict[str, Any]:
         """Return what stays the same until there are further streams."""
         labels = self.labels
@@ -150,7 +160,7 @@ class SessionView:
             "labels": list(labels),
             "positions_um": positions_um(labels).tolist() if labels else [],
             "is_recording": is_recording(labels).tolist() if labels else [],
-            "is_simulated": any(info.is_simulated for info in self.infos.values()),
+            "is_simulated": self.is_simulated,
             # As text: nanoseconds since 1970 exceed the 53 bits of a JavaScript number.
             "origin_t_ns": str(first.origin_t_ns) if first else "0",
         }

@@ -44,8 +44,17 @@ def experiment_path() -> Path | None:
 
 
 def private(directory: Path) -> Path:
-    """Create a directory if it is missing, make it readable by its owner only, and return it."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Create a directory if it is missing, make it readable by its owner only, and return it.
+
+    Raises ConfigError if it cannot be created, or belongs to another user.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"{directory}: cannot be created: {error.strerror}; CREPE_VAR and TMPDIR must name "
+            "directories that you may write to"
+        ) from error
     if os.name == "posix":
         status = directory.stat()
         # In the shared temporary directory another user may have created it first.

@@ -7,7 +7,7 @@ from crepe.config.experiment import Experiment, load_experiment
 from crepe.electrodes.layouts import MCS_60_LABELS
 from crepe.environment import paths
 from crepe.supervise import control
-from crepe.supervise.status import running_experiment
+from crepe.supervise.status import running_file
 
 _FIRST_PORT = 18861
 
@@ -35,7 +35,7 @@ def ports() -> dict[str, int]:
 
 def _experiment() -> Experiment:
     is_up = control.is_running()
-    return running_experiment() if is_up else load_experiment(paths.experiment_path())
+    return load_experiment(running_file().path if is_up else paths.experiment_path())
 
 
 def n_channels() -> int:

@@ -4,6 +4,7 @@ Replies look like those of redis-cli. redis-py does not distinguish status repli
 strings, so the commands whose reply redis-cli prints without quotes are listed here.
 """
 
+import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 import redis
 
-from crepe.errors import StoreError
+from crepe.errors import ConfigError, ExitCode, StoreError
 from crepe.redis_server.choice import without_password
 
 _STATUS = {b"OK", b"PONG", b"QUEUED"}
@@ -20,17 +21,23 @@ _ENDLESS = {"MONITOR", "SUBSCRIBE", "PSUBSCRIBE"}
 _ESCAPES = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 13: "\\r", 34: '\\"', 92: "\\\\"}
 
 
-def cli(arguments: Sequence[str], url: str) -> int:
+def cli(arguments: Sequence[str], url: str, *, as_json: bool = False) -> int:
     """Send one command, or those typed at a prompt; return the exit status.
 
-    Raises StoreError if the server cannot be reached.
+    With `as_json` the reply of one command is printed as JSON: bytes that are no UTF-8 text are
+    written as `\\xNN`. Raises StoreError if the server cannot be reached, ConfigError for
+    `as_json` where replies have no end.
     """
+    if as_json and (not arguments or arguments[0].upper() in _ENDLESS):
+        raise ConfigError("--json: needs one command, whose reply has an end")
     # No timeout: MONITOR and blocking commands wait for their replies.
     pool = redis.ConnectionPool.from_url(url, protocol=2, socket_timeout=None)
     connection: Any = pool.make_connection()
     try:
         connection.connect()
-        return _send(connection, arguments) if arguments else _prompt(connection)
+        if not arguments:
+            return _prompt(connection)
+        return _send(connection, arguments, as_json=as_json)
     except redis.ConnectionError as error:
         raise StoreError(f"{without_password(url)}: {error}; is CREPE running?") from error
     finally:
@@ -42,18 +49,30 @@ def text_of(reply: Any, is_bare: bool = False) -> str:
     return "\n".join(_lines(reply, is_bare))
 
 
-def _send(connection: Any, arguments: Sequence[str]) -> int:
+def _send(connection: Any, arguments: Sequence[str], *, as_json: bool = False) -> int:
     name = arguments[0].upper()
     connection.send_command(*arguments)
     while True:
         try:
             reply = connection.read_response(disable_decoding=True)
         except redis.ResponseError as error:
-            print(f"(error) {error}")
-            return 1
+            print(f"(error) {error}", file=sys.stderr if as_json else sys.stdout)
+            return ExitCode.FAILED
+        if as_json:
+            print(json.dumps(_plain(reply), indent=2))
+            return ExitCode.DONE
         print(text_of(reply, is_bare=name in _BARE), flush=True)
         if name not in _ENDLESS:
-            return 0
+            return ExitCode.DONE
+
+
+def _plain(reply: Any) -> Any:
+    """Return a reply as JSON can hold it."""
+    if isinstance(reply, bytes):
+        return reply.decode(errors="backslashreplace")
+    if isinstance(reply, list | tuple):
+        return [_plain(item) for item in reply]
+    return reply if reply is None or isinstance(reply, int | float) else str(reply)
 
 
 def _prompt(connection: Any) -> int:

@@ -1,6 +1,6 @@
 """A session's report: its numbers, its figures, and the files they are written to."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -42,14 +42,25 @@ class Content(NamedTuple):
     of_game: Section | None
 
 
-def write(name: str, out: Path | None = None) -> Path:
+N_STEPS = 4
+"""Steps of a report: the recording is read, numbers, pictures, files."""
+
+Reached = Callable[[float], None]
+"""Receives the number of steps that are done."""
+
+
+def _no_progress(done: float) -> None:
+    del done
+
+
+def write(name: str, out: Path | None = None, reached: Reached = _no_progress) -> Path:
     """Write the report of a session, and return the path of its page.
 
     `name` is the session's ID, the path of a recording, or `last`. Raises CrepeError.
     """
     session = read(find_recording(name))
     try:
-        content = content_of(session)
+        content = content_of(session, reached)
     finally:
         session.store.close()
     directory = out or report_directory(paths.var_directory(), session.id)
@@ -69,10 +80,11 @@ def write(name: str, out: Path | None = None) -> Path:
         )
     except OSError as error:
         raise CrepeError(f"{directory}: cannot be written: {error.strerror}") from error
+    reached(N_STEPS)
     return path
 
 
-def content_of(session: Session) -> Content:
+def content_of(session: Session, reached: Reached = _no_progress) -> Content:
     """Return the content of a session's report. Raises DeviceError for a damaged recording."""
     try:
         crossings = activity.crossings(session)
@@ -80,6 +92,7 @@ def content_of(session: Session) -> Content:
         requests, answers = session.all_of(Stimulus), session.all_of(Delivered)
     except (IndexError, KeyError, ValueError) as error:  # tables and arrays that do not fit
         raise DeviceError(f"session {session.id}: its recording is damaged: {error}") from error
+    reached(1)
     ended = [state for state in states if state.phase == "outcome"]
     about = _about(session, states)
     trials = activity.trials(ended, requests, answers, about.sampling_rate_hz)
@@ -100,7 +113,9 @@ def content_of(session: Session) -> Content:
         timing=timing.timing(session, answers),
         **(of_game.numbers if of_game else {}),
     )
+    reached(2)
     pictures = _pictures(report, of_game, crossings, trials)
+    reached(3)
     return Content(report, {picture.name: picture for picture in pictures}, of_game)
 
 

@@ -4,12 +4,12 @@ Spikes are those that the default filter and detection find in the voltage, as i
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 from scipy.stats import binomtest
 
 from crepe.actors.actor import ActorContext
@@ -51,10 +51,18 @@ class Report:
     numbers: dict[str, float]
 
 
+def no_progress(done_s: float) -> None:
+    """Discard how far a report is."""
+    del done_s
+
+
 class Dish:
     """A simulated culture whose spikes are detected while it runs."""
 
-    def __init__(self, settings: SimulatorSettings) -> None:
+    def __init__(
+        self, settings: SimulatorSettings, reached: Callable[[float], None] = no_progress
+    ) -> None:
+        self._reached = reached
         self.rate_hz = float(settings.sampling_rate_hz)
         self.culture = Culture(settings, MCS_60_LABELS, self.rate_hz)
         info = StreamInfo("Segment", self.rate_hz, MCS_60_LABELS, dtype="float32")
@@ -71,6 +79,7 @@ class Dish:
         blocks = [self.culture.block(shots if ms == 0 else [])[0] for ms in range(n_ms)]
         samples = np.concatenate(blocks, axis=1)
         self.stop += samples.shape[1]
+        self._reached(self.stop / self.rate_hz)
         spikes = list(self._detect.step(self._filter.step(Segment(start, self.stop, samples))))
         channel = np.concatenate([each.channel for each in spikes])
         sample = np.concatenate([each.sample for each in spikes])
@@ -78,9 +87,16 @@ class Dish:
         return Spikes(start, self.stop, channel, sample, depth_uv)
 
 
-def observe(settings: SimulatorSettings, seconds: float) -> Report:
+def total_s(seconds: float) -> float:
+    """Return the simulated time of a report on so many seconds without stimulation."""
+    return (_SETTLE_MS + N_TRIALS * len(PLACES) * TRIAL_MS) / 1000 + seconds
+
+
+def observe(
+    settings: SimulatorSettings, seconds: float, reached: Callable[[float], None] = no_progress
+) -> Report:
     """Record without stimulation, then stimulate the three places in random order."""
-    dish = Dish(settings)
+    dish = Dish(settings, reached)
     dish.advance(_SETTLE_MS)
     began = dish.stop
     spikes = [dish.advance(100) for _ in range(round(10 * seconds))]
@@ -172,9 +188,13 @@ def _numbers(
 
 
 def run(
-    path: Path | None, seed: int | None, seconds: float, out: Path | None, console: Console
-) -> None:
-    """Run `crepe culture report`. Raises ConfigError if the file has no simulated culture."""
+    path: Path | None, seed: int | None, seconds: float, out: Path, reached: Callable[[float], None]
+) -> Report:
+    """Write `culture.png` and `culture.json` to the directory `out`, and return the report.
+
+    `reached` receives the seconds of simulated time that are over, of `total_s(seconds)`. Raises
+    ConfigError if the file has no simulated culture.
+    """
     # Imported here, since the module of the figure imports this one.
     from crepe.report.culture_figure import draw
 
@@ -184,17 +204,10 @@ def run(
         raise ConfigError(f"{experiment.path}: no [culture.simulated] table to report on")
     if seed is not None:
         settings = settings.model_copy(update={"seed": seed})
-    out = out or Path()
     out.mkdir(parents=True, exist_ok=True)
-    report = observe(settings, seconds)
+    report = observe(settings, seconds, reached)
     kept = {"is_simulated": True, "seconds": seconds, "settings": settings.model_dump(mode="json")}
     text = json.dumps({**kept, "found": report.numbers}, indent=2)
     (out / "culture.json").write_text(text + "\n", encoding="utf-8")
     draw(report, out / "culture.png")
-    seed = settings.seed
-    console.print(
-        f"SIMULATED culture, seed {seed}; spikes: threshold crossings, multi-unit activity"
-    )
-    for name, value in report.numbers.items():
-        console.print(f"{value:10.2f}  {name}")
-    console.print(f"{out / 'culture.png'}, {out / 'culture.json'}", soft_wrap=True)
+    return report

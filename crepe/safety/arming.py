@@ -119,7 +119,11 @@ def arm(run_directory: Path, minutes: float) -> Instrument:
         raise ConfigError(f"{minutes:g} minutes, must be more than 0 and at most {LONGEST_MIN:g}")
     instrument = announced(run_directory)
     if instrument is None or not instrument.may_run:
-        raise ConfigError("no stimulator runs here; start the experiment first (`crepe up`)")
+        latched = stopped_by(run_directory)
+        way_out = "; `crepe arm --release` releases the latch of the stop" if latched else ""
+        raise ConfigError(
+            f"no stimulator runs here; start the experiment first (`crepe up`){way_out}"
+        )
     if not instrument.is_running:
         raise ConfigError(
             f"stimulator {instrument.stimulator} ({instrument.process}): cannot be seen from here; "
@@ -134,14 +138,40 @@ def arm(run_directory: Path, minutes: float) -> Instrument:
     return instrument
 
 
+def release(run_directory: Path) -> str:
+    """Remove the latch where no stimulator runs; return who had stopped, and when. Arms nothing.
+
+    Raises ConfigError if there is no latch, or if a stimulator may run: then only its arming
+    releases the latch.
+    """
+    latched = stopped_by(run_directory)
+    if latched is None:
+        raise ConfigError(f"{run_directory}: no latch of `crepe stop` to release")
+    instrument = announced(run_directory)
+    if instrument is not None and instrument.may_run:
+        raise ConfigError(
+            f"stimulator {instrument.stimulator} ({instrument.process}) may run; `crepe arm`, "
+            "where it runs, releases the latch and arms it"
+        )
+    disarm(run_directory)  # an arming from before the stop must not count again
+    (run_directory / STOPPED_FILE).unlink(missing_ok=True)
+    return latched
+
+
+def stopped_by(run_directory: Path) -> str | None:
+    """Return who latched the stop, and when; None without a latch."""
+    stopped = _content(run_directory / STOPPED_FILE)
+    return f"{stopped.get('by', '?')} at {stopped.get('at', '?')}" if stopped is not None else None
+
+
 def refusal(run_directory: Path, stimulator: str, *, is_simulator: bool) -> str | None:
     """Return why this stimulator must not stimulate now, or None.
 
     A proven simulator cannot hurt a culture and needs no arming, but it obeys the latch.
     """
-    stopped = _content(run_directory / STOPPED_FILE)
-    if stopped is not None:
-        return f"stopped by {stopped.get('by', '?')} at {stopped.get('at', '?')}; `crepe arm`"
+    latched = stopped_by(run_directory)
+    if latched is not None:
+        return f"stopped by {latched}; `crepe arm`"
     if is_simulator:
         return None
     armed = _content(run_directory / ARMED_FILE)

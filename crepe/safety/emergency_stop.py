@@ -1,6 +1,7 @@
 """`crepe stop`: latch first, then stop the DSP until that is verified, or report that it is not."""
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -8,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-from crepe.errors import ConfigError, CrepeError
+from crepe.errors import ConfigError, CrepeError, ExitCode
 from crepe.hw.meame.dsp_stop import stop_dsp
 from crepe.hw.meame.http import HttpControl, Server
 from crepe.safety import arming
@@ -125,11 +126,27 @@ def main(arguments: Sequence[str]) -> int:
 
     Imports as little as it can: the stop must not wait for numpy.
     """
-    parser = argparse.ArgumentParser(prog="crepe stop")
+    parser = argparse.ArgumentParser(prog="crepe stop", add_help=False)
     parser.add_argument("--server", default="", metavar="HOST:PORT")
+    parser.add_argument("--json", action="store_true", dest="as_json")
+    options = parser.parse_args(arguments)
+    return run(options.server, as_json=options.as_json)
+
+
+def run(server: str, *, as_json: bool) -> int:
+    """Stop everything, print what happens, and return the exit status."""
+    lines: list[str] = []
+
+    def report(line: str) -> None:
+        lines.append(line)
+        print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
+
     try:
-        server: str = parser.parse_args(arguments).server
-        return 0 if stop(arming.run_directories(), server, print) else 1
+        is_verified = stop(arming.run_directories(), server, report)
     except CrepeError as error:
-        print(f"crepe: NOT VERIFIED: {error}", file=sys.stderr)
-        return 1
+        lines.append(f"NOT VERIFIED: {error}")
+        print(f"crepe: {lines[-1]}", file=sys.stderr)
+        is_verified = False
+    if as_json:
+        print(json.dumps({"is_verified": is_verified, "lines": lines}, indent=2))
+    return ExitCode.DONE if is_verified else ExitCode.FAILED

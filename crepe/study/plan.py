@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from crepe.actors.actor import Actor, Source
+from crepe.actors.actor import Actor
 from crepe.actors.linear_readout import LinearReadout
-from crepe.actors.stimulate import Stimulate
 from crepe.conditions import (
     SILENCED,
     STIMULATION,
@@ -19,6 +18,7 @@ from crepe.conditions import (
     windows_s,
 )
 from crepe.config.experiment import Experiment, load_experiment
+from crepe.config.overrides import lockstep_changes
 from crepe.config.wiring import ActorSpec
 from crepe.errors import ConfigError, suggest
 from crepe.games import hooks
@@ -77,7 +77,7 @@ class Plan:
                 "of known length nor a comparison of its own (crepe.games.hooks)"
             )
         if in_lockstep:
-            self._changes |= self._lockstep(getattr(actor, "delay_s", None))
+            self._changes |= lockstep_changes(self.experiment)
 
     @property
     def game(self) -> type[Actor[Any, Any]]:
@@ -187,31 +187,6 @@ class Plan:
                     "which needs no calibration; must be crepe.actors.linear_readout:LinearReadout"
                 )
         raise ConfigError(f"{self._path}: no actor writes {stream!r}")
-
-    def _lockstep(self, delay_s: float | None) -> dict[str, Any]:
-        """Return the changes by which programs wait for each other and not for the clock.
-
-        `delay_s`, of the game, is the time that the culture must not run ahead.
-        """
-        if delay_s is None:
-            raise ConfigError(
-                f"{self._path}: [actors.{self._game.name}] {self.game.__name__} has no delay_s, "
-                "which --lockstep needs"
-            )
-        if self.experiment.culture.simulated is None:
-            raise ConfigError(
-                f"{self._path}: no [culture.simulated]; a living culture keeps its own pace"
-            )
-        # Decision 25: the simulated instrument and its two ends share one process.
-        ends = [
-            name
-            for name, actor in self.experiment.actors.items()
-            if issubclass(actor.kind, Source | Stimulate)
-        ]
-        return {
-            "culture.simulated.lockstep_s": delay_s,
-            "chains": {"instrument": {"actors": ends}},
-        }
 
     def _only_game(self) -> ActorSpec:
         games = [a for a in self.experiment.actors.values() if GameState in a.writes]

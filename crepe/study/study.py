@@ -4,11 +4,10 @@ Each is a session of its own, run in this process as fast as possible, or live u
 first labelled trials, from which the readout is trained; then the conditions in random blocks.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from crepe.config.experiment import Experiment
 from crepe.environment import paths
@@ -62,6 +61,17 @@ class Calibrated:
     n_left_out: int  # their pulses were not delivered
     accuracy: float  # cross-validated
 
+    def plain(self) -> dict[str, Any]:
+        """Return the calibration as `crepe calibrate --json` prints it."""
+        return {
+            "n_trials": self.n_trials,
+            "n_left_out": self.n_left_out,
+            "accuracy": self.accuracy,
+            "simulated_s": self.simulated_s,
+            "session": self.session,
+            "readout": str(self.path),
+        }
+
 
 @dataclass(frozen=True)
 class Result:
@@ -75,18 +85,10 @@ class Result:
 
     def plain(self) -> dict[str, Any]:
         """Return the result as `crepe experiment --json` prints it."""
-        calibrated = self.calibrated
         return {
             "seed": self.seed,
             "is_simulated": self.is_simulated,
-            "calibration": {
-                "n_trials": calibrated.n_trials,
-                "n_left_out": calibrated.n_left_out,
-                "accuracy": calibrated.accuracy,
-                "simulated_s": calibrated.simulated_s,
-                "session": calibrated.session,
-                "readout": str(calibrated.path),
-            },
+            "calibration": self.calibrated.plain(),
             "conditions": {name: asdict(score) for name, score in self.conditions.items()},
             "session": self.session,
             "versions": versions("scipy", "scikit-learn"),
@@ -103,23 +105,14 @@ class GameResult:
     comparison: Comparison
 
     def plain(self) -> dict[str, Any]:
-        """Return the result as `crepe experiment --json` prints it; nan becomes null."""
-        result = {
+        """Return the result as `crepe experiment --json` prints it."""
+        return {
             "seed": self.seed,
             "is_simulated": self.is_simulated,
             **self.comparison.numbers,
             "session": self.session,
             "versions": versions("scipy", "scikit-learn"),
         }
-        return cast("dict[str, Any]", _without_nan(result))
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _without_nan(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def calibrate(plan: Plan, run: Runs, on_state: OnState) -> Calibrated:

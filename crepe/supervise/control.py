@@ -88,7 +88,8 @@ def must_run(var: Path | None = None) -> None:
         if now is not None and now.ended_because:
             raise CrepeError(f"session {now.id} is over: {now.ended_because}")
         log = (var or paths.var_directory()) / "log" / "supervisord.log"
-        raise CrepeError(f"supervisord is gone; the end of {log}:\n{_tail(log)}")
+        begins = f"session {now.id}" if now is not None else ""
+        raise CrepeError(f"supervisord is gone; the end of {log}:\n{_tail(log, begins=begins)}")
 
 
 def up(
@@ -211,7 +212,7 @@ def _does_not_run(program: Status, var: Path | None) -> CrepeError:
     path = (var or paths.var_directory()) / "log" / f"{program.name}.log"
     n = program.restarts + 1
     # A program that fails at each start says the same each time: the last is enough.
-    lines = list(dict.fromkeys(reversed(_tail(path).splitlines())))
+    lines = list(dict.fromkeys(reversed(_tail(path, program.log_start).splitlines())))
     tail = "\n".join(reversed(lines))
     return CrepeError(
         f"program {program.name}: {program.state} after {n} start{'s' if n > 1 else ''}, must stay "
@@ -219,8 +220,13 @@ def _does_not_run(program: Status, var: Path | None) -> CrepeError:
     )
 
 
-def _tail(path: Path) -> str:
-    if not path.is_file():
-        return "    (nothing)"
-    lines = path.read_text(errors="replace").splitlines()[-_LOG_LINES:]
-    return "\n".join(f"    {line}" for line in lines) or "    (nothing)"
+def _tail(path: Path, start: int = 0, begins: str = "") -> str:
+    """Return the last lines of a log from a byte on, or from the first line that holds `begins`.
+
+    What is before belongs to earlier sessions. A log that is shorter has been rotated since.
+    """
+    content = path.read_bytes() if path.is_file() else b""
+    text = content[start if start <= len(content) else 0 :].decode(errors="replace")
+    lines = text.splitlines()
+    first = next((i for i, line in enumerate(lines) if begins in line), 0)
+    return "\n".join(f"    {line}" for line in lines[first:][-_LOG_LINES:]) or "    (nothing)"

@@ -58,6 +58,7 @@ class Extension:
         self._var = var
         self._log = var / "log"
         self._starts: Counter[str] = Counter()
+        self._log_starts: dict[str, list[int]] = {}  # sizes of each log at its last two starts
         for group in supervisord.process_groups.values():
             self._keep_logs(group)
         socket = supervisord.options.serverurl.removeprefix("unix://")
@@ -105,12 +106,20 @@ class Extension:
                 **identities.get(process.pid, ProcessIdentity(0))._asdict(),
                 "uptime_s": now - process.laststart if process.pid else 0.0,
                 "restarts": max(self._starts[process.config.name] - 1, 0),
+                "log_start": self._log_start(process.config),
             }
             for process in processes
         ]
 
     def _count(self, event: Any) -> None:
-        self._starts[event.process.config.name] += 1
+        program = event.process.config
+        self._starts[program.name] += 1
+        self._log_starts[program.name] = [self._log_start(program), _log_size(program)]
+
+    def _log_start(self, program: Any) -> int:
+        """Return the size of a program's log at its last start after which it wrote anything."""
+        before, last = self._log_starts.get(program.name) or [_log_size(program)] * 2
+        return before if _log_size(program) == last else last
 
     def _end_with_session(self, _: Any) -> None:
         """Stop all programs, in order, once one of them has ended the session."""
@@ -130,6 +139,11 @@ class Extension:
                 if path and mark in os.path.basename(path):
                     Path(path).unlink(missing_ok=True)
                     setattr(program, attribute, str(self._log / f"{program.name}.{suffix}"))
+
+
+def _log_size(program: Any) -> int:
+    path = Path(program.stdout_logfile or "")
+    return path.stat().st_size if path.is_file() else 0
 
 
 def _open_log(options: Any, directory: Path) -> None:

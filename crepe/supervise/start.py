@@ -27,7 +27,7 @@ from crepe.store import Store
 from crepe.store.lease import wait_until_free
 from crepe.store.redis_store import RedisStore
 from crepe.supervise import control
-from crepe.web.links import links
+from crepe.web.links import Links, links
 from crepe.web.server import server_file
 from crepe.web.token import access_token
 
@@ -106,8 +106,8 @@ def up(
             raise
 
 
-def page_lines(experiment: Experiment) -> list[str]:
-    """Wait for the live page of the running experiment, and return its addresses for people."""
+def page_links(experiment: Experiment) -> Links | None:
+    """Wait for the live page of the running experiment; return its links, or None without one."""
     deadline = time.monotonic() + _START_S
     while experiment.dashboard is not None and time.monotonic() < deadline:
         content = paths.read_json(paths.run_directory() / server_file(DASHBOARD)) or {}
@@ -115,13 +115,9 @@ def page_lines(experiment: Experiment) -> list[str]:
         page = ProcessIdentity.read(content).key
         if content and any(program.process.key == page for program in control.status()):
             url = experiment.dashboard.public_url or str(content["url"])
-            page_links = links(url, access_token(DASHBOARD))
-            return [
-                f"live page: {page_links.operator}",
-                f"to look only: {page_links.spectator}",
-            ]
+            return links(url, access_token(DASHBOARD))
         time.sleep(_POLL_S)
-    return []
+    return None
 
 
 @contextmanager

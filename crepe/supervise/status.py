@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from crepe.config.experiment import Experiment, load_experiment
+from crepe.config.experiment_file import ExperimentFile, read_experiment_file
 from crepe.environment import session
 from crepe.errors import StoreError
 from crepe.runtime.heartbeat import STALE_S, age_s, is_from
@@ -32,16 +32,19 @@ def rows(store: StreamStore | None = None) -> list[Row]:
     return [_row(program, beats.get(program.name, {})) for program in programs]
 
 
-def running_experiment() -> Experiment:
-    """Return the experiment of the last session in this `var`; before the first, the default."""
+def running_file() -> ExperimentFile:
+    """Return the experiment file of the last session in this `var`; before the first, the default.
+
+    No actor is imported: a look at a session, or a command to it, needs none of their classes.
+    """
     now = session.current()
-    return load_experiment(now.experiment_path if now else None)
+    return read_experiment_file(now.experiment_path if now else None)
 
 
 def _beats() -> Mapping[str, Mapping[str, str]] | None:
     """Return the last heartbeat of every actor in this session; None if Redis does not answer."""
     try:
-        with Store(culture=running_experiment().name, patience_s=1.0) as store:
+        with Store(culture=running_file().name, patience_s=1.0) as store:
             return _of_now(store.actors())
     except StoreError:
         return None

@@ -24,6 +24,7 @@ class Status(NamedTuple):
     process: ProcessIdentity  # with pid 0 when it does not run
     uptime_s: float
     restarts: int
+    log_start: int = 0  # size of its log in bytes at its last start that wrote anything
 
     @property
     def pid(self) -> int:
@@ -57,6 +58,7 @@ class Supervisor(NamedTuple):
                     ProcessIdentity.read(program),
                     program["uptime_s"],
                     program["restarts"],
+                    program["log_start"],
                 )
                 for program in server.crepe.programs()
             ]

@@ -15,6 +15,11 @@ class Links(NamedTuple):
     operator: str
     spectator: str
 
+    @property
+    def lines(self) -> tuple[str, str]:
+        """The addresses for people."""
+        return f"live page: {self.operator}", f"to look only: {self.spectator}"
+
 
 def spectator_key(token: str) -> str:
     """Return the key of the read-only link, from which the token cannot be derived."""

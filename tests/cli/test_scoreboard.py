@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from rich.console import Console
 
-from crepe.cli.scoreboard import Score, Sources, gather
+from crepe.cli.scoreboard import Score, Sources, board, gather, latencies_ms
 from crepe.messages import Delivered, GameState, Segment, StreamInfo
 from crepe.store import Store, codec
 from crepe.store.contract import Entry
@@ -57,3 +58,39 @@ def test_the_loop_reaches_from_a_segment_to_the_pulses_that_were_due_with_it():
     gather(Store(memory), score, {})
     assert score.stimulation_ms == [3.0]
     assert score.latencies()["acquired to stimulated"] == "p50 3.0 ms, p99 3.0 ms"
+
+
+def late_and_delivered(n_late, n_delivered):
+    score = Score(12, is_simulated=True)
+    for i in range(n_late + n_delivered):
+        state, reason = ("refused", "310 ms old, limit 200 ms") if i < n_late else ("delivered", "")
+        score.take(Delivered(0, 10, i, "intended"))
+        score.take(Delivered(0, 10, i, state, reason))
+    return score
+
+
+def test_the_scoreboard_says_that_the_machine_is_too_slow():
+    console = Console(width=200)
+    for score, is_noticed in (
+        (late_and_delivered(12, 0), True),
+        (late_and_delivered(1, 11), False),
+    ):
+        with console.capture() as shown:
+            console.print(board(score))
+        assert ("12 of 12 stimuli were refused as too old" in shown.get()) is is_noticed
+
+
+def test_a_game_with_a_limit_is_played_when_its_time_is_over():
+    score = Score(1000, limit_s=5.0, is_over=True)
+    score.take(outcome(1))
+    assert score.is_played
+    assert not Score(1000, is_over=True).is_played
+
+
+def test_simulated_time_gives_no_latency():
+    memory = MemoryStore(writer="all")
+    memory.declare("data", StreamInfo(labels=("1",), message="Segment"))
+    memory.declare("result", StreamInfo(message="Decision"))
+    for name in ("data", "result"):
+        memory.append([(name, Entry(0, 100, b"", 0))])
+    assert latencies_ms(Store(memory), "data", "result", {"result:latency": 0}) == []

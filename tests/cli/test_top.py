@@ -1,5 +1,6 @@
 """The essentials in a terminal, and in red what is wrong."""
 
+import json
 import re
 from io import StringIO
 
@@ -8,7 +9,8 @@ import pytest
 from rich.console import Console
 from rich.live import Live as Screen
 
-from crepe.cli.top import draw, run
+from crepe.cli.output import Output
+from crepe.cli.top import draw, run, state
 from crepe.dashboard.follow import SessionFollower
 from crepe.dashboard.session_view import SessionView
 from crepe.electrodes.layouts import grid_labels
@@ -118,4 +120,18 @@ def test_a_screen_shows_why_nothing_is_stimulated(live):
 def test_without_an_experiment_the_error_names_the_command_to_start_one(monkeypatch, tmp_path):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path))
     with pytest.raises(ConfigError, match="crepe up"):
-        run(Console(), once=True)
+        run(Output(), once=True)
+
+
+def test_the_document_holds_what_the_screen_shows_and_why_nothing_is_stimulated(live):
+    take(live, "result:game", GameState(0, 10_000, 4, "response", score={"won": 3}))
+    for number in range(4):
+        refused = Delivered(0, 9000 + number, number, "refused", "310 ms old, limit 200 ms")
+        take(live, "result:delivered", refused)
+    live.programs = [row("detect", "stale for 7 s")]
+    document = json.loads(json.dumps(state(live, ARMED)))
+    assert (document["title"], document["trial"], document["score"]) == ("A game", 4, {"won": 3})
+    assert (document["n_refused"], document["time_s"]) == (4, 1.0)
+    assert document["programs"][0]["state"] == "stale for 7 s"
+    assert document["notice"].startswith("4 of 4 stimuli were refused as too old")
+    assert "4 of 4 stimuli were refused as too old" in text(live)

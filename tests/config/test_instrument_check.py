@@ -4,10 +4,10 @@ import pytest
 from typer.testing import CliRunner
 
 from crepe.cli.app import app
+from crepe.config import instrument_check
 from crepe.config.experiment import load_experiment
 from crepe.config.instrument_check import UNKNOWABLE, check_instrument
 from crepe.environment import paths
-from crepe.hw.device import open_recorder
 from crepe.hw.meame.registers import Register
 from crepe.simulator.meame.quirks import Quirk
 from crepe.simulator.meame.settings import Firmware
@@ -45,15 +45,30 @@ def test_the_check_knows_the_public_firmware_and_what_another_client_has_left(si
 
 
 def test_the_check_tries_the_data_port_when_it_should_be_open(simulator):
-    assert any("opens when acquisition is started" in text for text in texts(findings(), None))
-    recorder = open_recorder("meame://simulator")
-    recorder.open(0)
-    assert f"data port {simulator.data_port}: open" in texts(findings(), True)
-    recorder.close()
+    """MEAME opens it when acquisition is started, so the check starts it, as `crepe up` does."""
+    port = f"[actors.acquire] device: data port {simulator.data_port}: samples arrive"
+    first, again = texts(findings(), True), texts(findings(), True)
+    assert any(text.startswith("acquisition started: False; starting it now") for text in first)
+    assert port in first
+    assert "acquisition started: True" in again
+    assert port in again
+
+
+@pytest.mark.parametrize("is_started", [False, True])
+def test_another_data_port_than_that_of_the_file_is_wrong_and_the_setting_is_named(
+    simulator, monkeypatch, is_started
+):
+    if is_started:
+        findings()
     here = f"meame://127.0.0.1:{simulator.http_port}"
     changes = {"actors.acquire.device": f"{here}?data_port=9", "actors.stimulate.device": here}
-    (wrong,) = texts(findings(changes), False)
-    assert wrong.startswith("data port 9: ")
+    with monkeypatch.context() as patch:
+        patch.setattr(instrument_check, "_SAMPLES_S", 0.2)
+        (wrong,) = texts(findings(changes), False)
+    assert wrong.startswith("[actors.acquire] device: data port 9: ")
+    assert "add ?data_port=N to that device" in wrong
+    changes["actors.acquire.device"] = f"{here}?data_port={simulator.data_port}"
+    assert texts(findings(changes), False) == []
 
 
 @pytest.mark.parametrize(

@@ -174,6 +174,7 @@ def test_a_stop_latches_without_redis_and_lists_what_it_could_not_verify(server)
     assert any("NOT VERIFIED" in line for line in answer["lines"])
     assert (server.directory / arming.STOPPED_FILE).exists()
     assert server.control.state(can_stimulate=True)["is_stopped"]
+    assert server.control.state(can_stimulate=True)["stopped_by"].startswith("the page at ")
     assert server.control.state(can_stimulate=True)["refusal"].startswith("stopped by the page at ")
 
 

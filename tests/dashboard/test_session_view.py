@@ -56,3 +56,10 @@ def test_the_stream_that_is_shown_is_the_one_whose_spikes_are_detected(session):
     assert fed.session_view.default_traces == "data"
     assert fed.session_view.threshold_sd("data") == 4.0
     assert fed.session_view.threshold_sd("data:filtered") is None
+
+
+def test_a_machine_that_is_too_slow_is_named_as_the_reason(session):
+    fed = session()
+    for number, reason in enumerate(["310 ms old, limit 200 ms"] * 3 + ["not armed"]):
+        fed.take("result:delivered", Delivered(number, number + 1, number, "refused", reason))
+    assert fed.session_view.notice.startswith("3 of 4 stimuli were refused as too old")

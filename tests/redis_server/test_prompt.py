@@ -1,11 +1,12 @@
 """`crepe redis-cli` answers as redis-cli does."""
 
 import io
+import json
 
 import pytest
 import redis
 
-from crepe.errors import StoreError
+from crepe.errors import ConfigError, StoreError
 from crepe.redis_server.prompt import cli, text_of
 
 
@@ -31,6 +32,20 @@ def test_one_command_is_answered(redis_url: str, capsys: pytest.CaptureFixture[s
     assert cli(["get", "crepe:cli"], redis_url) == 0
     assert cli(["type", "crepe:cli"], redis_url) == 0
     assert capsys.readouterr().out == 'OK\n"a b"\nstring\n'
+
+
+def test_a_reply_is_printed_as_json(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    cli(["DEL", "crepe:cli:stream"], redis_url)
+    cli(["XADD", "crepe:cli:stream", "100-0", "data", "é"], redis_url)
+    capsys.readouterr()
+    assert cli(["XRANGE", "crepe:cli:stream", "-", "+"], redis_url, as_json=True) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) == [["100-0", ["data", "é"]]]
+    assert err == ""
+    assert cli(["NOSUCH"], redis_url, as_json=True) == 1
+    assert capsys.readouterr().out == ""
+    with pytest.raises(ConfigError, match="--json"):
+        cli(["MONITOR"], redis_url, as_json=True)
 
 
 def test_a_stream_reads_as_nested_indices(

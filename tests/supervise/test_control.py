@@ -82,6 +82,27 @@ def test_a_program_that_does_not_start_is_named_with_the_end_of_its_log(clone: P
     assert not control.is_running()
 
 
+def test_a_failed_start_shows_no_line_of_an_earlier_session(clone: Path) -> None:
+    log = clone / "var" / "log" / "broken.log"
+    log.parent.mkdir(parents=True, mode=0o700)
+    log.write_text("an error of last week\n" * 3)
+    with pytest.raises(CrepeError) as failed:
+        control.up([("broken", 60)])
+    assert "electrode 99: not there" in str(failed.value)
+    assert "last week" not in str(failed.value)
+    assert str(failed.value).count("electrode 99") == 1  # of its last life only
+    assert "last week" in log.read_text()
+
+
+def test_a_log_that_was_rotated_is_shown_from_its_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "x.log"
+    path.write_text("old\nnew\n")
+    assert control._tail(path, 4) == "    new"
+    assert control._tail(path, 5000) == "    old\n    new"
+    assert control._tail(path, begins="new") == "    new"
+    assert control._tail(path, 8) == "    (nothing)"
+
+
 def test_a_killed_supervisord_leaves_a_session_to_resume(clone: Path) -> None:
     control.up(PROGRAMS)
     first = session.current()
@@ -275,7 +296,7 @@ def test_nothing_runs_where_nothing_was_started(clone: Path) -> None:
     ],
 )
 def test_a_program_that_ends_soon_after_each_start_does_not_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state, uptime_s, restarts, is_well
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, state, uptime_s, restarts, is_well
 ) -> None:
     (tmp_path / "log").mkdir()
     sentence = "crepe: [actors.decode] mine:D: step returned 'rock'"

@@ -57,10 +57,10 @@ def test_the_page_of_a_process_that_has_ended_is_not_taken_for_its_successors(cl
     monkeypatch.setattr(control, "status", lambda: programs)
     monkeypatch.setattr(start, "_START_S", 0.1)
     path = paths.run_directory() / "dashboard.json"
-    assert start.page_lines(load_experiment()) == []
-    for process, n_lines in ((ProcessIdentity(7, "400"), 0), (page, 2)):
+    assert start.page_links(load_experiment()) is None
+    for process, is_known in ((ProcessIdentity(7, "400"), False), (page, True)):
         paths.write_json(path, {"url": "http://127.0.0.1:8080", **process._asdict()})
-        assert len(start.page_lines(load_experiment())) == n_lines
+        assert (start.page_links(load_experiment()) is not None) is is_known
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -83,7 +83,14 @@ def test_a_lost_terminal_ends_it_as_ctrl_c_does(tmp_path, monkeypatch, number):
 
 def test_what_was_cut_off_is_given_up_only_by_a_person(clone, monkeypatch):
     unfinished.abandon(new=False)
-    assert unfinished.resume_or_new(resume=True, new=False) == "new"
+    with pytest.raises(ConfigError, match="nothing to resume in .*: no session has begun"):
+        unfinished.resume_or_new(resume=True, new=False)
+    session.begin(session.new(clone, "digest", 1))
+    session.end()
+    with pytest.raises(ConfigError, match="nothing to resume in .* ended in good order"):
+        unfinished.resume_or_new(resume=True, new=False)
+    with pytest.raises(ConfigError, match="not both"):
+        unfinished.resume_or_new(resume=True, new=True)
     begun = session.begin(session.new(clone, "digest", 1))
     with pytest.raises(ConfigError, match="--new, or new=True"):
         unfinished.abandon(new=False)

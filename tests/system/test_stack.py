@@ -108,6 +108,29 @@ def test_playing_ends_cleanly_and_says_where_the_recording_is(stack):
         assert kept["data"].info.is_simulated
 
 
+def test_a_file_without_a_game_plays_for_so_many_seconds_of_data(stack):
+    done = stack.crepe("play", str(ROOT / "config" / "record.toml"), "--seconds", "2", "--json")
+    document = json.loads(done.stdout)
+    assert document["has_ended"]
+    assert document["seconds"] == pytest.approx(2.0, abs=0.2)  # a busy machine may miss some
+    assert document["n_spikes"] == sum(document["spikes"].values()) > 0
+    assert "no game in " in done.stderr
+    with Store(Path(document["recording"])) as kept:
+        assert len(kept["data"]) >= 20_000
+
+
+def test_in_lockstep_a_busy_machine_plays_and_a_latch_is_reported_first(stack):
+    stack.crepe("stop", check=False)
+    stopped = stack.crepe("play", "--rounds", "1", "--lockstep", check=False)
+    assert stopped.returncode == 1
+    assert stopped.stdout.startswith("STOPPED by crepe stop at ")
+    stack.crepe("arm", "--release")
+    done = stack.crepe("play", "--rounds", "2", "--lockstep", "--json")
+    document = json.loads(done.stdout)
+    assert (document["n_finished"], document["refused"], document["notice"]) == (2, [], "")
+    assert document["latencies"] == {"acquired to decided": "-", "acquired to stimulated": "-"}
+
+
 def test_interrupted_play_leaves_no_process_and_a_readable_recording(stack):
     game = subprocess.Popen(
         [*CREPE, "play"], env=stack.environment, stdout=subprocess.PIPE, text=True
@@ -133,7 +156,7 @@ def test_a_cut_off_session_is_resumed_or_given_up_as_asked(stack):
     stack.wait(lambda: not stack.pids())
     refused = stack.crepe("up", str(ROOT / "config" / "record.toml"), check=False)
     assert refused.returncode == 1
-    assert session in refused.stdout
+    assert session in refused.stderr
     assert "--resume" in refused.stderr
     stack.crepe("up", str(ROOT / "config" / "record.toml"), "--resume")
     assert {row["state"] for row in stack.rows().values()} == {"running"}

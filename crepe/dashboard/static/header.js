@@ -31,7 +31,18 @@ function pill(id, text, kind) {
   box.hidden = !text;
 }
 
+// Why a session in which nothing seems wrong stimulates nothing.
+function drawNotice() {
+  const { can_stimulate: canStimulate, stopped_by: stoppedBy } = page.slow.control ?? {};
+  const isStopped = canStimulate && stoppedBy && !page.replay;
+  const text = isStopped ? `Nothing is stimulated: stopped by ${stoppedBy}. Arm … releases the stop.` : page.events?.notice;
+  const box = byId("notice");
+  box.hidden = !text;
+  box.textContent = text ?? "";
+}
+
 export function drawHeader() {
+  drawNotice();
   const silentS = (performance.now() - page.receivedAt) / 1000;
   const ageS = Math.max(page.slow.age_s ?? 0, silentS > 1.5 ? silentS : 0);
   const phase = page.events?.game?.phase;

@@ -37,6 +37,7 @@ class McsRecording(Recorder):
     def __init__(self, settings: McsSettings) -> None:
         self._settings = settings
         self._stream: AnalogStream | None = None
+        self._stops: list[int] = []
         self._position = 0
 
     def open(self, position: int) -> StreamInfo:
@@ -52,6 +53,11 @@ class McsRecording(Recorder):
         self._position = position
         self._pace = Pace(self._stream.info.sampling_rate_hz, settings.speed)
         return self._stream.info
+
+    @property
+    def n_samples(self) -> int:
+        """Length of the recording in samples, with its gaps; 0 before `open`."""
+        return self._stops[-1] if self._stops else 0
 
     def read(self, timeout_s: float) -> Segment | None:
         assert self._stream is not None, "open comes first"

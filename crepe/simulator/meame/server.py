@@ -17,6 +17,7 @@ from pathlib import Path
 from crepe.environment import paths, process
 from crepe.errors import DeviceError
 from crepe.hw.meame.http import SIMULATOR_FILE, HttpControl, Server
+from crepe.hw.meame.recorder import RecorderSettings
 from crepe.hw.meame.wire import TICKS_PER_S
 from crepe.simulator.meame.daq import Daq
 from crepe.simulator.meame.dsp import Dsp
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 _KEEP_ALIVE_S = 3600  # a stimulator's connection must not end between two trains
 _PORTS_TRIED = 200
+_USUAL_DATA_PORT = RecorderSettings().data_port
 _PROOF_S = 0.5  # for another simulator to prove that it lives
 
 
@@ -106,6 +108,11 @@ class Simulator:
         log.info(
             "simulated MEAME on http://%s:%d, data %d, sawtooth %d",
             *(self.settings.host, self.http_port, self.data_port, self.sawtooth_port),
+        )
+        query = "" if self.data_port == _USUAL_DATA_PORT else f"?data_port={self.data_port}"
+        log.info(
+            'to record from it: device = "meame://%s:%d%s"',
+            *(self.settings.host, self.http_port, query),
         )
 
     def _announced(self) -> Server | None:

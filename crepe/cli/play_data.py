@@ -1,0 +1,199 @@
+"""`crepe play` without a game: an instrument or a recording through the actors of an experiment."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from crepe.actors.actor import Actor, Source
+from crepe.actors.detect import Detect
+from crepe.actors.filter import BandPass
+from crepe.cli.output import Output, open_console
+from crepe.cli.progress import Reached, progress, running_session
+from crepe.config.experiment import Experiment
+from crepe.config.overrides import SPIKE_BAND_HZ
+from crepe.config.wiring import ActorSpec
+from crepe.errors import ConfigError, StoreError
+from crepe.hw.device import open_recorder
+from crepe.hw.mcs.recorder import McsRecording
+from crepe.messages import Segment, Spikes
+from crepe.store import Store, Stream
+from crepe.supervise import control
+from crepe.supervise.start import DRAIN_S, recording_path
+
+_POLL_S = 0.2
+
+
+@dataclass
+class Counts:
+    """The result of a session without a game."""
+
+    labels: tuple[str, ...] = ()
+    spikes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Shape (n_channels,)."""
+    seconds: float = 0.0  # of data, without its gaps
+    has_ended: bool = False  # in good order: the data ended, or --seconds
+    recording: Path | None = None
+
+
+def play_file(
+    experiment: Experiment, output: Output, *, seconds: float | None, take_over: bool
+) -> bool:
+    """Run a recording through an experiment's actors; print spikes and rates by channel.
+
+    Return False if it was interrupted.
+    """
+    recorder = open_recorder(str(_only(experiment, Source).settings["device"]))
+    info = recorder.open(0)
+    total_s = (
+        recorder.n_samples / info.sampling_rate_hz if isinstance(recorder, McsRecording) else None
+    )
+    recorder.close()
+    band = _only(experiment, BandPass).settings
+    output.line(
+        f"{info.source}: {info.n_channels} channels at {info.sampling_rate_hz:g} Hz, "
+        f"band {band['low_hz']:g} to {band['high_hz']:g} Hz"
+    )
+    if (band["low_hz"], band["high_hz"]) != SPIKE_BAND_HZ:
+        output.line("sampled too slowly for the usual spike band: read the counts with care")
+    _only(experiment, Detect)
+    limits_s = [limit_s for limit_s in (seconds, total_s) if limit_s is not None]
+    return _run(experiment, output, seconds, min(limits_s, default=None), take_over=take_over)
+
+
+def play_data(
+    experiment: Experiment, output: Output, *, seconds: float | None, take_over: bool
+) -> bool:
+    """Run an experiment that has no game; print spikes and rates by channel.
+
+    Return False if it was interrupted.
+    """
+    until = f"for {seconds:g} s of data" if seconds else "until its data end; --seconds N ends it"
+    output.line(experiment.title, "bold")
+    output.line(
+        f"no game in {experiment.path}: {', '.join(experiment.actors)} run {until}, or Ctrl-C"
+    )
+    return _run(experiment, output, seconds, seconds, take_over=take_over)
+
+
+def _run(
+    experiment: Experiment,
+    output: Output,
+    seconds: float | None,
+    total_s: float | None,
+    *,
+    take_over: bool,
+) -> bool:
+    """Run the programs until the data end, or for so many seconds; print what was counted."""
+    counts = Counts()
+    try:
+        with running_session(experiment, take_over=take_over) as store:
+            counts.recording = recording_path()
+            with progress("data", "s", total_s, open_console(stderr=True)) as reached:
+                _follow(store, experiment, counts, seconds, reached)
+    except KeyboardInterrupt:
+        output.line("interrupted: everything is stopped")
+    _print(counts, output)
+    return counts.has_ended
+
+
+def _follow(
+    store: Store, experiment: Experiment, counts: Counts, limit_s: float | None, reached: Reached
+) -> None:
+    """Count spikes until the data end, or `limit_s` seconds of data are there."""
+    sources = [experiment.actors[name] for name in experiment.actors_of(Source)]
+    source = next((actor for actor in sources if Segment in actor.writes), None)
+    if source is None:
+        raise ConfigError(f"{experiment.path}: no actor writes segments; there is nothing to play")
+    data = _await(store, source.writes[Segment])
+    rate_hz, counts.labels = data.info.sampling_rate_hz, data.info.labels
+    counts.spikes = np.zeros(data.info.n_channels, np.int64)
+    names = experiment.streams_of(Spikes)
+    spikes = _await(store, names[-1]) if names else None  # of the last stage of the flow
+    cursor, has_ended = 0, False
+    while not has_ended:
+        stream = spikes or data
+        has_ended = stream.is_ended  # read before the length: no message comes after the end
+        length = len(stream)
+        if limit_s is not None and length >= limit_s * rate_hz:
+            length, has_ended = round(limit_s * rate_hz), True
+        if spikes is not None:
+            _count(spikes, cursor, length, counts)
+        cursor = length
+        counts.seconds = (length - _n_missing(store, experiment, source)) / rate_hz
+        reached(counts.seconds, f"{counts.spikes.sum()} spikes" if spikes else "")
+        control.must_run()
+        time.sleep(_POLL_S)
+    counts.has_ended = True
+    if data.is_ended:
+        for name in experiment.recorders:
+            _await_end(store, experiment.program_of[name])
+
+
+def _count(spikes: Stream, start: int, stop: int, counts: Counts) -> None:
+    """Add the spikes in [start, stop)."""
+    for message in spikes.messages(start, stop):
+        if isinstance(message, Spikes):
+            is_new = (message.sample >= start) & (message.sample < stop)
+            counts.spikes += np.bincount(message.channel[is_new], minlength=len(counts.spikes))
+
+
+def _n_missing(store: Store, experiment: Experiment, source: ActorSpec) -> int:
+    """Return the samples in the gaps of the data, as the acquiring program reports them."""
+    beat = store.actors().get(experiment.program_of[source.name], {})
+    return int(beat.get("n_missing", 0))
+
+
+def _print(counts: Counts, output: Output) -> None:
+    seconds, recording = counts.seconds, counts.recording
+    if not output.as_json and counts.spikes.any():
+        table = Table("electrode", "spikes", "rate / Hz", box=None)
+        for label, n in zip(counts.labels, counts.spikes, strict=True):
+            table.add_row(label, str(n), f"{n / seconds:.2f}" if seconds else "-")
+        output.console.print(table)
+    output.text(
+        f"{len(counts.labels)} channels, {seconds:.2f} s, {counts.spikes.sum()} spikes "
+        f"(threshold crossings, multi-unit)"
+    )
+    is_kept = recording is not None and recording.is_file()
+    if is_kept:
+        output.text(f"recording: {recording}")
+    output.document(
+        {
+            "has_ended": counts.has_ended,
+            "seconds": seconds,
+            "n_spikes": int(counts.spikes.sum()),
+            "spikes": dict(zip(counts.labels, counts.spikes.tolist(), strict=True)),
+            "recording": str(recording) if is_kept else None,
+        }
+    )
+
+
+def _only(experiment: Experiment, kind: type[Actor[Any, Any]]) -> ActorSpec:
+    """Return the actor of a class. Raises ConfigError if there is none, or more than one."""
+    names = experiment.actors_of(kind)
+    if len(names) != 1:
+        raise ConfigError(
+            f"{experiment.path}: {len(names)} actors of {kind.__name__}, must be 1 to play a file"
+        )
+    return experiment.actors[names[0]]
+
+
+def _await(store: Store, name: str) -> Stream:
+    while name not in store:
+        control.must_run()
+        time.sleep(0.05)
+    return store[name]
+
+
+def _await_end(store: Store, program: str) -> None:
+    deadline = time.monotonic() + DRAIN_S
+    while store.actors().get(program, {}).get("state") != "ended":
+        control.must_run()
+        if time.monotonic() > deadline:
+            raise StoreError(f"{program}: has not finished {DRAIN_S:.0f} s after the data's end")
+        time.sleep(0.05)

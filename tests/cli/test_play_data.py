@@ -1,0 +1,87 @@
+"""A session without a game: counted from its streams, to the data's end or for some seconds."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from crepe.cli import play_data
+from crepe.cli.app import app
+from crepe.cli.output import Output
+from crepe.config.experiment import load_experiment
+from crepe.environment import paths
+from crepe.errors import ConfigError
+from crepe.messages import Segment, Spikes, StreamInfo
+from crepe.store import Store, codec
+from crepe.store.contract import Entry
+from crepe.store.memory_store import MemoryStore
+from crepe.supervise import control
+
+RECORD = paths.project_directory() / "config" / "record.toml"
+
+
+@pytest.fixture
+def store(monkeypatch):
+    """Two seconds of two channels at 1 kHz: a spike on the second every 100 samples."""
+    monkeypatch.setattr(control, "must_run", lambda: None)
+    monkeypatch.setattr(play_data, "_await_end", lambda *_: None)
+    memory = MemoryStore(writer="all")
+    for name, message in (("data", "Segment"), ("data:spikes", "Spikes")):
+        memory.declare(name, StreamInfo(message, 1000.0, ("a", "b")))
+    for start in range(0, 2000, 100):
+        stop = start + 100
+        spike = np.array([1]), np.array([start + 50]), np.array([-40.0], np.float32)
+        for name, message in (
+            ("data", Segment(start, stop, np.zeros((2, 100), np.int32))),
+            ("data:spikes", Spikes(start, stop, *spike)),
+        ):
+            memory.append([(name, Entry(start, stop, codec.pack([message], start, stop)))])
+    for name in ("data", "data:spikes"):
+        memory.append([(name, Entry(2000, 2000, b"", is_end=True))])
+    return Store(memory)
+
+
+def counted(store, limit_s):
+    counts, shown = play_data.Counts(), []
+    play_data._follow(
+        store, load_experiment(RECORD), counts, limit_s, lambda done, note="": shown.append(note)
+    )
+    assert shown[-1] == f"{counts.spikes.sum()} spikes"
+    return counts
+
+
+def test_a_session_without_a_game_ends_with_its_data(store):
+    counts = counted(store, None)
+    assert (counts.seconds, counts.spikes.tolist(), counts.has_ended) == (2.0, [0, 20], True)
+
+
+def test_a_session_without_a_game_ends_after_so_many_seconds_of_data(store):
+    counts = counted(store, 0.72)
+    assert (counts.seconds, counts.spikes.tolist(), counts.has_ended) == (0.72, [0, 7], True)
+
+
+def test_play_says_first_that_there_is_no_game_and_how_it_ends(monkeypatch, capsys):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(play_data, "running_session", interrupt)
+    experiment = load_experiment(RECORD)
+    assert not play_data.play_data(experiment, Output(), seconds=None, take_over=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert "no game in" in lines[1]
+    assert "acquire, filter, detect" in lines[1]
+    assert lines[1].endswith("run until its data end; --seconds N ends it, or Ctrl-C")
+    play_data.play_data(experiment, Output(as_json=True), seconds=5, take_over=False)
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {
+        "has_ended": False, "seconds": 0.0, "n_spikes": 0, "spikes": {}, "recording": None,
+    }  # fmt: skip
+    assert "run for 5 s of data" in err
+
+
+def test_a_file_plays_no_rounds_and_in_no_lockstep(tmp_path):
+    for option in (["--rounds", "3"], ["--person"], ["--lockstep"]):
+        error = CliRunner().invoke(app, ["play", "--file", "a.h5", *option]).exception
+        assert isinstance(error, ConfigError)
+        assert "plays no rounds" in str(error)
