@@ -83,7 +83,6 @@ TESTED_THROUGH = {
     "safety/test_real_time.py": "environment/clock",
     "safety/test_limits.py": "safety/pulse",
     "actors/test_stimulate.py": "safety/liveness",
-    "system/test_safety.py": "safety/watchdog",
     "simulator/meame/test_instrument.py": "simulator/lockstep",
     "simulator/meame/test_dsp.py": "simulator/meame/patterns simulator/meame/stim_queue",
     "simulator/meame/test_server.py": """
