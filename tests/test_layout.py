@@ -38,9 +38,10 @@ TESTED_THROUGH = {
     # Commands of the command line, through a run of the command.
     "cli/test_app.py": "cli/options cli/services",
     "cli/test_operator.py": "cli/start",
-    "report/test_culture.py": "report/culture_figure",
-    "report/test_command.py": "cli/sessions report/page",
-    "study/test_study.py": "cli/experiment cli/study study/plan study/runs",
+    "system/test_culture_report.py": "report/culture report/culture_figure",
+    "report/test_command.py": "cli/sessions report/page study/runs",
+    "study/test_study.py": "study/plan",
+    "system/test_experiment.py": "cli/experiment cli/study",
     "system/test_stack.py": "cli/play",
     "system/test_supervisord.py": "cli/run cli/run_services cli/supervised dashboard/program",
     # Parts of a whole that is tested as one.
@@ -87,7 +88,6 @@ TESTED_THROUGH = {
     "safety/test_real_time.py": "environment/clock",
     "safety/test_limits.py": "safety/pulse",
     "actors/test_stimulate.py": "safety/liveness",
-    "system/test_safety.py": "safety/watchdog",
     "simulator/meame/test_instrument.py": "simulator/lockstep",
     "simulator/meame/test_dsp.py": "simulator/meame/patterns simulator/meame/stim_queue",
     "simulator/meame/test_server.py": """

@@ -3,9 +3,7 @@
 import json
 
 import pytest
-from typer.testing import CliRunner
 
-from crepe.cli.app import app
 from crepe.environment.paths import project_directory
 from crepe.errors import ConfigError
 from crepe.study.plan import Plan
@@ -42,14 +40,3 @@ def test_a_condition_that_nobody_knows_is_refused(changed):
     path = changed(names=["stimulation", "silense"])
     with pytest.raises(ConfigError, match="'silense' is none of .*; did you mean 'silenced'"):
         Plan(path).conditions(None, None)
-
-
-def test_a_short_session_is_played_and_compared(changed, tmp_path, monkeypatch):
-    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
-    path = changed(names=["stimulation", "no_feedback"], n_blocks=1, block_s=12.0, rest_s=1.0)
-    done = CliRunner().invoke(app, ["experiment", str(path), "--json"])
-    assert done.exit_code == 0, done.output
-    result = json.loads(done.stdout)
-    assert set(result["conditions"]) == {"stimulation", "no_feedback"}
-    assert result["conditions"]["no_feedback"]["n"] >= 2
-    assert set(result["closed_loop_against"]) == {"no_feedback"}

@@ -45,7 +45,6 @@ class Acquire(Source[None, Segment | Spikes]):
     truth_type: ClassVar[type[Message] | None] = Spikes
     priority: ClassVar[int] = 80
 
-    _context: ActorContext = PrivateAttr()
     _recorder: Recorder = PrivateAttr()
     _info: StreamInfo = PrivateAttr()
     _position: int = PrivateAttr(0)  # where the last segment stopped
@@ -59,9 +58,9 @@ class Acquire(Source[None, Segment | Spikes]):
     _attempt_s: float = PrivateAttr(0.0)  # monotonic clock at the last attempt
 
     def open(self, context: ActorContext) -> None:
-        self._context = context
         self._position = context.position
-        info = self._info = self._connect()
+        self._recorder = self._make(context.open_recorder)
+        info = self._info = self._recorder.open(self._position)
         if info.is_live and context.position > 0:
             before = context.snapshot or {}
             # An instrument only has the time of its last opening; sample 0 keeps its own.
@@ -102,10 +101,6 @@ class Acquire(Source[None, Segment | Spikes]):
 
     def expected(self) -> StreamInfo:
         return self._make(open_recorder).expected()
-
-    def _connect(self) -> StreamInfo:
-        self._recorder = self._make(self._context.open_recorder)
-        return self._recorder.open(self._position)
 
     def _make(self, open_recorder: Callable[..., Recorder]) -> Recorder:
         settings = {
@@ -184,7 +179,7 @@ class Acquire(Source[None, Segment | Spikes]):
         if ahead_s > timeout_s:
             return False
         try:
-            info = self._connect()
+            info = self._recorder.open(self._position)
         except DeviceError:
             self._recorder.close()
             self._wait_s = min(2 * self._wait_s, _LONGEST_WAIT_S)

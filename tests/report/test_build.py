@@ -12,10 +12,11 @@ import pytest
 
 from crepe.errors import DeviceError
 from crepe.messages import Spikes, StreamInfo
-from crepe.report import page
+from crepe.report import build, page
 from crepe.report.build import content_of
 from crepe.report.numbers import Report
 from crepe.report.session import Session
+from crepe.report.style import Picture
 from crepe.results import trials
 from crepe.store import Store
 from crepe.store.memory_store import MemoryStore
@@ -48,6 +49,13 @@ def page_of(session):
 def var(tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
     monkeypatch.setattr(trials, "N_PERMUTATIONS", 200)
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Draw no figure: for tests of the text around them."""
+    empty = [Picture(name, b"", "") for name in FIGURES]
+    monkeypatch.setattr(build, "_pictures", lambda *report: empty)
 
 
 def test_every_figure_shows_something(by_hand):
@@ -92,7 +100,7 @@ def test_names_in_figures_are_no_formulas(by_hand):
     assert "$\\frac$" in [item.condition for item in report.decoding.conditions]
 
 
-def test_a_simulated_culture_is_called_so_in_large_letters(by_hand):
+def test_a_simulated_culture_is_called_so_in_large_letters(by_hand, undrawn):
     text = page_of(by_hand)
     assert '<div class="simulated"><strong>SIMULATED</strong>' in text
     living = page_of(replace(by_hand, is_simulated=False))
@@ -100,7 +108,7 @@ def test_a_simulated_culture_is_called_so_in_large_letters(by_hand):
     assert "living culture" in living
 
 
-def test_how_a_session_ended_is_said(by_hand):
+def test_how_a_session_ended_is_said(by_hand, undrawn):
     def shown(**changes):
         return Page(page_of(replace(by_hand, **changes))).text
 
@@ -109,12 +117,12 @@ def test_how_a_session_ended_is_said(by_hand):
     assert "the session was cut off" in shown(has_ended=False, is_closed=False)
 
 
-def test_what_a_session_was_recorded_with_is_said(by_hand):
+def test_what_a_session_was_recorded_with_is_said(by_hand, undrawn):
     assert "crepe 9.9, h5py 3" in page_of(replace(by_hand, versions={"crepe": "9.9", "h5py": "3"}))
     assert "not recorded" in page_of(by_hand)
 
 
-def test_a_null_result_is_called_one_and_chance_is_said(by_hand):
+def test_a_null_result_is_called_one_and_chance_is_said(by_hand, undrawn):
     text = Page(page_of(by_hand)).text
     assert "stimulation: 2 of 2 trials were decoded correctly" in text
     assert "This is a null result." in text  # two trials prove nothing
@@ -124,12 +132,12 @@ def test_a_null_result_is_called_one_and_chance_is_said(by_hand):
     assert "not measured" in text
 
 
-def test_nothing_says_that_a_culture_learns_chooses_or_plays(by_hand):
+def test_nothing_says_that_a_culture_learns_chooses_or_plays(by_hand, undrawn):
     text = Page(page_of(by_hand)).text.lower()
     assert not re.search(r"\b(learn|choos|chose|plays|played|intelligen|think)", text)
 
 
-def test_the_json_is_what_the_page_was_made_of(by_hand):
+def test_the_json_is_what_the_page_was_made_of(by_hand, undrawn):
     report, *_ = content_of(by_hand)
     text = report.model_dump_json()
     assert Report.model_validate_json(text) == report

@@ -87,18 +87,26 @@ def test_a_readout_that_is_gone_is_said_to_be(run, var, tmp_path):
     assert "no such readout" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
-def test_last_is_the_newest_session(run, var, tmp_path):
-    assert run("last", "--out", tmp_path).exit_code == 0
-    numbers = json.loads((tmp_path / "report.json").read_text())
-    assert numbers["about"]["session"] == var[1].session
+def record(directory, session, n_steps):
+    """Record some segments of the simplest experiment."""
+    loop = Loop(load_experiment(CONFIG / "record.toml"), directory, session=session)
+    for _, _ in zip(range(n_steps), loop.steps(), strict=False):
+        pass
+    loop.close()
+
+
+def test_last_is_the_newest_session(tmp_path, monkeypatch):
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path))
+    for session in ("20261124-120000-abcd", "20261125-120000-abcd"):
+        record(tmp_path / "recordings", session, 10)
+    assert CliRunner().invoke(app, ["report", "last"]).exit_code == 0
+    (path,) = (tmp_path / "reports").glob("*/report.json")
+    assert json.loads(path.read_text())["about"]["session"] == "20261125-120000-abcd"
 
 
 def test_a_recording_without_a_game_or_without_a_sample(run, tmp_path):
     for session, n_steps in (("some", 100), ("empty", 0)):
-        loop = Loop(load_experiment(CONFIG / "record.toml"), tmp_path, session=session)
-        for _, _ in zip(range(n_steps), loop.steps(), strict=False):
-            pass
-        loop.close()
+        record(tmp_path, session, n_steps)
         done = run(tmp_path / f"{session}.h5", "--out", tmp_path / session)
         assert done.exit_code == 0, done.output
         text = (tmp_path / session / "report.html").read_text(encoding="utf-8")
@@ -109,10 +117,7 @@ def test_a_recording_without_a_game_or_without_a_sample(run, tmp_path):
 
 def test_parts_that_were_set_aside_are_named(run, tmp_path):
     for n_steps in (300, 100):
-        loop = Loop(load_experiment(CONFIG / "record.toml"), tmp_path, session="parts")
-        for _, _ in zip(range(n_steps), loop.steps(), strict=False):
-            pass
-        loop.close()
+        record(tmp_path, "parts", n_steps)
         if n_steps == 300:
             with h5py.File(tmp_path / "parts.h5", "r+") as file:
                 del file["CREPE/streams/data/n_messages"]
@@ -162,5 +167,6 @@ def test_a_report_that_nobody_waits_for_is_not_made(var, tmp_path):
 
 
 def test_a_directory_that_cannot_be_made_is_an_error(run, tmp_path):
-    done = run("last", "--out", write(tmp_path / "file", b""))
+    record(tmp_path, "s", 10)
+    done = run(tmp_path / "s.h5", "--out", write(tmp_path / "file", b""))
     assert "cannot be written" in str(done.exception)

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from crepe.hw.instrument import Address
-from crepe.safety.watchdog_link import WATCHDOG_SOCKET, WatchdogLink
+from crepe.safety import watchdog_link
+from crepe.safety.watchdog_link import FRESH_S, WATCHDOG_SOCKET, WatchdogLink
 
 
 @pytest.fixture
@@ -36,4 +37,30 @@ def test_a_watchdog_that_was_replaced_stops_what_runs_however_soon_it_is_back(tm
         refusals.append(guard.refusal())
     assert [reason is None for reason in refusals] == [True, True, False, True]
     assert "the watchdog has not answered" in refusals[2]
+    guard.close()
+
+
+class Clock:
+    now_s = 100.0
+
+    def monotonic(self):
+        return self.now_s
+
+
+def test_an_answer_counts_for_half_a_second_from_its_time_at_the_watchdog(
+    tmp_path, watchdog, monkeypatch
+):
+    clock = Clock()
+    monkeypatch.setattr(watchdog_link, "time", clock)
+    monkeypatch.setattr("tests.safety.test_watchdog_link.time", clock)
+    guard = WatchdogLink(tmp_path)
+    guard.drives(Address("127.0.0.1", 8888), is_simulator=True)
+    assert "the watchdog has not answered within 0.5 s" in guard.refusal()
+    guard.beat()
+    answer(watchdog, "11:5")
+    clock.now_s += FRESH_S  # the answer was queued meanwhile
+    guard.beat()
+    assert guard.refusal() is None
+    clock.now_s += 0.001
+    assert "the watchdog has not answered within 0.5 s" in guard.refusal()
     guard.close()

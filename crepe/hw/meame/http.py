@@ -59,6 +59,31 @@ def find_server(location: str, data_port: int, wait_s: float) -> Server:
     return Server(content["host"], content["http_port"], content["data_port"], content["nonce"])
 
 
+def open_control(location: str, data_port: int, wait_s: float) -> tuple["HttpControl", bool]:
+    """Return a connection to a device URL's server, and whether that proves to be our simulator.
+
+    A simulator that was killed leaves its address behind, and its successor takes the same port
+    before it announces itself: until then it cannot prove to be what the file names.
+
+    Raises DeviceError if the URL names the simulator and no server proves to be it in `wait_s`.
+    """
+    deadline = time.monotonic() + wait_s
+    while True:
+        server = find_server(location, data_port, wait_s)
+        control = HttpControl(server)
+        if control.is_our_simulator():
+            return control, True
+        if location != SIMULATOR and find_server(location, data_port, wait_s) == server:
+            return control, False
+        control.close()
+        if time.monotonic() >= deadline:
+            raise DeviceError(
+                f"{server.name}: does not prove that it is the simulator of {SIMULATOR_FILE}; "
+                "is it running?"
+            )
+        time.sleep(_POLL_S)
+
+
 def host_and_port(location: str) -> tuple[str, int]:
     """Return the host and port of a location; the port is 8888 by default. Raises ConfigError."""
     host, _, port = location.rpartition(":")
@@ -105,7 +130,7 @@ class HttpControl(Control):
     """MEAME over HTTP. Nothing is sent twice: repeating a DSP call is not harmless."""
 
     def __init__(self, server: Server, timeout_s: float = _TIMEOUT_S) -> None:
-        self._server = server
+        self.server = server
         self._pool = urllib3.HTTPConnectionPool(
             server.host,
             server.http_port,
@@ -150,7 +175,7 @@ class HttpControl(Control):
         try:
             status = json.loads(answer)
         except ValueError as error:
-            raise DeviceError(f"{self._server.name}/status: {answer[:80]!r}, no JSON") from error
+            raise DeviceError(f"{self.server.name}/status: {answer[:80]!r}, no JSON") from error
         return status if isinstance(status, dict) else {}
 
     def flash(self) -> None:
@@ -162,14 +187,14 @@ class HttpControl(Control):
         self._request("GET", "/DAQ/start")
 
     def is_our_simulator(self) -> bool:
-        if not self._server.nonce:
+        if not self.server.nonce:
             return False
         challenge = secrets.token_hex(16)
         try:
             answer = self._request("GET", f"/simulator/proof?challenge={challenge}").decode()
         except DeviceError:
             return False
-        return hmac.compare_digest(answer, proof(self._server.nonce, challenge))
+        return hmac.compare_digest(answer, proof(self.server.nonce, challenge))
 
     def call(self, function: int, arguments: Sequence[tuple[int, int]]) -> None:
         body = {
@@ -188,10 +213,10 @@ class HttpControl(Control):
         try:
             values = [int(value) for value in json.loads(answer)["values"]]
         except (ValueError, KeyError, TypeError) as error:
-            raise DeviceError(f"{self._server.name}/DSP/read: {answer!r} ({error!r})") from error
+            raise DeviceError(f"{self.server.name}/DSP/read: {answer!r} ({error!r})") from error
         if len(values) != len(addresses):
             raise DeviceError(
-                f"{self._server.name}/DSP/read: {len(values)} of {len(addresses)} words"
+                f"{self.server.name}/DSP/read: {len(values)} of {len(addresses)} words"
             )
         return values
 
@@ -199,7 +224,7 @@ class HttpControl(Control):
         self._pool.close()
 
     def _request(self, verb: str, path: str, body: dict[str, Any] | None = None) -> bytes:
-        place = f"{self._server.name}{path.partition('?')[0]}"
+        place = f"{self.server.name}{path.partition('?')[0]}"
         try:
             answer = self._pool.request(
                 verb, path, body=None if body is None else json.dumps(body).encode()

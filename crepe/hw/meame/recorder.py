@@ -14,7 +14,7 @@ from crepe.errors import DeviceError
 from crepe.hw.instrument import Recorder
 from crepe.hw.meame import wire
 from crepe.hw.meame.framing import Framing
-from crepe.hw.meame.http import SIMULATOR, SIMULATOR_FILE, HttpControl, Server, find_server
+from crepe.hw.meame.http import SIMULATOR, HttpControl, Server, open_control
 from crepe.hw.meame.settings import MeameSettings
 from crepe.messages import Segment, Spikes, StreamInfo
 
@@ -60,14 +60,11 @@ class MeameRecorder(Recorder):
     def open(self, position: int) -> StreamInfo:
         settings = self._settings
         self.close()
-        server = find_server(settings.location, settings.data_port, settings.wait_s)
-        with HttpControl(server) as control:
-            is_simulated = control.is_our_simulator()
-            if settings.location == SIMULATOR and not is_simulated:
-                raise DeviceError(
-                    f"{server.name}: does not prove that it is the simulator of {SIMULATOR_FILE}; "
-                    "is it running?"
-                )
+        # Nothing waits for one that was lost: the caller has heartbeats to send, and tries again.
+        wait_s = settings.wait_s if self._server is None else 0.0
+        control, is_simulated = open_control(settings.location, settings.data_port, wait_s)
+        server = control.server
+        with control:
             control.connect(settings.sampling_rate_hz, settings.segment_samples)
             # A real MEAME reports none: `Framing` notices another length, `_measure` another rate.
             if is_simulated:

@@ -15,7 +15,7 @@ from crepe.errors import DeviceError
 from crepe.hw.instrument import Address, Guard, Stimulator
 from crepe.hw.meame.dsp_setup import GROUP, SetUp, compiled, connect, lasts_s, set_up
 from crepe.hw.meame.dsp_stop import stop_dsp
-from crepe.hw.meame.http import SIMULATOR, Control, HttpControl, Server, find_server
+from crepe.hw.meame.http import SIMULATOR, Control, Server, find_server, open_control
 from crepe.hw.meame.registers import Register
 from crepe.hw.meame.settings import MeameSettings
 from crepe.messages import Stimulus
@@ -64,16 +64,18 @@ class MeameStimulator(Stimulator):
         return self._control
 
     def open(self) -> None:
+        self._open(self._settings.wait_s)
+
+    def _open(self, wait_s: float) -> None:
         if self._control is None:
-            self._connect(find_server(self._settings.location, 0, self._settings.wait_s))
+            self._connect(wait_s)
         self._try_stop()
         self._errors = self.control.read([Register.ERROR_FLAG])[0]
 
-    def _connect(self, server: Server) -> None:
+    def _connect(self, wait_s: float) -> None:
         self._set_up_before = None
-        control = HttpControl(server)
-        is_simulator = self._is_proven(control, server)
-        self._control, self._server = control, server
+        control, is_simulator = open_control(self._settings.location, 0, wait_s)
+        self._control, self._server = control, control.server
         self._announce(is_simulator=is_simulator)
         # Read before `flash`: new firmware would no longer show what was connected.
         if any(control.read([Register.HW_ENABLE, Register.HW_ENABLE + 4])):
@@ -85,27 +87,19 @@ class MeameStimulator(Stimulator):
         address = Address(server.host, server.http_port, server.nonce)
         self._guard.drives(address, is_simulator=is_simulator)
 
-    def _is_proven(self, control: Control, server: Server) -> bool:
-        """Return whether no culture can be behind the server.
-
-        Raises DeviceError if the URL names the simulator and the server is another one.
-        """
-        is_simulator = control.is_our_simulator()
-        if self._settings.location == SIMULATOR and not is_simulator:
-            raise DeviceError(f"{server.name}: does not prove that it is our simulator")
-        return is_simulator
-
     def _check_server(self) -> None:
         """Follow a server that has changed: a simulator may have become an instrument, or moved."""
         if self._is_in_process:
             return
         if find_server(self._settings.location, 0, 0.0) == self._server:
-            is_simulator = self._is_proven(self.control, self._server)
+            is_simulator = self.control.is_our_simulator()
+            if self._settings.location == SIMULATOR and not is_simulator:
+                raise DeviceError(f"{self._server.name}: does not prove that it is our simulator")
             if is_simulator != self._is_simulator:
                 self._announce(is_simulator=is_simulator)
         else:
             self.close()
-            self.open()
+            self._open(wait_s=0.0)  # a request must not wait for a server to come
 
     def watch(self) -> str | None:
         if self._doubts and time.monotonic() - self._tried_s > _RETRY_S:

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 _KEEP_ALIVE_S = 3600  # a stimulator's connection must not end between two trains
 _PORTS_TRIED = 200
 _USUAL_DATA_PORT = RecorderSettings().data_port
-_PROOF_S = 0.5  # for another simulator to prove that it lives
+_PROOF_S = 2.0  # for another simulator to prove that it lives
 
 
 class Simulator:
@@ -55,6 +55,10 @@ class Simulator:
         self.daq = Daq(self.instrument, data, self.faults)
         self._ports = {name: each.getsockname()[1] for name, each in self._sockets.items()}
         self._http = uvicorn_server(make_app(self), keep_alive_s=_KEEP_ALIVE_S)
+
+    @property
+    def _address(self) -> tuple[str, int]:
+        return self.settings.host, self.http_port
 
     @property
     def http_port(self) -> int:
@@ -89,7 +93,9 @@ class Simulator:
 
     def _announce(self) -> None:
         """Let `meame://simulator` name this server, unless it names another that runs."""
-        if (other := self._announced()) is not None:
+        other = self._announced()
+        # The own address was that of a simulator that is gone: it would ask itself in vain.
+        if other is not None and (other.host, other.http_port) != self._address:
             with HttpControl(other, _PROOF_S) as control:
                 if control.is_our_simulator():
                     log.warning("meame://simulator still names %s, not this one", other.name)

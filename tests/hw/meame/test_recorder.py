@@ -1,15 +1,79 @@
 """The recorder against a MEAME that does what the real one may do."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from crepe.environment import paths
 from crepe.errors import DeviceError
-from crepe.hw.device import open_recorder
+from crepe.hw.device import open_recorder, open_stimulator
+from crepe.hw.instrument import InProcess
+from crepe.hw.meame import http
 from crepe.hw.meame.framing import Framing
-from crepe.hw.meame.http import HttpControl, find_server
+from crepe.hw.meame.http import HttpControl, find_server, open_control
 from crepe.hw.meame.wire import pack_block
 from crepe.messages import Segment
 from crepe.simulator.meame.quirks import Quirk
+
+
+class StaleFile:
+    """simulator.json as a simulator that was killed left it, until the first pause of a client.
+
+    Meanwhile its successor serves the same port.
+    """
+
+    def __init__(self, monkeypatch):
+        self._path = paths.run_directory() / "simulator.json"
+        self._content = paths.read_json(self._path)
+        self.n_pauses = self._now_s = 0
+        paths.write_json(self._path, {**self._content, "nonce": "0" * 64})
+        monkeypatch.setattr(http, "time", SimpleNamespace(monotonic=self.now, sleep=self.pause))
+
+    def now(self):
+        return self._now_s
+
+    def pause(self, seconds):
+        self.n_pauses += 1
+        self._now_s += seconds
+        paths.write_json(self._path, self._content)
+
+
+@pytest.mark.parametrize("kind", ["recorder", "stimulator"])
+def test_a_successor_is_awaited_while_the_file_names_a_dead_simulator(simulator, monkeypatch, kind):
+    stale = StaleFile(monkeypatch)
+    if kind == "recorder":
+        device = open_recorder("meame://simulator")
+        assert device.open(0).is_simulated
+    else:
+        device = open_stimulator("meame://simulator", InProcess())
+        device.open()
+    device.close()
+    assert stale.n_pauses == 1
+
+
+def test_a_server_that_proves_nothing_is_refused_in_the_end(simulator, monkeypatch):
+    stale = StaleFile(monkeypatch)
+    simulator.nonce = "of something else on the same port"
+    with pytest.raises(DeviceError, match="does not prove that it is the simulator of simulator"):
+        open_recorder("meame://simulator", wait_s=0.3).open(0)
+    assert stale.n_pauses > 1
+
+
+def test_a_recorder_that_has_lost_its_simulator_does_not_wait_for_the_next(simulator, monkeypatch):
+    recorder = opened()
+    stale = StaleFile(monkeypatch)
+    with pytest.raises(DeviceError, match="does not prove that it is the simulator of simulator"):
+        recorder.open(0)
+    assert stale.n_pauses == 0
+
+
+def test_a_server_named_by_its_address_is_taken_for_an_instrument_at_once(simulator, monkeypatch):
+    stale = StaleFile(monkeypatch)
+    control, is_simulator = open_control(f"127.0.0.1:{simulator.http_port}", 0, 20.0)
+    control.close()
+    assert not is_simulator
+    assert stale.n_pauses == 0
 
 
 def opened(**settings):
@@ -158,18 +222,11 @@ class Bench:
         pass
 
 
-class Lenient(HttpControl):
-    """MEAME's answers: 200 to every request."""
-
-    def _request(self, verb, path, body=None):
-        return b""
-
-
 @pytest.fixture
 def at(tmp_path, monkeypatch):
     """Opens a recorder of 10 kHz at a MEAME that sends at another rate."""
     monkeypatch.setenv("CREPE_VAR", str(tmp_path))
-    monkeypatch.setattr("crepe.hw.meame.recorder.HttpControl", Lenient)
+    monkeypatch.setattr(HttpControl, "_request", lambda *request: b"")  # 200 to all, as MEAME
 
     def at(rate_hz):
         bench = Bench(rate_hz)

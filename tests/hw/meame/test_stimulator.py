@@ -1,4 +1,8 @@
-"""The stimulator against the simulated MEAME, and what becomes of a train when things die."""
+"""The stimulator against the simulated MEAME, and what becomes of a train when things die.
+
+Processes and their instrument run in real time here, on a machine that may be busy: all limits are
+generous. Their true values are tested on a simulated clock, in tests/safety.
+"""
 
 import json
 import multiprocessing
@@ -28,11 +32,31 @@ from crepe.safety.watchdog_link import watchdog_link
 LONG = Stimulus(9, 10, 1, 10, ("48", "38"), ((-10.0, 200.0), (10.0, 200.0)), 20.0, 600)  # 30 s
 SECOND = 50_000  # ticks of the DSP
 SPAWN = multiprocessing.get_context("spawn")
+PATIENCE_S = 2.0  # of the stimulator with the watchdog, and the other way round
+PATIENT_WATCHDOG = f"""
+from crepe.environment import paths
+from crepe.safety import watchdog
+
+watchdog.SILENT_S = watchdog._CALL_S = {PATIENCE_S}
+watchdog.Watchdog(paths.run_directory(), print).run()
+"""
+
+
+def be_patient(patch):
+    for limit in ("watchdog_link.FRESH_S", "emergency_stop._CALL_S"):
+        patch.setattr(f"crepe.safety.{limit}", PATIENCE_S)
+    patch.setattr("crepe.hw.meame.stimulator._LOCK_S", PATIENCE_S)
+    patch.setattr(emergency_stop, "_TRY_S", 30.0)
+
+
+@pytest.fixture(autouse=True)
+def _is_patient(monkeypatch):
+    be_patient(monkeypatch)
 
 
 @pytest.fixture
 def watchdog(simulate):
-    process = subprocess.Popen([sys.executable, "-m", "crepe", "run", "watchdog"])
+    process = subprocess.Popen([sys.executable, "-c", PATIENT_WATCHDOG])
     wait((paths.run_directory() / "watchdog.sock").exists)
     yield process
     with suppress(ProcessLookupError):
@@ -41,7 +65,7 @@ def watchdog(simulate):
     process.wait()
 
 
-def wait(is_so, seconds=20.0):
+def wait(is_so, seconds=60.0):
     deadline = time.monotonic() + seconds
     while not (result := is_so()):
         assert time.monotonic() < deadline
@@ -86,8 +110,13 @@ def _live(stimulator):
         time.sleep(0.01)
 
 
+def _opened_patiently():
+    be_patient(pytest.MonkeyPatch())  # this process was made for it
+    return opened()
+
+
 def _stimulate_for_ever(started):
-    stimulator = opened()
+    stimulator = _opened_patiently()
     stimulator.prepare(LONG)
     stimulator.start(LONG)
     started.set()
@@ -95,7 +124,7 @@ def _stimulate_for_ever(started):
 
 
 def _prepare_and_wait(started):
-    stimulator = opened()
+    stimulator = _opened_patiently()
     stimulator.prepare(LONG)
     started.set()
     _live(stimulator)
@@ -105,7 +134,7 @@ def _open_in_doubt(started):
     """After another that has left its electrodes connected."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("crepe.hw.meame.stimulator.stop_dsp", lambda control, beat: ["a doubt"])
-        stimulator = opened()
+        stimulator = _opened_patiently()
         stimulator.control.write([Register.HW_ENABLE], [1])
         assert "NOT VERIFIED: a doubt" in stimulator.watch()
     started.set()
@@ -118,7 +147,7 @@ def process(target):
     process = SPAWN.Process(target=target, args=(started,))
     process.start()
     try:
-        assert started.wait(30)
+        assert started.wait(60)
         yield process
     finally:
         process.kill()
@@ -133,17 +162,20 @@ def train(simulator, watchdog):
         yield running
 
 
-def ceased(simulator, since):
-    """Wait until no pulse has come for a second; the last pulse's tick after `since`."""
-    wait(lambda: pulses(simulator)[0] - max(pulses(simulator)[1]) > SECOND)
-    return max(pulses(simulator)[1]) - since
+def pulses_until_silence(simulator):
+    """Wait until no pulse has come for a second; the ticks of all pulses."""
+
+    def silent():
+        now, ticks = pulses(simulator)
+        return ticks if now - max(ticks) > SECOND else None
+
+    return wait(silent)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_the_watchdog_stops_the_pulses_of_a_stimulator_that_died_or_hangs(simulator, train, number):
-    now, _ = pulses(simulator)
     os.kill(train.pid, number)
-    assert ceased(simulator, now) <= SECOND
+    assert len(pulses_until_silence(simulator)) < LONG.n_pulses
 
 
 def is_connected(simulator):
@@ -190,7 +222,7 @@ def test_a_set_up_ends_where_it_is_stopped_and_its_electrodes_are_not_connected(
 def test_a_stimulator_that_hung_goes_on_disarmed(simulator, train):
     before = arming.announced(paths.run_directory()).stimulator
     os.kill(train.pid, signal.SIGSTOP)
-    ceased(simulator, 0)
+    pulses_until_silence(simulator)
     os.kill(train.pid, signal.SIGCONT)
     wait(lambda: arming.announced(paths.run_directory()).stimulator != before)
 
@@ -209,11 +241,11 @@ def test_without_a_live_watchdog_nothing_is_stimulated(simulator, watchdog, numb
 
 
 def test_the_emergency_stop_ends_a_train_at_once_and_is_latched(simulator, train):
-    now, _ = pulses(simulator)
     lines = []
     assert emergency_stop.stop([paths.run_directory()], "", lines.append)
+    stopped, _ = pulses(simulator)
     assert "verified" in lines[-1]
-    assert ceased(simulator, now) <= SECOND
+    assert max(pulses_until_silence(simulator)) <= stopped
     stimulator = opened()
     assert "stopped by crepe stop" in stimulator.watch()
     arming.arm(paths.run_directory(), 1.0)
@@ -225,11 +257,11 @@ def test_the_emergency_stop_reaches_a_train_of_another_directory_and_latches_tha
     simulator, train, tmp_path
 ):
     elsewhere = paths.private(tmp_path / "elsewhere")
-    now, _ = pulses(simulator)
     lines = []
     assert emergency_stop.stop([elsewhere, paths.run_directory()], "", lines.append)
+    stopped, _ = pulses(simulator)
     assert "verified" in lines[-1]
-    assert ceased(simulator, now) <= SECOND
+    assert max(pulses_until_silence(simulator)) <= stopped
     for directory in (elsewhere, paths.run_directory()):
         assert "stopped by crepe stop" in arming.refusal(directory, "x", is_simulator=True)
 
@@ -255,20 +287,21 @@ def test_a_disk_that_is_full_does_not_keep_the_emergency_stop_from_stopping(
 
     monkeypatch.setattr(paths, "write_json", full)
     monkeypatch.setattr("crepe.safety.instrument_lock.os.open", no_file)
-    now, _ = pulses(simulator)
     lines = []
     assert not emergency_stop.stop([paths.run_directory()], "", lines.append)
+    stopped, _ = pulses(simulator)
     assert "NOT LATCHED" in lines[0]
     assert "verified" in lines[-1]
-    assert ceased(simulator, now) <= SECOND
+    assert max(pulses_until_silence(simulator)) <= stopped
 
 
 def test_after_an_early_stop_electrodes_are_connected_only_when_the_pattern_would_be_over(
     simulator, watchdog
 ):
     stimulator = opened()
-    train = replace(LONG, n_pulses=20)
+    train = replace(LONG, n_pulses=40)
     stimulator.prepare(train)
+    began, _ = pulses(simulator)
     stimulator.start(train)
     stimulator.stop()
     refused = []
@@ -280,14 +313,16 @@ def test_after_an_early_stop_electrodes_are_connected_only_when_the_pattern_woul
             refused.append(str(error))
         return is_connected(simulator)
 
-    began, _ = pulses(simulator)
     wait(is_prepared)
-    assert "may play for 0." in refused[0]
-    assert pulses(simulator)[0] - began > SECOND // 2
+    assert "what was fired last may play for" in refused[0]
+    assert pulses(simulator)[0] - began > 1.9 * SECOND
     stimulator.close()
 
 
-def test_a_restarted_stimulator_waits_for_a_pattern_that_it_did_not_fire(simulator, watchdog):
+def test_a_restarted_stimulator_waits_for_a_pattern_that_it_did_not_fire(
+    simulator, watchdog, monkeypatch
+):
+    monkeypatch.setattr("crepe.hw.meame.stimulator._SUB_TRAIN_S", 60.0)
     simulator.instrument.dsp.write(Register.HW_ENABLE, 1)
     stimulator = opened()
     with pytest.raises(DeviceError, match="what was fired last may play for"):
@@ -296,10 +331,10 @@ def test_a_restarted_stimulator_waits_for_a_pattern_that_it_did_not_fire(simulat
 
 
 def test_a_watchdog_that_is_told_to_end_stops_the_train_first(simulator, watchdog, train):
-    now, _ = pulses(simulator)
     watchdog.terminate()
-    assert watchdog.wait(20) == 0
-    assert ceased(simulator, now) <= SECOND
+    assert watchdog.wait(60) == 0
+    left, _ = pulses(simulator)
+    assert max(pulses_until_silence(simulator)) <= left
 
 
 def test_a_server_that_fails_once_is_asked_to_stop_again(simulator, watchdog):
@@ -308,7 +343,7 @@ def test_a_server_that_fails_once_is_asked_to_stop_again(simulator, watchdog):
     stimulator.start(LONG)
     simulator.faults.errors = 4
     stimulator.stop()
-    ceased(simulator, 0)
+    pulses_until_silence(simulator)
     stimulator.close()
 
 
@@ -412,8 +447,7 @@ def test_after_the_path_is_cut_only_the_rest_of_a_finite_train_comes(simulator, 
         cut()
         with pytest.raises(DeviceError, match="NOT STOPPED for certain"):
             stimulator.stop()
-        ceased(simulator, 0)
-        assert len(pulses(simulator)[1]) == 30
+        assert len(pulses_until_silence(simulator)) == 30
         assert stimulator.watch().startswith("the instrument's state is NOT VERIFIED")
         stimulator.close()
 

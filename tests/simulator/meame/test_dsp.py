@@ -456,7 +456,7 @@ TestQueue = QueueAgainstAPlainModel.TestCase
 TestQueue.settings = settings(max_examples=60, stateful_step_count=30)
 
 
-@settings(deadline=None)  # a culture is made for each
+@settings(max_examples=25)  # a culture is made for each
 @given(st.lists(st.integers(0, 3000), max_size=12))
 def test_shots_do_not_depend_on_how_time_is_cut(pieces):
     whole, cut = Bench(), Bench()

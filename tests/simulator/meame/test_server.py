@@ -20,6 +20,7 @@ from crepe.hw.meame.http import HttpControl, Server, find_server, proof
 from crepe.hw.meame.registers import Register
 from crepe.messages import Stimulus
 from crepe.simulator.meame.instrument import SimulatedMeame
+from crepe.simulator.meame.server import Simulator
 from crepe.simulator.meame.settings import SimulatorSettings
 from tests.running_simulator import running_simulator
 
@@ -252,6 +253,18 @@ def test_a_simulator_takes_the_place_of_one_that_was_killed(tmp_path, monkeypatc
         assert urllib3.request("GET", url, retries=False).status == 200
         assert paths.read_json(path)["nonce"] == successor.nonce
     assert not path.exists()
+
+
+def test_a_successor_on_the_same_port_does_not_ask_itself_for_a_proof(tmp_path, monkeypatch):
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path))
+    monkeypatch.setattr(
+        Simulator, "_announced", lambda self: Server("127.0.0.1", self.http_port, 9, "gone")
+    )
+    proofs = []
+    monkeypatch.setattr(HttpControl, "is_our_simulator", proofs.append)
+    with running_simulator(SETTINGS, paths.run_directory()) as successor:
+        assert find_server("simulator", 0, 20.0).nonce == successor.nonce
+    assert proofs == []
 
 
 def test_an_absent_simulator_is_named_with_what_was_waited_for(tmp_path, monkeypatch):
