@@ -5,12 +5,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from redis.exceptions import OutOfMemoryError
-
 from crepe.errors import StoreUnavailableError
 from crepe.messages import StreamInfo
-from crepe.store.connection import LONGEST_BLOCK_S, Argument, ConnectionLostError, RedisConnection
+from crepe.store.connection import LONGEST_BLOCK_S, Argument, OutOfMemoryError, RedisConnection
 from crepe.store.contract import Cursor, Entry, UnclockedEntry
+from crepe.store.login import ConnectionLostError
 from crepe.store.redis_fields import entry_from, info_from, pairs, unclocked_from
 
 LATER = (ConnectionLostError, OutOfMemoryError)  # errors after which a retry may succeed
