@@ -13,6 +13,9 @@ from crepe.store.login import ConnectionLostError
 from crepe.store.redis_fields import entry_from, info_from, pairs, unclocked_from
 
 LATER = (ConnectionLostError, OutOfMemoryError)  # errors after which a retry may succeed
+READ_COUNT = 64
+"""Most entries of one stream that `wait` returns at once."""
+
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
 
 
@@ -144,7 +147,7 @@ class RedisReader:
         return entry_from(items[0]) if items else None
 
     def wait(
-        self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = 64
+        self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = READ_COUNT
     ) -> list[tuple[str, Entry | UnclockedEntry]]:
         # The preparation comes before the wait, so that entries are returned with the least delay.
         deadline = time.monotonic() + timeout_s
