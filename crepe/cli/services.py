@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 
 from crepe.cli.run import run_part, run_program
-from crepe.config.experiment import load_experiment, load_program
+from crepe.config.experiment import load_experiment
+from crepe.config.program_part import load_program
 from crepe.environment import paths
 from crepe.errors import ConfigError
 

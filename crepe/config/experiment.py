@@ -26,18 +26,6 @@ class Program(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ProgramPart(ExperimentFile):
-    """The part of an experiment that one program needs: all tables, but only its own actors.
-
-    The rest of the file is trusted, since `crepe up` has checked it as a whole. A dozen programs
-    start at once, and importing every actor would keep each of them.
-    """
-
-    program: str
-    actors: tuple[ActorSpec, ...]  # in the order of the flow; empty for a service
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class Experiment(ExperimentFile):
     """A checked experiment file, as `load_experiment` returns it.
 
@@ -122,21 +110,6 @@ def load_experiment(
     _check_sensor(experiment)
     _check_lockstep(experiment)
     return experiment
-
-
-def load_program(path: Path | str | None, program: str) -> ProgramPart:
-    """Read what one program needs of an experiment file that was checked before.
-
-    Raises ConfigError for a name that is neither a service nor a program of the file.
-    """
-    file = read_experiment_file(path)
-    names = [actor for actor, name in file.program_of.items() if name == program]
-    if not names and program not in SERVICES:
-        near = suggest(program, dict.fromkeys(file.program_of.values()))
-        raise ConfigError(f"{file.path}: no program {program!r}{near}")
-    in_order = file.chains.get(program, names)  # a chain lists its actors in the order of the flow
-    actors = _load_actors(file, [actor for actor in in_order if actor in file.actor_tables])
-    return ProgramPart(**file.values(), program=program, actors=tuple(actors.values()))
 
 
 def save_experiment(experiment: Experiment, path: Path) -> Experiment:

@@ -20,9 +20,9 @@ from crepe.config.tables import (
     SensorTable,
     SimulatedSensorTable,
 )
-from crepe.config.wiring import streams
 from crepe.environment import paths
 from crepe.errors import ConfigError, suggest
+from crepe.store.modus import stream_name
 
 DEFAULT = Path("config") / "rps.toml"
 
@@ -115,6 +115,17 @@ def read_experiment_file(
         # default=str: TOML has dates, such as `plating_date`, and JSON has none.
         text = json.dumps(table, indent=2, default=str)
     return _parse(path, text, table)
+
+
+def streams(value: Any, place: str) -> tuple[str, ...]:
+    """Return the names in `reads` or `writes`, a list or one name. Raises ConfigError."""
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"{place}: {value!r}, must be a list of streams' names")
+    try:
+        return tuple(stream_name(name) for name in names)
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {error}") from error
 
 
 def _read_text(path: Path) -> str:

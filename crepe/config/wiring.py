@@ -11,12 +11,12 @@ from pydantic import ValidationError
 from crepe.actors.actor import Actor, Source
 from crepe.actors.record import Record
 from crepe.actors.stimulate import Stimulate
+from crepe.config.experiment_file import streams
 from crepe.config.explain import explain
 from crepe.config.moved_names import moved_to
 from crepe.errors import ConfigError, CrepeError, suggest
 from crepe.hw.device import check_url
 from crepe.messages import TRUTH, Command, Message
-from crepe.store.modus import stream_name
 
 OUTSIDE = {"input": Command, "control": Command}
 """Streams outside the clock: several writers, server-given IDs."""
@@ -144,17 +144,6 @@ def _import(path: Any, place: str) -> type[Actor[Any, Any]]:
             f"{place} run: {module_name} has no actor {class_name!r}{suggest(class_name, names)}"
         )
     return kind
-
-
-def streams(value: Any, place: str) -> tuple[str, ...]:
-    """Return the names in `reads` or `writes`, a list or one name. Raises ConfigError."""
-    names = [value] if isinstance(value, str) else value
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ConfigError(f"{place}: {value!r}, must be a list of streams' names")
-    try:
-        return tuple(stream_name(name) for name in names)
-    except ConfigError as error:
-        raise ConfigError(f"{place}: {error}") from error
 
 
 def _feedback(value: Any, place: str) -> dict[str, float]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from crepe.actors.actor import Source
 from crepe.config.context import actor_context
-from crepe.config.experiment import ProgramPart
+from crepe.config.program_part import ProgramPart
 from crepe.config.wiring import ActorSpec
 from crepe.environment.process import is_orphan
 from crepe.errors import StoreUnavailableError

@@ -58,6 +58,9 @@ class _UnixSocket:
         if self._socket is not None:
             self._socket.close()
 
+    def __del__(self) -> None:
+        self.close()  # a store that is dropped unclosed needs no ResourceWarning
+
 
 class _RedisPy:
     def __init__(self, url: str) -> None:

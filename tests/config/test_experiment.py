@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from crepe.actors.record import Record
-from crepe.config.experiment import Program, load_experiment, load_program, save_experiment
+from crepe.config.experiment import Program, load_experiment, save_experiment
 from crepe.config.experiment_file import DEFAULT
+from crepe.config.program_part import load_program
 from crepe.environment import paths
 from crepe.errors import ConfigError
 from crepe.messages import Delivered, GameState, Stimulus

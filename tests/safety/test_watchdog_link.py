@@ -7,7 +7,8 @@ import time
 import pytest
 
 from crepe.hw.instrument import Address
-from crepe.safety.watchdog_link import WATCHDOG_SOCKET, WatchdogLink
+from crepe.safety.arming import WATCHDOG_SOCKET
+from crepe.safety.watchdog_link import WatchdogLink
 
 
 @pytest.fixture
