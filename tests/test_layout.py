@@ -43,7 +43,7 @@ TESTED_THROUGH = {
     "system/test_stack.py": "cli/operator cli/play cli/play_recording cli/send_command",
     "system/test_supervisord.py": "cli/run cli/run_services cli/supervised dashboard/program",
     # Parts of a whole that is tested as one.
-    "config/test_experiment.py": "config/experiment_file config/explain config/wiring",
+    "config/test_experiment.py": "config/experiment_file config/explain config/wiring config/program_part",
     "config/test_dry_run.py": "config/context",
     "supervise/test_start.py": "config/overrides supervise/unfinished",
     "supervise/test_control.py": "supervise/supervisor",
@@ -94,6 +94,7 @@ TESTED_THROUGH = {
         store/redis_store store/retention store/segments store/stream_writer
     """,
     "store/test_fence.py": "store/connection",
+    "store/test_tls.py": "store/login",
     "system/test_from_python.py": "legacy/experiment",
     # The original interface, through the examples of the original.
     "test_stream_service.py": """
