@@ -6,7 +6,7 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import culture, hop, loop, page, reading
+from benchmarks import culture, hop, loop, page, reading, startup
 
 ALL = {
     "hop": hop.run,
@@ -16,6 +16,7 @@ ALL = {
     "loop": loop.run,
     "culture": culture.run,
     "page": page.run,
+    "startup": startup.run,
 }
 
 

@@ -20,7 +20,6 @@ open_loop    stimulated as in an earlier block of `stimulation`, whatever the cu
 
 from collections.abc import Sequence
 
-import numpy as np
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -108,6 +107,8 @@ def condition_blocks(table: Conditions, trial_s: float, seed: int) -> tuple[Bloc
 
     In the first round a replay is moved to the end, so that there is a block to replay.
     """
+    import numpy as np  # every program reads the tables above, not all need numpy
+
     rng = np.random.default_rng([seed, len(table.names)])
     rounds = [[str(n) for n in rng.permutation(table.names)] for _ in range(table.n_blocks)]
     rounds[0].sort(key=lambda name: name == OPEN_LOOP)  # stable: only the replay moves

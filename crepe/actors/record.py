@@ -1,14 +1,15 @@
 """Recorder of every message of the session, in one HDF5 file that MCS's readers open, too."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import PositiveFloat, PrivateAttr
 
 from crepe.actors.actor import ActorContext, Sink
 from crepe.messages import Command, Message, StreamInfo
-from crepe.recording.mcs_layout import About
-from crepe.recording.writer import RecordingWriter
+
+if TYPE_CHECKING:
+    from crepe.recording.writer import RecordingWriter
 
 _FLUSH_S = 1.0
 
@@ -27,7 +28,7 @@ class Record(Sink[Message, None]):
     merges: ClassVar[bool] = False
     priority: ClassVar[int] = 30
 
-    _writer: RecordingWriter = PrivateAttr()
+    _writer: "RecordingWriter" = PrivateAttr()
     _clock: StreamInfo = PrivateAttr()
     _flushed: int = PrivateAttr(0)  # newest sample index at the last flush
     _complete: dict[str, int] = PrivateAttr(default_factory=dict)  # stop of the last whole window
@@ -37,6 +38,10 @@ class Record(Sink[Message, None]):
     _is_rested: bool = PrivateAttr(True)  # all messages are in the file
 
     def open(self, context: ActorContext) -> None:
+        # Not above: every program imports this class, and only the recorder needs h5py.
+        from crepe.recording.mcs_layout import About
+        from crepe.recording.writer import RecordingWriter
+
         self._clock = context.first
         is_simulated = any(info.is_simulated for info in context.inputs.values())
         culture = dict(context.culture)

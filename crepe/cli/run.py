@@ -7,7 +7,7 @@ import traceback
 from importlib import import_module
 
 from crepe.cli.supervised import current_session
-from crepe.config.experiment import ProgramPart, load_program
+from crepe.config.program_part import ProgramPart, load_program
 from crepe.config.services import SERVICES
 from crepe.environment import paths, session
 from crepe.environment.process import end_if_orphan

@@ -4,7 +4,7 @@ A service imports what it needs when it runs: a dozen programs start at once.
 """
 
 from crepe.cli.supervised import current_session
-from crepe.config.experiment import ProgramPart, load_experiment
+from crepe.config.program_part import ProgramPart
 from crepe.environment import paths
 from crepe.environment.process import end_if_orphan
 from crepe.errors import ConfigError
@@ -30,11 +30,12 @@ def run_culture(part: ProgramPart) -> None:
 
 def run_watchdog(part: ProgramPart) -> None:
     """Run the watchdog, which stops the instrument when the stimulator is silent."""
-    from crepe.redis_server.find_url import find_url
     from crepe.safety.watchdog import Watchdog
-    from crepe.store import Store
 
     def record(text: str) -> None:  # on a thread that ends with the program
+        from crepe.redis_server.find_url import find_url
+        from crepe.store import Store
+
         url = find_url(patience_s=float("inf"), is_ours=True)
         with Store(url, culture=part.name, patience_s=float("inf")) as store:
             store.send_command("watchdog", text, stream="control", sender="watchdog")
@@ -79,6 +80,7 @@ def run_sensor(part: ProgramPart) -> None:
 
 def run_dashboard(part: ProgramPart) -> None:
     """Run the live page."""
+    from crepe.config.experiment import load_experiment
     from crepe.config.tables import DASHBOARD
     from crepe.dashboard.program import Dashboard
     from crepe.environment.process import serve

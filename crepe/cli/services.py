@@ -11,7 +11,8 @@ from crepe.cli.options import TOOLS, AsJson, ExperimentFile, ProgramName, Seed
 from crepe.cli.output import Output, open_console
 from crepe.cli.progress import progress
 from crepe.cli.run import run_part, run_program
-from crepe.config.experiment import load_experiment, load_program
+from crepe.config.experiment import load_experiment
+from crepe.config.program_part import load_program
 from crepe.environment import paths
 from crepe.errors import ConfigError
 

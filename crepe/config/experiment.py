@@ -12,13 +12,12 @@ from crepe.config.consistency import check_consistency, check_name
 from crepe.config.experiment_file import (
     ExperimentFile,
     parse_text,
-    read_experiment_file,
     read_tables,
 )
 from crepe.config.mistakes import Mistakes
 from crepe.config.services import SERVICES
-from crepe.config.wiring import ActorSpec, check_wiring, load_actor, streams
-from crepe.errors import ConfigError, DeviceError, suggest
+from crepe.config.wiring import ActorSpec, check_wiring, load_actor
+from crepe.errors import ConfigError, DeviceError
 from crepe.messages import Message
 from crepe.web.token import check_token
 
@@ -28,18 +27,6 @@ class Program(NamedTuple):
 
     name: str
     priority: int
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ProgramPart(ExperimentFile):
-    """The part of an experiment that one program needs: all tables, but only its own actors.
-
-    The rest of the file is trusted, since `crepe up` has checked it as a whole. A dozen programs
-    start at once, and importing every actor would keep each of them.
-    """
-
-    program: str
-    actors: tuple[ActorSpec, ...]  # in the order of the flow; empty for a service
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -136,24 +123,6 @@ def load_experiment(
     return experiment
 
 
-def load_program(path: Path | str | None, program: str) -> ProgramPart:
-    """Read what one program needs of an experiment file that was checked before.
-
-    Raises ConfigError for a name that is neither a service nor a program of the file.
-    """
-    file = read_experiment_file(path)
-    names = [actor for actor, name in file.program_of.items() if name == program]
-    if not names and program not in SERVICES:
-        near = suggest(program, dict.fromkeys(file.program_of.values()))
-        raise ConfigError(f"{file.path}: no program {program!r}{near}")
-    in_order = file.chains.get(program, names)  # a chain lists its actors in the order of the flow
-    own = [actor for actor in in_order if actor in file.actor_tables]
-    mistakes = Mistakes()
-    actors = _load_actors(file, [*own, *_writers_outside(file, own)], mistakes)
-    mistakes.raise_all()
-    return ProgramPart(**file.values(), program=program, actors=tuple(actors[name] for name in own))
-
-
 def save_experiment(experiment: Experiment, path: Path) -> Experiment:
     """Write a changed experiment where programs can read it; return it with its new path.
 
@@ -176,21 +145,3 @@ def _load_actors(
             check_name(name, place)
             actors[name] = load_actor(name, file.actor_tables[name], place, file.directory)
     return actors
-
-
-def _writers_outside(file: ExperimentFile, readers: Iterable[str]) -> list[str]:
-    """Return the actors outside CREPE whose streams are read.
-
-    Their modules define message types of their own, which a reader such as `record` must import.
-    """
-    reads = {stream for name in readers for stream in _streams(file, name, "reads")}
-    return [
-        name
-        for name, table in file.actor_tables.items()
-        if not str(table.get("run")).startswith("crepe.")
-        and not reads.isdisjoint(_streams(file, name, "writes"))
-    ]
-
-
-def _streams(file: ExperimentFile, name: str, key: str) -> tuple[str, ...]:
-    return streams(file.actor_tables[name].get(key, []), f"{file.path}: [actors.{name}] {key}")

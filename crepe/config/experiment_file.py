@@ -24,9 +24,9 @@ from crepe.config.tables import (
     SensorTable,
     SimulatedSensorTable,
 )
-from crepe.config.wiring import streams
 from crepe.environment import paths
 from crepe.errors import ConfigError, suggest
+from crepe.store.modus import stream_name
 
 DEFAULT = Path("config") / "rps.toml"
 
@@ -146,6 +146,17 @@ def written_streams(table: Mapping[str, Any]) -> tuple[str, ...]:
     with suppress(ConfigError):  # reported where the actor is loaded
         return streams(table.get("writes", []), "")
     return ()
+
+
+def streams(value: Any, place: str) -> tuple[str, ...]:
+    """Return the names in `reads` or `writes`, a list or one name. Raises ConfigError."""
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"{place}: {value!r}, must be a list of streams' names")
+    try:
+        return tuple(stream_name(name) for name in names)
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {error}") from error
 
 
 def _read_text(path: Path) -> str:

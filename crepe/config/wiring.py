@@ -14,13 +14,13 @@ from crepe.actors.output import reason_of
 from crepe.actors.record import Record
 from crepe.actors.stimulate import Stimulate
 from crepe.config.actor_class import import_actor
+from crepe.config.experiment_file import streams
 from crepe.config.explain import explain
 from crepe.config.mistakes import Mistakes
 from crepe.environment.source_place import place_of
 from crepe.errors import ConfigError, CrepeError, suggest
 from crepe.hw.device import address, check_url
 from crepe.messages import TRUTH, Command, Message
-from crepe.store.modus import stream_name
 
 OUTSIDE = {"input": Command, "control": Command}
 """Streams outside the clock: several writers, server-given IDs."""
@@ -208,17 +208,6 @@ def _check_input(
         )
     if stream == TRUTH and not issubclass(actor.kind, Record):
         raise ConfigError(f"{where} has the true spikes of each cell; only Record may read it")
-
-
-def streams(value: Any, place: str) -> tuple[str, ...]:
-    """Return the names in `reads` or `writes`, a list or one name. Raises ConfigError."""
-    names = [value] if isinstance(value, str) else value
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ConfigError(f"{place}: {value!r}, must be a list of streams' names")
-    try:
-        return tuple(stream_name(name) for name in names)
-    except ConfigError as error:
-        raise ConfigError(f"{place}: {error}") from error
 
 
 def _feedback(value: Any, place: str) -> dict[str, float]:

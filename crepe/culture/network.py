@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+
+from crepe.culture.nearest import two_nearest
 
 Floats = NDArray[np.float32]
 
@@ -92,7 +93,7 @@ class Network:
         )
         ends_um = np.abs(ends_um)  # an end outside the plane is reflected into it
         ends_um = np.abs(np.mod(ends_um + size_um, 2 * np.array(size_um)) - size_um)
-        nearest = np.asarray(cKDTree(self.cells_um).query(ends_um, k=2)[1])
+        nearest = two_nearest(self.cells_um, ends_um, size_um)
         is_itself = nearest[..., 0] == np.arange(n)[:, np.newaxis]
         self.targets = np.where(is_itself, nearest[..., 1], nearest[..., 0])  # (n, N_SYNAPSES)
         length_um = np.linalg.norm(self.cells_um[self.targets] - self.cells_um[:, None], axis=2)

@@ -9,10 +9,8 @@ from crepe.dashboard.integrity import Gaps
 from crepe.dashboard.session_view import SessionView
 from crepe.dashboard.views import registry
 from crepe.dashboard.views.view import SessionStatus
-from crepe.recording.reader import Recording
 from crepe.results.library import experiment_tables
 from crepe.runtime.heartbeat import GAPS_KEPT
-from crepe.store.recording_store import RecordedStore
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 _PAGE = 4096
@@ -26,6 +24,9 @@ class Replay:
     """
 
     def __init__(self, path: Path) -> None:
+        from crepe.recording.reader import Recording  # h5py is slow to import
+        from crepe.store.recording_store import RecordedStore
+
         with Recording(path) as recording:
             self._tables = experiment_tables(recording.experiment)
             self.session = recording.session or path.stem

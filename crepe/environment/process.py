@@ -1,6 +1,5 @@
 """The end of programs: together with supervisord, and on request."""
 
-import asyncio
 import logging
 import os
 import signal
@@ -50,20 +49,20 @@ def end_with(pid: int) -> None:
 
 def serve(run: Callable[[], Awaitable[None]], stop: Callable[[], None]) -> None:
     """Run a server in an event loop; SIGTERM, SIGINT and the end of supervisord call `stop`."""
+    import asyncio  # 6 MB, and most programs are no servers
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)
-        watch = asyncio.create_task(_end_with_parent(stop))
+        watch = asyncio.create_task(end_with_parent())
         await run()
         watch.cancel()
 
+    async def end_with_parent() -> None:
+        while not is_orphan():
+            await asyncio.sleep(_ONCE_A_S)
+        log.info("supervisord is gone")
+        stop()
+
     asyncio.run(main())
-
-
-async def _end_with_parent(stop: Callable[[], None]) -> None:
-    while not is_orphan():
-        await asyncio.sleep(_ONCE_A_S)
-    log.info("supervisord is gone")
-    stop()

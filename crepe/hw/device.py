@@ -16,7 +16,6 @@ does:
 import re
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -130,6 +129,8 @@ def _name(url: str, group: str) -> _Name:
 
 def _entry_point(url: str, scheme: str, group: str) -> str:
     """Return the import path that another package registered for a scheme."""
+    from importlib.metadata import entry_points  # slow to import, and not needed for own schemes
+
     entries = entry_points(group=group)
     paths = {entry.value for entry in entries if entry.name == scheme}
     if len(paths) == 1:

@@ -15,18 +15,17 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from crepe.environment import paths
 from crepe.environment.process import end_if_orphan, is_orphan
 from crepe.environment.process_identity import ProcessIdentity, command_line
 from crepe.errors import StoreError
 from crepe.redis_server.choice import choose, without_password
+
+if TYPE_CHECKING:
+    import redis  # slow to import: only a stop and the watch of another's server need it
 
 USUAL_PORT = 6379
 _PORTS_TRIED = 100
@@ -130,6 +129,8 @@ def watch(url: str) -> None:
 
 def report_change(client: "redis.Redis", name: str, answered: bool | None) -> bool:
     """Ping the server and log a change; `answered` is None before the first call."""
+    import redis
+
     try:
         client.ping()
     except redis.RedisError as error:
@@ -164,6 +165,8 @@ def stop_server(var: Path) -> None:
     server = running_server(var)
     if server is None:
         return
+    import redis
+
     process = ProcessIdentity.read(server)
     try:
         _client(server["url"]).shutdown(nosave=True)
@@ -240,4 +243,8 @@ def _end_with_parent() -> None:
 
 
 def _client(url: str) -> "redis.Redis":
+    import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
     return redis.Redis.from_url(url, socket_timeout=5.0, retry=Retry(NoBackoff(), 0))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt
 
@@ -18,8 +18,10 @@ from crepe.hw.mcs.hdf5_file import one_line
 from crepe.messages import Command, Delivered, GameState, Message, StreamInfo
 from crepe.recording.choice import recordings_in
 from crepe.recording.parts import parts_set_aside
-from crepe.recording.reader import Recording
 from crepe.results.streams import names_of
+
+if TYPE_CHECKING:
+    from crepe.recording.reader import Recording
 
 REPORT_PAGE = "report.html"
 
@@ -152,6 +154,8 @@ class Library:
 
 
 def _read(path: Path, n_bytes: int, *, is_running: bool) -> Summary:
+    from crepe.recording.reader import Recording  # h5py is slow to import
+
     about: dict[str, Any] = {"id": path.stem, "path": path, "n_bytes": n_bytes}
     try:
         with Recording(path) as recording:
@@ -169,7 +173,7 @@ def _read(path: Path, n_bytes: int, *, is_running: bool) -> Summary:
         return Summary(**about, problem=problem)
 
 
-def _head(recording: Recording, infos: Mapping[str, StreamInfo]) -> dict[str, Any]:
+def _head(recording: "Recording", infos: Mapping[str, StreamInfo]) -> dict[str, Any]:
     """Return the fields that were fixed when the session began."""
     origin_t_ns = max((info.origin_t_ns for info in infos.values()), default=0)
     started = datetime.fromtimestamp(origin_t_ns / 1e9, UTC) if origin_t_ns else None
@@ -181,7 +185,7 @@ def _head(recording: Recording, infos: Mapping[str, StreamInfo]) -> dict[str, An
     }
 
 
-def _counted(recording: Recording, infos: Mapping[str, StreamInfo]) -> dict[str, Any]:
+def _counted(recording: "Recording", infos: Mapping[str, StreamInfo]) -> dict[str, Any]:
     """Return the fields that are counted from the messages; samples themselves are not read."""
     clocked = [name for name, info in infos.items() if info.kind.is_clocked]
     data = min(clocked, default=None)  # `data`, where it is kept
@@ -209,7 +213,7 @@ def _by_condition(judged: list[GameState]) -> dict[str, tuple[int, int]]:
     return {name: (n_right[name], n_judged[name]) for name in sorted(n_judged)}
 
 
-def _n_notes(recording: Recording) -> int:
+def _n_notes(recording: "Recording") -> int:
     """Return the number of notes; a note that was recorded on several streams counts once."""
     notes: Counter[tuple[str, str]] = Counter()
     for stream in names_of(Command, recording.streams()):
@@ -219,12 +223,12 @@ def _n_notes(recording: Recording) -> int:
     return notes.total()
 
 
-def _all(recording: Recording, kind: type[M]) -> list[M]:
+def _all(recording: "Recording", kind: type[M]) -> list[M]:
     """Return all messages of a type, whatever the names of their streams."""
     streams = names_of(kind, recording.streams())
     return [message for stream in streams for message in _messages(recording, stream, kind)]
 
 
-def _messages(recording: Recording, stream: str, kind: type[M]) -> list[M]:
+def _messages(recording: "Recording", stream: str, kind: type[M]) -> list[M]:
     messages = recording.messages(stream, 0, recording.last(stream))
     return [message for message in messages if isinstance(message, kind)]

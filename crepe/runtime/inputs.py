@@ -12,6 +12,7 @@ from crepe.messages import StreamInfo
 from crepe.runtime.hosted_actor import Batch, HostedActor, Resume
 from crepe.store import codec
 from crepe.store.contract import Cursor, Entry, UnclockedEntry
+from crepe.store.redis_reader import READ_COUNT
 from crepe.store.redis_store import RedisStore
 
 
@@ -58,6 +59,7 @@ class Inputs:
         self._kinds: dict[str, type] = {s: OUTSIDE[s] for s in self._streams if s in OUTSIDE}
         self._cursors: dict[str, Cursor] = {}
         self._recorders: dict[str, Sink[object, object]] = {}
+        self._is_behind = False
         self._ends: dict[str, Entry] | None = None  # last entries when a recorder was stopped
         self.infos: dict[str, StreamInfo] = {}
         self.clock = ""
@@ -121,6 +123,15 @@ class Inputs:
         return bool(self._recorders)
 
     @property
+    def may_gather(self) -> bool:
+        """True if nothing is gained by reading each entry at once.
+
+        Only recorders read, their input comes in real time, and the last read was no backlog.
+        """
+        is_only_recorded = all(stream in self._recorders for stream in self.infos)
+        return is_only_recorded and self.infos[self.clock].is_live and not self._is_behind
+
+    @property
     def recorded(self) -> int:
         """Sample index up to which the clock stream is recorded; 0 without a recorder."""
         recorder = self._recorders.get(self.clock)
@@ -138,7 +149,9 @@ class Inputs:
 
     def wait(self, timeout_s: float) -> list[tuple[str, Entry | UnclockedEntry]]:
         """Return the next entries without advancing the cursors. Raises StoreUnavailableError."""
-        return self._store.wait(self._cursors, timeout_s)
+        items = self._store.wait(self._cursors, timeout_s)
+        self._is_behind = len(items) >= READ_COUNT
+        return items
 
     def take(self, stream: str, item: Entry | UnclockedEntry) -> Batch:
         """Return an entry as a batch and advance past it. Raises Stop for another session's."""

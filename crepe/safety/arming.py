@@ -22,6 +22,7 @@ from crepe.errors import ConfigError
 INSTRUMENT_FILE = "instrument.json"
 STOPPED_FILE = "stopped.json"
 ARMED_FILE = "armed.json"
+WATCHDOG_SOCKET = "watchdog.sock"  # in the same directory
 LONGEST_MIN = 480.0
 
 

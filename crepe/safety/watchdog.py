@@ -22,7 +22,6 @@ from crepe.hw.meame.dsp_stop import stop_dsp
 from crepe.hw.meame.http import HttpControl, Server
 from crepe.safety import arming
 from crepe.safety.instrument_lock import instrument_lock
-from crepe.safety.watchdog_link import WATCHDOG_SOCKET
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +52,7 @@ class Watchdog:
         self._stopped = ""  # the stimulator that was stopped last
         self._is_ending = False
         self._leave_s = float("inf")
-        path = run_directory / WATCHDOG_SOCKET
+        path = run_directory / arming.WATCHDOG_SOCKET
         # A killed watchdog leaves its socket behind, and `bind` refuses a path that exists.
         path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

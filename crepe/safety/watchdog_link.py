@@ -20,7 +20,6 @@ from crepe.safety import arming
 from crepe.safety.instrument_lock import instrument_lock
 
 STIMULATOR_SOCKET = "stimulator.sock"
-WATCHDOG_SOCKET = "watchdog.sock"
 FRESH_S = 0.5  # after that an answer of the watchdog counts no more
 _LARGEST = 4096
 
@@ -69,7 +68,7 @@ class WatchdogLink:
             return
         fields = {**self._instrument.to_json(), "is_pulsing": self._is_pulsing}
         with suppress(OSError):  # no watchdog: no answer comes, and nothing is stimulated
-            address = str(self.run_directory / WATCHDOG_SOCKET)
+            address = str(self.run_directory / arming.WATCHDOG_SOCKET)
             self._socket.sendto(json.dumps(fields).encode(), address)
         is_another = False
         with suppress(BlockingIOError):

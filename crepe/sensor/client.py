@@ -14,7 +14,7 @@ from crepe.errors import ConfigError, DeviceError
 from crepe.sensor.frames import Frame
 from crepe.sensor.hand_frames import as_json
 from crepe.sensor.input_tracker import State
-from crepe.web.server import server_file
+from crepe.web.links import server_file
 from crepe.web.token import access_token
 
 _POLL_S = 0.1

@@ -1,7 +1,7 @@
 """One dedicated connection to the Redis server: hiredis on the bare socket, no pool, no retries.
 
-redis-py finds the server, logs in and does TLS; then commands bypass it. Its pool, hooks and option
-handling are most of the cost of an XADD, above all when the caches are cold.
+A client library's pool, hooks and option handling would be most of the cost of an XADD, above all
+when the caches are cold.
 """
 
 import logging
@@ -10,27 +10,16 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import hiredis
-from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection, parse_url
-from redis.exceptions import (
-    AuthenticationError,
-    BusyLoadingError,
-    OutOfMemoryError,
-    RedisError,
-    ResponseError,
-)
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from crepe.errors import StoreError
 from crepe.redis_server.choice import without_password
+from crepe.store.login import ConnectionLostError, login_to
 
 log = logging.getLogger(__name__)
 
 LONGEST_BLOCK_S = 0.1  # limit of a blocking command in the server
 _REPLY_S = LONGEST_BLOCK_S + 1.0  # without a reply for so long, the server counts as lost
 _READ_BYTES = 1 << 16
-_LATER = (RedisConnectionError, RedisTimeoutError)  # BusyLoadingError is one of the first
-_ERRORS = {"LOADING": BusyLoadingError, "OOM": OutOfMemoryError}
 
 Argument = str | bytes | int | float
 pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]  # its stub has commands of one argument only
@@ -43,8 +32,19 @@ def pack_arguments(*arguments: Argument) -> bytes:
     return packed[packed.index(b"\n") + 1 :]
 
 
-class ConnectionLostError(Exception):
-    """The server does not reply: it may have executed the commands sent or not."""
+class ReplyError(Exception):
+    """An error reply of the server."""
+
+
+class LoadingError(ReplyError):
+    """The server still loads its data."""
+
+
+class OutOfMemoryError(ReplyError):
+    """The server is at its memory ceiling."""
+
+
+_ERRORS = {"LOADING": LoadingError, "OOM": OutOfMemoryError}
 
 
 class CommandRefusedError(StoreError):
@@ -56,27 +56,10 @@ class RedisConnection:
 
     def __init__(self, url: str, name: str) -> None:
         self.place = without_password(url)
-        try:
-            settings = dict(parse_url(url))  # type: ignore[no-untyped-call] # redis-py's
-        except ValueError as error:
-            raise StoreError(f"Redis URL {self.place!r}: {error}") from error
-        kind = settings.pop("connection_class", None)
-        if kind is None:
-            kind = UnixDomainSocketConnection if "path" in settings else Connection
         self.url = url
         self.name = name
         self.is_connected = False
-        is_tcp = issubclass(kind, Connection | SSLConnection)
-        self._connection: Any = kind(
-            **settings,
-            **({"socket_keepalive": True} if is_tcp else {}),
-            protocol=2,  # mappings come as flat lists, as redis_fields expects
-            client_name=name,  # CLIENT LIST shows by it that a writer is connected
-            driver_info=None,
-            socket_timeout=_REPLY_S,
-            socket_connect_timeout=_REPLY_S,
-            retry=None,
-        )
+        self._login = login_to(url)
         self._socket: socket.socket
         self._replies: hiredis.Reader
         self._buffer = bytearray(_READ_BYTES)
@@ -88,33 +71,31 @@ class RedisConnection:
         with time: a wrong password, a missing database, a server of another kind.
         """
         try:
-            self._connection.connect()
-            self._connection.send_command("PING")
-            self._connection.read_response()
-        except RedisError as error:
+            self._socket = self._login.open(_REPLY_S)
+            self._replies = hiredis.Reader(replyError=_error)
+            # CLIENT LIST shows by the name that a writer is connected.
+            for command in (("CLIENT", "SETNAME", self.name), ("PING",)):
+                self._socket.sendall(pack(command))
+                reply = self._reply()
+                if isinstance(reply, LoadingError):
+                    raise ConnectionLostError(str(reply))
+                if isinstance(reply, Exception):
+                    raise StoreError(f"{self.place}: {reply}") from reply
+        except hiredis.HiredisError as error:
             self.disconnect()
-            # To redis-py a wrong password is a ConnectionError, but no retry repairs it.
-            if isinstance(error, _LATER) and not isinstance(error, AuthenticationError):
-                raise ConnectionLostError(
-                    f"{self.place}: no Redis server answers ({error})"
-                ) from error
-            raise StoreError(f"{self.place}: {error}") from error
-        except OSError as error:
+            raise StoreError(f"{self.place}: no Redis server ({error})") from error
+        except (ConnectionLostError, OSError) as error:
             self.disconnect()
             raise ConnectionLostError(f"{self.place}: no Redis server answers ({error})") from error
-        self._begin()
+        except BaseException:
+            self.disconnect()
+            raise
         self.is_connected = True
 
     def disconnect(self) -> None:
         """Close the socket; harmless to repeat."""
         self.is_connected = False
-        self._connection.disconnect()
-
-    def _begin(self) -> None:
-        """Use the socket of redis-py directly from now on."""
-        # Safe: the reply to PING was the last one due, so nothing is left in redis-py's buffer.
-        self._socket = self._connection._sock
-        self._replies = hiredis.Reader(replyError=_error)
+        self._login.close()
 
     def call(self, *arguments: Argument) -> Any:
         """Send one command and return its reply.
@@ -124,7 +105,7 @@ class RedisConnection:
         try:
             self._socket.sendall(pack(arguments))
             reply = self._reply()
-        except (RedisConnectionError, OSError) as error:
+        except OSError as error:
             self._lose(error)
         except BaseException:  # Ctrl-C: the reply would be taken for that of the next command
             self.disconnect()
@@ -143,7 +124,7 @@ class RedisConnection:
             self._socket.sendall(packed)
             self._socket.sendall(then)
             return [self._reply() for _ in range(n_replies)]
-        except (RedisConnectionError, OSError) as error:
+        except OSError as error:
             self._lose(error)
         except BaseException:  # Ctrl-C: the reply would be taken for that of the next command
             self.disconnect()
@@ -151,7 +132,7 @@ class RedisConnection:
 
     def refuse(self, reply: Exception) -> NoReturn:
         """Raise for an error reply, as `call` does."""
-        if isinstance(reply, BusyLoadingError):
+        if isinstance(reply, LoadingError):
             self._lose(reply)  # the server is not ready yet
         if isinstance(reply, OutOfMemoryError):
             raise reply
@@ -179,4 +160,4 @@ def _error(text: str) -> Exception:
     For a refused transaction that is the first word of the reason.
     """
     reason = text.removeprefix("EXECABORT Transaction discarded because of: ")
-    return _ERRORS.get(reason.partition(" ")[0], ResponseError)(text)
+    return _ERRORS.get(reason.partition(" ")[0], ReplyError)(text)

@@ -5,15 +5,17 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from redis.exceptions import OutOfMemoryError
-
 from crepe.errors import StoreUnavailableError
 from crepe.messages import StreamInfo
-from crepe.store.connection import LONGEST_BLOCK_S, Argument, ConnectionLostError, RedisConnection
+from crepe.store.connection import LONGEST_BLOCK_S, Argument, OutOfMemoryError, RedisConnection
 from crepe.store.contract import Cursor, Entry, UnclockedEntry
+from crepe.store.login import ConnectionLostError
 from crepe.store.redis_fields import entry_from, info_from, pairs, unclocked_from
 
 LATER = (ConnectionLostError, OutOfMemoryError)  # errors after which a retry may succeed
+READ_COUNT = 64
+"""Most entries of one stream that `wait` returns at once."""
+
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
 
 
@@ -154,7 +156,7 @@ class RedisReader:
         return entry_from(items[0]) if items else None
 
     def wait(
-        self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = 64
+        self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = READ_COUNT
     ) -> list[tuple[str, Entry | UnclockedEntry]]:
         # The preparation comes before the wait, so that entries are returned with the least delay.
         deadline = time.monotonic() + timeout_s

@@ -76,6 +76,8 @@ class Extension:
         os.environ["PATH"] = os.pathsep.join(
             [os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]
         )
+        # Threads of linear algebra would cost each program memory, and gain none of them time.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         at_end = ExitStack()
         atexit.register(at_end.close)  # when all programs have ended
         open_session(supervisord.options.logger, var, at_end)

@@ -27,8 +27,7 @@ from crepe.store import Store
 from crepe.store.lease import wait_until_free
 from crepe.store.redis_store import RedisStore
 from crepe.supervise import control
-from crepe.web.links import Links, links
-from crepe.web.server import server_file
+from crepe.web.links import Links, links, server_file
 from crepe.web.token import access_token
 
 DRAIN_S = 30.0

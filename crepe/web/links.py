@@ -34,3 +34,8 @@ def links(url: str, token: str) -> Links:
         url = url.replace(everywhere, f"//{socket.getfqdn()}:")
     operator = f"{url}/?token={quote(token, safe='')}" if token else f"{url}/"
     return Links(operator, f"{url}/?token={spectator_key(token)}")
+
+
+def server_file(program: str) -> str:
+    """Return the name of the file with the program's URL, in the run directory."""
+    return f"{program}.json"

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from crepe.environment import paths
 from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import DeviceError
+from crepe.web.links import server_file
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +50,6 @@ def uvicorn_server(
     server = uvicorn.Server(settings)
     server.capture_signals = nullcontext  # type: ignore  # our own handlers are enough
     return server
-
-
-def server_file(program: str) -> str:
-    """Return the name of the file with the program's URL, in the run directory."""
-    return f"{program}.json"
 
 
 class HttpServer:

@@ -6,7 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from crepe.cli.app import app
-from crepe.config.experiment import load_experiment, load_program, save_experiment
+from crepe.config.experiment import load_experiment, save_experiment
+from crepe.config.program_part import load_program
 from crepe.errors import ConfigError
 from tests.config.conftest import RPS, replaced
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from crepe.actors.record import Record
-from crepe.config.experiment import Program, load_experiment, load_program, save_experiment
+from crepe.config.experiment import Program, load_experiment, save_experiment
 from crepe.config.experiment_file import DEFAULT
+from crepe.config.program_part import load_program
 from crepe.environment import paths
 from crepe.errors import ConfigError
 from crepe.messages import Delivered, GameState, Stimulus, find_message_type
@@ -55,8 +56,8 @@ def test_the_default_experiment_has_the_programs_of_the_flow_in_order():
     names = [program.name for program in load_experiment().programs]
     assert names[:2] == ["redis", "culture"]
     assert names[-3:] == ["acquire", "watchdog", "stimulate"]
-    actors = {"filter", "detect", "decode", "game", "annotate", "record"}
-    assert set(names[2:-3]) == {*actors, "sensor", "dashboard", "simulated_sensor"}
+    with_actors = {"pipeline", "game", "annotate", "record"}
+    assert set(names[2:-3]) == {*with_actors, "sensor", "dashboard", "simulated_sensor"}
 
 
 def test_nothing_in_the_recording_experiment_can_stimulate():

@@ -9,7 +9,6 @@ import pytest
 
 from crepe.config.experiment import load_experiment
 from crepe.errors import ConfigError
-from crepe.hw import device
 from crepe.hw.device import OWN, RECORDERS, STIMULATORS, check_url, open_recorder, open_stimulator
 from crepe.hw.instrument import InProcess
 
@@ -96,7 +95,7 @@ def test_each_of_our_entry_points_exists(path):
 
 
 def test_our_schemes_are_there_where_nothing_is_installed(monkeypatch):
-    monkeypatch.setattr(device, "entry_points", lambda group: [])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [])
     assert open_recorder("generator://?n_channels=3").open(0).n_channels == 3
     assert open_stimulator("none://", InProcess()).refusal is not None
 

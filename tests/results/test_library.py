@@ -291,7 +291,7 @@ def test_a_file_is_read_again_only_when_it_has_changed(tmp_path, monkeypatch):
             opened.append(path.stem)
             super().__init__(path)
 
-    monkeypatch.setattr("crepe.results.library.Recording", Counted)
+    monkeypatch.setattr("crepe.recording.reader.Recording", Counted)
     paths = [record(tmp_path, name) for name in ("a", "b")]
     library = Library(tmp_path)
     library.summaries()

@@ -8,7 +8,8 @@ import pytest
 
 from crepe.hw.instrument import Address
 from crepe.safety import watchdog_link
-from crepe.safety.watchdog_link import FRESH_S, WATCHDOG_SOCKET, WatchdogLink
+from crepe.safety.arming import WATCHDOG_SOCKET
+from crepe.safety.watchdog_link import FRESH_S, WatchdogLink
 
 
 @pytest.fixture

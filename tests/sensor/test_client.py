@@ -18,7 +18,7 @@ from crepe.sensor.input_tracker import InputTracker, State
 from crepe.sensor.routes import make_app
 from crepe.sensor.send import line, send_frames, send_gestures, send_recorded
 from crepe.sensor.simulated import nth_gesture
-from crepe.web.server import server_file
+from crepe.web.links import server_file
 
 SETTINGS = InfraredSettings()
 TOKEN = "0123456789abcdef"

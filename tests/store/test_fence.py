@@ -2,11 +2,10 @@
 
 import pytest
 import redis
-from redis.exceptions import OutOfMemoryError
 
 from crepe.errors import OrderError
 from crepe.messages import StreamInfo
-from crepe.store.connection import CommandRefusedError, RedisConnection
+from crepe.store.connection import CommandRefusedError, OutOfMemoryError, RedisConnection
 from crepe.store.contract import Entry
 from crepe.store.redis_store import RedisStore
 

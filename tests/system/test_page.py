@@ -233,11 +233,11 @@ RECORD_TEXTS = """() => {
 
 def test_what_is_killed_is_shown_as_such_and_comes_back(shared_stack, watch):
     window = watch(shared_stack, "/#health")
-    row = window.page.locator("#programs tr", has_text="detect")
+    row = window.page.locator("#programs tr", has_text="pipeline")
     expect(row).to_contain_text("running", timeout=SOON_MS)
-    os.kill(shared_stack.rows()["detect"]["pid"], signal.SIGSTOP)
+    os.kill(shared_stack.rows()["pipeline"]["pid"], signal.SIGSTOP)
     expect(row).to_contain_text("stale for", timeout=SOON_MS)
-    os.kill(shared_stack.rows()["detect"]["pid"], signal.SIGKILL)
+    os.kill(shared_stack.rows()["pipeline"]["pid"], signal.SIGKILL)
     expect(row).to_contain_text("running", timeout=SOON_MS)
     expect(row.locator("td").nth(7)).to_have_text("1", timeout=SOON_MS)
     os.kill(shared_stack.rows()["redis"]["pid"], signal.SIGSTOP)

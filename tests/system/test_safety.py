@@ -12,7 +12,7 @@ from crepe.store import Store
 from crepe.store.redis_store import RedisStore
 
 ROOT = Path(__file__).parent.parent.parent
-ACTORS = ("acquire", "filter", "detect", "decode", "game", "stimulate")
+ACTORS = ("acquire", "pipeline", "game", "stimulate")  # the programs of the loop
 
 SECOND = 50_000  # ticks of the DSP's clock, 20 us each
 

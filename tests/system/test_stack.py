@@ -214,7 +214,7 @@ def test_a_real_recording_runs_through_the_same_actors(stack):
         (["play", "--file", "nowhere.h5"], "nowhere.h5: does not exist"),
         (["play", "--file", str(ROOT / "README.md")], "not an HDF5 file"),
         (["play", "nowhere.toml"], "nowhere.toml: no such experiment file"),
-        (["run", "detekt"], "no program 'detekt'; did you mean 'detect'?"),
+        (["run", "pipelin"], "no program 'pipelin'; did you mean 'pipeline'?"),
         (["gesture", "rock"], "no CREPE is running"),
         (["sensor", "rock"], "no sensor gateway runs"),
         (["redis-cli", "PING"], "no CREPE is running"),
@@ -237,16 +237,16 @@ REFUSED_BY_THE_GAME = {
 }
 
 
-def test_a_person_plays_and_two_actors_share_a_process(stack, tmp_path):
+def test_a_person_plays_and_three_actors_share_a_process(stack, tmp_path):
     text = (ROOT / "config" / "rps.toml").read_text(encoding="utf-8")
     text = text.replace('player = "sensor"', 'player = "person"').replace(
         "n_trials = 1000", "n_trials = 1"
     )
     path = tmp_path / "chained.toml"
-    path.write_text(text + '\n[chains.front]\nactors = ["filter", "detect"]\n', encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     stack.crepe("up", str(path), "--new")
-    assert {"front", "decode"} <= set(stack.rows())
-    assert "filter" not in stack.rows()
+    assert {"pipeline", "game"} <= set(stack.rows())
+    assert not {"filter", "detect", "decode"} & set(stack.rows())
     with Store(patience_s=30) as store:
         stack.wait(lambda: "result:game" in store)
         game = store["result:game"]

@@ -11,7 +11,7 @@ import urllib3
 
 from crepe.config.tables import DASHBOARD
 from crepe.environment import paths
-from crepe.web.server import server_file
+from crepe.web.links import server_file
 
 ROOT = Path(__file__).parents[2]
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]

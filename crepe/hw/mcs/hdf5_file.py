@@ -1,15 +1,19 @@
 """HDF5 files opened for reading; errors in one line."""
 
 from pathlib import Path
-
-import h5py
+from typing import TYPE_CHECKING
 
 from crepe.errors import DeviceError
 from crepe.hw.mcs.committed_file import complete_commit
 
+if TYPE_CHECKING:
+    import h5py  # slow to import: below where a file is opened
 
-def open_hdf5(path: Path) -> h5py.File:
+
+def open_hdf5(path: Path) -> "h5py.File":
     """Open an HDF5 file for reading, also while it is written. Raises DeviceError."""
+    import h5py
+
     if not path.is_file():
         raise DeviceError(f"{path}: {'is no file' if path.exists() else 'does not exist'}")
     _complete(path)
@@ -39,7 +43,9 @@ def _complete(path: Path) -> None:
         ) from error
 
 
-def _open(path: Path) -> h5py.File:
+def _open(path: Path) -> "h5py.File":
+    import h5py
+
     try:
         return h5py.File(path, "r", locking=False)  # a writer's lock must not keep readers out
     except OSError as error:

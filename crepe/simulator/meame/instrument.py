@@ -48,17 +48,22 @@ class SimulatedMeame:
 
     def advance(self, n_samples: int) -> NDArray[np.int32]:
         """Return the next samples of all electrodes, (60, n_samples) counts."""
-        parts = [self._buffer]
+        blocks = []
         have = self._buffer.shape[1]
         while have < n_samples:
-            parts.append(self._block())
-            have += parts[-1].shape[1]
-        joined = np.concatenate(parts, axis=1)
-        self._buffer = joined[:, n_samples:]
-        return joined[:, :n_samples]
+            blocks.append(self._block())
+            have += blocks[-1].shape[1]
+        if blocks:
+            counts = np.concatenate(blocks, axis=1)
+            counts /= np.float32(self.settings.scale_uv)
+            np.rint(counts, out=counts)
+            np.clip(counts, -(2**23), 2**23 - 1, out=counts)
+            self._buffer = np.concatenate((self._buffer, counts.astype(np.int32)), axis=1)
+        now, self._buffer = self._buffer[:, :n_samples], self._buffer[:, n_samples:]
+        return now
 
-    def _block(self) -> NDArray[np.int32]:
-        """Return the next millisecond of all electrodes, in counts."""
+    def _block(self) -> NDArray[np.float32]:
+        """Return the next millisecond of all electrodes, in microvolts."""
         n = self.culture.block_samples
         # Both counted from sample 0, so that rounding does not add up.
         began, until = (
@@ -76,9 +81,7 @@ class SimulatedMeame:
         self._truth += [(self._n_samples, int(cell)) for cell in fired]
         del self._truth[:-_KEPT_TRUTH]
         self._n_samples += n
-        counts = np.rint(voltage_uv / np.float32(self.settings.scale_uv))
-        digital: NDArray[np.int32] = counts.clip(-(2**23), 2**23 - 1).astype(np.int32)
-        return digital
+        return voltage_uv
 
     def truth(self, start: int, stop: int) -> Spikes:
         """Return the cells that fired by millisecond, for validation; `channel` is the cell."""

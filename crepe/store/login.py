@@ -1,0 +1,111 @@
+"""A socket to a Redis server, connected and logged in.
+
+CREPE's own server is reached by a plain unix socket and asks for no password. For every other
+server redis-py reads the options of the URL, logs in and does TLS. It is imported then only: with
+its asyncio half it would take a fifth of the start of each program.
+"""
+
+# Decision 46: what programs do not import.
+
+import socket
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+from crepe.errors import StoreError
+from crepe.redis_server.choice import without_password
+
+
+class ConnectionLostError(Exception):
+    """The server does not reply: it may have executed the commands sent or not."""
+
+
+class Login(Protocol):
+    """A way to a server; one socket at a time."""
+
+    def open(self, timeout_s: float) -> socket.socket:
+        """Return a connected socket on which no reply is due, with a timeout for each operation.
+
+        Raises OSError or ConnectionLostError while no server answers, and StoreError for what does
+        not pass with time: a wrong password, a missing database.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the socket; harmless to repeat."""
+        ...
+
+
+def login_to(url: str) -> Login:
+    """Return the way to the server of a URL. Raises StoreError for one that cannot be read."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix" and not parts.netloc and not parts.query:
+        return _UnixSocket(unquote(parts.path))
+    return _RedisPy(url)
+
+
+class _UnixSocket:
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._socket: socket.socket | None = None
+
+    def open(self, timeout_s: float) -> socket.socket:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(timeout_s)
+        self._socket.connect(self._path)
+        return self._socket
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+
+    def __del__(self) -> None:
+        self.close()  # a store that is dropped unclosed needs no ResourceWarning
+
+
+class _RedisPy:
+    def __init__(self, url: str) -> None:
+        from redis.connection import (
+            Connection,
+            SSLConnection,
+            UnixDomainSocketConnection,
+            parse_url,
+        )
+
+        self._place = without_password(url)
+        try:
+            settings = dict(parse_url(url))  # type: ignore[no-untyped-call] # redis-py's
+        except ValueError as error:
+            raise StoreError(f"Redis URL {self._place!r}: {error}") from error
+        kind = settings.pop("connection_class", None)
+        if kind is None:
+            kind = UnixDomainSocketConnection if "path" in settings else Connection
+        is_tcp = issubclass(kind, Connection | SSLConnection)
+        self._connection: Any = kind(
+            **settings,
+            **({"socket_keepalive": True} if is_tcp else {}),
+            protocol=2,  # mappings come as flat lists, as redis_fields expects
+            driver_info=None,
+            retry=None,
+        )
+
+    def open(self, timeout_s: float) -> socket.socket:
+        from redis.exceptions import AuthenticationError, RedisError, TimeoutError
+        from redis.exceptions import ConnectionError as RedisConnectionError
+
+        self._connection.socket_timeout = timeout_s
+        self._connection.socket_connect_timeout = timeout_s
+        try:
+            self._connection.connect()
+        except RedisError as error:
+            # To redis-py a wrong password is a ConnectionError, but no retry repairs it; a server
+            # that loads its data (BusyLoadingError) is one, too.
+            is_late = isinstance(error, RedisConnectionError | TimeoutError)
+            if is_late and not isinstance(error, AuthenticationError):
+                raise ConnectionLostError(str(error)) from error
+            raise StoreError(f"{self._place}: {error}") from error
+        # Safe: it has read all replies that were due, so that none is left in its buffer.
+        opened: socket.socket = self._connection._sock
+        return opened
+
+    def close(self) -> None:
+        self._connection.disconnect()
