@@ -50,7 +50,10 @@ TESTED_THROUGH = {
         config/consistency config/experiment_file config/explain config/mistakes
         config/program_part config/wiring
     """,
-    "config/test_dry_run.py": "config/context config/decisions config/possible_trains config/trial_steps",
+    "config/dry_run/test_dry_run.py": """
+        config/context config/dry_run/decisions config/dry_run/possible_trains
+        config/dry_run/trial_steps
+    """,
     "supervise/test_start.py": "supervise/unfinished",
     "supervise/test_control.py": "supervise/supervisor",
     "runtime/test_chain.py": "runtime/hosted_actor",
@@ -100,7 +103,7 @@ TESTED_THROUGH = {
         store/redis_store store/retention store/segments store/stream_writer
     """,
     "store/test_fence.py": "store/connection",
-    "store/test_tls.py": "store/login",
+    "store/test_tls.py": "redis_server/login",
     "system/test_from_python.py": "legacy/experiment",
     # The original interface, through the examples of the original.
     "test_stream_service.py": """

@@ -58,7 +58,7 @@ def check(
 
     Exit status: 1 if the file does not fit, or a finding at the instrument is WRONG.
     """
-    from crepe.config.dry_run import dry_run
+    from crepe.config.dry_run.dry_run import dry_run
 
     output = Output(as_json=as_json)
     try:

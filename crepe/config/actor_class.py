@@ -1,6 +1,5 @@
 """The class that `run` names: imported, and proved to be an actor."""
 
-import sys
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -14,13 +13,6 @@ from crepe.config.moved_names import moved_to
 from crepe.environment.source_place import place_of, place_of_code
 from crepe.errors import ConfigError, suggest
 from crepe.messages import Message
-
-
-def import_from(directory: Path) -> None:
-    """Let modules be imported from a directory, after installed ones of the same name."""
-    path = str(directory.resolve())
-    if path not in sys.path:
-        sys.path.append(path)
 
 
 def import_actor(path: Any, place: str, directory: Path) -> type[Actor[Any, Any]]:

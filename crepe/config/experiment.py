@@ -113,7 +113,7 @@ def load_experiment(
     experiment = Experiment(**file.values(), actors=actors)
     check_consistency(experiment, mistakes)
     if mistakes:
-        from crepe.config.dry_run import survey  # steps actors; a start does that later
+        from crepe.config.dry_run.dry_run import survey  # steps actors; a start does that later
 
         try:
             survey(experiment, mistakes)

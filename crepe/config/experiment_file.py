@@ -13,7 +13,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from crepe.conditions import Calibration, Conditions
-from crepe.config.actor_class import import_from
 from crepe.config.explain import Loc, explain
 from crepe.config.mistakes import Mistakes
 from crepe.config.tables import (
@@ -226,7 +225,7 @@ def _parse(path: Path, text: str, table: Mapping[str, Any]) -> tuple[ExperimentF
         reads=reads,
         feedback=feedback,
     )
-    import_from(experiment.directory)
+    paths.import_from(experiment.directory)
     return experiment, mistakes
 
 

@@ -84,7 +84,7 @@ _MODULES = {
     "crepe.recordings": "crepe.results.library",
     "crepe.redis_choice": "crepe.redis_server.choice",
     "crepe.redis_cli": "crepe.redis_server.prompt",
-    "crepe.rehearsal": "crepe.config.dry_run",
+    "crepe.rehearsal": "crepe.config.dry_run.dry_run",
     "crepe.report.draw": "crepe.report.style",
     "crepe.report.words": "crepe.report.wording",
     "crepe.report.write": "crepe.report.build",

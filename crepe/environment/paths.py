@@ -16,6 +16,7 @@ import json
 import os
 import socket
 import stat
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -140,3 +141,10 @@ def searched(*, is_ours: bool = False) -> list[Path]:
     """
     is_chosen = is_ours or "CREPE_VAR" in os.environ
     return [var_directory(), *([] if is_chosen else announced())]
+
+
+def import_from(directory: Path) -> None:
+    """Let modules be imported from a directory, after installed ones of the same name."""
+    path = str(directory.resolve())
+    if path not in sys.path:
+        sys.path.append(path)

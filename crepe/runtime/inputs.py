@@ -2,6 +2,7 @@
 
 # Decision 8: why some actors do not merge their inputs.
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
@@ -14,6 +15,8 @@ from crepe.store import codec
 from crepe.store.contract import Cursor, Entry, UnclockedEntry
 from crepe.store.redis_reader import READ_COUNT
 from crepe.store.redis_store import RedisStore
+
+_GATHER_S = 0.05  # a recorder's pause between reads: a wake-up costs more than an entry
 
 
 class Stop(Exception):
@@ -123,7 +126,7 @@ class Inputs:
         return bool(self._recorders)
 
     @property
-    def may_gather(self) -> bool:
+    def _may_gather(self) -> bool:
         """True if nothing is gained by reading each entry at once.
 
         Only recorders read, their input comes in real time, and the last read was no backlog.
@@ -149,6 +152,8 @@ class Inputs:
 
     def wait(self, timeout_s: float) -> list[tuple[str, Entry | UnclockedEntry]]:
         """Return the next entries without advancing the cursors. Raises StoreUnavailableError."""
+        if self._may_gather:
+            time.sleep(_GATHER_S)
         items = self._store.wait(self._cursors, timeout_s)
         self._is_behind = len(items) >= READ_COUNT
         return items

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _BLOCK_S = 0.1  # how often silence is noticed
-_GATHER_S = 0.05  # a recorder's pause between reads: a wake-up costs more than an entry
 _ONCE_A_S = 1.0
 
 
@@ -243,8 +242,6 @@ class Runner:
                 self._heartbeat.set_position(max(host.position for host in chain.hosted), elapsed_s)
                 if self._is_stop_requested or self._outputs.has_unsent:
                     break  # the other items are read again
-            if self._inputs.may_gather and not self._is_stop_requested:
-                time.sleep(_GATHER_S)
         self._idle(max(host.position for host in chain.hosted))
 
     def _next(self) -> list[tuple[str, Entry | UnclockedEntry]]:

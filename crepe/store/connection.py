@@ -13,7 +13,7 @@ import hiredis
 
 from crepe.errors import StoreError
 from crepe.redis_server.choice import without_password
-from crepe.store.login import ConnectionLostError, login_to
+from crepe.redis_server.login import ConnectionLostError, login_to
 
 log = logging.getLogger(__name__)
 

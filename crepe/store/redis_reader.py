@@ -7,9 +7,9 @@ from typing import Any
 
 from crepe.errors import StoreUnavailableError
 from crepe.messages import StreamInfo
+from crepe.redis_server.login import ConnectionLostError
 from crepe.store.connection import LONGEST_BLOCK_S, Argument, OutOfMemoryError, RedisConnection
 from crepe.store.contract import Cursor, Entry, UnclockedEntry
-from crepe.store.login import ConnectionLostError
 from crepe.store.redis_fields import entry_from, info_from, pairs, unclocked_from
 
 LATER = (ConnectionLostError, OutOfMemoryError)  # errors after which a retry may succeed

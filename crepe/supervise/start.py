@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from crepe.config.disk_space import disk_message
-from crepe.config.dry_run import dry_run
+from crepe.config.dry_run.dry_run import dry_run
 from crepe.config.experiment import Experiment
 from crepe.config.services import has_heartbeat
 from crepe.config.tables import DASHBOARD

@@ -11,14 +11,6 @@ from docs.generate.markdown import anchor, code, page, sentence, table
 
 _INTRO = """Every command with its arguments and options, as `crepe COMMAND --help` prints them."""
 
-_EXIT = """A text about the reason is on stderr.
-
-| exit status | meaning |
-| --- | --- |
-| 0 | The command has done what it is for. |
-| 1 | It has not: an error, a failed check, an unverified stop, or nothing that runs. |
-| 2 | The command line is wrong: an unknown command or option, or a value of the wrong type. |"""
-
 
 def cli() -> str:
     """Return the page."""
@@ -35,7 +27,7 @@ def cli() -> str:
     for name, command in commands.items():
         parts += [f"## {code(name)}", code(_usage(name, command)), _help(command)]
         parts += [_parameters(command), _help_text(command.epilog or "")]
-    parts += ["## Exit status", _help_text(app_command.epilog or "") or _EXIT]
+    parts += ["## Exit status", _help_text(app_command.epilog or "")]
     return page("The command line", *parts)
 
 

@@ -106,13 +106,13 @@ STILL = "class D(Actor[Spikes, Decision]):\n    def step(self, spikes):\n       
 def test_programs_import_from_the_directory_of_the_file(author, monkeypatch):
     author.decoder(STILL)
     monkeypatch.chdir("/")
-    (spec,) = load_program(author.path, "decode").actors
+    (spec,) = load_program(author.path, "pipeline").actors
     assert spec.kind.__module__ == "mine"
 
 
 def test_a_saved_copy_imports_from_the_directory_of_its_original(author, tmp_path_factory):
     changed = load_experiment(author.decoder(STILL), {"seed": 7})
     copy = save_experiment(changed, tmp_path_factory.mktemp("run") / "experiment.json")
-    assert load_program(copy.path, "decode").directory == author.directory
+    assert load_program(copy.path, "pipeline").directory == author.directory
     assert load_experiment(copy.path).digest == copy.digest
     assert load_experiment(copy.path).actors["decode"].kind.__module__ == "mine"

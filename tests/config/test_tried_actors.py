@@ -159,7 +159,7 @@ def test_one_instrument_may_be_written_in_two_ways(author):
 
 def test_a_readout_that_is_not_trained_is_noted():
     path = author_path("patterns.toml")
-    from crepe.config.dry_run import dry_run
+    from crepe.config.dry_run.dry_run import dry_run
 
     (note,) = dry_run(load_experiment(path))
     assert "every decision is None until `crepe calibrate` has made a readout" in note

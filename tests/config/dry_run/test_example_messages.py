@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from crepe.config.example_messages import _EXAMPLES, examples
+from crepe.config.dry_run.example_messages import _EXAMPLES, examples
 from crepe.messages import Decision, Message, Segment, Spikes, StreamInfo
 from crepe.store import codec
 

@@ -8,11 +8,11 @@ from crepe.actors.actor import Actor, Sink, Source
 from crepe.actors.output import ErrorsOf
 from crepe.actors.stimulate import Stimulate
 from crepe.config.context import actor_context
-from crepe.config.decisions import Decisions, compare_decisions
+from crepe.config.dry_run.decisions import Decisions, compare_decisions
+from crepe.config.dry_run.possible_trains import TrainJudge
+from crepe.config.dry_run.trial_steps import Outputs, try_steps
 from crepe.config.experiment_file import written_streams
 from crepe.config.mistakes import Mistakes
-from crepe.config.possible_trains import TrainJudge
-from crepe.config.trial_steps import Outputs, try_steps
 from crepe.config.wiring import ActorSpec
 from crepe.errors import ActorError, ConfigError
 from crepe.messages import Message, Stimulus, StreamInfo

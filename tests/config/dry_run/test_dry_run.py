@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from crepe.config.dry_run import dry_run
+from crepe.config.dry_run.dry_run import dry_run
 from crepe.config.experiment import load_experiment
 from crepe.errors import ConfigError, DeviceError
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from crepe.actors.actor import Actor
 from crepe.actors.output import ErrorsOf, messages_in
-from crepe.config.example_messages import examples
+from crepe.config.dry_run.example_messages import examples
 from crepe.config.wiring import ActorSpec
 from crepe.errors import ActorError
 from crepe.messages import Decision, Message, Segment, Stimulus, StreamInfo
