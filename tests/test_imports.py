@@ -74,7 +74,6 @@ NEEDED = {
     "culture": {"asyncio", "starlette", "uvicorn", "urllib3"},
     "record": {"h5py"},
     "pipeline": set(),
-    "annotate": set(),
     "game": set(),
     "sensor": {"asyncio", "starlette", "uvicorn"},
     "dashboard": {"asyncio", "starlette", "uvicorn", "urllib3"},

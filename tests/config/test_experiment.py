@@ -56,7 +56,7 @@ def test_the_default_experiment_has_the_programs_of_the_flow_in_order():
     names = [program.name for program in load_experiment().programs]
     assert names[:2] == ["redis", "culture"]
     assert names[-3:] == ["acquire", "watchdog", "stimulate"]
-    with_actors = {"pipeline", "game", "annotate", "record"}
+    with_actors = {"pipeline", "game", "record"}
     assert set(names[2:-3]) == {*with_actors, "sensor", "dashboard", "simulated_sensor"}
 
 

@@ -60,7 +60,7 @@ def test_a_program_is_an_orphan_from_the_end_of_its_supervisord_on(monkeypatch, 
 
 
 @pytest.mark.parametrize(
-    "program", ["redis", "culture", "annotate", "dashboard", "simulated_sensor", "watchdog"]
+    "program", ["redis", "culture", "game", "dashboard", "simulated_sensor", "watchdog"]
 )
 def test_a_program_whose_supervisord_died_while_it_started_ends_at_once(program, tmp_path, other):
     """Its parent is another then, in whose place init is outside of tests."""

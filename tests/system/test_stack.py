@@ -237,7 +237,7 @@ REFUSED_BY_THE_GAME = {
 }
 
 
-def test_a_person_plays_and_three_actors_share_a_process(stack, tmp_path):
+def test_a_person_plays_and_four_actors_share_a_process(stack, tmp_path):
     text = (ROOT / "config" / "rps.toml").read_text(encoding="utf-8")
     text = text.replace('player = "sensor"', 'player = "person"').replace(
         "n_trials = 1000", "n_trials = 1"
@@ -246,7 +246,7 @@ def test_a_person_plays_and_three_actors_share_a_process(stack, tmp_path):
     path.write_text(text, encoding="utf-8")
     stack.crepe("up", str(path), "--new")
     assert {"pipeline", "game"} <= set(stack.rows())
-    assert not {"filter", "detect", "decode"} & set(stack.rows())
+    assert not {"filter", "detect", "decode", "annotate"} & set(stack.rows())
     with Store(patience_s=30) as store:
         stack.wait(lambda: "result:game" in store)
         game = store["result:game"]
