@@ -132,7 +132,7 @@ def device_settings() -> dict[str, type[BaseModel]]:
 
 def all_models() -> list[type[BaseModel]]:
     """Return every model of the page, each once."""
-    models = [
+    models: list[type[BaseModel]] = [
         File,
         *TABLES.values(),
         *NESTED.values(),

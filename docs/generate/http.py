@@ -89,10 +89,9 @@ def http() -> str:
 
 def page_routes() -> list[str]:
     """Return the routes of the live page, as `VERB /path`."""
-    settings = {"can_stimulate": True, "frames_per_s": 1.0, "requires_token": False}
-    routes = Page(MagicMock(), MagicMock(), MagicMock(), MagicMock(), **settings).app(
-        session_routes(MagicMock(), MagicMock())
-    )
+    mocks = MagicMock(), MagicMock(), MagicMock(), MagicMock()
+    live_page = Page(*mocks, can_stimulate=True, frames_per_s=1.0, requires_token=False)
+    routes = live_page.app(session_routes(MagicMock(), MagicMock()))
     return list(_routes(routes.routes))
 
 
