@@ -132,6 +132,12 @@ def test_opening_stops_what_an_earlier_process_left(closed):
     assert closed.stimulator.watch() is None
 
 
+def test_a_refusal_needs_no_connection(closed):
+    before = closed.stimulator.refusal(TRAIN)
+    closed.stimulator.open()
+    assert closed.stimulator.refusal(TRAIN) == before
+
+
 def test_closing_is_harmless_before_opening(closed):
     closed.stimulator.close()
 

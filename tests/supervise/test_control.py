@@ -286,23 +286,24 @@ def test_nothing_runs_where_nothing_was_started(clone: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "uptime_s", "restarts", "is_well"),
+    ("program", "is_well"),
     [
-        ("RUNNING", 60.0, 3, True),  # it has recovered
-        ("RUNNING", 1.0, 2, True),
-        ("RUNNING", 1.0, 3, False),  # ends soon after each start
-        ("STARTING", 0.5, 3, False),
-        ("BACKOFF", 0.0, 3, False),
+        (("RUNNING", 60.0, 3), True),  # it has recovered
+        (("RUNNING", 1.0, 2), True),
+        (("RUNNING", 1.0, 3), False),  # ends soon after each start
+        (("STARTING", 0.5, 3), False),
+        (("BACKOFF", 0.0, 3), False),
     ],
 )
 def test_a_program_that_ends_soon_after_each_start_does_not_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, state, uptime_s, restarts, is_well
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: tuple[str, float, int], is_well: bool
 ) -> None:
     (tmp_path / "log").mkdir()
     sentence = "crepe: [actors.decode] mine:D: step returned 'rock'"
     (tmp_path / "log" / "decode.log").write_text(f"at 1\n{sentence}\nat 2\n{sentence}\n")
-    program = Status("decode", state, ProcessIdentity(1), uptime_s, restarts)
-    monkeypatch.setattr(control, "status", lambda var=None: [program])
+    state, uptime_s, restarts = program
+    row = Status("decode", state, ProcessIdentity(1), uptime_s, restarts)
+    monkeypatch.setattr(control, "status", lambda var=None: [row])
     if is_well:
         control.must_run(tmp_path)
         return

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from crepe.actors.stimulate import Stimulate
 from crepe.electrodes.layouts import channels_of
+from crepe.environment.source_place import place_of
 from crepe.errors import ConfigError
 from crepe.hw.device import open_stimulator
 from crepe.hw.instrument import InProcess, Stimulator
@@ -44,8 +45,7 @@ class TrainJudge:
             reason = _gate_refusal(train, actor)
             # An electrode that the array does not have is named once.
             if reason is None and instrument and set(train.electrodes) <= set(info.labels):
-                n_pulses = pulses_per_sub_train(train.n_pulses, train.rate_hz, actor.burst_s) or 1
-                reason = instrument.refusal(replace(train, n_pulses=n_pulses))
+                reason = _instrument_refusal(train, actor, instrument)
             if reason:
                 yield f"would be refused: {reason}"
 
@@ -54,6 +54,15 @@ def _gate_refusal(train: Stimulus, actor: Stimulate) -> str | None:
     n, rate_hz = train.n_pulses, train.rate_hz
     refusal = actor.limits.refusal(train.electrodes, train.phases, rate_hz, n, train.unit)
     return refusal or uncuttable(n, rate_hz, actor.burst_s)
+
+
+def _instrument_refusal(train: Stimulus, actor: Stimulate, instrument: Stimulator) -> str | None:
+    n_pulses = pulses_per_sub_train(train.n_pulses, train.rate_hz, actor.burst_s) or 1
+    try:
+        return instrument.refusal(replace(train, n_pulses=n_pulses))
+    except Exception as error:  # a driver of another package, which must need no connection here
+        text = f"{place_of(error)}: {type(error).__name__}: {error}"
+        raise ConfigError(f"device {actor.device!r}: refusal before open: {text}") from error
 
 
 def _instrument(device: str) -> Stimulator | None:
