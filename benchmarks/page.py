@@ -23,7 +23,7 @@ from websockets.typing import Origin
 from crepe.cli.scoreboard import latencies_ms
 from crepe.config.overrides import prepare
 from crepe.store import Store
-from crepe.supervise.start import page_lines, running
+from crepe.supervise.start import page_links, running
 
 N_CLIENTS, N_DEAF = 20, 5
 ROUNDS, ROUND_S, SETTLE_S = 6, 15.0, 2.0
@@ -59,7 +59,9 @@ def _measured(path: Path | None, kinds: Sequence[str]) -> dict[str, float]:
         os.environ["CREPE_VAR"] = directory
         experiment = prepare(path)
         with running(experiment) as store:
-            url = page_lines(experiment)[0].removeprefix("live page: ").rstrip("/")
+            page_address = page_links(experiment)
+            assert page_address is not None
+            url = page_address.operator.rstrip("/")
             pid = json.loads((Path(directory) / "run" / "dashboard.json").read_text())["pid"]
             page = psutil.Process(pid)
             time.sleep(3 * SETTLE_S)

@@ -33,7 +33,7 @@ def sessions(as_json: AsJson = False) -> None:
     summaries = library.summaries()
     output.document([summary.model_dump(mode="json") for summary in summaries])
     if not summaries:
-        output.line(f"{library.var}: no session is recorded yet")
+        output.text(f"{library.var}: no session is recorded yet")
     elif not as_json:
         output.console.print(_table(summaries))
         for summary in summaries:

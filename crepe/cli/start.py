@@ -145,7 +145,9 @@ def down(as_json: AsJson = False) -> None:
 def report_latch(experiment: Experiment, output: Output) -> None:
     """Print that an earlier `crepe stop` forbids all stimulation, if it does."""
     by = arming.stopped_by(paths.run_directory())
-    if by is not None and experiment.can_stimulate:
+    # In simulated time the instrument is simulated in its stimulator, which no latch holds.
+    can_be_held = experiment.can_stimulate and experiment.lockstep_s is None
+    if by is not None and can_be_held:
         output.line(
             f"STOPPED by {by}: nothing is stimulated until `crepe arm`, which works as soon as "
             "the programs run",

@@ -1,5 +1,7 @@
 """`crepe check --instrument`: what can be verified at a MEAME without stimulating."""
 
+# Decision 48: why it starts acquisition.
+
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -9,6 +9,7 @@ from crepe.cli.app import app
 from crepe.cli.output import Output
 from crepe.cli.start import report_latch
 from crepe.config.experiment import load_experiment
+from crepe.config.overrides import prepare
 from crepe.environment import paths, session
 from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import ConfigError, StoreError
@@ -83,6 +84,7 @@ def test_a_latch_is_reported_before_anything_starts_where_something_can_stimulat
     report_latch(rps, Output())
     arming.latch(run, "crepe stop")
     report_latch(record, Output())
+    report_latch(prepare(None, in_lockstep=True), Output())  # which no latch holds
     assert capsys.readouterr().out == ""
     report_latch(rps, Output())
     shown = capsys.readouterr().out

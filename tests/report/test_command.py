@@ -48,7 +48,7 @@ def test_the_report_of_an_experiment_has_the_experiments_numbers(run, var):
     done = run(result.session)
     assert done.exit_code == 0, done.output
     out = directory / "reports" / result.session
-    assert done.output.strip() == f"report: {out / 'report.html'}"
+    assert done.stdout.strip() == f"report: {out / 'report.html'}"
     numbers = json.loads((out / "report.json").read_text())
     for item in numbers["decoding"]["conditions"]:
         expected = result.conditions[item["condition"]]

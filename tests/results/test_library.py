@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from crepe.cli import sessions
 from crepe.cli.app import app
 from crepe.environment import session
 from crepe.messages import Command, Delivered, GameState, Segment, StreamInfo
@@ -372,7 +373,6 @@ def test_a_writer_is_not_disturbed_by_those_who_list(tmp_path):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path))
-    monkeypatch.setattr("crepe.cli.sessions.console", Console(width=400))
     return lambda *arguments: CliRunner().invoke(app, ["sessions", *arguments])
 
 
@@ -386,7 +386,7 @@ def test_the_command_shows_a_table(run, tmp_path):
     assert "session" in head
     assert first.split()[:3] == ["cut", "unreadable", "truncated:"]
     assert "sham 1/1" in second
-    assert third.split() == [*f"{ID} 2026-11-24 12:00 0:00:03 By hand won 1 1".split(), third.split()[-1]]  # fmt: skip
+    assert third.split() == [*f"{ID} 0:00:03 By hand won 1 1".split(), third.split()[-1]]  # fmt: skip
 
 
 def test_the_command_prints_json(run, tmp_path):
@@ -414,3 +414,14 @@ def test_the_command_knows_a_cut_off_session_when_nothing_runs(run, tmp_path):
     writer(tmp_path).close()
     (result,) = json.loads(run("--json").output)
     assert not result["is_running"]
+
+
+def test_the_table_is_readable_at_80_columns(run, tmp_path, monkeypatch):
+    record(tmp_path, "20261126-214829-e18a", content=[outcome(1, "rock", "rock", won=1)])
+    console = Console(width=80)
+    with console.capture() as shown:
+        console.print(sessions._table(Library(tmp_path).summaries()))
+    lines = shown.get().splitlines()
+    assert lines[1].startswith("20261126-214829-e18a ")
+    assert max(map(len, lines)) <= 80
+    assert "…" not in shown.get()
