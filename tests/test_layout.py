@@ -37,10 +37,10 @@ TESTED_THROUGH = {
     "hw/test_stimulator_contract.py": "hw/no_stimulator",
     # Commands of the command line, through a run of the command.
     "config/test_instrument_check.py": "cli/app",
-    "system/test_culture_report.py": "cli/services report/culture report/culture_figure",
+    "long/test_culture_report.py": "cli/services report/culture report/culture_figure",
     "report/test_command.py": "cli/sessions report/page study/runs",
     "study/test_study.py": "study/plan",
-    "system/test_experiment.py": "cli/experiment cli/start",
+    "long/test_experiment.py": "cli/experiment cli/start",
     "system/test_stack.py": "cli/operator cli/play cli/play_recording cli/send_command",
     "system/test_supervisord.py": "cli/run cli/run_services cli/supervised dashboard/program",
     # Parts of a whole that is tested as one.
