@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 COMMA := ,
-.PHONY: help play test bench docs reference clean python
+.PHONY: help play test test-long bench docs reference clean python
 
 # What a test run needs comes on top of what playing needs, in the same .venv.
 PIP_INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check \
@@ -47,7 +47,8 @@ endef
 
 help:
 	@echo "make play [ROUNDS=n]  play Rock-Paper-Scissors with a simulated culture (default: 10 rounds)"
-	@echo "make test             format, lint, types, imports, tests"
+	@echo "make test             format, lint, types, imports, and all tests but the long ones"
+	@echo "make test-long        whole stacks, the live page, faults, long experiments, the wheel"
 	@echo "make docs             build the documentation: build/docs/html/index.html"
 	@echo "make reference        bring the pages up to date that are generated from the code"
 	@echo "make bench            measure speed, as ratios within one run"
@@ -64,7 +65,11 @@ test:
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/python -m pytest -n auto --dist loadfile --ignore tests/system
+	.venv/bin/python -m pytest -n auto --dist loadfile --ignore tests/long --ignore tests/system
+
+test-long:
+	$(call PREPARE,[test$(COMMA)analysis],installed-test)
+	.venv/bin/python -m pytest -n auto --dist loadfile tests/long
 	.venv/bin/python -m pytest tests/system
 
 bench:

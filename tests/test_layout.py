@@ -38,10 +38,10 @@ TESTED_THROUGH = {
     # Commands of the command line, through a run of the command.
     "cli/test_app.py": "cli/options cli/services",
     "cli/test_operator.py": "cli/start",
-    "system/test_culture_report.py": "report/culture report/culture_figure",
+    "long/test_culture_report.py": "report/culture report/culture_figure",
     "report/test_command.py": "cli/sessions report/page study/runs",
     "study/test_study.py": "study/plan",
-    "system/test_experiment.py": "cli/experiment cli/study",
+    "long/test_experiment.py": "cli/experiment cli/study",
     "system/test_stack.py": "cli/play",
     "system/test_supervisord.py": "cli/run cli/run_services cli/supervised dashboard/program",
     # Parts of a whole that is tested as one.

@@ -53,10 +53,12 @@ def test_the_hooks_are_commands_of_this_machine() -> None:
     assert re.findall(r"repo: *(\S+)", text) == ["local"]
 
 
-def test_ci_runs_the_one_test_command() -> None:
+def test_ci_runs_all_tests_and_makes_the_documents() -> None:
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & 0o111
-    assert script.read_text().rstrip().endswith("make test")
+    lines = script.read_text().splitlines()
+    assert lines[-3:] == ["make test", "make test-long", "make docs"]
+    assert "set -eu" in lines  # the first that fails ends it
 
 
 WORKS = '#!/bin/sh\ncase "$2" in *print*) echo 3.12;; esac\nexit 0\n'

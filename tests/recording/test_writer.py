@@ -101,4 +101,4 @@ def run(script: str, *arguments: object) -> str:
 def test_a_writer_that_is_killed_in_the_first_second_of_each_life_damages_nothing(
     tmp_path: Path, segment_samples: int
 ) -> None:
-    run(KILLED_WITHIN_A_SECOND, segment_samples, tmp_path, 3)  # tests/system tries 10 seeds
+    run(KILLED_WITHIN_A_SECOND, segment_samples, tmp_path, 3)  # tests/long tries 10 seeds

@@ -13,11 +13,36 @@ import psutil
 import pytest
 import urllib3
 
+from crepe.config.experiment import load_experiment, save_experiment
 from crepe.supervise import status
 
 CREPE = [sys.executable, "-m", "crepe"]
 SECOND = 50_000  # ticks of the DSP's clock, 20 us each
 PAUSE = 5000  # longer than between two pulses, or two bursts, of a train of 20 Hz
+CONFIG = Path(__file__).parents[2] / "config"
+
+SMALL = """
+[actors.acquire]
+run = "crepe.actors.acquire:Acquire"
+writes = ["data"]
+device = "generator://?n_channels=4"
+
+[actors.detect]
+run = "crepe.actors.detect:Detect"
+reads = ["data"]
+writes = ["data:spikes"]
+
+[actors.record]
+run = "crepe.actors.record:Record"
+reads = ["data", "data:spikes"]
+"""
+"""The smallest experiment in which something can be lost: four programs with Redis."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == Path(__file__).parent:  # a busy machine may take ten times as long
+            item.add_marker(pytest.mark.timeout(600), append=False)
 
 
 class Stack:
@@ -49,7 +74,7 @@ class Stack:
                 pids.append(process.pid)
         return pids
 
-    def wait(self, is_so, seconds=40.0):
+    def wait(self, is_so, seconds=150.0):
         deadline = time.monotonic() + seconds
         while not (value := is_so()):
             assert time.monotonic() < deadline, self.logs()
@@ -106,8 +131,23 @@ def running_stack(var: Path) -> Iterator[Stack]:
     """A stack that is down again after the block, with no process left behind."""
     stack = Stack(var)
     yield stack
-    stack.crepe("down", check=False)
+    if stack.pids():
+        stack.crepe("down", check=False)
     assert stack.pids() == []
+
+
+def changed(directory: Path, name: str, changes: dict[str, object]) -> str:
+    """The path of a shipped experiment with other values; None leaves a table out."""
+    experiment = load_experiment(CONFIG / name, changes)
+    return str(save_experiment(experiment, directory / "changed.json").path)
+
+
+@pytest.fixture
+def small(tmp_path) -> str:
+    """The path of an experiment for faults."""
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL, encoding="utf-8")
+    return str(path)
 
 
 @pytest.fixture

@@ -10,8 +10,6 @@ from tests.running_simulator import running_simulator
 ROOT = Path(__file__).parent.parent.parent
 SECOND = 50_000  # ticks of the DSP's clock, 20 us each
 
-pytestmark = pytest.mark.timeout(240)
-
 
 @pytest.fixture
 def instrument(tmp_path):

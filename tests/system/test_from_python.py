@@ -5,14 +5,11 @@ import subprocess
 import sys
 
 import numpy as np
-import pytest
 
 from crepe.environment import session
 from crepe.messages import Segment, StreamInfo
 from crepe.recording.mcs_layout import About
 from crepe.recording.writer import RecordingWriter
-
-pytestmark = pytest.mark.timeout(120)
 
 WITH_A_FILE = """
 import sys

@@ -16,26 +16,7 @@ from crepe.store import Store
 from crepe.supervise.conf import render
 from tests.system.conftest import running_stack
 
-EXPERIMENT = """
-[actors.acquire]
-run = "crepe.actors.acquire:Acquire"
-writes = ["data"]
-device = "generator://?n_channels=4"
-
-[actors.record]
-run = "crepe.actors.record:Record"
-reads = ["data"]
-"""
 SCRIPT = "from crepe import CREPE; CREPE(new=True)"
-
-pytestmark = pytest.mark.timeout(240)
-
-
-@pytest.fixture
-def experiment(tmp_path):
-    path = tmp_path / "small.toml"
-    path.write_text(EXPERIMENT, encoding="utf-8")
-    return str(path)
 
 
 @pytest.fixture
@@ -81,17 +62,17 @@ def kill(stack):
 
 
 def test_a_session_that_lives_is_taken_over_only_if_that_is_asked_for(
-    stacks, store, experiment, own_server, tmp_path
+    stacks, store, small, own_server, tmp_path
 ):
     a, b = stacks
-    a.crepe("up", experiment)
+    a.crepe("up", small)
     records(a, store)
     first, pids = session_of(a), set(a.pids())
     supervisor = run_file(a, "supervisor.json")["pid"]
 
     for arguments in (["up"], ["play"], ["experiment", "--live"]):
         refused = b.crepe(
-            *arguments, *([] if arguments[0] == "experiment" else [experiment]), check=False
+            *arguments, *([] if arguments[0] == "experiment" else [small]), check=False
         )
         assert refused.returncode == 1
         *_, line = refused.stderr.splitlines()
@@ -109,10 +90,10 @@ def test_a_session_that_lives_is_taken_over_only_if_that_is_asked_for(
     assert script.returncode == 1
     assert f"LeaseError: culture 'crepe' at {own_server.url}: session {first} of " in script.stderr
     conf = tmp_path / "supervisord.conf"
-    conf.write_text(render(load_experiment(experiment).programs), encoding="ascii")
+    conf.write_text(render(load_experiment(small).programs), encoding="ascii")
     by_hand = subprocess.run(
         [sys.executable, "-m", "supervisor.supervisord", "-c", str(conf)],
-        env={**b.environment, "CREPE_EXPERIMENT": experiment},
+        env={**b.environment, "CREPE_EXPERIMENT": small},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert by_hand.returncode == 2
@@ -124,7 +105,7 @@ def test_a_session_that_lives_is_taken_over_only_if_that_is_asked_for(
     assert store["data"].first == 0
     records(a, store)
 
-    b.crepe("up", experiment, "--take-over")
+    b.crepe("up", small, "--take-over")
     second = session_of(b)
     a.wait(lambda: not a.pids())
     over = a.crepe("status", check=False)
@@ -139,19 +120,19 @@ def test_a_session_that_lives_is_taken_over_only_if_that_is_asked_for(
 
 
 def test_a_session_that_was_killed_goes_on_at_once_where_it_was_and_gives_way_elsewhere(
-    stacks, store, experiment, own_server
+    stacks, store, small, own_server
 ):
     a, b = stacks
-    a.crepe("up", experiment)
+    a.crepe("up", small)
     records(a, store)
     first = session_of(a)
     kill(a)
-    resumed = a.crepe("up", experiment, "--resume")
+    resumed = a.crepe("up", small, "--resume")
     assert "silent" not in resumed.stderr
     assert session_of(a) == store["data"].info.session == first
     records(a, store)
     kill(a)
-    waited = b.crepe("up", experiment)
+    waited = b.crepe("up", small)
     assert f"session {first} of " in waited.stderr
     assert "has been silent for 2 s and is over after 10 s" in waited.stderr
     records(b, store)

@@ -16,7 +16,6 @@ from crepe.store import Store
 
 CREPE = [sys.executable, "-m", "crepe"]
 ROOT = Path(__file__).parent.parent.parent
-pytestmark = pytest.mark.timeout(240)
 
 
 def has_grown(store, name, since=0):
@@ -37,16 +36,16 @@ def test_no_program_outlives_supervisord(stack):
     stack.wait(lambda: stack.pids() == [])
 
 
-@pytest.mark.parametrize("n_started", [1, 7, 14])
+@pytest.mark.parametrize("n_started", [1, 5, 9])
 def test_no_program_outlives_a_supervisord_that_was_killed_while_it_started(stack, n_started):
-    words = [*CREPE, "up", str(ROOT / "config" / "rps.toml"), "--new"]
+    words = [*CREPE, "up", str(ROOT / "config" / "record.toml"), "--new"]
     log = stack.var / "log" / "supervisord.log"
     with subprocess.Popen(words, env=stack.environment, stderr=subprocess.DEVNULL) as up:
         stack.wait(lambda: log.is_file() and log.read_text().count("spawned: ") >= n_started)
         supervisor = paths.read_json(paths.run_directory(stack.var) / "supervisor.json")
         os.kill(supervisor["pid"], signal.SIGKILL)
     assert up.returncode == 1
-    stack.wait(lambda: stack.pids() == [], seconds=100)  # a dozen that load on a busy computer
+    stack.wait(lambda: stack.pids() == [])
 
 
 def test_all_programs_stop_in_good_order_while_redis_is_frozen(stack):
@@ -62,8 +61,8 @@ def test_all_programs_stop_in_good_order_while_redis_is_frozen(stack):
         assert kept.last("data") > 20_000
 
 
-def test_a_recorder_stops_while_samples_go_on(stack):
-    stack.crepe("up", str(ROOT / "config" / "record.toml"), "--new")
+def test_a_recorder_stops_while_samples_go_on(stack, small):
+    stack.crepe("up", small, "--new")
     with Store(patience_s=60) as store:
         stack.wait(lambda: has_grown(store, "data:spikes", 20_000))
         pid = stack.rows()["record"]["pid"]

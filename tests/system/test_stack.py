@@ -6,23 +6,20 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import urllib3
 
-from crepe.config.experiment import load_experiment, save_experiment
 from crepe.environment import paths
 from crepe.messages import Command, Delivered, GameState, Stimulus
 from crepe.store import Store
+from tests.system.conftest import changed
 
 ROOT = Path(__file__).parent.parent.parent
 CREPE = [sys.executable, "-m", "crepe"]
 SEGMENT = 100
-
-pytestmark = pytest.mark.timeout(240)
 
 
 def has_grown(store, name, since):
@@ -52,7 +49,7 @@ def test_killing_every_program_in_turn_loses_nothing_and_doubles_nothing(stack):
                 os.kill(pid, signal.SIGKILL)
             stack.wait(lambda killed=killed: are_back(stack.rows(), killed))
             for stream in ("data", "data:spikes", "result"):
-                stack.wait(lambda s=stream, n=before: has_grown(store, s, n + 10_000))
+                stack.wait(lambda s=stream, n=before: has_grown(store, s, n + 3000))
         data = store["data"]
         gaps = data.gaps()
         times = np.array(data.times_ns(0, len(data)))
@@ -90,7 +87,8 @@ def check_gaps_follow_the_clock(data, gaps, times):
         at = int(np.searchsorted(times[:, 0], stop, side="right"))
         before = lead_ms[max(0, at - 100) : at].min()
         after = lead_ms[at : at + 100].min()
-        assert abs(after - before) < 30, (start, stop, before, after)
+        # An outage lasts seconds; how well its length is known is tested on a simulated clock.
+        assert abs(after - before) < 500, (start, stop, before, after)
         (segment, *_) = data.messages(stop, stop + 1)
         assert segment.is_estimated
         assert (stop - start) % SEGMENT == 0
@@ -131,9 +129,10 @@ def test_interrupted_play_leaves_no_process_and_a_readable_recording(stack):
         [*CREPE, "play"], env=stack.environment, stdout=subprocess.PIPE, text=True
     )
     stack.wait(lambda: any((stack.var / "recordings").glob("*.h5")))
-    time.sleep(2)
+    with Store(patience_s=60) as store:
+        stack.wait(lambda: has_grown(store, "result:game", 0))
     game.send_signal(signal.SIGINT)
-    output, _ = game.communicate(timeout=60)
+    output, _ = game.communicate()
     assert game.returncode == 1
     assert "interrupted" in output
     (path,) = (stack.var / "recordings").glob("*.h5")
@@ -141,33 +140,37 @@ def test_interrupted_play_leaves_no_process_and_a_readable_recording(stack):
         assert len(kept["data"]) > 0
 
 
-def test_a_cut_off_session_is_resumed_or_given_up_as_asked(stack):
-    stack.crepe("up", str(ROOT / "config" / "record.toml"), "--new")
+def test_a_cut_off_session_is_resumed_or_given_up_as_asked(stack, tmp_path):
+    """With the simulator, whose address the killed one leaves behind."""
+    fewer = dict.fromkeys(("dashboard", "actors.describe", "actors.annotate"))
+    reads = {"actors.record.reads": ["data", "data:spikes"]}
+    path = changed(tmp_path, "record.toml", {**fewer, **reads})
+    stack.crepe("up", path, "--new")
     with Store(patience_s=60) as store:
         stack.wait(lambda: has_grown(store, "data:spikes", 20_000))
         session, length = store["data"].info.session, len(store["data"])
     for pid in stack.pids():
         os.kill(pid, signal.SIGKILL)
     stack.wait(lambda: not stack.pids())
-    refused = stack.crepe("up", str(ROOT / "config" / "record.toml"), check=False)
+    refused = stack.crepe("up", path, check=False)
     assert refused.returncode == 1
     assert session in refused.stderr
     assert "--resume" in refused.stderr
-    stack.crepe("up", str(ROOT / "config" / "record.toml"), "--resume")
+    stack.crepe("up", path, "--resume")
     assert {row["state"] for row in stack.rows().values()} == {"running"}
     with Store(patience_s=60) as store:
         stack.wait(lambda: has_grown(store, "data:spikes", length))
         assert store["data"].info.session == session
     stack.crepe("down")
-    stack.crepe("up", str(ROOT / "config" / "record.toml"))
+    stack.crepe("up", path)
     with Store(patience_s=60) as store:
         stack.wait(lambda: has_grown(store, "data", 0))
         assert store["data"].info.session != session
         assert store["data"].first == 0
 
 
-def test_a_program_that_hangs_is_shown_as_stale_and_goes_on_without_a_loss(stack):
-    stack.crepe("up", str(ROOT / "config" / "record.toml"), "--new")
+def test_a_program_that_hangs_is_shown_as_stale_and_goes_on_without_a_loss(stack, small):
+    stack.crepe("up", small, "--new")
     with Store(patience_s=60) as store:
         stack.wait(lambda: has_grown(store, "data:spikes", 0))
         pid = stack.rows()["detect"]["pid"]
@@ -183,7 +186,7 @@ def test_a_program_that_hangs_is_shown_as_stale_and_goes_on_without_a_loss(stack
         stack.wait(lambda: has_grown(store, "data:spikes", behind))
         row = stack.wait(lambda: (r := stack.rows()["detect"])["state"] == "running" and r)
         assert (row["pid"], row["restarts"]) == (pid, 0)
-        for name in ("data", "data:filtered", "data:spikes"):
+        for name in ("data", "data:spikes"):
             assert (store[name].first, store[name].gaps()) == (0, [])
 
 
@@ -233,13 +236,12 @@ REFUSED_BY_THE_GAME = {
 
 
 def test_a_person_plays_and_four_actors_share_a_process(stack, tmp_path):
-    text = (ROOT / "config" / "rps.toml").read_text(encoding="utf-8")
-    text = text.replace('player = "sensor"', 'player = "person"').replace(
-        "n_trials = 1000", "n_trials = 1"
-    )
-    path = tmp_path / "chained.toml"
-    path.write_text(text, encoding="utf-8")
-    stack.crepe("up", str(path), "--new")
+    changes = {
+        **dict.fromkeys(("dashboard", "sensor", "simulated_sensor")),
+        "actors.game.player": "person",
+        "actors.game.n_trials": 1,
+    }
+    stack.crepe("up", changed(tmp_path, "rps.toml", changes), "--new")
     assert {"pipeline", "game"} <= set(stack.rows())
     assert not {"filter", "detect", "decode", "annotate"} & set(stack.rows())
     with Store(patience_s=30) as store:
@@ -264,9 +266,8 @@ def test_a_person_plays_and_four_actors_share_a_process(stack, tmp_path):
 
 
 def test_frames_posted_to_the_door_become_stimuli_and_answers(stack, tmp_path):
-    changes = {"simulated_sensor": None, "actors.game.n_trials": 2}
-    path = save_experiment(load_experiment(None, changes), tmp_path / "sensor.json").path
-    stack.crepe("up", str(path), "--new")
+    changes = {"dashboard": None, "simulated_sensor": None, "actors.game.n_trials": 2}
+    stack.crepe("up", changed(tmp_path, "rps.toml", changes), "--new")
     shown = stack.crepe("sensor", "none", "rock", "scissors").stdout.splitlines()
     assert shown[0] == "shown None: no hand in the frame"
     assert shown[1].startswith("trial 1: shown Rock, decoded ")

@@ -6,15 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from crepe.config.experiment import load_experiment
 from crepe.environment import session
 from crepe.supervise import control
 
 ROOT = Path(__file__).parents[2]
-
-pytestmark = pytest.mark.timeout(120)
 
 
 def supervisor(program, conf):

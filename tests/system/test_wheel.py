@@ -16,8 +16,6 @@ from crepe.web.links import server_file
 ROOT = Path(__file__).parents[2]
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
 
-pytestmark = pytest.mark.timeout(240)
-
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory) -> Path:
