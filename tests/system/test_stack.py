@@ -40,7 +40,7 @@ def test_killing_every_program_in_turn_loses_nothing_and_doubles_nothing(stack):
     stack.crepe("up", str(ROOT / "config" / "rps.toml"), "--new")
     with Store(patience_s=60) as store:
         stack.wait(lambda: has_grown(store, "result:game", 0))
-        turns = "culture acquire filter detect decode game stimulate record redis".split()
+        turns = "culture acquire pipeline game stimulate record redis".split()
         others = [name for name in stack.rows() if name not in turns]
         for names in [*([name] for name in turns), others]:
             before = len(store["data"])
