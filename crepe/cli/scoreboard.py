@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.table import Table
 from rich.text import Text
 
@@ -24,6 +23,7 @@ class Sources(NamedTuple):
     delivered: str = ""
     data: str = ""
     decisions: str = ""
+    is_real_time: bool = True  # simulated time has no latencies
 
     @classmethod
     def of(cls, experiment: Experiment) -> Self:
@@ -36,6 +36,7 @@ class Sources(NamedTuple):
             next(iter(experiment.streams_of(Delivered)), ""),
             next(iter(experiment.streams_of(Segment)), ""),
             next((s for s in games[0].reads if s in decisions), "") if games else "",
+            experiment.lockstep_s is None,
         )
 
 
@@ -117,7 +118,7 @@ def gather(store: Store, score: Score, cursors: dict[str, int]) -> None:
         length = len(stream)
         for message in stream.messages(cursors.get(name, 0), length):
             score.take(message)
-            if isinstance(message, Delivered):
+            if isinstance(message, Delivered) and sources.is_real_time:
                 score.stimulation_ms += _stimulated_ms(store, sources.data, message)
         cursors[name] = length
     if sources.states and sources.states in store:
@@ -125,7 +126,7 @@ def gather(store: Store, score: Score, cursors: dict[str, int]) -> None:
     if not sources.data or sources.data not in store:
         return
     has_begun = score.outcomes or any(s.phase == "stimulation" for s in score.states)
-    if has_begun and sources.decisions:
+    if has_begun and sources.decisions and sources.is_real_time:
         score.decision_ms += latencies_ms(store, sources.data, sources.decisions, cursors)
     data = store[sources.data]
     start = max(cursors.get(data.name, 0), data.first)
@@ -155,8 +156,8 @@ def latencies_ms(store: Store, source: str, result: str, cursors: dict[str, int]
     segments, results = store[source], store[result]
     start, stop = cursors.get(f"{result}:latency", len(results)), len(results)
     cursors[f"{result}:latency"] = stop
-    arrived = _measured(segments.times_ns(start, stop + segments.info.longest_samples))
-    followed = _measured(results.times_ns(start, stop))
+    arrived = np.array(segments.times_ns(start, stop + segments.info.longest_samples))
+    followed = np.array(results.times_ns(start, stop))
     if not arrived.size or not followed.size:
         return []
     # A result may lag by part of a segment, so it belongs to the next one that ends.
@@ -172,12 +173,7 @@ def _stimulated_ms(store: Store, data: str, answer: Delivered) -> list[float]:
         return []
     # Windows are half open: the segment that ends at `fired` has `fired - 1` as its last sample.
     times_ns = store[data].times_ns(answer.fired - 1, answer.fired)
-    return [(answer.t_ns - t_ns) / 1e6 for _, t_ns in _measured(times_ns)]
-
-
-def _measured(times_ns: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
-    """Return (sample index, wall clock in ns) where a clock was read: simulated time has none."""
-    return np.array([time for time in times_ns if time[1]], np.int64).reshape(-1, 2)
+    return [(answer.t_ns - t_ns) / 1e6 for _, t_ns in times_ns]
 
 
 def _percentiles(ms: Sequence[float]) -> str:

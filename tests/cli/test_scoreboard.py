@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from crepe.cli.scoreboard import Score, Sources, board, gather, latencies_ms
+from crepe.cli.scoreboard import Score, Sources, board, gather
 from crepe.messages import Delivered, GameState, Segment, StreamInfo
 from crepe.store import Store, codec
 from crepe.store.contract import Entry
@@ -54,9 +54,12 @@ def test_the_loop_reaches_from_a_segment_to_the_pulses_that_were_due_with_it():
         payload = codec.pack([segment], start, start + 100)
         memory.append([("data", Entry(start, start + 100, payload, segment.t_ns))])
     memory.append([("result:delivered", Entry(200, 250, codec.pack([answer], 200, 250)))])
-    score = Score(1, Sources(delivered="result:delivered", data="data"))
-    gather(Store(memory), score, {})
+    sources = Sources(delivered="result:delivered", data="data")
+    score, simulated = Score(1, sources), Score(1, sources._replace(is_real_time=False))
+    for each in (score, simulated):
+        gather(Store(memory), each, {})
     assert score.stimulation_ms == [3.0]
+    assert simulated.stimulation_ms == []
     assert score.latencies()["acquired to stimulated"] == "p50 3.0 ms, p99 3.0 ms"
 
 
@@ -85,12 +88,3 @@ def test_a_game_with_a_limit_is_played_when_its_time_is_over():
     score.take(outcome(1))
     assert score.is_played
     assert not Score(1000, is_over=True).is_played
-
-
-def test_simulated_time_gives_no_latency():
-    memory = MemoryStore(writer="all")
-    memory.declare("data", StreamInfo(labels=("1",), message="Segment"))
-    memory.declare("result", StreamInfo(message="Decision"))
-    for name in ("data", "result"):
-        memory.append([(name, Entry(0, 100, b"", 0))])
-    assert latencies_ms(Store(memory), "data", "result", {"result:latency": 0}) == []
