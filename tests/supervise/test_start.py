@@ -16,7 +16,7 @@ from crepe.errors import ConfigError, CrepeError, StoreError
 from crepe.supervise import control, start, unfinished
 
 LATE = """#!/bin/sh
-if [ "$2" = decode ]; then sleep 1.3; echo "decode electrodes: no electrode '99'"; exit 1; fi
+if [ "$2" = pipeline ]; then sleep 1.3; echo "decode electrodes: no electrode '99'"; exit 1; fi
 exec sleep 1000
 """
 
@@ -24,7 +24,7 @@ exec sleep 1000
 def test_a_program_that_fails_after_its_imports_stops_the_start(clone, monkeypatch, redis_url):
     (clone / "bin" / "crepe").write_text(LATE)
     monkeypatch.setenv("CREPE_REDIS", redis_url)
-    with pytest.raises(CrepeError, match=r"(?s)program decode: .* no electrode '99'"):
+    with pytest.raises(CrepeError, match=r"(?s)program pipeline: .* no electrode '99'"):
         start.up(load_experiment(), None, "new")
     assert not control.is_running()
 
