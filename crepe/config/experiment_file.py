@@ -150,7 +150,7 @@ def written_streams(table: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # editors of Windows begin with a mark
     except FileNotFoundError as error:
         near = suggest(path.name, [f.name for f in path.parent.glob("*.toml")])
         raise ConfigError(f"{path}: no such experiment file{near}") from error
