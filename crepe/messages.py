@@ -230,7 +230,7 @@ class StreamInfo:
     sampling_rate_hz: float = 10_000.0  #: Samples per second of the sample index.
     labels: tuple[str, ...] = ()  #: Electrode label of each channel, for people; none repeats.
     ids: tuple[str, ...] = ()  #: ID of each channel in its file or instrument; or empty.
-    #: Place (x, y) of each electrode in um, None where it is not known; empty: the source is silent.
+    #: Place (x, y) of each electrode in um, None where it is not known; empty: not stated.
     positions_um: tuple[Position | None, ...] = ()
     dtype: str = "int32"  #: Data type of a segment's samples.
     #: Microvolts per count: one for all channels, or one per channel.

@@ -1,9 +1,10 @@
 """The changes that the command line makes to an experiment file."""
 
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
 
+from crepe.actors.acquire import Acquire
 from crepe.actors.actor import Source
 from crepe.actors.filter import BandPass
 from crepe.actors.stimulate import Stimulate
@@ -17,12 +18,21 @@ FILE_EXPERIMENT = Path("config") / "file.toml"
 SPIKE_BAND_HZ = (300.0, 3000.0)
 
 
+class FileChoice(NamedTuple):
+    """A recorded file, and what to read of it; by default the first raw electrode data."""
+
+    path: Path
+    recording: str = ""  # label or name
+    stream: str = ""  # label or name
+
+
 def prepare(
     path: Path | None,
     *,
     rounds: int | None = None,
     seed: int | None = None,
-    file: Path | None = None,
+    file: FileChoice | None = None,
+    geometry: str = "",
     player: str | None = None,
     in_lockstep: bool = False,
 ) -> Experiment:
@@ -35,6 +45,9 @@ def prepare(
             )
         path = path or paths.project_directory() / FILE_EXPERIMENT
         changes |= _for_recording(file, load_experiment(path))
+    if geometry:
+        for name in load_experiment(path).actors_of(Acquire):
+            changes[f"actors.{name}.geometry"] = geometry
     if player is not None:
         changes["simulated_sensor"] = None  # the player is not simulated
     if in_lockstep:
@@ -81,9 +94,11 @@ def lockstep_changes(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def _for_recording(file: Path, experiment: Experiment) -> dict[str, Any]:
+def _for_recording(file: FileChoice, experiment: Experiment) -> dict[str, Any]:
     """Return the changes by which sources read a file, and filters pass its spike band."""
-    url = f"hdf5://{quote(str(file.expanduser().absolute()))}?speed=0"
+    choice = {"recording": file.recording, "stream": file.stream}
+    query = urlencode({"speed": 0, **{name: value for name, value in choice.items() if value}})
+    url = f"hdf5://{quote(str(file.path.expanduser().absolute()))}?{query}"
     recorder = open_recorder(url)
     try:
         rate_hz = recorder.open(0).sampling_rate_hz

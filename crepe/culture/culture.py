@@ -157,4 +157,4 @@ def _places_um(labels: tuple[str, ...]) -> NDArray[np.float64]:
         return positions_60mea_um(labels)
     row = np.arange(len(labels))
     side = int(np.ceil(np.sqrt(len(labels))))
-    return MCS_SPACING_UM * np.stack([row % side, row // side], axis=1)
+    return MCS_SPACING_UM * np.stack([row % side, row // side], axis=1).astype(np.float64)

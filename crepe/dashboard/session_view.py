@@ -9,7 +9,8 @@ from crepe.dashboard.counts import Counts
 from crepe.dashboard.events import SessionEvents
 from crepe.dashboard.latency import Latency
 from crepe.dashboard.traces import Traces
-from crepe.electrodes.layouts import is_recording, positions_um
+from crepe.electrodes.geometry import positions_um
+from crepe.electrodes.layouts import is_recording
 from crepe.messages import TRUTH, Delivered, Message, Segment, Spikes, StreamInfo
 from crepe.store import codec
 from crepe.store.contract import Entry
@@ -76,8 +77,12 @@ class SessionView:
     @property
     def labels(self) -> tuple[str, ...]:
         """Electrode labels, by channel."""
-        labels = (info.labels for info in self.infos.values() if info.labels)
-        return next(labels, ())
+        return self._array.labels
+
+    @property
+    def _array(self) -> StreamInfo:
+        """The description of the first stream with channels."""
+        return next((info for info in self.infos.values() if info.labels), StreamInfo())
 
     @property
     def default_traces(self) -> str | None:
@@ -158,7 +163,7 @@ class SessionView:
             "title": str(self._experiment.get("title", "")),
             "rate_hz": self.rate_hz,
             "labels": list(labels),
-            "positions_um": positions_um(labels).tolist() if labels else [],
+            "positions_um": list(positions_um(self._array)),
             "is_recording": is_recording(labels).tolist() if labels else [],
             "is_simulated": self.is_simulated,
             # As text: nanoseconds since 1970 exceed the 53 bits of a JavaScript number.

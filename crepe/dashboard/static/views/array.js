@@ -46,12 +46,35 @@ function drawScale() {
   }
 }
 
+// Column and row of each electrode: its rank where the positions form a grid, else its place in
+// units of the smallest distance. Electrodes without a position follow below, in order.
+function gridOf(at) {
+  const known = at.filter((position) => position);
+  const xs = [...new Set(known.map(([x]) => x))].sort((a, b) => a - b);
+  const ys = [...new Set(known.map(([, y]) => y))].sort((a, b) => a - b);
+  let place = ([x, y]) => [xs.indexOf(x), ys.indexOf(y)];
+  if (xs.length * ys.length > 4 * known.length) {
+    let least = Infinity;
+    known.forEach(([x, y], i) => { for (let k = 0; k < i; k++) least = Math.min(least, Math.hypot(x - known[k][0], y - known[k][1]) || Infinity); });
+    place = ([x, y]) => [(x - xs[0]) / least, (y - ys[0]) / least];
+  }
+  const places = at.map((position) => position && place(position));
+  const columns = Math.max(1, ...places.filter((cell) => cell).map(([x]) => x + 1));
+  const rows = Math.max(0, ...places.filter((cell) => cell).map(([, y]) => y + 1));
+  const n = at.length - known.length;
+  const across = known.length ? Math.max(1, Math.floor(columns)) : Math.ceil(Math.sqrt(n));
+  let next = 0;
+  const all = places.map((cell) => cell ?? [next % across, rows + Math.floor(next++ / across)]);
+  return { all, side: Math.max(columns, across, rows + Math.ceil(n / across)) };
+}
+
 function place(canvas) {
   const { positions_um: at } = page.about;
-  const xs = [...new Set(at.map(([x]) => x))].sort((a, b) => a - b);
-  const ys = [...new Set(at.map(([, y]) => y))].sort((a, b) => a - b);
-  const size = canvas.width / Math.max(xs.length, ys.length);
-  cells = at.map(([x, y]) => ({ x: xs.indexOf(x) * size, y: ys.indexOf(y) * size, size }));
+  const { all, side } = gridOf(at);
+  const size = canvas.width / side;
+  cells = all.map(([x, y]) => ({ x: x * size, y: y * size, size }));
+  const n = at.filter((position) => !position).length;
+  cells.unknown = n === 0 ? "" : n === at.length ? "positions not known: electrodes in the order of the channels" : `the positions of the last ${n} are not known`;
   cells.key = `${page.about.session} ${at.length} ${canvas.width}`;
 }
 
@@ -102,7 +125,7 @@ export function drawArray(selected) {
   });
   drawScale();
   const places = [...pulsed];
-  byId("array-hint").textContent = places.length ? `stimulated now: ${places.join(", ")}` : "click electrodes to choose whose traces are shown";
+  byId("array-hint").textContent = places.length ? `stimulated now: ${places.join(", ")}` : cells.unknown || "click electrodes to choose whose traces are shown";
 }
 
 export function channelAt(event) {
