@@ -120,6 +120,20 @@ class Activity(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelStates(Message):
+    """State of every channel from the end of the window on, until the next message."""
+
+    OK: ClassVar[str] = "ok"
+    SETTLING: ClassVar[str] = "settling"
+    SATURATED: ClassVar[str] = "saturated"
+    DEAD: ClassVar[str] = "dead"
+
+    is_event: ClassVar[bool] = True
+
+    states: tuple[str, ...]  #: Of each channel: `ok`, `settling`, `saturated` or `dead`.
+
+
+@dataclass(frozen=True, slots=True)
 class Decision(Message):
     """A decoder's answer from the culture's activity up to `stop`."""
 

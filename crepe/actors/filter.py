@@ -9,13 +9,18 @@ from pydantic import Field, PositiveFloat, PrivateAttr
 from crepe.actors.actor import Actor, ActorContext
 from crepe.errors import ConfigError
 from crepe.messages import Segment, StreamInfo
-from crepe.processing.filter import BandPassKernel
+from crepe.processing.filter import SectionFilter, band_pass
+from crepe.processing.stillness import Stillness
 
 _SETTLE_PERIODS = 20  # of the lower corner: then the transient is below float32 rounding
 
 
 class BandPass(Actor[Segment, Segment]):
-    """Causal Butterworth band-pass, counts in, microvolts out (Quiroga et al. 2004)."""
+    """Causal Butterworth band-pass, counts in, microvolts out (Quiroga et al. 2004).
+
+    Where a channel stands still (held by its amplifier, at the rail, or dead) for a millisecond and
+    longer, the output is exactly 0: readers know that nothing was measured there.
+    """
 
     low_hz: PositiveFloat = 300.0
     """Lower corner frequency."""
@@ -24,7 +29,8 @@ class BandPass(Actor[Segment, Segment]):
     order: int = Field(2, ge=1, le=5)
     """Order of the Butterworth filter: number of poles at each corner."""
 
-    _kernel: BandPassKernel = PrivateAttr()
+    _kernel: SectionFilter = PrivateAttr()
+    _stillness: Stillness = PrivateAttr()
     _scale: NDArray[np.float64] = PrivateAttr()  # microvolts per count, (n_channels or 1, 1)
     _stop: int = PrivateAttr(-1)
 
@@ -39,7 +45,8 @@ class BandPass(Actor[Segment, Segment]):
                 f"{context.name}: band {self.low_hz:g} to {self.high_hz:g} Hz, "
                 f"must rise and stay below {rate_hz / 2:g} Hz, half the sampling rate"
             )
-        self._kernel = BandPassKernel(self.low_hz, self.high_hz, self.order, rate_hz)
+        self._kernel = band_pass(self.low_hz, self.high_hz, self.order, rate_hz)
+        self._stillness = Stillness(context.first.n_channels, rate_hz)
         self._scale = np.asarray(context.first.scale_uv, dtype=np.float64)[:, np.newaxis]
 
     def output_info(self, context: ActorContext) -> StreamInfo:
@@ -49,6 +56,8 @@ class BandPass(Actor[Segment, Segment]):
         samples_uv = segment.samples * self._scale
         if segment.start != self._stop:  # at the beginning and after a gap
             self._kernel.restart(samples_uv[:, :1])
+            self._stillness.restart()
         self._stop = segment.stop
         filtered = self._kernel.apply(samples_uv)
+        filtered[self._stillness.mark(segment.samples)] = 0
         return Segment(segment.start, segment.stop, filtered, segment.t_ns, segment.is_estimated)

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from crepe.actors.acquire import Acquire
 from crepe.actors.actor import Actor, Source
+from crepe.actors.artefact import WithoutArtefact
 from crepe.actors.detect import Detect
 from crepe.actors.filter import BandPass
 from crepe.cli.output import Output, open_console
@@ -68,6 +69,11 @@ def play_file(
         output.line(f"{note}; choose with --recording and --stream")
     if unknown := unknown_text(info.labels, positions_um(info)):
         output.line(f"{unknown}; --geometry names the array or a probeinterface file")
+    output.line(
+        "stimulation artefacts (many channels jump at once) are removed"
+        if experiment.actors_of(WithoutArtefact)
+        else "stimulation artefacts are not looked for: crossings after pulses may be their traces"
+    )
     if (band["low_hz"], band["high_hz"]) != SPIKE_BAND_HZ:
         output.line("sampled too slowly for the usual spike band: read the counts with care")
     _only(experiment, Detect)
@@ -127,7 +133,8 @@ def _follow(
     spikes = _await(store, names[-1]) if names else None  # of the last stage of the flow
     cursor, has_ended = 0, False
     while not has_ended:
-        stream = spikes or data
+        # By `is None`: a stream that is still empty is false.
+        stream = data if spikes is None else spikes
         has_ended = stream.is_ended  # read before the length: no message comes after the end
         length = len(stream)
         # Read like the spikes, piece by piece: Redis keeps only the last minutes of a stream.
@@ -138,7 +145,7 @@ def _follow(
         if spikes is not None:
             _count(spikes, cursor, length, counts)
         cursor = length
-        note = f"{counts.spikes.sum()} spikes" if spikes else ""
+        note = f"{counts.spikes.sum()} spikes" if spikes is not None else ""
         reached(counts.coverage.covered_s, note)
         control.must_run()
         time.sleep(_POLL_S)

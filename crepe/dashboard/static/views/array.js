@@ -1,4 +1,5 @@
-// The array from above: colour is the firing rate, a ring is a stimulus, a frame is a selection.
+// The array from above: colour is the firing rate, a ring is a stimulus, a frame is a selection,
+// a stroke a channel that is dead, saturated or settling.
 // State from crepe/dashboard/views/array.py.
 
 import { css } from "../chart.js";
@@ -88,6 +89,13 @@ function stimulated() {
   return labels;
 }
 
+// Channels that are dead, saturated or settling, which are crossed out.
+function notOk(states, labels) {
+  const byState = {};
+  states.forEach((state, c) => { if (state) (byState[state] ??= []).push(labels[c]); });
+  return Object.entries(byState).map(([state, names]) => `${state}: ${names.length > 8 ? `${names.length} channels` : names.join(", ")}`).join("; ");
+}
+
 export function drawArray(selected) {
   const canvas = byId("array");
   if (!page.about?.labels.length || !canvas.offsetParent || document.hidden) return;
@@ -103,6 +111,7 @@ export function drawArray(selected) {
   const pulsed = stimulated();
   const chosen = new Set(selected);
   const { labels, is_recording: records } = page.about;
+  const states = page.slow.channel_states ?? [];
   cells.forEach(({ x, y, size }, c) => {
     const room = size > 12 ? 0.06 * size : 0;
     const rgb = colour(part(shown[c]));
@@ -115,6 +124,14 @@ export function drawArray(selected) {
       ctx.textBaseline = "middle";
       ctx.fillText(records[c] ? labels[c] : "ref", x + size / 2, y + size / 2);
     }
+    if (states[c]) {
+      ctx.strokeStyle = css("--dim");
+      ctx.lineWidth = Math.max(1, 0.04 * size);
+      ctx.beginPath();
+      ctx.moveTo(x + room, y + room);
+      ctx.lineTo(x + size - room, y + size - room);
+      ctx.stroke();
+    }
     const isPulsed = pulsed.has(labels[c]);
     if (isPulsed || chosen.has(c)) {
       ctx.strokeStyle = isPulsed ? css("--orange") : css("--blue");
@@ -125,7 +142,7 @@ export function drawArray(selected) {
   });
   drawScale();
   const places = [...pulsed];
-  byId("array-hint").textContent = places.length ? `stimulated now: ${places.join(", ")}` : cells.unknown || "click electrodes to choose whose traces are shown";
+  byId("array-hint").textContent = places.length ? `stimulated now: ${places.join(", ")}` : notOk(states, labels) || cells.unknown || "click electrodes to choose whose traces are shown";
 }
 
 export function channelAt(event) {
