@@ -17,7 +17,7 @@ _FLAT = 0.5  # part of that time in which a channel must stand still; held for p
 
 
 class ChannelState(Actor[Segment, ChannelStates]):
-    """Which channels are dead, saturated or settling, from the signal as acquired.
+    """Monitor of the signal as acquired: which channels are dead, saturated or settling.
 
     A channel whose samples stand still for most of 0.1 s is dead, or saturated if they stand at
     `saturation_uv` or beyond. Afterwards, at the beginning and after a gap it settles for

@@ -24,8 +24,8 @@ from crepe.errors import ConfigError, StoreError
 from crepe.hw.device import open_recorder
 from crepe.hw.mcs.recorder import McsRecording
 from crepe.messages import Segment, Spikes
+from crepe.recording.coverage import Coverage
 from crepe.store import Store, Stream
-from crepe.store.coverage import Coverage
 from crepe.supervise import control
 from crepe.supervise.start import DRAIN_S, recording_path
 

@@ -11,6 +11,7 @@ from crepe.errors import CrepeError, DeviceError
 from crepe.games.section import Section
 from crepe.messages import Delivered, GameState, Stimulus
 from crepe.recording.choice import find_recording
+from crepe.recording.coverage import Coverage
 from crepe.report import (
     activity,
     decoding,
@@ -32,7 +33,6 @@ from crepe.results.library import REPORT_PAGE, report_directory
 from crepe.results.spikes import SpikeTrains
 from crepe.results.streams import streams_of
 from crepe.results.trials import stimulated
-from crepe.store.coverage import Coverage
 
 
 class Content(NamedTuple):
@@ -165,9 +165,9 @@ def _about(session: Session, states: Sequence[GameState]) -> About:
     # A stream of events covers its windows only: without samples or spikes, there are no gaps.
     clocked = [name for name, stream in streams.items() if stream.info.kind.is_clocked]
     longest = max(clocked or lengths, key=lambda name: lengths[name], default=None)
-    coverage = Coverage(lengths[longest] if longest else 0, (), rate_hz)
-    if longest in clocked:
-        coverage = streams[longest].coverage()
+    length = lengths[longest] if longest else 0
+    gaps = streams[longest].gaps(0, length) if longest in clocked else ()
+    coverage = Coverage(length, gaps, rate_hz)
     origin_t_ns = max((info.origin_t_ns for info in infos), default=0)
     begun = datetime.fromtimestamp(origin_t_ns / 1e9, UTC) if origin_t_ns else None
     return About(

@@ -136,9 +136,9 @@ def _electrodes(
 ) -> PathCollection:
     """Draw a disc for each electrode as seen from above the array: origin top left."""
     x, y = where.T
-    known = where[~np.isnan(x)]
-    nearest = _nearest(known)
-    across = float(np.ptp(known, axis=0).max()) / nearest + 1
+    placed = where[~np.isnan(x)]
+    nearest = _nearest(placed)
+    across = float(np.ptp(placed, axis=0).max()) / nearest + 1
     size = size / across
     drawn = axes.scatter(
         x, y, s=size, c=values, cmap=cmap, vmin=vmin, vmax=vmax, edgecolors="#999999", lw=0.5
@@ -149,7 +149,7 @@ def _electrodes(
                 at[0], at[1], s=size * 1.3, facecolors="none", edgecolors=circles[label], lw=2.5
             )
     margin = 0.7 * nearest
-    (left, top), (right, bottom) = known.min(axis=0) - margin, known.max(axis=0) + margin
+    (left, top), (right, bottom) = placed.min(axis=0) - margin, placed.max(axis=0) + margin
     axes.set_xlim(left, right)
     axes.set_ylim(bottom, top)
     axes.set_aspect("equal")

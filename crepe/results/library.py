@@ -17,10 +17,10 @@ from crepe.errors import CrepeError
 from crepe.hw.mcs.hdf5_file import one_line
 from crepe.messages import Command, Delivered, GameState, Message, StreamInfo
 from crepe.recording.choice import recordings_in
+from crepe.recording.coverage import Coverage
 from crepe.recording.parts import parts_set_aside
 from crepe.recording.reader import Recording
 from crepe.results.streams import names_of
-from crepe.store.coverage import Coverage
 
 REPORT_PAGE = "report.html"
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from crepe.analysis.rates import Times, psth_hz
 from crepe.electrodes.geometry import positions_um
 from crepe.messages import Position, Spikes
+from crepe.recording.coverage import Coverage
 from crepe.results.streams import stream_of
 from crepe.results.table import Table
 from crepe.store import Store, Stream
 from crepe.store.channels import row_index
-from crepe.store.coverage import Coverage
 from crepe.store.stream import Gaps
 
 PAGE_S = 60.0  # read at once, so that an hour of spikes needs little memory
@@ -56,7 +56,7 @@ class SpikeTrains(Mapping[str, Times]):
 
     @property
     def coverage(self) -> Coverage:
-        """How much data the spikes are of."""
+        """The data that the spikes are of: its duration and its gaps."""
         return Coverage(self.stop, self.gaps, self.rate_hz)
 
     @property

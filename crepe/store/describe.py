@@ -5,8 +5,8 @@ from itertools import pairwise
 
 from crepe.errors import CrepeError
 from crepe.messages import Segment, StreamInfo
+from crepe.recording.coverage import Coverage
 from crepe.store.contract import Readable
-from crepe.store.coverage import Coverage
 
 _UNREADABLE = (
     CrepeError,

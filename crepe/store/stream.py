@@ -12,7 +12,6 @@ from crepe.messages import Message, Segment, StreamInfo
 from crepe.store import codec
 from crepe.store.channels import Microvolts, Rows, row_index
 from crepe.store.contract import Entry, Readable, StreamStore
-from crepe.store.coverage import Coverage
 from crepe.store.describe import describe_stream
 from crepe.store.segments import cut, entries_per_page, fitting, gap_error, missing, regrouped
 
@@ -87,11 +86,6 @@ class Stream:
             windows = ((entry.start, entry.stop) for entry in self._entries(start, stop))
             return missing(windows, start, stop)
         return missing(((a, b) for a, b in covered if a < stop and b > start), start, stop)
-
-    def coverage(self) -> Coverage:
-        """Return how much of the stream there is; what was trimmed away counts as missing."""
-        stop = len(self)
-        return Coverage(stop, self.gaps(0, stop), self.info.sampling_rate_hz)
 
     def read(self, start: int, stop: int, *, fill: float | None = None) -> NDArray[Any]:
         """Return the samples [start, stop) of all channels, in counts.

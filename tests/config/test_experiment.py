@@ -55,7 +55,7 @@ def test_the_default_experiment_has_the_programs_of_the_flow_in_order():
     names = [program.name for program in load_experiment().programs]
     assert names[:2] == ["redis", "culture"]
     assert names[-3:] == ["acquire", "watchdog", "stimulate"]
-    actors = {"filter", "detect", "decode", "game", "annotate", "record"}
+    actors = {"channels", "filter", "detect", "decode", "game", "annotate", "record"}
     assert set(names[2:-3]) == {*actors, "sensor", "dashboard", "simulated_sensor"}
 
 

@@ -1,11 +1,7 @@
 """How much of a stream there is: its duration with and without gaps, and rates over it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from crepe.store.stream import Gaps
 
 
 @dataclass(frozen=True)
@@ -16,7 +12,7 @@ class Coverage:
     """
 
     stop: int = 0  # length in samples, with the gaps
-    gaps: "Gaps | tuple[()]" = ()  # windows without data in [0, stop), in order
+    gaps: Sequence[tuple[int, int]] = ()  # windows without data in [0, stop), in order
     sampling_rate_hz: float = 0.0
 
     @property
@@ -53,7 +49,7 @@ class Coverage:
         return min(at, self.stop)
 
     def extended(self, stop: int, gaps: Iterable[tuple[int, int]]) -> "Coverage":
-        """Return the coverage of a stream that has grown to `stop`, with its new gaps."""
+        """Return the coverage of the stream when it has grown to `stop`, with its new gaps."""
         joined = list(self.gaps)
         for start, end in gaps:
             if joined and joined[-1][1] == start:
