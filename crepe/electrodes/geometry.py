@@ -1,5 +1,7 @@
 """Positions of a stream's electrodes; an unknown position stays unknown."""
 
+# Decision 53: why nothing is guessed.
+
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
