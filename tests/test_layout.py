@@ -81,7 +81,7 @@ TESTED_THROUGH = {
     """,
     "recording/test_reader.py": "recording/part recording/parts",
     "report/test_build.py": """
-        report/draw_array report/draw_decoding report/draw_evoked report/draw_raster report/html
+        report/draw_decoding report/draw_evoked report/draw_raster report/html
         report/numbers report/session report/style report/wording
     """,
     "safety/test_real_time.py": "environment/clock",
