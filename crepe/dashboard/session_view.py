@@ -93,12 +93,14 @@ class SessionView:
                 return str(reads[0])
         return self.segment_streams[-1] if self.segment_streams else None
 
-    def threshold_sd(self, stream: str) -> float | None:
-        """Return the threshold of the detector on a stream, in noise levels; None without one."""
+    def thresholds_sd(self, stream: str) -> tuple[float, ...]:
+        """Return the thresholds of the detector on a stream, in noise levels; none without one."""
         for table in self.actors():
             if _is_detect(table) and stream in table.get("reads", []):
-                return float(table.get("threshold_sd", Detect.model_fields["threshold_sd"].default))
-        return None
+                sd = float(table.get("threshold_sd", Detect.model_fields["threshold_sd"].default))
+                sides = {"positive": (sd,), "both": (-sd, sd)}
+                return sides.get(str(table.get("polarity", "")), (-sd,))
+        return ()
 
     def actors(self) -> Iterable[Mapping[str, Any]]:
         """Return the tables of the experiment's actors; empty where there is no experiment."""

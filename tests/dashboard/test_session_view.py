@@ -56,8 +56,15 @@ def test_the_stream_that_is_shown_is_the_one_whose_spikes_are_detected(session):
     detect = {"run": "crepe.actors.detect:Detect", "reads": ["data"], "threshold_sd": 4.0}
     fed = session(experiment={"actors": {"detect": detect}})
     assert fed.session_view.default_traces == "data"
-    assert fed.session_view.threshold_sd("data") == 4.0
-    assert fed.session_view.threshold_sd("data:filtered") is None
+    assert fed.session_view.thresholds_sd("data") == (-4.0,)
+    assert fed.session_view.thresholds_sd("data:filtered") == ()
+
+
+def test_thresholds_are_on_the_side_of_the_detectors_polarity(session):
+    for polarity, thresholds_sd in (("positive", (5.0,)), ("both", (-5.0, 5.0))):
+        detect = {"run": "crepe.actors.detect:Detect", "reads": ["data"], "polarity": polarity}
+        view = session(experiment={"actors": {"detect": detect}}).session_view
+        assert view.thresholds_sd("data") == thresholds_sd
 
 
 def test_a_machine_that_is_too_slow_is_named_as_the_reason(session):

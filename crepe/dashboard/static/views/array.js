@@ -119,7 +119,7 @@ export function drawArray(selected) {
     ctx.fillRect(x + room, y + room, size - 2 * room, size - 2 * room);
     if (size > 24 * devicePixelRatio) {
       ctx.fillStyle = !records[c] ? css("--dim") : rgb[0] + rgb[1] + rgb[2] > 340 ? "#111" : "#e8eef4";
-      ctx.font = `${Math.round(0.3 * size)}px system-ui, sans-serif`;
+      ctx.font = `${Math.round(Math.min(0.3, 1.4 / labels[c].length) * size)}px system-ui, sans-serif`;
       ctx.textAlign = "center";
       ctx.textBaseline = "middle";
       ctx.fillText(records[c] ? labels[c] : "ref", x + size / 2, y + size / 2);
@@ -142,7 +142,7 @@ export function drawArray(selected) {
   });
   drawScale();
   const places = [...pulsed];
-  byId("array-hint").textContent = places.length ? `stimulated now: ${places.join(", ")}` : notOk(states, labels) || cells.unknown || "click electrodes to choose whose traces are shown";
+  byId("array-hint").textContent = places.length ? `stimulated now: ${places.join(", ")}` : [notOk(states, labels), cells.unknown].filter((text) => text).join("; ") || "click electrodes to choose whose traces are shown";
 }
 
 export function channelAt(event) {
