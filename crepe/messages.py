@@ -20,6 +20,10 @@ TRUTH = "data:truth"
 only, so that no actor reads it but `Record`."""
 
 
+Position = tuple[float, float]
+"""Place of an electrode: x and y in micrometres, y downwards."""
+
+
 class GamePhase(StrEnum):
     """The values of `GameState.phase` that all readers understand; a game may have others."""
 
@@ -113,6 +117,20 @@ class Activity(Message):
     fano_factor: NDArray[np.float32]
     n_bursts: NDArray[np.int32]  #: (n_channels,): number of bursts, by MaxInterval.
     n_network_bursts: int = 0  #: Number of network bursts.
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelStates(Message):
+    """State of every channel from the end of the window on, until the next message."""
+
+    OK: ClassVar[str] = "ok"
+    SETTLING: ClassVar[str] = "settling"
+    SATURATED: ClassVar[str] = "saturated"
+    DEAD: ClassVar[str] = "dead"
+
+    is_event: ClassVar[bool] = True
+
+    states: tuple[str, ...]  #: Of each channel: `ok`, `settling`, `saturated` or `dead`.
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +242,10 @@ class StreamInfo:
 
     message: str = "Segment"  #: Class name in this module, or import path `package.module:Class`.
     sampling_rate_hz: float = 10_000.0  #: Samples per second of the sample index.
-    labels: tuple[str, ...] = ()  #: Electrode label of each channel.
+    labels: tuple[str, ...] = ()  #: Electrode label of each channel, for people; none repeats.
+    ids: tuple[str, ...] = ()  #: ID of each channel in its file or instrument; or empty.
+    #: Place (x, y) of each electrode in um, None where it is not known; empty: not stated.
+    positions_um: tuple[Position | None, ...] = ()
     dtype: str = "int32"  #: Data type of a segment's samples.
     #: Microvolts per count: one for all channels, or one per channel.
     scale_uv: tuple[float, ...] = (1.0,)

@@ -75,18 +75,17 @@ TESTED_THROUGH = {
     "games/test_trial_game.py": "games/blocks games/decisions games/rock_paper_scissors games/trial_settings games/trial_state",
     "games/test_hooks.py": "games/section",
     "games/pong/test_game.py": "games/pong/match games/pong/schedule games/pong/state games/pong/stimuli",
-    "hw/mcs/test_committed_file.py": "hw/mcs/hdf5_file recording/committed_hdf5",
+    "hw/mcs/test_committed_file.py": "recording/committed_hdf5",
     "hw/mcs/test_recorder.py": "hw/mcs/analog_stream",
     "hw/meame/test_recorder.py": "hw/meame/framing",
     "hw/meame/test_stimulator.py": "hw/meame/http safety/instrument_lock",
-    "hw/meame/test_wire.py": "electrodes/layouts",
     "recording/test_writer.py": """
         recording/file recording/layout recording/mcs_appenders recording/mcs_layout
         recording/samples recording/stream_writer
     """,
     "recording/test_reader.py": "recording/part recording/parts",
     "report/test_build.py": """
-        report/draw_array report/draw_decoding report/draw_evoked report/draw_raster report/html
+        report/draw_decoding report/draw_evoked report/draw_raster report/html
         report/numbers report/session report/style report/wording
     """,
     "safety/test_real_time.py": "environment/clock",

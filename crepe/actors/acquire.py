@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from pydantic import PositiveFloat, PositiveInt, PrivateAttr
 
 from crepe.actors.actor import ActorContext, Output, Source
+from crepe.electrodes.geometry import with_geometry
 from crepe.errors import ConfigError, DeviceError
 from crepe.hw.device import open_recorder
 from crepe.hw.instrument import EndOfData, Recorder
@@ -38,6 +39,9 @@ class Acquire(Source[None, Segment | Spikes]):
     """Sampling rate to request of an instrument that can be set; by default the device's own."""
     segment_samples: PositiveInt | None = None
     """Length of a segment, in samples; by default the device's own."""
+    geometry: str = ""
+    """Positions of the electrodes: the name of an array such as `60MEA200` or `120MEA100`, or the
+    path of a probeinterface file (`.json`); by default those that the device knows."""
     publish_truth: bool = False
     """Write the true spikes of a simulated instrument to the second stream of `writes`, which must
     be `data:truth`: for validation, so only `Record` may read it."""
@@ -60,7 +64,7 @@ class Acquire(Source[None, Segment | Spikes]):
     def open(self, context: ActorContext) -> None:
         self._position = context.position
         self._recorder = self._make(context.open_recorder)
-        info = self._info = self._recorder.open(self._position)
+        info = self._info = self.described(self._recorder.open(self._position))
         if info.is_live and context.position > 0:
             before = context.snapshot or {}
             # An instrument only has the time of its last opening; sample 0 keeps its own.
@@ -100,7 +104,14 @@ class Acquire(Source[None, Segment | Spikes]):
             self._recorder.close()
 
     def expected(self) -> StreamInfo:
-        return self._make(open_recorder).expected()
+        return self.described(self._make(open_recorder).expected())
+
+    def described(self, info: StreamInfo) -> StreamInfo:
+        """Return the device's description, with the positions of `geometry`."""
+        if len(set(info.labels)) < len(info.labels):
+            repeated = next(x for x in info.labels if info.labels.count(x) > 1)
+            raise DeviceError(f"{info.source}: several channels are labelled {repeated!r}")
+        return with_geometry(info, self.geometry, f"geometry of {self.device!r}")
 
     def _make(self, open_recorder: Callable[..., Recorder]) -> Recorder:
         settings = {

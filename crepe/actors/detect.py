@@ -1,6 +1,7 @@
 """Spikes: threshold crossings of the filtered signal (multi-unit activity, not sorted)."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,32 +13,42 @@ from crepe.processing.noise_level import NoiseLevel
 from crepe.processing.threshold import falling_crossings, peaks_after
 
 _NOISE_WINDOW_S = 1.0
-_LEAST = 0.8  # part of the second before; chosen: noise falls no faster, a constant signal does
+_MARGIN_S = 0.001  # of a band-pass's response where a channel stops or starts to move
+_LEAST = 0.8  # part of the second before; chosen: noise falls no faster
+
+
+Polarity = Literal["negative", "positive", "both"]
 
 
 class Detect(Actor[Segment, Spikes]):
-    """A spike where a channel falls below -threshold_sd noise levels (Quiroga et al. 2004).
+    """A spike where a channel crosses threshold_sd noise levels (Quiroga et al. 2004).
 
-    The noise level is median(|x|) / 0.6745 over the last whole second of the sample index. At the
-    beginning and after a gap there are no spikes for 0.1 s; then the level is that of the samples
-    so far, until the second ends. A second in which the signal is mostly constant (held amplifiers)
-    does not count: the level is at least 0.8 times that of the second before.
+    The noise level is median(|x|) / 0.6745 over the last whole second of the sample index, and at
+    least 0.8 times that of the second before. Samples at which the channel stood still (exactly 0:
+    amplifiers held, at the rail) are no part of it. A second in which a channel moved for less than
+    a tenth gives no level: the one before stays for a second, then the channel has no spikes until
+    it has moved again. At the beginning and after a gap there are none for 0.1 s; then the level is
+    that of the samples so far, until the second ends.
 
-    A spike's sample is the minimum within `align_ms` after the crossing; the next spike may follow
+    A spike's sample is the extreme within `align_ms` after the crossing; the next spike may follow
     `refractory_ms` after that. Output windows lag by `align_ms`, so that a peak never falls between
     two segments: the spikes do not depend on how the signal is cut.
     """
 
     threshold_sd: PositiveFloat = 5.0
-    """Depth that the signal must fall below zero, in noise levels (standard deviations)."""
+    """Distance from zero that the signal must reach, in noise levels (standard deviations)."""
+    polarity: Polarity = "negative"
+    """Side on which a spike crosses: `negative`, `positive`, or `both`, where each spike has the
+    sign of its peak."""
     refractory_ms: float = Field(1.0, ge=0)
     """Shortest time from a spike's peak to the next crossing on the same channel."""
     align_ms: float = Field(1.0, gt=0)
-    """Time after a crossing in which the minimum is the spike's peak."""
+    """Time after a crossing in which the extreme is the spike's peak."""
 
     _align: int = PrivateAttr()  # samples
     _refractory: int = PrivateAttr()  # samples
     _window: int = PrivateAttr()  # samples
+    _margin: int = PrivateAttr()  # samples
     _first: int = PrivateAttr()  # samples of the first, shorter noise window
     _stop: int = PrivateAttr(-1)
     _scanned: int = PrivateAttr(0)  # crossings before this sample are dealt with
@@ -64,6 +75,7 @@ class Detect(Actor[Segment, Spikes]):
         self._refractory = round(self.refractory_ms * rate_hz / 1000)
         self._window = max(1, round(_NOISE_WINDOW_S * rate_hz))
         self._first = max(1, self._window // 10)
+        self._margin = round(_MARGIN_S * rate_hz)
 
     def step(self, segment: Segment) -> Iterator[Spikes]:
         if segment.start != self._stop:
@@ -87,10 +99,10 @@ class Detect(Actor[Segment, Spikes]):
     def _begin(self, segment: Segment) -> None:
         """Begin at the first segment and after a gap, without a noise level."""
         n_channels = len(segment.samples)
-        self._held = np.full((n_channels, 1), np.inf, np.float32)
+        self._held = np.full((n_channels, 1), np.nan, np.float32)  # on neither side of a limit
         self._blocked = np.full(n_channels, -1, np.int64)
         self._scanned = self._sent = self._noise_start = segment.start
-        self._noise = NoiseLevel(n_channels, self._window)
+        self._noise = NoiseLevel(n_channels, self._window, self._margin)
         self._peaks.clear()
         self._noise_uv = None
         self._before_uv = np.zeros(n_channels, np.float32)
@@ -118,7 +130,9 @@ class Detect(Actor[Segment, Spikes]):
         # Only whole seconds of the index count as `_before_uv`: a restart measures the same ones.
         if self._noise_start % self._window == 0 and stop % self._window == 0:
             level_uv = self._noise.level_uv()
-            self._noise_uv = np.maximum(level_uv, np.float32(_LEAST) * self._before_uv)
+            least_uv = np.float32(_LEAST) * self._before_uv
+            has_level = level_uv > 0
+            self._noise_uv = np.where(has_level, np.maximum(level_uv, least_uv), self._before_uv)
             self._before_uv = level_uv
         elif is_first:
             self._noise_uv = self._noise.level_uv()
@@ -134,17 +148,29 @@ class Detect(Actor[Segment, Spikes]):
         if self._noise_uv is not None:
             n = until - self._scanned
             limit = -np.float32(self.threshold_sd) * self._noise_uv[:, np.newaxis]
-            crossings = falling_crossings(self._held[:, : n + 1], limit)
-            self._peaks += peaks_after(
-                self._held,
+            signal = self._downwards()
+            crossings = falling_crossings(signal[:, : n + 1], limit)
+            peaks = peaks_after(
+                signal,
                 crossings,
                 self._blocked,
                 first=self._scanned,
                 n_align=self._align,
                 n_rest=max(1, self._refractory),
             )
+            before = self._scanned - 1  # sample index of the first column
+            self._peaks += [(at, c, float(self._held[c, at - before])) for at, c, _ in peaks]
         self._held = self._held[:, until - self._scanned :]
         self._scanned = until
+
+    def _downwards(self) -> NDArray[np.float32]:
+        """Return the held samples, turned so that spikes point downwards."""
+        if self.polarity == "negative":
+            return self._held
+        turned: NDArray[np.float32] = (
+            -self._held if self.polarity == "positive" else -abs(self._held)
+        )
+        return turned
 
     def _emit(self, until: int) -> Iterator[Spikes]:
         """Yield the spikes up to `until`; no peak before it can still come."""

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
+from crepe.actors.acquire import Acquire
 from crepe.actors.actor import Actor, Source
+from crepe.actors.artefact import WithoutArtefact
 from crepe.actors.detect import Detect
 from crepe.actors.filter import BandPass
 from crepe.cli.output import Output, open_console
@@ -17,10 +19,12 @@ from crepe.cli.progress import Reached, progress, running_session
 from crepe.config.experiment import Experiment
 from crepe.config.overrides import SPIKE_BAND_HZ
 from crepe.config.wiring import ActorSpec
+from crepe.electrodes.geometry import positions_um, unknown_text
 from crepe.errors import ConfigError, StoreError
 from crepe.hw.device import open_recorder
 from crepe.hw.mcs.recorder import McsRecording
 from crepe.messages import Segment, Spikes
+from crepe.recording.coverage import Coverage
 from crepe.store import Store, Stream
 from crepe.supervise import control
 from crepe.supervise.start import DRAIN_S, recording_path
@@ -35,7 +39,7 @@ class Counts:
     labels: tuple[str, ...] = ()
     spikes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     """Shape (n_channels,)."""
-    seconds: float = 0.0  # of data, without its gaps
+    coverage: Coverage = field(default_factory=Coverage)  # how much data they are of
     has_ended: bool = False  # in good order: the data ended, or --seconds
     recording: Path | None = None
 
@@ -47,16 +51,28 @@ def play_file(
 
     Return False if it was interrupted.
     """
-    recorder = open_recorder(str(_only(experiment, Source).settings["device"]))
+    source = _only(experiment, Acquire).make()
+    assert isinstance(source, Acquire)
+    recorder = open_recorder(source.device)
     info = recorder.open(0)
-    total_s = (
-        recorder.n_samples / info.sampling_rate_hz if isinstance(recorder, McsRecording) else None
-    )
+    total_s, notes = None, []
+    if isinstance(recorder, McsRecording):
+        total_s, notes = recorder.n_samples / info.sampling_rate_hz, recorder.notes
     recorder.close()
+    info = source.described(info)
     band = _only(experiment, BandPass).settings
     output.line(
         f"{info.source}: {info.n_channels} channels at {info.sampling_rate_hz:g} Hz, "
         f"band {band['low_hz']:g} to {band['high_hz']:g} Hz"
+    )
+    for note in notes:
+        output.line(f"{note}; choose with --recording and --stream")
+    if unknown := unknown_text(info.labels, positions_um(info)):
+        output.line(f"{unknown}; --geometry names the array or a probeinterface file")
+    output.line(
+        "stimulation artefacts (many channels jump at once) are removed"
+        if experiment.actors_of(WithoutArtefact)
+        else "stimulation artefacts are not looked for: crossings after pulses may be their traces"
     )
     if (band["low_hz"], band["high_hz"]) != SPIKE_BAND_HZ:
         output.line("sampled too slowly for the usual spike band: read the counts with care")
@@ -110,22 +126,27 @@ def _follow(
     if source is None:
         raise ConfigError(f"{experiment.path}: no actor writes segments; there is nothing to play")
     data = _await(store, source.writes[Segment])
-    rate_hz, counts.labels = data.info.sampling_rate_hz, data.info.labels
+    counts.coverage = Coverage(0, (), data.info.sampling_rate_hz)
+    counts.labels = data.info.labels
     counts.spikes = np.zeros(data.info.n_channels, np.int64)
     names = experiment.streams_of(Spikes)
     spikes = _await(store, names[-1]) if names else None  # of the last stage of the flow
     cursor, has_ended = 0, False
     while not has_ended:
-        stream = spikes or data
+        # By `is None`: a stream that is still empty is false.
+        stream = data if spikes is None else spikes
         has_ended = stream.is_ended  # read before the length: no message comes after the end
         length = len(stream)
-        if limit_s is not None and length >= limit_s * rate_hz:
-            length, has_ended = round(limit_s * rate_hz), True
+        # Read like the spikes, piece by piece: Redis keeps only the last minutes of a stream.
+        coverage = counts.coverage.extended(length, stream.gaps(cursor, length))
+        if limit_s is not None and coverage.covered_s >= limit_s:
+            length, has_ended = coverage.sample_at(limit_s), True
+        counts.coverage = coverage.until(length)
         if spikes is not None:
             _count(spikes, cursor, length, counts)
         cursor = length
-        counts.seconds = (length - _n_missing(store, experiment, source)) / rate_hz
-        reached(counts.seconds, f"{counts.spikes.sum()} spikes" if spikes else "")
+        note = f"{counts.spikes.sum()} spikes" if spikes is not None else ""
+        reached(counts.coverage.covered_s, note)
         control.must_run()
         time.sleep(_POLL_S)
     counts.has_ended = True
@@ -142,22 +163,18 @@ def _count(spikes: Stream, start: int, stop: int, counts: Counts) -> None:
             counts.spikes += np.bincount(message.channel[is_new], minlength=len(counts.spikes))
 
 
-def _n_missing(store: Store, experiment: Experiment, source: ActorSpec) -> int:
-    """Return the samples in the gaps of the data, as the acquiring program reports them."""
-    beat = store.actors().get(experiment.program_of[source.name], {})
-    return int(beat.get("n_missing", 0))
-
-
 def _print(counts: Counts, output: Output) -> None:
-    seconds, recording = counts.seconds, counts.recording
+    coverage, recording = counts.coverage, counts.recording
     if not output.as_json and counts.spikes.any():
         table = Table("electrode", "spikes", "rate / Hz", box=None)
         for label, n in zip(counts.labels, counts.spikes, strict=True):
-            table.add_row(label, str(n), f"{n / seconds:.2f}" if seconds else "-")
+            table.add_row(
+                label, str(n), f"{coverage.rate_hz(n):.2f}" if coverage.n_covered else "-"
+            )
         output.console.print(table)
     output.text(
-        f"{len(counts.labels)} channels, {seconds:.2f} s, {counts.spikes.sum()} spikes "
-        f"(threshold crossings, multi-unit)"
+        f"{len(counts.labels)} channels, {coverage.covered_s:.2f} s of data, "
+        f"{coverage.gaps_text}, {counts.spikes.sum()} spikes (threshold crossings, multi-unit)"
     )
     is_kept = recording is not None and recording.is_file()
     if is_kept:
@@ -165,7 +182,9 @@ def _print(counts: Counts, output: Output) -> None:
     output.document(
         {
             "has_ended": counts.has_ended,
-            "seconds": seconds,
+            "seconds": coverage.covered_s,
+            "n_gaps": len(coverage.gaps),
+            "missing_s": coverage.missing_s,
             "n_spikes": int(counts.spikes.sum()),
             "spikes": dict(zip(counts.labels, counts.spikes.tolist(), strict=True)),
             "recording": str(recording) if is_kept else None,

@@ -10,7 +10,7 @@ from crepe.cli.output import Output
 from crepe.cli.progress import starting, stopping
 from crepe.config.experiment import Experiment, load_experiment
 from crepe.environment import paths, session
-from crepe.errors import ExitCode
+from crepe.errors import ConfigError, ExitCode
 from crepe.messages import GameState
 from crepe.redis_server.server import redis_cli_line
 from crepe.safety import arming
@@ -31,6 +31,18 @@ def play(
     file: Annotated[
         Path | None, typer.Option(help="Analyse this recording: MCS HDF5, or one of CREPE's.")
     ] = None,
+    recording: Annotated[
+        str, typer.Option(help="With --file: label or name of one of its recordings.")
+    ] = "",
+    stream: Annotated[
+        str, typer.Option(help="With --file: label or name of one of its analog streams.")
+    ] = "",
+    geometry: Annotated[
+        str,
+        typer.Option(
+            help="Array of the electrodes, such as 60MEA200, or a probeinterface file (.json)."
+        ),
+    ] = "",
     person: Annotated[
         bool, typer.Option("--person", help="Play yourself: `crepe gesture rock`.")
     ] = False,
@@ -54,12 +66,20 @@ def play(
     """
     from crepe.cli.play import play as play_game
     from crepe.cli.play_data import play_data, play_file
-    from crepe.config.overrides import prepare
+    from crepe.config.overrides import FileChoice, prepare
 
     player = "person" if person else None
     ready = prepare(
-        experiment, rounds=rounds, seed=seed, file=file, player=player, in_lockstep=lockstep
+        experiment,
+        rounds=rounds,
+        seed=seed,
+        file=FileChoice(file, recording, stream) if file else None,
+        geometry=geometry,
+        player=player,
+        in_lockstep=lockstep,
     )
+    if (recording or stream) and file is None:
+        raise ConfigError("--recording and --stream choose from a file: give --file as well")
     unfinished.abandon(new=new)
     output = Output(as_json=as_json)
     report_latch(ready, output)

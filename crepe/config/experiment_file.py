@@ -160,7 +160,7 @@ def streams(value: Any, place: str) -> tuple[str, ...]:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # editors of Windows begin with a mark
     except FileNotFoundError as error:
         near = suggest(path.name, [f.name for f in path.parent.glob("*.toml")])
         raise ConfigError(f"{path}: no such experiment file{near}") from error

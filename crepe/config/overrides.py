@@ -1,10 +1,12 @@
 """The changes that the command line makes to an experiment file."""
 
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
 
+from crepe.actors.acquire import Acquire
 from crepe.actors.actor import Source
+from crepe.actors.blank import Blank
 from crepe.actors.filter import BandPass
 from crepe.actors.stimulate import Stimulate
 from crepe.config.experiment import Experiment, load_experiment, save_experiment
@@ -17,12 +19,21 @@ FILE_EXPERIMENT = Path("config") / "file.toml"
 SPIKE_BAND_HZ = (300.0, 3000.0)
 
 
+class FileChoice(NamedTuple):
+    """A recorded file, and what to read of it; by default the first raw electrode data."""
+
+    path: Path
+    recording: str = ""  # label or name
+    stream: str = ""  # label or name
+
+
 def prepare(
     path: Path | None,
     *,
     rounds: int | None = None,
     seed: int | None = None,
-    file: Path | None = None,
+    file: FileChoice | None = None,
+    geometry: str = "",
     player: str | None = None,
     in_lockstep: bool = False,
 ) -> Experiment:
@@ -33,8 +44,12 @@ def prepare(
             raise ConfigError(
                 "--file: a recording plays no rounds; leave out --rounds, --person and --lockstep"
             )
+        is_ours = path is None
         path = path or paths.project_directory() / FILE_EXPERIMENT
-        changes |= _for_recording(file, load_experiment(path))
+        changes |= _for_recording(file, load_experiment(path), is_ours=is_ours)
+    if geometry:
+        for name in load_experiment(path).actors_of(Acquire):
+            changes[f"actors.{name}.geometry"] = geometry
     if player is not None:
         changes["simulated_sensor"] = None  # the player is not simulated
     if in_lockstep:
@@ -81,16 +96,27 @@ def lockstep_changes(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def _for_recording(file: Path, experiment: Experiment) -> dict[str, Any]:
-    """Return the changes by which sources read a file, and filters pass its spike band."""
-    url = f"hdf5://{quote(str(file.expanduser().absolute()))}?speed=0"
+def _for_recording(file: FileChoice, experiment: Experiment, *, is_ours: bool) -> dict[str, Any]:
+    """Return the changes by which sources read a file, and filters pass its spike band.
+
+    `is_ours`: the experiment is FILE_EXPERIMENT, whose blanking is fitted to the file as well.
+    """
+    choice = {"recording": file.recording, "stream": file.stream}
+    query = urlencode({"speed": 0, **{name: value for name, value in choice.items() if value}})
+    url = f"hdf5://{quote(str(file.path.expanduser().absolute()))}?{query}"
     recorder = open_recorder(url)
     try:
-        rate_hz = recorder.open(0).sampling_rate_hz
+        info = recorder.open(0)
     finally:
         recorder.close()
-    low_hz, high_hz = band_hz(rate_hz)
+    low_hz, high_hz = band_hz(info.sampling_rate_hz)
     changes: dict[str, Any] = {}
+    least = Blank.model_fields["min_channels"].default
+    if is_ours and info.n_channels >= least and (low_hz, high_hz) == SPIKE_BAND_HZ:
+        # Half of the channels: a large burst jumps on a few, and an artefact on nearly all.
+        changes["actors.blank.min_channels"] = max(least, info.n_channels // 2)
+    elif is_ours:
+        changes |= {"chains": None, "actors.blank": None, "actors.filter.reads": ["data"]}
     for name in experiment.actors_of(Source):
         changes[f"actors.{name}.device"] = url
     for name in experiment.actors_of(BandPass):

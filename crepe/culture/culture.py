@@ -15,7 +15,12 @@ from crepe.culture.contract import Shot
 from crepe.culture.field import Course, Field
 from crepe.culture.network import Network
 from crepe.culture.settings import CultureSettings
-from crepe.electrodes.layouts import is_recording, positions_um
+from crepe.electrodes.layouts import (
+    MCS_60_LABELS,
+    MCS_SPACING_UM,
+    is_recording,
+    positions_60mea_um,
+)
 from crepe.hw.meame.wire import TICK_US
 
 MARGIN_UM = 100.0  # of the cells' plane beyond the outer electrodes
@@ -61,7 +66,7 @@ class Culture:
         # A generator for each part: a silenced culture has the same noise as one that fires.
         chance = [np.random.default_rng([settings.seed, settings.course, i]) for i in range(3)]
         self._rng = chance[0]
-        electrodes_um = positions_um(labels)
+        electrodes_um = _places_um(labels)
         first_um, last_um = electrodes_um.min(axis=0), electrodes_um.max(axis=0)
         width, height = (last_um - first_um + 2 * MARGIN_UM).tolist()
         self.network = Network(
@@ -144,3 +149,12 @@ class Culture:
 
 
 _NO_CELL = np.empty(0, np.int64)
+
+
+def _places_um(labels: tuple[str, ...]) -> NDArray[np.float64]:
+    """Return where a culture's electrodes are: (n, 2), those of a 60MEA or else a square grid."""
+    if set(labels) <= set(MCS_60_LABELS):
+        return positions_60mea_um(labels)
+    row = np.arange(len(labels))
+    side = int(np.ceil(np.sqrt(len(labels))))
+    return MCS_SPACING_UM * np.stack([row % side, row // side], axis=1).astype(np.float64)

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from crepe.dashboard.session_view import SessionView
+from crepe.messages import ChannelStates, Message
+
+_MOST_NAMES = 12  # channels named in a line
 
 
 class Gaps(NamedTuple):
@@ -46,12 +49,31 @@ def integrity(
         gaps_text = f"{gaps.n}, {_samples(gaps.n_missing, rate_hz)} missing" if gaps.n else "0"
     problems = [*problems, *(row["problem"] for row in programs or () if row.get("problem"))]
     since = f" (counted from {events.since / rate_hz:.0f} s on)" if events.since else ""
+    channels = channels_text(session_view.newest.get("ChannelStates"), session_view.labels)
     return [
+        *([("channels", channels)] if channels else []),
         ("gaps", gaps_text),
         ("dropped", "unknown" if programs is None else _dropped(programs, gaps, rate_hz)),
         ("stimuli", f"{events.n_delivered} delivered, {events.n_refused} not{since}"),
         *(("recording", problem) for problem in problems),
     ]
+
+
+def channels_text(states: Message | None, labels: Sequence[str]) -> str:
+    """Return which channels are not ok, by their state; "" if that is not known."""
+    if not isinstance(states, ChannelStates):
+        return ""
+    by_state: dict[str, list[str]] = {}
+    for label, state in zip(labels, states.states, strict=False):
+        if state != ChannelStates.OK:
+            by_state.setdefault(state, []).append(label)
+    if not by_state:
+        return "all ok"
+    return "; ".join(
+        f"{len(names)} {state}: {', '.join(names[:_MOST_NAMES])}"
+        + (", ..." if len(names) > _MOST_NAMES else "")
+        for state, names in sorted(by_state.items())
+    )
 
 
 def _dropped(programs: Sequence[Mapping[str, Any]], gaps: Gaps | None, rate_hz: float) -> str:

@@ -51,6 +51,8 @@ def session_routes(library: Library, reports: ReportMaker) -> list[Route]:
         # A copy of a file without HDF5's SWMR may hold a write half done.
         if session.is_running:
             return refused(409, f"session {session.id} still runs; its recording is being written")
+        if path.is_symlink():
+            return refused(409, f"session {session.id}: {name} is a link to another place")
         if not (path.is_file() and os.access(path, os.R_OK)):
             return refused(409, f"session {session.id}: {session.problem or 'cannot be read'}")
         headers = {"X-Content-Type-Options": "nosniff"}
@@ -111,5 +113,5 @@ def _files(directory: Path) -> dict[str, Path]:
     return {
         path.name: path
         for path in directory.iterdir()
-        if path.suffix in _MEDIA_TYPES and path.is_file()
+        if path.suffix in _MEDIA_TYPES and path.is_file() and not path.is_symlink()
     }

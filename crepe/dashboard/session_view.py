@@ -9,7 +9,8 @@ from crepe.dashboard.counts import Counts
 from crepe.dashboard.events import SessionEvents
 from crepe.dashboard.latency import Latency
 from crepe.dashboard.traces import Traces
-from crepe.electrodes.layouts import is_recording, positions_um
+from crepe.electrodes.geometry import positions_um
+from crepe.electrodes.layouts import is_recording
 from crepe.messages import TRUTH, Delivered, Message, Segment, Spikes, StreamInfo
 from crepe.store import codec
 from crepe.store.contract import Entry
@@ -76,8 +77,12 @@ class SessionView:
     @property
     def labels(self) -> tuple[str, ...]:
         """Electrode labels, by channel."""
-        labels = (info.labels for info in self.infos.values() if info.labels)
-        return next(labels, ())
+        return self._array.labels
+
+    @property
+    def _array(self) -> StreamInfo:
+        """The description of the first stream with channels."""
+        return next((info for info in self.infos.values() if info.labels), StreamInfo())
 
     @property
     def default_traces(self) -> str | None:
@@ -88,12 +93,14 @@ class SessionView:
                 return str(reads[0])
         return self.segment_streams[-1] if self.segment_streams else None
 
-    def threshold_sd(self, stream: str) -> float | None:
-        """Return the threshold of the detector on a stream, in noise levels; None without one."""
+    def thresholds_sd(self, stream: str) -> tuple[float, ...]:
+        """Return the thresholds of the detector on a stream, in noise levels; none without one."""
         for table in self.actors():
             if _is_detect(table) and stream in table.get("reads", []):
-                return float(table.get("threshold_sd", Detect.model_fields["threshold_sd"].default))
-        return None
+                sd = float(table.get("threshold_sd", Detect.model_fields["threshold_sd"].default))
+                sides = {"positive": (sd,), "both": (-sd, sd)}
+                return sides.get(str(table.get("polarity", "")), (-sd,))
+        return ()
 
     def actors(self) -> Iterable[Mapping[str, Any]]:
         """Return the tables of the experiment's actors; empty where there is no experiment."""
@@ -158,7 +165,7 @@ class SessionView:
             "title": str(self._experiment.get("title", "")),
             "rate_hz": self.rate_hz,
             "labels": list(labels),
-            "positions_um": positions_um(labels).tolist() if labels else [],
+            "positions_um": list(positions_um(self._array)),
             "is_recording": is_recording(labels).tolist() if labels else [],
             "is_simulated": self.is_simulated,
             # As text: nanoseconds since 1970 exceed the 53 bits of a JavaScript number.

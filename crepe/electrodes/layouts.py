@@ -1,6 +1,8 @@
-"""Geometry of electrode arrays: the labels of channels, and their positions."""
+"""Electrode arrays by name: the labels of channels, and their places in the grid."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -44,23 +46,89 @@ def channels_of(electrodes: Sequence[str], labels: Sequence[str], place: str) ->
 def is_recording(labels: tuple[str, ...]) -> NDArray[np.bool_]:
     """Return (n,) booleans: the channels that show activity.
 
-    On a 60MEA all but the reference, against which the others are measured.
+    All but references, against which the others are measured: electrode 15 of a 60MEA, and every
+    channel that MCS software labels `Ref`.
     """
     # All labels must agree: in a grid, electrode 15 is an ordinary one.
     is_60mea = set(labels) == set(MCS_60_LABELS)
-    return np.array([not is_60mea or label != MCS_REFERENCE for label in labels])
+    return np.array(
+        [not is_reference(label) and not (is_60mea and label == MCS_REFERENCE) for label in labels]
+    )
 
 
-def positions_um(
-    labels: tuple[str, ...], spacing_um: float = MCS_SPACING_UM
-) -> NDArray[np.float64]:
-    """Return the positions of electrodes: (n, 2), x and y in micrometres.
+def is_reference(label: str) -> bool:
+    """Whether MCS software labels a channel as the reference."""
+    return label.strip().lower() in ("ref", "reference")
 
-    The MCS layout if all labels belong to it, else a square grid filled row by row.
+
+@dataclass(frozen=True)
+class Layout:
+    """A named array: the cell of each electrode in a grid, and the distance of neighbours.
+
+    `cells` has column and row by label, both from 0, origin top left.
     """
-    if set(labels) <= set(MCS_60_LABELS):
-        cells = [(int(label[0]) - 1, int(label[1]) - 1) for label in labels]
-    else:
-        side = int(np.ceil(np.sqrt(len(labels))))
-        cells = [(i % side, i // side) for i in range(len(labels))]
-    return np.asarray(cells, dtype=np.float64).reshape(-1, 2) * spacing_um
+
+    name: str
+    cells: Mapping[str, tuple[int, int]]
+    spacing_um: float
+
+    def position_um(self, label: str) -> tuple[float, float] | None:
+        """Return x and y of an electrode in micrometres; None for a label that it does not have."""
+        cell = self.cells.get(label)
+        return None if cell is None else (cell[0] * self.spacing_um, cell[1] * self.spacing_um)
+
+
+def find_layout(name: str) -> Layout | None:
+    """Return the layout for the name of an array of MCS, such as 60MEA200/30iR or 120MEA100.
+
+    None for an array whose geometry is not known here: a hexagonal one, one with several wells,
+    the 6 x 10 grid of 60MEA500, or one of another maker.
+    """
+    match = _ARRAY.match(name.strip())
+    if match is None or match["kind"] not in _KINDS:
+        return None
+    cells, spacings_um = _KINDS[match["kind"]]
+    if spacings_um is not None and int(match["spacing"]) not in spacings_um:
+        return None
+    return Layout(match["kind"] + match["spacing"], cells(), float(match["spacing"]))
+
+
+def layout_named(name: str, place: str) -> Layout:
+    """Return the layout of that name. Raises ConfigError, which lists the known ones."""
+    layout = find_layout(name)
+    if layout is None:
+        raise ConfigError(
+            f"{place}: no array {name!r}; known are {LAYOUT_NAMES}, "
+            "or the path of a probeinterface file (.json)"
+        )
+    return layout
+
+
+def positions_60mea_um(labels: Sequence[str]) -> NDArray[np.float64]:
+    """Return the positions of electrodes of a 60MEA200 by their labels: (n, 2) micrometres."""
+    return MCS_SPACING_UM * np.array([_cells_60()[label] for label in labels], np.float64)
+
+
+LAYOUT_NAMES = "60MEA100, 60MEA200, 120MEA<spacing in um>, 252MEA<spacing>, 256MEA<spacing>"
+
+_ARRAY = re.compile(r"(?P<kind>60(?:Thin|Pedot)?MEA|\d+MEA)(?P<spacing>\d+)(?![\d.])")
+
+
+def _cells_60() -> Mapping[str, tuple[int, int]]:
+    cells = {label: (int(label[0]) - 1, int(label[1]) - 1) for label in MCS_60_LABELS}
+    return {**cells, "Ref": cells[MCS_REFERENCE]}
+
+
+def _lettered(letters: str) -> Mapping[str, tuple[int, int]]:
+    """Return the cells of a square grid: a letter for the column, a number for the row."""
+    side = range(len(letters))
+    return {f"{letters[x]}{y + 1}": (x, y) for y in side for x in side}
+
+
+# Of the larger arrays all cells of the square have a label by this rule (no I and no Q), also the
+# corners that have no electrode (MCS MEA manual).
+_KINDS: Mapping[str, tuple[Callable[[], Mapping[str, tuple[int, int]]], set[int] | None]] = {
+    **dict.fromkeys(("60MEA", "60ThinMEA", "60PedotMEA"), (_cells_60, {100, 200})),
+    "120MEA": (lambda: _lettered("ABCDEFGHJKLM"), None),
+    **dict.fromkeys(("252MEA", "256MEA"), (lambda: _lettered("ABCDEFGHJKLMNOPR"), None)),
+}

@@ -122,6 +122,8 @@ def _name(url: str, group: str) -> _Name:
     # Tested first: `urlsplit` may take the package of an import path for a scheme.
     if match := _IMPORT_PATH.fullmatch(url):
         return _Name(match["path"], "", match["query"] or "")
+    if "#" in url:
+        raise ConfigError(f"device {url!r}: a URL ends at '#'; write it as %23")
     parts = urlsplit(url)
     path = OWN[group].get(parts.scheme) or _entry_point(url, parts.scheme, group)
     return _Name(path, unquote(parts.netloc + parts.path), parts.query)

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from crepe.config.overrides import prepare
+from crepe.config.overrides import FileChoice, prepare
 from crepe.legacy.names import takes_old_names
 from crepe.supervise import unfinished
 from crepe.supervise.start import running
@@ -31,7 +31,7 @@ class CREPE:
         take_over: bool = False,
     ) -> None:
         file = None if data_file_path is None else Path(data_file_path)
-        experiment = prepare(None, file=file)
+        experiment = prepare(None, file=FileChoice(file) if file else None)
         unfinished.abandon(new=new)
         self._programs = ExitStack()
         self._programs.enter_context(running(experiment, take_over=take_over))

@@ -1,4 +1,4 @@
-"""Causal band-pass of many channels, part by part."""
+"""Causal filters of many channels, part by part."""
 
 # Decision 46: why scipy.signal is not imported here.
 
@@ -12,28 +12,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crepe.processing.butterworth import band_pass, steady_state
+from crepe.processing import butterworth
 
 _MODULE = "scipy.signal._sosfilt"
 
 
-class BandPassKernel:
-    """Butterworth band-pass in second-order sections whose state is kept from part to part.
+class SectionFilter:
+    """A filter of second-order sections whose state is kept from part to part.
 
-    Parameters
-    ----------
-    low_hz, high_hz
-        Corners, where the gain has fallen by 3 dB; `high_hz` is below half of `rate_hz`.
-    order
-        Of the low-pass that the band-pass is derived from.
-    rate_hz
-        Sampling rate.
+    `sections` is (n_sections, 6), as scipy.signal has them.
     """
 
-    def __init__(self, low_hz: float, high_hz: float, order: int, rate_hz: float) -> None:
+    def __init__(self, sections: NDArray[np.float64]) -> None:
         self._run_sections = _run_sections()
-        self._sections = band_pass(low_hz, high_hz, order, rate_hz)
-        self._rest = steady_state(self._sections)  # of a constant input of 1
+        self._sections = sections
+        self._rest = butterworth.steady_state(sections)  # of a constant input of 1
         self._state: NDArray[np.float64]  # (n_channels, n_sections, 2)
 
     def restart(self, first: NDArray[np.float64]) -> None:
@@ -45,6 +38,33 @@ class BandPassKernel:
         filtered = np.array(samples, np.float64, order="C")
         self._run_sections(self._sections, filtered, self._state)  # changes both in place
         return filtered.astype(np.float32)
+
+
+def band_pass(low_hz: float, high_hz: float, order: int, rate_hz: float) -> SectionFilter:
+    """Return a Butterworth band-pass.
+
+    Parameters
+    ----------
+    low_hz, high_hz
+        Corners, where the gain has fallen by 3 dB; `high_hz` is below half of `rate_hz`.
+    order
+        Of the low-pass that the band-pass is derived from.
+    rate_hz
+        Sampling rate.
+    """
+    return SectionFilter(butterworth.band_pass(low_hz, high_hz, order, rate_hz))
+
+
+def notches(at_hz: list[float], quality: float, rate_hz: float) -> SectionFilter:
+    """Return a filter that removes single frequencies, each below half of `rate_hz`.
+
+    `quality` is a frequency over the width, at -3 dB, of its notch.
+    """
+    from scipy import signal  # slow to import, and rarely needed
+
+    return SectionFilter(
+        np.array([np.concatenate(signal.iirnotch(hz, quality, fs=rate_hz)) for hz in at_hz])
+    )
 
 
 def _run_sections() -> Callable[[NDArray[Any], NDArray[Any], NDArray[Any]], None]:

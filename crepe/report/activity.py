@@ -39,13 +39,13 @@ def crossings(session: Session) -> SpikeTrains | None:
 
 def activity(crossings: SpikeTrains) -> Activity:
     """Return rates over the time without gaps."""
-    covered_s = max(crossings.n_covered, 1) / crossings.rate_hz
     n_channels = len(crossings.labels)
     bin_s = float(max(1, np.ceil(10 * crossings.stop / crossings.rate_hz / MOST_BINS))) / 10
     return Activity(
         n_crossings=len(crossings.sample),
-        mean_rate_hz=len(crossings.sample) / covered_s / n_channels,
+        mean_rate_hz=crossings.coverage.rate_hz(len(crossings.sample)) / n_channels,
         rate_hz=crossings.rates_hz(),
+        positions_um=dict(zip(crossings.labels, crossings.positions_um, strict=True)),
         population_bin_s=bin_s,
         population_rate_hz=_population(crossings, bin_s),
     )

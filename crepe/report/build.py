@@ -11,6 +11,7 @@ from crepe.errors import CrepeError, DeviceError
 from crepe.games.section import Section
 from crepe.messages import Delivered, GameState, Stimulus
 from crepe.recording.choice import find_recording
+from crepe.recording.coverage import Coverage
 from crepe.report import (
     activity,
     decoding,
@@ -148,7 +149,9 @@ def _pictures(
         )
         pictures.append(drawn)
         mapped = activity.shown_on_map(report.evoked)
-        pictures.append(draw_array.evoked_map(mapped, trials, is_simulated=is_simulated))
+        pictures.append(
+            draw_array.evoked_map(mapped, trials, rates.positions_um, is_simulated=is_simulated)
+        )
     return pictures
 
 
@@ -159,6 +162,12 @@ def _about(session: Session, states: Sequence[GameState]) -> About:
     rate_hz = max((info.sampling_rate_hz for info in infos), default=0.0)
     has_game = bool(streams_of(GameState, store))
     lengths = {name: len(stream) for name, stream in streams.items()}
+    # A stream of events covers its windows only: without samples or spikes, there are no gaps.
+    clocked = [name for name, stream in streams.items() if stream.info.kind.is_clocked]
+    longest = max(clocked or lengths, key=lambda name: lengths[name], default=None)
+    length = lengths[longest] if longest else 0
+    gaps = streams[longest].gaps(0, length) if longest in clocked else ()
+    coverage = Coverage(length, gaps, rate_hz)
     origin_t_ns = max((info.origin_t_ns for info in infos), default=0)
     begun = datetime.fromtimestamp(origin_t_ns / 1e9, UTC) if origin_t_ns else None
     return About(
@@ -166,7 +175,9 @@ def _about(session: Session, states: Sequence[GameState]) -> About:
         title=str(session.experiment.get("title", "")),
         is_simulated=session.is_simulated,
         seed=session.seed,
-        duration_s=max(lengths.values(), default=0) / rate_hz if rate_hz else 0.0,
+        duration_s=coverage.covered_s,
+        n_gaps=len(coverage.gaps),
+        missing_s=coverage.missing_s,
         started_at=begun.isoformat(timespec="seconds") if begun else None,
         has_ended=session.has_ended,
         is_closed=session.is_closed,

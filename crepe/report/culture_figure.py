@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crepe.analysis.rates import intervals_s
-from crepe.electrodes.layouts import MCS_60_LABELS, MCS_REFERENCE, positions_um
+from crepe.electrodes.layouts import MCS_60_LABELS, MCS_REFERENCE, positions_60mea_um
 from crepe.report.culture import AFTER_MS, PHASES, PLACES, Report
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def draw(report: Report, path: Path) -> None:
         axes = figure.add_subplot(grid[3, column])
         title = f"After a pulse at {', '.join(PLACES[place])}\n({AFTER_MS[0]} to {AFTER_MS[1]} ms)"
         _map(figure, axes, counts.mean(axis=0), "spikes per trial", title, largest=largest)
-        x, y = positions_um(PLACES[place]).T
+        x, y = positions_60mea_um(PLACES[place]).T
         axes.plot(x, y, "x", color=_COLOURS[place], markersize=11, markeredgewidth=3)
     figure.savefig(path, dpi=110)
 
@@ -84,7 +84,7 @@ def _map(
     *,
     largest: float | None = None,
 ) -> None:
-    x, y = positions_um(MCS_60_LABELS).T
+    x, y = positions_60mea_um(MCS_60_LABELS).T
     is_shown = np.array([label != MCS_REFERENCE for label in MCS_60_LABELS])
     points = axes.scatter(
         x[is_shown], y[is_shown], c=values[is_shown], s=230, cmap="viridis", vmin=0, vmax=largest

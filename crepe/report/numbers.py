@@ -18,7 +18,9 @@ class About(_Table):
     title: str
     is_simulated: bool
     seed: int
-    duration_s: float
+    duration_s: float  # of data, without gaps
+    n_gaps: int  # in the longest stream that has a window for every sample
+    missing_s: float  # in these gaps
     started_at: str | None  # UTC, ISO 8601; None: not measured
     has_ended: bool  # the recorder received the end of the data
     is_closed: bool  # the recorder was stopped in good order
@@ -93,6 +95,7 @@ class Activity(_Table):
     n_crossings: int
     mean_rate_hz: float  # per electrode
     rate_hz: dict[str, float]  # by electrode
+    positions_um: dict[str, tuple[float, float] | None] = {}  # by electrode; None: not known
     population_bin_s: float
     population_rate_hz: list[float | None]  # per electrode, in bins from sample 0; None: no data
 

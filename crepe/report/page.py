@@ -63,7 +63,7 @@ def _about(about: About) -> Element:
     facts = [
         ("seed", str(about.seed)),
         ("begun", about.started_at or wording.NOT_MEASURED),
-        ("duration", f"{about.duration_s:.1f} s ({about.duration_s / 60:.1f} min)"),
+        ("duration", wording.duration_text(about)),
         ("array", f"{about.n_electrodes} electrodes at {about.sampling_rate_hz:g} Hz"),
         ("streams recorded", ", ".join(about.streams) or "none"),
         *([("parts", ", ".join(about.parts))] if len(about.parts) > 1 else []),

@@ -35,6 +35,15 @@ CONTROLS = (SHAM, SILENCED, "shuffled", "random")
 _ALPHA = 0.05
 
 
+def duration_text(about: About) -> str:
+    """Return how much data there is, and how much is missing in between."""
+    text = f"{about.duration_s:.1f} s of data ({about.duration_s / 60:.1f} min)"
+    if not about.n_gaps:
+        return text
+    gaps = f"{about.n_gaps} gap{'s' if about.n_gaps > 1 else ''}"
+    return f"{text}, and {gaps} of {about.missing_s:.1f} s in it"
+
+
 def p_text(p_value: float) -> str:
     """Return a p value for use in a sentence."""
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"

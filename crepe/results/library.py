@@ -17,6 +17,7 @@ from crepe.errors import CrepeError
 from crepe.hw.mcs.hdf5_file import one_line
 from crepe.messages import Command, Delivered, GameState, Message, StreamInfo
 from crepe.recording.choice import recordings_in
+from crepe.recording.coverage import Coverage
 from crepe.recording.parts import parts_set_aside
 from crepe.results.streams import names_of
 
@@ -58,7 +59,8 @@ class Summary(BaseModel):
     parts: tuple[Line, ...] = ()  # files, the oldest first
     part_problems: tuple[Line, ...] = ()  # why parts were set aside, or cannot be read
     started: str | None = None  # ISO 8601, UTC; None: not measured
-    duration_s: NonNegativeFloat = 0.0
+    duration_s: NonNegativeFloat = 0.0  # of data, without gaps
+    missing_s: NonNegativeFloat = 0.0  # in the gaps
     title: Line = ""  # of the experiment
     is_simulated: bool = False
     is_running: bool = False  # its recording is being written; nothing in it was counted
@@ -190,13 +192,19 @@ def _counted(recording: "Recording", infos: Mapping[str, StreamInfo]) -> dict[st
     clocked = [name for name, info in infos.items() if info.kind.is_clocked]
     data = min(clocked, default=None)  # `data`, where it is kept
     rate_hz = infos[data].sampling_rate_hz if data else 0.0
+    gaps = recording.gaps(data) if data else []
+    first = recording.first(data) if data else 0  # samples before it are missing, too
+    coverage = Coverage(
+        recording.last(data) if data else 0, [(0, first), *gaps] if first else gaps, rate_hz
+    )
     states = _all(recording, GameState)
     judged = [state for state in states if state.phase == "outcome"]
     last_states = {answer.number: answer.state for answer in _all(recording, Delivered)}
     n_stimuli = Counter(last_states.values())
     return {
-        "duration_s": recording.last(data) / rate_hz if data and rate_hz else 0.0,
-        "n_gaps": len(recording.gaps(data)) if data else 0,
+        "duration_s": coverage.covered_s,
+        "missing_s": coverage.missing_s,
+        "n_gaps": len(gaps),
         "score": dict(states[-1].score) if states else {},
         "n_trials": len(judged),
         "by_condition": _by_condition(judged),

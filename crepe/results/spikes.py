@@ -7,8 +7,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from crepe.analysis.rates import Times, mean_rate_hz, psth_hz
-from crepe.messages import Spikes
+from crepe.analysis.rates import Times, psth_hz
+from crepe.electrodes.geometry import positions_um
+from crepe.messages import Position, Spikes
+from crepe.recording.coverage import Coverage
 from crepe.results.streams import stream_of
 from crepe.results.table import Table
 from crepe.store import Store, Stream
@@ -33,6 +35,7 @@ class SpikeTrains(Mapping[str, Times]):
     rate_hz: float  # sampling
     stop: int  # length of the stream in samples
     gaps: Gaps  # windows without data, also that before the first sample kept
+    positions_um: tuple[Position | None, ...] = ()  # of the electrodes; None: not known
 
     def __getitem__(self, electrode: str) -> Times:
         """Return the times of an electrode's spikes, (n_spikes,), in seconds."""
@@ -46,21 +49,20 @@ class SpikeTrains(Mapping[str, Times]):
         return len(self.labels)
 
     def __repr__(self) -> str:
-        n_gaps = len(self.gaps)
         return (
             f"<SpikeTrains: {len(self.sample)} spikes (threshold crossings) of {len(self)} "
-            f"electrodes in {self.covered_s:.2f} s, {n_gaps} gap{'' if n_gaps == 1 else 's'}>"
+            f"electrodes in {self.covered_s:.2f} s, {self.coverage.gaps_text}>"
         )
 
     @property
-    def n_covered(self) -> int:
-        """Number of samples outside the gaps."""
-        return self.stop - sum(stop - start for start, stop in self.gaps)
+    def coverage(self) -> Coverage:
+        """The data that the spikes are of: its duration and its gaps."""
+        return Coverage(self.stop, self.gaps, self.rate_hz)
 
     @property
     def covered_s(self) -> float:
         """Seconds outside the gaps."""
-        return self.n_covered / self.rate_hz
+        return self.coverage.covered_s
 
     @cached_property
     def _by_channel(self) -> list[NDArray[np.int64]]:
@@ -80,8 +82,8 @@ class SpikeTrains(Mapping[str, Times]):
 
     def rates_hz(self) -> dict[str, float]:
         """Return the spikes per second of each electrode, over the time outside the gaps."""
-        covered_s = max(self.n_covered, 1) / self.rate_hz
-        return {label: mean_rate_hz(times_s, covered_s) for label, times_s in self.items()}
+        rate_hz = self.coverage.rate_hz
+        return {label: rate_hz(len(times_s)) for label, times_s in self.items()}
 
     def psth_hz(
         self, events_s: Sequence[float] | Times, before_s: float, after_s: float, bin_s: float
@@ -162,6 +164,7 @@ def spike_trains(store: Store) -> SpikeTrains:
         info.sampling_rate_hz,
         stop,
         gaps,
+        positions_um(info),
     )
 
 

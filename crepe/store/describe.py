@@ -1,9 +1,11 @@
 """One line about a stream, and a few about a store, for a `repr`: cheap, and never raising."""
 
 from dataclasses import fields
+from itertools import pairwise
 
 from crepe.errors import CrepeError
 from crepe.messages import Segment, StreamInfo
+from crepe.recording.coverage import Coverage
 from crepe.store.contract import Readable
 
 _UNREADABLE = (
@@ -88,9 +90,8 @@ def _seconds(n_samples: int, info: StreamInfo) -> str:
 def _gaps(covered: list[tuple[int, int]], info: StreamInfo) -> str:
     if len(covered) < 2:
         return "no gaps"
-    n_missing = covered[-1][1] - covered[0][0] - sum(stop - start for start, stop in covered)
-    n = len(covered) - 1
-    return f"{n} gap{'s' if n > 1 else ''} of {_seconds(n_missing, info)}"
+    gaps = [(before, after) for (_, before), (after, _) in pairwise(covered)]
+    return Coverage(covered[-1][1], gaps, info.sampling_rate_hz).gaps_text
 
 
 def _problem(error: Exception) -> str:

@@ -80,7 +80,7 @@ def pairs(items: Sequence[bytes]) -> dict[bytes, bytes]:
     return dict(zip(items[::2], items[1::2], strict=True))
 
 
-_AS_JSON = {"labels", "scale_uv"}
+_AS_JSON = {"labels", "ids", "positions_um", "scale_uv"}
 _READ = {"sampling_rate_hz": float, "segment_samples": int, "longest_samples": int}
 _READ |= {"origin_t_ns": int}
 _TRUTH = {"is_live", "is_simulated"}
@@ -105,7 +105,9 @@ def info_from(raw_fields: Mapping[bytes, bytes]) -> StreamInfo:
     for raw_name, raw in raw_fields.items():
         name, text = raw_name.decode(), raw.decode()
         if name in _AS_JSON:
-            values[name] = tuple(json.loads(text))
+            values[name] = tuple(
+                tuple(item) if isinstance(item, list) else item for item in json.loads(text)
+            )
         elif name in _TRUTH:
             values[name] = text == "1"
         elif name in names:

@@ -27,6 +27,7 @@ from crepe.games.trial_game import Game
 from crepe.hw.device import OWN, RECORDERS
 from crepe.messages import (
     Activity,
+    ChannelStates,
     Command,
     Cutouts,
     Decision,
@@ -65,7 +66,7 @@ NESTED: dict[str, type[BaseModel]] = {
 }
 """The tables inside those of actors."""
 
-_FLOW = (Segment, Spikes, Cutouts, Activity, Decision, GameState, Delivered, Command)
+_FLOW = (Segment, ChannelStates, Spikes, Cutouts, Activity, Decision, GameState, Delivered, Command)
 
 _INTRO = """Every table and setting of the TOML file that describes an experiment. Unknown names,
 wrong types and values out of bounds are refused by `crepe check`, with the place, what was found

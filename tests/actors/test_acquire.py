@@ -305,3 +305,22 @@ def test_truth_that_nobody_knows_is_an_error(world: World) -> None:
     actor = Acquire(device="fake://", publish_truth=True)
     with pytest.raises(ConfigError, match="'fake://' gives no true spikes"):
         actor.open(ActorContext(open_recorder=world.open_recorder))
+
+
+def test_positions_come_from_the_setting_or_else_from_the_device(monkeypatch):
+    world = World(monkeypatch)
+    world.info = replace(INFO, labels=("47", "48"), positions_um=((1.0, 2.0), None))
+    context = ActorContext(open_recorder=world.open_recorder, name="acquire")
+    for geometry, positions in (("", ((1.0, 2.0), None)), ("60MEA100", ((300, 600), (300, 700)))):
+        actor = Acquire(device="fake://", geometry=geometry)
+        actor.open(context)
+        assert actor.output_info(context).positions_um == positions
+    with pytest.raises(ConfigError, match="geometry of 'fake://': no array 'MEA'"):
+        Acquire(device="fake://", geometry="MEA").open(context)
+
+
+def test_channels_of_one_label_are_refused(monkeypatch):
+    world = World(monkeypatch)
+    world.info = replace(INFO, labels=("47", "47"))
+    with pytest.raises(DeviceError, match="fake: several channels are labelled '47'"):
+        Acquire(device="fake://").open(ActorContext(open_recorder=world.open_recorder))

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -77,6 +78,62 @@ def test_a_second_in_which_the_signal_stood_still_is_not_taken_for_quiet():
     after = {(at, channel) for at, channel, _ in spikes if at >= 2810}
     truth = {(at, channel) for at, channel in TRUTH if 2810 <= at < N - 5}
     assert len(after ^ truth) <= 0.05 * len(truth)
+
+
+def test_a_channel_that_comes_back_from_the_rail_has_its_spikes_and_no_others():
+    """At the rail, its signal is 0 until 1.5 s; the level of that second is of what moved."""
+    result = SIGNAL.copy()
+    result[1, :1500] = 0
+    spikes = [at for at, channel, _ in pairs(opened().step(Segment(0, N, result))) if channel == 1]
+    truth = {at for at, channel in TRUTH if channel == 1 and 2000 <= at < N - 5}
+    assert len(set(spikes) ^ truth) <= 0.05 * len(truth)
+
+
+def test_the_level_of_a_channel_at_the_rail_is_forgotten_after_a_second():
+    result = SIGNAL.copy()
+    result[1, 1000:3500] = 0
+    spikes = [at for at, channel, _ in pairs(opened().step(Segment(0, N, result))) if channel == 1]
+    assert not [at for at in spikes if 1010 < at < 4000]
+    assert [at for at in spikes if at >= 4000]
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(3300, N - 100))
+def test_a_restart_while_channels_are_held_changes_nothing(at):
+    held = SIGNAL.copy()
+    held[:, 1200:1900] = held[:, 2100:2995] = held[0, 3000:4100] = 0
+    whole, actor = opened(), opened()
+    edges = list(range(0, N + 1, 50))
+    first = at - round(actor.warmup_s * RATE_HZ)
+    outs = [
+        o for a, b in itertools.pairwise(edges) for o in whole.step(Segment(a, b, held[:, a:b]))
+    ]
+    cuts = [first, *(e for e in edges if e > first)]
+    again = [
+        o for a, b in itertools.pairwise(cuts) for o in actor.step(Segment(a, b, held[:, a:b]))
+    ]
+    assert [s for s in pairs(again) if s[0] >= at] == [s for s in pairs(outs) if s[0] >= at]
+
+
+@pytest.mark.parametrize("cuts", [[], [700, 701, 2222]])
+def test_positive_spikes_are_those_of_the_signal_turned_over(cuts):
+    down = pairs(run(opened(), cuts))
+    actor = opened(polarity="positive")
+    outs = []
+    for a, b in itertools.pairwise([0, *cuts, N]):
+        outs += actor.step(Segment(a, b, -SIGNAL[:, a:b]))
+    assert [(t, c, -v) for t, c, v in pairs(outs)] == down
+    assert not pairs(opened(polarity="positive").step(Segment(0, N, np.minimum(SIGNAL, 15))))
+
+
+def test_spikes_of_both_polarities_keep_their_sign():
+    mixed = SIGNAL.copy()
+    mixed[1] *= -1
+    spikes = pairs(opened(polarity="both").step(Segment(0, N, mixed)))
+    signs = {channel: {np.sign(v) for _, c, v in spikes if c == channel} for channel in (0, 1)}
+    assert signs == {0: {-1.0}, 1: {1.0}}
+    down = {(t, c) for t, c, _ in pairs(run(opened(), []))}
+    assert len({(t, c) for t, c, _ in spikes} ^ down) <= 0.02 * len(down)
 
 
 def test_no_two_spikes_of_a_channel_are_closer_than_the_refractory_period():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.signal import butter, sosfilt
 
 from crepe.actors.actor import ActorContext
-from crepe.actors.filter import BandPass
+from crepe.actors.filter import BandPass, Notch
 from crepe.errors import ConfigError
 from crepe.messages import Segment, StreamInfo
 
@@ -80,3 +80,50 @@ def test_a_band_that_does_not_fit_the_rate_is_refused(low_hz, high_hz):
 def test_the_output_is_described_in_microvolts():
     info = BandPass().output_info(ActorContext(inputs={"data": INFO}))
     assert (info.dtype, info.scale_uv) == ("float32", (1.0,))
+
+
+def test_where_a_channel_stands_still_the_output_is_exactly_zero():
+    samples = np.random.default_rng(1).integers(-999, 999, (2, 3000)).astype(np.int32)
+    samples[0, 1000:1500] = 131_071
+    (out,) = [opened().step(Segment(0, 3000, samples))]
+    assert (out.samples[0, 1010:1500] == 0).all()
+    assert np.count_nonzero(out.samples[1] == 0) <= 1  # the first sample may be
+
+
+def notch(**fields):
+    actor = Notch(**fields)
+    actor.open(ActorContext(inputs={"data": INFO}, name="notch"))
+    return actor
+
+
+def test_a_notch_removes_the_mains_and_leaves_the_rest():
+    t = np.arange(6 * round(RATE_HZ)) / RATE_HZ
+    hum = 400 * np.sin(2 * np.pi * 50 * t)
+    third = 400 * np.sin(2 * np.pi * 150 * t)
+    rest = 400 * np.sin(2 * np.pi * 700 * t)
+    samples = np.stack([hum, third]) + rest
+    scale = np.array(INFO.scale_uv)[:, np.newaxis]
+    late = slice(-round(RATE_HZ), None)
+    plain = notch().step(Segment(0, len(t), samples)).samples[:, late]
+    np.testing.assert_allclose(plain[0], (scale * rest[late])[0], atol=8 * float(scale[0, 0]))
+    assert (plain / scale)[1].std() > 1.3 * (plain / scale)[0].std()  # the harmonic stays
+    both = notch(n_harmonics=2).step(Segment(0, len(t), samples)).samples[:, late]
+    np.testing.assert_allclose(both / scale, np.stack([rest[late]] * 2), atol=12)
+
+
+def test_a_notch_does_not_depend_on_how_the_signal_is_cut_and_keeps_still_channels_still():
+    samples = np.random.default_rng(1).integers(-999, 999, (2, 3000)).astype(np.int32)
+    samples[0, 1000:1500] = 0
+    whole = notch().step(Segment(0, 3000, samples)).samples
+    parts = notch()
+    cut = [
+        parts.step(Segment(a, b, samples[:, a:b])).samples
+        for a, b in ((0, 7), (7, 1203), (1203, 3000))
+    ]
+    np.testing.assert_array_equal(np.concatenate(cut, axis=1), whole)
+    assert (whole[0, 1010:1500] == 0).all()
+
+
+def test_harmonics_that_do_not_fit_the_rate_are_refused():
+    with pytest.raises(ConfigError, match="notch n_harmonics: 100 of 50 Hz reach 5050 Hz"):
+        notch(n_harmonics=100)

@@ -23,22 +23,32 @@ RECORD = paths.project_directory() / "config" / "record.toml"
 
 @pytest.fixture
 def store(monkeypatch):
-    """Two seconds of two channels at 1 kHz: a spike on the second every 100 samples."""
+    return made(monkeypatch)
+
+
+def made(monkeypatch, pause=0, has_spikes=True):
+    """Two seconds of two channels at 1 kHz: a spike on the second every 100 samples.
+
+    `pause`: samples missing after the first second.
+    """
     monkeypatch.setattr(control, "must_run", lambda: None)
     monkeypatch.setattr(play_data, "_await_end", lambda *_: None)
     memory = MemoryStore(writer="all")
     for name, message in (("data", "Segment"), ("data:spikes", "Spikes")):
         memory.declare(name, StreamInfo(message, 1000.0, ("a", "b")))
-    for start in range(0, 2000, 100):
+    for at in range(0, 2000, 100):
+        start = at + (pause if at >= 1000 else 0)
         stop = start + 100
         spike = np.array([1]), np.array([start + 50]), np.array([-40.0], np.float32)
         for name, message in (
             ("data", Segment(start, stop, np.zeros((2, 100), np.int32))),
             ("data:spikes", Spikes(start, stop, *spike)),
         ):
-            memory.append([(name, Entry(start, stop, codec.pack([message], start, stop)))])
-    for name in ("data", "data:spikes"):
-        memory.append([(name, Entry(2000, 2000, b"", is_end=True))])
+            if name == "data" or has_spikes:
+                memory.append([(name, Entry(start, stop, codec.pack([message], start, stop)))])
+    end = 2000 + pause
+    for name in ("data", "data:spikes") if has_spikes else ("data",):
+        memory.append([(name, Entry(end, end, b"", is_end=True))])
     return Store(memory)
 
 
@@ -53,12 +63,53 @@ def counted(store, limit_s):
 
 def test_a_session_without_a_game_ends_with_its_data(store):
     counts = counted(store, None)
-    assert (counts.seconds, counts.spikes.tolist(), counts.has_ended) == (2.0, [0, 20], True)
+    assert (counts.coverage.covered_s, counts.spikes.tolist(), counts.has_ended) == (
+        2.0,
+        [0, 20],
+        True,
+    )
 
 
 def test_a_session_without_a_game_ends_after_so_many_seconds_of_data(store):
     counts = counted(store, 0.72)
-    assert (counts.seconds, counts.spikes.tolist(), counts.has_ended) == (0.72, [0, 7], True)
+    assert (counts.coverage.covered_s, counts.spikes.tolist(), counts.has_ended) == (
+        0.72,
+        [0, 7],
+        True,
+    )
+
+
+def test_a_pause_is_no_data_and_lowers_no_rate(monkeypatch):
+    three_days = 3 * 24 * 3600 * 1000
+    counts = counted(made(monkeypatch, pause=three_days), None)
+    assert counts.coverage.covered_s == 2.0
+    assert counts.coverage.gaps == [(1000, 1000 + three_days)]
+    assert counts.coverage.rate_hz(counts.spikes[1]) == 10.0
+    assert counts.coverage.gaps_text == "1 gap of 259200.00 s"
+
+
+def test_seconds_are_seconds_of_data_though_they_span_a_pause(monkeypatch):
+    counts = counted(made(monkeypatch, pause=5000), 1.5)
+    assert (counts.coverage.covered_s, counts.spikes.tolist()) == (1.5, [0, 15])
+    assert counts.coverage.stop == 6500
+
+
+def test_spikes_that_come_after_the_data_have_ended_are_waited_for(monkeypatch):
+    """`data` has ended while the stream of spikes is still empty, as in a short recording."""
+    memory = made(monkeypatch, has_spikes=False)
+    polls = []
+
+    def detect(*_):
+        polls.append(1)
+        if len(polls) == 2:
+            spikes = memory["data:spikes"]
+            spike = np.array([0]), np.array([5]), np.array([-40.0], np.float32)
+            spikes.append_message(Spikes(0, 100, *spike))
+            spikes.end()
+
+    monkeypatch.setattr(play_data.time, "sleep", detect)
+    counts = counted(memory, None)
+    assert counts.spikes.tolist() == [1, 0]
 
 
 def test_play_says_first_that_there_is_no_game_and_how_it_ends(monkeypatch, capsys):
@@ -70,12 +121,13 @@ def test_play_says_first_that_there_is_no_game_and_how_it_ends(monkeypatch, caps
     assert not play_data.play_data(experiment, Output(), seconds=None, take_over=False)
     lines = capsys.readouterr().out.splitlines()
     assert "no game in" in lines[1]
-    assert "acquire, filter, detect" in lines[1]
+    assert "acquire, channels, filter, detect" in lines[1]
     assert lines[1].endswith("run until its data end; --seconds N ends it, or Ctrl-C")
     play_data.play_data(experiment, Output(as_json=True), seconds=5, take_over=False)
     out, err = capsys.readouterr()
     assert json.loads(out) == {
-        "has_ended": False, "seconds": 0.0, "n_spikes": 0, "spikes": {}, "recording": None,
+        "has_ended": False, "seconds": 0.0, "n_gaps": 0, "missing_s": 0.0, "n_spikes": 0,
+        "spikes": {}, "recording": None,
     }  # fmt: skip
     assert "run for 5 s of data" in err
 

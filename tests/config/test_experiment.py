@@ -365,3 +365,10 @@ def test_how_long_a_stream_is_kept_can_be_said_by_stream(tmp_path):
     path.write_text(f'{TOY}[redis.keep_bytes_of]\n"data" = "64 apples"\n')
     with pytest.raises(ConfigError, match=r"redis.keep_bytes_of\.data"):
         load_experiment(path)
+
+
+def test_a_file_saved_by_an_editor_of_windows_is_read(write, tmp_path):
+    text = (ROOT / "config" / "record.toml").read_text(encoding="utf-8")
+    path = tmp_path / "bom.toml"
+    path.write_text(text, encoding="utf-8-sig")
+    assert load_experiment(path).text == text

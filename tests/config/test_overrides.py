@@ -3,9 +3,11 @@
 import pytest
 
 from crepe.config.experiment import load_experiment
-from crepe.config.overrides import prepare
+from crepe.config.overrides import FileChoice, prepare
 from crepe.environment.paths import project_directory
-from crepe.errors import ConfigError
+from crepe.errors import ConfigError, DeviceError
+from crepe.hw.device import open_recorder
+from tests.mcs_files import make_mcs, ramp
 
 CONFIG = project_directory() / "config"
 
@@ -36,3 +38,33 @@ def test_in_lockstep_the_game_plays_by_its_script_and_no_program_follows_the_clo
 def test_a_lockstep_that_is_not_possible_is_refused(name, options, text):
     with pytest.raises(ConfigError, match=text):
         prepare(CONFIG / name, in_lockstep=True, **options)
+
+
+def mcs_file(path, n_channels, tick_us=100):
+    make_mcs(path, ramp(n_channels, 300), tick_us=tick_us)
+    return path
+
+
+def test_a_file_is_read_with_what_was_chosen_of_it(tmp_path):
+    path = mcs_file(tmp_path / "a #1?.h5", 8)
+    ready = prepare(None, file=FileChoice(path, stream="Electrode Raw Data"), geometry="60MEA200")
+    settings = ready.actors["acquire"].settings
+    assert settings["geometry"] == "60MEA200"
+    recorder = open_recorder(settings["device"])
+    assert recorder.open(0).n_channels == 8
+    recorder.close()
+    with pytest.raises(DeviceError, match="no recording 'after drug'"):
+        prepare(None, file=FileChoice(path, recording="after drug"))
+
+
+def test_artefacts_are_blanked_where_half_of_the_channels_jump(tmp_path):
+    ready = prepare(None, file=FileChoice(mcs_file(tmp_path / "a.h5", 60)))
+    assert ready.actors["blank"].settings["min_channels"] == 30
+    assert ready.actors["filter"].reads == ("data:clean",)
+
+
+@pytest.mark.parametrize(("n_channels", "tick_us"), [(2, 100), (60, 2000)])
+def test_where_artefacts_cannot_be_told_nothing_is_blanked(tmp_path, n_channels, tick_us):
+    ready = prepare(None, file=FileChoice(mcs_file(tmp_path / "a.h5", n_channels, tick_us)))
+    assert "blank" not in ready.actors
+    assert ready.actors["filter"].reads == ("data",)

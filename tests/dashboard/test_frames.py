@@ -154,4 +154,4 @@ def test_where_what_is_detected_on_is_not_published_the_last_stream_of_samples_i
     fed.take("data:blanked", Segment(0, 1000, np.ones((60, 1000), np.int32)))
     head, _ = unpacked(view.frame(fed.session_view, slow_state({}), {}))
     assert head["about"]["default_traces"] == head["traces"]["stream"] == "data:blanked"
-    assert head["traces"]["thresholds_uv"] == [None]  # that of another stream would be wrong
+    assert head["traces"]["thresholds_uv"] == [[]]  # that of another stream would be wrong

@@ -9,7 +9,7 @@ from crepe.dashboard.follow import SessionFollower
 from crepe.dashboard.integrity import Gaps, gaps_of, integrity
 from crepe.dashboard.replay import Replay
 from crepe.dashboard.session_view import SessionView
-from crepe.messages import Delivered, Segment, StreamInfo
+from crepe.messages import ChannelStates, Delivered, Segment, StreamInfo
 from crepe.recording.mcs_layout import About
 from crepe.recording.writer import RecordingWriter
 from crepe.store import codec
@@ -99,3 +99,12 @@ def test_a_replay_tells_of_the_gaps_that_it_has_come_to(tmp_path):
         replay.change({"seek_s": at / 10_000})
         assert replay._gaps_until_now()[:2] == (n, n_missing)
     replay.close()
+
+
+def test_channels_that_are_not_ok_are_named_by_their_state():
+    view = SessionView("s")
+    view.learn({"data": INFO})
+    view.newest["ChannelStates"] = ChannelStates(0, 100, ("ok", "dead"))
+    assert dict(integrity(view, None, None))["channels"] == "1 dead: b"
+    view.newest["ChannelStates"] = ChannelStates(0, 100, ("ok", "ok"))
+    assert dict(integrity(view, None, None))["channels"] == "all ok"

@@ -156,6 +156,18 @@ def test_what_is_no_file_cannot_be_fetched(page, tmp_path):
         assert name in said["reason"]
 
 
+def test_a_link_to_another_file_is_not_served(page, tmp_path):
+    secret = record(tmp_path / "elsewhere")
+    (tmp_path / "recordings").mkdir(exist_ok=True)
+    (tmp_path / "recordings" / f"{ID}.h5").symlink_to(secret)
+    assert page.said(f"/api/sessions/{ID}/recording") == (
+        409, {"reason": f"session {ID}: {ID}.h5 is a link to another place"}
+    )  # fmt: skip
+    directory = report_of(tmp_path)
+    (directory / "link.png").symlink_to(secret)
+    assert page.get(f"/api/sessions/{ID}/report/link.png")[0] == 404
+
+
 def test_a_name_with_any_letters_is_a_session(page, tmp_path):
     name = 'Åse\'s "second" 50% #1?'
     record(tmp_path, name)

@@ -1,6 +1,8 @@
 """The state of a session: which streams it uses, and what its events are."""
 
-from crepe.messages import Command, Delivered, GameState, Stimulus
+from crepe.dashboard.views.array import ArrayView
+from crepe.dashboard.views.view import SessionStatus
+from crepe.messages import ChannelStates, Command, Delivered, GameState, Stimulus
 
 
 def test_the_true_spikes_of_a_simulated_culture_are_not_shown(session):
@@ -54,8 +56,15 @@ def test_the_stream_that_is_shown_is_the_one_whose_spikes_are_detected(session):
     detect = {"run": "crepe.actors.detect:Detect", "reads": ["data"], "threshold_sd": 4.0}
     fed = session(experiment={"actors": {"detect": detect}})
     assert fed.session_view.default_traces == "data"
-    assert fed.session_view.threshold_sd("data") == 4.0
-    assert fed.session_view.threshold_sd("data:filtered") is None
+    assert fed.session_view.thresholds_sd("data") == (-4.0,)
+    assert fed.session_view.thresholds_sd("data:filtered") == ()
+
+
+def test_thresholds_are_on_the_side_of_the_detectors_polarity(session):
+    for polarity, thresholds_sd in (("positive", (5.0,)), ("both", (-5.0, 5.0))):
+        detect = {"run": "crepe.actors.detect:Detect", "reads": ["data"], "polarity": polarity}
+        view = session(experiment={"actors": {"detect": detect}}).session_view
+        assert view.thresholds_sd("data") == thresholds_sd
 
 
 def test_a_machine_that_is_too_slow_is_named_as_the_reason(session):
@@ -63,3 +72,11 @@ def test_a_machine_that_is_too_slow_is_named_as_the_reason(session):
     for number, reason in enumerate(["310 ms old, limit 200 ms"] * 3 + ["not armed"]):
         fed.take("result:delivered", Delivered(number, number + 1, number, "refused", reason))
     assert fed.session_view.notice.startswith("3 of 4 stimuli were refused as too old")
+
+
+def test_the_array_shows_which_channels_are_not_ok(session):
+    view = session().session_view
+    assert ArrayView().slow_state(view, SessionStatus(None, None)) == {"channel_states": []}
+    view.newest["ChannelStates"] = ChannelStates(0, 100, ("ok", "saturated"))
+    shown = ArrayView().slow_state(view, SessionStatus(None, None))
+    assert shown == {"channel_states": [None, "saturated"]}

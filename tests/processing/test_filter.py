@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from crepe.processing.filter import BandPassKernel
+from crepe.processing.filter import band_pass
 
 
 def test_parts_give_what_the_whole_gives():
     signal = np.random.default_rng(1).normal(size=(3, 1000))
-    whole, parts = (BandPassKernel(300.0, 3000.0, 2, 10_000.0) for _ in range(2))
+    whole, parts = (band_pass(300.0, 3000.0, 2, 10_000.0) for _ in range(2))
     whole.restart(signal[:, :1])
     parts.restart(signal[:, :1])
     cut = [parts.apply(part) for part in np.split(signal, [1, 100, 999], axis=1)]
@@ -15,7 +15,7 @@ def test_parts_give_what_the_whole_gives():
 
 
 def test_a_constant_signal_has_no_transient():
-    kernel = BandPassKernel(300.0, 3000.0, 2, 10_000.0)
+    kernel = band_pass(300.0, 3000.0, 2, 10_000.0)
     constant = np.full((2, 50), 80.0)
     kernel.restart(constant[:, :1])
     assert np.abs(kernel.apply(constant)).max() < 1e-9

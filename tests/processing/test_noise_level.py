@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crepe.processing.filter import band_pass
 from crepe.processing.noise_level import MAD_TO_SD, NoiseLevel
+from crepe.processing.stillness import Stillness
 
 N = 400
 
@@ -52,3 +54,38 @@ def test_many_equal_values_are_no_trouble():
 def test_levels_do_not_depend_on_how_the_window_is_filled(sds, cuts):
     windows = noisy([1, *sds])
     assert (levels(windows, sorted(cuts)) == expected(windows)).all()
+
+
+@pytest.mark.parametrize("rate_hz", [20, 40])
+def test_held_samples_are_no_part_of_a_level(rate_hz):
+    """White noise through the band-pass, held for 4 ms at each pulse: the level stays true."""
+    rng, fs = np.random.default_rng(5), 10_000
+    samples = np.round(rng.normal(0, 5, (8, fs)) / 0.1)
+    levels_uv = []
+    for is_held in (False, True):
+        raw = samples.copy()
+        for at in range(0, fs, fs // rate_hz) if is_held else ():
+            raw[:, at : at + 40] = 0
+        kernel, noise = band_pass(300.0, 3000.0, 2, float(fs)), NoiseLevel(8, fs, margin=10)
+        kernel.restart(raw[:, :1])
+        filtered = kernel.apply(raw * 0.1)
+        filtered[Stillness(8, float(fs)).mark(raw)] = 0
+        noise.add(filtered)
+        levels_uv.append(noise.level_uv())
+    np.testing.assert_allclose(levels_uv[1], levels_uv[0], rtol=0.03)
+    assert abs(levels_uv[1].mean() / levels_uv[0].mean() - 1) < 0.01
+
+
+def test_a_channel_that_hardly_moved_has_no_level():
+    window = noisy([5])[0]
+    window[0, 30:] = 0  # moved in less than a tenth
+    window[1, 100:] = 0
+    level = levels([window])[0]
+    assert level[0] == 0
+    assert level[1] == expected([window[:, :100]])[0][1]
+
+
+def test_single_zeros_are_samples_like_others():
+    window = noisy([5])[0]
+    window[:, ::7] = 0
+    assert (levels([window]) == expected([window])).all()

@@ -21,7 +21,7 @@ def tried(by_hand, trials):
 
 
 def test_rates_are_over_the_time_that_was_looked_at(result):
-    assert result.n_covered == 9000
+    assert result.coverage.n_covered == 9000
     rates = activity.activity(result)
     assert rates.n_crossings == 5
     assert rates.rate_hz == pytest.approx({"22": 4 / 9, "72": 1 / 9})

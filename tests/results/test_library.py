@@ -98,7 +98,8 @@ def test_a_session_in_numbers(tmp_path):
         "parts": (f"{ID}.h5",),
         "part_problems": (),
         "started": "2026-11-24T12:00:00+00:00",
-        "duration_s": 3.0,
+        "duration_s": 2.0,  # of data
+        "missing_s": 1.0,
         "title": "By hand",
         "is_simulated": False,
         "is_running": False,
@@ -169,7 +170,7 @@ def test_parts_of_a_session_are_listed_as_one(tmp_path):
     path = in_two_parts(tmp_path)
     aside = path.with_name(f"{ID}.damaged-1.h5")
     listed = only_summary(tmp_path)
-    assert (listed.id, listed.duration_s, listed.n_gaps) == (ID, 3.0, 1)
+    assert (listed.id, listed.duration_s, listed.n_gaps) == (ID, 2.0, 1)
     assert listed.parts == (aside.name, path.name)
     assert listed.n_bytes == path.stat().st_size + aside.stat().st_size
     problem, reason = listed.part_problems

@@ -44,7 +44,7 @@ def test_times_are_by_electrode_in_seconds_or_samples(by_hand):
     with pytest.raises(KeyError, match="no electrode '73'; known are 22, 72"):
         trains["73"]
     assert repr(trains) == (
-        "<SpikeTrains: 5 spikes (threshold crossings) of 2 electrodes in 9.00 s, 1 gap>"
+        "<SpikeTrains: 5 spikes (threshold crossings) of 2 electrodes in 9.00 s, 1 gap of 1.00 s>"
     )
 
 

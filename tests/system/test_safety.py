@@ -14,7 +14,9 @@ from tests.system.conftest import SECOND, changed
 ACTORS = ("acquire", "pipeline", "game", "stimulate")  # the programs of the loop
 
 LONG_TRAINS = {
-    **dict.fromkeys(("dashboard", "sensor", "simulated_sensor", "actors.annotate")),
+    **dict.fromkeys(
+        ("dashboard", "sensor", "simulated_sensor", "actors.annotate", "actors.channels")
+    ),
     "chains.pipeline.actors": ["filter", "detect", "decode"],
     "actors.record.reads": ["data", "result:game", "result:delivered"],
     "actors.game.reads": ["result", "control"],

@@ -235,7 +235,7 @@ REFUSED_BY_THE_GAME = {
 }
 
 
-def test_a_person_plays_and_four_actors_share_a_process(stack, tmp_path):
+def test_a_person_plays_and_five_actors_share_a_process(stack, tmp_path):
     changes = {
         **dict.fromkeys(("dashboard", "sensor", "simulated_sensor")),
         "actors.game.player": "person",
@@ -243,7 +243,7 @@ def test_a_person_plays_and_four_actors_share_a_process(stack, tmp_path):
     }
     stack.crepe("up", changed(tmp_path, "rps.toml", changes), "--new")
     assert {"pipeline", "game"} <= set(stack.rows())
-    assert not {"filter", "detect", "decode", "annotate"} & set(stack.rows())
+    assert not {"channels", "filter", "detect", "decode", "annotate"} & set(stack.rows())
     with Store(patience_s=30) as store:
         stack.wait(lambda: "result:game" in store)
         game = store["result:game"]

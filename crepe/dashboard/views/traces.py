@@ -81,9 +81,11 @@ class TracesView(View[TracesOptions, TracesCursor]):
         stop = traces.stop // column_samples
         first = max(cursor.column, stop - n_columns, 0)
         low, high = traces.window(np.array(channels, np.int64), first, stop, n_together)
-        sd = session.threshold_sd(stream)
+        thresholds_sd = session.thresholds_sd(stream)
         thresholds = [
-            None if sd is None or c not in traces.noise_uv else round(-sd * traces.noise_uv[c], 2)
+            [round(sd * traces.noise_uv[c], 2) for sd in thresholds_sd]
+            if c in traces.noise_uv
+            else []
             for c in channels
         ]
         head: dict[str, Any] = {

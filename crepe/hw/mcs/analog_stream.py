@@ -4,9 +4,9 @@ Follows the MCS RawData protocol, versions 1 to 3 (McsPyDataTools documents it).
 `record` have the same layout.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crepe.errors import DeviceError
-from crepe.hw.mcs.hdf5_file import one_line, open_hdf5
-from crepe.messages import StreamInfo
+from crepe.hw.mcs import channel_table
+from crepe.hw.mcs.hdf5_file import one_line, open_hdf5, single, text_of
+from crepe.messages import Position, StreamInfo
 
 TRUE_RATE = "CrepeSamplingRateHz"
 """Attribute of an analog stream: the exact rate; `Tick` has whole microseconds only."""
@@ -53,6 +54,8 @@ class AnalogStream:
         Description of the stream: labels, rate, microvolts per count.
     spans
         Where its samples lie in time, in order.
+    notes
+        Sentences about what else the file has, and what was taken of it.
 
     Raises
     ------
@@ -64,6 +67,7 @@ class AnalogStream:
         self, path: Path, *, recording: str = "", stream: str = "", segment_samples: int = 100
     ) -> None:
         self._path = path
+        self.notes: list[str] = []
         self._file = open_hdf5(path)
         try:
             with self._reading():
@@ -83,24 +87,42 @@ class AnalogStream:
     def _choose_recording(self, choice: str) -> h5py.Group:
         data = self._part(self._file, "Data")
         recordings = {name: data[name] for name in data if name.startswith("Recording_")}
-        name = _pick(recordings, choice)
+        name = self._pick(recordings, choice, "recording")
         if name is None:
             raise DeviceError(f"{self._path}: no recording {choice!r}; has {_named(recordings)}")
+        self._note_others("recording", name, recordings)
         return recordings[name]
 
     def _choose_stream(self, recording: h5py.Group, choice: str) -> tuple[str, h5py.Group]:
         streams = dict(self._part(recording, "AnalogStream"))
-        electrodes = {
-            name: stream
-            for name, stream in streams.items()
-            if _text(stream.attrs.get("DataSubType", "")) == "Electrode"
-        }
+        electrodes = {name: s for name, s in streams.items() if _kind(s) == "Electrode"}
         raw = {n: s for n, s in electrodes.items() if "raw" in _label(s).lower()}
-        name = _pick(streams if choice else raw or electrodes, choice)
+        name = self._pick(streams if choice else raw or electrodes, choice, "stream")
         if name is None:
             missing = f"no analog stream {choice!r}" if choice else "no electrode stream"
-            raise DeviceError(f"{self._path}: {missing}; has {_named(streams)}")
+            raise DeviceError(f"{self._path}: {missing}; has {_named(streams)}; choose by `stream`")
+        self._note_others("stream", name, streams)
         return name, streams[name]
+
+    def _pick(self, groups: dict[str, Any], choice: str, of: str) -> str | None:
+        """Return the name of the group with that name or label; of the first without a choice."""
+        names = sorted(groups, key=lambda name: (len(name), name))  # Stream_2 before Stream_10
+        if not choice:
+            return names[0] if names else None
+        if choice in names:
+            return choice
+        alike = [name for name in names if _label(groups[name]) == choice]
+        if len(alike) > 1:
+            raise DeviceError(
+                f"{self._path}: {of} {choice!r}: the label of {', '.join(alike)}; give a name"
+            )
+        return alike[0] if alike else None
+
+    def _note_others(self, of: str, name: str, groups: dict[str, Any]) -> None:
+        others = {n: group for n, group in groups.items() if n != name}
+        if others:
+            taken = _named({name: groups[name]})
+            self.notes.append(f"{of} {taken} is read; the file also has {_named(others)}")
 
     def _part(self, group: h5py.Group, name: str) -> Any:
         """Return a member of a group. Raises DeviceError if the file has another layout."""
@@ -114,37 +136,47 @@ class AnalogStream:
     def _describe(
         self, recording: h5py.Group, name: str, stream: h5py.Group, segment_samples: int
     ) -> StreamInfo:
+        place = f"{self._path}: {stream.name}"
         channels = self._part(stream, "InfoChannel")[()]
         self._data = self._part(stream, "ChannelData")
-        if not len(channels) or (channels["RowIndex"] < 0).any():
-            raise DeviceError(f"{self._path}: {stream.name} describes no channels")
+        if channels.ndim != 1 or not len(channels) or (channels["RowIndex"] < 0).any():
+            raise DeviceError(f"{place} describes no channels")
+        if self._data.ndim != 2 or self._data.shape[0] != len(channels):
+            raise DeviceError(
+                f"{place}: ChannelData has the shape {self._data.shape}, must be (channels, "
+                f"samples); InfoChannel describes {len(channels)} channels"
+            )
         if channels["RowIndex"].max() >= self._data.shape[0]:
             raise DeviceError(
-                f"{self._path}: {stream.name} describes row {channels['RowIndex'].max()}, "
-                f"has {self._data.shape[0]}"
+                f"{place} describes row {channels['RowIndex'].max()}, has {self._data.shape[0]}"
             )
         if not np.issubdtype(self._data.dtype, np.integer):
-            raise DeviceError(
-                f"{self._path}: {stream.name}: samples are {self._data.dtype}, must be integers"
-            )
+            raise DeviceError(f"{place}: samples are {self._data.dtype}, must be integers")
         self._rows = channels["RowIndex"].astype(np.int64)
         self._zero = channels["ADZero"].astype(np.int64)[:, None]
         self._block = np.empty((len(channels), 0), dtype=np.int32)
         self._block_start = 0
         tick_us = int(channels["Tick"][0])
-        rate_hz = float(stream.attrs.get(TRUE_RATE, 1e6 / tick_us if tick_us > 0 else 0))
+        true_hz = stream.attrs.get(TRUE_RATE, 1e6 / tick_us if tick_us > 0 else 0)
+        rate_hz = float(single(true_hz))
         if rate_hz <= 0:
-            raise DeviceError(f"{self._path}: {stream.name}: Tick {tick_us} us, must be positive")
+            raise DeviceError(f"{place}: Tick {tick_us} us, must be positive")
         first_us = self._find_spans(stream, rate_hz)
         crepe = self._file.get("CREPE")
         label = _label(stream) or name
+        labels = channel_table.labels_of(channels)
+        data = self._file["Data"]
         return StreamInfo(
             sampling_rate_hz=rate_hz,
-            labels=tuple(map(_text, channels["Label"])),
-            scale_uv=tuple(_scale_uv(channel) for channel in channels),
+            labels=labels,
+            ids=channel_table.ids_of(channels),
+            positions_um=_own_positions(self._file, stream)
+            if crepe
+            else channel_table.places_of(labels, text_of(data.attrs.get("MeaName", ""))),
+            scale_uv=channel_table.scales_uv(channels, _kind(stream), place),
             segment_samples=segment_samples,
             longest_samples=segment_samples,
-            origin_t_ns=_origin_t_ns(self._file["Data"], first_us),
+            origin_t_ns=_origin_t_ns(data, first_us),
             is_simulated=bool(crepe.attrs.get("is_simulated", False)) if crepe else False,
             source=f"{self._path.name}, {recording.name.rpartition('/')[2]}, {label}",
         )
@@ -153,12 +185,24 @@ class AnalogStream:
         """Find where the segments lie in time; return the time of the first sample in us."""
         n_samples = self._data.shape[1]
         table = stream.get("ChannelDataTimeStamps")
-        rows = np.array([[0, 0, n_samples - 1]]) if table is None or not len(table) else table[()]
+        rows = np.array([[0, 0, n_samples - 1]]) if table is None or not table.size else table[()]
+        if rows.shape == (3,):  # one row, squeezed by a converter
+            rows = rows[np.newaxis]
+        if rows.ndim != 2 or rows.shape[1] != 3:
+            raise DeviceError(
+                f"{self._path}: {stream.name}: ChannelDataTimeStamps has the shape {rows.shape}, "
+                "must be (segments, 3)"
+            )
+        if rows[:, 2].max() >= n_samples or rows[:, 1].min() < 0:
+            raise DeviceError(
+                f"{self._path}: {stream.name}: ChannelDataTimeStamps names samples "
+                f"{rows[:, 1].min()} to {rows[:, 2].max()}, ChannelData has {n_samples}"
+            )
         first_us = int(rows[0, 0])
         self.spans: list[Span] = []
         end = 0
         for t_us, first, last in rows.tolist():
-            n = min(last + 1, n_samples) - first  # `last` is inclusive
+            n = last + 1 - first  # `last` is inclusive
             if n > 0:
                 # Time stamps are rounded to microseconds, which must not make segments overlap.
                 start = max(end, round((t_us - first_us) * rate_hz / 1e6))
@@ -205,17 +249,9 @@ class AnalogStream:
     def _reading(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, KeyError, ValueError, RuntimeError) as error:
+        except (OSError, KeyError, ValueError, RuntimeError, TypeError, IndexError) as error:
             self.close()
             raise DeviceError(f"{self._path}: cannot be read: {one_line(error)}") from error
-
-
-def _pick(groups: dict[str, Any], choice: str) -> str | None:
-    """Return the name of the group with that name or label; of the first without a choice."""
-    names = sorted(groups, key=lambda name: (len(name), name))  # Stream_2 before Stream_10
-    if not choice:
-        return names[0] if names else None
-    return next((n for n in names if choice in (n, _label(groups[n]))), None)
 
 
 def _named(groups: dict[str, Any]) -> str:
@@ -224,26 +260,22 @@ def _named(groups: dict[str, Any]) -> str:
 
 
 def _label(group: h5py.Group) -> str:
-    return _text(group.attrs.get("Label", ""))
+    return text_of(group.attrs.get("Label", ""))
 
 
-def _text(value: Any) -> str:
-    """Return a string as MCS software writes it: padded, of any length and encoding."""
-    if isinstance(value, bytes):
-        try:
-            value = value.decode("utf-8")
-        except UnicodeDecodeError:
-            value = value.decode("latin-1")
-    return str(value).strip().rstrip("\0").strip()
+def _kind(stream: h5py.Group) -> str:
+    return text_of(stream.attrs.get("DataSubType", ""))
 
 
-def _scale_uv(channel: Any) -> float:
-    """Return microvolts per count; 1 for channels without a unit (digital ones)."""
-    # `record` stores the scale exactly as factor and exponent; powers of ten in floats would round.
-    factor = Decimal(int(channel["ConversionFactor"]))
-    return float(factor.scaleb(int(channel["Exponent"]) + 6)) or 1.0
+def _own_positions(file: h5py.File, stream: h5py.Group) -> tuple[Position | None, ...]:
+    """Return the positions that CREPE's recorder stored for its samples; none by older ones."""
+    for group in file.get("CREPE/streams", {}).values():
+        if text_of(group.attrs.get("mcs", "")) == stream.name:
+            stored = json.loads(group["info"][()]).get("positions_um", [])
+            return tuple(None if place is None else (place[0], place[1]) for place in stored)
+    return ()
 
 
 def _origin_t_ns(data: h5py.Group, first_us: int) -> int:
-    ticks = int(data.attrs.get("DateInTicks", 0))
+    ticks = int(single(data.attrs.get("DateInTicks", 0)))
     return (ticks - EPOCH_TICKS) * 100 + first_us * 1000 if ticks > EPOCH_TICKS else 0

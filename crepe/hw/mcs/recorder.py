@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from crepe.hw.instrument import DeviceSettings, EndOfData, Recorder
-from crepe.hw.mcs.analog_stream import AnalogStream
+from crepe.hw.mcs.analog_stream import AnalogStream, Span
 from crepe.hw.pace import Pace
 from crepe.messages import Segment, StreamInfo
 
@@ -37,6 +37,8 @@ class McsRecording(Recorder):
     def __init__(self, settings: McsSettings) -> None:
         self._settings = settings
         self._stream: AnalogStream | None = None
+        self._spans: list[Span] = []
+        self._notes: list[str] = []
         self._stops: list[int] = []
         self._position = 0
 
@@ -49,15 +51,21 @@ class McsRecording(Recorder):
             stream=settings.stream,
             segment_samples=settings.segment_samples,
         )
-        self._stops = [span.stop for span in self._stream.spans]
+        self._spans, self._notes = self._stream.spans, self._stream.notes
+        self._stops = [span.stop for span in self._spans]
         self._position = position
         self._pace = Pace(self._stream.info.sampling_rate_hz, settings.speed)
         return self._stream.info
 
     @property
     def n_samples(self) -> int:
-        """Length of the recording in samples, with its gaps; 0 before `open`."""
-        return self._stops[-1] if self._stops else 0
+        """Number of samples in the recording, without its gaps; 0 before `open`."""
+        return sum(span.stop - span.start for span in self._spans)
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on what else the file has, and what was taken of it; none before `open`."""
+        return list(self._notes)
 
     def read(self, timeout_s: float) -> Segment | None:
         assert self._stream is not None, "open comes first"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from crepe.errors import ConfigError, DeviceError
 from crepe.hw.device import open_recorder
 from crepe.hw.instrument import EndOfData, Recorder
+from crepe.hw.mcs.recorder import McsRecording
 from crepe.messages import Segment
 from tests.mcs_files import ANALOG, VARIABLE, make_mcs, ramp
 
@@ -140,6 +141,90 @@ def test_the_second_recording_of_a_file_can_be_chosen(tmp_path: Path) -> None:
     assert replay(path, recording="Recording_1").open(0).n_channels == 2
     with pytest.raises(DeviceError, match=r"no recording 'x'; has Recording_0, Recording_1"):
         replay(path, recording="x").open(0)
+
+
+def test_a_label_that_two_recordings_share_chooses_neither(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    make_mcs(path, ramp(2))
+    with h5py.File(path, "a") as file:
+        file.move("Data/Recording_0", "Data/Recording_1")
+        file["Data/Recording_1"].attrs["Label"] = "baseline"
+    make_mcs(path, ramp(3))
+    with h5py.File(path, "a") as file:
+        file["Data/Recording_0"].attrs["Label"] = "baseline"
+    with pytest.raises(DeviceError, match="the label of Recording_0, Recording_1; give a name"):
+        replay(path, recording="baseline").open(0)
+    recorder = replay(path)
+    assert isinstance(recorder, McsRecording)
+    recorder.open(0)
+    assert recorder.notes == [
+        "recording Recording_0 (baseline) is read; the file also has Recording_1 (baseline)"
+    ]
+
+
+def edited(path: Path, name: str, value: Any) -> Recorder:
+    """A file of three channels in which one dataset was replaced."""
+    make_mcs(path, ramp(3, 1000))
+    with h5py.File(path, "a") as file:
+        stream = file[f"{ANALOG}/Stream_0"]
+        del stream[name]
+        stream[name] = value
+    return replay(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("ChannelData", ramp(3, 1000).T, r"shape \(1000, 3\), must be \(channels, samples\)"),
+        ("ChannelData", ramp(1, 1000)[0], r"shape \(1000,\), must be"),
+        ("ChannelDataTimeStamps", np.array([0, 999]), r"shape \(2,\), must be \(segments, 3\)"),
+        ("ChannelDataTimeStamps", np.zeros((3, 2), int), r"shape \(3, 2\), must be"),
+        ("ChannelDataTimeStamps", np.array([[0, 0, 1999]]), "names samples 0 to 1999, .* has 1000"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(
+    tmp_path: Path, name: str, value: Any, reason: str
+) -> None:
+    with pytest.raises(DeviceError, match=reason) as caught:
+        edited(tmp_path / "a.h5", name, value).open(0)
+    assert str(tmp_path / "a.h5") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_row_of_time_stamps_may_be_flat(tmp_path: Path) -> None:
+    flat = np.array([0, 0, 999])
+    segments = read_all(edited(tmp_path / "a.h5", "ChannelDataTimeStamps", flat))
+    assert np.array_equal(joined(segments), ramp(3, 1000))
+
+
+def test_attributes_may_be_arrays_of_one(tmp_path: Path) -> None:
+    make_mcs(tmp_path / "a.h5", ramp())
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        stream = file[f"{ANALOG}/Stream_0"]
+        for name in ("Label", "DataSubType"):
+            stream.attrs[name] = np.array([stream.attrs[name]])
+        file["Data"].attrs["MeaName"] = np.array([b"120MEA100/30iR"])
+    assert replay(tmp_path / "a.h5").open(0).labels == ("E0", "E1", "E2")
+
+
+def test_positions_come_from_the_array_that_the_file_names(tmp_path: Path) -> None:
+    make_mcs(tmp_path / "a.h5", ramp())
+    assert replay(tmp_path / "a.h5").open(0).positions_um == (None, None, None)
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file["Data"].attrs["MeaName"] = "120MEA100/30iR"
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        info = file[f"{ANALOG}/Stream_0/InfoChannel"]
+        table = info[()]
+        table["Label"] = ["A4", "F6", "Ref"]
+        info[...] = table
+    assert replay(tmp_path / "a.h5").open(0).positions_um == ((0, 300), (500, 500), None)
+
+
+def test_a_hash_in_the_path_must_be_quoted(tmp_path: Path) -> None:
+    make_mcs(tmp_path / "Kultur #1.h5", ramp())
+    with pytest.raises(ConfigError, match="a URL ends at '#'; write it as %23"):
+        replay(tmp_path / "Kultur #1.h5")
+    assert replay(tmp_path / "Kultur %231.h5").open(0).n_channels == 3
 
 
 def test_what_cannot_be_read_is_said_in_one_line(tmp_path: Path) -> None:

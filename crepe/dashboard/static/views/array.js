@@ -1,4 +1,5 @@
-// The array from above: colour is the firing rate, a ring is a stimulus, a frame is a selection.
+// The array from above: colour is the firing rate, a ring is a stimulus, a frame is a selection,
+// a stroke a channel that is dead, saturated or settling.
 // State from crepe/dashboard/views/array.py.
 
 import { css } from "../chart.js";
@@ -46,12 +47,35 @@ function drawScale() {
   }
 }
 
+// Column and row of each electrode: its rank where the positions form a grid, else its place in
+// units of the smallest distance. Electrodes without a position follow below, in order.
+function gridOf(at) {
+  const known = at.filter((position) => position);
+  const xs = [...new Set(known.map(([x]) => x))].sort((a, b) => a - b);
+  const ys = [...new Set(known.map(([, y]) => y))].sort((a, b) => a - b);
+  let place = ([x, y]) => [xs.indexOf(x), ys.indexOf(y)];
+  if (xs.length * ys.length > 4 * known.length) {
+    let least = Infinity;
+    known.forEach(([x, y], i) => { for (let k = 0; k < i; k++) least = Math.min(least, Math.hypot(x - known[k][0], y - known[k][1]) || Infinity); });
+    place = ([x, y]) => [(x - xs[0]) / least, (y - ys[0]) / least];
+  }
+  const places = at.map((position) => position && place(position));
+  const columns = Math.max(1, ...places.filter((cell) => cell).map(([x]) => x + 1));
+  const rows = Math.max(0, ...places.filter((cell) => cell).map(([, y]) => y + 1));
+  const n = at.length - known.length;
+  const across = known.length ? Math.max(1, Math.floor(columns)) : Math.ceil(Math.sqrt(n));
+  let next = 0;
+  const all = places.map((cell) => cell ?? [next % across, rows + Math.floor(next++ / across)]);
+  return { all, side: Math.max(columns, across, rows + Math.ceil(n / across)) };
+}
+
 function place(canvas) {
   const { positions_um: at } = page.about;
-  const xs = [...new Set(at.map(([x]) => x))].sort((a, b) => a - b);
-  const ys = [...new Set(at.map(([, y]) => y))].sort((a, b) => a - b);
-  const size = canvas.width / Math.max(xs.length, ys.length);
-  cells = at.map(([x, y]) => ({ x: xs.indexOf(x) * size, y: ys.indexOf(y) * size, size }));
+  const { all, side } = gridOf(at);
+  const size = canvas.width / side;
+  cells = all.map(([x, y]) => ({ x: x * size, y: y * size, size }));
+  const n = at.filter((position) => !position).length;
+  cells.unknown = n === 0 ? "" : n === at.length ? "positions not known: electrodes in the order of the channels" : `the positions of the last ${n} are not known`;
   cells.key = `${page.about.session} ${at.length} ${canvas.width}`;
 }
 
@@ -63,6 +87,13 @@ function stimulated() {
     if (from && now >= from && now <= from + stimulus.lasts_s + 0.15) stimulus.electrodes.forEach((label) => labels.add(label));
   }
   return labels;
+}
+
+// Channels that are dead, saturated or settling, which are crossed out.
+function notOk(states, labels) {
+  const byState = {};
+  states.forEach((state, c) => { if (state) (byState[state] ??= []).push(labels[c]); });
+  return Object.entries(byState).map(([state, names]) => `${state}: ${names.length > 8 ? `${names.length} channels` : names.join(", ")}`).join("; ");
 }
 
 export function drawArray(selected) {
@@ -80,6 +111,7 @@ export function drawArray(selected) {
   const pulsed = stimulated();
   const chosen = new Set(selected);
   const { labels, is_recording: records } = page.about;
+  const states = page.slow.channel_states ?? [];
   cells.forEach(({ x, y, size }, c) => {
     const room = size > 12 ? 0.06 * size : 0;
     const rgb = colour(part(shown[c]));
@@ -87,10 +119,18 @@ export function drawArray(selected) {
     ctx.fillRect(x + room, y + room, size - 2 * room, size - 2 * room);
     if (size > 24 * devicePixelRatio) {
       ctx.fillStyle = !records[c] ? css("--dim") : rgb[0] + rgb[1] + rgb[2] > 340 ? "#111" : "#e8eef4";
-      ctx.font = `${Math.round(0.3 * size)}px system-ui, sans-serif`;
+      ctx.font = `${Math.round(Math.min(0.3, 1.4 / labels[c].length) * size)}px system-ui, sans-serif`;
       ctx.textAlign = "center";
       ctx.textBaseline = "middle";
       ctx.fillText(records[c] ? labels[c] : "ref", x + size / 2, y + size / 2);
+    }
+    if (states[c]) {
+      ctx.strokeStyle = css("--dim");
+      ctx.lineWidth = Math.max(1, 0.04 * size);
+      ctx.beginPath();
+      ctx.moveTo(x + room, y + room);
+      ctx.lineTo(x + size - room, y + size - room);
+      ctx.stroke();
     }
     const isPulsed = pulsed.has(labels[c]);
     if (isPulsed || chosen.has(c)) {
@@ -102,7 +142,7 @@ export function drawArray(selected) {
   });
   drawScale();
   const places = [...pulsed];
-  byId("array-hint").textContent = places.length ? `stimulated now: ${places.join(", ")}` : "click electrodes to choose whose traces are shown";
+  byId("array-hint").textContent = places.length ? `stimulated now: ${places.join(", ")}` : [notOk(states, labels), cells.unknown].filter((text) => text).join("; ") || "click electrodes to choose whose traces are shown";
 }
 
 export function channelAt(event) {

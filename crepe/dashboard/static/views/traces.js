@@ -58,7 +58,7 @@ function tracesData() {
     const row = columns[r + 1];
     for (let i = 0; i < row.length; i++) if (row[i] !== null) row[i] += middle;
   }
-  byId("traces-scale").textContent = `${lane} µV between lines; minimum and maximum of ${(1000 * traces.column_samples / page.about.rate_hz).toPrecision(2)} ms; ${n <= MOST_WITH_THRESHOLDS && traces.thresholds_uv.some((uv) => uv !== null) ? "dashes: threshold; " : ""}dots: spikes`;
+  byId("traces-scale").textContent = `${lane} µV between lines; minimum and maximum of ${(1000 * traces.column_samples / page.about.rate_hz).toPrecision(2)} ms; ${n <= MOST_WITH_THRESHOLDS && traces.thresholds_uv.some((uvs) => uvs.length) ? "dashes: threshold; " : ""}dots: spikes`;
   return columns;
 }
 
@@ -72,11 +72,10 @@ function marks(u) {
   u.ctx.globalAlpha = 0.7;
   u.ctx.setLineDash([4, 4]);
   u.ctx.beginPath();
-  if (n <= MOST_WITH_THRESHOLDS) traces.thresholds_uv.forEach((uv, r) => {
-    if (uv === null) return;
+  if (n <= MOST_WITH_THRESHOLDS) traces.thresholds_uv.forEach((uvs, r) => uvs.forEach((uv) => {
     u.ctx.moveTo(left, y(r, uv));
     u.ctx.lineTo(left + width, y(r, uv));
-  });
+  }));
   u.ctx.stroke();
   u.ctx.globalAlpha = 1;
   u.ctx.fillStyle = css("--orange");

@@ -1,0 +1,37 @@
+"""Samples at which a channel stands still: held by its amplifier, at the rail, or dead."""
+
+# Decision 54: why it is found in the samples as acquired.
+
+import numpy as np
+from numpy.typing import NDArray
+
+_STILL_MS = 1.0  # chosen: no amplifier gives the same count for so long, nor so often
+_STILL_SAMPLES = 5  # at least, for slow recordings
+
+
+class Stillness:
+    """Marks the samples that equal those of the last millisecond, part by part."""
+
+    def __init__(self, n_channels: int, sampling_rate_hz: float) -> None:
+        self._n_least = max(_STILL_SAMPLES, round(_STILL_MS * sampling_rate_hz / 1000))
+        self._n_channels = n_channels
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew, as after a gap."""
+        self._last: NDArray[np.generic] | None = None  # (n_channels,): the newest samples
+        self._n_equal = np.zeros(self._n_channels, np.int64)  # how many before it equal it
+
+    def mark(self, samples: NDArray[np.generic]) -> NDArray[np.bool_]:
+        """Return whether each of the next samples stands still, (n_channels, n_samples)."""
+        n = samples.shape[1]
+        is_new = np.ones(samples.shape, np.bool_)
+        is_new[:, 1:] = samples[:, 1:] != samples[:, :-1]
+        if self._last is not None:
+            is_new[:, 0] = samples[:, 0] != self._last
+        at = np.arange(n)
+        since = np.maximum.accumulate(np.where(is_new, at, -1), axis=1)
+        n_equal = np.where(since >= 0, at - since, at + 1 + self._n_equal[:, np.newaxis])
+        self._last, self._n_equal = samples[:, -1].copy(), n_equal[:, -1]
+        is_still: NDArray[np.bool_] = n_equal >= self._n_least
+        return is_still

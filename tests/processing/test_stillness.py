@@ -1,0 +1,39 @@
+"""A channel stands still where its samples equal those of a millisecond before."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crepe.processing.stillness import Stillness
+
+RATE_HZ = 10_000.0
+N = 400
+
+
+def signal():
+    samples = np.random.default_rng(1).integers(-1000, 1000, (3, N))
+    samples[0, 50:90] = 0  # held
+    samples[1, 100:] = 131_071  # at the rail until the end
+    samples[2, 200:208] = 5  # shorter than a millisecond
+    return samples
+
+
+def test_a_hold_is_marked_after_its_first_millisecond():
+    marks = Stillness(3, RATE_HZ).mark(signal())
+    assert np.flatnonzero(marks[0]).tolist() == list(range(60, 90))
+    assert np.flatnonzero(marks[1]).tolist() == list(range(110, N))
+    assert not marks[2].any()
+
+
+@given(st.sets(st.integers(1, N - 1), max_size=20))
+def test_marks_do_not_depend_on_how_the_signal_is_cut(cuts):
+    whole, parts = Stillness(3, RATE_HZ), Stillness(3, RATE_HZ)
+    pieces = [parts.mark(part) for part in np.split(signal(), sorted(cuts), axis=1)]
+    assert (np.concatenate(pieces, axis=1) == whole.mark(signal())).all()
+
+
+def test_after_a_gap_nothing_is_remembered():
+    stillness = Stillness(1, RATE_HZ)
+    stillness.mark(np.zeros((1, 100), np.int32))
+    stillness.restart()
+    assert stillness.mark(np.zeros((1, 15), np.int32)).sum() == 5
