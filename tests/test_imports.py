@@ -100,9 +100,9 @@ print(json.dumps([name for name in sys.modules]))
 USES = {
     "redis": "import crepe.redis_server.server",
     "record": "import crepe.runtime.runner, crepe.recording.writer",
-    "pipeline": "from crepe.processing.filter import BandPassKernel\n"
+    "pipeline": "from crepe.processing.filter import band_pass\n"
     "import crepe.runtime.runner, crepe.store.redis_store\n"
-    "BandPassKernel(300, 3000, 2, 10000)",
+    "band_pass(300, 3000, 2, 10000)",
     "culture": "import crepe.simulator.meame.server",
     "sensor": "import crepe.sensor.program, crepe.store.redis_store",
     "dashboard": "import crepe.dashboard.program",
@@ -143,9 +143,9 @@ def test_every_program_of_the_default_experiment_is_measured() -> None:
 
 def test_scipys_filters_can_be_imported_after_ours() -> None:
     text = (
-        "from crepe.processing.filter import BandPassKernel\n"
+        "from crepe.processing.filter import band_pass\n"
         "import numpy as np\n"
-        "kernel = BandPassKernel(300, 3000, 2, 10000)\n"
+        "kernel = band_pass(300, 3000, 2, 10000)\n"
         "from scipy import signal\n"
         "sos = signal.butter(2, (300, 3000), 'bandpass', fs=10000, output='sos')\n"
         "samples = np.random.default_rng(0).normal(size=(3, 500))\n"
