@@ -69,7 +69,12 @@ def _server(url: str, is_source: bool) -> Server:
     return find_server(getattr(settings, "location", ""), data_port, _FIND_S)
 
 
-def _of_server(server: Server, run_directory: Path) -> Iterator[Finding]:
+def _of_server(named: Server, run_directory: Path) -> Iterator[Finding]:
+    try:
+        server = named.resolved(_FIND_S)
+    except DeviceError as error:
+        yield Finding(False, str(error))
+        return
     with HttpControl(server, _CALL_S) as control:
         try:
             status = control.status()

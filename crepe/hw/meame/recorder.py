@@ -56,7 +56,8 @@ class MeameRecorder(Recorder):
     def open(self, position: int) -> StreamInfo:
         settings = self._settings
         self.close()
-        server = find_server(settings.location, settings.data_port, settings.wait_s)
+        named = find_server(settings.location, settings.data_port, settings.wait_s)
+        server = named.resolved(settings.wait_s)
         with HttpControl(server) as control:
             is_simulated = control.is_our_simulator()
             if settings.location == SIMULATOR and not is_simulated:
@@ -88,7 +89,7 @@ class MeameRecorder(Recorder):
             self.expected(),
             origin_t_ns=time.time_ns(),
             is_simulated=is_simulated,
-            source=f"MEAME {server.host}:{server.http_port}",
+            source=f"MEAME {named.host}:{named.http_port}",
         )
 
     def expected(self) -> StreamInfo:

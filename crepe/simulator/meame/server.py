@@ -88,7 +88,7 @@ class Simulator:
     def _announce(self) -> None:
         """Let `meame://simulator` name this server, unless it names another that runs."""
         if (other := self._announced()) is not None:
-            with HttpControl(other, _PROOF_S) as control:
+            with suppress(DeviceError), HttpControl(other.resolved(_PROOF_S), _PROOF_S) as control:
                 if control.is_our_simulator():
                     log.warning("meame://simulator still names %s, not this one", other.name)
                     return
