@@ -84,4 +84,4 @@ def test_every_cited_decision_exists() -> None:
     sources = [*DOCUMENTS, ROOT / "pyproject.toml", *(ROOT / "crepe").rglob("*.py")]
     numbers = {int(n) for path in sources for n in CITATION.findall(path.read_text("utf-8"))}
     assert 39 in numbers  # the search works
-    assert numbers <= set(range(1, len(DECISIONS) + 1))
+    assert numbers <= {int(path.name[:4]) for path in DECISIONS}

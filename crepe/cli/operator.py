@@ -47,7 +47,8 @@ def arm(
     instrument = arming.arm(arming.to_arm(), minutes)
     console.print(
         f"armed for {minutes:g} minutes: stimulator {instrument.stimulator} on "
-        f"{instrument.host}:{instrument.http_port}; `crepe stop` ends it"
+        f"{instrument.host}:{instrument.http_port}, for requests of "
+        f"{', '.join(instrument.requesters) or 'no program'}; `crepe stop` ends it"
     )
 
 
@@ -58,12 +59,10 @@ def stop(
     ] = "",
 ) -> None:
     """Stop all stimulation until `crepe arm` (emergency stop). Needs no Redis."""
-    from crepe.safety import arming
-    from crepe.safety.emergency_stop import stop as emergency_stop
+    from crepe.safety import emergency_stop
 
     # Typed commands take the fast path of `crepe.__main__`, except with --help.
-    is_verified = emergency_stop(arming.run_directories(), server, print)
-    raise typer.Exit(0 if is_verified else 1)
+    raise typer.Exit(emergency_stop.main(["--server", server]))
 
 
 @app.command()

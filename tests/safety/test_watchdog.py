@@ -1,0 +1,182 @@
+"""The watchdog, step by step with an injected clock; with real programs in tests/hw/meame."""
+
+import socket
+import threading
+import time
+
+import pytest
+
+from crepe.environment.process_identity import ProcessIdentity
+from crepe.safety import orders
+from crepe.safety.announcement import Instrument
+from crepe.safety.datagrams import Answer, Heartbeat, Latch, pack, unpack
+from crepe.safety.orders import WATCHDOG_SOCKET
+from crepe.safety.watchdog import Watchdog
+from tests.misbehaving_server import misbehaving
+
+SECOND = 1_000_000_000
+OPEN = Latch()
+
+
+class Bench:
+    """A watchdog, and the stimulator's end of its socket."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.now_ns = 5000 * SECOND
+        self.announced = []
+        self.watchdog = Watchdog(directory, self.announced.append, lambda: self.now_ns)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(directory / "stimulator.sock"))
+        self.socket.settimeout(10)
+
+    def heartbeat(self, *, is_pulsing=True, port=9, latch=OPEN):
+        """A heartbeat, and the watchdog's answer."""
+        instrument = Instrument("7-abc", ProcessIdentity.own(), "127.0.0.1", port)
+        self.send(pack(Heartbeat(instrument, is_pulsing, latch)))
+        assert not self.watchdog.step()
+        answer = unpack(self.socket.recv(16384))
+        assert isinstance(answer, Answer)
+        return answer
+
+    def send(self, data):
+        self.socket.sendto(data, str(self.directory / WATCHDOG_SOCKET))
+
+    def step_until(self, is_so):
+        deadline = time.monotonic() + 30
+        while not is_so():
+            assert time.monotonic() < deadline
+            assert not self.watchdog.step()
+
+
+@pytest.fixture
+def bench(tmp_path):
+    bench = Bench(tmp_path)
+    yield bench
+    if bench.watchdog._pursuit is not None:
+        bench.watchdog._pursuit.call_off()
+    bench.watchdog.close()
+    bench.socket.close()
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff", b"[" * 4000, b"{}", b"null", b'{"is_pulsing": 1}', b'{"kind": "Answer"}']
+)
+def test_a_datagram_that_is_none_does_not_end_the_watchdog(bench, data):
+    bench.heartbeat()
+    bench.send(data)
+    assert not bench.watchdog.step()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as nameless:
+        nameless.sendto(data, str(bench.directory / WATCHDOG_SOCKET))
+        nameless.sendto(
+            pack(Heartbeat(bench.watchdog._instrument, True)),
+            str(bench.directory / WATCHDOG_SOCKET),
+        )
+    for _ in range(2):
+        assert not bench.watchdog.step()
+    assert bench.heartbeat().stimulator == "7-abc"
+
+
+@pytest.mark.parametrize("fault", ["silent", "drips its head", "never ends its body"])
+def test_a_server_that_never_answers_does_not_occupy_the_watchdog(bench, fault):
+    with misbehaving(fault) as server:
+        bench.heartbeat(port=server.port)
+        bench.now_ns += SECOND
+        assert not bench.watchdog.step()
+        pursuit = bench.watchdog._pursuit
+        bench.step_until(lambda: server.requests)
+        # it listens, and lets no pulse through meanwhile
+        answer = bench.heartbeat(port=server.port)
+        assert (answer.stimulator, answer.stopped) == ("", "7-abc")
+        # the stimulator is back: it stops the instrument itself
+        bench.step_until(lambda: bench.watchdog._pursuit is not pursuit)
+    assert bench.announced == []
+
+
+def test_a_sleep_of_the_computer_counts_as_silence(bench, monkeypatch):
+    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", lambda control: [])
+    bench.heartbeat()
+    assert bench.watchdog._pursuit is None
+    bench.now_ns += 9 * 3600 * SECOND
+    bench.step_until(lambda: bench.announced)
+    assert "the stimulator was silent for 32400.00 s" in bench.announced[0]
+
+
+def test_attempts_go_on_until_one_is_verified_and_then_no_pulse_flows(bench, monkeypatch):
+    doubts = iter([["a doubt"], ["a doubt"], []])
+    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", lambda control: next(doubts))
+    bench.heartbeat()
+    bench.now_ns += SECOND
+    bench.step_until(lambda: bench.announced)
+    bench.now_ns += SECOND
+    assert not bench.watchdog.step()
+    assert bench.watchdog._pursuit is None
+    assert len(bench.announced) == 1
+
+
+def test_a_watchdog_that_is_told_to_end_stops_first(bench, monkeypatch):
+    is_stopped = threading.Event()
+
+    def stop_dsp(control):
+        return [] if is_stopped.is_set() else ["a doubt"]
+
+    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", stop_dsp)
+    bench.heartbeat()
+    bench.watchdog._end(15, None)
+    for _ in range(5):
+        assert not bench.watchdog.step()
+    is_stopped.set()
+    deadline = time.monotonic() + 30
+    while not bench.watchdog.step():
+        assert time.monotonic() < deadline
+
+
+def test_a_dead_disk_does_not_keep_the_watchdog_from_stopping(bench, monkeypatch):
+    is_over = threading.Event()
+
+    def hangs(*arguments):
+        is_over.wait(60)
+        raise OSError(5, "Input/output error")
+
+    for name in ("crepe.safety.arming.disarm", "crepe.safety.instrument_lock._locked"):
+        monkeypatch.setattr(name, hangs)
+    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", lambda control: [])
+    bench.heartbeat()
+    bench.now_ns += SECOND
+    bench.step_until(lambda: bench.announced)
+    is_over.set()
+
+
+# The latch
+
+
+def order(bench, send, *arguments):
+    """The watchdog's state after an order, which a thread sends."""
+    states = []
+    thread = threading.Thread(target=lambda: states.append(send(bench.directory, *arguments)))
+    thread.start()
+    bench.step_until(lambda: not thread.is_alive())
+    bench.socket.recv(16384)  # the stimulator gets it, too
+    return states[0]
+
+
+def test_the_watchdog_keeps_the_latch_in_memory_and_sends_it_to_each_stimulator(bench):
+    assert not bench.heartbeat().latch.is_closed
+    state = order(bench, orders.latch_in_memory, "crepe stop")
+    assert state.latch.is_closed
+    assert state.instrument.http_port == 9
+    assert bench.heartbeat().latch == state.latch
+    bench.now_ns += 1
+    assert order(bench, orders.watchdog_state).latch == state.latch
+    assert not order(bench, orders.release_in_memory).latch.is_closed
+    assert not bench.heartbeat(latch=state.latch).latch.is_closed  # that one is older
+
+
+def test_a_new_watchdog_takes_the_latch_over_from_the_stimulator(bench):
+    latch = Latch(bench.now_ns - SECOND, "crepe stop")
+    assert bench.heartbeat(latch=latch).latch == latch
+
+
+def test_where_no_watchdog_runs_there_is_no_state(tmp_path):
+    assert orders.latch_in_memory(tmp_path, "crepe stop") is None
+    assert orders.watchdog_state(tmp_path / "nowhere") is None
