@@ -54,7 +54,7 @@ def test_the_packages_public_names_are_imported_at_their_first_use() -> None:
 
 def test_an_emergency_stop_does_not_wait_for_slow_imports() -> None:
     text = (
-        "import sys, crepe.__main__, crepe.safety.emergency_stop\n"
+        "import sys, crepe.__main__, crepe.safety.stop_command\n"
         "slow = {'numpy', 'scipy', 'pydantic', 'typer', 'redis', 'h5py'} & set(sys.modules)\n"
         "assert not slow, slow\n"
     )

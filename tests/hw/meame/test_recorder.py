@@ -232,7 +232,7 @@ def at(tmp_path, monkeypatch):
         bench = Bench(rate_hz)
         monkeypatch.setattr("crepe.hw.meame.recorder.time", bench)
         monkeypatch.setattr("crepe.hw.meame.recorder.socket", bench)
-        recorder = open_recorder("meame://bench:8888", sampling_rate_hz=10_000)
+        recorder = open_recorder("meame://192.0.2.1:8888", sampling_rate_hz=10_000)
         assert not recorder.open(0).is_simulated
         return recorder, bench
 
