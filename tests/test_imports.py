@@ -71,16 +71,16 @@ HEAVY = frozenset(
 """Modules that take at least 15 ms, or 3 MB in each of a dozen processes."""
 
 NEEDED = {
-    "culture": {"asyncio", "starlette", "uvicorn", "urllib3"},
+    "culture": {"asyncio", "starlette", "uvicorn"},
     "record": {"h5py"},
     "pipeline": set(),
     "game": set(),
     "sensor": {"asyncio", "starlette", "uvicorn"},
-    "dashboard": {"asyncio", "starlette", "uvicorn", "urllib3"},
+    "dashboard": {"asyncio", "starlette", "uvicorn"},
     "simulated_sensor": {"urllib3"},
-    "acquire": {"urllib3"},
-    "watchdog": {"urllib3"},
-    "stimulate": {"urllib3"},
+    "acquire": set(),
+    "watchdog": set(),
+    "stimulate": set(),
 }
 """The heavy modules that each program of the default experiment needs, `redis` apart."""
 

@@ -49,7 +49,9 @@ def _searched(problem: Callable[[str], object] = lambda _: None) -> dict[Path, P
         try:
             if i == 0 or call_within(_DISK_S, var.is_dir):
                 directories.setdefault(call_within(_DISK_S, paths.run_directory, var), var)
-        except (ConfigError, OSError) as error:
+        except ConfigError as error:
+            problem(str(error))
+        except OSError as error:
             problem(f"{var}: {error}")
     return directories
 

@@ -70,7 +70,7 @@ def test_a_recorder_that_has_lost_its_simulator_does_not_wait_for_the_next(simul
 
 def test_a_server_named_by_its_address_is_taken_for_an_instrument_at_once(simulator, monkeypatch):
     stale = StaleFile(monkeypatch)
-    control, is_simulator = open_control(f"127.0.0.1:{simulator.http_port}", 0, 20.0)
+    control, _, is_simulator = open_control(f"127.0.0.1:{simulator.http_port}", 0, 20.0)
     control.close()
     assert not is_simulator
     assert stale.n_pauses == 0
