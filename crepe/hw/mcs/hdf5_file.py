@@ -61,6 +61,8 @@ def one_line(error: BaseException) -> str:
 
 def is_foreign(path: Path) -> bool:
     """Whether a file is one of MCS that no recorder of CREPE wrote; a missing one is not."""
+    import h5py
+
     if not path.is_file() or not h5py.is_hdf5(path):
         return False
     with open_hdf5(path) as file:
