@@ -397,6 +397,17 @@ def test_a_mistyped_stop_stops(somewhere, stops_everything, arguments, capsys):
     assert status == (0 if arguments in (["--server"], ["--json"]) else 1)
 
 
+def test_a_stop_that_has_not_begun_in_time_reports_that(tmp_path, monkeypatch):
+    is_over = threading.Event()
+    monkeypatch.setattr(emergency_stop, "_DISK_S", 60.0)
+    monkeypatch.setattr("crepe.safety.arming.latch", lambda *arguments: is_over.wait(60))
+    lines = []
+    attempts = EmergencyStop([tmp_path], "", by="crepe stop")
+    assert not attempts.answer(lines.append, 0.1)
+    is_over.set()
+    assert lines == ["NOT VERIFIED: still latching; this machine or its disk is very slow"]
+
+
 def test_directories_without_a_stimulator_share_a_line(somewhere, stops_everything, capsys):
     elsewhere(somewhere, 3)
     for port in (4, 5):
