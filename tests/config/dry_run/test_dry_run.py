@@ -8,7 +8,7 @@ from crepe.config.dry_run.dry_run import dry_run
 from crepe.config.experiment import load_experiment
 from crepe.errors import ConfigError, DeviceError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SHIPPED = [path for path in ROOT.glob("config/*.toml") if path.name != "file.toml"]
 
 
