@@ -7,7 +7,7 @@ has an answer after `ANSWER_S`, and the attempts go on until `_TRY_S`.
 # Decision 52: why in the foreground, and when a stop counts as latched.
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -204,15 +204,15 @@ class EmergencyStop:
             self._lines.put(f"latched, too: {n_idle} more, in which no stimulator runs")
         return is_latched
 
-    def _named(self) -> dict[Server, Path]:
+    def _named(self) -> Mapping[Server, Path | None]:
         host, _, port = self._server.rpartition(":")
         if not host or not port.isdecimal():
             self._doubt(f"--server {self._server}: must be HOST:PORT")
             return self._announced()
-        path = self._directories[0].path if self._directories else Path()
+        path = self._directories[0].path if self._directories else None
         return {Server(host, int(port), 0): path}
 
-    def _announced(self) -> dict[Server, Path]:
+    def _announced(self) -> Mapping[Server, Path | None]:
         """Return the instruments to stop, with the run directory of their lock."""
         instruments: dict[Path, Instrument] = {}
         own: dict[Path, Instrument] = {}

@@ -25,7 +25,8 @@ class Pursuit:
     Parameters
     ----------
     run_directory
-        Its lock keeps other programs from the instrument; a lock that is held is broken.
+        Its lock keeps other programs from the instrument; a lock that is held is broken. None if
+        there is no directory to lock in.
     server
         Its address. A name is resolved within the time that is left.
     try_s
@@ -36,7 +37,7 @@ class Pursuit:
 
     def __init__(
         self,
-        run_directory: Path,
+        run_directory: Path | None,
         server: Server,
         *,
         try_s: float = float("inf"),
@@ -100,5 +101,6 @@ class Pursuit:
         self.server = self.server.resolved(max(left_s, call_s))
         with ExitStack() as stack:
             control = stack.enter_context(HttpControl(self.server, call_s))
-            stack.enter_context(instrument_lock(self._run_directory, _LOCK_S, may_break=True))
+            if self._run_directory is not None:
+                stack.enter_context(instrument_lock(self._run_directory, _LOCK_S, may_break=True))
             return stop_dsp(control)

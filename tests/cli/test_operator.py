@@ -21,6 +21,7 @@ from crepe.supervise.status import running_file
 @pytest.fixture
 def foreign(tmp_path, monkeypatch):
     """A session of an experiment whose actor cannot be imported here."""
+    (tmp_path / "var").mkdir()
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
     path = tmp_path / "foreign.toml"
     path.write_text(

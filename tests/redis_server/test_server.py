@@ -1,6 +1,5 @@
 """The server runs on its sockets, keeps what it acknowledged, and is told from strangers."""
 
-import contextlib
 import logging
 import os
 import signal
@@ -20,7 +19,6 @@ from crepe.environment.process import SUPERVISOR
 from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import StoreError
 from crepe.redis_server.server import (
-    USUAL_PORT,
     forget_server,
     redis_cli_line,
     report_change,
@@ -33,8 +31,9 @@ from crepe.redis_server.server import (
 RUN = """
 import sys
 from pathlib import Path
-from crepe.redis_server.server import run_server
-run_server(sys.argv[2] == "aof", 64, int(sys.argv[3]) or None, Path(sys.argv[1]))
+from crepe.redis_server import server
+server.USUAL_PORT = int(sys.argv[4]) or server.USUAL_PORT
+server.run_server(sys.argv[2] == "aof", 64, int(sys.argv[3]) or None, Path(sys.argv[1]))
 """
 PARENT = "import subprocess, sys; subprocess.run(sys.argv[1:])"
 StartServer = Callable[..., "subprocess.Popen[str]"]
@@ -52,9 +51,9 @@ def start(var: Path) -> Iterator[StartServer]:
     """Runs the server as `crepe run redis` does, and waits until it answers."""
     started = []
 
-    def one(durability: str = "aof", port: int = 0) -> "subprocess.Popen[str]":
+    def one(durability: str = "aof", port: int = 0, usual_port: int = 0) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
-            [sys.executable, "-c", RUN, str(var), durability, str(port)],
+            [sys.executable, "-c", RUN, str(var), durability, str(port), str(usual_port)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -173,13 +172,12 @@ def test_forget_leaves_nothing_for_the_next_session(var: Path, start: StartServe
 def test_a_taken_usual_port_means_the_next_one_and_the_line_that_finds_it(
     var: Path, start: StartServer
 ) -> None:
-    with contextlib.ExitStack() as stranger:
-        with contextlib.suppress(OSError):  # somebody has the usual port already: as good
-            stranger.enter_context(socket.create_server(("127.0.0.1", USUAL_PORT)))
-        process = start()
+    with socket.create_server(("127.0.0.1", 0)) as stranger:  # others come and go at 6379
+        usual_port = stranger.getsockname()[1]
+        process = start(usual_port=usual_port)
         with client_of(var, process) as client:
             port = int(client.config_get("port")["port"])
-            assert port > USUAL_PORT
+            assert port > usual_port
             assert redis_cli_line(var) == f"redis-cli -p {port}"
         process.terminate()
         said, _ = process.communicate()
@@ -271,7 +269,7 @@ def test_a_server_whose_supervisord_died_meanwhile_does_not_start(
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's signal is Linux's")
 def test_the_server_ends_when_its_parent_is_killed(var: Path) -> None:
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, sys.executable, "-c", RUN, str(var), "aof", "0"],
+        [sys.executable, "-c", PARENT, sys.executable, "-c", RUN, str(var), "aof", "0", "0"],
         stdout=subprocess.DEVNULL,
         env={**os.environ, "TMPDIR": str(var.parent)},
     )

@@ -435,6 +435,8 @@ def test_the_exit_status_is_0_only_where_everything_is_stopped(
 
 def test_a_home_that_does_not_exist_is_reported(monkeypatch, somewhere, stops_everything, capsys):
     monkeypatch.setenv("CREPE_VAR", "~nobody-of-that-name/var")
+    monkeypatch.chdir(somewhere)
     assert within(lambda: stop_command.main(["--server", "127.0.0.1:4"])) == 1
     assert stops_everything == [4]
     assert "NOT VERIFIED" in capsys.readouterr().out
+    assert not list(somewhere.glob("*.lock"))  # no directory is one to lock in
