@@ -12,7 +12,7 @@ def main() -> None:
     try:
         if arguments[:1] == ["stop"] and not {"-h", "--help"} & {*arguments}:
             # An emergency stop must not wait until numpy and the like are imported.
-            from crepe.safety.emergency_stop import main as emergency_stop
+            from crepe.safety.stop_command import main as emergency_stop
 
             sys.exit(emergency_stop(arguments[1:]))
         if arguments[:1] == ["run"] and len(arguments) == 2 and not arguments[1].startswith("-"):

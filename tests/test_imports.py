@@ -54,7 +54,7 @@ def test_the_packages_public_names_are_imported_at_their_first_use() -> None:
 
 def test_an_emergency_stop_does_not_wait_for_slow_imports() -> None:
     text = (
-        "import sys, crepe.__main__, crepe.safety.emergency_stop\n"
+        "import sys, crepe.__main__, crepe.safety.stop_command\n"
         "slow = {'numpy', 'scipy', 'pydantic', 'typer', 'redis', 'h5py'} & set(sys.modules)\n"
         "assert not slow, slow\n"
     )
@@ -71,16 +71,16 @@ HEAVY = frozenset(
 """Modules that take at least 15 ms, or 3 MB in each of a dozen processes."""
 
 NEEDED = {
-    "culture": {"asyncio", "starlette", "uvicorn", "urllib3"},
+    "culture": {"asyncio", "starlette", "uvicorn"},
     "record": {"h5py"},
     "pipeline": set(),
     "game": set(),
     "sensor": {"asyncio", "starlette", "uvicorn"},
-    "dashboard": {"asyncio", "starlette", "uvicorn", "urllib3"},
+    "dashboard": {"asyncio", "starlette", "uvicorn"},
     "simulated_sensor": {"urllib3"},
-    "acquire": {"urllib3"},
-    "watchdog": {"urllib3"},
-    "stimulate": {"urllib3"},
+    "acquire": set(),
+    "watchdog": set(),
+    "stimulate": set(),
 }
 """The heavy modules that each program of the default experiment needs, `redis` apart."""
 

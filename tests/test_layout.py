@@ -65,7 +65,7 @@ TESTED_THROUGH = {
         dashboard/events dashboard/views/array dashboard/views/court dashboard/views/health
         dashboard/views/raster dashboard/views/traces dashboard/views/view
     """,
-    "dashboard/test_routes.py": "dashboard/control dashboard/follow",
+    "dashboard/test_routes.py": "dashboard/follow",
     "dashboard/test_integrity.py": "dashboard/replay",
     "dashboard/test_session_routes.py": "dashboard/report_maker",
     "dashboard/test_access.py": "web/links",
@@ -88,9 +88,11 @@ TESTED_THROUGH = {
         report/draw_decoding report/draw_evoked report/draw_raster report/html
         report/numbers report/session report/style report/wording
     """,
-    "safety/test_real_time.py": "environment/clock",
     "safety/test_limits.py": "safety/pulse",
     "actors/test_stimulate.py": "safety/liveness",
+    "safety/test_arming.py": "safety/protocol/announcement",
+    "safety/test_emergency_stop.py": "safety/pursuit safety/stop_command",
+    "safety/test_watchdog.py": "safety/protocol/orders",
     "simulator/meame/test_instrument.py": "simulator/lockstep",
     "simulator/meame/test_dsp.py": "simulator/meame/patterns simulator/meame/stim_queue",
     "simulator/meame/test_server.py": """

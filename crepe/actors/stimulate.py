@@ -8,7 +8,7 @@ from pydantic import Field, PrivateAttr
 
 from crepe.actors.actor import Actor, ActorContext
 from crepe.errors import DeviceError
-from crepe.hw.instrument import Guard, Stimulator
+from crepe.hw.instrument import Guard, NotStarted, Stimulator
 from crepe.messages import Delivered, DeliveryState, Message, Segment, Stimulus, StreamInfo
 from crepe.safety.gate import Gate
 from crepe.safety.limits import Limits
@@ -73,21 +73,20 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         self._liveness = Liveness(
             self._time, self._rate_hz, requests, stall_s=self.stall_s, silence_s=self.silence_s
         )
-        n_pulses = 0
         if start.snapshot:
             self._handled = start.snapshot["handled"]
             self._lost = tuple(start.snapshot["open"])
-            n_pulses = start.snapshot["n_pulses"]
         self._gate = Gate(
             self.limits,
             self._time,
             self._rate_hz,
             max_age_ms=self.max_age_ms,
             sub_train_s=self.burst_s,
-            n_pulses=n_pulses,
+            n_pulses=start.snapshot["n_pulses"] if start.snapshot else 0,
         )
         self._trains = TrainQueue(self._rate_hz)
         self._guard = start.open_guard()
+        self._guard.serves([_requester(stream, start.inputs[stream]) for stream in requests])
         self._stimulator = start.open_stimulator(self.device, self._guard)
         self._stimulator.open()
 
@@ -232,8 +231,14 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         train.begin_sub_train()
         try:
             if reason := self._guard.refusal():  # checked here, so that no driver can forget it
-                raise DeviceError(reason)
+                raise NotStarted(reason)
             self._stimulator.start(train.sub_train)
+        except NotStarted as error:
+            state = DeliveryState.STOPPED
+            if train.is_in_first_sub_train:
+                state = DeliveryState.REFUSED
+                train.record = self._answer(train.number, state)  # without a time of firing
+            yield from self._stop(state, f"no pulse was triggered: {error}")
         except DeviceError as error:
             # if the stop fails, too, this process ends, and the next one stops as it opens
             yield from self._stop(DeliveryState.UNKNOWN, f"the instrument failed: {error}")
@@ -286,3 +291,9 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     @property
     def _clock(self) -> int:
         return self._time.clock
+
+
+def _requester(stream: str, info: StreamInfo) -> str:
+    """Return the name of the program that requests stimuli on a stream."""
+    program, _, _ = info.writer.rpartition("-")  # without what tells its processes apart
+    return f"{program} ({stream})" if program else stream

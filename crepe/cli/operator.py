@@ -136,9 +136,12 @@ def arm(
 ) -> None:
     """Permit stimulation for a while, and release the latch of `crepe stop`.
 
+    It arms the stimulator of this directory, or of CREPE_VAR, for the programs that it names; of
+    one that runs elsewhere it prints how to arm it.
+
     Example: `crepe arm --minutes 30`
 
-    Exit status: 1 if no stimulator runs, or with --release if one may run.
+    Exit status: 1 if no stimulator runs here, or with --release if one may run.
     """
     from crepe.environment import paths
     from crepe.safety import arming
@@ -152,7 +155,8 @@ def arm(
     instrument = arming.arm(arming.to_arm(), minutes)
     output.text(
         f"armed for {minutes:g} minutes: stimulator {instrument.stimulator} on "
-        f"{instrument.host}:{instrument.http_port}; `crepe stop` ends it"
+        f"{instrument.host}:{instrument.http_port}, for requests of "
+        f"{', '.join(instrument.requesters) or 'no program'}; `crepe stop` ends it"
     )
     output.document(
         {
@@ -160,6 +164,7 @@ def arm(
             "stimulator": instrument.stimulator,
             "host": instrument.host,
             "http_port": instrument.http_port,
+            "requesters": list(instrument.requesters),
         }
     )
 
@@ -171,13 +176,15 @@ def stop(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Stop all stimulation until `crepe arm`: the emergency stop. It needs no Redis.
+    """Stop all stimulation until `crepe arm`: the emergency stop. It needs no Redis and no disk.
+
+    It answers within 2 s; if the stop is NOT VERIFIED, it goes on trying until 30 s have passed.
 
     Example: `crepe stop`
 
     Exit status: 1 if the stop is NOT VERIFIED; then switch the stimulator off by hand.
     """
-    from crepe.safety.emergency_stop import run as emergency_stop
+    from crepe.safety.stop_command import run as emergency_stop
 
     # Typed commands take the fast path of `crepe.__main__`, except with --help.
     raise typer.Exit(emergency_stop(server, as_json=as_json))

@@ -79,8 +79,13 @@ def _server(url: str, is_source: bool) -> Server:
 
 
 def _of_server(
-    experiment: Experiment, server: Server, recorders: Mapping[str, Server], run_directory: Path
+    experiment: Experiment, named: Server, recorders: Mapping[str, Server], run_directory: Path
 ) -> Iterator[Finding]:
+    try:
+        server = named.resolved(_FIND_S)
+    except DeviceError as error:
+        yield Finding(False, str(error))
+        return
     with HttpControl(server, _CALL_S) as control:
         try:
             status = control.status()

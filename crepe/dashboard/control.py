@@ -1,22 +1,30 @@
 """An operator's commands from the page: stop, arm, and commands to the experiment."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 from crepe.commands import CONTROL
+from crepe.environment.bounded_call import begin
 from crepe.errors import CrepeError, StoreError
 from crepe.messages import Command
-from crepe.safety import arming, emergency_stop
+from crepe.safety import arming
+from crepe.safety.emergency_stop import ANSWER_S, EmergencyStop
+from crepe.safety.protocol.announcement import announced
+from crepe.safety.protocol.datagrams import Latch
+from crepe.safety.protocol.orders import watchdog_state
+from crepe.safety.pursuit import Pursuit
 from crepe.store import codec
 from crepe.store.contract import StreamStore, UnclockedEntry
 
 SENDER = "page"
 _LONGEST_VALUE = 2000
 _PAGE = 1000
+_LATCH_S = 1.0  # between requests for the watchdog's latch
 
 
 class Control:
@@ -37,27 +45,42 @@ class Control:
         # a stop must not wait in a queue, so nothing else may ever be submitted here
         self.stopper = ThreadPoolExecutor(2, thread_name_prefix="stop")
         self._sender = ThreadPoolExecutor(1, thread_name_prefix="send")  # may wait for Redis
+        self._last_stop: EmergencyStop | None = None
+        self._watchdog = begin(watchdog_state, run_directory)
+        self._requested_s = time.monotonic()
+        self._latch = Latch()  # of the watchdog
 
     def stop(self) -> dict[str, Any]:
         """Stop stimulation: latch the stop, carry it out, and read it back from the instrument."""
         lines: list[str] = []
-        try:
-            is_verified = emergency_stop.stop(
-                [self._run_directory], "", lines.append, by="the page"
-            )
-        except (CrepeError, OSError) as error:
-            lines.append(f"NOT VERIFIED: {error}")
-            is_verified = False
-        result = "verified" if is_verified else "NOT VERIFIED"
-        # On another thread: a Redis that hangs must not delay the answer to STOP.
-        self._sender.submit(self._try_to_send, "stop", result)
+        is_answered = Event()
+
+        def on_end(pursuit: Pursuit) -> None:
+            if is_answered.is_set() and pursuit.is_verified:
+                self._send_later("stop", "verified")
+
+        stop = EmergencyStop([self._run_directory], "", by="the page", on_end=on_end)
+        earlier, self._last_stop = self._last_stop, stop
+        if earlier is not None:
+            earlier.call_off()  # so that pressing the button again and again piles nothing up
+        is_verified = stop.answer(lines.append, ANSWER_S)
+        is_answered.set()
+        self._send_later("stop", "verified" if is_verified else "NOT VERIFIED")
         return {"is_verified": is_verified, "lines": lines}
+
+    def _send_later(self, name: str, value: str) -> None:
+        """Send a command on another thread: a Redis that hangs must not delay an answer to STOP."""
+        with suppress(RuntimeError):  # the page has ended
+            self._sender.submit(self._try_to_send, name, value)
 
     def arm(self, minutes: float) -> str:
         """Arm the running stimulator; return a text that names it. Raises ConfigError."""
         instrument = arming.arm(self._run_directory, minutes)
         self._try_to_send("arm", f"{minutes:g} minutes, stimulator {instrument.stimulator}")
-        return f"armed for {minutes:g} minutes: {instrument.host}:{instrument.http_port}"
+        return (
+            f"armed for {minutes:g} minutes: {instrument.host}:{instrument.http_port}, for "
+            f"requests of {', '.join(instrument.requesters) or 'no program'}"
+        )
 
     def send_command(
         self, name: str, value: str, stream: str = CONTROL, sender: str = SENDER
@@ -92,21 +115,34 @@ class Control:
     def state(self, *, can_stimulate: bool) -> dict[str, Any]:
         """Return whether stimulation is possible, after the files in the run directory."""
         try:
-            instrument = arming.announced(self._run_directory)
+            instrument = announced(self._run_directory)
             stimulator = instrument.stimulator if instrument else ""
             is_simulator = bool(instrument and instrument.nonce)
             refusal = arming.refusal(self._run_directory, stimulator, is_simulator=is_simulator)
         except CrepeError as error:
             refusal, is_simulator, instrument = str(error), False, None
+        latch = self._latch_in_memory()
+        if latch.is_closed:
+            refusal = f"stopped by {latch.by}; `crepe arm`"
         return {
             "can_stimulate": can_stimulate,
             "instrument": f"{instrument.host}:{instrument.http_port}" if instrument else "",
             "is_simulator": is_simulator,
-            "is_stopped": (self._run_directory / arming.STOPPED_FILE).exists(),
-            "stopped_by": arming.stopped_by(self._run_directory) or "",
+            "is_stopped": latch.is_closed or (self._run_directory / arming.STOPPED_FILE).exists(),
+            "stopped_by": arming.stopped_by(self._run_directory) or latch.by,
             "refusal": refusal,
             "armed_s": round(arming.armed_s(self._run_directory)),
         }
+
+    def _latch_in_memory(self) -> Latch:
+        """Return the watchdog's latch, up to a second old: the page must not wait for it."""
+        if self._watchdog.done():
+            state = self._watchdog.result()
+            self._latch = state.latch if state else Latch()
+            if time.monotonic() - self._requested_s > _LATCH_S:
+                self._requested_s = time.monotonic()
+                self._watchdog = begin(watchdog_state, self._run_directory)
+        return self._latch
 
     def close(self) -> None:
         """End the threads and the connection; a stop under way goes on."""

@@ -18,6 +18,7 @@ import socket
 import stat
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +76,11 @@ def run_directory(var: Path | None = None) -> Path:
         # Run files that exist prove that sockets worked, even if the disk is full by now.
         if any(private(preferred).glob("*.json")) or _holds_sockets(preferred):
             return preferred
-    return private(_temporary() / hashlib.sha256(os.fsencode(var)).hexdigest()[:12])
+    return private(temporary() / hashlib.sha256(os.fsencode(var)).hexdigest()[:12])
 
 
-def _temporary() -> Path:
+def temporary() -> Path:
+    """Create and return the directory of this user among temporary files."""
     user = os.getuid() if os.name == "posix" else "user"
     return private(Path(tempfile.gettempdir()) / f"crepe-{user}")
 
@@ -115,7 +117,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not JSON ({error}); remove it") from error
     return content if isinstance(content, dict) else None
 
@@ -123,24 +125,38 @@ def read_json(path: Path) -> dict[str, Any] | None:
 def announce(var: Path) -> None:
     """Announce the server of `var` to this user's programs in any directory; see `announced`."""
     name = hashlib.sha256(os.fsencode(var)).hexdigest()[:12]
-    write_json(private(_temporary() / "running") / f"{name}.json", {"var": str(var)})
+    write_json(private(temporary() / "running") / f"{name}.json", {"var": str(var)})
 
 
-def announced() -> list[Path]:
-    """Return the `var` directories in which this user has started a server; it may have ended."""
-    files = sorted(private(_temporary() / "running").glob("*.json"))
-    contents = (read_json(path) for path in files)
-    return [Path(content["var"]) for content in contents if content and "var" in content]
+def announced(problem: Callable[[str], object] = lambda _: None) -> list[Path]:
+    """Return the `var` directories in which this user has started a server; it may have ended.
+
+    An announcement that cannot be read is left out, and `problem` is called with the reason.
+    """
+    directories = []
+    try:
+        for path in sorted(private(temporary() / "running").glob("*.json")):
+            try:
+                content = read_json(path)
+                if content and "var" in content:
+                    directories.append(Path(content["var"]))
+            except (ConfigError, OSError, TypeError) as error:
+                problem(f"{path}: {error}")
+    except (ConfigError, OSError) as error:
+        problem(f"what runs with another CREPE_VAR: {error}")
+    return directories
 
 
-def searched(*, is_ours: bool = False) -> list[Path]:
+def searched(
+    *, is_ours: bool = False, problem: Callable[[str], object] = lambda _: None
+) -> list[Path]:
     """Return the `var` directories to search for running programs, our own first.
 
     Others are searched where CREPE_VAR is not set, so that commands work in any directory. They are
     not if `is_ours`: a program never connects to the server of another clone.
     """
     is_chosen = is_ours or "CREPE_VAR" in os.environ
-    return [var_directory(), *([] if is_chosen else announced())]
+    return [var_directory(), *([] if is_chosen else announced(problem))]
 
 
 def import_from(directory: Path) -> None:

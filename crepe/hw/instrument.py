@@ -9,11 +9,13 @@ each train. An implementation passes `tests/hw/test_recorder_contract.py` or
 # Decision 40: why the guard is handed in.
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import ClassVar, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from crepe.errors import DeviceError
 from crepe.messages import Segment, Spikes, Stimulus, StreamInfo
 
 
@@ -28,6 +30,10 @@ class DeviceSettings(BaseModel):
 
 class EndOfData(Exception):
     """The instrument has no more samples and will have none: the end of a recording."""
+
+
+class NotStarted(DeviceError):
+    """No pulse of a train has left: the instrument was not triggered."""
 
 
 class Recorder(ABC):
@@ -79,7 +85,7 @@ class Address(NamedTuple):
 
 
 class Guard(Protocol):
-    """The permission to stimulate: latch, arming and watchdog behind one interface.
+    """The permission to stimulate: latch, arming, lease and watchdog behind one interface.
 
     `Stimulate` calls `refusal` before each sub-train, and sends heartbeats by `beat`. A driver
     announces its instrument by `drives`, and keeps other programs from it by `alone`.
@@ -89,7 +95,11 @@ class Guard(Protocol):
         """Announce the instrument, under a new name: an earlier arming no longer counts.
 
         `is_simulator`: whether the instrument has proved that no living culture is behind it.
+        Raises DeviceError if another experiment of this machine drives the instrument.
         """
+
+    def serves(self, requesters: Sequence[str]) -> None:
+        """Register the programs whose requests are fired; a new one needs a new arming."""
 
     def pulsing(self, is_pulsing: bool) -> None:
         """Set whether pulses may flow: from before electrodes are connected to a certain stop."""
@@ -115,6 +125,9 @@ class InProcess:
     """The guard of an instrument that is simulated in this process: it allows everything."""
 
     def drives(self, address: Address, *, is_simulator: bool) -> None:
+        pass
+
+    def serves(self, requesters: Sequence[str]) -> None:
         pass
 
     def pulsing(self, is_pulsing: bool) -> None:
@@ -170,8 +183,9 @@ class Stimulator(ABC):
         """Play the train that was prepared last, once; it ends by itself, or at `stop`.
 
         When it is over, another train with the same pulses may follow without `stop` or
-        `prepare`. Raises DeviceError if the start is not acknowledged; the train may have begun
-        all the same.
+        `prepare`. Raises NotStarted if something forbade it before the trigger, or the instrument
+        is not as it was prepared; any other DeviceError if the start is not acknowledged: the
+        train may have begun all the same.
         """
 
     def doubts(self) -> str:

@@ -2,98 +2,91 @@
 
 Both are small files in the run directory, read before every train; they need neither Redis nor a
 running process. `stopped.json` is the latch: while it exists, nothing is stimulated. `armed.json`
-names one stimulator and the time at which its arming ends. A restarted stimulator has another
-name, so it is disarmed.
+names one stimulator, the programs whose requests it may fire, and the time at which its arming
+ends. A restarted stimulator has another name, so it is disarmed.
 """
 
 # Decision 15: why files.
 
-import time
-from collections.abc import Mapping
+import shlex
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from crepe.environment import paths
-from crepe.environment.process_identity import ProcessIdentity
+from crepe.environment.bounded_call import call_within
+from crepe.environment.clock import boot_time_ns
 from crepe.errors import ConfigError
+from crepe.safety.protocol.announcement import Instrument, announced
+from crepe.safety.protocol.orders import release_in_memory, watchdog_state
 
-INSTRUMENT_FILE = "instrument.json"
 STOPPED_FILE = "stopped.json"
 ARMED_FILE = "armed.json"
-WATCHDOG_SOCKET = "watchdog.sock"  # in the same directory
 LONGEST_MIN = 480.0
+_DISK_S = 0.2  # for a disk to answer at all
 
 
-class Instrument(NamedTuple):
-    """A running stimulator, and the address of the instrument that it drives."""
+def run_directories(problem: Callable[[str], object] = lambda _: None) -> list[Path]:
+    """Return this run directory and, unless CREPE_VAR names it, all others of this user.
 
-    stimulator: str  # a name that no other run of a stimulator has
-    process: ProcessIdentity
-    host: str
-    http_port: int
-    nonce: str = ""  # of our own simulator
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "Instrument":
-        """Return the instrument that `to_json` wrote. Raises KeyError for a missing field."""
-        return cls(
-            content["stimulator"],
-            ProcessIdentity.read(content),
-            content["host"],
-            content["http_port"],
-            content["nonce"],
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return all fields, flat, with those of the process."""
-        fields = self._asdict()
-        return {**fields.pop("process")._asdict(), **fields}
-
-    @property
-    def is_running(self) -> bool:
-        """Whether the stimulator itself is proven to run."""
-        return self.process.is_running
-
-    @property
-    def may_run(self) -> bool:
-        """Whether the stimulator runs, or cannot be seen from here."""
-        return not self.process.is_gone
+    One that cannot be used is left out, and `problem` is called with the reason: a fault elsewhere
+    must not prevent a stop in another.
+    """
+    return list(_searched(problem))
 
 
-def announce(run_directory: Path, instrument: Instrument) -> None:
-    """Write down the instrument for `crepe arm`, `crepe stop` and the watchdog."""
-    paths.write_json(run_directory / INSTRUMENT_FILE, instrument.to_json())
-
-
-def announced(run_directory: Path) -> Instrument | None:
-    """Return the instrument that was announced last; its stimulator may have ended."""
-    content = paths.read_json(run_directory / INSTRUMENT_FILE)
+def _searched(problem: Callable[[str], object] = lambda _: None) -> dict[Path, Path]:
+    """Return the `var` directories of `run_directories`, by run directory."""
+    directories: dict[Path, Path] = {}
     try:
-        return Instrument.from_json(content) if content else None
-    except KeyError as error:
-        raise ConfigError(f"{run_directory / INSTRUMENT_FILE}: no {error}; remove it") from error
-
-
-def run_directories() -> list[Path]:
-    """Return this run directory and, unless CREPE_VAR names it, all others of this user."""
-    directories = [paths.run_directory()]
-    with suppress(ConfigError, OSError):  # a fault elsewhere must not prevent a stop in this one
-        directories += [paths.run_directory(var) for var in paths.searched()[1:] if var.is_dir()]
-    return list(dict.fromkeys(directories))
+        candidates = paths.searched(problem=problem)
+    except (OSError, RuntimeError) as error:  # no current directory, or no such home
+        problem(str(error))
+        candidates = paths.announced(problem)
+    for i, var in enumerate(candidates):
+        try:
+            if i == 0 or call_within(_DISK_S, var.is_dir):
+                directories.setdefault(call_within(_DISK_S, paths.run_directory, var), var)
+        except ConfigError as error:
+            problem(str(error))
+        except OSError as error:
+            problem(f"{var}: {error}")
+    return directories
 
 
 def to_arm() -> Path:
-    """Return the run directory for `crepe arm`: this one, or the only one with a stimulator.
+    """Return the run directory for `crepe arm`: that of CREPE_VAR, or of this directory.
 
-    Raises ConfigError if several others have one.
+    Raises ConfigError if only stimulators elsewhere run, with their addresses: whoever arms an
+    instrument must have chosen it.
     """
-    running = [path for path in run_directories() if (it := announced(path)) and it.is_running]
-    if len(running) > 1 and running[0] != paths.run_directory():
-        names = ", ".join(map(str, running))
-        raise ConfigError(f"stimulators run in {names}; name one by CREPE_VAR")
-    return running[0] if running else paths.run_directory()
+    own, reason = None, "no stimulator runs here"
+    try:
+        own = paths.run_directory()
+        if (instrument := announced(own)) is not None and instrument.may_run:
+            return own
+    except (ConfigError, OSError, RuntimeError) as error:  # no current directory, or no such home
+        own, reason = None, str(error)
+    others = [
+        f"{instrument.host}:{instrument.http_port} by `CREPE_VAR={shlex.quote(str(var))} crepe arm`"
+        for run_directory, var in _searched().items()
+        if run_directory != own and (instrument := _running(run_directory)) is not None
+    ]
+    if others:
+        raise ConfigError(f"{reason}, so nothing is armed; elsewhere: {', '.join(others)}")
+    if own is None:
+        raise ConfigError(reason)
+    return own
+
+
+def _running(run_directory: Path) -> Instrument | None:
+    """Return the instrument of a stimulator that is proven to run; None, too, if unreadable."""
+    with suppress(ConfigError):
+        instrument = announced(run_directory)
+        return instrument if instrument is not None and instrument.is_running else None
+    return None
 
 
 def latch(run_directory: Path, by: str) -> None:
@@ -101,7 +94,8 @@ def latch(run_directory: Path, by: str) -> None:
 
     Disarms first: that works on a full disk, too. Raises OSError if the latch cannot be written.
     """
-    disarm(run_directory)
+    with suppress(OSError):  # on a read-only disk neither works, and the second says why
+        disarm(run_directory)
     stopped = {"by": by, "at": datetime.now(UTC).isoformat(timespec="seconds")}
     paths.write_json(run_directory / STOPPED_FILE, stopped)
 
@@ -111,16 +105,19 @@ def disarm(run_directory: Path) -> None:
     (run_directory / ARMED_FILE).unlink(missing_ok=True)
 
 
-def arm(run_directory: Path, minutes: float) -> Instrument:
-    """Arm the running stimulator, and remove the latch.
+def arm(
+    run_directory: Path, minutes: float, now_ns: Callable[[], int] = boot_time_ns
+) -> Instrument:
+    """Arm the running stimulator for the programs that request stimuli now; release the latch.
 
-    Raises ConfigError if there is no running stimulator, or `minutes` is out of bounds.
+    Raises ConfigError if there is no running stimulator, `minutes` is out of bounds, or the run
+    directory cannot be written.
     """
     if not 0 < minutes <= LONGEST_MIN:
         raise ConfigError(f"{minutes:g} minutes, must be more than 0 and at most {LONGEST_MIN:g}")
     instrument = announced(run_directory)
     if instrument is None or not instrument.may_run:
-        latched = stopped_by(run_directory)
+        latched = stopped_by(run_directory) or _stopped_in_memory_by(run_directory)
         way_out = "; `crepe arm --release` releases the latch of the stop" if latched else ""
         raise ConfigError(
             f"no stimulator runs here; start the experiment first (`crepe up`){way_out}"
@@ -130,22 +127,30 @@ def arm(run_directory: Path, minutes: float) -> Instrument:
             f"stimulator {instrument.stimulator} ({instrument.process}): cannot be seen from here; "
             "run `crepe arm` where it runs"
         )
-    # The wall clock may be set back, which would prolong the arming.
-    until_ns = time.monotonic_ns() + round(minutes * 60e9)
-    content = {"stimulator": instrument.stimulator, "until_monotonic_ns": until_ns}
-    paths.write_json(run_directory / ARMED_FILE, content)
-    # The latch goes last: after a crash in between, it still forbids everything.
-    (run_directory / STOPPED_FILE).unlink(missing_ok=True)
+    # The wall clock may be set, and a clock that stands still while the computer sleeps would
+    # leave the stimulator armed for the day after.
+    content = {
+        "stimulator": instrument.stimulator,
+        "until_boot_ns": now_ns() + round(minutes * 60e9),
+        "requesters": list(instrument.requesters),
+    }
+    try:
+        paths.write_json(run_directory / ARMED_FILE, content)
+        # The latch goes last: after a crash in between, it still forbids everything.
+        (run_directory / STOPPED_FILE).unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{run_directory}: {error.strerror}; nothing is armed") from error
+    release_in_memory(run_directory)
     return instrument
 
 
 def release(run_directory: Path) -> str:
-    """Remove the latch where no stimulator runs; return who had stopped, and when. Arms nothing.
+    """Release the latch where no stimulator runs; return who had stopped, and when. Arms nothing.
 
-    Raises ConfigError if there is no latch, or if a stimulator may run: then only its arming
-    releases the latch.
+    Raises ConfigError if there is no latch, if a stimulator may run (then only its arming releases
+    the latch), or if the run directory cannot be written.
     """
-    latched = stopped_by(run_directory)
+    latched = stopped_by(run_directory) or _stopped_in_memory_by(run_directory)
     if latched is None:
         raise ConfigError(f"{run_directory}: no latch of `crepe stop` to release")
     instrument = announced(run_directory)
@@ -154,21 +159,39 @@ def release(run_directory: Path) -> str:
             f"stimulator {instrument.stimulator} ({instrument.process}) may run; `crepe arm`, "
             "where it runs, releases the latch and arms it"
         )
-    disarm(run_directory)  # an arming from before the stop must not count again
-    (run_directory / STOPPED_FILE).unlink(missing_ok=True)
+    try:
+        disarm(run_directory)  # an arming from before the stop must not count again
+        (run_directory / STOPPED_FILE).unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{run_directory}: {error.strerror}; the latch remains") from error
+    release_in_memory(run_directory)
     return latched
 
 
 def stopped_by(run_directory: Path) -> str | None:
-    """Return who latched the stop, and when; None without a latch."""
+    """Return who latched the stop on the disk, and when; None without a latch."""
     stopped = _content(run_directory / STOPPED_FILE)
     return f"{stopped.get('by', '?')} at {stopped.get('at', '?')}" if stopped is not None else None
 
 
-def refusal(run_directory: Path, stimulator: str, *, is_simulator: bool) -> str | None:
+def _stopped_in_memory_by(run_directory: Path) -> str | None:
+    """Return who latched the stop in the memory of a watchdog that runs; None without a latch."""
+    state = watchdog_state(run_directory)
+    return state.latch.by if state is not None and state.latch.is_closed else None
+
+
+def refusal(
+    run_directory: Path,
+    stimulator: str,
+    *,
+    is_simulator: bool,
+    requesters: Collection[str] = (),
+    now_ns: Callable[[], int] = boot_time_ns,
+) -> str | None:
     """Return why this stimulator must not stimulate now, or None.
 
-    A proven simulator cannot hurt a culture and needs no arming, but it obeys the latch.
+    A proven simulator cannot hurt a culture and needs no arming, but it obeys the latch. The
+    arming must name every one of `requesters`.
     """
     latched = stopped_by(run_directory)
     if latched is not None:
@@ -178,16 +201,27 @@ def refusal(run_directory: Path, stimulator: str, *, is_simulator: bool) -> str 
     armed = _content(run_directory / ARMED_FILE)
     if armed is None or armed.get("stimulator") != stimulator:
         return "not armed; `crepe arm`"
-    until_ns = armed.get("until_monotonic_ns")
-    if not isinstance(until_ns, int) or time.monotonic_ns() >= until_ns:
+    if _left_ns(armed, now_ns()) <= 0:
         return "the arming has expired; `crepe arm`"
+    named = armed.get("requesters")
+    strangers = sorted(set(requesters).difference(named if isinstance(named, list) else ()))
+    if strangers:
+        return f"{', '.join(strangers)}: requests stimuli, but was not when armed; `crepe arm`"
     return None
 
 
-def armed_s(run_directory: Path) -> float:
+def armed_s(run_directory: Path, now_ns: Callable[[], int] = boot_time_ns) -> float:
     """Return the seconds until the arming ends; 0 if no stimulator is armed."""
-    until_ns = (_content(run_directory / ARMED_FILE) or {}).get("until_monotonic_ns")
-    return max(0.0, (until_ns - time.monotonic_ns()) / 1e9) if isinstance(until_ns, int) else 0.0
+    return _left_ns(_content(run_directory / ARMED_FILE) or {}, now_ns()) / 1e9
+
+
+def _left_ns(armed: Mapping[str, Any], now_ns: int) -> int:
+    """Return how long an arming lasts; 0 if it has expired, or states no end that can be."""
+    until_ns = armed.get("until_boot_ns")
+    if not isinstance(until_ns, int):
+        return 0
+    left_ns = until_ns - now_ns
+    return left_ns if 0 < left_ns <= LONGEST_MIN * 60e9 else 0
 
 
 def _content(path: Path) -> Mapping[str, Any] | None:

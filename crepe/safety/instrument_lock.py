@@ -4,13 +4,15 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from crepe.environment.bounded_call import call_within
 from crepe.errors import DeviceError
 
 LOCK_FILE = "instrument.lock"
 _POLL_S = 0.01
+_DISK_S = 0.2  # for a disk to answer at all
 
 
 @contextmanager
@@ -20,14 +22,15 @@ def instrument_lock(
     """Keep the calls of other processes to the instrument out of the block.
 
     Raises DeviceError if another process holds the lock for longer than `wait_s`. With `may_break`
-    the block runs all the same: neither a hung holder nor a full disk may prevent a stop.
+    the block runs all the same: neither a hung holder nor a full or dead disk may prevent a stop.
     """
+    path = run_directory / LOCK_FILE
     handle: int | None = None
-    try:
-        handle = _locked(run_directory / LOCK_FILE, wait_s)
-    except DeviceError:
-        if not may_break:
-            raise
+    if may_break:
+        with suppress(DeviceError, TimeoutError):
+            handle = call_within(wait_s + _DISK_S, _locked, path, wait_s, discard=os.close)
+    else:
+        handle = _locked(path, wait_s)
     try:
         yield
     finally:

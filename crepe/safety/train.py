@@ -43,7 +43,7 @@ class Train:
         self.state = TrainState.WAITING
         self.record: Delivered | None = None  # of its start; complete when the train is over
         self._sub_train_ends = Moment(0, 0)  # of the sub-train that was started last
-        self._sub_trains_left = stimulus.n_pulses // sub_train.n_pulses
+        self._n_sub_trains = self._sub_trains_left = stimulus.n_pulses // sub_train.n_pulses
 
     @property
     def number(self) -> int:
@@ -54,6 +54,11 @@ class Train:
     def is_complete(self) -> bool:
         """Whether all sub-trains were started."""
         return self._sub_trains_left == 0
+
+    @property
+    def is_in_first_sub_train(self) -> bool:
+        """Whether no sub-train before this one was started."""
+        return self._n_sub_trains - self._sub_trains_left <= 1
 
     def move(self, state: TrainState) -> None:
         """Enter a state. Raises RuntimeError for a move that `MOVES` does not list."""

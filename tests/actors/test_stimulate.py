@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from crepe.actors.actor import ActorContext
 from crepe.actors.stimulate import Stimulate
 from crepe.errors import DeviceError
-from crepe.hw.instrument import InProcess, Stimulator
+from crepe.hw.instrument import InProcess, NotStarted, Stimulator
 from crepe.messages import Segment, Stimulus, StreamInfo
 from crepe.safety.limits import Limits
 from crepe.store.codec import pack_value, unpack_value
@@ -98,6 +99,9 @@ class RecordingGuard(InProcess):
 
     def refusal(self):
         return self.reason
+
+    def serves(self, requesters):
+        self.requesters = requesters
 
 
 class Gate:
@@ -624,9 +628,53 @@ def test_the_guard_is_asked_once_more_between_all_checks_and_the_start(gate):
     answers = iter([None] * 5 + ["latched meanwhile"])  # five segments, then the start
     gate.guard.refusal = lambda: next(answers, None)
     gate.tick(10)
-    assert gate.states == [(1, "intended"), (1, "unknown")]
-    assert gate.answers[-1].reason == "the instrument failed: latched meanwhile"
+    assert gate.states == [(1, "intended"), (1, "refused")]
+    assert gate.answers[-1].reason == "no pulse was triggered: latched meanwhile"
+    assert gate.answers[-1].fired == gate.answers[0].fired  # as of one that was not fired
     assert "start" not in gate.bench.calls
+
+
+class NotAsPrepared(Bench):
+    """Its set-up is changed by another client before one of its starts."""
+
+    def __init__(self, n_starts):
+        super().__init__()
+        self.n_starts = n_starts
+
+    def start(self, stimulus):
+        if self.calls.count("start") == self.n_starts:
+            raise NotStarted("register 9158: reads 0x4, must be 0x8")
+        super().start(stimulus)
+
+
+def test_a_train_whose_set_up_was_changed_is_refused_with_the_reason_and_stopped():
+    gate = Gate(bench=NotAsPrepared(0))
+    gate.tick(10)
+    gate.ask()
+    gate.tick(10)
+    assert gate.states == [(1, "intended"), (1, "refused")]
+    assert "register 9158: reads 0x4, must be 0x8" in gate.answers[-1].reason
+    assert not gate.bench.started
+    assert gate.bench.calls[-2:] == ["stop", ("pulsing", False)]
+
+
+def test_a_sub_train_whose_set_up_was_changed_ends_its_train():
+    gate = Gate(bench=NotAsPrepared(1))
+    gate.tick(10)
+    gate.ask(n_pulses=60, rate_hz=20.0)
+    gate.tick(300)
+    assert gate.states == [(1, "intended"), (1, "stopped")]
+    assert gate.bench.calls.count("start") == 1
+
+
+def test_the_guard_is_given_the_programs_that_request_stimuli():
+    writers = {"result:stimuli": "game-0123456789ab", "more": ""}
+    guard = RecordingGuard(Bench())
+    infos = {stream: replace(INFO, writer=writer) for stream, writer in writers.items()}
+    actor = Stimulate(device="none://")
+    actor.open(ActorContext(inputs={"data": INFO, **infos}, open_guard=lambda: guard))
+    assert guard.requesters == ["game (result:stimuli)", "more"]
+    actor.close()
 
 
 def test_the_guard_learns_of_pulses_before_electrodes_are_connected_and_after_the_stop(gate):

@@ -93,11 +93,14 @@ def test_the_help_lists_groups_in_order_and_every_exit_status():
     assert "\x1b" not in text
 
 
-def test_the_fast_path_of_stop_has_the_same_help_and_exit_statuses():
+def test_the_fast_path_of_stop_has_the_same_help_and_stops_although_mistyped(tmp_path):
     done = run_crepe("stop", "-h")
     assert done.returncode == ExitCode.DONE
     assert "Example: crepe stop" in done.stdout
-    assert run_crepe("stop", "--nothing").returncode == ExitCode.USAGE
+    mistyped = run_crepe("stop", "--nothing", CREPE_VAR=str(tmp_path))
+    assert mistyped.returncode == ExitCode.FAILED
+    assert "NOT VERIFIED: --nothing: no such argument, it has no effect" in mistyped.stdout
+    assert "latched" in mistyped.stdout
 
 
 def test_a_wrong_command_line_has_an_exit_status_of_its_own():
@@ -108,8 +111,9 @@ def test_a_run_time_directory_that_cannot_be_made_is_one_sentence(monkeypatch):
     sentence = f"{__file__}/var: cannot be created: Not a directory; CREPE_VAR and TMPDIR"
     done = run_crepe("stop", CREPE_VAR=f"{__file__}/var")
     assert done.returncode == ExitCode.FAILED
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stderr.startswith(f"crepe: NOT VERIFIED: {sentence}")
+    assert done.stderr == ""
+    assert done.stdout.startswith(f"NOT VERIFIED: {sentence}")
+    assert len(done.stdout.splitlines()) == 2  # and that no stimulator has run there
     monkeypatch.setenv("CREPE_VAR", f"{__file__}/var")
     for command in ("play", "arm", "simulate"):
         error = CliRunner().invoke(app, [command]).exception

@@ -14,7 +14,7 @@ from crepe.environment import paths, session
 from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import ConfigError, StoreError
 from crepe.safety import arming
-from crepe.safety.arming import Instrument
+from crepe.safety.protocol.announcement import Instrument, announce
 from crepe.supervise.status import running_file
 
 
@@ -70,7 +70,7 @@ def test_a_latch_without_a_stimulator_is_released_by_an_option_that_arms_nothing
 def test_a_latch_stays_while_a_stimulator_may_run(run):
     unseen = ProcessIdentity.own()._replace(namespace="pid:[1]")
     for process in (ProcessIdentity.own(), unseen):
-        arming.announce(run, Instrument("7-abc", process, "127.0.0.1", 8888))
+        announce(run, Instrument("7-abc", process, "127.0.0.1", 8888))
         arming.latch(run, "crepe stop")
         refused = CliRunner().invoke(app, ["arm", "--release"]).exception
         assert "may run" in str(refused)

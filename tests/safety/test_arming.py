@@ -1,7 +1,7 @@
 """Latch and arming: who may stimulate, until when, and that doubt means no."""
 
 import pathlib
-import time
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -11,7 +11,7 @@ from crepe.environment import paths
 from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import ConfigError
 from crepe.safety import arming
-from crepe.safety.arming import Instrument
+from crepe.safety.protocol.announcement import INSTRUMENT_FILE, Instrument, announce, announced
 
 NAME = "7-abc"
 ENDED = ProcessIdentity.own()._replace(start="1")  # its pid has gone to another since
@@ -19,12 +19,12 @@ ENDED = ProcessIdentity.own()._replace(start="1")  # its pid has gone to another
 
 @pytest.fixture
 def run(tmp_path):
-    arming.announce(tmp_path, Instrument(NAME, ProcessIdentity.own(), "127.0.0.1", 8888))
+    announce(tmp_path, Instrument(NAME, ProcessIdentity.own(), "127.0.0.1", 8888))
     return tmp_path
 
 
-def may(run, name=NAME, *, is_simulator=False):
-    return arming.refusal(run, name, is_simulator=is_simulator)
+def may(run, name=NAME, *, is_simulator=False, **fields):
+    return arming.refusal(run, name, is_simulator=is_simulator, **fields)
 
 
 def test_nothing_is_armed_at_first_but_a_proven_simulator_needs_no_arming(run):
@@ -38,11 +38,13 @@ def test_an_arming_counts_for_one_stimulator_and_not_for_its_successor(run):
     assert may(run, "8-def") == "not armed; `crepe arm`"
 
 
-def test_an_arming_expires(run, monkeypatch):
+def test_an_arming_expires(run):
     arming.arm(run, 1.0)
-    now_ns = time.monotonic_ns()
-    monkeypatch.setattr(time, "monotonic_ns", lambda: now_ns + 60_000_000_000)
-    assert may(run) == "the arming has expired; `crepe arm`"
+    now_ns = arming.boot_time_ns()
+    assert may(run, now_ns=lambda: now_ns + 59_000_000_000) is None
+    assert may(run, now_ns=lambda: now_ns + 61_000_000_000) == (
+        "the arming has expired; `crepe arm`"
+    )
 
 
 def test_the_latch_holds_everybody_and_only_arming_takes_it_away(run):
@@ -67,7 +69,7 @@ def test_arming_needs_a_running_stimulator_and_a_bounded_time(run, tmp_path):
     for minutes in (0.0, -1.0, 481.0, float("nan")):
         with pytest.raises(ConfigError, match="at most 480"):
             arming.arm(run, minutes)
-    arming.announce(run, Instrument(NAME, ENDED, "127.0.0.1", 8888))
+    announce(run, Instrument(NAME, ENDED, "127.0.0.1", 8888))
     with pytest.raises(ConfigError, match="no stimulator runs here"):
         arming.arm(run, 1.0)
 
@@ -77,24 +79,24 @@ def test_a_stranger_with_a_stimulators_pid_is_no_stimulator(run, process):
     """Also one of another user, to whom no signal may go."""
     instrument = Instrument(NAME, process, "127.0.0.1", 8888)
     assert (instrument.is_running, instrument.may_run) == (False, False)
-    arming.announce(run, instrument)
-    assert arming.announced(run) == instrument
+    announce(run, instrument)
+    assert announced(run) == instrument
     with pytest.raises(ConfigError, match="no stimulator runs here"):
         arming.arm(run, 1.0)
 
 
 def test_a_stimulator_of_another_pid_namespace_is_armed_there(run):
     unseen = ProcessIdentity.own()._replace(namespace="pid:[1]")
-    arming.announce(run, Instrument(NAME, unseen, "127.0.0.1", 8888))
+    announce(run, Instrument(NAME, unseen, "127.0.0.1", 8888))
     with pytest.raises(ConfigError, match=r"in another pid namespace\): cannot be seen from here"):
         arming.arm(run, 1.0)
     assert may(run) == "not armed; `crepe arm`"
 
 
 def test_an_announcement_without_an_address_is_refused(run):
-    (run / arming.INSTRUMENT_FILE).write_text('{"stimulator": "7-abc"}')
+    (run / INSTRUMENT_FILE).write_text('{"stimulator": "7-abc"}')
     with pytest.raises(ConfigError, match=r"no 'host'; remove it"):
-        arming.announced(run)
+        announced(run)
 
 
 def test_a_disk_that_is_full_keeps_the_latch_away_and_the_arming_does_not_stay(run, monkeypatch):
@@ -121,7 +123,7 @@ def elsewhere(tmp_path_factory, monkeypatch):
         var = paths.private(short / name)
         paths.announce(var)
         directory = paths.run_directory(var)
-        arming.announce(directory, Instrument(NAME, ProcessIdentity.own(), "127.0.0.1", 9))
+        announce(directory, Instrument(NAME, ProcessIdentity.own(), "127.0.0.1", 9))
         return directory
 
     return start
@@ -132,19 +134,23 @@ def test_what_runs_with_another_var_is_found_from_a_plain_window_and_not_from_a_
 ):
     other = elsewhere("there")
     assert arming.run_directories() == [paths.run_directory(), other]
-    assert arming.to_arm() == other
     monkeypatch.setenv("CREPE_VAR", str(paths.project_directory() / "chosen"))
     assert arming.run_directories() == [paths.run_directory()]
     assert arming.to_arm() == paths.run_directory()
 
 
-def test_which_of_two_stimulators_elsewhere_is_armed_has_to_be_said(elsewhere):
-    for name in ("one", "two"):
-        elsewhere(name)
-    with pytest.raises(ConfigError, match="name one by CREPE_VAR"):
+@pytest.mark.parametrize("names", [["one"], ["one", "two"]])
+def test_a_stimulator_elsewhere_is_named_but_armed_only_by_choice(elsewhere, names, monkeypatch):
+    others = [elsewhere(name) for name in names]
+    with pytest.raises(ConfigError, match="no stimulator runs here, so nothing is armed") as caught:
         arming.to_arm()
-    arming.announce(paths.run_directory(), Instrument(NAME, ProcessIdentity.own(), "127.0.0.1", 9))
+    assert str(caught.value).count("127.0.0.1:9 by `CREPE_VAR=") == len(names)
+    choice = re.findall(r"CREPE_VAR=(\S+) crepe arm", str(caught.value))
+    assert len(choice) == len(names)
+    announce(paths.run_directory(), Instrument(NAME, ProcessIdentity.own(), "127.0.0.1", 9))
     assert arming.to_arm() == paths.run_directory()
+    monkeypatch.setenv("CREPE_VAR", choice[0])
+    assert arming.to_arm() in others
 
 
 def test_the_command_arms_what_runs_and_says_so_or_says_what_is_missing(tmp_path, monkeypatch):
@@ -152,7 +158,7 @@ def test_the_command_arms_what_runs_and_says_so_or_says_what_is_missing(tmp_path
     with pytest.raises(ConfigError, match="no stimulator runs here"):
         CliRunner().invoke(app, ["arm"], standalone_mode=False, catch_exceptions=False)
     run = paths.run_directory()
-    arming.announce(run, Instrument(NAME, ProcessIdentity.own(), "127.0.0.1", 8888))
+    announce(run, Instrument(NAME, ProcessIdentity.own(), "127.0.0.1", 8888))
     arming.latch(run, "a test")
     done = CliRunner().invoke(app, ["arm", "--minutes", "5"])
     assert f"armed for 5 minutes: stimulator {NAME} on 127.0.0.1:8888" in done.output

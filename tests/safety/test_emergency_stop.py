@@ -1,11 +1,54 @@
-"""Which instruments the emergency stop means; how it stops them is tested with the instrument."""
+"""Which instruments the emergency stop means, and that nothing keeps it from its answer.
+
+How it stops them is tested with the instrument.
+"""
+
+import os
+import socket
+import threading
+
+import pytest
 
 from crepe.environment import paths
 from crepe.environment.process_identity import ProcessIdentity
-from crepe.safety import arming, emergency_stop
-from crepe.safety.arming import Instrument
+from crepe.safety import arming, emergency_stop, stop_command
+from crepe.safety.emergency_stop import EmergencyStop
+from crepe.safety.protocol.announcement import INSTRUMENT_FILE, Instrument, announce, announced
+from crepe.safety.protocol.datagrams import Heartbeat, pack
+from crepe.safety.watchdog import Watchdog
+from tests.misbehaving_server import FAULTS, misbehaving
 
 OWN = ProcessIdentity.own()
+HUNG = 30.0
+
+
+@pytest.fixture
+def stops_everything(monkeypatch):
+    """Every instrument is stopped by the first attempt; gives their ports."""
+    ports = []
+
+    def stop_dsp(control):
+        ports.append(control.server.http_port)
+        return []
+
+    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", stop_dsp)
+    return ports
+
+
+def within(function):
+    """What a function returns, on a thread: one that hangs fails the test."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(function()), daemon=True)
+    thread.start()
+    thread.join(HUNG)
+    assert not thread.is_alive(), "it has no deadline"
+    return results[0]
+
+
+def stop(directories, server="", **options):
+    lines = []
+    is_verified = within(lambda: emergency_stop.stop(directories, server, lines.append, **options))
+    return is_verified, lines
 
 
 def test_other_instruments_are_stopped_unless_their_stimulator_is_proven_to_have_ended(
@@ -20,19 +63,380 @@ def test_other_instruments_are_stopped_unless_their_stimulator_is_proven_to_have
     directories = [paths.private(tmp_path / "here")]
     for port, (name, process) in enumerate(processes.items(), start=1):
         directories.append(paths.private(tmp_path / name))
-        arming.announce(directories[-1], Instrument(name, process, "127.0.0.1", port))
-    lines = []
-    assert not emergency_stop.stop(directories, "", lines.append)
+        announce(directories[-1], Instrument(name, process, "127.0.0.1", port))
+    is_verified, lines = stop(directories)
+    assert not is_verified
     tried = sorted(line.split(": NOT")[0] for line in lines if "Switch the stimulator off" in line)
     assert tried == ["meame://127.0.0.1:1", "meame://127.0.0.1:2"]
 
 
-def test_a_stop_is_not_verified_while_an_announcement_cannot_be_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(emergency_stop, "stop_dsp", lambda control: [])
-    first, other = (paths.private(tmp_path / name) for name in ("first", "other"))
-    arming.announce(first, Instrument("own", OWN, "127.0.0.1", 1))
+# Instruments that do not answer
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_answer_comes_whatever_the_server_does(tmp_path, monkeypatch, fault):
+    """As on the page: it waits for the answer, and the attempts go on without it."""
+    with misbehaving(fault) as server:
+        announce(tmp_path, Instrument("7-abc", OWN, "127.0.0.1", server.port))
+        lines = []
+        attempts = EmergencyStop([tmp_path], "", by="a test")
+        assert not within(lambda: attempts.answer(lines.append, 0.5))
+        assert "latched" in lines[0]
+        assert any("NOT VERIFIED" in line for line in lines)
+        assert "attempts go on until 30 s have passed" in lines[-1]
+        assert server.requests[0] == "/DSP/write"  # electrodes off comes first
+        n = len(server.requests)
+        while len(server.requests) == n:  # they go on
+            assert not attempts.is_over
+        attempts.call_off()
+        within(lambda: [pursuit.wait(HUNG) for pursuit in attempts._pursuits])
+
+
+def test_an_instrument_that_stops_late_is_reported_verified_after_the_answer(tmp_path, monkeypatch):
+    is_late = threading.Event()
+    monkeypatch.setattr(
+        "crepe.safety.pursuit.stop_dsp", lambda control: [] if is_late.is_set() else ["a doubt"]
+    )
+    monkeypatch.setattr(emergency_stop, "ANSWER_S", 0.2)
+    announce(tmp_path, Instrument("7-abc", OWN, "127.0.0.1", 1))
     lines = []
-    assert emergency_stop.stop([first, other], "", lines.append)
-    (other / arming.INSTRUMENT_FILE).write_text("{")
-    assert not emergency_stop.stop([first, other], "", lines.append)
+
+    def report(line):
+        lines.append(line)
+        if "attempts go on" in line:
+            is_late.set()
+
+    assert within(lambda: emergency_stop.stop([tmp_path], "", report))
+    assert "NOT VERIFIED: a doubt" in lines
+    assert "stopped, read back and verified" in lines[-1]
+
+
+def test_one_instrument_that_hangs_does_not_delay_another(tmp_path, monkeypatch):
+    is_over = threading.Event()
+
+    def stop_dsp(control):
+        if control.server.http_port == 1:
+            is_over.wait(60)
+        return []
+
+    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", stop_dsp)
+    directories = [paths.private(tmp_path / name) for name in "ab"]
+    for port, directory in enumerate(directories, start=1):
+        announce(directory, Instrument("7-abc", OWN, "127.0.0.1", port))
+    lines = []
+    attempts = EmergencyStop(directories, "", by="a test")
+    assert not within(lambda: attempts.answer(lines.append, 1.0))
+    assert any("127.0.0.1:2: stopped, read back and verified" in line for line in lines)
+    is_over.set()
+
+
+def test_a_silent_name_server_delays_neither_the_latch_nor_the_answer(tmp_path, monkeypatch):
+    is_over = threading.Event()
+    lookup = socket.getaddrinfo
+
+    def silent(host, *arguments, **options):
+        if host == "bench" and not options.get("flags"):
+            is_over.wait(60)
+        return lookup(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    lines = []
+    attempts = EmergencyStop([tmp_path], "bench:8888", by="a test")
+    assert not within(lambda: attempts.answer(lines.append, 0.3))
+    assert (tmp_path / arming.STOPPED_FILE).exists()
+    assert "meame://bench:8888: NOT VERIFIED" in lines[-1]
+    attempts.call_off()
+    is_over.set()
+
+
+# Run directories that are no use
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[" * 100_000,
+        '{"stimulator": "7-abc"}',
+        '{"stimulator": 7, "pid": 1, "host": "h", "http_port": 1, "nonce": ""}',
+        '{"stimulator": "7", "pid": "x", "host": "h", "http_port": 1, "nonce": ""}',
+        '{"stimulator": "7", "pid": null, "host": "h", "http_port": 1, "nonce": ""}',
+        '{"stimulator": "7", "pid": 1, "host": null, "http_port": 1, "nonce": ""}',
+        '{"stimulator": "7", "pid": 1, "host": "h", "http_port": 1e9, "nonce": ""}',
+    ],
+    ids=range(8),
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_an_announcement_that_cannot_be_read_keeps_no_other_instrument_from_its_stop(
+    tmp_path, stops_everything, content, is_first
+):
+    good, bad = (paths.private(tmp_path / name) for name in ("good", "bad"))
+    announce(good, Instrument("own", OWN, "127.0.0.1", 1))
+    assert stop([good, bad])[0]
+    (bad / INSTRUMENT_FILE).write_text(content)
+    is_verified, lines = stop([bad, good] if is_first else [good, bad])
+    assert not is_verified
+    assert stops_everything == [1, 1]
     assert any("NOT VERIFIED" in line and "instrument.json" in line for line in lines)
+    assert all((path / arming.STOPPED_FILE).exists() for path in (good, bad))
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), RuntimeError("odd")])
+@pytest.mark.parametrize("name", ["emergency_stop.announced", "arming.latch"])
+def test_no_error_ends_a_stop_before_everything_was_tried(
+    tmp_path, monkeypatch, stops_everything, error, name
+):
+    """A file of another user, a disk that fails: also errors that nobody has thought of."""
+    good, bad = (paths.private(tmp_path / name) for name in ("good", "bad"))
+    for port, path in enumerate((good, bad), start=1):
+        announce(path, Instrument("own", OWN, "127.0.0.1", port))
+    function = {"arming.latch": arming.latch}.get(name, announced)
+
+    def fails_for_one(path, *arguments):
+        if path == bad:
+            raise error
+        return function(path, *arguments)
+
+    monkeypatch.setattr(f"crepe.safety.{name}", fails_for_one)
+    is_verified, lines = stop([bad, good])
+    assert not is_verified
+    assert 1 in stops_everything
+    assert any("NOT" in line for line in lines)
+
+
+def test_a_disk_that_hangs_delays_no_stop_of_what_is_announced_elsewhere(
+    tmp_path, monkeypatch, stops_everything
+):
+    is_over = threading.Event()
+    good, dead = (paths.private(tmp_path / name) for name in ("good", "dead"))
+    announce(good, Instrument("own", OWN, "127.0.0.1", 1))
+    latch = arming.latch
+
+    def hangs(path, by):
+        if path == dead:
+            is_over.wait(60)
+        latch(path, by)
+
+    monkeypatch.setattr(arming, "latch", hangs)
+    is_verified, lines = stop([dead, good])
+    is_over.set()
+    assert not is_verified
+    assert stops_everything == [1]
+    assert any(f"NOT LATCHED: {dead}" in line for line in lines)
+
+
+def test_without_any_run_directory_a_named_instrument_is_stopped(stops_everything):
+    is_verified, lines = stop([], "127.0.0.1:7", problems=["/x/var: belongs to user 0"])
+    assert not is_verified
+    assert stops_everything == [7]
+    assert lines[0] == "NOT VERIFIED: /x/var: belongs to user 0"
+
+
+def test_an_address_that_is_none_latches_and_stops_what_is_announced(tmp_path, stops_everything):
+    announce(tmp_path, Instrument("own", OWN, "127.0.0.1", 1))
+    is_verified, lines = stop([tmp_path], "nonsense")
+    assert not is_verified
+    assert "NOT VERIFIED: --server nonsense: must be HOST:PORT" in lines
+    assert stops_everything == [1]
+
+
+def test_a_terminal_that_is_gone_does_not_end_the_stop(tmp_path, stops_everything):
+    announce(tmp_path, Instrument("own", OWN, "127.0.0.1", 1))
+
+    def report(line):
+        raise BrokenPipeError
+
+    assert within(lambda: emergency_stop.stop([tmp_path], "", report))
+    assert stops_everything == [1]
+
+
+# A disk that cannot be written
+
+
+@pytest.fixture
+def read_only(tmp_path, monkeypatch):
+    """A run directory on a read-only disk, with a stimulator that is announced and armed."""
+    announce(tmp_path, Instrument("7-abc", OWN, "127.0.0.1", 1))
+    arming.arm(tmp_path, 1.0)
+
+    def fails(path, *arguments, **options):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(paths, "write_json", fails)
+    monkeypatch.setattr(arming, "disarm", fails)
+    monkeypatch.setattr("crepe.safety.instrument_lock.os.open", fails)
+    return tmp_path
+
+
+def test_on_a_read_only_disk_the_instrument_is_stopped_and_nothing_is_latched_alone(
+    read_only, stops_everything
+):
+    is_verified, lines = stop([read_only])
+    assert not is_verified
+    assert stops_everything == [1]
+    assert lines[0].startswith("NOT LATCHED")
+
+
+def test_on_a_read_only_disk_the_watchdog_keeps_the_latch(read_only, stops_everything):
+    watchdog = Watchdog(read_only, lambda text: None)
+    is_over = threading.Event()
+
+    def run():
+        while not is_over.is_set():
+            watchdog.step()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        is_verified, lines = stop([read_only])
+    finally:
+        is_over.set()
+        thread.join()
+        watchdog.close()
+    assert is_verified
+    assert stops_everything == [1]
+    assert lines[0].startswith("latched in memory")
+    assert "not on the disk" in lines[0]
+
+
+def test_the_watchdog_names_the_instrument_that_no_file_names(read_only, stops_everything):
+    (read_only / INSTRUMENT_FILE).write_text("{")
+    watchdog = Watchdog(read_only, lambda text: None)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as stimulator:
+        heartbeat = Heartbeat(Instrument("7-abc", OWN, "127.0.0.1", 5), False)
+        stimulator.sendto(pack(heartbeat), str(read_only / "watchdog.sock"))
+    watchdog.step()
+    is_over = threading.Event()
+
+    def run():
+        while not is_over.is_set():
+            watchdog.step()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        is_verified, _ = stop([read_only])
+    finally:
+        is_over.set()
+        thread.join()
+        watchdog.close()
+    assert is_verified
+    assert stops_everything == [5]
+
+
+# The command
+
+
+@pytest.fixture
+def somewhere(tmp_path_factory, monkeypatch):
+    """A clone of its own, and a place for temporary files that is its own, too."""
+    short = tmp_path_factory.mktemp("s")
+    monkeypatch.setattr("tempfile.tempdir", str(short))
+    monkeypatch.setattr(paths, "project_directory", lambda: short / "clone")
+    (short / "clone").mkdir()
+    return short
+
+
+def elsewhere(somewhere, port):
+    var = paths.private(somewhere / f"var{port}")
+    paths.announce(var)
+    directory = paths.run_directory(var)
+    announce(directory, Instrument("7-abc", OWN, "127.0.0.1", port))
+    return directory
+
+
+def test_a_var_of_another_user_keeps_nothing_elsewhere_from_its_stop(
+    somewhere, stops_everything, monkeypatch, capsys
+):
+    other = elsewhere(somewhere, 3)
+    private = paths.private
+
+    def foreign(directory):
+        if "clone" in str(directory):
+            raise arming.ConfigError(f"{directory}: belongs to user 0, must be yours")
+        return private(directory)
+
+    monkeypatch.setattr(paths, "private", foreign)
+    assert within(lambda: stop_command.main([])) == 1
+    assert stops_everything == [3]
+    assert (other / arming.STOPPED_FILE).exists()
+    assert "belongs to user 0" in capsys.readouterr().out
+    with pytest.raises(arming.ConfigError, match=r"belongs to user 0.*nothing is armed.*:3 by "):
+        arming.to_arm()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_a_var_that_really_belongs_to_another_user_is_left_out(somewhere, stops_everything, capsys):
+    elsewhere(somewhere, 3)
+    var = somewhere / "clone" / "var"
+    var.mkdir(mode=0o700)
+    os.chown(var, 12345, 12345)
+    assert within(lambda: stop_command.main([])) == 1
+    assert stops_everything == [3]
+    assert "belongs to user 12345" in capsys.readouterr().out
+
+
+def test_an_announcement_of_a_var_that_is_damaged_keeps_no_other_from_its_stop(
+    somewhere, stops_everything, capsys
+):
+    elsewhere(somewhere, 3)
+    damaged = next((paths.temporary() / "running").glob("*.json")).with_name("0.json")
+    damaged.write_text("{")
+    assert within(lambda: stop_command.main([])) == 1
+    assert stops_everything == [3]
+    assert str(damaged) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--sever", "x"], ["now"], ["--json=yes"], ["--server"], ["--json"]]
+)
+def test_a_mistyped_stop_stops(somewhere, stops_everything, arguments, capsys):
+    elsewhere(somewhere, 3)
+    status = within(lambda: stop_command.main(arguments))
+    assert stops_everything == [3]
+    assert status == (0 if arguments in (["--server"], ["--json"]) else 1)
+
+
+def test_a_stop_that_has_not_begun_in_time_reports_that(tmp_path, monkeypatch):
+    is_over = threading.Event()
+    monkeypatch.setattr(emergency_stop, "_DISK_S", 60.0)
+    monkeypatch.setattr("crepe.safety.arming.latch", lambda *arguments: is_over.wait(60))
+    lines = []
+    attempts = EmergencyStop([tmp_path], "", by="crepe stop")
+    assert not attempts.answer(lines.append, 0.1)
+    is_over.set()
+    assert lines == ["NOT VERIFIED: still latching; this machine or its disk is very slow"]
+
+
+def test_directories_without_a_stimulator_share_a_line(somewhere, stops_everything, capsys):
+    elsewhere(somewhere, 3)
+    for port in (4, 5):
+        gone = elsewhere(somewhere, port)
+        announce(gone, Instrument("7-abc", OWN._replace(start="1"), "127.0.0.1", port))
+    assert within(lambda: stop_command.main([])) == 0
+    assert stops_everything == [3]
+    latched = [line for line in capsys.readouterr().out.splitlines() if "latched" in line]
+    assert len(latched) == 3  # the own one, the one that runs, and the others
+    assert latched[-1] == "latched, too: 2 more, in which no stimulator runs"
+    for run_directory in arming.run_directories():
+        assert (run_directory / arming.STOPPED_FILE).exists()
+
+
+def test_the_exit_status_is_0_only_where_everything_is_stopped(
+    somewhere, stops_everything, monkeypatch, capsys
+):
+    elsewhere(somewhere, 3)
+    assert within(lambda: stop_command.main([])) == 0
+    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", lambda control: ["a doubt"])
+    monkeypatch.setattr(emergency_stop, "_TRY_S", 0.3)
+    assert within(lambda: stop_command.main([])) == 1
+    assert "NOT VERIFIED: a doubt" in capsys.readouterr().out
+
+
+def test_a_home_that_does_not_exist_is_reported(monkeypatch, somewhere, stops_everything, capsys):
+    monkeypatch.setenv("CREPE_VAR", "~nobody-of-that-name/var")
+    monkeypatch.chdir(somewhere)
+    assert within(lambda: stop_command.main(["--server", "127.0.0.1:4"])) == 1
+    assert stops_everything == [4]
+    assert "NOT VERIFIED" in capsys.readouterr().out
+    assert not list(somewhere.glob("*.lock"))  # no directory is one to lock in

@@ -1,124 +1,290 @@
-"""The watchdog on a clock of the test: when it stops the instrument, and when it may leave."""
+"""The watchdog, step by step with an injected clock; with real programs in tests/hw/meame."""
 
-import json
+import socket
+import threading
+import time
 
 import pytest
 
 from crepe.environment.process_identity import ProcessIdentity
-from crepe.safety import arming, watchdog
+from crepe.safety.protocol import orders
+from crepe.safety.protocol.announcement import Instrument
+from crepe.safety.protocol.datagrams import Answer, Heartbeat, Latch, pack, unpack
+from crepe.safety.protocol.orders import WATCHDOG_SOCKET
 from crepe.safety.watchdog import SILENT_S, Watchdog
+from tests.misbehaving_server import misbehaving
 
-POLL_S = 0.05
-LEAVE_S = 5.0  # after SIGTERM
+SECOND = 1_000_000_000
+OPEN = Latch()
 
 
-class World:
-    """A clock that goes on with each poll, heartbeats at given times, and an instrument."""
+class Bench:
+    """A watchdog, and the stimulator's end of its socket."""
 
-    def __init__(self, beats_s=(), *, is_pulsing=True, n_failures=0, ends_s=10.0, orphan_s=1e9):
-        self.now_s = 0.0
-        self.stops_s = []  # when the instrument was asked to stop
-        self.answers = []
-        self._beats_s = list(beats_s)
-        self._is_pulsing = is_pulsing
-        self._n_failures = n_failures
-        self._ends_s = ends_s  # SIGTERM
-        self._orphan_s = orphan_s
-        self.watchdog = None
+    def __init__(self, directory):
+        self.directory = directory
+        self.now_ns = 5000 * SECOND
+        self.announced = []
+        self.watchdog = Watchdog(directory, self.announced.append, lambda: self.now_ns)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(directory / "stimulator.sock"))
+        self.socket.settimeout(10)
+
+    def heartbeat(self, *, is_pulsing=True, port=9, latch=OPEN):
+        """A heartbeat, and the watchdog's answer."""
+        instrument = Instrument("7-abc", ProcessIdentity.own(), "127.0.0.1", port)
+        self.send(pack(Heartbeat(instrument, is_pulsing, latch)))
+        assert not self.watchdog.step()
+        answer = unpack(self.socket.recv(16384))
+        assert isinstance(answer, Answer)
+        return answer
+
+    def send(self, data):
+        self.socket.sendto(data, str(self.directory / WATCHDOG_SOCKET))
+
+    def step_until(self, is_so):
+        deadline = time.monotonic() + 30
+        while not is_so():
+            assert time.monotonic() < deadline
+            assert not self.watchdog.step()
+
+
+@pytest.fixture
+def bench(tmp_path):
+    bench = Bench(tmp_path)
+    yield bench
+    if bench.watchdog._pursuit is not None:
+        bench.watchdog._pursuit.call_off()
+    bench.watchdog.close()
+    bench.socket.close()
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff", b"[" * 4000, b"{}", b"null", b'{"is_pulsing": 1}', b'{"kind": "Answer"}']
+)
+def test_a_datagram_that_is_none_does_not_end_the_watchdog(bench, data):
+    bench.heartbeat()
+    bench.send(data)
+    assert not bench.watchdog.step()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as nameless:
+        nameless.sendto(data, str(bench.directory / WATCHDOG_SOCKET))
+        nameless.sendto(
+            pack(Heartbeat(bench.watchdog._instrument, True)),
+            str(bench.directory / WATCHDOG_SOCKET),
+        )
+    for _ in range(2):
+        assert not bench.watchdog.step()
+    assert bench.heartbeat().stimulator == "7-abc"
+
+
+@pytest.mark.parametrize("fault", ["silent", "drips its head", "never ends its body"])
+def test_a_server_that_never_answers_does_not_occupy_the_watchdog(bench, fault):
+    with misbehaving(fault) as server:
+        bench.heartbeat(port=server.port)
+        bench.now_ns += SECOND
+        assert not bench.watchdog.step()
+        pursuit = bench.watchdog._pursuit
+        bench.step_until(lambda: server.requests)
+        # it listens, and lets no pulse through meanwhile
+        answer = bench.heartbeat(port=server.port)
+        assert (answer.stimulator, answer.stopped) == ("", "7-abc")
+        # the stimulator is back: it stops the instrument itself
+        bench.step_until(lambda: bench.watchdog._pursuit is not pursuit)
+    assert bench.announced == []
+
+
+# Silence
+
+
+@pytest.fixture
+def stops(monkeypatch):
+    """The times of the attempts to stop, of which the first `stops.n_failures` fail."""
+
+    class Stops(list):
+        n_failures = 0
+
+        def stop_dsp(self, control):
+            self.append(time.monotonic())
+            return ["a doubt"] if len(self) <= self.n_failures else []
+
+    stops = Stops()
+    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", stops.stop_dsp)
+    return stops
+
+
+def test_silence_in_a_train_stops_the_instrument_once_and_by_the_limit(bench, stops):
+    assert SILENT_S == 0.5
+    bench.heartbeat()
+    bench.now_ns += SECOND // 2
+    assert not bench.watchdog.step()
+    assert bench.watchdog._pursuit is None
+    bench.now_ns += 1
+    bench.step_until(lambda: bench.announced)
+    for _ in range(5):
+        bench.now_ns += SECOND
+        assert not bench.watchdog.step()
+    assert len(stops) == 1
+
+
+def test_heartbeats_within_the_limit_keep_the_train(bench, stops):
+    for _ in range(20):
+        bench.heartbeat()
+        bench.now_ns += SECOND // 2
+        assert not bench.watchdog.step()
+    assert stops == []
+
+
+def test_silence_without_a_train_stops_nothing(bench, stops):
+    bench.now_ns += SECOND
+    assert not bench.watchdog.step()
+    bench.heartbeat(is_pulsing=False)
+    bench.now_ns += SECOND
+    assert not bench.watchdog.step()
+    assert (bench.watchdog._pursuit, stops) == (None, [])
+
+
+def test_the_stimulator_that_was_stopped_is_named_in_every_answer(bench, stops):
+    assert bench.heartbeat().stopped == ""
+    bench.now_ns += SECOND
+    bench.step_until(lambda: bench.announced)
+    for _ in range(2):
+        answer = bench.heartbeat()
+        assert (answer.stimulator, answer.stopped) == ("7-abc", "7-abc")
+
+
+def test_a_disk_that_is_full_does_not_keep_it_from_stopping(bench, stops, monkeypatch):
+    def full(directory):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("crepe.safety.arming.disarm", full)
+    bench.heartbeat()
+    bench.now_ns += SECOND
+    bench.step_until(lambda: bench.announced)
+    assert len(stops) == 1
+
+
+def test_a_sleep_of_the_computer_counts_as_silence(bench, monkeypatch):
+    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", lambda control: [])
+    bench.heartbeat()
+    assert bench.watchdog._pursuit is None
+    bench.now_ns += 9 * 3600 * SECOND
+    bench.step_until(lambda: bench.announced)
+    assert "the stimulator was silent for 32400.00 s" in bench.announced[0]
+
+
+def test_attempts_go_on_until_one_is_verified_and_then_no_pulse_flows(bench, monkeypatch):
+    doubts = iter([["a doubt"], ["a doubt"], []])
+    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", lambda control: next(doubts))
+    bench.heartbeat()
+    bench.now_ns += SECOND
+    bench.step_until(lambda: bench.announced)
+    bench.now_ns += SECOND
+    assert not bench.watchdog.step()
+    assert bench.watchdog._pursuit is None
+    assert len(bench.announced) == 1
+
+
+def test_a_watchdog_that_is_told_to_end_stops_first(bench, monkeypatch):
+    is_stopped = threading.Event()
+
+    def stop_dsp(control):
+        return [] if is_stopped.is_set() else ["a doubt"]
+
+    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", stop_dsp)
+    bench.heartbeat()
+    bench.watchdog._end(15, None)
+    for _ in range(5):
+        assert not bench.watchdog.step()
+    is_stopped.set()
+    deadline = time.monotonic() + 30
+    while not bench.watchdog.step():
+        assert time.monotonic() < deadline
+
+
+class Clock:
+    """The clock of `_LEAVE_S`, which stands still unless the test moves it."""
+
+    now_s = 0.0
 
     def monotonic(self):
         return self.now_s
 
-    def recvfrom(self, n_bytes):
-        self.now_s += POLL_S
-        if self.now_s >= self._ends_s:
-            self._ends_s = 1e9
-            self.watchdog._end(15, None)
-        if self._beats_s and self.now_s >= self._beats_s[0]:
-            self._beats_s.pop(0)
-            own = arming.Instrument("1-ab", ProcessIdentity.own(), "127.0.0.1", 9, "")
-            return json.dumps({**own.to_json(), "is_pulsing": self._is_pulsing}).encode(), "sender"
-        raise TimeoutError
-
-    def sendto(self, data, address):
-        self.answers.append(json.loads(data))
-
-    def stop_dsp(self, control):
-        self.stops_s.append(self.now_s)
-        return ["a doubt"] if len(self.stops_s) <= self._n_failures else []
-
-    def is_orphan(self):
-        return self.now_s >= self._orphan_s
-
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Runs the watchdog in a world until it leaves."""
-
-    def run(world):
-        world.watchdog = Watchdog(tmp_path, lambda text: None)
-        world.watchdog._socket.close()
-        world.watchdog._socket = world
-        monkeypatch.setattr(watchdog, "time", world)
-        monkeypatch.setattr(watchdog, "stop_dsp", world.stop_dsp)
-        monkeypatch.setattr(watchdog, "is_orphan", world.is_orphan)
-        monkeypatch.setattr(watchdog.signal, "signal", lambda *handler: None)
-        world.watchdog.run()
-        return world
-
-    return run
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("crepe.safety.watchdog.time", clock)
+    return clock
 
 
-def times(until_s, every_s):
-    return [every_s * i for i in range(1, int(until_s / every_s))]
+def test_after_sigterm_the_attempts_have_an_end(bench, stops, clock):
+    stops.n_failures = 10_000
+    bench.heartbeat()
+    bench.watchdog._end(15, None)
+    bench.step_until(lambda: len(stops) > 1)
+    clock.now_s += 5.0
+    assert not bench.watchdog.step()
+    clock.now_s += 0.001
+    assert bench.watchdog.step()
 
 
-def test_silence_in_a_train_stops_the_instrument_once_and_by_the_limit(run):
-    world = run(World([0.1]))
-    (stop_s,) = world.stops_s
-    assert SILENT_S == 0.5
-    assert 0.1 + SILENT_S < stop_s <= 0.1 + SILENT_S + 3 * POLL_S
+def test_an_orphan_does_not_leave_a_train_behind(bench, stops, clock, monkeypatch):
+    stops.n_failures = 2
+    bench.heartbeat()
+    monkeypatch.setattr("crepe.safety.watchdog.is_orphan", lambda: True)
+    clock.now_s += 3600.0
+    deadline = time.monotonic() + 30
+    while not bench.watchdog.step():
+        assert time.monotonic() < deadline
+    assert len(stops) == 3
 
 
-def test_a_heartbeat_just_within_the_limit_keeps_the_train(run):
-    beats_s = times(10.0, SILENT_S - POLL_S)
-    assert run(World(beats_s, ends_s=9.0)).stops_s == pytest.approx([9.0], abs=2 * POLL_S)
+def test_a_dead_disk_does_not_keep_the_watchdog_from_stopping(bench, monkeypatch):
+    is_over = threading.Event()
+
+    def hangs(*arguments):
+        is_over.wait(60)
+        raise OSError(5, "Input/output error")
+
+    for name in ("crepe.safety.arming.disarm", "crepe.safety.instrument_lock._locked"):
+        monkeypatch.setattr(name, hangs)
+    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", lambda control: [])
+    bench.heartbeat()
+    bench.now_ns += SECOND
+    bench.step_until(lambda: bench.announced)
+    is_over.set()
 
 
-def test_silence_without_a_train_stops_nothing(run):
-    assert run(World([0.1], is_pulsing=False)).stops_s == []
-    assert run(World()).stops_s == []
+# The latch
 
 
-def test_a_stop_that_is_not_verified_is_repeated_at_once(run):
-    world = run(World([0.1], n_failures=3))
-    assert len(world.stops_s) == 4
-    assert world.stops_s[-1] - world.stops_s[0] == pytest.approx(3 * POLL_S)
+def order(bench, send, *arguments):
+    """The watchdog's state after an order, which a thread sends."""
+    states = []
+    thread = threading.Thread(target=lambda: states.append(send(bench.directory, *arguments)))
+    thread.start()
+    bench.step_until(lambda: not thread.is_alive())
+    bench.socket.recv(16384)  # the stimulator gets it, too
+    return states[0]
 
 
-def test_the_stimulator_that_was_stopped_is_named_in_every_answer(run):
-    world = run(World([0.1, 2.0, 2.1], is_pulsing=True))
-    assert [answer["stopped"] for answer in world.answers] == ["", "1-ab", "1-ab"]
-    assert {answer["heard"] for answer in world.answers} == {"1-ab"}
+def test_the_watchdog_keeps_the_latch_in_memory_and_sends_it_to_each_stimulator(bench):
+    assert not bench.heartbeat().latch.is_closed
+    state = order(bench, orders.latch_in_memory, "crepe stop")
+    assert state.latch.is_closed
+    assert state.instrument.http_port == 9
+    assert bench.heartbeat().latch == state.latch
+    bench.now_ns += 1
+    assert order(bench, orders.watchdog_state).latch == state.latch
+    assert not order(bench, orders.release_in_memory).latch.is_closed
+    assert not bench.heartbeat(latch=state.latch).latch.is_closed  # that one is older
 
 
-def test_after_sigterm_a_running_train_is_stopped_first_and_the_attempts_have_an_end(run):
-    beats_s = times(30.0, 0.1)
-    world = run(World(beats_s, ends_s=2.0))
-    assert world.stops_s == pytest.approx([2.0], abs=2 * POLL_S)
-    world = run(World(beats_s, ends_s=2.0, n_failures=10_000))
-    assert world.now_s == pytest.approx(2.0 + LEAVE_S, abs=2 * POLL_S)
+def test_a_new_watchdog_takes_the_latch_over_from_the_stimulator(bench):
+    latch = Latch(bench.now_ns - SECOND, "crepe stop")
+    assert bench.heartbeat(latch=latch).latch == latch
 
 
-def test_an_orphan_does_not_leave_a_train_behind(run):
-    world = run(World(times(60.0, 0.1), ends_s=1e9, orphan_s=2.0, n_failures=400))
-    assert len(world.stops_s) == 401
-    assert world.now_s > 2.0 + 2 * LEAVE_S
-
-
-def test_a_disk_that_is_full_does_not_keep_it_from_stopping(run, monkeypatch):
-    def full(directory):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(arming, "disarm", full)
-    assert len(run(World([0.1])).stops_s) == 1
+def test_where_no_watchdog_runs_there_is_no_state(tmp_path):
+    assert orders.latch_in_memory(tmp_path, "crepe stop") is None
+    assert orders.watchdog_state(tmp_path / "nowhere") is None

@@ -179,7 +179,7 @@ def test_two_gateways_take_different_ports_and_a_requested_port_is_kept_to(meet,
 
 
 def test_a_running_gateway_is_found_and_a_stopped_one_is_not(tmp_path, monkeypatch):
-    monkeypatch.setattr(paths, "announced", lambda: [tmp_path / "b", tmp_path / "c"])
+    monkeypatch.setattr(paths, "announced", lambda _: [tmp_path / "b", tmp_path / "c"])
     monkeypatch.setattr(paths, "project_directory", lambda: tmp_path / "a")
     with pytest.raises(DeviceError, match="no sensor gateway runs"):
         find_gateway()

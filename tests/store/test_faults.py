@@ -273,7 +273,7 @@ def test_no_text_shows_a_password(own_server, caplog):
 
 def test_a_client_finds_its_own_server_and_never_a_strangers(own_server, tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "v"))
-    monkeypatch.setattr(paths, "announced", list)
+    monkeypatch.setattr(paths, "announced", lambda _: [])
     with pytest.raises(StoreError, match="no CREPE is running"):
         find_url()
     own_server.start()
@@ -293,7 +293,7 @@ def test_a_program_never_goes_to_the_server_of_another_clone(own_server, tmp_pat
         paths.run_directory(other) / "redis.json",
         {"url": own_server.url, "socket": str(own_server.socket)},
     )
-    monkeypatch.setattr(paths, "announced", lambda: [other])
+    monkeypatch.setattr(paths, "announced", lambda _: [other])
     monkeypatch.setattr(paths, "project_directory", lambda: tmp_path)
     assert find_url() == own_server.url  # from any directory, for a person
     with pytest.raises(StoreError, match="no CREPE is running"):

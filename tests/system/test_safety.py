@@ -24,7 +24,7 @@ LONG_TRAINS = {
     "actors.game.player": "script",
     "actors.game.rest_s": 0.3,
     "actors.game.stimulation_s": 3.0,
-    "actors.game.rates_hz": {"rock": 20.0},
+    "actors.game.rates_hz": dict.fromkeys(("rock", "paper", "scissors"), 20.0),
     "actors.stimulate.silence_s": 0.5,
 }
 

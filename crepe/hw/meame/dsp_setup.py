@@ -27,6 +27,8 @@ _AGAIN = (
     Register.HW_MODE,
     Register.HW_DAC_SELECT,
 )
+_CONNECTED = (Register.HW_ENABLE, Register.HW_DAC_SELECT)  # verified first, as the worst
+_REPORTED = (Register.SHOTS_FIRED, Register.ERROR_FLAG)  # after a train, as doubts
 _EVERYWHERE = wire.bitmap(label for label in MCS_60_LABELS if label != MCS_REFERENCE)
 
 
@@ -126,6 +128,16 @@ def connect(control: Control, stimulus: Stimulus, before: SetUp) -> None:
     enable = _by_address(Register.HW_ENABLE, before.registers[Register.HW_ENABLE])
     control.write(list(enable), list(enable.values()))
     _verify(control, before.registers)
+
+
+def verify_connection(control: Control, before: SetUp) -> None:
+    """Read back, by one request, electrodes, sources, modes and triggers of a set-up.
+
+    Another client of the instrument may have changed them since. Raises DeviceError if a register
+    does not read as it was set up. Patterns cannot be read back.
+    """
+    others = [first for first in before.registers if first not in (*_CONNECTED, *_REPORTED)]
+    _verify(control, {first: before.registers[first] for first in (*_CONNECTED, *others)})
 
 
 def _write(control: Control, hardware: Mapping[int, Sequence[int]], stimulus: Stimulus) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from crepe.errors import DeviceError
-from crepe.hw.meame.http import Control, Unreachable
+from crepe.hw.meame.connection import Unreachable
+from crepe.hw.meame.http import Control
 from crepe.hw.meame.registers import N_GROUPS, Function, Register
 
 _ELECTRODES = [Register.HW_ENABLE + 4 * i for i in range(2)]

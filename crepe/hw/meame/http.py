@@ -10,20 +10,14 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
-
 from crepe.environment import paths
 from crepe.errors import ConfigError, DeviceError
+from crepe.hw.meame.connection import Connection, resolve
 
 SIMULATOR = "simulator"
 SIMULATOR_FILE = "simulator.json"
 _TIMEOUT_S = 2.0
 _POLL_S = 0.05
-
-
-class Unreachable(DeviceError):
-    """No server listens there, so nothing of a request has arrived."""
 
 
 class Server(NamedTuple):
@@ -36,7 +30,15 @@ class Server(NamedTuple):
 
     @property
     def name(self) -> str:
-        return f"meame://{self.host}:{self.http_port}"
+        host = f"[{self.host}]" if ":" in self.host and "[" not in self.host else self.host
+        return f"meame://{host}:{self.http_port}"
+
+    def resolved(self, wait_s: float) -> "Server":
+        """Return the server with a numeric address, which `HttpControl` needs.
+
+        Raises DeviceError if its name cannot be resolved within `wait_s`.
+        """
+        return self._replace(host=resolve(self.host, self.http_port, wait_s))
 
 
 def find_server(location: str, data_port: int, wait_s: float) -> Server:
@@ -59,26 +61,32 @@ def find_server(location: str, data_port: int, wait_s: float) -> Server:
     return Server(content["host"], content["http_port"], content["data_port"], content["nonce"])
 
 
-def open_control(location: str, data_port: int, wait_s: float) -> tuple["HttpControl", bool]:
-    """Return a connection to a device URL's server, and whether that proves to be our simulator.
+def open_control(
+    location: str, data_port: int, wait_s: float
+) -> tuple["HttpControl", Server, bool]:
+    """Return a connection to a device URL's server, the server as the URL names it, and a proof.
+
+    The last is whether the server proves to be our simulator. Its name is resolved here, once, for
+    all that use and stop the instrument: a name server may fall silent.
 
     A simulator that was killed leaves its address behind, and its successor takes the same port
     before it announces itself: until then it cannot prove to be what the file names.
 
-    Raises DeviceError if the URL names the simulator and no server proves to be it in `wait_s`.
+    Raises DeviceError if the URL names the simulator and no server proves to be it in `wait_s`, or
+    if its name cannot be resolved.
     """
     deadline = time.monotonic() + wait_s
     while True:
-        server = find_server(location, data_port, wait_s)
-        control = HttpControl(server)
+        named = find_server(location, data_port, wait_s)
+        control = HttpControl(named.resolved(max(wait_s, _TIMEOUT_S)))
         if control.is_our_simulator():
-            return control, True
-        if location != SIMULATOR and find_server(location, data_port, wait_s) == server:
-            return control, False
+            return control, named, True
+        if location != SIMULATOR and find_server(location, data_port, wait_s) == named:
+            return control, named, False
         control.close()
         if time.monotonic() >= deadline:
             raise DeviceError(
-                f"{server.name}: does not prove that it is the simulator of {SIMULATOR_FILE}; "
+                f"{named.name}: does not prove that it is the simulator of {SIMULATOR_FILE}; "
                 "is it running?"
             )
         time.sleep(_POLL_S)
@@ -127,17 +135,19 @@ class Control(ABC):
 
 
 class HttpControl(Control):
-    """MEAME over HTTP. Nothing is sent twice: repeating a DSP call is not harmless."""
+    """MEAME over HTTP. Nothing is sent twice: repeating a DSP call is not harmless.
+
+    Parameters
+    ----------
+    server
+        With a numeric address: see `Server.resolved`.
+    timeout_s
+        Longest time for one call, whatever the server does.
+    """
 
     def __init__(self, server: Server, timeout_s: float = _TIMEOUT_S) -> None:
         self.server = server
-        self._pool = urllib3.HTTPConnectionPool(
-            server.host,
-            server.http_port,
-            maxsize=1,
-            retries=False,
-            timeout=urllib3.Timeout(connect=timeout_s, read=timeout_s),
-        )
+        self._connection = Connection(server.host, server.http_port, timeout_s)
 
     def __enter__(self) -> Self:
         return self
@@ -213,7 +223,9 @@ class HttpControl(Control):
         try:
             values = [int(value) for value in json.loads(answer)["values"]]
         except (ValueError, KeyError, TypeError) as error:
-            raise DeviceError(f"{self.server.name}/DSP/read: {answer!r} ({error!r})") from error
+            raise DeviceError(
+                f"{self.server.name}/DSP/read: {answer[:80]!r} ({error!r})"
+            ) from error
         if len(values) != len(addresses):
             raise DeviceError(
                 f"{self.server.name}/DSP/read: {len(values)} of {len(addresses)} words"
@@ -221,18 +233,15 @@ class HttpControl(Control):
         return values
 
     def close(self) -> None:
-        self._pool.close()
+        self._connection.close()
 
     def _request(self, verb: str, path: str, body: dict[str, Any] | None = None) -> bytes:
         place = f"{self.server.name}{path.partition('?')[0]}"
+        content = None if body is None else json.dumps(body).encode()
         try:
-            answer = self._pool.request(
-                verb, path, body=None if body is None else json.dumps(body).encode()
-            )
-        except (ConnectTimeoutError, NewConnectionError) as error:
-            raise Unreachable(f"{place}: {error}") from error
-        except HTTPError as error:
-            raise DeviceError(f"{place}: {error}") from error
-        if answer.status != 200:
-            raise DeviceError(f"{place}: status {answer.status}, must be 200")
-        return answer.data
+            status, answer = self._connection.request(verb, path, content)
+        except DeviceError as error:
+            raise type(error)(f"{place}: {error}") from error
+        if status != 200:
+            raise DeviceError(f"{place}: status {status}, must be 200")
+        return answer

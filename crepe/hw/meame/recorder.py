@@ -62,7 +62,7 @@ class MeameRecorder(Recorder):
         self.close()
         # Nothing waits for one that was lost: the caller has heartbeats to send, and tries again.
         wait_s = settings.wait_s if self._server is None else 0.0
-        control, is_simulated = open_control(settings.location, settings.data_port, wait_s)
+        control, named, is_simulated = open_control(settings.location, settings.data_port, wait_s)
         server = control.server
         with control:
             control.connect(settings.sampling_rate_hz, settings.segment_samples)
@@ -89,7 +89,7 @@ class MeameRecorder(Recorder):
             self.expected(),
             origin_t_ns=time.time_ns(),
             is_simulated=is_simulated,
-            source=f"MEAME {server.host}:{server.http_port}",
+            source=f"MEAME {named.host}:{named.http_port}",
         )
 
     def expected(self) -> StreamInfo:

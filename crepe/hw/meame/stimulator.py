@@ -12,8 +12,16 @@ import time
 
 from crepe.electrodes.layouts import MCS_60_LABELS, MCS_REFERENCE
 from crepe.errors import DeviceError
-from crepe.hw.instrument import Address, Guard, Stimulator
-from crepe.hw.meame.dsp_setup import GROUP, SetUp, compiled, connect, lasts_s, set_up
+from crepe.hw.instrument import Address, Guard, NotStarted, Stimulator
+from crepe.hw.meame.dsp_setup import (
+    GROUP,
+    SetUp,
+    compiled,
+    connect,
+    lasts_s,
+    set_up,
+    verify_connection,
+)
 from crepe.hw.meame.dsp_stop import stop_dsp
 from crepe.hw.meame.http import SIMULATOR, Control, Server, find_server, open_control
 from crepe.hw.meame.registers import Register
@@ -47,7 +55,7 @@ class MeameStimulator(Stimulator):
         self._guard = guard
         self._control = control
         self._is_in_process = control is not None  # no server, and time is simulated
-        self._server = Server("", 0, 0)
+        self._named = self._server = Server("", 0, 0)  # as the URL names it; its numeric address
         self._is_simulator = False  # whether the server has proved that it is our own
         self._doubts: list[str] = []  # of the last stop
         self._plays_until_s = 0.0  # end of the pattern that was fired last, by the monotonic clock
@@ -74,8 +82,8 @@ class MeameStimulator(Stimulator):
 
     def _connect(self, wait_s: float) -> None:
         self._set_up_before = None
-        control, is_simulator = open_control(self._settings.location, 0, wait_s)
-        self._control, self._server = control, control.server
+        control, named, is_simulator = open_control(self._settings.location, 0, wait_s)
+        self._control, self._server, self._named = control, control.server, named
         self._announce(is_simulator=is_simulator)
         # Read before `flash`: new firmware would no longer show what was connected.
         if any(control.read([Register.HW_ENABLE, Register.HW_ENABLE + 4])):
@@ -91,7 +99,7 @@ class MeameStimulator(Stimulator):
         """Follow a server that has changed: a simulator may have become an instrument, or moved."""
         if self._is_in_process:
             return
-        if find_server(self._settings.location, 0, 0.0) == self._server:
+        if find_server(self._settings.location, 0, 0.0) == self._named:
             is_simulator = self.control.is_our_simulator()
             if self._settings.location == SIMULATOR and not is_simulator:
                 raise DeviceError(f"{self._server.name}: does not prove that it is our simulator")
@@ -113,9 +121,9 @@ class MeameStimulator(Stimulator):
         return self._guard.refusal()
 
     def _check_permission(self) -> None:
-        """Raise DeviceError if no pulse may leave; a set-up ends there, too."""
+        """Raise NotStarted if no pulse may leave; a set-up ends there, too."""
         if reason := self._refusal_now():
-            raise DeviceError(f"{self._settings.location}: {reason}")
+            raise NotStarted(f"{self._settings.location}: {reason}")
 
     def refusal(self, stimulus: Stimulus) -> str | None:
         for label in stimulus.electrodes:
@@ -154,12 +162,23 @@ class MeameStimulator(Stimulator):
 
     def start(self, stimulus: Stimulus) -> None:
         if self._prepared is None or not stimulus.has_pulses_of(self._prepared):
-            raise DeviceError(f"stimulus {stimulus.number}: is not prepared")
+            raise NotStarted(f"stimulus {stimulus.number}: is not prepared")
         with self._guard.alone(_LOCK_S):
+            self._check_set_up()
             self._check_permission()
             # Before the trigger, which may fire although its request fails.
             self._plays_until_s = time.monotonic() + lasts_s(stimulus)
             self.control.write([Register.MANUAL_TRIGGER], [1 << GROUP])
+
+    def _check_set_up(self) -> None:
+        """Read back what is connected, and how. Raises NotStarted if it is not what was set up."""
+        before = self._set_up_before
+        if before is None:
+            raise NotStarted(f"{self._settings.location}: the last set-up has failed")
+        try:
+            verify_connection(self.control, before)
+        except DeviceError as error:
+            raise NotStarted(f"another client may use the instrument: {error}") from error
 
     def _wait_for_the_end(self) -> None:
         """Wait until a pattern that was stopped early would be over.

@@ -96,7 +96,7 @@ class Simulator:
         other = self._announced()
         # The own address was that of a simulator that is gone: it would ask itself in vain.
         if other is not None and (other.host, other.http_port) != self._address:
-            with HttpControl(other, _PROOF_S) as control:
+            with suppress(DeviceError), HttpControl(other.resolved(_PROOF_S), _PROOF_S) as control:
                 if control.is_our_simulator():
                     log.warning("meame://simulator still names %s, not this one", other.name)
                     return

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from crepe.electrodes.layouts import MCS_REFERENCE
 from crepe.errors import DeviceError
-from crepe.hw.instrument import InProcess
+from crepe.hw.instrument import InProcess, NotStarted
 from crepe.hw.meame import wire
 from crepe.hw.meame.registers import Register
 from crepe.messages import Stimulus
@@ -107,11 +107,14 @@ def test_electrodes_are_not_connected_again_where_another_client_was_active_mean
     assert len(bench.shots()) == 10  # set up from the beginning
 
 
-def test_a_trigger_repeats_its_pattern_as_often_as_its_register_says():
+def test_a_trigger_repeats_its_pattern_as_often_as_its_register_says_and_is_not_fired_then():
     bench = Bench()
     bench.stimulator.prepare(replace(TRAIN, n_pulses=3))
     bench.dsp.write(Register.TRIGGER_REPEATS, 4)
-    bench.stimulator.start(replace(TRAIN, n_pulses=3))
+    with pytest.raises(NotStarted, match="register 9190: reads 0x4, must be 0x1"):
+        bench.stimulator.start(replace(TRAIN, n_pulses=3))
+    assert bench.dsp.advance(10 * SECOND) == []
+    bench.dsp.write(Register.MANUAL_TRIGGER, 1)  # what the trigger would have fired
     assert len(bench.dsp.advance(10 * SECOND)) == 12
 
 

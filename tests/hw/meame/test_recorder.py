@@ -70,7 +70,7 @@ def test_a_recorder_that_has_lost_its_simulator_does_not_wait_for_the_next(simul
 
 def test_a_server_named_by_its_address_is_taken_for_an_instrument_at_once(simulator, monkeypatch):
     stale = StaleFile(monkeypatch)
-    control, is_simulator = open_control(f"127.0.0.1:{simulator.http_port}", 0, 20.0)
+    control, _, is_simulator = open_control(f"127.0.0.1:{simulator.http_port}", 0, 20.0)
     control.close()
     assert not is_simulator
     assert stale.n_pauses == 0
@@ -232,7 +232,7 @@ def at(tmp_path, monkeypatch):
         bench = Bench(rate_hz)
         monkeypatch.setattr("crepe.hw.meame.recorder.time", bench)
         monkeypatch.setattr("crepe.hw.meame.recorder.socket", bench)
-        recorder = open_recorder("meame://bench:8888", sampling_rate_hz=10_000)
+        recorder = open_recorder("meame://192.0.2.1:8888", sampling_rate_hz=10_000)
         assert not recorder.open(0).is_simulated
         return recorder, bench
 

@@ -22,11 +22,13 @@ import urllib3
 from crepe.environment import paths
 from crepe.errors import DeviceError
 from crepe.hw.device import open_stimulator
+from crepe.hw.instrument import InProcess, NotStarted
 from crepe.hw.meame.http import HttpControl
 from crepe.hw.meame.registers import Register
 from crepe.messages import Stimulus
 from crepe.safety import arming, emergency_stop
 from crepe.safety.instrument_lock import instrument_lock
+from crepe.safety.protocol.announcement import announced
 from crepe.safety.watchdog_link import watchdog_link
 
 LONG = Stimulus(9, 10, 1, 10, ("48", "38"), ((-10.0, 200.0), (10.0, 200.0)), 20.0, 600)  # 30 s
@@ -35,18 +37,18 @@ SPAWN = multiprocessing.get_context("spawn")
 PATIENCE_S = 2.0  # of the stimulator with the watchdog, and the other way round
 PATIENT_WATCHDOG = f"""
 from crepe.environment import paths
-from crepe.safety import watchdog
+from crepe.safety import pursuit, watchdog
 
-watchdog.SILENT_S = watchdog._CALL_S = {PATIENCE_S}
+watchdog.SILENT_S = pursuit._CALL_S = {PATIENCE_S}
 watchdog.Watchdog(paths.run_directory(), print).run()
 """
 
 
 def be_patient(patch):
-    for limit in ("watchdog_link.FRESH_S", "emergency_stop._CALL_S"):
+    for limit in ("watchdog_link.FRESH_S", "pursuit._CALL_S"):
         patch.setattr(f"crepe.safety.{limit}", PATIENCE_S)
     patch.setattr("crepe.hw.meame.stimulator._LOCK_S", PATIENCE_S)
-    patch.setattr(emergency_stop, "_TRY_S", 30.0)
+    patch.setattr(emergency_stop, "ANSWER_S", 30.0)
 
 
 @pytest.fixture(autouse=True)
@@ -110,22 +112,31 @@ def _live(stimulator):
         time.sleep(0.01)
 
 
+def _prepared():
+    """A stimulator with a train set up, however often a loaded machine makes that fail."""
+    stimulator = _opened_patiently()
+    while True:
+        try:
+            stimulator.prepare(LONG)
+            return stimulator
+        except DeviceError:
+            stimulator.watch()
+
+
 def _opened_patiently():
     be_patient(pytest.MonkeyPatch())  # this process was made for it
     return opened()
 
 
 def _stimulate_for_ever(started):
-    stimulator = _opened_patiently()
-    stimulator.prepare(LONG)
+    stimulator = _prepared()
     stimulator.start(LONG)
     started.set()
     _live(stimulator)
 
 
 def _prepare_and_wait(started):
-    stimulator = _opened_patiently()
-    stimulator.prepare(LONG)
+    stimulator = _prepared()
     started.set()
     _live(stimulator)
 
@@ -178,6 +189,24 @@ def test_the_watchdog_stops_the_pulses_of_a_stimulator_that_died_or_hangs(simula
     assert len(pulses_until_silence(simulator)) < LONG.n_pulses
 
 
+def test_the_address_is_resolved_once_and_announced_in_numbers(simulator, watchdog, monkeypatch):
+    url = f"meame://localhost:{simulator.http_port}"
+    stimulator = opened(url)
+    assert announced(paths.run_directory()).host == "127.0.0.1"
+
+    def no_name_server(*arguments, **options):
+        assert options.get("flags") or len(arguments) > 5, "a name is resolved again"
+        return lookup(*arguments, **options)
+
+    lookup = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", no_name_server)
+    stimulator.prepare(LONG)
+    stimulator.start(LONG)
+    stimulator.stop()
+    assert emergency_stop.stop([paths.run_directory()], "", lambda text: None)
+    stimulator.close()
+
+
 def is_connected(simulator):
     return simulator.instrument.dsp.read(Register.HW_ENABLE) != 0
 
@@ -220,11 +249,11 @@ def test_a_set_up_ends_where_it_is_stopped_and_its_electrodes_are_not_connected(
 
 
 def test_a_stimulator_that_hung_goes_on_disarmed(simulator, train):
-    before = arming.announced(paths.run_directory()).stimulator
+    before = announced(paths.run_directory()).stimulator
     os.kill(train.pid, signal.SIGSTOP)
     pulses_until_silence(simulator)
     os.kill(train.pid, signal.SIGCONT)
-    wait(lambda: arming.announced(paths.run_directory()).stimulator != before)
+    wait(lambda: announced(paths.run_directory()).stimulator != before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
@@ -246,6 +275,8 @@ def test_the_emergency_stop_ends_a_train_at_once_and_is_latched(simulator, train
     stopped, _ = pulses(simulator)
     assert "verified" in lines[-1]
     assert max(pulses_until_silence(simulator)) <= stopped
+    train.kill()
+    train.join()
     stimulator = opened()
     assert "stopped by crepe stop" in stimulator.watch()
     arming.arm(paths.run_directory(), 1.0)
@@ -288,9 +319,9 @@ def test_a_disk_that_is_full_does_not_keep_the_emergency_stop_from_stopping(
     monkeypatch.setattr(paths, "write_json", full)
     monkeypatch.setattr("crepe.safety.instrument_lock.os.open", no_file)
     lines = []
-    assert not emergency_stop.stop([paths.run_directory()], "", lines.append)
+    assert emergency_stop.stop([paths.run_directory()], "", lines.append)
     stopped, _ = pulses(simulator)
-    assert "NOT LATCHED" in lines[0]
+    assert "latched in memory" in lines[0]
     assert "verified" in lines[-1]
     assert max(pulses_until_silence(simulator)) <= stopped
 
@@ -369,11 +400,11 @@ def test_an_instrument_that_proves_nothing_is_stimulated_only_while_it_is_armed(
     stimulator.prepare(LONG)
     stimulator.start(LONG)
     wait(lambda: len(pulses(simulator)[1]) > 2)
-    stimulator.stop()
+    stimulator.close()
+    GUARDS.pop().close()
     again = opened(f"meame://127.0.0.1:{simulator.http_port}")
     assert again.watch() == "not armed; `crepe arm`"
     again.close()
-    stimulator.close()
 
 
 def test_what_was_a_simulator_and_proves_it_no_more_has_to_be_armed(simulator, watchdog):
@@ -400,6 +431,83 @@ def test_a_stimulator_of_the_simulator_follows_it_and_no_other(simulate, watchdo
         with pytest.raises(DeviceError, match="does not prove that it is our simulator"):
             stimulator.prepare(LONG)
         stimulator.close()
+
+
+# Two experiments at one instrument
+
+OTHERS = replace(LONG, electrodes=("38", "28"), phases=((-15.0, 200.0), (15.0, 200.0)))
+
+
+def test_a_second_experiment_gets_no_hold_of_an_instrument_and_does_not_disturb_the_first(
+    simulator, train, tmp_path, monkeypatch
+):
+    url = f"meame://localhost:{simulator.http_port}"
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "w"))
+    second = guarded(url)
+    with pytest.raises(DeviceError, match=f"process {train.pid} .* one experiment at a time"):
+        second.open()
+    n = len(pulses(simulator)[1])
+    wait(lambda: len(pulses(simulator)[1]) > n + 10)
+    second.close()
+
+
+@pytest.fixture
+def another(simulator, watchdog):
+    """A client of the instrument that no lease keeps away, as one of another machine."""
+    stimulator = open_stimulator("meame://simulator", InProcess())
+    yield stimulator
+    stimulator.close()
+
+
+def electrodes_with_pulses(simulator):
+    url = f"http://127.0.0.1:{simulator.http_port}/simulator/pulses?after=0"
+    content = json.loads(urllib3.request("GET", url, retries=False).data)
+    return [electrodes for _, *electrodes in content["pulses"]]
+
+
+def test_what_another_client_has_connected_is_not_fired(simulator, another):
+    stimulator = opened()
+    another.open()
+    stimulator.prepare(LONG)
+    another.prepare(OTHERS)
+    with pytest.raises(NotStarted, match="register 9158: reads .*, must be"):
+        stimulator.start(LONG)
+    assert electrodes_with_pulses(simulator) == []
+    stimulator.close()
+
+
+@pytest.mark.parametrize(
+    ("register", "value"),
+    [
+        (Register.HW_ENABLE, 0),
+        (Register.HW_ENABLE + 4, 1),
+        (Register.HW_DAC_SELECT, 0),
+        (Register.HW_DAC_SELECT + 12, 1),
+        (Register.HW_MODE, 0),
+        (Register.DAC_MODE, 0x3F00),  # voltage in place of current
+        (Register.TRIGGER_REPEATS, 1000),
+        (Register.DAC_TRIGGER, 0),
+        (Register.TRIGGER_CTRL, 0),
+        (Register.HW_BLANKING, 0),
+    ],
+)
+def test_any_register_that_was_changed_since_the_set_up_keeps_a_train_from_being_fired(
+    simulator, watchdog, register, value
+):
+    stimulator = opened()
+    stimulator.prepare(LONG)
+    stimulator.control.write([register], [value])
+    with pytest.raises(NotStarted, match=f"register {register:04X}: reads"):
+        stimulator.start(LONG)
+    assert electrodes_with_pulses(simulator) == []
+    stimulator.stop()
+    with suppress(DeviceError):  # it does not read back what it did not set again this time
+        stimulator.prepare(LONG)
+    stimulator.stop()
+    stimulator.prepare(LONG)  # everything is set again
+    stimulator.start(LONG)
+    wait(lambda: electrodes_with_pulses(simulator))
+    stimulator.close()
 
 
 @contextmanager
