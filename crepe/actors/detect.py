@@ -13,7 +13,6 @@ from crepe.processing.noise_level import NoiseLevel
 from crepe.processing.threshold import falling_crossings, peaks_after
 
 _NOISE_WINDOW_S = 1.0
-_MARGIN_S = 0.001  # of a band-pass's response where a channel stops or starts to move
 _LEAST = 0.8  # part of the second before; chosen: noise falls no faster
 
 
@@ -24,10 +23,10 @@ class Detect(Actor[Segment, Spikes]):
     """A spike where a channel crosses threshold_sd noise levels (Quiroga et al. 2004).
 
     The noise level is median(|x|) / 0.6745 over the last whole second of the sample index, and at
-    least 0.8 times that of the second before. Samples at which the channel stood still (exactly 0:
-    amplifiers held, at the rail) are no part of it. A second in which a channel moved for less than
-    a tenth gives no level: the one before stays for a second, then the channel has no spikes until
-    it has moved again. At the beginning and after a gap there are none for 0.1 s; then the level is
+    least 0.8 times that of the second before. Times at which an amplifier was held, or at the rail,
+    are no part of it (see `NoiseLevel`). A second in which a channel moved for less than a tenth
+    gives no level: the one before stays for a second, then the channel has no spikes until it has
+    moved again. At the beginning and after a gap there are none for 0.1 s; then the level is
     that of the samples so far, until the second ends.
 
     A spike's sample is the extreme within `align_ms` after the crossing; the next spike may follow
@@ -48,7 +47,7 @@ class Detect(Actor[Segment, Spikes]):
     _align: int = PrivateAttr()  # samples
     _refractory: int = PrivateAttr()  # samples
     _window: int = PrivateAttr()  # samples
-    _margin: int = PrivateAttr()  # samples
+    _rate_hz: float = PrivateAttr()  # sampling
     _first: int = PrivateAttr()  # samples of the first, shorter noise window
     _stop: int = PrivateAttr(-1)
     _scanned: int = PrivateAttr(0)  # crossings before this sample are dealt with
@@ -75,7 +74,7 @@ class Detect(Actor[Segment, Spikes]):
         self._refractory = round(self.refractory_ms * rate_hz / 1000)
         self._window = max(1, round(_NOISE_WINDOW_S * rate_hz))
         self._first = max(1, self._window // 10)
-        self._margin = round(_MARGIN_S * rate_hz)
+        self._rate_hz = rate_hz
 
     def step(self, segment: Segment) -> Iterator[Spikes]:
         if segment.start != self._stop:
@@ -102,7 +101,7 @@ class Detect(Actor[Segment, Spikes]):
         self._held = np.full((n_channels, 1), np.nan, np.float32)  # on neither side of a limit
         self._blocked = np.full(n_channels, -1, np.int64)
         self._scanned = self._sent = self._noise_start = segment.start
-        self._noise = NoiseLevel(n_channels, self._window, self._margin)
+        self._noise = NoiseLevel(n_channels, self._window, self._rate_hz)
         self._peaks.clear()
         self._noise_uv = None
         self._before_uv = np.zeros(n_channels, np.float32)

@@ -107,7 +107,7 @@ class Traces:
     # The noise level
 
     def _restart_noise(self) -> None:
-        self._noise = NoiseLevel(len(self._rows), self._second)
+        self._noise = NoiseLevel(len(self._rows), self._second, self._info.sampling_rate_hz)
         self._noise_stop = -1  # where the window that is being filled is filled up to
 
     def _add_noise(self, start: int, stop: int, samples: Floats) -> None:

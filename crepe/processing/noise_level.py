@@ -1,14 +1,16 @@
 """Noise level of each channel, window by window."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 MAD_TO_SD = 0.6745
 """Median of the absolute value of a normal variable of SD 1 (Quiroga et al. 2004)."""
-_STILL_RUN = 3  # zeros in a row; a single one comes by chance, as at the beginning of a filter
-_MOST_CHANCE_ZEROS = 2  # in a window of all channels, which are not worth a look
+_BLOCK_S, _BLOCK_SAMPLES = 0.0005, 5  # of the search for quiet runs; at least so many samples
+_QUIET = np.float32(0.3)  # part of the median block's maximum; both chosen so that white noise in
+_QUIET_BLOCKS = 4  # the spike band gave no such run in 12,000 channel seconds
+_BEFORE_BLOCKS, _AFTER_BLOCKS = 3, 2  # around a run, in which a band-pass still responds
 _NEAR = np.float32(0.07)  # part of the last median; four standard errors of 10,000 samples
 
 
@@ -19,8 +21,8 @@ class NoiseLevel:
     samples near the last window's median are sorted; if the new median is not among them, all are.
     """
 
-    def __init__(self, n_channels: int, n_samples: int, margin: int = 0) -> None:
-        self._margin = margin
+    def __init__(self, n_channels: int, n_samples: int, sampling_rate_hz: float) -> None:
+        self._n_block = max(_BLOCK_SAMPLES, round(_BLOCK_S * sampling_rate_hz))
         self._magnitude = np.empty((n_channels, n_samples), np.float32)
         self._n = 0  # samples of the window so far
         self._last = np.full(n_channels, -1.0, np.float32)  # medians; -1: none yet
@@ -37,32 +39,51 @@ class NoiseLevel:
         of a shorter one: that is too little to trust.
         """
         magnitude = self._magnitude[:, : self._n]
-        moving: Sequence[NDArray[np.float32]] = list(magnitude)
-        if np.count_nonzero(magnitude) < magnitude.size - _MOST_CHANCE_ZEROS:
-            least = min(self._magnitude.shape[1] // 10, self._n // 2)
-            moving = [_moving(row, self._margin, least) for row in magnitude]
+        moving: list[NDArray[np.float32]] = list(magnitude)
+        least = min(self._magnitude.shape[1] // 10, self._n // 2)
+        for channel, runs in self._quiet_runs(magnitude):
+            moving[channel] = _outside(magnitude[channel], runs, max(1, least))
         pairs = zip(moving, self._last, strict=True)
         self._last = np.array([_median(row, near) for row, near in pairs], np.float32)
         level: NDArray[np.float32] = (self._last / MAD_TO_SD).astype(np.float32)
         return level
+
+    def _quiet_runs(
+        self, magnitude: NDArray[np.float32]
+    ) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        """Yield the channels with quiet runs, and the runs with their margins, (n, 2) samples."""
+        n_blocks = magnitude.shape[1] // self._n_block
+        if n_blocks < _QUIET_BLOCKS:
+            return
+        whole = magnitude[:, : n_blocks * self._n_block]
+        highest = whole[:, :: self._n_block].copy()
+        for place in range(1, self._n_block):  # 18 times as fast as a maximum over an axis of 5
+            np.maximum(highest, whole[:, place :: self._n_block], out=highest)
+        usual = np.partition(highest, n_blocks // 2, axis=1)[:, n_blocks // 2]
+        for channel in np.flatnonzero((highest == 0).any(axis=1)).tolist():
+            present = highest[channel][highest[channel] > 0]
+            usual[channel] = np.median(present) if len(present) else 1.0
+        is_quiet = highest < _QUIET * usual[:, np.newaxis]
+        is_run = is_quiet[:, : n_blocks - _QUIET_BLOCKS + 1].copy()
+        for shift in range(1, _QUIET_BLOCKS):
+            is_run &= is_quiet[:, shift : n_blocks - _QUIET_BLOCKS + 1 + shift]
+        for channel in np.flatnonzero(is_run.any(axis=1)).tolist():
+            first = np.flatnonzero(is_run[channel])
+            edges = [first - _BEFORE_BLOCKS, first + _QUIET_BLOCKS + _AFTER_BLOCKS]
+            yield channel, np.stack(edges, axis=1) * self._n_block
 
     def restart(self) -> None:
         """Begin the next window."""
         self._n = 0
 
 
-def _moving(row: NDArray[np.float32], margin: int, least: int) -> NDArray[np.float32]:
-    """Return the samples of a channel without those at which it stood still; a 0 if too few."""
-    is_zero = np.concatenate([[False], row == 0, [False]])
-    edges = np.flatnonzero(is_zero[1:] != is_zero[:-1]).reshape(-1, 2)  # of each run of zeros
-    edges = edges[edges[:, 1] - edges[:, 0] >= _STILL_RUN]
-    if not len(edges):
-        return row
+def _outside(row: NDArray[np.float32], runs: NDArray[np.int64], least: int) -> NDArray[np.float32]:
+    """Return the samples of a channel outside the runs, (n, 2); a single 0 if they are too few."""
     depth = np.zeros(len(row) + 1, np.int64)
-    np.add.at(depth, np.maximum(edges[:, 0] - margin, 0), 1)
-    np.add.at(depth, np.minimum(edges[:, 1] + margin, len(row)), -1)
+    np.add.at(depth, np.clip(runs[:, 0], 0, len(row)), 1)
+    np.add.at(depth, np.clip(runs[:, 1], 0, len(row)), -1)
     moving = row[np.cumsum(depth[:-1]) == 0]
-    return moving if len(moving) >= max(1, least) else np.zeros(1, np.float32)
+    return moving if len(moving) >= least else np.zeros(1, np.float32)
 
 
 def _median(row: NDArray[np.float32], near: np.float32) -> np.float32:

@@ -1,6 +1,6 @@
 """Samples at which a channel stands still: held by its amplifier, at the rail, or dead."""
 
-# Decision 54: why it is found in the samples as acquired.
+# Decision 54: held and saturated amplifiers.
 
 import numpy as np
 from numpy.typing import NDArray

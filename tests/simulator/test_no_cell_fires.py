@@ -1,5 +1,6 @@
 """The control of the controls: where no cell fires, nothing in the signal tells what was done."""
 
+import numpy as np
 import pytest
 
 from crepe.culture.network import Network
@@ -29,3 +30,36 @@ def test_a_readout_trained_on_trials_in_which_no_cell_fires_is_at_chance(monkeyp
     assert len(trials.gesture) == 45
     assert (trials.features**2).sum(axis=1).mean() > 50
     assert validate(trials).accuracy < 0.6  # at chance once in ten thousand times
+
+
+@pytest.mark.timeout(300)
+def test_noise_does_not_tell_at_which_rate_a_silenced_culture_was_stimulated(monkeypatch, tmp_path):
+    """All gestures are stimulated at one place, at different rates; noise crosses the limit.
+
+    With held amplifiers in the noise level, crossings after 40 pulses per second were four times
+    as many as after 20.
+    """
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path))
+    text = (project_directory() / "config" / "rps-controls.toml").read_text()
+    places = (
+        '{ rock = ["22", "32", "23"], paper = ["72", "62", "73"], scissors = ["47", "48", "57"] }'
+    )
+    for a, b in (
+        (places, '["47", "48", "57"]'),
+        ("{ rock = 20, paper = 20, scissors = 20 }", "{ rock = 20, paper = 40, scissors = 30.3 }"),
+        ("stimulation_s = 0.2", "stimulation_s = 1.0"),
+        ("response_s = 0.2", "response_s = 0.3"),
+        ("threshold_sd = 5.0", "threshold_sd = 4.0"),
+        ("n_trials = 30", "n_trials = 6"),
+        ("[culture.simulated]", "[culture.simulated]\nsilenced = true"),
+    ):
+        assert a in text
+        text = text.replace(a, b, 1)
+    path = tmp_path / "rates.toml"
+    path.write_text(text)
+    plan = Plan(path, 61)
+    trials = labelled(in_process(plan.calibration(), lambda _: None).store, plan.readout.window)
+    counts = (trials.features**2).sum(axis=1)
+    of = {g: counts[np.array(trials.gesture) == g].mean() for g in ("rock", "paper")}
+    assert 1 < of["rock"] < 10
+    assert of["paper"] < 1.8 * of["rock"]
