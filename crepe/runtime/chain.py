@@ -4,7 +4,7 @@ The runner moves batches between a chain and Redis; the loop runs a whole experi
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from crepe.messages import Segment
 from crepe.runtime.hosted_actor import Batch, HostedActor, OutputBatch
@@ -40,6 +40,10 @@ class Chain:
                     results += new
                     waiting.extend(out.batch for out in new)
         return results
+
+    def catch_up(self, missed: Iterable[tuple[HostedActor, Batch]]) -> list[OutputBatch]:
+        """Feed actors alone with what they need again; return the output that follows."""
+        return self.spread([out for host, batch in missed for out in host.feed(batch)])
 
     def close(self) -> None:
         """Close every actor, in the reverse order, also where one fails; raise the first error."""

@@ -3,13 +3,13 @@
 # Decision 8: why some actors do not merge their inputs.
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from crepe.actors.actor import Sink
 from crepe.config.wiring import OUTSIDE, ActorSpec
 from crepe.errors import StoreUnavailableError
-from crepe.messages import StreamInfo
+from crepe.messages import Message, StreamInfo
 from crepe.runtime.hosted_actor import Batch, HostedActor, Resume
 from crepe.store import codec
 from crepe.store.contract import Cursor, Entry, UnclockedEntry
@@ -28,8 +28,6 @@ class Inputs:
 
     Parameters
     ----------
-    inside
-        Streams that the program's own actors write; they are handed over in memory.
     session
         ID of the session; an entry of another one raises Stop.
     since_ms
@@ -47,7 +45,6 @@ class Inputs:
         self,
         program: str,
         specs: Sequence[ActorSpec],
-        inside: Collection[str],
         store: RedisStore,
         *,
         session: str,
@@ -57,9 +54,13 @@ class Inputs:
         self._store = store
         self._session = session
         self._since_ms = since_ms
+        # What the program's own actors write is handed over in memory.
+        inside = {stream for spec in specs for stream in spec.writes.values()}
         read = dict.fromkeys(stream for spec in specs for stream in spec.reads)
         self._streams = tuple(stream for stream in read if stream not in inside)
-        self._kinds: dict[str, type] = {s: OUTSIDE[s] for s in self._streams if s in OUTSIDE}
+        self._kinds: dict[str, type[Message]] = {
+            s: OUTSIDE[s] for s in self._streams if s in OUTSIDE
+        }
         self._cursors: dict[str, Cursor] = {}
         self._recorders: dict[str, Sink[object, object]] = {}
         self._is_behind = False
@@ -118,6 +119,40 @@ class Inputs:
                 if not any(stream in other.infos for other in hosted):
                     self._cursors[stream] = max(0, host.position - lag)
 
+    def missed(
+        self, hosted: Sequence[HostedActor], resumes: Mapping[str, Resume | None]
+    ) -> Iterator[tuple[HostedActor, Batch]]:
+        """Yield what an actor needs again of the published streams of others in this program.
+
+        Their writers resume behind what they have published, and hand over only what follows. A
+        stimulator gets nothing: requests from before a restart are too old.
+        """
+        for host in hosted:
+            resume = resumes[host.spec.name]
+            if not host.actor.merges:
+                continue
+            for stream in (*host.spec.reads, *host.lags):
+                if not any(stream in other.infos for other in hosted):
+                    continue
+                start = (resume.position if resume else 0) - host.warmup_samples
+                if isinstance(host.actor, Sink):
+                    start = host.actor.positions().get(stream, 0)
+                yield from self._again(host, stream, max(0, start - host.lags.get(stream, 0)))
+
+    def _again(
+        self, host: HostedActor, stream: str, start: int
+    ) -> Iterator[tuple[HostedActor, Batch]]:
+        """Yield the entries of a stream that end behind `start`; none if it is not published."""
+        info, last = self._store.info(stream), self._store.last(stream)
+        if info is None or last is None or last.session != self._session:
+            return
+        kind = codec.message_type(info.message)
+        while entries := self._store.entries(stream, start, last.stop, READ_COUNT):
+            yield from ((host, _as_batch(stream, kind, entry)) for entry in entries)
+            start = entries[-1].stop
+        if last.is_end:
+            yield host, Batch(stream, last.stop, last.stop, is_end=True)
+
     # Reading
 
     @property
@@ -173,15 +208,7 @@ class Inputs:
         if stream not in self._kinds:  # a feedback stream had no writer yet when the program opened
             info = self._store.info(stream)
             self._kinds[stream] = codec.message_type(info.message if info else "")
-        messages = codec.unpack(
-            self._kinds[stream],
-            item.payload,
-            item.start,
-            item.stop,
-            t_ns=item.t_ns,
-            is_estimated=item.is_estimated,
-        )
-        return Batch(stream, item.start, item.stop, messages, item.is_end)
+        return _as_batch(stream, self._kinds[stream], item)
 
     def stop_when_recorded(self) -> None:
         """Raise Stop once the recorder has all entries of the first call, or cannot read them."""
@@ -216,3 +243,15 @@ class Inputs:
             self._store.register(stream, self._program, recorder.positions().get(stream, 0))
         elif not self.infos[stream].is_live and isinstance(cursor, int):
             self._store.register(stream, self._program, cursor)
+
+
+def _as_batch(stream: str, kind: type[Message], entry: Entry) -> Batch:
+    messages = codec.unpack(
+        kind,
+        entry.payload,
+        entry.start,
+        entry.stop,
+        t_ns=entry.t_ns,
+        is_estimated=entry.is_estimated,
+    )
+    return Batch(stream, entry.start, entry.stop, messages, entry.is_end)

@@ -71,10 +71,7 @@ class Runner:
         self._session = session
         self._recordings = recordings
         self._heartbeat = Heartbeat(program, store, session, lease)
-        inside = {stream for spec in self._specs for stream in spec.writes.values()}
-        self._inputs = Inputs(
-            program, self._specs, inside, store, session=session, since_ms=since_ms
-        )
+        self._inputs = Inputs(program, self._specs, store, session=session, since_ms=since_ms)
         self._outputs = Outputs(experiment, self._specs, store)
         self._is_stop_requested = False
         self._may_finish = False  # a recorder first reads the entries that exist when it is stopped
@@ -158,9 +155,11 @@ class Runner:
         self._heartbeat.begin_at(max(reached, self._inputs.recorded))
         self._heartbeat.problem = self._inputs.problem
         self._heartbeat.set_state("running")
-        positions = ", ".join(f"{host.spec.name} at {host.position}" for host in hosted)
-        log.info("session %s: %s", self._session, positions)
-        return Chain(hosted)
+        at = ", ".join(f"{host.spec.name} at {host.position}" for host in hosted)
+        log.info("session %s: %s", self._session, at)
+        chain = Chain(hosted)
+        self._outputs.publish(chain.catch_up(self._inputs.missed(hosted, resumes)))
+        return chain
 
     def _wait_for_inputs(self, spec: ActorSpec) -> None:
         for stream in self._inputs.missing(spec):

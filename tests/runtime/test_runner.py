@@ -303,8 +303,19 @@ actors = ["filter", "detect"]
 )
 
 
-def test_a_killed_chain_goes_on_where_it_was_and_misses_and_doubles_nothing(make_programs):
+RECORD = """
+[actors.record]
+run = "crepe.actors.record:Record"
+reads = ["data:filtered"]
+"""
+
+
+@pytest.mark.parametrize("is_published", [False, True])
+def test_a_killed_chain_goes_on_where_it_was_and_misses_and_doubles_nothing(
+    make_programs, is_published
+):
     text = CHAIN.replace(f"duration_s={LENGTH / 10_000}", "duration_s=12")
+    text += RECORD if is_published else ""
     programs = make_programs(text)
 
     def reached() -> int:
@@ -316,16 +327,18 @@ def test_a_killed_chain_goes_on_where_it_was_and_misses_and_doubles_nothing(make
     programs.kill("front")
     programs.start("front")
     programs.wait(lambda: programs.state("front") == "ended")
-    assert "data:filtered" not in programs.store.streams()
+    assert ("data:filtered" in programs.store.streams()) == is_published
     begun = re.findall(r"filter at (\d+), detect at (\d+)", programs.log)
     assert begun[0] == ("0", "0")
-    assert int(begun[1][0]) == int(begun[1][1]) - 31_000  # what warms detect up
+    # What warms detect up comes from the filter again, or from the stream.
+    assert int(begun[1][0]) == int(begun[1][1]) - (0 if is_published else 31_000)
     found = Store(programs.store)["data:spikes"]
     assert found.gaps() == []
     assert programs.gaps("front") == (0, 0, [])
     interrupted = [(m.start, m.stop, m.sample.tolist()) for m in found.messages(0, len(found))]
     programs.kill("front")
-    programs.store.delete("data:spikes")
+    for stream in {"data:filtered", "data:spikes"}.intersection(programs.store.streams()):
+        programs.store.delete(stream)
     programs.start("front")
     programs.wait(lambda: programs.state("front") == "ended" and reached() >= 120_000 - 100)
     whole = [(m.start, m.stop, m.sample.tolist()) for m in found.messages(0, len(found))]
