@@ -34,7 +34,7 @@ DATAGRAMS = [
 ]
 
 
-@pytest.mark.parametrize("datagram", DATAGRAMS, ids=str)
+@pytest.mark.parametrize("datagram", DATAGRAMS, ids=lambda datagram: type(datagram).__name__)
 def test_what_was_packed_is_unpacked(datagram):
     assert unpack(pack(datagram)) == datagram
 
