@@ -59,13 +59,14 @@ play:
 	$(call PREPARE,,installed)
 	@.venv/bin/crepe play --rounds '$(or $(ROUNDS),10)'
 
+# Two workers for each of two cores: many tests wait for a process.
 test:
 	$(call PREPARE,[test$(COMMA)analysis],installed-test)
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/python -m pytest -n auto --dist loadfile --ignore tests/long --ignore tests/system
+	.venv/bin/python -m pytest -n 4 --dist loadfile --ignore tests/long --ignore tests/system
 
 test-long:
 	$(call PREPARE,[test$(COMMA)analysis],installed-test)

@@ -387,7 +387,7 @@ def test_the_command_shows_a_table(run, tmp_path):
     assert "session" in head
     assert first.split()[:3] == ["cut", "unreadable", "truncated:"]
     assert "sham 1/1" in second
-    assert third.split() == [*f"{ID} 0:00:03 By hand won 1 1".split(), third.split()[-1]]  # fmt: skip
+    assert third.split() == [*f"{ID} 0:00:02 By hand won 1 1".split(), third.split()[-1]]  # fmt: skip
 
 
 def test_the_command_prints_json(run, tmp_path):
