@@ -9,7 +9,7 @@ import typer
 from crepe.cli.app import app
 from docs.generate.markdown import anchor, code, page, sentence, table
 
-_INTRO = """Every command with its arguments and options, as `crepe COMMAND --help` prints them."""
+_INTRO = """Every command with its arguments and options, as its `--help` prints them."""
 
 
 def cli() -> str:
