@@ -111,11 +111,14 @@ def commands_in_sentences(text):
 
 
 def test_every_command_that_a_page_names_is_one():
-    pages = [page.read_text(encoding="utf-8") for page in PAGES]
+    # That of the command line has been generated from the commands.
+    pages = [page.read_text(encoding="utf-8") for page in PAGES if page.name != "cli.md"]
     commands = [c for text in pages for c in commands_in_blocks(text) + commands_in_sentences(text)]
     assert ["up", "--resume"] in commands
     assert ["experiment"] in commands
     for arguments in commands:
+        if arguments[-1] in ("-h", "--help", "--install-completion"):
+            continue  # these end the process
         command, rest, name = get_command(app), arguments, "crepe"
         while isinstance(command, Group):
             context = command.make_context("crepe", list(rest), ignore_unknown_options=True)
