@@ -197,7 +197,7 @@ RECORDING = ROOT.parent / "shared" / "data" / "mcs-standard-all-500hz.h5"
 def test_a_real_recording_runs_through_the_same_actors(stack):
     done = stack.crepe("play", "--file", str(RECORDING))
     assert "8 channels at 500 Hz, band 50 to 225 Hz" in done.stdout
-    assert "8 channels, 19.60 s, " in done.stdout
+    assert "8 channels, 19.60 s of data, no gaps, " in done.stdout
     kept = Path(done.stdout.split("recording: ")[1].strip())
     with Store(kept) as store:
         data, spikes = store["data"], store["data:spikes"]
