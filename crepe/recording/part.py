@@ -1,11 +1,10 @@
 """Reader of one file of a session's recording, stream by stream and message by message."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
@@ -22,6 +21,8 @@ from crepe.recording.layout import (
     info_from_json,
     parts,
 )
+
+_Result = TypeVar("_Result")
 
 # A damaged file may hold anything, and h5py raises many kinds of errors for it.
 _UNREADABLE = (OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError)
@@ -46,17 +47,30 @@ class Part:
 
     def __init__(self, path: Path, *, is_damaged: bool = False) -> None:
         self.path = path
-        self.problems: list[str] = []
         self._is_damaged = is_damaged
+        self._state = _state(path)
         self._file = open_hdf5(path)
         try:
-            self._open()
-        except (OSError, KeyError, ValueError) as error:
-            self._file.close()
-            raise DeviceError(f"{path}: cannot be read: {one_line(error)}") from error
+            self._repeat(self._open, str(path))
         except DeviceError:
             self._file.close()
             raise
+
+    def _repeat(self, read: Callable[[], _Result], place: str) -> _Result:
+        """Read; once more, for each commit of the writer that came between two steps of it.
+
+        Raises DeviceError that begins with the place.
+        """
+        while True:
+            try:
+                return read()
+            except (OSError, KeyError, ValueError) as error:
+                problem = f"{place}: cannot be read: {one_line(error)}"
+                if (state := _state(self.path)) == self._state:
+                    raise DeviceError(problem) from error
+            self._state = state
+            self._file.close()
+            self._file = open_hdf5(self.path)
 
     def _open(self) -> None:
         if STREAMS not in self._file:
@@ -77,6 +91,7 @@ class Part:
         self.culture: dict[str, str] = json.loads(root["culture"][()])
         self.before = str(root.attrs.get("before", ""))
         self.problem_before = str(root.attrs.get("problem_before", ""))
+        self.problems: list[str] = []
         self._streams: dict[str, _Stream] = {}
         for name, group in self._file[STREAMS].items():
             try:
@@ -92,35 +107,52 @@ class Part:
 
     def windows(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the starts and the stops of a stream's messages, in the order of the table."""
-        with self._reading(name) as stream:
-            return stream.starts, stream.stops
+        return self._read(name, lambda stream: (stream.starts, stream.stops))
 
     def messages(self, name: str, start: int, stop: int) -> list[Message]:
         """Return the messages that overlap [start, stop), in the order of recording."""
-        with self._reading(name) as stream:
+
+        def overlapping(stream: _Stream) -> list[Message]:
             read = stream.readable_rows if self._is_damaged else stream.rows
             return stream.overlapping(start, stop, read)
 
-    @contextmanager
-    def _reading(self, name: str) -> Iterator["_Stream"]:
-        try:
-            yield self._streams[name]
-        except (OSError, ValueError) as error:
-            raise DeviceError(f"{self.path}, {name}: cannot be read: {one_line(error)}") from error
+        return self._read(name, overlapping)
+
+    def _read(self, name: str, read: Callable[["_Stream"], _Result]) -> _Result:
+        stream = self._streams[name]
+
+        def read_now() -> _Result:
+            stream.use(self._file[STREAMS][name])
+            return read(stream)
+
+        return self._repeat(read_now, f"{self.path}, {name}")
 
     def close(self) -> None:
         """Close the file; harmless to repeat."""
         self._file.close()
 
 
+def _state(path: Path) -> tuple[int, int]:
+    """Return what changes whenever a file is written; zeros for a missing one."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
+
+
 class _Stream:
     """A stream's group; its table is read on demand, since it may be long."""
 
     def __init__(self, group: h5py.Group) -> None:
-        self._group = group
-        self._table = group["messages"]
+        self.use(group)
         self._n_messages = int(group["n_messages"][0])
         self.info = info_from_json(group["info"][()])
+
+    def use(self, group: h5py.Group) -> None:
+        """Read on from a group, which is that of the same stream in a file opened again."""
+        self._group = group
+        self._table = group["messages"]
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 import errno
 import os
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import h5py
@@ -223,3 +224,25 @@ def test_a_disk_without_room_is_no_reason_to_set_a_file_aside(path, monkeypatch)
     with Recording(path) as recording:
         assert (recording.parts, recording.problems) == (("s.h5",), ())
         assert times(recording, "data") == expected("data", 0, 2000)
+
+
+def test_a_recording_is_read_as_it_was_opened_whatever_its_writer_commits_meanwhile(tmp_path):
+    path = tmp_path / "living.h5"
+    writer = RecordingWriter(path, About("s"), INFOS, spare_mb=0.001)
+    given = messages(0, 300_000)
+
+    def write(n):
+        for stream, message in islice(given, n):
+            writer.append(stream, message)
+        writer.commit()
+
+    write(40)
+    with Recording(path) as recording:
+        stops = {stream: recording.last(stream) for stream in INFOS}
+        for _ in range(30):
+            write(200)
+            for stream, stop in stops.items():
+                read = [m.start for m in recording.messages(stream, 0, 300_000)]
+                assert read == expected(stream, 0, stop)
+            assert recording.last("data") == stops["data"]
+    writer.close()
