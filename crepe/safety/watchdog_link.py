@@ -11,6 +11,7 @@ import secrets
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
+from math import inf
 from pathlib import Path
 
 from crepe.environment import paths
@@ -159,6 +160,9 @@ class WatchdogLink:
             requesters=self._requesters,
             now_ns=lambda: now.boot_ns,
         )
+
+    def left_s(self) -> float:
+        return inf
 
     def alone(self, wait_s: float, *, may_break: bool = False) -> AbstractContextManager[None]:
         """Keep other programs from the instrument in the block; see `instrument_lock`."""

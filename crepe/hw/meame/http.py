@@ -7,6 +7,7 @@ import secrets
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from math import inf
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -122,8 +123,8 @@ class Control(ABC):
         """Have the DSP execute a function, its argument registers written first."""
 
     @abstractmethod
-    def write(self, addresses: Sequence[int], values: Sequence[int]) -> None:
-        """Write DSP registers in order."""
+    def write(self, addresses: Sequence[int], values: Sequence[int], within_s: float = inf) -> None:
+        """Write DSP registers in order. Raises DeviceError after `within_s`, or sooner."""
 
     @abstractmethod
     def read(self, addresses: Sequence[int]) -> list[int]:
@@ -214,9 +215,9 @@ class HttpControl(Control):
         }
         self._request("POST", "/DSP/call", body)
 
-    def write(self, addresses: Sequence[int], values: Sequence[int]) -> None:
+    def write(self, addresses: Sequence[int], values: Sequence[int], within_s: float = inf) -> None:
         body = {"addresses": list(map(int, addresses)), "values": list(map(int, values))}
-        self._request("POST", "/DSP/write", body)
+        self._request("POST", "/DSP/write", body, within_s)
 
     def read(self, addresses: Sequence[int]) -> list[int]:
         answer = self._request("POST", "/DSP/read", {"addresses": list(map(int, addresses))})
@@ -235,11 +236,13 @@ class HttpControl(Control):
     def close(self) -> None:
         self._connection.close()
 
-    def _request(self, verb: str, path: str, body: dict[str, Any] | None = None) -> bytes:
+    def _request(
+        self, verb: str, path: str, body: dict[str, Any] | None = None, within_s: float = inf
+    ) -> bytes:
         place = f"{self.server.name}{path.partition('?')[0]}"
         content = None if body is None else json.dumps(body).encode()
         try:
-            status, answer = self._connection.request(verb, path, content)
+            status, answer = self._connection.request(verb, path, content, within_s)
         except DeviceError as error:
             raise type(error)(f"{place}: {error}") from error
         if status != 200:
