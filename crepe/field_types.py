@@ -21,7 +21,8 @@ def check_types(message: Message) -> None:
 
     Fields of types other than numbers, text, sequences, mappings and arrays may hold anything.
     """
-    for name, is_valid, type_name in _checks(type(message)):
+    kind: Any = type(message)  # hashable, as every class
+    for name, is_valid, type_name in _checks(kind):
         value = getattr(message, name)
         if not is_valid(value):
             text = repr(value)

@@ -132,3 +132,29 @@ def test_a_delivery_state_travels_as_its_text_and_comes_back_as_the_state(state)
     (message,) = codec.unpack(Delivered, payload, 9, 10)
     assert message.state == state
     assert type(message.state) is type(state)
+
+
+def test_messages_that_cannot_be_read_are_told_apart_from_those_that_can():
+    good = {"name": "note", "value": "hello"}
+    items = [good, {"name": "note", "value": 5}, {"name": "note"}, 7, {**good, "window": "ab"}]
+    messages, unreadable = codec.read(Command, codec.pack_value(items), 0, 10)
+    assert messages == [Command(0, 10, "note", "hello")]
+    assert [item.values for item in unreadable] == [
+        {"name": "note", "value": 5}, {"name": "note"}, {}, {**good, "window": "ab"},
+    ]  # fmt: skip
+    assert unreadable[0].reason == "an entry of Command at sample 10: value: 5, must be str"
+    with pytest.raises(StoreError, match="value: 5, must be str"):
+        codec.unpack(Command, codec.pack_value(items), 0, 10)
+
+
+@pytest.mark.parametrize("payload", [b"garbage", b"\xc0", b"\x81\xa1a\x01", b"\x91" * 100_000])
+def test_an_entry_that_is_no_list_of_messages_is_one_unreadable_message(payload):
+    messages, unreadable = codec.read(Stimulus, payload, 0, 10)
+    assert messages == []
+    assert len(unreadable) == 1
+
+
+@given(st.binary(max_size=60), st.sampled_from([Segment, Spikes, Stimulus, Delivered, Command]))
+def test_reading_never_raises(data, kind):
+    messages, unreadable = codec.read(kind, data, 0, 10)
+    assert messages or unreadable or not data or data[0] == 0x90  # 0x90: an empty list

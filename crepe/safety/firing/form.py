@@ -21,7 +21,7 @@ class _MalformedError(ValueError):
 def number_of(value: object) -> int:
     """Return the number of a request for its answer; 0 if it is none."""
     is_number = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    return int(value) if is_number and 0 <= value < _LARGEST else 0  # type: ignore[call-overload, operator, no-any-return]  # it is a number
+    return int(value) if is_number and 0 <= value < _LARGEST else 0  # type: ignore[call-overload, operator]  # it is a number
 
 
 def well_formed(stimulus: Stimulus) -> Stimulus | str:

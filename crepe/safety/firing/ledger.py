@@ -40,7 +40,7 @@ class Ledger:
 
     @property
     def positions(self) -> Mapping[str, int]:
-        """By stream, the sample index before which every request was received."""
+        """The sample index before which every request was received, by stream."""
         return self._positions
 
     def on_position(self, stream: str, position: int) -> None:
