@@ -22,7 +22,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 _LONGEST_S = 120.0
 _N_CHILDREN = 2
-_STIMULATE = ("actors/test_stimulate.py", "safety/test_gate.py")
+_STIMULATE = ("safety/test_gate.py", "actors/test_stimulate.py")
 TESTS = {
     "safety/gate": _STIMULATE,
     "safety/train": ("safety/test_train.py", *_STIMULATE),
