@@ -5,7 +5,6 @@ An error that a door may raise for a wrong input is caught here. Any other is a 
 
 import contextlib
 import json
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
@@ -165,9 +164,8 @@ def datagram(r: Random) -> bool:
 class ArmingFiles:
     """A run directory whose files hold anything."""
 
-    def __init__(self) -> None:
-        self._directory = tempfile.TemporaryDirectory()
-        self._path = Path(self._directory.name)
+    def __init__(self, directory: Path) -> None:
+        self._path = directory
 
     def __call__(self, r: Random) -> bool:
         instrument = Instrument("7-abc", ProcessIdentity.own(), "127.0.0.1", 9)
@@ -256,9 +254,8 @@ def blocks(r: Random) -> bool:
 class ExperimentFiles:
     """Experiment files with values that make no sense."""
 
-    def __init__(self) -> None:
-        self._directory = tempfile.TemporaryDirectory()
-        self._path = Path(self._directory.name) / "fuzz.toml"
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "fuzz.toml"
         root = Path(__file__).parents[2] / "config"
         self._texts = [path.read_text(encoding="utf-8") for path in sorted(root.glob("*.toml"))]
 
@@ -292,16 +289,19 @@ class ExperimentFiles:
         return True
 
 
-def doors() -> Mapping[str, tuple[float, Door]]:
-    """Return by name the share of all inputs that a door gets, and the door."""
+def doors(directory: Path) -> Mapping[str, tuple[float, Door]]:
+    """Return by name the share of all inputs that a door gets, and the door.
+
+    `directory` is an empty one for their files.
+    """
     return {
         "codec": (0.3, decode),
         "fields of Redis": (0.1, fields),
         "gate and pattern": (0.25, Stimuli()),
         "commands": (0.1, Commands()),
         "datagrams": (0.15, datagram),
-        "arming files": (0.0395, ArmingFiles()),
+        "arming files": (0.0395, ArmingFiles(directory)),
         "MEAME's answers": (0.05, MeameAnswers()),
         "MEAME's blocks": (0.01, blocks),
-        "experiment files": (0.0005, ExperimentFiles()),
+        "experiment files": (0.0005, ExperimentFiles(directory)),
     }
