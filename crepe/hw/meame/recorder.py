@@ -184,7 +184,7 @@ class MeameRecorder(Recorder):
                 np.array(spikes["depths_uv"], np.float32),
             )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise DeviceError(f"{self._server.name}: no true spikes ({error!r})") from error
+            raise DeviceError(f"{self._settings.location}: no true spikes ({error!r})") from error
 
     def close(self) -> None:
         if self._truth is not None:
