@@ -210,7 +210,7 @@ def main(arguments: Sequence[str]) -> None:
     """Run the faults of the named modules, and print those that survive."""
     # Imported once for all children: nothing of CREPE, which each imports with its fault, and no
     # plugin of pytest, which rewrites them as it imports them.
-    for library in ("h5py", "msgpack", "numpy", "pydantic", "pytest", "urllib3"):
+    for library in ("h5py", "msgpack", "numpy", "pydantic", "pytest", "urllib3", "uvicorn"):
         importlib.import_module(library)
     total = [0, 0]
     for module in arguments or TESTS:

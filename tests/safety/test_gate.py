@@ -181,3 +181,14 @@ def test_a_request_may_be_one_sample_ahead_of_the_data_and_no_more():
         for stop in (1000, 1001, 1002)
     ]
     assert reasons == [None, None, "requested at sample 1002, the data have reached 1000"]
+
+
+def test_a_request_may_be_as_old_as_the_limit_and_no_older():
+    time = RealTime(10_000.0, 0, None, lambda: 0)
+    gate = Gate(Limits(), time, 10_000.0, max_age_ms=200.0, sub_train_s=1.0, n_pulses=0)
+    time.tick(Segment(9900, 10_000, None), is_gap=False)
+    reasons = [
+        gate.refusal(Stimulus(0, stop, 1, 10_000, ("48",), PULSE, 50.0, 1), [])
+        for stop in (8000, 7990)
+    ]
+    assert reasons == [None, "201 ms old, limit 200 ms"]

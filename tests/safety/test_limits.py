@@ -97,6 +97,28 @@ def test_each_limit_may_be_reached_and_not_exceeded(inside, outside):
     assert refusal(**outside) is not None
 
 
+@pytest.mark.parametrize("phases", [((-0.5, 200), (0.5, 200)), ((-1, 200), (0.5, 200), (0.5, 200))])
+def test_small_phases_have_a_sign_too(phases):
+    assert refusal(phases=phases) is None
+
+
+def test_a_voltage_pulse_has_no_third_phase():
+    three = ((-1e5, 200), (1e5, 200), (-1e5, 200))
+    assert refusal(phases=three, unit="uV", material="Pt") == "pulse: 3 phases, must be 1 or 2"
+
+
+def test_the_charge_of_a_voltage_pulse_is_that_of_ohm():
+    assert Limits(impedance_kohm=10.0).charge_in_doubt(((-1e6, 1000.0),), "uV") == (
+        "charge -100.00 nC, computed from 10 kohm"
+    )
+
+
+@pytest.mark.parametrize("name", [n for n in Limits.model_fields if n[:4] == "max_"])
+def test_each_limit_may_be_below_one(name):
+    value = min(0.005, getattr(Limits(), name))
+    assert Limits(**{name: value}).limit(name) == value
+
+
 def test_pulses_must_not_run_into_each_other():
     assert refusal(phases=(*GOOD, *REST, (0, 600)), rate_hz=50.0) == (
         "train: pulses of 20000 us at 50 Hz run into each other"
