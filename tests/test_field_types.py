@@ -27,6 +27,7 @@ SPIKES = {
         (Stimulus, STIMULUS),
         (Stimulus, {**STIMULUS, "number": np.int64(1), "rate_hz": np.float32(20)}),
         (Spikes, SPIKES),
+        (Stimulus, {**STIMULUS, "number": 2**63 - 1, "due": -(2**63) + 1}),
         (Decision, {"value": None}),
         (Decision, {"value": "rock", "scores": {"rock": 1.5, "paper": 1}}),
         (GameState, {"trial": 1, "phase": "of a game", "score": {"won": 1}}),
@@ -47,6 +48,8 @@ def test_fields_of_their_types_pass(kind, fields):
         (Stimulus, {**STIMULUS, "rate_hz": None}, "rate_hz: None, must be float"),
         (Stimulus, {**STIMULUS, "electrodes": "48"}, "electrodes: '48', must be tuple"),
         (Stimulus, {**STIMULUS, "phases": ((1.0,),)}, r"phases: \(\(1.0,\),\), must be tuple"),
+        (Stimulus, {**STIMULUS, "phases": ([-1.0, 200.0],)}, "phases: "),
+        (Stimulus, {**STIMULUS, "phases": (("a", "b"),)}, "phases: "),
         (Spikes, {**SPIKES, "channel": np.zeros(2)}, "channel: array"),
         (Spikes, {**SPIKES, "sample": (1, 2)}, r"sample: \(1, 2\), must be"),
         (Decision, {"value": b"rock"}, "value: b'rock'"),
@@ -67,6 +70,10 @@ def test_a_field_of_another_type_is_named(kind, fields, reason):
 def test_a_window_is_of_sample_indices(window):
     with pytest.raises(TypeError):
         check_types(Message(*window))
+
+
+def test_a_window_may_be_empty():
+    check_types(Message(5, 5))
 
 
 @dataclass(frozen=True, slots=True)

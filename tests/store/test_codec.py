@@ -23,7 +23,10 @@ from crepe.messages import (
 )
 from crepe.store import codec
 
-DTYPES = st.sampled_from(["int8", "int16", "int32", "int64", "uint16", "float32", "float64"])
+DTYPES = st.sampled_from(
+    ["bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))]
+    + [f"float{bits}" for bits in (16, 32, 64)]
+)
 
 
 @given(DTYPES.flatmap(lambda dtype: hnp.arrays(dtype, hnp.array_shapes(max_dims=2, min_side=0))))
@@ -64,6 +67,9 @@ class Bomb:
         return pytest.fail, ("code from the wire was run",)
 
 
+PICKLE = pickle.dumps(Bomb()).ljust(200, b"\x00")  # what follows its end is not read
+
+
 def array(**changes):
     good = {b"nd": True, b"type": "<i4", b"kind": b"", b"shape": (2,), b"data": b"\x00" * 8}
     return {**good, **changes}
@@ -73,6 +79,7 @@ def array(**changes):
     "crafted",
     [
         array(**{}) | {b"kind": b"O", b"type": "|O", b"data": pickle.dumps(Bomb())},
+        array() | {b"kind": b"O", b"data": PICKLE, b"shape": (50,)},  # a number by its dtype
         array() | {b"type": "|O"},
         array() | {b"type": [("a", "<i4")], b"kind": b"V"},
         array() | {b"shape": (3,)},
@@ -158,3 +165,18 @@ def test_an_entry_that_is_no_list_of_messages_is_one_unreadable_message(payload)
 def test_reading_never_raises(data, kind):
     messages, unreadable = codec.read(kind, data, 0, 10)
     assert messages or unreadable or not data or data[0] == 0x90  # 0x90: an empty list
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "uint32", "uint64", "float16", "int64"])
+def test_every_plain_number_has_its_size(dtype):
+    numbers = np.ones(3, dtype)
+    (result,) = codec.unpack_value(codec.pack_value([numbers]))
+    assert result.dtype == numbers.dtype
+    assert result.tolist() == numbers.tolist()
+
+
+@pytest.mark.parametrize("window", [(0, 7), (2, 7), (0, 5), (2, 5)])
+def test_a_segment_keeps_its_window_in_an_entry_of_another(window):
+    segment = Segment(*window, np.ones((3, 5), np.int16))
+    (result,) = codec.unpack(Segment, codec.pack([segment], 0, 7), 0, 7)
+    assert (result.start, result.stop) == window
