@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -184,7 +184,7 @@ class Stimulus(Message):
 
     is_event: ClassVar[bool] = True
 
-    number: int  #: Number of the request in this session, from 1.
+    number: int  #: Number of the request in this session and stream, from 1; none repeats.
     due: int  #: Sample index at which the first pulse should leave.
     electrodes: tuple[str, ...]  #: Labels of the electrodes that are stimulated together.
     #: Phases of a pulse, each (amplitude in `unit`, width in us), in order of time.
@@ -210,13 +210,14 @@ class Delivered(Message):
 
     is_event: ClassVar[bool] = True
 
-    number: int  #: Number of the stimulus.
+    number: int  #: Number of the stimulus; 0 if it could not be read.
     state: DeliveryState | str  #: A DeliveryState; text of a later version stays text.
     reason: str = ""  #: Why it was refused, stopped or is unknown; the doubt if delivered.
     fired: int = 0  #: Sample index of the clock at the command to start.
-    age_ms: float = 0.0  #: Time from the sample of the request to the start; includes late data.
+    age_ms: float = 0.0  #: Time from the sample of the request to the acknowledged start.
     t_ns: int = 0  #: Wall clock when the instrument had acknowledged.
     acquired_ns: int = 0  #: Wall clock when the segment that ends at `fired` had come.
+    stream: str = ""  #: Stream of the request: with it, a number names one stimulus.
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "state", _DELIVERY_STATES.get(self.state, self.state))
@@ -234,6 +235,13 @@ class Command(Message):
     sender: str = ""  #: Sender of the command, such as `sensor` or a page.
     #: Image of a sensor, row by row; of an infrared sensor in degrees Celsius.
     frame: tuple[tuple[float, ...], ...] = ()
+
+
+class Unreadable(NamedTuple):
+    """A message that could not be read: why, and the values of it that could."""
+
+    reason: str
+    values: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)

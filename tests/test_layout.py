@@ -56,7 +56,7 @@ TESTED_THROUGH = {
     """,
     "supervise/test_start.py": "supervise/unfinished",
     "supervise/test_control.py": "supervise/supervisor",
-    "runtime/test_chain.py": "runtime/hosted_actor",
+    "runtime/test_chain.py": "runtime/batch runtime/hosted_actor",
     "runtime/test_runner.py": "runtime/heartbeat runtime/inputs runtime/outputs runtime/resume",
     "redis_server/test_server.py": "redis_server/find_url",
     "reservoir/test_training.py": "environment/versions reservoir/adaptation reservoir/readout",
@@ -89,7 +89,9 @@ TESTED_THROUGH = {
         report/numbers report/session report/style report/wording
     """,
     "safety/test_limits.py": "safety/pulse",
-    "actors/test_stimulate.py": "safety/liveness",
+    "actors/test_stimulate.py": """
+        safety/liveness safety/firing/guarded_stimulator safety/firing/timed_guard
+    """,
     "safety/test_arming.py": "safety/protocol/announcement",
     "safety/test_emergency_stop.py": "safety/pursuit safety/stop_command",
     "safety/test_watchdog.py": "safety/protocol/orders",

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from crepe.environment.clock import real_s
 from crepe.hw.device import open_recorder, open_stimulator
 from crepe.hw.instrument import Guard, Recorder, Stimulator
-from crepe.messages import Message, Stimulus, StreamInfo
+from crepe.messages import Message, Stimulus, StreamInfo, Unreadable
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -113,6 +113,15 @@ class Actor(BaseModel, Generic[In, Out]):
         del elapsed_s
         return None
 
+    def on_unreadable(self, stream: str, unreadable: Unreadable) -> Output:
+        """Act on a message that could not be read; it is logged and counted already."""
+        del stream, unreadable
+        return None
+
+    def on_stop(self) -> Output:
+        """Return the last messages before the process ends by request; it may be resumed."""
+        return None
+
     def finish(self) -> Output:
         """Return the messages still held when the input ends. Called once, before `close`."""
         return None
@@ -125,6 +134,10 @@ class Actor(BaseModel, Generic[In, Out]):
     def snapshot(self) -> Mapping[str, Any] | None:
         """Return the state that `warmup_s` of input cannot restore, for each output entry."""
         return None
+
+    def resume_positions(self) -> Mapping[str, int]:
+        """Return, by input stream, where an actor that does not merge reads on after a restart."""
+        return {}
 
     def possible_trains(self) -> Iterable[Stimulus]:
         """Return the trains of pulses it may request, each kind once; `crepe check` judges them."""

@@ -7,9 +7,20 @@ from typing import Any, ClassVar
 from pydantic import Field, PrivateAttr
 
 from crepe.actors.actor import Actor, ActorContext
-from crepe.errors import DeviceError
-from crepe.hw.instrument import Guard, NotStarted, Stimulator
-from crepe.messages import Delivered, DeliveryState, Message, Segment, Stimulus, StreamInfo
+from crepe.hw.instrument import Stimulator
+from crepe.messages import (
+    Delivered,
+    DeliveryState,
+    Message,
+    Segment,
+    Stimulus,
+    StreamInfo,
+    Unreadable,
+)
+from crepe.safety.firing.form import number_of, well_formed
+from crepe.safety.firing.guarded_stimulator import GuardedStimulator
+from crepe.safety.firing.ledger import Ledger, requester
+from crepe.safety.firing.timed_guard import TimedGuard
 from crepe.safety.gate import Gate
 from crepe.safety.limits import Limits
 from crepe.safety.liveness import Liveness
@@ -27,6 +38,9 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     when that answer is on its stream, so that a restarted stimulator knows which trains it must
     not fire again. One train runs at a time, so groups of electrodes cannot overlap; others may
     wait, each due no earlier than the end of the one before.
+
+    Every request has exactly one final answer, whatever restarts: each stream of requests is read
+    on where this actor had answered it. A request that cannot be read is refused as number 0.
 
     The instrument is given at most `burst_s` of a train at once: a sub-train. The next sub-train
     follows only if the guard and all checks still allow it. The instrument is stopped after each
@@ -46,7 +60,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     """The limits of the gate; each may be made tighter here."""
     max_age_ms: float = Field(200.0, gt=0, le=200.0)
     """Longest time from the sample that led to a request to its first pulse; an older train is
-    refused."""
+    refused, and so is one that is due later."""
     stall_s: float = Field(0.2, gt=0, le=1.0)
     """Longest silence, or delay, of the data; after it a train is stopped."""
     silence_s: float = Field(0.75, gt=0, le=2.0)
@@ -54,16 +68,16 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     burst_s: float = Field(LONGEST_S, gt=0, le=LONGEST_S)
     """Longest sub-train: the instrument finishes it even if every program dies."""
 
-    _guard: Guard = PrivateAttr()
+    _guard: TimedGuard = PrivateAttr()
     _stimulator: Stimulator = PrivateAttr()
+    _instrument: GuardedStimulator = PrivateAttr()
     _wall_ns: Callable[[], int] = PrivateAttr()
     _rate_hz: float = PrivateAttr()
     _time: RealTime = PrivateAttr()
     _liveness: Liveness = PrivateAttr()
     _gate: Gate = PrivateAttr()
     _trains: TrainQueue = PrivateAttr()
-    _handled: int = PrivateAttr(0)  # highest number of a request that was answered
-    _lost: tuple[int, ...] = PrivateAttr(())  # trains that were open when the last process ended
+    _ledger: Ledger = PrivateAttr()
 
     def open(self, start: ActorContext) -> None:
         self._rate_hz = start.first.sampling_rate_hz
@@ -73,32 +87,36 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         self._liveness = Liveness(
             self._time, self._rate_hz, requests, stall_s=self.stall_s, silence_s=self.silence_s
         )
-        if start.snapshot:
-            self._handled = start.snapshot["handled"]
-            self._lost = tuple(start.snapshot["open"])
+        snapshot = start.snapshot or {}
+        self._ledger = Ledger(requests, self._time, start.position, snapshot)
         self._gate = Gate(
             self.limits,
             self._time,
             self._rate_hz,
             max_age_ms=self.max_age_ms,
             sub_train_s=self.burst_s,
-            n_pulses=start.snapshot["n_pulses"] if start.snapshot else 0,
+            n_pulses=snapshot.get("n_pulses", 0),
         )
         self._trains = TrainQueue(self._rate_hz)
-        self._guard = start.open_guard()
-        self._guard.serves([_requester(stream, start.inputs[stream]) for stream in requests])
+        self._guard = TimedGuard(start.open_guard())
+        self._guard.serves([requester(stream, start.inputs[stream]) for stream in requests])
         self._stimulator = start.open_stimulator(self.device, self._guard)
+        self._instrument = GuardedStimulator(
+            self._stimulator, self._guard, self._gate, self._trains, self._wall_ns
+        )
         self._stimulator.open()
 
     def output_info(self, start: ActorContext) -> StreamInfo:
         return start.first
 
     def snapshot(self) -> Mapping[str, Any]:
-        return {
-            "handled": self._handled,
-            "open": [*self._lost, *self._trains.numbers],
-            "n_pulses": self._gate.n_pulses,
-        }
+        # Trains that wait may have been fired when a snapshot is used, so their pulses count.
+        n_waiting = sum(stimulus.n_pulses for stimulus in self._trains.waiting)
+        n_pulses = self._gate.n_pulses + n_waiting
+        return {"n_pulses": n_pulses, **self._ledger.snapshot(self._trains.requests)}
+
+    def resume_positions(self) -> Mapping[str, int]:
+        return self._ledger.positions
 
     def close(self) -> None:
         # `open` may have failed before these existed.
@@ -107,62 +125,84 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         if hasattr(self, "_guard"):
             self._guard.close()
 
-    def step(self, message: Segment | Stimulus) -> Iterator[Message]:
-        lost, self._lost = self._lost, ()
-        for number in lost:
-            yield self._answer(
-                number, DeliveryState.UNKNOWN, "the stimulator was restarted meanwhile"
-            )
+    def step_from(self, stream: str, message: Segment | Stimulus) -> Iterator[Message]:
+        yield from self._ledger.answer_lost()
         if isinstance(message, Segment):
             yield from self._on_segment(message)
         else:
-            yield from self._on_request(message)
+            yield from self._on_request(stream, message)
+
+    def on_unreadable(self, stream: str, unreadable: Unreadable) -> Iterator[Message]:
+        if stream in self._ledger.positions:
+            number = number_of(unreadable.values.get("number"))
+            yield self._ledger.refuse(stream, number, unreadable.reason)
 
     def on_position(self, stream: str, position: int) -> None:
+        self._ledger.on_position(stream, position)
         self._liveness.on_position(stream, position)
 
     def on_silence(self, elapsed_s: float) -> Iterator[Message]:
         # Called in any case: the watchdog's heartbeat must not end with the data.
-        reason = self._watch()
+        reason = self._instrument.watch()
         if reason := self._liveness.stalled(elapsed_s) or reason:
             yield from self._stop(DeliveryState.STOPPED, reason)
+        yield from self._refuse_waiting(
+            lambda train: self._gate.too_old(train.stimulus, train.announced)
+        )
 
     def finish(self) -> Iterator[Message]:
-        yield from self._stop(DeliveryState.STOPPED, "the data ended")
+        yield from self._end_all("the data ended")
+
+    def on_stop(self) -> Iterator[Message]:
+        yield from self._end_all("the stimulator was ended")
+
+    def _end_all(self, reason: str) -> Iterator[Message]:
+        yield from self._stop(DeliveryState.STOPPED, reason)
+        yield from self._refuse_waiting(lambda _: reason)
+        yield from self._ledger.answer_lost()
 
     # Requests
 
-    def _on_request(self, stimulus: Stimulus) -> Iterator[Message]:
-        if stimulus.number <= self._handled:
-            return  # answered before a restart
-        self._handled = stimulus.number
-        if reason := self._refusal(stimulus):
-            yield self._answer(stimulus.number, DeliveryState.REFUSED, reason)
+    def _on_request(self, stream: str, request: Stimulus) -> Iterator[Message]:
+        stimulus = well_formed(request)
+        if isinstance(stimulus, str):
+            yield self._ledger.refuse(stream, number_of(request.number), stimulus)
             return
-        train = Train(stimulus, self._gate.sub_train(stimulus), self._clock)
+        if reason := self._ledger.use(stream, stimulus.number) or self._refusal(stimulus):
+            yield self._ledger.refuse(stream, stimulus.number, reason)
+            return
+        train = Train(stimulus, self._gate.sub_train(stimulus), self._time.now, stream)
         # an idle instrument is set up at once: that takes long, and the train is due a little later
-        if self._trains.is_empty and (reason := self._prepare(train)):
+        if self._trains.is_empty and (reason := self._instrument.prepare(train)):
             train.move(TrainState.OVER)
-            yield self._answer(stimulus.number, DeliveryState.REFUSED, reason)
+            yield self._ledger.answer(train, DeliveryState.REFUSED, reason)
             return
         self._trains.append(train)
-        yield self._answer(stimulus.number, DeliveryState.INTENDED)
+        yield self._ledger.answer(train, DeliveryState.INTENDED)
 
     def _refusal(self, stimulus: Stimulus) -> str | None:
         """Return why a request is refused as it comes in, or None."""
         return (
             self._trains.refusal(stimulus)
             or self._gate.refusal(stimulus, self._trains.waiting)
-            or self._stimulator.refusal(self._gate.sub_train(stimulus))
-            or self._watch()
+            or self._instrument.refusal(stimulus)
         )
+
+    def _refuse_waiting(self, refusal: Callable[[Train], str | None]) -> Iterator[Message]:
+        """Refuse the waiting trains for which there is a reason."""
+        taken = self._trains.take_all(refusal)
+        if any(train.state is TrainState.PREPARED for train, _ in taken):
+            self._instrument.halt()  # its electrodes are connected
+        for train, reason in taken:
+            train.move(TrainState.OVER)
+            yield self._ledger.answer(train, DeliveryState.REFUSED, reason)
 
     # The clock
 
     def _on_segment(self, segment: Segment) -> Iterator[Message]:
         is_gap = self._clock > 0 and segment.start != self._clock
         self._time.tick(segment, is_gap=is_gap)
-        reason = self._watch() or self._liveness.missing()
+        reason = self._instrument.watch() or self._liveness.missing()
         if is_gap:
             reason = "a gap in the data"
         if reason:
@@ -176,12 +216,12 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     def _serve(self, train: Train, segment: Segment, reason: str | None) -> Iterator[Message]:
         """Prepare the next train, and fire it when it is due. `reason`: why no pulse may leave."""
         # `intended` must be on its stream before the first pulse: it was sent one step ago
-        is_due = train.announced_at < segment.start and self._clock >= train.stimulus.due
+        is_due = train.announced.sample < segment.start and self._clock >= train.stimulus.due
         if is_due and not reason:
-            reason = self._gate.too_old(train.stimulus)  # before it is prepared in vain
+            reason = self._gate.too_old(train.stimulus, train.announced)  # not prepared in vain
         has_failed = False
         if reason is None and train.state is TrainState.WAITING:
-            reason = self._prepare(train)
+            reason = self._instrument.prepare(train)
             has_failed = reason is not None
         if is_due or has_failed:
             self._trains.take_next()
@@ -189,59 +229,25 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
 
     def _fire(self, train: Train, acquired_ns: int, reason: str | None) -> Iterator[Message]:
         stimulus = train.stimulus
-        age_ms = self._gate.age_ms(stimulus)
-        if reason := reason or self._gate.refusal_now(stimulus):
+        if reason := reason or self._gate.refusal_now(stimulus, train.announced):
             if train.state is TrainState.PREPARED:
-                self._halt()  # its electrodes are connected
+                self._instrument.halt()  # its electrodes are connected
             train.move(TrainState.OVER)
-            yield self._answer(stimulus.number, DeliveryState.REFUSED, reason)
+            yield self._ledger.answer(train, DeliveryState.REFUSED, reason)
             return
         # Noted before the start: one that fails may have fired all the same, so its pulses count.
         self._trains.fire(train)
         self._gate.remember(stimulus)
-        train.record = self._answer(
-            stimulus.number,
-            DeliveryState.UNKNOWN,
-            fired=self._clock,
-            age_ms=age_ms,
-            acquired_ns=acquired_ns,
+        train.record = self._ledger.answer(
+            train, DeliveryState.UNKNOWN, fired=self._clock, acquired_ns=acquired_ns
         )
         yield from self._start_sub_train(train)
-        train.record = replace(train.record, t_ns=self._wall_ns())
-
-    # The instrument
-
-    def _watch(self) -> str | None:
-        """Send a heartbeat, and return why no pulse may leave now, or None."""
-        self._guard.beat()
-        return self._stimulator.watch() or self._guard.refusal()
-
-    def _prepare(self, train: Train) -> str | None:
-        """Set the instrument up for a train; return why that failed, or None."""
-        try:
-            self._guard.pulsing(True)  # electrodes are about to be connected
-            self._stimulator.prepare(train.sub_train)
-        except DeviceError as error:
-            self._halt()
-            return f"the instrument failed: {error}"
-        train.move(TrainState.PREPARED)
-        return None
 
     def _start_sub_train(self, train: Train) -> Iterator[Message]:
-        train.begin_sub_train()
-        try:
-            if reason := self._guard.refusal():  # checked here, so that no driver can forget it
-                raise NotStarted(reason)
-            self._stimulator.start(train.sub_train)
-        except NotStarted as error:
-            state = DeliveryState.STOPPED
-            if train.is_in_first_sub_train:
-                state = DeliveryState.REFUSED
-                train.record = self._answer(train.number, state)  # without a time of firing
-            yield from self._stop(state, f"no pulse was triggered: {error}")
-        except DeviceError as error:
+        state, reason = self._instrument.start(train)
+        if reason:
             # if the stop fails, too, this process ends, and the next one stops as it opens
-            yield from self._stop(DeliveryState.UNKNOWN, f"the instrument failed: {error}")
+            yield from self._stop(state, reason)
         train.expect_end(self._time.now, self._rate_hz)
 
     def _end(self, train: Train) -> Iterator[Message]:
@@ -251,7 +257,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         """
         stimulus, following = train.stimulus, self._trains.next
         doubts = (
-            self._stimulator.doubts(),
+            self._instrument.doubts(),
             self.limits.charge_in_doubt(stimulus.phases, stimulus.unit),
         )
         reason = "; ".join(filter(None, doubts))
@@ -264,36 +270,16 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     def _stop(self, state: DeliveryState, reason: str) -> Iterator[Message]:
         """Stop a train that fires or is prepared, if there is one."""
         if self._trains.is_connected:
-            self._halt()
+            self._instrument.halt()
         yield from self._conclude(state, reason)
-
-    def _halt(self) -> None:
-        """Stop the instrument. Raises DeviceError if that is not certain."""
-        self._trains.disconnect()
-        self._stimulator.stop()
-        # Not reached where the stop raises: the watchdog must still treat a train as under way.
-        self._guard.pulsing(False)
-
-    # Answers
 
     def _conclude(self, state: DeliveryState, reason: str) -> Iterator[Message]:
         """Answer the outcome of the train that fired, if one did."""
         train = self._trains.end_firing()
         if train is not None and train.record is not None:
-            now = self._answer(train.number, state, reason)
+            now = self._ledger.answer(train, state, reason)
             yield replace(train.record, start=now.start, stop=now.stop, state=state, reason=reason)
-
-    def _answer(
-        self, number: int, state: DeliveryState, reason: str = "", **fields: Any
-    ) -> Delivered:
-        return Delivered(max(0, self._clock - 1), self._clock, number, state, reason, **fields)
 
     @property
     def _clock(self) -> int:
         return self._time.clock
-
-
-def _requester(stream: str, info: StreamInfo) -> str:
-    """Return the name of the program that requests stimuli on a stream."""
-    program, _, _ = info.writer.rpartition("-")  # without what tells its processes apart
-    return f"{program} ({stream})" if program else stream

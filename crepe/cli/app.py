@@ -146,6 +146,8 @@ def _print_status(programs: list[dict[str, Any]], output: Output) -> None:
     for row in programs:
         if " " in str(row["state"]):
             output.line(f"{row['program']}: {row['state']}", "yellow")
+        if row["unreadable"]:
+            output.line(f"{row['program']}: {row['unreadable']} unreadable messages", "yellow")
         if row["problem"]:
             output.line(f"{row['program']}: {row['problem']}", "red")
 

@@ -29,6 +29,8 @@ def check_consistency(experiment: "Experiment", mistakes: Mistakes) -> None:
         mistakes.add(*_wrong_players(experiment))
         if is_whole:
             mistakes.add(*_wrong_gateway(experiment))
+    if is_whole:
+        mistakes.add(*_stimuli_too_late(experiment))
     if is_whole and mistakes.left_out.isdisjoint({"culture", "chains"}):
         with mistakes.collect():
             _check_lockstep(experiment)
@@ -93,6 +95,22 @@ def _check_lockstep(experiment: "Experiment") -> None:
         delay_s = getattr(actor.make(), "delay_s", None)
         if delay_s is not None and delay_s < experiment.lockstep_s:
             raise ConfigError(f"{place}, more than [actors.{name}] delay_s: {delay_s:g} s")
+
+
+def _stimuli_too_late(experiment: "Experiment") -> Iterator[str]:
+    """Yield each actor whose stimuli are due when the gate refuses them for their age."""
+    for name, stimulate in experiment.actors.items():
+        if not issubclass(stimulate.kind, Stimulate):
+            continue
+        max_age_ms = stimulate.make().max_age_ms  # type: ignore[attr-defined]  # a Stimulate
+        for requester, actor in experiment.actors.items():
+            delay_s = getattr(actor.make(), "delay_s", None)
+            is_read = not set(actor.writes.values()).isdisjoint(stimulate.reads[1:])
+            if is_read and delay_s is not None and delay_s * 1000 > max_age_ms:
+                yield (
+                    f"{experiment.path}: [actors.{requester}] delay_s: {delay_s:g} s, but "
+                    f"[actors.{name}] refuses stimuli that are older than {max_age_ms:g} ms"
+                )
 
 
 def _wrong_players(experiment: "Experiment") -> Iterator[str]:

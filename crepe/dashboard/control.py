@@ -102,7 +102,8 @@ class Control:
                 for _, entry in entries:
                     assert isinstance(entry, UnclockedEntry)
                     cursor = entry.id
-                    for command in codec.unpack(Command, entry.payload, 0, 0):
+                    # Any program may write there: what cannot be read is passed over.
+                    for command in codec.read(Command, entry.payload, 0, 0)[0]:
                         assert isinstance(command, Command)
                         if command.name == "player" and command.sender == SENDER:
                             player = command.value

@@ -1,5 +1,6 @@
 """The state of one session, live or recorded: gathered from its streams entry by entry."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any
@@ -14,6 +15,8 @@ from crepe.electrodes.layouts import is_recording
 from crepe.messages import TRUTH, Delivered, Message, Segment, Spikes, StreamInfo
 from crepe.store import codec
 from crepe.store.contract import Entry
+
+log = logging.getLogger(__name__)
 
 _numbers = count(1)
 
@@ -127,8 +130,11 @@ class SessionView:
         if entry.is_end:
             return
         kind = codec.message_type(info.message)
-        for message in codec.unpack(kind, entry.payload, entry.start, entry.stop):
+        messages, unreadable = codec.read(kind, entry.payload, entry.start, entry.stop)
+        for message in messages:
             self._add(stream, message)
+        for skipped in unreadable:  # the programs that read the stream count it
+            log.warning("%s: skipped %s", stream, skipped.reason)
         if stream == self.spikes_stream and self.counts is not None:
             self.counts.reach(entry.stop)  # an entry without spikes moves the time on, too
 

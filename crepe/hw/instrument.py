@@ -11,6 +11,7 @@ each train. An implementation passes `tests/hw/test_recorder_contract.py` or
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from math import inf
 from typing import ClassVar, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -110,6 +111,9 @@ class Guard(Protocol):
     def refusal(self) -> str | None:
         """Return why no pulse may leave now, or None."""
 
+    def left_s(self) -> float:
+        """Return the time within which an instrument must acknowledge a start; may be infinite."""
+
     def alone(self, wait_s: float, *, may_break: bool = False) -> AbstractContextManager[None]:
         """Keep other programs from the instrument in the block.
 
@@ -138,6 +142,9 @@ class InProcess:
 
     def refusal(self) -> str | None:
         return None
+
+    def left_s(self) -> float:
+        return inf
 
     def alone(self, wait_s: float, *, may_break: bool = False) -> AbstractContextManager[None]:
         del wait_s, may_break

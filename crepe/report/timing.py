@@ -8,24 +8,26 @@ import numpy as np
 from crepe.messages import Delivered, Stimulus
 from crepe.report.numbers import Spread, Stimuli, Timing
 from crepe.report.session import Session
+from crepe.results.answers import by_request
 
 
 def stimuli(requests: Sequence[Stimulus], answers: Sequence[Delivered]) -> Stimuli | None:
     """Return how many trains came to which state; None if none was requested."""
-    # A train is reported several times; its last state counts.
-    last = {answer.number: answer for answer in answers}
-    numbers = {request.number for request in requests} | set(last)
-    if not numbers:
+    final = by_request(answers).values()
+    # Counted by number: two requesters may use one each, and a request may be lost.
+    requested = Counter(request.number for request in requests)
+    answered = Counter(answer.number for answer in final)
+    n_asked = (requested | answered).total()
+    if not n_asked:
         return None
-    states = [last[n].state if n in last else "unanswered" for n in sorted(numbers)]
-    reasons = [answer.reason for answer in last.values() if answer.reason]
+    states = [str(answer.state) for answer in final]
+    states += ["unanswered"] * (requested - answered).total()
+    reasons = [answer.reason for answer in final if answer.reason]
     n_pulses = {request.number: request.n_pulses for request in requests}
     return Stimuli(
-        n_asked=len(numbers),
+        n_asked=n_asked,
         n_delivered_pulses=sum(
-            n_pulses.get(answer.number, 0)
-            for answer in last.values()
-            if answer.state == "delivered"
+            n_pulses.get(answer.number, 0) for answer in final if answer.state == "delivered"
         ),
         states=dict(Counter(states).most_common()),
         reasons=dict(Counter(reasons).most_common()),

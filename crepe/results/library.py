@@ -19,6 +19,7 @@ from crepe.messages import Command, Delivered, GameState, Message, StreamInfo
 from crepe.recording.choice import recordings_in
 from crepe.recording.coverage import Coverage
 from crepe.recording.parts import parts_set_aside
+from crepe.results.answers import by_request
 from crepe.results.streams import names_of
 
 if TYPE_CHECKING:
@@ -199,8 +200,8 @@ def _counted(recording: "Recording", infos: Mapping[str, StreamInfo]) -> dict[st
     )
     states = _all(recording, GameState)
     judged = [state for state in states if state.phase == "outcome"]
-    last_states = {answer.number: answer.state for answer in _all(recording, Delivered)}
-    n_stimuli = Counter(last_states.values())
+    final = by_request(_all(recording, Delivered))
+    n_stimuli = Counter(str(answer.state) for answer in final.values())
     return {
         "duration_s": coverage.covered_s,
         "missing_s": coverage.missing_s,

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from crepe.messages import Delivered, GamePhase, GameState, Stimulus
-from crepe.results.streams import messages_of, stream_of
+from crepe.results.answers import answer_to, by_request
+from crepe.results.streams import messages_of, stream_of, streams_of
 from crepe.results.table import Table
 from crepe.results.trials import outcomes
 from crepe.store import Store
@@ -108,7 +109,7 @@ def stimulus_table(store: Store) -> Table:
     due
         Sample index at which the first pulse should leave.
     state, reason
-        Of the stimulator's last answer: delivered, refused, ...; or unanswered.
+        Of the stimulator's final answer: delivered, refused, ...; or unanswered.
     fired, fired_s
         Sample index and time at which the train was started; nan if it was not.
 
@@ -117,10 +118,16 @@ def stimulus_table(store: Store) -> Table:
     >>> stimuli = stimulus_table(Store("last"))
     >>> stimuli.where(stimulus="rock", state="delivered")["fired_s"]
     """
-    requests = sorted(messages_of(Stimulus, store), key=lambda stimulus: stimulus.stop)
-    # A train is answered several times; its last state counts.
-    last = {answer.number: answer for answer in messages_of(Delivered, store)}
-    answers = [last.get(stimulus.number) for stimulus in requests]
+    by_stream = [
+        (stream.name, message)
+        for stream in streams_of(Stimulus, store)
+        for message in stream.messages()
+        if isinstance(message, Stimulus)
+    ]
+    by_stream.sort(key=lambda request: request[1].stop)
+    requests = [stimulus for _, stimulus in by_stream]
+    final = by_request(messages_of(Delivered, store))
+    answers = [answer_to(stream, stimulus.number, final) for stream, stimulus in by_stream]
     rate_hz = stream_of(Stimulus, store).info.sampling_rate_hz if requests else 1.0
     fired = [float(answer.fired) if answer and answer.fired else np.nan for answer in answers]
     return Table(

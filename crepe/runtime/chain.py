@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 from crepe.messages import Segment
-from crepe.runtime.hosted_actor import Batch, HostedActor, OutputBatch
+from crepe.runtime.batch import Batch, OutputBatch
+from crepe.runtime.hosted_actor import HostedActor
 from crepe.store import codec
 from crepe.store.contract import Entry
 
@@ -44,6 +45,14 @@ class Chain:
     def catch_up(self, missed: Iterable[tuple[HostedActor, Batch]]) -> list[OutputBatch]:
         """Feed actors alone with what they need again; return the output that follows."""
         return self.spread([out for host, batch in missed for out in host.feed(batch)])
+
+    def pass_silence(self, elapsed_s: float) -> list[OutputBatch]:
+        """Notify every actor that no input has arrived for a while; return the output."""
+        return [out for host in self.hosted for out in self.spread(host.pass_silence(elapsed_s))]
+
+    def leave(self) -> list[OutputBatch]:
+        """Return the last output of every actor before the process ends by request."""
+        return [out for host in self.hosted for out in self.spread(host.leave())]
 
     def close(self) -> None:
         """Close every actor, in the reverse order, also where one fails; raise the first error."""

@@ -50,6 +50,7 @@ class Heartbeat:
         self._covered = 0  # sample index up to which windows have come
         self._n_gaps = int(before.get("n_gaps", 0))
         self._n_missing = int(before.get("n_missing", 0))
+        self._n_unreadable = int(before.get("n_unreadable", 0))
         kept = json.loads(before.get("gaps", "[]"))
         self._gaps: deque[tuple[int, int]] = deque(map(tuple, kept), maxlen=GAPS_KEPT)
 
@@ -84,8 +85,12 @@ class Heartbeat:
                 self._store.append_unclocked(CONTROL, codec.pack([note], 0, 0))
                 self.problem = problem
 
-    def beat(self, newest: int | None = None) -> None:
-        """Publish the heartbeat; `newest` is the sample index at which the inputs end."""
+    def beat(self, newest: int | None = None, n_unreadable: int = 0) -> None:
+        """Publish the heartbeat.
+
+        `newest` is the sample index at which the inputs end, `n_unreadable` the number of messages
+        that this process has skipped.
+        """
         if self._lease is not None:
             self._lease.renew()
         p50, p99 = np.percentile(self._steps_s, (50, 99)) * 1000 if self._steps_s else (0.0, 0.0)
@@ -103,6 +108,7 @@ class Heartbeat:
                 "restarts": str(self._restarts),
                 "n_gaps": str(self._n_gaps),
                 "n_missing": str(self._n_missing),
+                "n_unreadable": str(self._n_unreadable + n_unreadable),
                 "gaps": json.dumps(list(self._gaps)),
                 "problem": self.problem,
                 "t_ns": str(time.time_ns()),

@@ -8,45 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from crepe.actors.actor import Actor, ActorContext, Output
 from crepe.actors.output import ErrorsOf, messages_in
 from crepe.config.wiring import OUTSIDE, ActorSpec
 from crepe.messages import Command, Message, StreamInfo
+from crepe.runtime.batch import Batch, OutputBatch, Resume
 from crepe.store import codec
 
 CHECKPOINT_S = 0.25  # a sparse actor publishes its position at least this often
-
-
-class Batch(NamedTuple):
-    """One entry's window and messages, on its way between actors."""
-
-    stream: str
-    start: int
-    stop: int
-    messages: Sequence[Message] = ()
-    is_end: bool = False
-    command_id: str = ""  # of a command from outside the clock
-
-
-class OutputBatch(NamedTuple):
-    """A batch that an actor has published, with the state from which the actor can resume."""
-
-    batch: Batch
-    position: int
-    snapshot: Mapping[str, Any] | None
-    command_id: str  # of the last command that the actor had received
-
-
-class Resume(NamedTuple):
-    """The point from which an actor resumes, read from the last entries of its own streams."""
-
-    position: int  # input position
-    stops: Mapping[str, int]  # sample index at which each output stream ends
-    snapshot: Mapping[str, Any] | None = None
-    command_id: str = ""
-    is_ended: bool = False
 
 
 class HostedActor:
@@ -77,6 +48,8 @@ class HostedActor:
         self._stops = dict.fromkeys(spec.writes.values(), 0)
         self._stops.update(resume.stops if resume else {})
         self._begun = bool(resume)
+        # An actor that does not merge has a position of its own in each input.
+        self._done = dict(self.actor.resume_positions()) if resume else {}
         self._clock_inputs = [stream for stream in spec.reads if stream not in OUTSIDE]
         self._lags = {s: round(lag_s * self._rate_hz) for s, lag_s in spec.feedback.items()}
         merged = (*self._clock_inputs, *self._lags)
@@ -173,9 +146,11 @@ class HostedActor:
     def _window(self, batch: Batch) -> bool:
         """Step through a window's messages; return False if they only restored the state."""
         done = self._resumed_at if batch.stream in self._lags else self._first_input
-        if batch.stop <= done and self.actor.merges:
+        if batch.stop <= (done if self.actor.merges else self._done.get(batch.stream, 0)):
             return False
         self.actor.on_position(batch.stream, batch.stop)
+        for unreadable in batch.unreadable:
+            self._gather(self.actor.on_unreadable(batch.stream, unreadable), "on_unreadable")
         for message in batch.messages:
             self._gather(self.actor.step_from(batch.stream, message), "step")
         if batch.stop <= self._resumed_at and self.actor.merges:
@@ -222,6 +197,14 @@ class HostedActor:
             self._gather(self.actor.on_silence(elapsed_s), "on_silence")
             return self._publish() if any(self._pending.values()) else []
 
+    def leave(self) -> list[OutputBatch]:
+        """Return the last output before the process ends by request; the streams do not end."""
+        if self.is_ended:
+            return []
+        with self._errors:
+            self._gather(self.actor.on_stop(), "on_stop")
+            return self._publish(is_last=True) if any(self._pending.values()) else []
+
     def finish(self) -> list[OutputBatch]:
         """Finish a source at the end of its data; return its last output."""
         with self._errors:
@@ -239,12 +222,14 @@ class HostedActor:
         for messages in self._pending.values():
             messages.clear()
 
-    def _publish(self) -> list[OutputBatch]:
-        """Return the output windows that are complete."""
+    def _publish(self, *, is_last: bool = False) -> list[OutputBatch]:
+        """Return the output windows that are complete; `is_last`: no other will follow."""
         batches: list[Batch] = []
         for stream, messages in self._pending.items():
-            windows = self._sparse if self.actor.is_sparse else self._dense
-            batches += windows(stream, messages)
+            if self.actor.is_sparse:
+                batches += self._sparse(stream, messages, is_last=is_last)
+            else:
+                batches += self._dense(stream, messages)
         if not batches:
             return []
         snapshot = self.actor.snapshot()
@@ -252,15 +237,17 @@ class HostedActor:
             self._stops[batch.stream] = batch.stop
         return [OutputBatch(batch, self.position, snapshot, self.command_id) for batch in batches]
 
-    def _sparse(self, stream: str, messages: list[Message]) -> list[Batch]:
+    def _sparse(self, stream: str, messages: list[Message], *, is_last: bool) -> list[Batch]:
         """Return one window up to the position, if there are messages or a checkpoint is due."""
-        start = self._stops[stream]
-        is_due = self.position - start >= self._checkpoint_s * self._rate_hz
-        if self.position <= start or not (messages or is_due):
+        start, stop = self._stops[stream], self.position
+        is_due = stop - start >= self._checkpoint_s * self._rate_hz
+        if is_last and messages:
+            stop = max(stop, start + 1)
+        if stop <= start or not (messages or is_due):
             return []  # messages of this very window are published with the next
         # The store refuses a longer window, such as a gap in the input would cause.
-        start = max(start, self.position - self._infos[stream].longest_samples)
-        batch = Batch(stream, start, self.position, tuple(messages))
+        start = max(start, stop - self._infos[stream].longest_samples)
+        batch = Batch(stream, start, stop, tuple(messages))
         messages.clear()
         return [batch]
 
@@ -285,7 +272,7 @@ class HostedActor:
 
     def _finish(self) -> list[OutputBatch]:
         self._gather(self.actor.finish(), "finish")
-        return [*self._publish(), *self._end()]
+        return [*self._publish(is_last=True), *self._end()]
 
     def _end(self) -> list[OutputBatch]:
         self.is_ended = True

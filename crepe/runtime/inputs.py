@@ -2,6 +2,7 @@
 
 # Decision 8: why some actors do not merge their inputs.
 
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -9,13 +10,17 @@ from contextlib import suppress
 from crepe.actors.actor import Sink
 from crepe.config.wiring import OUTSIDE, ActorSpec
 from crepe.errors import StoreUnavailableError
-from crepe.messages import Message, StreamInfo
-from crepe.runtime.hosted_actor import Batch, HostedActor, Resume
+from crepe.messages import Message, StreamInfo, Unreadable
+from crepe.runtime.batch import Batch, Resume
+from crepe.runtime.hosted_actor import HostedActor
 from crepe.store import codec
 from crepe.store.contract import Cursor, Entry, UnclockedEntry
 from crepe.store.redis_reader import READ_COUNT
 from crepe.store.redis_store import RedisStore
 
+log = logging.getLogger(__name__)
+
+_MOST_LOGGED = 100  # unreadable messages
 _GATHER_S = 0.05  # a recorder's pause between reads: a wake-up costs more than an entry
 
 
@@ -39,6 +44,8 @@ class Inputs:
         The descriptions of the streams that exist; streams outside the clock have none.
     clock
         The first of them whose writer publishes every window, so that a gap means missing samples.
+    n_unreadable
+        Number of messages that could not be read, and were skipped.
     """
 
     def __init__(
@@ -63,10 +70,13 @@ class Inputs:
         }
         self._cursors: dict[str, Cursor] = {}
         self._recorders: dict[str, Sink[object, object]] = {}
+        # Requests: one that was trimmed could not be answered.
+        self._answered = {s for spec in specs if not spec.kind.merges for s in spec.reads[1:]}
         self._is_behind = False
         self._ends: dict[str, Entry] | None = None  # last entries when a recorder was stopped
         self.infos: dict[str, StreamInfo] = {}
         self.clock = ""
+        self.n_unreadable = 0
 
     # Opening
 
@@ -109,6 +119,9 @@ class Inputs:
                     # A stimulator resumes at the newest sample: older ones are too late.
                     last = self._store.last(stream)
                     at.append(last.stop if last else 0)
+                elif not actor.merges:
+                    # A stream of requests, each of which must be answered.
+                    at.append(actor.resume_positions().get(stream, resume.position))
                 else:
                     # A sum: an actor warms up on output of the actors before it.
                     at.append(max(0, resume.position - warmup))
@@ -125,18 +138,20 @@ class Inputs:
         """Yield what an actor needs again of the published streams of others in this program.
 
         Their writers resume behind what they have published, and hand over only what follows. A
-        stimulator gets nothing: requests from before a restart are too old.
+        stimulator gets its requests, to answer them, and no samples: they are too late.
         """
         for host in hosted:
             resume = resumes[host.spec.name]
-            if not host.actor.merges:
-                continue
             for stream in (*host.spec.reads, *host.lags):
                 if not any(stream in other.infos for other in hosted):
                     continue
                 start = (resume.position if resume else 0) - host.warmup_samples
                 if isinstance(host.actor, Sink):
                     start = host.actor.positions().get(stream, 0)
+                elif not host.actor.merges:
+                    if stream == host.spec.reads[0]:
+                        continue
+                    start = host.actor.resume_positions().get(stream, 0)
                 yield from self._again(host, stream, max(0, start - host.lags.get(stream, 0)))
 
     def _again(
@@ -148,7 +163,7 @@ class Inputs:
             return
         kind = codec.message_type(info.message)
         while entries := self._store.entries(stream, start, last.stop, READ_COUNT):
-            yield from ((host, _as_batch(stream, kind, entry)) for entry in entries)
+            yield from ((host, self._as_batch(stream, kind, entry)) for entry in entries)
             start = entries[-1].stop
         if last.is_end:
             yield host, Batch(stream, last.stop, last.stop, is_end=True)
@@ -197,8 +212,9 @@ class Inputs:
         """Return an entry as a batch and advance past it. Raises Stop for another session's."""
         if isinstance(item, UnclockedEntry):
             self._cursors[stream] = item.id
-            commands = codec.unpack(self._kinds[stream], item.payload, 0, 0)
-            return Batch(stream, 0, 0, commands, command_id=item.id)
+            commands, unreadable = codec.read(self._kinds[stream], item.payload, 0, 0)
+            self._count(stream, unreadable)
+            return Batch(stream, 0, 0, commands, command_id=item.id, unreadable=unreadable)
         # A reader blocked at an old cursor also receives what a new session writes behind it.
         if item.session != self._session:
             raise Stop(f"session {item.session} has begun")
@@ -208,7 +224,22 @@ class Inputs:
         if stream not in self._kinds:  # a feedback stream had no writer yet when the program opened
             info = self._store.info(stream)
             self._kinds[stream] = codec.message_type(info.message if info else "")
-        return _as_batch(stream, self._kinds[stream], item)
+        return self._as_batch(stream, self._kinds[stream], item)
+
+    def _as_batch(self, stream: str, kind: type[Message], entry: Entry) -> Batch:
+        of_segment = {"t_ns": entry.t_ns, "is_estimated": entry.is_estimated}
+        messages, unreadable = codec.read(
+            kind, entry.payload, entry.start, entry.stop, **of_segment
+        )
+        self._count(stream, unreadable)
+        return Batch(stream, entry.start, entry.stop, messages, entry.is_end, unreadable=unreadable)
+
+    def _count(self, stream: str, unreadable: Sequence[Unreadable]) -> None:
+        """Count messages that are skipped; log the first few, as a flood must not fill a disk."""
+        for message in unreadable:
+            self.n_unreadable += 1
+            if self.n_unreadable <= _MOST_LOGGED:
+                log.error("%s: skipped %s", stream, message.reason)
 
     def stop_when_recorded(self) -> None:
         """Raise Stop once the recorder has all entries of the first call, or cannot read them."""
@@ -229,7 +260,7 @@ class Inputs:
         return max((last.stop for s in self.infos if (last := self._store.last(s))), default=None)
 
     def register(self) -> None:
-        """Protect data the recorder has not stored from trimming.
+        """Protect data the recorder has not stored, and requests without answer, from trimming.
 
         A recording that is replayed waits for every reader.
         """
@@ -241,17 +272,7 @@ class Inputs:
         cursor = self._cursors.get(stream)
         if recorder is not None:
             self._store.register(stream, self._program, recorder.positions().get(stream, 0))
-        elif not self.infos[stream].is_live and isinstance(cursor, int):
+        elif isinstance(cursor, int) and (
+            not self.infos[stream].is_live or stream in self._answered
+        ):
             self._store.register(stream, self._program, cursor)
-
-
-def _as_batch(stream: str, kind: type[Message], entry: Entry) -> Batch:
-    messages = codec.unpack(
-        kind,
-        entry.payload,
-        entry.start,
-        entry.stop,
-        t_ns=entry.t_ns,
-        is_estimated=entry.is_estimated,
-    )
-    return Batch(stream, entry.start, entry.stop, messages, entry.is_end)

@@ -17,8 +17,9 @@ from crepe.config.wiring import ActorSpec
 from crepe.errors import ConfigError
 from crepe.hw.instrument import EndOfData
 from crepe.messages import Message, StreamInfo
+from crepe.runtime.batch import OutputBatch
 from crepe.runtime.chain import Chain, as_entry
-from crepe.runtime.hosted_actor import HostedActor, OutputBatch
+from crepe.runtime.hosted_actor import HostedActor
 from crepe.simulator.lockstep import Lockstep
 from crepe.store.memory_store import MemoryStore
 

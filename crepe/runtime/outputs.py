@@ -7,8 +7,9 @@ from crepe.actors.actor import Actor
 from crepe.config.experiment_file import ExperimentFile
 from crepe.config.wiring import ActorSpec
 from crepe.errors import StoreUnavailableError
+from crepe.runtime.batch import OutputBatch
 from crepe.runtime.chain import as_entry
-from crepe.runtime.hosted_actor import HostedActor, OutputBatch
+from crepe.runtime.hosted_actor import HostedActor
 from crepe.store.contract import Entry
 from crepe.store.redis_store import RedisStore
 

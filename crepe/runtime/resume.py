@@ -5,7 +5,7 @@
 from collections.abc import Collection, Sequence
 
 from crepe.config.wiring import ActorSpec
-from crepe.runtime.hosted_actor import Resume
+from crepe.runtime.batch import Resume
 from crepe.store import codec
 from crepe.store.contract import Entry, StreamStore
 

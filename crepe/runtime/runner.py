@@ -21,7 +21,7 @@ from crepe.config.context import actor_context
 from crepe.config.program_part import ProgramPart
 from crepe.config.wiring import ActorSpec
 from crepe.environment.process import is_orphan
-from crepe.errors import ActorError, StoreUnavailableError
+from crepe.errors import ActorError, StoreError, StoreUnavailableError
 from crepe.hw.instrument import EndOfData
 from crepe.messages import StreamInfo
 from crepe.runtime.chain import Chain
@@ -108,6 +108,8 @@ class Runner:
                 self._run_reader(chain)
         except Stop as reason:
             log.info("stopping: %s", reason)
+            with suppress(StoreError):  # Redis is away, or another session has the streams
+                self._outputs.publish(chain.leave())
         except ActorError as error:
             self._heartbeat.problem = str(error)  # `crepe status` shows it between two starts
             raise
@@ -265,8 +267,7 @@ class Runner:
     def _silence(self, chain: Chain, elapsed_s: float) -> None:
         if self._lockstep is not None:
             return  # simulated time stands still
-        for host in chain.hosted:
-            self._outputs.publish(chain.spread(host.pass_silence(elapsed_s)))
+        self._outputs.publish(chain.pass_silence(elapsed_s))
 
     def _check(self) -> None:
         """Raise Stop if the program must end."""
@@ -290,7 +291,7 @@ class Runner:
                 self._check_session()
 
     def _check_session(self) -> None:
-        self._heartbeat.beat(newest=self._inputs.newest())
+        self._heartbeat.beat(self._inputs.newest(), self._inputs.n_unreadable)
         for stream in (*self._outputs.streams, *self._inputs.infos):
             info = self._store.info(stream)
             if info is not None and info.session != self._session:

@@ -44,6 +44,14 @@ class _Directory:
             self._latch.result(self._left_s)
         except Exception as error:  # noqa: BLE001  # whatever it is, the stop goes on
             state = self._memory()
+            is_refused = isinstance(error, OSError) and not isinstance(error, TimeoutError)
+            if state is None and is_refused and self.is_idle:
+                report(
+                    f"not latched: {self.path}: {error or repr(error)}; but no stimulator runs "
+                    "there, and one that starts fires nothing until it can be written and "
+                    "`crepe arm` was given"
+                )
+                return True
             if state is None or not state.latch.is_closed:
                 report(
                     f"NOT LATCHED: {self.path}: {error or repr(error)}; end the experiment with "

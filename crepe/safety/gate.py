@@ -8,8 +8,10 @@ from dataclasses import replace
 from crepe.messages import Stimulus
 from crepe.safety.limits import Limits
 from crepe.safety.pulse_count import PulseCount
-from crepe.safety.real_time import RealTime
+from crepe.safety.real_time import Moment, RealTime
 from crepe.safety.sub_trains import pulses_per_sub_train, uncuttable
+
+_AHEAD = 1  # a request that follows from a command has the window of the sample to come
 
 
 class Gate:
@@ -59,30 +61,54 @@ class Gate:
             )
             or uncuttable(stimulus.n_pulses, stimulus.rate_hz, self._sub_train_s)
             or self.too_old(stimulus)
+            or self._mistimed(stimulus)
             or self._count.refusal(stimulus, self._time.now, before)
         )
 
-    def refusal_now(self, stimulus: Stimulus) -> str | None:
+    def refusal_now(self, stimulus: Stimulus, announced: Moment) -> str | None:
         """Return why a train that has passed before must not be fired at this moment, or None."""
         # Of all that was checked on request, only age and other pulses change while a train waits.
-        return self.too_old(stimulus) or self._count.refusal(stimulus, self._time.now)
+        return self.too_old(stimulus, announced) or self._count.refusal(stimulus, self._time.now)
 
     def remember(self, stimulus: Stimulus) -> None:
         """Count the pulses of a train that is fired now."""
         self._count.remember(stimulus, self._time.now)
 
-    def age_ms(self, stimulus: Stimulus) -> float:
-        """Return the time since the sample that led to the request; late data count."""
-        age_s = (self._time.clock - stimulus.stop) / self._rate_hz
-        return (age_s + self._time.late_s) * 1000
+    def age_ms(self, stimulus: Stimulus, announced: Moment | None = None) -> float:
+        """Return the time since the sample that led to the request.
 
-    def too_old(self, stimulus: Stimulus) -> str | None:
+        Late data count, and so does every moment in which no data come. It is at least the time by
+        the computer's clock since the train was `announced`.
+        """
+        age_s = (self._time.clock - stimulus.stop) / self._rate_hz + self._time.late_s
+        if announced is not None:
+            age_s = max(age_s, (self._time.now.real - announced.real) / self._rate_hz)
+        return age_s * 1000
+
+    def left_s(self, stimulus: Stimulus, announced: Moment) -> float:
+        """Return the time until a train is too old."""
+        return (self._max_age_ms - self.age_ms(stimulus, announced)) / 1000
+
+    def too_old(self, stimulus: Stimulus, announced: Moment | None = None) -> str | None:
         """Return why a train is too old, or None."""
         if not self._time.has_begun:
             return "no data yet, so nobody knows how old it is"
-        age_ms = self.age_ms(stimulus)
+        age_ms = self.age_ms(stimulus, announced)
         if age_ms > self._max_age_ms:
             return f"{age_ms:.0f} ms old, limit {self._max_age_ms:.0f} ms"
+        return None
+
+    def _mistimed(self, stimulus: Stimulus) -> str | None:
+        """Return why the times of a request cannot be, or None.
+
+        From a request in the future its age would count late, and one that is due when it is too
+        old would keep others from the instrument until then.
+        """
+        if stimulus.stop > self._time.clock + _AHEAD:
+            return f"requested at sample {stimulus.stop}, the data have reached {self._time.clock}"
+        wait_ms = (stimulus.due - stimulus.stop) / self._rate_hz * 1000
+        if wait_ms > self._max_age_ms:
+            return f"due {wait_ms:.0f} ms after its request, limit {self._max_age_ms:.0f} ms"
         return None
 
     def sub_train(self, stimulus: Stimulus) -> Stimulus:

@@ -1,9 +1,10 @@
 """One train of pulses between request and end: its states, the moves between them, its record."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum
 
-from crepe.messages import Delivered, Stimulus
+from crepe.messages import Delivered, DeliveryState, Stimulus
 from crepe.safety.real_time import JITTER_S, Moment
 
 
@@ -32,14 +33,19 @@ class Train:
     ----------
     sub_train
         The part of it that the instrument is given at once.
-    announced_at
-        Sample index of the clock when the train was answered with `intended`.
+    announced
+        The moment at which the train was answered with `intended`.
+    stream
+        Of the request.
     """
 
-    def __init__(self, stimulus: Stimulus, sub_train: Stimulus, announced_at: int) -> None:
+    def __init__(
+        self, stimulus: Stimulus, sub_train: Stimulus, announced: Moment, stream: str
+    ) -> None:
         self.stimulus = stimulus
         self.sub_train = sub_train
-        self.announced_at = announced_at
+        self.announced = announced
+        self.stream = stream
         self.state = TrainState.WAITING
         self.record: Delivered | None = None  # of its start; complete when the train is over
         self._sub_train_ends = Moment(0, 0)  # of the sub-train that was started last
@@ -73,6 +79,18 @@ class Train:
         """Count a sub-train as started: a failed start may have begun it all the same."""
         self.move(TrainState.FIRING)
         self._sub_trains_left -= 1
+
+    def note_start(self, age_ms: float, t_ns: int = 0) -> None:
+        """Note the age at the acknowledged start, and its wall clock; of the first sub-train."""
+        if self.record is not None and self.is_in_first_sub_train:
+            self.record = replace(self.record, age_ms=age_ms, t_ns=t_ns)
+
+    def note_not_started(self) -> DeliveryState:
+        """Note that a sub-train has not begun; return the state to which the train has come."""
+        if self.record is None or not self.is_in_first_sub_train:
+            return DeliveryState.STOPPED
+        self.record = replace(self.record, fired=0, acquired_ns=0)
+        return DeliveryState.REFUSED
 
     def expect_end(self, now: Moment, sampling_rate_hz: float) -> None:
         """Set when the sub-train that begins now is over.

@@ -1,6 +1,7 @@
 """The trains of a stimulator that are not over: one fires, the others wait in order."""
 
 from collections import deque
+from collections.abc import Callable
 
 from crepe.messages import Stimulus
 from crepe.safety.train import Train, TrainState, train_samples
@@ -39,10 +40,10 @@ class TrainQueue:
         return [train.stimulus for train in self._waiting]
 
     @property
-    def numbers(self) -> list[int]:
-        """Number of every train that is not over, in order."""
-        firing = [self._firing.number] if self._firing else []
-        return [*firing, *(train.number for train in self._waiting)]
+    def requests(self) -> list[tuple[str, int]]:
+        """Stream and number of every train that is not over, in order."""
+        firing = [self._firing] if self._firing else []
+        return [(train.stream, train.number) for train in (*firing, *self._waiting)]
 
     @property
     def is_connected(self) -> bool:
@@ -68,6 +69,18 @@ class TrainQueue:
     def take_next(self) -> Train:
         """Remove the first waiting train from the queue."""
         return self._waiting.popleft()
+
+    def take_all(self, refusal: Callable[[Train], str | None]) -> list[tuple[Train, str]]:
+        """Remove each waiting train for which there is a refusal; return it with the reason."""
+        taken: list[tuple[Train, str]] = []
+        kept: deque[Train] = deque()
+        for train in self._waiting:
+            if reason := refusal(train):
+                taken.append((train, reason))
+            else:
+                kept.append(train)
+        self._waiting = kept
+        return taken
 
     def fire(self, train: Train) -> None:
         """Make a train that was taken from the queue the one that fires."""

@@ -12,11 +12,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from crepe.environment.bounded_call import call_within
+from crepe.environment.bounded_call import begin, call_within
 from crepe.environment.clock import boot_time_ns
 from crepe.environment.process import is_orphan
 from crepe.environment.process_identity import ProcessIdentity
@@ -41,6 +42,7 @@ log = logging.getLogger(__name__)
 SILENT_S = 0.5  # a stimulator that is silent for longer, with a train under way, is given up
 _POLL_S = 0.05
 _DISK_S = 0.2  # for a disk to answer at all
+_RETRY_NS = 1_000_000_000  # between attempts to write the latch
 _LEAVE_S = 5.0  # after SIGTERM: longest time for stopping the instrument first
 
 
@@ -69,6 +71,9 @@ class Watchdog:
         self._received_ns = 0
         self._is_pulsing = False
         self._latch = Latch()
+        self._written = self._attempted = Latch()  # the latches on the disk, and on their way
+        self._writing: Future[None] | None = None
+        self._tried_ns = 0
         self._stopped = ""  # the stimulator that was stopped last
         self._pursuit: Pursuit | None = None  # the attempts to stop it, until they are verified
         self._reason = ""  # of these attempts
@@ -93,6 +98,7 @@ class Watchdog:
     def step(self) -> bool:
         """Receive a datagram, if one comes, and act; return whether the watchdog has ended."""
         self._listen()
+        self._write_latch()
         self._follow_pursuit()
         silent_s = (self._now_ns() - self._received_ns) / 1e9
         if self._is_ending or is_orphan():
@@ -153,6 +159,20 @@ class Watchdog:
             log.warning("%s", f"latched by {order.by}" if order.by else "the latch is released")
         return State(self._latch, self._instrument)
 
+    def _write_latch(self) -> None:
+        """Write a latch that is only in memory as soon as the disk can be written."""
+        if self._writing is not None and self._writing.done():
+            if self._writing.exception() is None:
+                self._written = self._attempted
+            self._writing = None
+        now_ns = self._now_ns()
+        # A second after the stop at the earliest: usually `crepe stop` writes it itself.
+        is_due = now_ns - max(self._tried_ns, self._latch.at_ns) >= _RETRY_NS
+        is_missing = self._latch.is_closed and self._latch != self._written
+        if is_missing and is_due and self._writing is None:
+            self._tried_ns, self._attempted = now_ns, self._latch
+            self._writing = begin(_latch_on_disk, self._run_directory, self._latch.by)
+
     def _stop(self, reason: str) -> None:
         """Begin to stop the instrument, if pulses may flow."""
         if not self._is_pulsing or self._instrument is None or self._pursuit is not None:
@@ -184,3 +204,9 @@ class Watchdog:
         )
         log.error("%s; verified after %.2f s", text, pursuit.verified_s)
         threading.Thread(target=self._announce, args=(text,), daemon=True).start()
+
+
+def _latch_on_disk(run_directory: Path, by: str) -> None:
+    """Write the latch unless there is one. Raises OSError."""
+    if arming.stopped_by(run_directory) is None:
+        arming.latch(run_directory, by)

@@ -11,11 +11,13 @@ import secrets
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
+from math import inf
 from pathlib import Path
 
 from crepe.environment import paths
 from crepe.environment.clock import Clocks, read_clocks
 from crepe.environment.process_identity import ProcessIdentity
+from crepe.errors import DeviceError
 from crepe.hw.instrument import Address
 from crepe.safety import arming
 from crepe.safety.instrument_lease import InstrumentLease
@@ -27,6 +29,7 @@ from crepe.safety.protocol.orders import STIMULATOR_SOCKET, WATCHDOG_SOCKET
 log = logging.getLogger(__name__)
 
 FRESH_S = 0.5  # after that an answer of the watchdog counts no more
+_RETRY_NS = 1_000_000_000  # between attempts to announce the instrument
 _MOST_DATAGRAMS = 100  # that are received at once: the queue of a socket is shorter
 
 
@@ -42,6 +45,8 @@ class WatchdogLink:
         self._instrument: Instrument | None = None  # None until a driver calls `drives`
         self._lease: InstrumentLease | None = None
         self._latch = Latch()
+        self._unwritten = ""  # why the instrument could not be announced
+        self._announced_ns = 0  # time of the last attempt, by the clock since boot
         self._is_simulator = False  # True when proven: no living culture is behind it
         self._answered_ns: int | None = None  # by the clock since boot; None: no answer counts
         self._watchdog = ""  # process key of the one that answered last
@@ -57,8 +62,11 @@ class WatchdogLink:
             self._lease = InstrumentLease(address.host, address.http_port)
         if self._instrument is None:
             path = self.run_directory / STIMULATOR_SOCKET
-            path.unlink(missing_ok=True)
-            self._socket.bind(str(path))
+            try:
+                path.unlink(missing_ok=True)
+                self._socket.bind(str(path))
+            except OSError as error:  # a stop could not reach this stimulator
+                raise DeviceError(f"{path}: {error.strerror}; nothing is stimulated") from error
         # The watchdog does not change with the name that its next answer is for.
         answered_ns = self._answered_ns if address == self._address else None
         self._address, self._is_simulator = address, is_simulator
@@ -78,12 +86,20 @@ class WatchdogLink:
         self._announce(Instrument(name, ProcessIdentity.own(), *self._address, self._requesters))
 
     def _announce(self, instrument: Instrument) -> None:
-        """Announce the instrument; where that fails it cannot be armed either, which is as safe."""
+        """Announce the instrument; until that succeeds no pulse leaves.
+
+        Where it cannot be written, a stop could not be latched, nor the latch of one before be seen
+        to be complete: it may have been in the memory of processes that have ended.
+        """
         self._instrument = instrument
+        self._announced_ns = self._clocks().boot_ns
         try:
             announce(self.run_directory, instrument)
         except OSError as error:
-            log.error("%s: not announced, so not to be armed: %s", instrument.stimulator, error)
+            log.error("%s: not announced: %s", instrument.stimulator, error)
+            self._unwritten = f"{self.run_directory} cannot be written: {error.strerror}"
+        else:
+            self._unwritten = ""
 
     def pulsing(self, is_pulsing: bool) -> None:
         """Set whether pulses may flow: from before electrodes are connected to a certain stop."""
@@ -148,6 +164,10 @@ class WatchdogLink:
             with suppress(OSError):  # its name is another already
                 arming.disarm(self.run_directory)
             return f"disarmed: {jump}; `crepe arm`"
+        if self._unwritten and now.boot_ns - self._announced_ns > _RETRY_NS:
+            self._announce(self._instrument)
+        if self._unwritten:
+            return self._unwritten
         if self._latch.is_closed:
             return f"stopped by {self._latch.by}; `crepe arm`"
         if self._answered_ns is None or now.boot_ns - self._answered_ns > FRESH_S * 1e9:
@@ -159,6 +179,9 @@ class WatchdogLink:
             requesters=self._requesters,
             now_ns=lambda: now.boot_ns,
         )
+
+    def left_s(self) -> float:
+        return inf
 
     def alone(self, wait_s: float, *, may_break: bool = False) -> AbstractContextManager[None]:
         """Keep other programs from the instrument in the block; see `instrument_lock`."""

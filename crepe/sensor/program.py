@@ -104,7 +104,9 @@ class Follower:
         if entry.is_end:
             self._is_ended = True
             return [self._tracker.end]
-        states = codec.unpack(GameState, entry.payload, entry.start, entry.stop)
+        states, unreadable = codec.read(GameState, entry.payload, entry.start, entry.stop)
+        for skipped in unreadable:
+            log.error("%s: skipped %s", self._stream, skipped.reason)
         steps: list[Step] = []
         for state in states:
             assert isinstance(state, GameState)
@@ -133,7 +135,7 @@ class Follower:
 
 def _gesture(entry: UnclockedEntry) -> Command | None:
     """Return the gesture in an entry, if a gateway has sent it."""
-    for command in codec.unpack(Command, entry.payload, 0, 0):
+    for command in codec.read(Command, entry.payload, 0, 0)[0]:  # any program may write there
         if isinstance(command, Command) and command.name == "gesture":
             return command if command.sender.startswith(f"{SENSOR} ") else None
     return None

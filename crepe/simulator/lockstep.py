@@ -3,6 +3,7 @@
 # Decision 25: what lock-step changes.
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 from crepe.electrodes.layouts import MCS_60_LABELS
@@ -91,7 +92,8 @@ class _Direct(Control):
         if not self._instrument.call(function, list(arguments)):
             raise DeviceError(f"DSP function {function}: not acknowledged")
 
-    def write(self, addresses: Sequence[int], values: Sequence[int]) -> None:
+    def write(self, addresses: Sequence[int], values: Sequence[int], within_s: float = inf) -> None:
+        del within_s  # no time passes
         for address, value in zip(addresses, values, strict=True):
             self._instrument.dsp.write(address, value)
 

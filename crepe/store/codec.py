@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from crepe import messages
 from crepe.errors import StoreError
-from crepe.messages import Message, Segment
+from crepe.field_types import check_types
+from crepe.messages import Message, Segment, Unreadable
 
 # By numpy's name of a dtype, such as `<f8`: the size of an item. No other dtype is accepted.
 _ITEM_BYTES = {
@@ -156,19 +157,50 @@ def unpack(
     `of_segment` are the fields of a segment that the entry holds. Raises StoreError for bytes that
     are no messages of type `kind`.
     """
-    if not payload:
-        return []
-    if kind is Segment and (samples := _single_segment(payload)) is not None:
-        return [Segment(start, stop, samples, **of_segment)]
-    extra = of_segment if issubclass(kind, Segment) else {}
-    create: Any = kind
-    try:
-        batch = [
-            create(*values.pop("window", (start, stop)), **values, **extra)
-            for values in unpack_value(payload)
-        ]
-    except (TypeError, AttributeError) as error:
-        raise StoreError(f"an entry of {kind.__name__} at sample {stop}: {error}") from error
-    if kind is Segment and len(batch) == 1 and isinstance(batch[0].samples, np.ndarray):
-        _head(batch[0].samples.dtype, batch[0].samples.shape)  # for the next segment
+    batch, unreadable = read(kind, payload, start, stop, **of_segment)
+    if unreadable:
+        raise StoreError(unreadable[0].reason)
     return batch
+
+
+def read(
+    kind: type[Message], payload: bytes, start: int, stop: int, **of_segment: Any
+) -> tuple[list[Message], list[Unreadable]]:
+    """Return the messages that `unpack` returns, and those that cannot be read. Never raises."""
+    if not payload:
+        return [], []
+    if kind is Segment and (samples := _single_segment(payload)) is not None:
+        return [Segment(start, stop, samples, **of_segment)], []
+    place = f"an entry of {kind.__name__} at sample {stop}"
+    try:
+        items = unpack_value(payload)
+    except StoreError as error:
+        return [], [Unreadable(f"{place}: {error}")]
+    if not isinstance(items, tuple):
+        return [], [Unreadable(f"{place}: {type(items).__name__}, must be a list of messages")]
+    batch: list[Message] = []
+    unreadable: list[Unreadable] = []
+    extra = of_segment if issubclass(kind, Segment) else {}
+    for values in items:
+        fields_of = dict(values) if isinstance(values, dict) else {}
+        try:
+            batch.append(_message(kind, values, (start, stop), extra))
+        # What a constructor raises for fields that are not its own, or not what they must be.
+        except (TypeError, ValueError, AttributeError, KeyError, OverflowError) as error:
+            unreadable.append(Unreadable(f"{place}: {error}", fields_of))
+    if kind is Segment and len(batch) == 1:
+        samples = batch[0].samples  # type: ignore[attr-defined]  # a Segment
+        _head(samples.dtype, samples.shape)  # for the next segment
+    return batch, unreadable
+
+
+def _message(
+    kind: type[Message], values: Any, window: tuple[int, int], extra: Mapping[str, Any]
+) -> Message:
+    """Return a message whose fields have their types. Raises TypeError, or what its class does."""
+    if not isinstance(values, dict):
+        raise TypeError(f"{type(values).__name__}, must be the fields of a message")
+    create: Any = kind
+    message: Message = create(*values.pop("window", window), **values, **extra)
+    check_types(message)
+    return message

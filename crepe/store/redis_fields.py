@@ -99,17 +99,25 @@ def info_fields(info: StreamInfo) -> list[str]:
 
 
 def info_from(raw_fields: Mapping[bytes, bytes]) -> StreamInfo:
-    """Return the description; fields of other versions are left out."""
+    """Return the description; fields of other versions are left out.
+
+    Raises StoreError for one that CREPE has not written.
+    """
     values: dict[str, Any] = {}
     names = {field.name for field in fields(StreamInfo)}
     for raw_name, raw in raw_fields.items():
-        name, text = raw_name.decode(), raw.decode()
-        if name in _AS_JSON:
-            values[name] = tuple(
-                tuple(item) if isinstance(item, list) else item for item in json.loads(text)
-            )
-        elif name in _TRUTH:
-            values[name] = text == "1"
-        elif name in names:
-            values[name] = _READ.get(name, str)(text)
+        try:
+            name, text = raw_name.decode(), raw.decode()
+            if name in _AS_JSON:
+                values[name] = tuple(
+                    tuple(item) if isinstance(item, list) else item for item in json.loads(text)
+                )
+            elif name in _TRUTH:
+                values[name] = text == "1"
+            elif name in names:
+                values[name] = _READ.get(name, str)(text)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise StoreError(
+                f"description of a stream: {raw_name!r}: {raw[:40]!r}, not written by CREPE"
+            ) from error
     return StreamInfo(**values)

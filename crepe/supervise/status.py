@@ -18,10 +18,10 @@ def rows(store: StreamStore | None = None) -> list[Row]:
     """Return one row per program in order of start; empty if nothing runs.
 
     Positions, lags and `missing` are in samples. `gaps` counts gaps in what `acquire` publishes,
-    and in what the other actors received. `p50` and `p99` are percentiles of the duration of a
-    step. `state` is that of the program's heartbeat, or supervisord's before the first one.
-    `problem` is for people, and empty if all is well. The default `store` is that of the running
-    experiment.
+    and in what the other actors received; `unreadable` counts messages that they skipped. `p50`
+    and `p99` are percentiles of the duration of a step. `state` is that of the program's heartbeat,
+    or supervisord's before the first one. `problem` is for people, and empty if all is well. The
+    default `store` is that of the running experiment.
     """
     programs = control.status()
     if not programs:
@@ -77,5 +77,6 @@ def _row(program: Status, beat: Mapping[str, str], *, redis_answers: bool = True
         "p99/ms": float(beat.get("step_p99_ms", 0)),
         "gaps": int(beat.get("n_gaps", 0)),
         "missing": int(beat.get("n_missing", 0)),
+        "unreadable": int(beat.get("n_unreadable", 0)),
         "problem": beat.get("problem", ""),
     }

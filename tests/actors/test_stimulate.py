@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -15,7 +15,7 @@ from crepe.actors.actor import ActorContext
 from crepe.actors.stimulate import Stimulate
 from crepe.errors import DeviceError
 from crepe.hw.instrument import InProcess, NotStarted, Stimulator
-from crepe.messages import Segment, Stimulus, StreamInfo
+from crepe.messages import Segment, Stimulus, StreamInfo, Unreadable
 from crepe.safety.limits import Limits
 from crepe.store.codec import pack_value, unpack_value
 
@@ -121,10 +121,14 @@ class Gate:
                 snapshot=snapshot,
                 monotonic_s=lambda: self.bench.seconds,
                 wall_ns=lambda: wall_ns,
-                open_stimulator=lambda url, guard: self.bench,
+                open_stimulator=self._open_stimulator,
                 open_guard=lambda: self.guard,
             )
         )
+
+    def _open_stimulator(self, url, guard):
+        self.bench.guard = guard
+        return self.bench
 
     def tick(self, n=1, missing=0, took_s=0.01, t_ns=0):
         for _ in range(n):
@@ -147,12 +151,14 @@ class Gate:
         electrodes=("48",),
         age=0,
         unit="uA",
+        stream="result:stimuli",
     ):
         now = self.at - age
         self.bench.asked_s.setdefault(number, self.bench.seconds)
+        self.actor.on_position(stream, self.at)
         self._keep(
             self.actor.step_from(
-                "result:stimuli",
+                stream,
                 Stimulus(
                     now - 1, now, number, now + due_in, electrodes, phases, rate_hz, n_pulses,
                     unit=unit,
@@ -164,9 +170,17 @@ class Gate:
         self.bench.seconds += elapsed_s
         self._keep(self.actor.on_silence(elapsed_s))
 
+    def request(self, **fields):
+        """Request with fields that may be anything."""
+        at = self.at
+        phases = ((-10.0, 200.0), (10.0, 200.0))
+        stimulus = Stimulus(at - 1, at, 1, at + 500, ("48",), phases, 20.0, 4)
+        self.bench.asked_s[1] = self.bench.seconds
+        self._keep(self.actor.step_from("result:stimuli", replace(stimulus, **fields)))
+
     def restart(self):
         snapshot = unpack_value(pack_value(self.actor.snapshot()))
-        again = Gate(self.bench, snapshot, self.at)
+        again = Gate(self.bench, snapshot, self.at, streams=self.alive)
         again.answers = self.answers
         return again
 
@@ -255,17 +269,26 @@ def test_one_train_runs_at_a_time(gate):
 
 
 def test_a_train_may_wait_while_another_runs_if_it_is_due_when_that_is_over(gate):
-    gate.ask(1)
-    gate.ask(2, due_in=2499)
-    gate.ask(3, due_in=2500)
+    gate.ask(1, n_pulses=2)
+    gate.ask(2, due_in=1499)
+    gate.ask(3, due_in=1500)
     assert gate.states == [(1, "intended"), (2, "refused"), (3, "intended")]
     assert (
         gate.answers[1].reason
-        == "due at 3499, but another train is due until 3500; one runs at a time"
+        == "due at 2499, but another train is due until 2500; one runs at a time"
     )
     gate.tick(60)
-    assert gate.states[3:] == [(1, "delivered"), (3, "refused")]
-    assert gate.answers[-1].reason == "250 ms old, limit 200 ms"
+    assert gate.states[3:] == [(1, "delivered"), (3, "delivered")]
+
+
+def test_a_train_that_cannot_begin_in_time_is_refused_when_it_is_due(gate):
+    gate.ask(1, n_pulses=1)
+    gate.ask(2, n_pulses=1, due_in=1900)
+    gate.tick(18)
+    gate.bench.seconds += 0.04  # the data are late by less than stops everything
+    gate.tick(10)
+    assert gate.states[2:] == [(1, "delivered"), (2, "refused")]
+    assert gate.answers[-1].reason == "230 ms old, limit 200 ms"
 
 
 def test_single_pulses_of_forty_hertz_are_all_delivered_when_they_are_due(gate):
@@ -496,7 +519,8 @@ def test_a_restarted_stimulator_never_fires_what_was_open(gate, n_ticks):
     again.ask(1)
     again.tick(40)
     assert len(gate.bench.started) == n_before
-    assert again.states[-1] == (1, "unknown")
+    assert again.states[-2:] == [(1, "unknown"), (1, "refused")]
+    assert "has requested a stimulus of this number before" in again.answers[-1].reason
 
 
 def test_a_long_train_is_fired_in_bursts_of_a_second_at_most(gate):
@@ -698,6 +722,215 @@ def test_the_guard_takes_a_train_for_under_way_until_a_stop_has_succeeded(gate):
     assert ("pulsing", False) not in gate.bench.calls
 
 
+# The time of a request
+
+
+def test_a_train_that_waited_for_the_instrument_is_judged_with_the_lock_in_hand(gate):
+    asks_guard = []
+
+    def start(stimulus):
+        gate.bench.seconds += 0.45  # another program has the lock
+        asks_guard.append(gate.bench.guard.refusal())
+        raise NotStarted(asks_guard[-1])
+
+    gate.bench.start = start
+    gate.ask()
+    gate.tick(10)
+    assert asks_guard == ["500 ms old, limit 200 ms"]
+    assert gate.states == [(1, "intended"), (1, "refused")]
+    assert gate.answers[-1].reason == "no pulse was triggered: 500 ms old, limit 200 ms"
+
+
+def test_a_driver_is_given_the_time_within_which_the_first_pulse_must_leave(gate):
+    left_s = []
+    start = gate.bench.start
+    gate.bench.start = lambda stimulus: (left_s.append(gate.bench.guard.left_s()), start(stimulus))
+    gate.ask(n_pulses=60, rate_hz=20.0)
+    gate.tick(300)
+    assert left_s == [pytest.approx(0.15), float("inf"), float("inf")]
+
+
+def test_the_age_that_is_reported_is_that_at_the_acknowledged_start(gate):
+    start = gate.bench.start
+
+    def slow(stimulus):
+        start(stimulus)
+        gate.bench.seconds += 0.1
+
+    gate.bench.start = slow
+    gate.ask()
+    gate.tick(40)
+    assert gate.states[-1] == (1, "delivered")
+    assert gate.answers[-1].age_ms == pytest.approx(150)
+
+
+def test_a_train_whose_start_was_acknowledged_too_late_is_stopped_and_reported_as_it_was(gate):
+    start = gate.bench.start
+
+    def slow(stimulus):
+        start(stimulus)
+        gate.bench.seconds += 0.4
+
+    gate.bench.start = slow
+    gate.ask(n_pulses=20)
+    gate.tick(40)
+    assert gate.states == [(1, "intended"), (1, "stopped")]
+    assert not gate.bench.is_running
+    assert gate.answers[-1].age_ms == pytest.approx(450)
+    assert "acknowledged too late: 450 ms old, limit 200 ms" in gate.answers[-1].reason
+
+
+def test_a_request_from_the_future_of_the_clock_is_refused_and_never_fired(gate):
+    gate.request(start=gate.at + 99_999, stop=gate.at + 100_000, due=gate.at + 100_500)
+    gate.tick(1200)
+    assert gate.states == [(1, "refused")]
+    assert gate.answers[0].reason == "requested at sample 101000, the data have reached 1000"
+
+
+def test_a_request_that_follows_from_a_command_is_a_sample_ahead_and_passes(gate):
+    gate.request(start=gate.at, stop=gate.at + 1)
+    assert gate.states == [(1, "intended")]
+
+
+def test_a_request_that_is_due_when_it_will_be_too_old_keeps_no_other_out(gate):
+    gate.request(due=gate.at + 36_000_000)
+    gate.request(number=2, due=gate.at + 2001)
+    gate.request(number=3, due=gate.at + 2000)
+    assert gate.states == [(1, "refused"), (2, "refused"), (3, "intended")]
+    assert gate.answers[0].reason == "due 3600000 ms after its request, limit 200 ms"
+
+
+# One final answer to each request
+
+
+def final(gate):
+    return Counter(
+        (answer.stream, answer.number) for answer in gate.answers if answer.state != "intended"
+    )
+
+
+def test_a_number_far_from_all_others_mutes_no_later_request(gate):
+    gate.bench.asked_s[10**18] = 1e9
+    for number in (10**18, *range(1, 11)):
+        gate.ask(number, n_pulses=1)
+        gate.tick(10)
+    assert len(gate.bench.started) == 11
+    assert set(final(gate).values()) == {1}
+    assert len(final(gate)) == 11
+
+
+def test_two_requesters_that_count_alike_are_told_apart():
+    streams = ("a:stimuli", "b:stimuli")
+    gate = Gate(streams=streams)
+    gate.tick(10)
+    for number in range(1, 4):
+        for stream in streams:
+            gate.bench.asked_s[number] = gate.bench.seconds
+            gate.ask(number, n_pulses=1, rate_hz=50.0, stream=stream)
+            gate.tick(10)
+    assert final(gate) == {(stream, number): 1 for stream in streams for number in range(1, 4)}
+    assert {answer.state for answer in gate.answers} == {"intended", "delivered"}
+    again = gate.restart()
+    again.tick(1)
+    again.ask(3, stream="b:stimuli")
+    assert again.answers[-1].state == "refused"
+    again.ask(4, stream="b:stimuli")
+    assert again.answers[-1].state == "intended"
+
+
+def test_each_stream_of_requests_is_read_on_at_its_own_position_and_not_at_the_clocks():
+    gate = Gate(streams=("a:stimuli", "b:stimuli"))
+    gate.alive = ["a:stimuli"]
+    gate.tick(10)
+    gate.actor.on_position("b:stimuli", 250)
+    assert gate.actor.resume_positions() == {"a:stimuli": 900, "b:stimuli": 250}
+    gate.alive = ["a:stimuli", "b:stimuli"]
+    assert gate.restart().actor.resume_positions() == {"a:stimuli": 900, "b:stimuli": 250}
+
+
+def test_pulses_that_may_have_left_before_a_restart_count_in_the_session():
+    gate = Gate(limits=Limits(max_session_pulses=10))
+    gate.tick(10)
+    gate.ask(1, n_pulses=6)
+    again = gate.restart()
+    again.actor._gate._limits = gate.actor.limits
+    assert again.actor._gate.n_pulses == 6
+
+
+@pytest.mark.parametrize("end", ["finish", "on_stop"])
+@pytest.mark.parametrize("n_ticks", [0, 3, 8])
+def test_every_request_is_answered_when_the_data_or_the_process_end(gate, end, n_ticks):
+    gate.ask(1, n_pulses=1)
+    gate.ask(2, n_pulses=1, due_in=1000, electrodes=("38",))
+    gate.ask(3, n_pulses=1, due_in=1500)
+    gate.tick(n_ticks)
+    gate._keep(getattr(gate.actor, end)())
+    assert not gate.bench.is_running
+    assert final(gate) == {("result:stimuli", number): 1 for number in (1, 2, 3)}
+    assert gate.actor.snapshot()["open_trains"] == []
+
+
+def test_what_was_open_before_a_restart_is_answered_when_no_data_come_any_more(gate):
+    gate.ask()
+    again = gate.restart()
+    again._keep(again.actor.finish())
+    assert again.states == [(1, "intended"), (1, "unknown")]
+
+
+def test_trains_that_wait_for_data_that_never_come_are_refused_for_their_age(gate):
+    gate.ask(1, n_pulses=1)
+    gate.ask(2, n_pulses=1, due_in=1000)
+    gate.silence(0.1)
+    assert len(gate.answers) == 2
+    gate.silence(0.15)
+    assert gate.states[2:] == [(1, "refused"), (2, "refused")]
+    assert gate.answers[-1].reason == "250 ms old, limit 200 ms"
+    assert gate.bench.calls[-2:] == ["stop", ("pulsing", False)]
+
+
+MALFORMED = [
+    {"n_pulses": float("nan")}, {"n_pulses": "x"}, {"n_pulses": 10**400}, {"n_pulses": None},
+    {"n_pulses": 4.5}, {"rate_hz": "20"}, {"rate_hz": float("nan")}, {"rate_hz": 10**400},
+    {"rate_hz": ()}, {"phases": None}, {"phases": ((1.0,),)}, {"phases": ((1.0, 2.0, 3.0),)},
+    {"phases": (1.0, 2.0)}, {"phases": "ab"}, {"phases": ((complex(1), 200.0),)},
+    {"phases": ((np.array([1, 2]), 200.0),)}, {"phases": ((float("inf"), 200.0),)},
+    {"electrodes": "48"}, {"electrodes": (48,)}, {"electrodes": None}, {"electrodes": (("48",),)},
+    {"unit": ["uA"]}, {"unit": None}, {"due": float("nan")}, {"due": "now"}, {"due": 2**80},
+    {"stop": float("inf")}, {"start": None}, {"stop": [1]}, {"meaning": 5}, {"number": "one"},
+    {"number": None}, {"number": 0}, {"number": -1}, {"number": True}, {"number": 2**80},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fields", MALFORMED, ids=lambda fields: next(iter(fields)))
+def test_a_malformed_request_is_refused_with_the_field_and_the_next_is_fired(gate, fields):
+    gate.request(**fields)
+    (answer,) = gate.answers
+    assert answer.state == "refused"
+    assert next(iter(fields)) in answer.reason
+    assert answer.number == (0 if "number" in fields else 1)
+    gate.ask(2)
+    gate.tick(40)
+    assert gate.states[-1] == (2, "delivered")
+
+
+def test_numbers_of_numpy_and_lists_are_as_good_as_those_of_python(gate):
+    gate.request(
+        number=np.int64(1), n_pulses=np.int32(4), rate_hz=np.float32(20), electrodes=["48"],
+        phases=[[-10, 200], [np.float64(10), np.int16(200)]], due=np.int64(gate.at + 500),
+    )  # fmt: skip
+    gate.tick(40)
+    assert gate.states == [(1, "intended"), (1, "delivered")]
+
+
+def test_a_request_that_cannot_be_read_is_refused_under_its_number(gate):
+    for values in ({"number": 7}, {"number": "x"}, {}):
+        unreadable = Unreadable("an entry of Stimulus at sample 5: n_pulses", values)
+        gate._keep(gate.actor.on_unreadable("result:stimuli", unreadable))
+    assert gate.states == [(7, "refused"), (0, "refused"), (0, "refused")]
+    assert gate.answers[0].reason == "an entry of Stimulus at sample 5: n_pulses"
+    assert not list(gate.actor.on_unreadable("data", Unreadable("broken", {})))
+
+
 phase = st.tuples(st.sampled_from([-20.0, -10.0, 0.0, 10.0, 20.0]), st.just(100.0))
 event = st.one_of(
     st.tuples(st.just("tick"), st.integers(1, 30)),
@@ -724,6 +957,7 @@ event = st.one_of(
 
 @settings(deadline=None, max_examples=150)
 @given(st.lists(event, max_size=30))
+@example([("row", 6, 501, 2), ("gap", 4601)])
 def test_no_course_of_events_gets_anything_unsafe_to_the_instrument(course):
     gate = Gate()
     bench = gate.bench
@@ -762,6 +996,13 @@ def test_no_course_of_events_gets_anything_unsafe_to_the_instrument(course):
                 bench.fails = values[0]
     gate.tick(700)
     assert not bench.is_running
+    assert {a.number for a in gate.answers} == {
+        a.number for a in gate.answers if a.state != "intended"
+    }
+    for number in {a.number for a in gate.answers}:
+        states = [a.state for a in gate.answers if a.number == number]
+        repeated = [a for a in gate.answers if a.number == number and "before" in a.reason]
+        assert len([s for s in states if s != "intended"]) == 1 + len(repeated)
     numbers = [stimulus.number for _, stimulus in bench.started]
     assert len(numbers) == len(set(numbers))
     bursts = Counter(stimulus.number for what, _, stimulus in bench.log if what != "stop")
@@ -780,5 +1021,6 @@ def test_no_course_of_events_gets_anything_unsafe_to_the_instrument(course):
         assert begin - stimulus.stop <= 2000
         n = bursts[stimulus.number]
         lasts = n * (stimulus.n_pulses / stimulus.rate_hz * 10_000 + 100)
-        assert end - begin <= lasts + 100 + 5000 + rushed  # a gap is noticed at its end
+        # It stays set up for a train with the same pulses that waits, and a gap is noticed at its end.
+        assert end - begin <= lasts + 100 + 2000 + 5000 + rushed
         assert (stimulus.number, "intended") in gate.states

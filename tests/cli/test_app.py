@@ -184,7 +184,7 @@ def row(name, state):
     steps = {"p50/ms": 12.345, "p99/ms": 123.456}
     return {
         "program": name, "state": state, "pid": 1_234_567, "up/s": 86_400, **counts, **steps,
-        "missing": 123_456, "problem": "the recording is set aside" if state == "running" else "",
+        "missing": 123_456, "unreadable": 0, "problem": "the recording is set aside" if state == "running" else "",
     }  # fmt: skip
 
 

@@ -265,6 +265,7 @@ def test_in_lockstep_the_simulated_instrument_has_no_programs_of_its_own():
     [
         ({"chains": {}}, "no .chains.NAME. holds acquire and stimulate"),
         ({"culture.simulated.lockstep_s": 0.2}, "more than .actors.game. delay_s: 0.05 s"),
+        ({"actors.game.delay_s": 0.3}, "refuses stimuli that are older than 200 ms"),
         (
             {"chains": {"instrument": {"actors": ["stimulate", "acquire"]}}},
             "must be in the order of the flow: acquire, stimulate",

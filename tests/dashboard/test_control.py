@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from crepe.commands import CONTROL
 from crepe.dashboard import control as module
 from crepe.dashboard.control import Control
 from crepe.environment.process_identity import ProcessIdentity
@@ -12,6 +13,8 @@ from crepe.safety import arming
 from crepe.safety.protocol import orders
 from crepe.safety.protocol.announcement import Instrument, announce
 from crepe.safety.watchdog import Watchdog
+from crepe.store import codec
+from crepe.store.memory_store import MemoryStore
 from tests.misbehaving_server import misbehaving
 
 
@@ -92,3 +95,13 @@ def test_a_latch_that_only_the_watchdog_has_is_shown(tmp_path, monkeypatch):
         thread.join()
         control.close()
         watchdog.close()
+
+
+def test_a_command_that_cannot_be_read_hides_no_player_that_the_page_has_sent(tmp_path):
+    store = MemoryStore(writer="test")
+    control = Control(tmp_path, lambda: store)
+    control.send_command("player", "sensor")
+    store.append_unclocked(CONTROL, b"garbage")
+    store.append_unclocked(CONTROL, codec.pack_value([{"name": "player", "value": ["x"]}]))
+    assert control.sent_player() == "sensor"
+    control.close()

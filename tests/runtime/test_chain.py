@@ -9,9 +9,19 @@ from pydantic import PrivateAttr
 
 from crepe.actors.actor import Actor, ActorContext
 from crepe.config.wiring import ActorSpec
-from crepe.messages import Command, Decision, GameState, Segment, Spikes, Stimulus, StreamInfo
+from crepe.messages import (
+    Command,
+    Decision,
+    GameState,
+    Segment,
+    Spikes,
+    Stimulus,
+    StreamInfo,
+    Unreadable,
+)
+from crepe.runtime.batch import Batch, OutputBatch, Resume
 from crepe.runtime.chain import Chain
-from crepe.runtime.hosted_actor import Batch, HostedActor, OutputBatch, Resume
+from crepe.runtime.hosted_actor import HostedActor
 
 INFO = StreamInfo(
     labels=("a", "b"), sampling_rate_hz=1000.0, segment_samples=10, longest_samples=10
@@ -263,3 +273,70 @@ def test_a_restarted_chain_goes_on_without_loss_or_repetition(cut):
     after = [out for at in range(begin, 100, 10) for out in chain.push(segment(at, at + 10))]
     for stream in ("late", "out"):
         assert of(before, stream) + of(after, stream) == of(whole, stream)
+
+
+class Requests(Actor[Segment | Decision, Decision]):
+    """Does not merge: its second input is read on where it had come to."""
+
+    is_sparse: ClassVar[bool] = True
+    merges: ClassVar[bool] = False
+    _at: int = PrivateAttr(0)
+
+    def open(self, start):
+        self._at = (start.snapshot or {}).get("at", 0)
+
+    def on_position(self, stream, position):
+        self._at = position if stream == "asks" else self._at
+
+    def step_from(self, stream, message):
+        if stream == "asks":
+            yield Decision(message.start, message.stop, message.value)
+
+    def on_unreadable(self, stream, unreadable):
+        yield Decision(0, 1, unreadable.reason)
+
+    def on_stop(self):
+        yield Decision(0, 1, "left")
+
+    def finish(self):
+        yield Decision(0, 1, "finished")
+
+    def resume_positions(self):
+        return {"asks": self._at}
+
+    def snapshot(self):
+        return {"at": self._at}
+
+
+def asks(start, stop, *values, **fields):
+    messages = tuple(Decision(start, stop, value) for value in values)
+    return Batch("asks", start, stop, messages, **fields)
+
+
+def decided(outputs):
+    return [m.value for o in outputs for m in o.batch.messages]
+
+
+def test_an_actor_that_does_not_merge_is_given_what_it_has_not_had_whatever_the_clock():
+    resume = Resume(5000, {"out": 5000}, {"at": 200})
+    station = host(Requests, ("data", "asks"), resume=resume)
+    late = [o for at in (100, 200, 300) for o in station.feed(asks(at - 100, at, f"at {at}"))]
+    late += station.feed(segment(5000, 5010))
+    assert decided(late) == ["at 300"]
+
+
+def test_a_message_that_cannot_be_read_reaches_the_actor_as_such():
+    station = host(Requests, ("data", "asks"))
+    outputs = station.feed(asks(0, 100, "whole", unreadable=(Unreadable("broken"),)))
+    assert decided(outputs) == ["broken", "whole"]
+
+
+@pytest.mark.parametrize(("end", "last"), [("leave", "left"), ("finish", "finished")])
+def test_the_last_messages_are_published_though_the_window_is_published_already(end, last):
+    station = host(Requests, ("data", "asks"))
+    assert decided(station.feed(asks(0, 100, "asked"))) == ["asked"]
+    outputs = getattr(station, end)()
+    assert decided(outputs) == [last]
+    assert windows(outputs)[0] == (100, 101)
+    assert outputs[0].position == 100
+    assert station.is_ended == (end == "finish")

@@ -22,10 +22,10 @@ from crepe.config.experiment import load_experiment
 from crepe.environment import session
 from crepe.errors import LeaseError
 from crepe.hw.device import open_recorder
-from crepe.messages import Decision, Segment, StreamInfo
+from crepe.messages import Command, Decision, Segment, Stimulus, StreamInfo
 from crepe.recording.mcs_layout import About
 from crepe.recording.writer import RecordingWriter
-from crepe.store import Store
+from crepe.store import Store, codec
 from crepe.store.lease import Holder, Lease, wait_until_free
 from crepe.store.redis_store import RedisStore
 
@@ -343,6 +343,103 @@ def test_a_killed_chain_goes_on_where_it_was_and_misses_and_doubles_nothing(
     programs.wait(lambda: programs.state("front") == "ended" and reached() >= 120_000 - 100)
     whole = [(m.start, m.stop, m.sample.tolist()) for m in found.messages(0, len(found))]
     assert interrupted == whole
+
+
+class Requester(Actor[Segment, Stimulus]):
+    """Requests a train every 50 ms, each of the next number."""
+
+    is_sparse: ClassVar[bool] = True
+    _number: int = PrivateAttr(0)
+
+    def open(self, context):
+        self._number = (context.snapshot or {}).get("number", 0)
+
+    def step(self, segment: Segment) -> Stimulus | None:
+        if segment.stop % 500:
+            return None
+        self._number += 1
+        due, phases = segment.stop + 500, ((-10.0, 200.0), (10.0, 200.0))
+        return Stimulus(segment.start, segment.stop, self._number, due, ("0",), phases, 20.0, 1)
+
+    def snapshot(self):
+        return {"number": self._number}
+
+
+STIMULATE = (
+    ACQUIRE.replace("speed=0", "speed=1").replace(f"duration_s={LENGTH / 10_000}", "duration_s=600")
+    + """
+[actors.one]
+run = "tests.runtime.test_runner:Requester"
+reads = ["data"]
+writes = ["one:stimuli"]
+
+[actors.two]
+run = "tests.runtime.test_runner:Requester"
+reads = ["data"]
+writes = ["two:stimuli"]
+
+[actors.stimulate]
+run = "crepe.actors.stimulate:Stimulate"
+reads = ["data", "one:stimuli", "two:stimuli"]
+writes = ["result:delivered"]
+device = "none://"
+
+[actors.annotate]
+run = "crepe.actors.annotate:Annotate"
+reads = ["data", "control"]
+writes = ["result:control"]
+"""
+)
+
+
+def test_every_request_has_one_final_answer_whatever_is_killed_and_restarted(make_programs):
+    programs = make_programs(STIMULATE)
+    programs.start("acquire", "one", "two", "stimulate")
+
+    def requests() -> set[tuple[str, int]]:
+        streams = (Store(programs.store)[name] for name in ("one:stimuli", "two:stimuli"))
+        return {(stream.name, m.number) for stream in streams for m in stream.messages()}
+
+    def answers() -> list[tuple[str, int]]:
+        stream = Store(programs.store)["result:delivered"]
+        return [(m.stream, m.number) for m in stream.messages() if m.state != "intended"]
+
+    def grown(count: Callable[[], int]) -> None:
+        before = count()
+        programs.wait(lambda: count() > before + 4)
+
+    programs.wait(lambda: programs.store.info("result:delivered"))
+    grown(lambda: len(answers()))
+    programs.kill("stimulate")
+    grown(lambda: len(requests()))  # all these come while no stimulator runs
+    programs.start("stimulate")
+    grown(lambda: len(answers()))
+    for name in ("one", "stimulate", "two"):
+        programs.kill(name)
+        programs.start(name)
+    grown(lambda: len(answers()))
+    programs.stop("one"), programs.stop("two")
+    programs.wait(lambda: set(answers()) == requests())
+    assert len(answers()) == len(set(answers()))
+    programs.stop("stimulate")
+
+
+def test_what_cannot_be_read_is_skipped_and_counted_and_the_program_goes_on(make_programs):
+    programs = make_programs(STIMULATE)
+    programs.start("acquire", "annotate")
+    programs.wait(lambda: programs.state("annotate") == "running")
+    whole = codec.pack([Command(0, 0, "note", "hello", "tester")], 0, 0)
+    numbers = codec.pack([Command(0, 0, 7, ["x"], "tester")], 0, 0)  # fields of other types
+    for payload in (b"garbage", b"\x91\xc0", numbers, b"", whole):
+        programs.store.append_unclocked("control", payload)
+
+    def notes() -> list[str]:
+        return [m.value for m in Store(programs.store)["result:control"].messages()]
+
+    programs.wait(lambda: "result:control" in programs.store.streams() and notes() == ["hello"])
+    programs.wait(lambda: programs.beat("annotate").get("n_unreadable") == "3")
+    assert "control: skipped an entry of Command" in programs.log
+    assert "name: 7, must be str" in programs.log
 
 
 class Silence(Actor[Segment, Decision]):

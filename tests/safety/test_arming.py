@@ -163,3 +163,51 @@ def test_the_command_arms_what_runs_and_says_so_or_says_what_is_missing(tmp_path
     done = CliRunner().invoke(app, ["arm", "--minutes", "5"])
     assert f"armed for 5 minutes: stimulator {NAME} on 127.0.0.1:8888" in done.output
     assert may(run) is None
+
+
+def test_a_latch_is_released_where_no_stimulator_runs_and_nothing_is_armed_by_that(run):
+    arming.arm(run, 1.0)
+    arming.latch(run, "crepe stop")
+    (run / arming.ARMED_FILE).write_text("{}")  # as on a disk on which it could not be removed
+    with pytest.raises(ConfigError, match="may run; `crepe arm`, where it runs, releases"):
+        arming.release(run)
+    assert arming.stopped_by(run).startswith("crepe stop at ")
+    announce(run, Instrument(NAME, ENDED, "127.0.0.1", 8888))
+    assert arming.release(run).startswith("crepe stop at ")
+    assert arming.stopped_by(run) is None
+    assert not (run / arming.ARMED_FILE).exists()
+    with pytest.raises(ConfigError, match="no latch of `crepe stop` to release"):
+        arming.release(run)
+
+
+def test_a_latch_that_cannot_be_removed_remains(run, monkeypatch):
+    arming.latch(run, "crepe stop")
+    announce(run, Instrument(NAME, ENDED, "127.0.0.1", 8888))
+
+    def read_only(path):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(arming, "disarm", read_only)
+    with pytest.raises(ConfigError, match="Read-only file system; the latch remains"):
+        arming.release(run)
+    assert arming.stopped_by(run) is not None
+
+
+def test_nothing_is_armed_where_the_arming_cannot_be_written(run, monkeypatch):
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(paths, "write_json", full)
+    with pytest.raises(ConfigError, match="No space left on device; nothing is armed"):
+        arming.arm(run, 1.0)
+    assert may(run) == "not armed; `crepe arm`"
+
+
+def test_an_arming_lasts_as_long_as_it_states_and_at_most_eight_hours(run):
+    arming.arm(run, arming.LONGEST_MIN, now_ns=lambda: 0)
+    assert arming.armed_s(run, now_ns=lambda: 0) == 8 * 3600
+    assert arming.armed_s(run, now_ns=lambda: 8 * 3600 * 10**9 - 1) == pytest.approx(1e-9)
+    assert arming.armed_s(run, now_ns=lambda: 8 * 3600 * 10**9) == 0
+    assert arming.armed_s(run, now_ns=lambda: -1) == 0  # of another boot: longer than can be
+    (run / arming.ARMED_FILE).unlink()
+    assert arming.armed_s(run) == 0

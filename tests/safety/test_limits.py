@@ -67,6 +67,64 @@ def test_what_is_unsafe_is_refused_with_the_place_and_the_limit(expected, change
     assert refusal(**changes) == expected
 
 
+REST = ((0, 1000),) * 19  # after a pulse
+
+
+@pytest.mark.parametrize(
+    ("inside", "outside"),
+    [
+        ({"phases": ((-50, 70), (50, 70))}, {"phases": ((-50.05, 20), (50.05, 20))}),
+        ({"phases": ((-1, 1000), (1, 1000))}, {"phases": ((-1, 1001), (1, 1001))}),
+        ({"phases": ((-2, 500), (-2, 500), (4, 500))}, {"phases": ((-2, 501), (-2, 500), (4, 500.5))}),
+        ({"phases": ((-10, 200), (0, 1000), (10, 200))}, {"phases": ((-10, 200), (0, 999), (0, 2), (10, 200))}),
+        ({"phases": ((-0.001, 200), (0.001, 200))}, {"phases": ((-0.0009, 200), (0.0009, 200))}),
+        ({"phases": ((-10, 1), (10, 1))}, {"phases": ((-10, 0.9), (10, 0.9))}),
+        ({"phases": ((-10, 200),), "unit": "uV"}, {"phases": ((-9.9, 200),), "unit": "uV"}),
+        ({"phases": ((-1e6, 200),), "unit": "uV"}, {"phases": ((-1.001e6, 200),), "unit": "uV"}),
+        ({"phases": ((-1e5, 200), (1e5, 200)), "unit": "uV", "material": "Pt"}, {"phases": ((-1e5, 200), (1e5, 200)) * 2, "unit": "uV", "material": "Pt"}),
+        ({"max_charge_nc": 2.0}, {"max_charge_nc": 1.999}),
+        ({"max_density_mc_cm2": density_mc_cm2(2.0, 30.0)}, {"max_density_mc_cm2": 0.999 * density_mc_cm2(2.0, 30.0)}),
+        ({"phases": ((-10, 200), (9.921875, 200)), "max_net_charge": 1 / 128}, {"phases": ((-10, 200), (9.92, 200)), "max_net_charge": 1 / 128}),
+        ({"rate_hz": 50.0, "n_pulses": 250}, {"rate_hz": 50.0, "n_pulses": 251}),
+        ({"rate_hz": 50.0}, {"rate_hz": 50.001}),
+        ({"n_pulses": 1}, {"n_pulses": 0}),
+        ({"rate_hz": 0.5, "n_pulses": 1}, {"rate_hz": 0.0, "n_pulses": 1}),
+        ({"phases": (*GOOD, *REST, (0, 599)), "rate_hz": 50.0}, {"phases": (*GOOD, *REST, (0, 600)), "rate_hz": 50.0}),
+    ],
+)  # fmt: skip
+def test_each_limit_may_be_reached_and_not_exceeded(inside, outside):
+    assert refusal(**inside) is None
+    assert refusal(**outside) is not None
+
+
+@pytest.mark.parametrize("phases", [((-0.5, 200), (0.5, 200)), ((-1, 200), (0.5, 200), (0.5, 200))])
+def test_small_phases_have_a_sign_too(phases):
+    assert refusal(phases=phases) is None
+
+
+def test_a_voltage_pulse_has_no_third_phase():
+    three = ((-1e5, 200), (1e5, 200), (-1e5, 200))
+    assert refusal(phases=three, unit="uV", material="Pt") == "pulse: 3 phases, must be 1 or 2"
+
+
+def test_the_charge_of_a_voltage_pulse_is_that_of_ohm():
+    assert Limits(impedance_kohm=10.0).charge_in_doubt(((-1e6, 1000.0),), "uV") == (
+        "charge -100.00 nC, computed from 10 kohm"
+    )
+
+
+@pytest.mark.parametrize("name", [n for n in Limits.model_fields if n[:4] == "max_"])
+def test_each_limit_may_be_below_one(name):
+    value = min(0.005, getattr(Limits(), name))
+    assert Limits(**{name: value}).limit(name) == value
+
+
+def test_pulses_must_not_run_into_each_other():
+    assert refusal(phases=(*GOOD, *REST, (0, 600)), rate_hz=50.0) == (
+        "train: pulses of 20000 us at 50 Hz run into each other"
+    )
+
+
 @pytest.mark.parametrize("name", ["max_current_ua", "max_charge_nc", "max_rate_hz", "max_train_s"])
 def test_a_limit_may_be_made_tighter_but_not_looser(name):
     default = getattr(Limits(), name)

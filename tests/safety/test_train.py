@@ -13,7 +13,7 @@ STIMULUS = Stimulus(0, 1, 7, 500, ("48",), ((-10.0, 200.0), (10.0, 200.0)), 20.0
 
 def train(state=TrainState.WAITING, n_pulses=20):
     sub_train = Stimulus(0, 1, 7, 500, ("48",), STIMULUS.phases, 20.0, n_pulses)
-    new_train = Train(STIMULUS, sub_train, 1)
+    new_train = Train(STIMULUS, sub_train, Moment(1, 1), "result:stimuli")
     new_train.state = state
     return new_train
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from crepe.messages import Stimulus
+from crepe.safety.real_time import Moment
 from crepe.safety.train import Train, TrainState
 from crepe.safety.train_queue import TrainQueue
 
@@ -13,7 +14,7 @@ def queue(*dues):
     trains = TrainQueue(10_000.0)
     for number, due in enumerate(dues, 1):
         stimulus = replace(STIMULUS, number=number, due=due)
-        trains.append(Train(stimulus, stimulus, 1))
+        trains.append(Train(stimulus, stimulus, Moment(1, 1), "result:stimuli"))
     return trains
 
 
@@ -31,10 +32,17 @@ def test_a_train_that_is_due_before_the_last_one_ends_is_refused():
     )
 
 
-def test_numbers_are_those_of_the_firing_train_and_all_that_wait():
+def test_the_waiting_trains_for_which_there_is_a_reason_leave_the_queue():
+    trains = queue(500, 2500, 4500)
+    taken = trains.take_all(lambda train: "even" if train.number % 2 == 0 else None)
+    assert [(train.number, reason) for train, reason in taken] == [(2, "even")]
+    assert [stimulus.number for stimulus in trains.waiting] == [1, 3]
+
+
+def test_requests_are_those_of_the_firing_train_and_all_that_wait():
     trains = queue(500, 2500, 4500)
     trains.fire(trains.take_next())
-    assert trains.numbers == [1, 2, 3]
+    assert trains.requests == [("result:stimuli", number) for number in (1, 2, 3)]
     assert [stimulus.number for stimulus in trains.waiting] == [2, 3]
 
 

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from crepe.environment.process_identity import ProcessIdentity
+from crepe.safety import arming
 from crepe.safety.protocol import orders
 from crepe.safety.protocol.announcement import Instrument
 from crepe.safety.protocol.datagrams import Answer, Heartbeat, Latch, pack, unpack
@@ -288,3 +289,29 @@ def test_a_new_watchdog_takes_the_latch_over_from_the_stimulator(bench):
 def test_where_no_watchdog_runs_there_is_no_state(tmp_path):
     assert orders.latch_in_memory(tmp_path, "crepe stop") is None
     assert orders.watchdog_state(tmp_path / "nowhere") is None
+
+
+def test_a_latch_in_memory_is_written_as_soon_as_the_disk_can_be_written(bench, monkeypatch):
+    tries = []
+
+    def read_only(path, content):
+        tries.append(content["by"])
+        raise OSError(30, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("crepe.environment.paths.write_json", read_only)
+        order(bench, orders.latch_in_memory, "crepe stop")
+        assert not tries  # in the first second `crepe stop` writes it itself
+        for n in (1, 2):
+            bench.now_ns += SECOND
+            bench.step_until(lambda n=n: len(tries) == n and bench.watchdog._writing is None)
+    assert arming.stopped_by(bench.directory) is None
+    bench.now_ns += SECOND
+    bench.step_until(lambda: bench.watchdog._written.is_closed)
+    assert arming.stopped_by(bench.directory).startswith("crepe stop at ")
+    (bench.directory / arming.STOPPED_FILE).unlink()  # as an arming does, which then releases it
+    order(bench, orders.release_in_memory)
+    bench.now_ns += 10 * SECOND
+    for _ in range(3):
+        bench.heartbeat()
+    assert arming.stopped_by(bench.directory) is None

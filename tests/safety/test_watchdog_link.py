@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from crepe.environment.clock import Clocks
+from crepe.errors import DeviceError
 from crepe.hw.instrument import Address
 from crepe.safety import arming
 from crepe.safety.protocol import orders
@@ -247,7 +248,7 @@ def test_datagrams_that_are_none_do_not_end_the_stimulator(make, watchdog, tmp_p
     assert beat(guard, watchdog) is None
 
 
-def test_a_disk_that_cannot_be_written_disarms_all_the_same(armed, watchdog, monkeypatch):
+def test_a_disk_that_cannot_be_written_disarms_all_the_same(armed, watchdog, tmp_path, monkeypatch):
     def read_only(path, content):
         raise OSError(30, "Read-only file system")
 
@@ -257,7 +258,35 @@ def test_a_disk_that_cannot_be_written_disarms_all_the_same(armed, watchdog, mon
     beat(armed, watchdog)
     assert armed._instrument.stimulator != before
     watchdog.stopped = ""
-    assert beat(armed, watchdog) == "not armed; `crepe arm`"
+    assert beat(armed, watchdog) == f"{tmp_path} cannot be written: Read-only file system"
+
+
+def test_a_stimulator_that_cannot_be_announced_fires_nothing_not_even_at_a_simulator(
+    make, watchdog, clocks, tmp_path, monkeypatch
+):
+    """The latch of a stop may have been in the memory of processes that have ended."""
+
+    def full(run_directory, instrument):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("crepe.safety.watchdog_link.announce", full)
+        guard = make(is_simulator=True)
+        clocks.pass_ns(awake=2 * SECOND)
+        assert beat(guard, watchdog) == f"{tmp_path} cannot be written: No space left on device"
+    assert beat(guard, watchdog) is not None  # it tries again once a second
+    clocks.pass_ns(awake=2 * SECOND)
+    assert beat(guard, watchdog) is None
+    assert announced(tmp_path).stimulator == guard._instrument.stimulator
+
+
+def test_a_stimulator_whose_socket_cannot_be_made_does_not_start(make, tmp_path, monkeypatch):
+    def read_only(path, missing_ok):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("pathlib.Path.unlink", read_only)
+    with pytest.raises(DeviceError, match="Read-only file system; nothing is stimulated"):
+        make(is_simulator=True)
 
 
 def test_the_announcement_has_the_address_and_the_requesters(make, tmp_path):

@@ -79,6 +79,8 @@ def test_a_gesture_that_the_game_may_still_take_is_remembered_over_a_restart(sto
     say(store, "gesture", "paper", "sensor 03")
     say(store, "frame", "none", "sensor 04")
     say(store, "note", "medium changed", "me")
+    store.append_unclocked("input", b"garbage")
+    store.append_unclocked("input", codec.pack_value([{"name": "gesture", "value": 7}]))
     tracker = followed(store)
     assert tracker.result is None
     assert tracker.find("03").state is State.WAITING

@@ -23,7 +23,10 @@ from crepe.messages import (
 )
 from crepe.store import codec
 
-DTYPES = st.sampled_from(["int8", "int16", "int32", "int64", "uint16", "float32", "float64"])
+DTYPES = st.sampled_from(
+    ["bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))]
+    + [f"float{bits}" for bits in (16, 32, 64)]
+)
 
 
 @given(DTYPES.flatmap(lambda dtype: hnp.arrays(dtype, hnp.array_shapes(max_dims=2, min_side=0))))
@@ -64,6 +67,9 @@ class Bomb:
         return pytest.fail, ("code from the wire was run",)
 
 
+PICKLE = pickle.dumps(Bomb()).ljust(200, b"\x00")  # what follows its end is not read
+
+
 def array(**changes):
     good = {b"nd": True, b"type": "<i4", b"kind": b"", b"shape": (2,), b"data": b"\x00" * 8}
     return {**good, **changes}
@@ -73,6 +79,7 @@ def array(**changes):
     "crafted",
     [
         array(**{}) | {b"kind": b"O", b"type": "|O", b"data": pickle.dumps(Bomb())},
+        array() | {b"kind": b"O", b"data": PICKLE, b"shape": (50,)},  # a number by its dtype
         array() | {b"type": "|O"},
         array() | {b"type": [("a", "<i4")], b"kind": b"V"},
         array() | {b"shape": (3,)},
@@ -132,3 +139,44 @@ def test_a_delivery_state_travels_as_its_text_and_comes_back_as_the_state(state)
     (message,) = codec.unpack(Delivered, payload, 9, 10)
     assert message.state == state
     assert type(message.state) is type(state)
+
+
+def test_messages_that_cannot_be_read_are_told_apart_from_those_that_can():
+    good = {"name": "note", "value": "hello"}
+    items = [good, {"name": "note", "value": 5}, {"name": "note"}, 7, {**good, "window": "ab"}]
+    messages, unreadable = codec.read(Command, codec.pack_value(items), 0, 10)
+    assert messages == [Command(0, 10, "note", "hello")]
+    assert [item.values for item in unreadable] == [
+        {"name": "note", "value": 5}, {"name": "note"}, {}, {**good, "window": "ab"},
+    ]  # fmt: skip
+    assert unreadable[0].reason == "an entry of Command at sample 10: value: 5, must be str"
+    with pytest.raises(StoreError, match="value: 5, must be str"):
+        codec.unpack(Command, codec.pack_value(items), 0, 10)
+
+
+@pytest.mark.parametrize("payload", [b"garbage", b"\xc0", b"\x81\xa1a\x01", b"\x91" * 100_000])
+def test_an_entry_that_is_no_list_of_messages_is_one_unreadable_message(payload):
+    messages, unreadable = codec.read(Stimulus, payload, 0, 10)
+    assert messages == []
+    assert len(unreadable) == 1
+
+
+@given(st.binary(max_size=60), st.sampled_from([Segment, Spikes, Stimulus, Delivered, Command]))
+def test_reading_never_raises(data, kind):
+    messages, unreadable = codec.read(kind, data, 0, 10)
+    assert messages or unreadable or not data or data[0] == 0x90  # 0x90: an empty list
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "uint32", "uint64", "float16", "int64"])
+def test_every_plain_number_has_its_size(dtype):
+    numbers = np.ones(3, dtype)
+    (result,) = codec.unpack_value(codec.pack_value([numbers]))
+    assert result.dtype == numbers.dtype
+    assert result.tolist() == numbers.tolist()
+
+
+@pytest.mark.parametrize("window", [(0, 7), (2, 7), (0, 5), (2, 5)])
+def test_a_segment_keeps_its_window_in_an_entry_of_another(window):
+    segment = Segment(*window, np.ones((3, 5), np.int16))
+    (result,) = codec.unpack(Segment, codec.pack([segment], 0, 7), 0, 7)
+    assert (result.start, result.stop) == window

@@ -54,6 +54,7 @@ def test_a_row_joins_supervisords_word_and_the_heartbeat(now, redis_url):
         "p99/ms": 2.5,
         "gaps": 1,
         "missing": 300,
+        "unreadable": 0,
         "problem": "",
     }
 

@@ -9,6 +9,7 @@ import io
 import socket
 import time
 from contextlib import suppress
+from math import inf
 from typing import Any
 
 from crepe.environment.bounded_call import call_within
@@ -43,9 +44,12 @@ class Connection:
         self._client.auto_open = 0  # it would connect without a deadline
         self._socket: socket.socket | None = None
 
-    def request(self, verb: str, path: str, body: bytes | None) -> tuple[int, bytes]:
-        """Return status and body of the answer."""
-        deadline_s = time.monotonic() + self._timeout_s
+    def request(
+        self, verb: str, path: str, body: bytes | None, within_s: float = inf
+    ) -> tuple[int, bytes]:
+        """Return status and body of the answer. `within_s` may shorten the time limit."""
+        timeout_s = min(self._timeout_s, within_s)
+        deadline_s = time.monotonic() + timeout_s
         if self._socket is None or not _is_idle(self._socket):
             self.close()
             self._connect(deadline_s)
@@ -64,7 +68,7 @@ class Connection:
             is_complete = not response.will_close
             return response.status, content
         except TimeoutError as error:
-            raise DeviceError(f"no whole answer within {self._timeout_s:g} s") from error
+            raise DeviceError(f"no whole answer within {timeout_s:.3g} s") from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise DeviceError(str(error) or repr(error)) from error
         finally:

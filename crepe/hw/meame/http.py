@@ -7,6 +7,7 @@ import secrets
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from math import inf
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -122,8 +123,8 @@ class Control(ABC):
         """Have the DSP execute a function, its argument registers written first."""
 
     @abstractmethod
-    def write(self, addresses: Sequence[int], values: Sequence[int]) -> None:
-        """Write DSP registers in order."""
+    def write(self, addresses: Sequence[int], values: Sequence[int], within_s: float = inf) -> None:
+        """Write DSP registers in order. Raises DeviceError after `within_s`, or sooner."""
 
     @abstractmethod
     def read(self, addresses: Sequence[int]) -> list[int]:
@@ -167,8 +168,11 @@ class HttpControl(Control):
 
     def acquisition(self) -> tuple[int, int]:
         """Return sampling rate and segment length; only our own simulator reports them."""
-        content = json.loads(self._request("GET", "/simulator/acquisition"))
-        return content["samplerate"], content["segmentLength"]
+        content = self._content("/simulator/acquisition")
+        try:
+            return int(content["samplerate"]), int(content["segmentLength"])
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise DeviceError(f"{self.server.name}: {content!r:.80}, no acquisition") from error
 
     def truth(self, port: int, start: int, stop: int) -> dict[str, list[Any]]:
         """Return which cells fired in [start, stop); our simulator only.
@@ -176,17 +180,11 @@ class HttpControl(Control):
         Sample indices count from the first sample of the data connection from `port`.
         """
         path = f"/simulator/truth?port={port}&start={start}&stop={stop}"
-        spikes: dict[str, list[Any]] = json.loads(self._request("GET", path))
-        return spikes
+        return self._content(path)
 
     def status(self) -> dict[str, Any]:
         """Return the server's status: isAlive (acquisition started), dspAlive."""
-        answer = self._request("GET", "/status")
-        try:
-            status = json.loads(answer)
-        except ValueError as error:
-            raise DeviceError(f"{self.server.name}/status: {answer[:80]!r}, no JSON") from error
-        return status if isinstance(status, dict) else {}
+        return self._content("/status")
 
     def flash(self) -> None:
         """Have the DSP's firmware loaded, as some versions of MEAME do; harmless to repeat."""
@@ -201,10 +199,10 @@ class HttpControl(Control):
             return False
         challenge = secrets.token_hex(16)
         try:
-            answer = self._request("GET", f"/simulator/proof?challenge={challenge}").decode()
+            answer = self._request("GET", f"/simulator/proof?challenge={challenge}")
         except DeviceError:
             return False
-        return hmac.compare_digest(answer, proof(self.server.nonce, challenge))
+        return hmac.compare_digest(answer, proof(self.server.nonce, challenge).encode())
 
     def call(self, function: int, arguments: Sequence[tuple[int, int]]) -> None:
         body = {
@@ -214,15 +212,15 @@ class HttpControl(Control):
         }
         self._request("POST", "/DSP/call", body)
 
-    def write(self, addresses: Sequence[int], values: Sequence[int]) -> None:
+    def write(self, addresses: Sequence[int], values: Sequence[int], within_s: float = inf) -> None:
         body = {"addresses": list(map(int, addresses)), "values": list(map(int, values))}
-        self._request("POST", "/DSP/write", body)
+        self._request("POST", "/DSP/write", body, within_s)
 
     def read(self, addresses: Sequence[int]) -> list[int]:
         answer = self._request("POST", "/DSP/read", {"addresses": list(map(int, addresses))})
         try:
             values = [int(value) for value in json.loads(answer)["values"]]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise DeviceError(
                 f"{self.server.name}/DSP/read: {answer[:80]!r} ({error!r})"
             ) from error
@@ -235,11 +233,23 @@ class HttpControl(Control):
     def close(self) -> None:
         self._connection.close()
 
-    def _request(self, verb: str, path: str, body: dict[str, Any] | None = None) -> bytes:
+    def _content(self, path: str) -> dict[str, Any]:
+        """Return the JSON object of an answer; empty if the answer is another JSON value."""
+        answer = self._request("GET", path)
+        try:
+            content = json.loads(answer)
+        except (ValueError, RecursionError) as error:
+            place = f"{self.server.name}{path.partition('?')[0]}"
+            raise DeviceError(f"{place}: {answer[:80]!r}, no JSON") from error
+        return content if isinstance(content, dict) else {}
+
+    def _request(
+        self, verb: str, path: str, body: dict[str, Any] | None = None, within_s: float = inf
+    ) -> bytes:
         place = f"{self.server.name}{path.partition('?')[0]}"
         content = None if body is None else json.dumps(body).encode()
         try:
-            status, answer = self._connection.request(verb, path, content)
+            status, answer = self._connection.request(verb, path, content, within_s)
         except DeviceError as error:
             raise type(error)(f"{place}: {error}") from error
         if status != 200:

@@ -175,13 +175,16 @@ class MeameRecorder(Recorder):
             return None
         port = self._socket.getsockname()[1]
         spikes = self._truth.truth(port, start - self._origin, stop - self._origin)
-        return Spikes(
-            start,
-            stop,
-            np.array(spikes["cells"], np.int32),
-            np.array(spikes["samples"], np.int64) + self._origin,
-            np.array(spikes["depths_uv"], np.float32),
-        )
+        try:
+            return Spikes(
+                start,
+                stop,
+                np.array(spikes["cells"], np.int32),
+                np.array(spikes["samples"], np.int64) + self._origin,
+                np.array(spikes["depths_uv"], np.float32),
+            )
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise DeviceError(f"{self._settings.location}: no true spikes ({error!r})") from error
 
     def close(self) -> None:
         if self._truth is not None:

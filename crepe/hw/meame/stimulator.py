@@ -168,7 +168,9 @@ class MeameStimulator(Stimulator):
             self._check_permission()
             # Before the trigger, which may fire although its request fails.
             self._plays_until_s = time.monotonic() + lasts_s(stimulus)
-            self.control.write([Register.MANUAL_TRIGGER], [1 << GROUP])
+            # A server that takes longer gets a stop, which ends what begins too late.
+            within_s = self._guard.left_s()
+            self.control.write([Register.MANUAL_TRIGGER], [1 << GROUP], within_s)
 
     def _check_set_up(self) -> None:
         """Read back what is connected, and how. Raises NotStarted if it is not what was set up."""

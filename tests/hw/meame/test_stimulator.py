@@ -574,3 +574,33 @@ def test_registers_that_do_not_read_back_keep_a_train_from_being_prepared(
     with pytest.raises(DeviceError, match="register 9100: reads 0x3f00, must be 0x0"):
         stimulator.prepare(LONG)
     stimulator.close()
+
+
+class Hurried(InProcess):
+    """A guard with little time left until the train is too old."""
+
+    def left_s(self):
+        return 0.2
+
+
+def test_a_trigger_that_is_not_acknowledged_in_time_is_a_failure_and_the_stop_fires_nothing(
+    simulator,
+):
+    stimulator = open_stimulator("meame://simulator", Hurried())
+    stimulator.open()
+    train = replace(LONG, n_pulses=5)
+    stimulator.prepare(train)
+    before, _ = pulses(simulator)
+    write = stimulator.control.write
+
+    def late(addresses, values, within_s):
+        simulator.faults.late, simulator.faults.late_s = 1, 3.0
+        write(addresses, values, within_s)
+
+    stimulator.control.write = late
+    with pytest.raises(DeviceError, match=r"no whole answer within 0\.2 s"):
+        stimulator.start(train)
+    stimulator.control.write = write
+    stimulator.stop()
+    assert pulses(simulator, before)[1] == []
+    stimulator.close()
