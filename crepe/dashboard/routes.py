@@ -4,7 +4,7 @@
 """
 
 import asyncio
-import json
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from importlib import resources
@@ -29,7 +29,7 @@ from crepe.dashboard.replay import Replay
 from crepe.dashboard.views.trial_game import can_be_played
 from crepe.errors import ConfigError, CrepeError, StoreError
 from crepe.results.library import Library
-from crepe.web.body import refused
+from crepe.web.body import json_object, refused
 
 _STATIC = Path(__file__).parent / "static"
 _MOST_REPLAYS = 4
@@ -52,14 +52,12 @@ class Page:
         *,
         can_stimulate: bool,
         frames_per_s: float,
-        requires_token: bool,
     ) -> None:
         self._live = live
         self._control = control
         self._queue = queue
         self._library = library
         self._can_stimulate = can_stimulate
-        self._requires_token = requires_token
         self._period_s = 1 / frames_per_s
         self._n_replays = 0
         self._cached_tick = -1  # of the two caches that follow
@@ -125,7 +123,6 @@ class Page:
         """Return a browser's rights, the player queue as it sees it, and the stimulator's state."""
         return {
             "role": role,
-            "may_operate": role is Role.OPERATOR or not self._requires_token,
             "queue": self._queue.as_json(client),
             "control": self._control.state(can_stimulate=self._can_stimulate),
         }
@@ -188,11 +185,9 @@ class Page:
     def _posted(self, handler: Callable[[dict[str, Any]], Awaitable[Response]]) -> Handler:
         async def answer(request: Request) -> Response:
             try:
-                fields = json.loads(await request.body())
-            except ValueError:
-                fields = None
-            if not isinstance(fields, dict):
-                return refused(400, "body: must be a JSON object")
+                fields = json_object(await request.body())
+            except ValueError as error:
+                return refused(400, str(error))
             try:
                 return await handler(fields)
             except ConfigError as error:
@@ -206,7 +201,7 @@ class Page:
         minutes = fields.get("minutes", 60.0)
         if isinstance(minutes, bool) or not isinstance(minutes, int | float):
             return refused(400, f"minutes: {minutes!r}, must be a number")
-        text = await asyncio.to_thread(self._control.arm, float(minutes))
+        text = await asyncio.to_thread(self._control.arm, _float(minutes))
         return JSONResponse({"said": text})
 
     async def _send_command(self, fields: dict[str, Any]) -> Response:
@@ -257,6 +252,14 @@ class Page:
         )
         self._queue.played(time.monotonic())
         return JSONResponse({"said": gesture})
+
+
+def _float(number: float) -> float:
+    """Return a number as a float; an integer that is too large for one is infinite."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.copysign(math.inf, number)
 
 
 async def _page(request: Request) -> Response:

@@ -59,7 +59,8 @@ class _UnixSocket:
         self._socket.settimeout(timeout_s)
         self._socket.connect(self._path)
         if self._account:
-            self._socket.sendall(hiredis.pack_command(("AUTH", *self._account)))
+            command: Any = ("AUTH", *self._account)  # its stub has commands of one argument only
+            self._socket.sendall(hiredis.pack_command(command))
             reply = self._line()
             if not reply.startswith(b"+"):
                 raise StoreError(f"{self._place}: {reply.decode(errors='replace')}")

@@ -63,8 +63,8 @@ def run_server(
     unix_socket.unlink(missing_ok=True)
     directory = paths.private(var / "redis")
     acl_file = write_acl_file(run_directory, culture)
-    settings = server_settings(append_only, maxmemory_mb, bound, unix_socket, directory, acl_file)
-    command = [chosen.binary.name, *settings]
+    settings = server_settings(append_only, maxmemory_mb, bound, unix_socket, directory)
+    command = [chosen.binary.name, *settings, "--aclfile", str(acl_file)]
     _end_with_parent()
     own = ProcessIdentity.own()._replace(command=command_line(command))  # the command after exec
     parent = ProcessIdentity.of(os.getppid()) or ProcessIdentity(0)
@@ -87,12 +87,7 @@ def run_server(
 
 
 def server_settings(
-    append_only: bool,
-    maxmemory_mb: int,
-    port: int,
-    unix_socket: Path,
-    directory: Path,
-    acl_file: Path,
+    append_only: bool, maxmemory_mb: int, port: int, unix_socket: Path, directory: Path
 ) -> list[str]:
     """Return the server's command-line arguments; comments give the reason of unusual ones."""
     settings = {
@@ -101,7 +96,6 @@ def server_settings(
         "protected-mode": "yes",
         "unixsocket": str(unix_socket),
         "unixsocketperm": "700",
-        "aclfile": str(acl_file),
         "dir": str(directory),
         "maxmemory": f"{maxmemory_mb}mb",
         "maxmemory-policy": "noeviction",  # samples are trimmed by their writer, never dropped

@@ -90,7 +90,7 @@ def http() -> str:
 def page_routes() -> list[str]:
     """Return the routes of the live page, as `VERB /path`."""
     mocks = MagicMock(), MagicMock(), MagicMock(), MagicMock()
-    live_page = Page(*mocks, can_stimulate=True, frames_per_s=1.0, requires_token=False)
+    live_page = Page(*mocks, can_stimulate=True, frames_per_s=1.0)
     routes = live_page.app(session_routes(MagicMock(), MagicMock()))
     return list(_routes(routes.routes))
 

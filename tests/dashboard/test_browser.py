@@ -30,7 +30,6 @@ def page(tmp_path):
         Library(tmp_path),
         can_stimulate=True,
         frames_per_s=5.0,
-        requires_token=False,
     )
     yield made.app(), live
     control.close()

@@ -42,7 +42,7 @@ class Server:
         self.queue = PlayerQueue()
         self.page = Page(
             live, self.control, self.queue, Library(directory),
-            can_stimulate=True, frames_per_s=5.0, requires_token=False,
+            can_stimulate=True, frames_per_s=5.0,
         )  # fmt: skip
         self.app = self.page.app()
 

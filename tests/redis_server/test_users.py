@@ -27,7 +27,7 @@ ALLOWED = [
     ["HGETALL", "crepe:data:info"],
     ["TYPE", KEY],
     ["PING"],
-    ["COMMAND", "LIST"],
+    ["HELLO", "2"],
     ["CLIENT", "SETNAME", "somebody"],
 ]
 REFUSED = [

@@ -16,9 +16,8 @@ from crepe.web.server import HttpServer
 
 @contextmanager
 def _serving(app: ASGIApp, table: SensorTable, directory: Path) -> Iterator[HttpServer]:
-    server = HttpServer(
-        app, "sensor", directory, host=table.host, port=table.port, usual_port=SENSOR_PORT
-    )
+    at = {"host": table.host, "port": table.port, "usual_port": SENSOR_PORT}
+    server = HttpServer(app, "sensor", directory, **at, token="")
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_until_complete, args=(server.run(),))
     thread.start()
