@@ -36,7 +36,7 @@ _NUMBER = {
 _FORM = {
     "name": "form",
     "in": "query",
-    "schema": {"enum": ["original"]},
+    "schema": {"enum": ["", "original"]},
     "description": "As the original API: always 200; None also means that there is no result yet",
 }
 

@@ -6,9 +6,9 @@ from unittest.mock import MagicMock
 
 from starlette.routing import Mount, Route, WebSocketRoute
 
+from crepe.dashboard.openapi import DOCUMENT as PAGE_API
 from crepe.dashboard.routes import Page
 from crepe.dashboard.session_routes import session_routes
-from crepe.dashboard.openapi import DOCUMENT as PAGE_API
 from crepe.sensor.openapi import DOCUMENT as SENSOR_API
 from crepe.simulator.meame.routes import make_app
 from docs.generate.markdown import code, page, sentence, table
