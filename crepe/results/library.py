@@ -88,7 +88,7 @@ def experiment_tables(text: str) -> dict[str, Any]:
     for read in (json.loads, tomllib.loads):
         try:
             tables = read(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(tables, dict):
             return tables
