@@ -100,7 +100,7 @@ class DashboardTable(Table):
     """`[dashboard]`: the program `dashboard`, the live page."""
 
     host: str = "127.0.0.1"
-    """Address to listen on; any other than this machine's needs a token in
+    """Address to listen on; any other than this machine's needs a chosen token in
     CREPE_DASHBOARD_TOKEN."""
     port: int | None = Field(None, ge=1, le=65535)
     """TCP port; by default 8080, or the next that is free."""
@@ -150,7 +150,8 @@ class SensorTable(Table):
     reads: str = "result:game"
     """The stream of the game whose results the gateway returns."""
     host: str = "127.0.0.1"
-    """Address to listen on; any other than this machine's needs a token in CREPE_SENSOR_TOKEN."""
+    """Address to listen on; any other than this machine's needs a chosen token in
+    CREPE_SENSOR_TOKEN."""
     port: int | None = Field(None, ge=1, le=65535)
     """TCP port; by default 5000, or the next that is free."""
     largest_body_bytes: PositiveInt = 65_536
