@@ -6,7 +6,7 @@ from pathlib import Path
 
 from crepe.errors import ConfigError
 
-_BYTES = 32
+_BYTES = 16  # beyond guessing, and a link with it fits a terminal
 _SHORTEST = 2 * _BYTES  # characters: a shorter text is a file that was cut off
 
 

@@ -1,9 +1,7 @@
 """Arrays of 1,024 and 4,096 channels in a real browser: the map, and the traces chosen on it."""
 
-import asyncio
 import json
 import shutil
-from threading import Thread
 
 import numpy as np
 import pytest
@@ -21,7 +19,7 @@ from crepe.store import codec
 from crepe.store.contract import Entry
 from crepe.store.memory_store import Memory, MemoryStore
 from crepe.web.links import links
-from crepe.web.server import HttpServer
+from tests.running_server import running_server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""
 TOKEN = "sixteen-characters-at-least"
@@ -69,23 +67,10 @@ def url(tmp_path, n_columns, loud):
         *(live, control, PlayerQueue(), Library(tmp_path)),
         **{"can_stimulate": False, "frames_per_s": 20.0},
     )
-    host = "127.0.0.1"
-    app = PageAccess(page.app(), host=host, token=TOKEN)
-    at = {"host": host, "port": None, "usual_port": 8170}
-    server = HttpServer(app, "dashboard", tmp_path, **at, token=TOKEN, has_websockets=True)
-    loop = asyncio.new_event_loop()
-
-    async def serve():
-        following = asyncio.create_task(live.run())
-        await server.run()
-        following.cancel()
-
-    thread = Thread(target=lambda: loop.run_until_complete(serve()))
-    thread.start()
-    yield links(server.url, TOKEN).operator
-    loop.call_soon_threadsafe(server.stop)
-    thread.join()
-    loop.close()
+    app = PageAccess(page.app(), host="127.0.0.1", token=TOKEN)
+    at = {"usual_port": 8170, "token": TOKEN, "has_websockets": True}
+    with running_server(app, "dashboard", tmp_path, beside=live.run, **at) as server:
+        yield links(server.url, TOKEN).operator
     live.close()
     control.close()
 

@@ -9,7 +9,7 @@ from crepe.errors import ConfigError
 def test_a_secret_is_made_once_and_is_private(tmp_path):
     path = tmp_path / "secret"
     secret = kept_secret(path)
-    assert len(secret) == 64
+    assert len(secret) == 32
     assert path.stat().st_mode & 0o777 == 0o600
     assert kept_secret(path) == secret
     assert [each.name for each in tmp_path.iterdir()] == ["secret"]

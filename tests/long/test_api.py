@@ -1,10 +1,5 @@
 """Both HTTP APIs keep to their OpenAPI descriptions, whatever is sent: tried by schemathesis."""
 
-import asyncio
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 import schemathesis
 import urllib3
@@ -27,8 +22,8 @@ from crepe.sensor.openapi import DOCUMENT
 from crepe.sensor.routes import make_app
 from crepe.store.memory_store import Memory, MemoryStore
 from crepe.web.access import Rate
-from crepe.web.server import HttpServer
 from tests.dashboard.test_session_routes import ID, record
+from tests.running_server import running_server
 
 HOST = "127.0.0.1"
 TOKEN = "sixteen-characters-at-least"
@@ -63,20 +58,9 @@ class Reports:
         return ReportState("making")
 
 
-@contextmanager
-def serving(app, directory) -> Iterator[HttpServer]:
-    at = {"host": HOST, "port": None, "usual_port": 18_170}
-    server = HttpServer(app, "api", directory, **at, token=TOKEN, has_websockets=True)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_until_complete, args=(server.run(),))
-    thread.start()
-    try:
-        yield server
-    finally:
-        loop.call_soon_threadsafe(server.stop)
-        thread.join()
-        loop.run_until_complete(loop.shutdown_default_executor())
-        loop.close()
+def serving(app, directory):
+    at = {"usual_port": 18_170, "token": TOKEN, "has_websockets": True}
+    return running_server(app, "api", directory, **at)
 
 
 @pytest.fixture(scope="module")

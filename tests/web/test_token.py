@@ -26,7 +26,7 @@ def test_any_other_address_is_refused_without_a_good_token(host, monkeypatch):
 
 def test_a_token_that_nobody_has_chosen_is_kept_in_the_run_directory(tmp_path, monkeypatch):
     token = required_token("sensor", tmp_path)
-    assert len(token) == 64
+    assert len(token) == 32
     assert required_token("sensor", tmp_path) == token
     assert required_token("dashboard", tmp_path) != token
     assert chosen_token("sensor") == ""
