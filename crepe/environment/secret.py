@@ -15,7 +15,7 @@ def kept_secret(path: Path) -> str:
 
     It stays the same when programs are restarted, and until the file is removed.
     """
-    if (secret := _read(path)) is not None:
+    if (secret := read_secret(path)) is not None:
         return secret
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -31,12 +31,13 @@ def kept_secret(path: Path) -> str:
             part.unlink()
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
-    secret = _read(path)
+    secret = read_secret(path)
     assert secret is not None
     return secret
 
 
-def _read(path: Path) -> str | None:
+def read_secret(path: Path) -> str | None:
+    """Return the secret in a file; None if there is no file. Raises ConfigError."""
     try:
         secret = path.read_text(encoding="ascii").strip()
     except FileNotFoundError:

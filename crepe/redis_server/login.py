@@ -15,6 +15,7 @@ import hiredis
 
 from crepe.errors import StoreError
 from crepe.redis_server.choice import without_password
+from crepe.redis_server.users import owners_account
 
 
 class ConnectionLostError(Exception):
@@ -40,30 +41,27 @@ class Login(Protocol):
 def login_to(url: str) -> Login:
     """Return the way to the server of a URL. Raises StoreError for one that cannot be read."""
     parts = urlsplit(url)
-    account = [unquote(part) for part in (parts.username, parts.password) if part]
-    is_plain = parts.scheme == "unix" and not parts.hostname and not parts.query
-    if is_plain and (not parts.netloc or len(account) == 2):
-        return _UnixSocket(unquote(parts.path), without_password(url), account)
+    if parts.scheme == "unix" and not parts.netloc and not parts.query:
+        return _UnixSocket(url)
     return _RedisPy(url)
 
 
 class _UnixSocket:
-    def __init__(self, path: str, place: str, account: list[str]) -> None:
-        self._path = path
-        self._place = place
-        self._account = account
+    def __init__(self, url: str) -> None:
+        self._url = url
         self._socket: socket.socket | None = None
 
     def open(self, timeout_s: float) -> socket.socket:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(timeout_s)
-        self._socket.connect(self._path)
-        if self._account:
-            command: Any = ("AUTH", *self._account)  # its stub has commands of one argument only
+        self._socket.connect(unquote(urlsplit(self._url).path))
+        # Read anew: the server may be another one after a lost connection.
+        if account := owners_account(self._url):
+            command: Any = ("AUTH", *account.values())  # its stub has one argument only
             self._socket.sendall(hiredis.pack_command(command))
             reply = self._line()
             if not reply.startswith(b"+"):
-                raise StoreError(f"{self._place}: {reply.decode(errors='replace')}")
+                raise StoreError(f"{self._url}: {reply.decode(errors='replace')}")
         return self._socket
 
     def _line(self) -> bytes:

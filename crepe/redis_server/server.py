@@ -16,13 +16,14 @@ import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from crepe.environment import paths
 from crepe.environment.process import end_if_orphan, is_orphan
 from crepe.environment.process_identity import ProcessIdentity, command_line
 from crepe.errors import StoreError
 from crepe.redis_server.choice import choose, without_password
-from crepe.redis_server.users import owner_url, password, write_acl_file
+from crepe.redis_server.users import owners_account, write_acl_file
 
 if TYPE_CHECKING:
     import redis  # slow to import: only a stop and the watch of another's server need it
@@ -69,7 +70,7 @@ def run_server(
     own = ProcessIdentity.own()._replace(command=command_line(command))  # the command after exec
     parent = ProcessIdentity.of(os.getppid()) or ProcessIdentity(0)
     content = {
-        "url": owner_url(unix_socket, password(run_directory)),
+        "url": f"unix://{quote(str(unix_socket))}",
         "socket": str(unix_socket),
         "port": bound,
         **own._asdict(),
@@ -252,4 +253,5 @@ def _client(url: str) -> "redis.Redis":
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
-    return redis.Redis.from_url(url, socket_timeout=5.0, retry=Retry(NoBackoff(), 0))
+    retry = Retry(NoBackoff(), 0)
+    return redis.Redis.from_url(url, **owners_account(url), socket_timeout=5.0, retry=retry)

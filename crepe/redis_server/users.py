@@ -9,9 +9,9 @@ password is in the run directory; everybody else is `default`, who only reads.
 import hashlib
 import os
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import unquote, urlsplit
 
-from crepe.environment.secret import kept_secret
+from crepe.environment.secret import kept_secret, read_secret
 
 OWNER = "crepe"
 PASSWORD_FILE = "redis-password"
@@ -37,17 +37,20 @@ def write_acl_file(run_directory: Path, culture: str) -> Path:
     """Write the ACL file of a server and return its path; the password itself is not in it."""
     path = run_directory / _ACL_FILE
     part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(acl_lines(culture, password(run_directory)), encoding="utf-8")
+    password = kept_secret(run_directory / PASSWORD_FILE)
+    part.write_text(acl_lines(culture, password), encoding="utf-8")
     part.chmod(0o600)
     part.replace(path)
     return path
 
 
-def password(run_directory: Path) -> str:
-    """Return the owner's password, which is made with the first server of the run directory."""
-    return kept_secret(run_directory / PASSWORD_FILE)
+def owners_account(url: str) -> dict[str, str]:
+    """Return `username` and `password` for the URL of CREPE's own server; empty for any other.
 
-
-def owner_url(unix_socket: Path, password: str) -> str:
-    """Return the URL of the owner's connection; it holds the password."""
-    return f"unix://{OWNER}:{password}@{quote(str(unix_socket))}"
+    The password is in the directory of the server's unix socket, so that no URL needs to hold it.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "unix" or parts.netloc:
+        return {}
+    password = read_secret(Path(unquote(parts.path)).with_name(PASSWORD_FILE))
+    return {} if password is None else {"username": OWNER, "password": password}

@@ -28,6 +28,7 @@ from crepe.redis_server.server import (
     stop_server,
     watch,
 )
+from crepe.redis_server.users import owners_account
 
 RUN = """
 import json, sys
@@ -79,7 +80,7 @@ def client_of(var: Path, process: "subprocess.Popen[str]") -> "redis.Redis":
     while process.poll() is None:
         found = paths.read_json(path)
         if found and found["pid"] == process.pid:
-            client = redis.Redis.from_url(found["url"])
+            client = redis.Redis.from_url(found["url"], **owners_account(found["url"]))
             try:
                 client.ping()
                 return client
