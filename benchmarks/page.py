@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+import urllib3
 from websockets.asyncio.client import connect
 from websockets.typing import Origin
 
@@ -61,13 +62,13 @@ def _measured(path: Path | None, kinds: Sequence[str]) -> dict[str, float]:
         with running(experiment) as store:
             page_address = page_links(experiment)
             assert page_address is not None
-            url = page_address.operator.rstrip("/")
+            link = page_address.operator
             pid = json.loads((Path(directory) / "run" / "dashboard.json").read_text())["pid"]
             page = psutil.Process(pid)
             time.sleep(3 * SETTLE_S)
             for _ in range(ROUNDS):
                 for kind in kinds:
-                    with _looking(kind, url) as lookers:
+                    with _looking(kind, link) as lookers:
                         time.sleep(SETTLE_S)
                         seen = [page, *lookers()]
                         before_s = _cpu_s(seen)
@@ -78,7 +79,7 @@ def _measured(path: Path | None, kinds: Sequence[str]) -> dict[str, float]:
                     p50[kind].append(float(np.percentile(decided, 50)))
                     p99[kind].append(float(np.percentile(decided, 99)))
             if CLIENTS in kinds:
-                with _looking(DEAF, url):
+                with _looking(DEAF, link):
                     time.sleep(SETTLE_S)
                     deaf_mb.append(page.memory_info().rss / 1e6)
                     time.sleep(DEAF_S)
@@ -120,12 +121,12 @@ def _cpu_s(processes: list[psutil.Process]) -> float:
 
 
 @contextmanager
-def _looking(kind: str, url: str) -> Iterator[Callable[[], list[psutil.Process]]]:
+def _looking(kind: str, link: str) -> Iterator[Callable[[], list[psutil.Process]]]:
     """Run clients or a browser in a separate process."""
     if kind == NO_CLIENT:
         yield list
         return
-    command = [sys.executable, "-m", "benchmarks.page", kind, url]
+    command = [sys.executable, "-m", "benchmarks.page", kind, link]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
@@ -140,15 +141,24 @@ def _looking(kind: str, url: str) -> Iterator[Callable[[], list[psutil.Process]]
         process.wait()
 
 
-async def _clients(url: str, n: int) -> None:
+async def _clients(link: str, n: int) -> None:
     """Connect many clients; the first five stop reading at once."""
+    answer = urllib3.request("GET", link, redirect=False)
+    cookie = answer.headers["set-cookie"].partition(";")[0]
     print("they begin to look", flush=True)
-    await asyncio.gather(*(_client(url, is_deaf=i < N_DEAF) for i in range(n)))
+    url = link.partition("/?")[0]
+    await asyncio.gather(*(_client(url, cookie, is_deaf=i < N_DEAF) for i in range(n)))
 
 
-async def _client(url: str, *, is_deaf: bool) -> None:
+async def _client(url: str, cookie: str, *, is_deaf: bool) -> None:
     live = url.replace("http", "ws", 1) + "/live"
-    async with connect(live, origin=Origin(url), max_queue=1, ping_interval=None) as socket:
+    async with connect(
+        live,
+        origin=Origin(url),
+        additional_headers={"Cookie": cookie},
+        max_queue=1,
+        ping_interval=None,
+    ) as socket:
         await socket.send(json.dumps(WISH))
         if is_deaf:
             await asyncio.Event().wait()
@@ -156,13 +166,13 @@ async def _client(url: str, *, is_deaf: bool) -> None:
             await socket.send('{"got": true}')
 
 
-def _browser(kind: str, url: str) -> None:
+def _browser(kind: str, link: str) -> None:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.goto(url + ("/#play" if kind == COURT else "/#live"))
+        page.goto(link + ("#play" if kind == COURT else "#live"))
         if kind == LIVE_60:
             page.select_option("#raster-s", "60")
         page.locator("#connection", has_text="live").wait_for()

@@ -66,7 +66,6 @@ TESTED_THROUGH = {
         dashboard/views/raster dashboard/views/traces dashboard/views/view
     """,
     "dashboard/test_routes.py": "dashboard/follow",
-    "dashboard/test_integrity.py": "dashboard/replay",
     "dashboard/test_session_routes.py": "dashboard/report_maker",
     "dashboard/test_access.py": "web/links",
     "sensor/test_routes.py": "sensor/access sensor/openapi web/body",
@@ -94,7 +93,6 @@ TESTED_THROUGH = {
     """,
     "safety/test_arming.py": "safety/protocol/announcement",
     "safety/test_emergency_stop.py": "safety/pursuit safety/stop_command",
-    "safety/test_watchdog.py": "safety/protocol/orders",
     "simulator/meame/test_instrument.py": "simulator/lockstep",
     "simulator/meame/test_dsp.py": "simulator/meame/patterns simulator/meame/stim_queue",
     "simulator/meame/test_server.py": """
@@ -102,7 +100,7 @@ TESTED_THROUGH = {
         simulator/meame/routes simulator/meame/routes_control simulator/meame/routes_dsp
     """,
     "store/test_contract.py": """
-        store/client store/memory_store store/recording_store store/redis_fields store/redis_reader
+        store/client store/memory_store store/recording_store store/redis_reader
         store/redis_store store/retention store/segments store/stream_writer
     """,
     "store/test_fence.py": "store/connection",

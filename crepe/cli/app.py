@@ -107,12 +107,13 @@ def _check_instrument(experiment: Experiment, output: Output) -> list[dict[str, 
 
 @look.command(rich_help_panel=LOOK)
 def status(as_json: AsJson = False) -> None:
-    """Show the state of every program of the session that runs.
+    """Show the state of every program of the session that runs, and the links to the live page.
 
     Example: `crepe status --json`
 
     Exit status: 1 if nothing runs.
     """
+    from crepe.supervise.start import links_now
     from crepe.supervise.status import rows
 
     output = Output(as_json=as_json)
@@ -126,6 +127,8 @@ def status(as_json: AsJson = False) -> None:
         raise typer.Exit(ExitCode.FAILED)
     if not as_json:
         _print_status(programs, output)
+        for line in page.lines if (page := links_now()) else ():
+            output.line(line)
 
 
 _SHOWN = ("pid", "up/s", "restarts", "lag", "p99/ms", "gaps", "missing")

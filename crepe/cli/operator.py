@@ -99,15 +99,17 @@ def sensor(
 
     Exit status: 1 if no trial came to a result.
     """
-    from crepe.sensor.client import GatewayClient, find_gateway
+    from crepe.sensor.client import Gateway, GatewayClient, find_gateway
     from crepe.sensor.input_tracker import State
     from crepe.sensor.pi import run as run_pi
     from crepe.sensor.send import line, send_gestures, send_recorded
+    from crepe.web.token import chosen_token
 
     if pi and as_json:
         raise ConfigError("--json: --pi has no end at which to print a document; leave one out")
     output = Output(as_json=as_json)
-    client = GatewayClient(url or find_gateway())
+    gateway = Gateway(url, chosen_token("sensor")) if url else find_gateway()
+    client = GatewayClient(*gateway)
     if pi:
         run_pi(client)
     if file is not None:

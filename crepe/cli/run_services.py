@@ -16,7 +16,7 @@ _SENSOR_PATIENCE_S = 2.0  # a sensor that has sent a frame is not kept waiting
 def run_redis(part: ProgramPart) -> None:
     """Run the Redis server, or watch the one that CREPE_REDIS names."""
     table = part.redis
-    run_server(table.append_only, table.maxmemory_mb, table.port, paths.var_directory())
+    run_server(table.append_only, table.maxmemory_mb, table.port, paths.var_directory(), part.name)
 
 
 def run_culture(part: ProgramPart) -> None:
@@ -49,12 +49,11 @@ def run_sensor(part: ProgramPart) -> None:
     from crepe.redis_server.find_url import find_url
     from crepe.sensor.program import SensorGateway
     from crepe.store.redis_store import RedisStore
-    from crepe.web.token import check_token
+    from crepe.web.token import required_token
 
     table = part.sensor
     if table is None:
         raise ConfigError(f"{part.path}: no [sensor] table to run the sensor gateway from")
-    token = check_token("sensor", table.host)
     now = current_session()
     # The gateway blocks on one connection while it sends on the other.
     reading, sending = (
@@ -73,7 +72,7 @@ def run_sensor(part: ProgramPart) -> None:
         session=now.id,
         since_ms=now.since_ms,
         run_directory=paths.run_directory(),
-        token=token,
+        token=required_token("sensor", paths.run_directory()),
     )
     serve(gateway.run, gateway.server.stop)
 
@@ -84,12 +83,12 @@ def run_dashboard(part: ProgramPart) -> None:
     from crepe.config.tables import DASHBOARD
     from crepe.dashboard.program import Dashboard
     from crepe.environment.process import serve
-    from crepe.web.token import check_token
+    from crepe.web.token import required_token
 
     table = part.dashboard
     if table is None:
         raise ConfigError(f"{part.path}: no [dashboard] table to show a page from")
-    token = check_token(DASHBOARD, table.host)
+    token = required_token(DASHBOARD, paths.run_directory())
     experiment = load_experiment(part.path)  # the page shows what the whole experiment can do
     page = Dashboard(experiment, table, token, paths.var_directory())
     serve(page.run, page.server.stop)

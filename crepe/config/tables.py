@@ -43,8 +43,9 @@ class RedisTable(Table):
     recording has them."""
     maxmemory_mb: int = Field(1024, ge=64)
     """Memory ceiling of the server; all streams together take half of it."""
-    port: int | None = Field(None, ge=1, le=65535)
-    """TCP port on 127.0.0.1; by default 6379, or the next that is free."""
+    port: int | None = Field(None, ge=0, le=65535)
+    """TCP port on 127.0.0.1, which every user of this machine can read the streams by; by default
+    6379, or the next that is free; 0: none."""
     keep_s: PositiveFloat = 300.0
     """Length of each stream that stays readable, if memory allows."""
     keep_of: dict[str, PositiveFloat] = Field(default_factory=dict)
@@ -99,7 +100,7 @@ class DashboardTable(Table):
     """`[dashboard]`: the program `dashboard`, the live page."""
 
     host: str = "127.0.0.1"
-    """Address to listen on; any other than this machine's needs a token in
+    """Address to listen on; any other than this machine's needs a chosen token in
     CREPE_DASHBOARD_TOKEN."""
     port: int | None = Field(None, ge=1, le=65535)
     """TCP port; by default 8080, or the next that is free."""
@@ -149,7 +150,8 @@ class SensorTable(Table):
     reads: str = "result:game"
     """The stream of the game whose results the gateway returns."""
     host: str = "127.0.0.1"
-    """Address to listen on; any other than this machine's needs a token in CREPE_SENSOR_TOKEN."""
+    """Address to listen on; any other than this machine's needs a chosen token in
+    CREPE_SENSOR_TOKEN."""
     port: int | None = Field(None, ge=1, le=65535)
     """TCP port; by default 5000, or the next that is free."""
     largest_body_bytes: PositiveInt = 65_536

@@ -1,11 +1,10 @@
 """Access to the live page: which browsers are let in, and which may do more than watch.
 
-Without a token, which only a page on this machine may be, every browser is an operator's. With one,
-a link with `?token=` sets a cookie and redirects to the page without it, so that no token stays in
-an address bar. The cookie ends with this process.
+A link with `?token=` sets a cookie and redirects to the page without it, so that no token stays in
+an address bar. On loopback it is no different: other users of the machine reach it, too.
 """
 
-# Decision 34: rights over the network.
+# Decisions 34 and 55: rights over the network, and on this machine.
 
 from enum import StrEnum
 from urllib.parse import parse_qs
@@ -14,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from crepe.web.access import Attempts, HostNames, SignedCookie, address_of, is_same, new_key
+from crepe.web.access import Attempts, HostNames, SignedCookie, address_of, is_json, is_same
 from crepe.web.body import limited, refused, too_large
 from crepe.web.links import spectator_key
 
@@ -32,6 +31,7 @@ _HEADERS = {
     "cache-control": "no-cache",
 }
 _SAFE = ("GET", "HEAD")
+_HOW = "Open the link that `crepe play` or `crepe up` has printed; `crepe status` prints it again."
 
 
 class Role(StrEnum):
@@ -54,7 +54,6 @@ class PageAccess:
     ) -> None:
         self._app = app
         self._token = token
-        self._key = new_key()
         self._hosts = HostNames(host, public_url)
         self._attempts = Attempts(_WRONG_TOKENS, _WRONG_WITHIN_S)
 
@@ -85,16 +84,13 @@ class PageAccess:
         host = headers.get("host", "")
         if not self._hosts.allow(host):
             return refused(421, f"Host {host[:100]!r}: not the name of this page"), None
-        cookie = SignedCookie(_COOKIE, int(scope["server"][1]), self._key)
+        cookie = SignedCookie(_COOKIE, int(scope["server"][1]), self._token)
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
         if scope["type"] == "http" and scope["method"] in _SAFE and "token" in query:
             return self._enter(scope, query["token"][0], cookie, host), None
         role = cookie.role_in(headers, Role)
-        if role is None and self._token:
-            return PlainTextResponse(
-                "This page needs a token: open the link that `crepe up` has printed.", 401
-            ), None
-        role = role or Role.OPERATOR
+        if role is None:
+            return _without_token(scope), None
         if scope["type"] == "websocket" or scope["method"] not in _SAFE:
             refusal = self._from_elsewhere(scope, headers)
             if refusal is None and scope["type"] == "http" and role is Role.SPECTATOR:
@@ -106,11 +102,10 @@ class PageAccess:
         """Return the refusal of a request that our own page has not sent."""
         if not self._hosts.is_own_origin(headers):
             return refused(403, "sent by a page of another site, or by none")
-        if scope["type"] == "http":
-            # a form of another site can send neither
-            kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-            if headers.get("x-crepe") != "1" or kind != "application/json":
-                return refused(403, "must be application/json with the header X-CREPE: 1")
+        # a form of another site can send neither
+        is_of_page = headers.get("x-crepe") == "1" and is_json(headers)
+        if scope["type"] == "http" and not is_of_page:
+            return refused(403, "must be application/json with the header X-CREPE: 1")
         return None
 
     def _enter(self, scope: Scope, token: str, cookie: SignedCookie, host: str) -> Response:
@@ -120,14 +115,13 @@ class PageAccess:
         if not self._attempts.are_left(address):
             return refused(429, "too many wrong tokens from this address; wait a minute")
         role = None
-        # on a page without a token, ?token=operator is the way back from the read-only link
-        if is_same(token, self._token or Role.OPERATOR):
+        if is_same(token, self._token):
             role = Role.OPERATOR
         elif is_same(token, spectator_key(self._token)):
             role = Role.SPECTATOR
         if role is None:
             self._attempts.add_failure(address)
-            return PlainTextResponse("This token is not the one of this page.", 401)
+            return PlainTextResponse(f"This token is not the one of this page. {_HOW}", 401)
         answer = RedirectResponse(_local(scope["path"]), 303)
         public = self._hosts.public
         answer.set_cookie(
@@ -140,6 +134,14 @@ class PageAccess:
             path="/",
         )
         return answer
+
+
+def _without_token(scope: Scope) -> Response:
+    """Return the refusal of a request without a valid cookie: text for people, JSON for scripts."""
+    reason = f"This page needs a token. {_HOW}"
+    if scope["type"] == "http" and scope["method"] in _SAFE:
+        return PlainTextResponse(reason, 401)
+    return refused(401, reason)
 
 
 def _local(path: str) -> str:

@@ -3,12 +3,15 @@
 # Decision 33: why frames wait.
 
 import asyncio
-import json
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Self
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from crepe.web.body import json_object
+
+_UNSUPPORTED = 1003  # RFC 6455, section 7.4.1
 
 
 class Browser:
@@ -50,17 +53,25 @@ class Browser:
         try:
             # Starlette raises RuntimeError for a socket that is closed already.
             with suppress(WebSocketDisconnect, RuntimeError):
-                while True:
-                    self._receive(await self._socket.receive_text())
+                while await self._receive():
+                    pass
         finally:
             self._is_gone = True
             # Wakes `can_take`, since no acknowledgement will come.
             self._may_send.set()
 
-    def _receive(self, text: str) -> None:
-        with suppress(ValueError):  # a message that is not JSON is passed over
-            fields = json.loads(text)
-            if isinstance(fields, dict) and fields.get("got"):
+    async def _receive(self) -> bool:
+        """Receive a message; return False if it was the last."""
+        message = await self._socket.receive()
+        if message["type"] != "websocket.receive":
+            return False
+        if message.get("text") is None:
+            await self._socket.close(_UNSUPPORTED, "messages must be JSON text, not bytes")
+            return False
+        with suppress(ValueError):  # a message that is no JSON object is passed over
+            fields = json_object(message["text"])
+            if fields.get("got"):
                 self._may_send.set()
-            elif isinstance(fields, dict):
+            else:
                 self._on_message(fields)
+        return True

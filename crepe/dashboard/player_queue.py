@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+LONGEST_NAME = 40
+"""Characters of a player's name, and of a browser's ID."""
+
 IDLE_S = 30.0
 """A player without a gesture for so long is replaced by the next in the queue."""
 AWAY_S = 10.0

@@ -24,7 +24,6 @@ from crepe.results.library import Library, experiment_tables
 from crepe.store.contract import StreamStore
 from crepe.store.redis_store import RedisStore
 from crepe.supervise.status import rows
-from crepe.web.links import links
 from crepe.web.server import HttpServer
 
 log = logging.getLogger(__name__)
@@ -53,7 +52,6 @@ class Dashboard:
             library,
             can_stimulate=experiment.can_stimulate,
             frames_per_s=table.frames_per_s,
-            requires_token=bool(token),
         )
         app = self._page.app(session_routes(library, self._reports))
         self.server = HttpServer(
@@ -63,9 +61,10 @@ class Dashboard:
             host=table.host,
             port=table.port,
             usual_port=DASHBOARD_PORT,
+            token=token,
+            public_url=table.public_url,
             has_websockets=True,
         )
-        self.links = links(self.server.url, token)
 
     async def run(self) -> None:
         """Serve until `server.stop`; raise what ended the following of the session."""

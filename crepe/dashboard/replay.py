@@ -1,6 +1,7 @@
 """A recorded session, played again in the same page: anywhere in it, at any speed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ from crepe.dashboard.integrity import Gaps
 from crepe.dashboard.session_view import SessionView
 from crepe.dashboard.views import registry
 from crepe.dashboard.views.view import SessionStatus
-from crepe.results.library import experiment_tables
+from crepe.errors import DeviceError
+from crepe.hw.mcs.hdf5_file import one_line
+from crepe.results.library import UNREADABLE, experiment_tables
 from crepe.runtime.heartbeat import GAPS_KEPT
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
@@ -24,29 +27,45 @@ class Replay:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._reading():
+            self._open()
+        self.view = BrowserView()
+        self.is_playing = True
+        self.speed = 1.0
+        self._at = 0.0
+        self._cursors: dict[str, int] = {}
+        self.session_view = self._fresh_view()
+
+    def _open(self) -> None:
         from crepe.recording.reader import Recording  # h5py is slow to import
         from crepe.store.recording_store import RecordedStore
 
-        with Recording(path) as recording:
+        with Recording(self._path) as recording:
             self._tables = experiment_tables(recording.experiment)
-            self.session = recording.session or path.stem
+            self.session = recording.session or self._path.stem
             self._problems = recording.problems
             infos = recording.streams()
             clocked = [name for name, info in infos.items() if info.kind.is_clocked]
             self._gaps = recording.gaps(min(clocked)) if clocked else None  # `data`, if it is kept
-        self._store = RecordedStore(path)
+        self._store = RecordedStore(self._path)
         self._infos = {
             name: info for name in self._store.streams() if (info := self._store.info(name))
         }
-        self.view = BrowserView()
-        self.is_playing = True
-        self.speed = 1.0
         self.rate_hz = max((i.sampling_rate_hz for i in self._infos.values()), default=1.0)
         lasts = {name: self._store.last(name) for name in self._infos}
         self.length = max((last.stop for last in lasts.values() if last), default=0)
-        self._at = 0.0
-        self._cursors: dict[str, int] = {}
-        self.session_view = self._fresh_view()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Raise DeviceError for whatever a damaged or foreign file makes its reader raise."""
+        try:
+            yield
+        except DeviceError:
+            raise
+        except UNREADABLE as error:
+            reason = one_line(error) or type(error).__name__
+            raise DeviceError(f"{self._path.name}: cannot be read: {reason}") from error
 
     def _fresh_view(self) -> SessionView:
         session_view = SessionView(self.session, self._tables)
@@ -62,7 +81,8 @@ class Replay:
             self.is_playing = fields["is_playing"]
         seek_s = fields.get("seek_s")
         if isinstance(seek_s, int | float) and not isinstance(seek_s, bool):
-            self._seek(min(max(0.0, float(seek_s) * self.rate_hz), float(self.length)))
+            # Bounded before it is multiplied: an integer may be too large for a float.
+            self._seek(min(max(0.0, seek_s), self.length / self.rate_hz) * self.rate_hz)
         if "channels" in fields or any(name.startswith("shows_") for name in fields):
             self.view.change(fields)
 
@@ -93,10 +113,11 @@ class Replay:
     def _take(self, stream: str, after: int, until: int) -> int:
         """Read a stream up to sample index `until`; return the index up to which it was read."""
         while True:
-            page = self._store.entries(stream, after, until, _PAGE)
-            for entry in page:
-                self.session_view.take(stream, entry)
-                after = entry.stop
+            with self._reading():
+                page = self._store.entries(stream, after, until, _PAGE)
+                for entry in page:
+                    self.session_view.take(stream, entry)
+                    after = entry.stop
             if len(page) < _PAGE:
                 return after
 

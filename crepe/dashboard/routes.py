@@ -4,7 +4,7 @@
 """
 
 import asyncio
-import json
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from importlib import resources
@@ -24,16 +24,16 @@ from crepe.dashboard.browser import Browser
 from crepe.dashboard.control import SENDER, Control
 from crepe.dashboard.follow import SessionFollower
 from crepe.dashboard.frames import BrowserView, FrameCache, SlowState, pack, slow_state
-from crepe.dashboard.player_queue import PlayerQueue
+from crepe.dashboard.openapi import DOCUMENT
+from crepe.dashboard.player_queue import LONGEST_NAME, PlayerQueue
 from crepe.dashboard.replay import Replay
 from crepe.dashboard.views.trial_game import can_be_played
 from crepe.errors import ConfigError, CrepeError, StoreError
 from crepe.results.library import Library
-from crepe.web.body import refused
+from crepe.web.body import json_object, refused
 
 _STATIC = Path(__file__).parent / "static"
 _MOST_REPLAYS = 4
-_LONGEST_NAME = 40
 NOTHING_TO_REPLAY = 4004
 """Code that closes the WebSocket of a replay; the browser does not reconnect after it."""
 
@@ -52,14 +52,12 @@ class Page:
         *,
         can_stimulate: bool,
         frames_per_s: float,
-        requires_token: bool,
     ) -> None:
         self._live = live
         self._control = control
         self._queue = queue
         self._library = library
         self._can_stimulate = can_stimulate
-        self._requires_token = requires_token
         self._period_s = 1 / frames_per_s
         self._n_replays = 0
         self._cached_tick = -1  # of the two caches that follow
@@ -76,6 +74,7 @@ class Page:
                 Route("/uPlot.js", _of_uplot("uPlot.iife.js", "text/javascript")),
                 Route("/uPlot.css", _of_uplot("uPlot.min.css", "text/css")),
                 Mount("/static", StaticFiles(directory=_STATIC)),
+                Route("/openapi.json", _openapi),
                 WebSocketRoute("/live", self._frames),
                 WebSocketRoute("/replay/{id}/frames", self._replayed),
                 Route("/api/stop", self._stop, methods=["POST"]),
@@ -94,7 +93,7 @@ class Page:
     async def _frames(self, socket: WebSocket) -> None:
         """Send a browser what is new, as often as it can take a frame."""
         await socket.accept()
-        view, client = BrowserView(), str(socket.query_params.get("client", ""))[:_LONGEST_NAME]
+        view, client = BrowserView(), str(socket.query_params.get("client", ""))[:LONGEST_NAME]
         role: Role = socket.scope["role"]
         self._live.views.add(view)
         try:
@@ -125,7 +124,6 @@ class Page:
         """Return a browser's rights, the player queue as it sees it, and the stimulator's state."""
         return {
             "role": role,
-            "may_operate": role is Role.OPERATOR or not self._requires_token,
             "queue": self._queue.as_json(client),
             "control": self._control.state(can_stimulate=self._can_stimulate),
         }
@@ -188,11 +186,9 @@ class Page:
     def _posted(self, handler: Callable[[dict[str, Any]], Awaitable[Response]]) -> Handler:
         async def answer(request: Request) -> Response:
             try:
-                fields = json.loads(await request.body())
-            except ValueError:
-                fields = None
-            if not isinstance(fields, dict):
-                return refused(400, "body: must be a JSON object")
+                fields = json_object(await request.body())
+            except ValueError as error:
+                return refused(400, str(error))
             try:
                 return await handler(fields)
             except ConfigError as error:
@@ -206,7 +202,7 @@ class Page:
         minutes = fields.get("minutes", 60.0)
         if isinstance(minutes, bool) or not isinstance(minutes, int | float):
             return refused(400, f"minutes: {minutes!r}, must be a number")
-        text = await asyncio.to_thread(self._control.arm, float(minutes))
+        text = await asyncio.to_thread(self._control.arm, _float(minutes))
         return JSONResponse({"said": text})
 
     async def _send_command(self, fields: dict[str, Any]) -> Response:
@@ -218,17 +214,20 @@ class Page:
 
     async def _join_queue(self, fields: dict[str, Any]) -> Response:
         """Put a browser's player in the queue, or take it out."""
-        client, name = fields.get("client"), fields.get("name") or "somebody"
+        client, name = fields.get("client"), fields.get("name", "")
+        wants = fields.get("wants", True)
         if not isinstance(client, str) or not isinstance(name, str):
             return refused(400, "client and name: must be text")
+        if not isinstance(wants, bool):
+            return refused(400, f"wants: {wants!r}, must be true or false")
         # Refused and not cut: a browser whose ID was cut would be first in the queue and not play.
-        if not 0 < len(client) <= _LONGEST_NAME:
-            return refused(400, f"client: {len(client)} characters, must have 1 to {_LONGEST_NAME}")
+        if not 0 < len(client) <= LONGEST_NAME:
+            return refused(400, f"client: {len(client)} characters, must have 1 to {LONGEST_NAME}")
         now_s = time.monotonic()
-        if fields.get("wants", True):
+        if wants:
             if not can_be_played(self._live.session_view):
                 return refused(409, "the running game reads no gestures; it cannot be played")
-            self._queue.join(client, name[:_LONGEST_NAME], now_s)
+            self._queue.join(client, name[:LONGEST_NAME] or "somebody", now_s)
         else:
             self._queue.leave(client, now_s)
         await self.send_player()
@@ -259,9 +258,22 @@ class Page:
         return JSONResponse({"said": gesture})
 
 
+def _float(number: float) -> float:
+    """Return a number as a float; an integer that is too large for one is infinite."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+
+
 async def _page(request: Request) -> Response:
     del request
     return FileResponse(_STATIC / "index.html", media_type="text/html")
+
+
+async def _openapi(request: Request) -> Response:
+    del request
+    return JSONResponse(DOCUMENT)
 
 
 def _of_uplot(name: str, media_type: str) -> Handler:

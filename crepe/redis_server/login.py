@@ -1,6 +1,6 @@
 """A socket to a Redis server, connected and logged in.
 
-CREPE's own server is reached by a plain unix socket and asks for no password. For every other
+CREPE's own server is reached by a unix socket and, as its owner, by a password. For every other
 server redis-py reads the options of the URL, logs in and does TLS. It is imported then only: with
 its asyncio half it would take a fifth of the start of each program.
 """
@@ -11,8 +11,11 @@ import socket
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
+import hiredis
+
 from crepe.errors import StoreError
 from crepe.redis_server.choice import without_password
+from crepe.redis_server.users import owners_account
 
 
 class ConnectionLostError(Exception):
@@ -39,20 +42,38 @@ def login_to(url: str) -> Login:
     """Return the way to the server of a URL. Raises StoreError for one that cannot be read."""
     parts = urlsplit(url)
     if parts.scheme == "unix" and not parts.netloc and not parts.query:
-        return _UnixSocket(unquote(parts.path))
+        return _UnixSocket(url)
     return _RedisPy(url)
 
 
 class _UnixSocket:
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, url: str) -> None:
+        self._url = url
         self._socket: socket.socket | None = None
 
     def open(self, timeout_s: float) -> socket.socket:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(timeout_s)
-        self._socket.connect(self._path)
+        self._socket.connect(unquote(urlsplit(self._url).path))
+        # Read anew: the server may be another one after a lost connection.
+        if account := owners_account(self._url):
+            command: Any = ("AUTH", *account.values())  # its stub has one argument only
+            self._socket.sendall(hiredis.pack_command(command))
+            reply = self._line()
+            if not reply.startswith(b"+"):
+                raise StoreError(f"{self._url}: {reply.decode(errors='replace')}")
         return self._socket
+
+    def _line(self) -> bytes:
+        """Return the next line of the server, and not a byte after it."""
+        assert self._socket is not None
+        line = b""
+        while not line.endswith(b"\r\n"):
+            byte = self._socket.recv(1)
+            if not byte:
+                raise ConnectionLostError("closed by the server")
+            line += byte
+        return line[:-2]
 
     def close(self) -> None:
         if self._socket is not None:

@@ -14,6 +14,7 @@ import redis
 
 from crepe.errors import ConfigError, ExitCode, StoreError
 from crepe.redis_server.choice import without_password
+from crepe.redis_server.users import owners_account
 
 _STATUS = {b"OK", b"PONG", b"QUEUED"}
 _BARE = {"INFO", "TYPE", "LOLWUT", "CLIENT", "BGREWRITEAOF"}
@@ -31,7 +32,8 @@ def cli(arguments: Sequence[str], url: str, *, as_json: bool = False) -> int:
     if as_json and (not arguments or arguments[0].upper() in _ENDLESS):
         raise ConfigError("--json: needs one command, whose reply has an end")
     # No timeout: MONITOR and blocking commands wait for their replies.
-    pool = redis.ConnectionPool.from_url(url, protocol=2, socket_timeout=None)
+    settings = {"protocol": 2, "socket_timeout": None, **owners_account(url)}
+    pool = redis.ConnectionPool.from_url(url, **settings)
     connection: Any = pool.make_connection()
     try:
         connection.connect()

@@ -23,6 +23,7 @@ from crepe.environment.process import end_if_orphan, is_orphan
 from crepe.environment.process_identity import ProcessIdentity, command_line
 from crepe.errors import StoreError
 from crepe.redis_server.choice import choose, without_password
+from crepe.redis_server.users import owners_account, write_acl_file
 
 if TYPE_CHECKING:
     import redis  # slow to import: only a stop and the watch of another's server need it
@@ -35,11 +36,14 @@ _END_S = 10.0  # in which a server must end
 log = logging.getLogger("redis")
 
 
-def run_server(append_only: bool, maxmemory_mb: int, port: int | None, var: Path) -> None:
+def run_server(
+    append_only: bool, maxmemory_mb: int, port: int | None, var: Path, culture: str
+) -> None:
     """Become the server, in the foreground; watch it if others run it.
 
-    Without a `port` it is 6379, or the next free one. Raises StoreError if the given port is taken,
-    or if a server runs in `var` already.
+    Without a `port` it is 6379, or the next free one; 0 closes it. Over the port the keys of
+    `culture` can be read. Raises StoreError if the given port is taken, or if a server runs in
+    `var` already.
     """
     chosen = choose()
     run_directory = paths.run_directory(var)
@@ -59,8 +63,9 @@ def run_server(append_only: bool, maxmemory_mb: int, port: int | None, var: Path
     unix_socket = run_directory / "redis.sock"
     unix_socket.unlink(missing_ok=True)
     directory = paths.private(var / "redis")
+    acl_file = write_acl_file(run_directory, culture)
     settings = server_settings(append_only, maxmemory_mb, bound, unix_socket, directory)
-    command = [chosen.binary.name, *settings]
+    command = [chosen.binary.name, *settings, "--aclfile", str(acl_file)]
     _end_with_parent()
     own = ProcessIdentity.own()._replace(command=command_line(command))  # the command after exec
     parent = ProcessIdentity.of(os.getppid()) or ProcessIdentity(0)
@@ -75,7 +80,7 @@ def run_server(append_only: bool, maxmemory_mb: int, port: int | None, var: Path
     # Before the exec, which keeps the pid: afterwards no Python runs.
     paths.write_json(run_directory / "redis.json", content)
     paths.announce(var)
-    if bound != USUAL_PORT:
+    if bound not in (USUAL_PORT, 0):
         taken = f"port {USUAL_PORT} is taken by another program; " if port is None else ""
         print(f"{taken}inspect this server with: redis-cli -p {bound}")
     sys.stdout.flush()  # exec drops what is buffered
@@ -191,18 +196,19 @@ def forget_server(var: Path) -> None:
 def redis_cli_line(var: Path) -> str:
     """Return the command that inspects the running server: redis-cli with its port.
 
-    For a server that others run, whose URL may hold a password, it is `crepe redis-cli`.
+    For a server that others run, whose URL may hold a password, and for one without a port it is
+    `crepe redis-cli`.
     """
-    if choose().binary is None:
-        return "crepe redis-cli"
     content = running_server(var)
     port = content["port"] if content else USUAL_PORT
+    if choose().binary is None or port == 0:
+        return "crepe redis-cli"
     return "redis-cli" if port == USUAL_PORT else f"redis-cli -p {port}"
 
 
 def _free_port(port: int | None) -> int:
     if port is not None:
-        if _is_taken(port):
+        if port and _is_taken(port):
             raise StoreError(
                 f"port {port}: taken by another program; free it, choose another, or leave "
                 "`port` out of the experiment's [redis] table"
@@ -247,4 +253,5 @@ def _client(url: str) -> "redis.Redis":
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
-    return redis.Redis.from_url(url, socket_timeout=5.0, retry=Retry(NoBackoff(), 0))
+    retry = Retry(NoBackoff(), 0)
+    return redis.Redis.from_url(url, **owners_account(url), socket_timeout=5.0, retry=retry)

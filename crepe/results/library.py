@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 REPORT_PAGE = "report.html"
 
 # A file may hold anything, and h5py raises many kinds of errors for it.
-_UNREADABLE = (
+UNREADABLE = (
     CrepeError, OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError,
     ArithmeticError, MemoryError,
 )  # fmt: skip
@@ -89,7 +89,7 @@ def experiment_tables(text: str) -> dict[str, Any]:
     for read in (json.loads, tomllib.loads):
         try:
             tables = read(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(tables, dict):
             return tables
@@ -169,7 +169,7 @@ def _read(path: Path, n_bytes: int, *, is_running: bool) -> Summary:
             if is_running and not recording.has_ended:
                 return Summary(**about, **head, is_running=True)
             return Summary(**about, **head, **_counted(recording, infos))
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         problem = one_line(error).removeprefix(str(path)).lstrip(":, ") or type(error).__name__
         if is_running:  # read in the middle of a write; the next attempt may succeed
             return Summary(**about, is_running=True)

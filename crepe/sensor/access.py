@@ -8,6 +8,8 @@ from crepe.config.tables import SensorTable
 from crepe.web.access import Rate, address_of, has_bearer_token
 from crepe.web.body import limited, refused, too_large
 
+_LENGTH_DIGITS = 20  # of a Content-Length; Python refuses to read thousands of them
+
 
 class SensorAccess:
     """The rules of access for sensors: a request is refused with a reason, or passed on whole.
@@ -41,14 +43,17 @@ class SensorAccess:
         # Before the token is compared, so that guesses are limited, too.
         if not self._rate.allows(address_of(scope)):
             return refused(429, "too many requests from this address", {"Retry-After": "1"})
-        if self._token and not has_bearer_token(headers, self._token):
+        if not has_bearer_token(headers, self._token):
             return refused(
-                401, "needs the header Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"}
+                401,
+                "needs the header Authorization: Bearer TOKEN; the token is that of "
+                "CREPE_SENSOR_TOKEN where the gateway runs, or in its file run/sensor.json",
+                {"WWW-Authenticate": "Bearer"},
             )
         if scope["method"] == "POST" and "origin" in headers:
             return refused(403, "posted by a web page; only programs may post here")
         # Spares reading a body that is declared too large; `limited` counts the bytes of others.
         length = headers.get("content-length", "0")
-        if length.isdigit() and int(length) > self._largest:
+        if length.isdecimal() and int(length[:_LENGTH_DIGITS]) > self._largest:
             return too_large(self._largest)
         return None

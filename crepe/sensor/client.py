@@ -15,7 +15,6 @@ from crepe.sensor.frames import Frame
 from crepe.sensor.hand_frames import as_json
 from crepe.sensor.input_tracker import State
 from crepe.web.links import server_file
-from crepe.web.token import access_token
 
 _POLL_S = 0.1
 _CONNECT_S = 1.0
@@ -39,28 +38,37 @@ class Answer(NamedTuple):
         return self.state in (State.WAITING, State.PLAYING)
 
 
-def find_gateway() -> str:
-    """Return the URL of this user's gateway: of the own run-time directory, else of the only other.
+class Gateway(NamedTuple):
+    """A gateway's URL, http://HOST:PORT, and the token that it requires."""
+
+    url: str
+    token: str
+
+
+def find_gateway() -> Gateway:
+    """Return this user's gateway: of the own run-time directory, else of the only other.
 
     Raises DeviceError if none runs, or several others.
     """
     own, *others = paths.searched()
-    urls = {directory: url for directory in (own, *others) if (url := _url(directory))}
-    if own in urls:
-        return urls[own]
-    if not urls:
+    gateways = {
+        directory: gateway for directory in (own, *others) if (gateway := _gateway(directory))
+    }
+    if own in gateways:
+        return gateways[own]
+    if not gateways:
         raise DeviceError(f"no sensor gateway runs (looked in {own}); `crepe up` starts one")
-    if len(urls) > 1:
-        names = ", ".join(map(str, urls))
+    if len(gateways) > 1:
+        names = ", ".join(map(str, gateways))
         raise DeviceError(f"several sensor gateways run ({names}); choose one with CREPE_VAR")
-    return next(iter(urls.values()))
+    return next(iter(gateways.values()))
 
 
-def _url(var: Path) -> str | None:
+def _gateway(var: Path) -> Gateway | None:
     if not var.is_dir():
         return None
     server = paths.read_json(paths.run_directory(var) / server_file("sensor"))
-    return str(server["url"]) if server and _is_open(server) else None
+    return Gateway(server["url"], server["token"]) if server and _is_open(server) else None
 
 
 def _is_open(server: Mapping[str, Any]) -> bool:
@@ -81,17 +89,14 @@ class GatewayClient:
     url
         http://HOST:PORT
     token
-        Default: the value of CREPE_SENSOR_TOKEN.
+        The token that the gateway requires.
     """
 
-    def __init__(self, url: str, token: str | None = None, timeout_s: float = 10.0) -> None:
+    def __init__(self, url: str, token: str, timeout_s: float = 10.0) -> None:
         if not url.startswith(("http://", "https://")):
             raise ConfigError(f"sensor gateway {url!r}: must be http://HOST:PORT")
         self.url = url.rstrip("/")
-        token = access_token("sensor") if token is None else token
-        headers = {"Accept": "application/json"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
+        headers = {"Accept": "application/json", "Authorization": f"Bearer {token}"}
         timeout = urllib3.Timeout(total=timeout_s)
         # No retries: a frame that is posted twice could begin two trials.
         self._http = urllib3.PoolManager(headers=headers, timeout=timeout, retries=False)

@@ -36,7 +36,7 @@ _NUMBER = {
 _FORM = {
     "name": "form",
     "in": "query",
-    "schema": {"enum": ["original"]},
+    "schema": {"enum": ["", "original"]},
     "description": "As the original API: always 200; None also means that there is no result yet",
 }
 
@@ -90,7 +90,7 @@ DOCUMENT: dict[str, Any] = {
         "description": "Paths answer with and without the slash at their end.",
     },
     "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
-    "security": [{}, {"token": []}],
+    "security": [{"token": []}],
     "paths": {
         "/": {"get": _get("A greeting", _answer("Hello, World!", _TEXT))},
         "/hw-api/input/": {"post": _POST, "get": _get("Help", _answer("A sentence", _TEXT))},

@@ -160,7 +160,7 @@ class SensorGateway:
         session: str,
         since_ms: int,
         run_directory: Path,
-        token: str = "",
+        token: str,
     ) -> None:
         self._sends = sends
         # Posts run on several threads and share the connection of `sends`.
@@ -169,7 +169,13 @@ class SensorGateway:
         self._follower = Follower(tracker, follows, table.reads, session, since_ms)
         app = make_app(tracker, table, self._send, sender=SENSOR, token=token)
         self.server = HttpServer(
-            app, SENSOR, run_directory, host=table.host, port=table.port, usual_port=SENSOR_PORT
+            app,
+            SENSOR,
+            run_directory,
+            host=table.host,
+            port=table.port,
+            usual_port=SENSOR_PORT,
+            token=token,
         )
 
     def _send(self, command: Command) -> str:

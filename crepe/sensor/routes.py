@@ -37,7 +37,7 @@ def make_app(
     send: Callable[[Command], object],
     *,
     sender: str,
-    token: str = "",
+    token: str,
     rate: Rate | None = None,
 ) -> ASGIApp:
     """Return the routes of a gateway as an ASGI application.
@@ -49,7 +49,7 @@ def make_app(
     sender
         First word of the commands' sender; the second is the input's number.
     token
-        Required of every client; empty: none is.
+        Required of every client.
     rate
         Of requests from one address; None: as in the table.
     """

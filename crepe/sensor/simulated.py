@@ -33,7 +33,7 @@ def run(table: SimulatedSensorTable, sensor: SensorTable, seed: int) -> None:
     n = 1
     while True:
         try:
-            with closing(GatewayClient(find_gateway())) as gateway:
+            with closing(GatewayClient(*find_gateway())) as gateway:
                 seen = nth_gesture(n, sensor.infrared, seed)
                 answer = send_frames(gateway, seen, table.frames_per_s, sleep=_sleep)
                 if answer is None:

@@ -1,6 +1,7 @@
 """Entries and stream descriptions as fields in Redis, readable in redis-cli."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -80,7 +81,8 @@ def pairs(items: Sequence[bytes]) -> dict[bytes, bytes]:
     return dict(zip(items[::2], items[1::2], strict=True))
 
 
-_AS_JSON = {"labels", "ids", "positions_um", "scale_uv"}
+_ITEMS = {"labels": str, "ids": str, "positions_um": list | None, "scale_uv": int | float}
+"""Fields that are lists in JSON, and the type of their items."""
 _READ = {"sampling_rate_hz": float, "segment_samples": int, "longest_samples": int}
 _READ |= {"origin_t_ns": int}
 _TRUTH = {"is_live", "is_simulated"}
@@ -93,7 +95,7 @@ def info_fields(info: StreamInfo) -> list[str]:
         value = getattr(info, field.name)
         if field.name in {"session", "writer"}:
             continue
-        text = json.dumps(value) if field.name in _AS_JSON else str(value)
+        text = json.dumps(value) if field.name in _ITEMS else str(value)
         items += (field.name, str(int(value)) if field.name in _TRUTH else text)
     return items
 
@@ -105,19 +107,29 @@ def info_from(raw_fields: Mapping[bytes, bytes]) -> StreamInfo:
     """
     values: dict[str, Any] = {}
     names = {field.name for field in fields(StreamInfo)}
-    for raw_name, raw in raw_fields.items():
-        try:
+    name = ""
+    try:
+        for raw_name, raw in raw_fields.items():
             name, text = raw_name.decode(), raw.decode()
-            if name in _AS_JSON:
-                values[name] = tuple(
-                    tuple(item) if isinstance(item, list) else item for item in json.loads(text)
-                )
+            if name in _ITEMS:
+                values[name] = _tuple(json.loads(text), name)
             elif name in _TRUTH:
                 values[name] = text == "1"
             elif name in names:
                 values[name] = _READ.get(name, str)(text)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise StoreError(
-                f"description of a stream: {raw_name!r}: {raw[:40]!r}, not written by CREPE"
-            ) from error
-    return StreamInfo(**values)
+        name = "sampling_rate_hz"
+        if not 0 < values.get(name, 1.0) < math.inf:
+            raise ValueError(f"{values[name]}, must be a positive number")
+        return StreamInfo(**values)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise StoreError(
+            f"description of a stream, {name or 'its names'}: not written by CREPE ({error!r})"
+        ) from error
+
+
+def _tuple(items: Any, name: str) -> tuple[Any, ...]:
+    """Return a list from JSON as the tuple that a description holds. Raises TypeError."""
+    kind = _ITEMS[name]
+    if not isinstance(items, list) or not all(isinstance(item, kind) for item in items):
+        raise TypeError("must be a list of such items as CREPE writes")
+    return tuple(tuple(item) if isinstance(item, list) else item for item in items)

@@ -27,8 +27,7 @@ from crepe.store import Store
 from crepe.store.lease import wait_until_free
 from crepe.store.redis_store import RedisStore
 from crepe.supervise import control
-from crepe.web.links import Links, links, server_file
-from crepe.web.token import access_token
+from crepe.web.links import Links, links_in, server_file
 
 DRAIN_S = 30.0
 
@@ -109,14 +108,19 @@ def page_links(experiment: Experiment) -> Links | None:
     """Wait for the live page of the running experiment; return its links, or None without one."""
     deadline = time.monotonic() + _START_S
     while experiment.dashboard is not None and time.monotonic() < deadline:
-        content = paths.read_json(paths.run_directory() / server_file(DASHBOARD)) or {}
-        # The file may be that of a page that has ended; its successor may have another port.
-        page = ProcessIdentity.read(content).key
-        if content and any(program.process.key == page for program in control.status()):
-            url = experiment.dashboard.public_url or str(content["url"])
-            return links(url, access_token(DASHBOARD))
+        if (now := links_now()) is not None:
+            return now
         time.sleep(_POLL_S)
     return None
+
+
+def links_now() -> Links | None:
+    """Return the links to the live page that is served now; None if there is none."""
+    content = paths.read_json(paths.run_directory() / server_file(DASHBOARD)) or {}
+    # The file may be that of a page that has ended; its successor may have another port.
+    page = ProcessIdentity.read(content).key
+    is_served = content and any(program.process.key == page for program in control.status())
+    return links_in(content) if is_served else None
 
 
 @contextmanager

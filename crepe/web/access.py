@@ -3,7 +3,6 @@
 import hmac
 import ipaddress
 import re
-import secrets
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -31,6 +30,11 @@ def has_bearer_token(headers: Headers, token: str) -> bool:
     kind, _, value = headers.get("authorization", "").partition(" ")
     is_token = is_same(value.strip(), token)
     return kind.lower() == "bearer" and is_token
+
+
+def is_json(headers: Headers) -> bool:
+    """Return whether a request declares JSON, which a form of another site cannot."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
 
 
 def address_of(scope: Scope) -> str:
@@ -73,21 +77,26 @@ class HostNames:
 
     def is_own_origin(self, headers: Headers) -> bool:
         """Return whether a request comes from a page of this server."""
-        origin = urlsplit(headers.get("origin", ""))
+        try:
+            origin = urlsplit(headers.get("origin", ""))
+        except ValueError:  # such as `http://[`
+            return False
         # A proxy may send its own Host; the Origin of the browser is the public URL all the same.
         own = {headers.get("host", "").lower(), self.public.netloc.lower()} - {""}
         return origin.scheme in ("http", "https") and origin.netloc.lower() in own
 
 
 class SignedCookie:
-    """A cookie that holds a role, with an HMAC by a key of this process: it ends with the process.
+    """A cookie that holds a role, with an HMAC by a key that follows from a token.
+
+    So it outlives a restart of the server, and ends when the token changes.
 
     Its name holds the port, since the servers on one machine share their cookies.
     """
 
-    def __init__(self, prefix: str, port: int, key: bytes) -> None:
+    def __init__(self, prefix: str, port: int, token: str) -> None:
         self.name = f"{prefix}_{port}"
-        self._key = key
+        self._key = hmac.digest(token.encode(), prefix.encode(), "sha256")
 
     def value(self, role: str) -> str:
         """Return the cookie's value for a role."""
@@ -102,11 +111,6 @@ class SignedCookie:
             return None
         value = cookies[self.name].value if self.name in cookies else ""
         return next((role for role in roles if is_same(value, self.value(role))), None)
-
-
-def new_key() -> bytes:
-    """Return a random key for cookies."""
-    return secrets.token_bytes(32)
 
 
 class Rate:

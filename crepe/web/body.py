@@ -1,5 +1,8 @@
 """The body of a request, read whole and handed on, and the answer to a refused request."""
 
+import json
+from typing import Any, NoReturn
+
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive
 
@@ -7,6 +10,30 @@ from starlette.types import Message, Receive
 def refused(status: int, reason: str, headers: dict[str, str] | None = None) -> JSONResponse:
     """Return the answer to a refused request."""
     return JSONResponse({"reason": reason}, status, headers)
+
+
+def json_object(text: str | bytes) -> dict[str, Any]:
+    """Return the JSON object that a client has sent, of values that can be sent on.
+
+    Raises ValueError with a sentence for anything else: what nests too deeply, numbers that are
+    none, and text that is no Unicode (half of a surrogate pair).
+    """
+    try:
+        fields = json.loads(text, parse_constant=_no_number)
+        json.dumps(fields, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise ValueError("body: nested too deeply, must be a JSON object") from error
+    except UnicodeEncodeError as error:
+        raise ValueError("body: half of a surrogate pair, must be Unicode text") from error
+    except ValueError as error:
+        raise ValueError(f"body: not JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise ValueError("body: must be a JSON object")
+    return fields
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
 
 
 def too_large(largest_bytes: int) -> JSONResponse:

@@ -2,11 +2,9 @@
 
 import hmac
 import socket
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 from urllib.parse import quote
-
-SPECTATOR_WORD = "spectator"
-"""In the read-only link of a page without a token."""
 
 
 class Links(NamedTuple):
@@ -23,19 +21,21 @@ class Links(NamedTuple):
 
 def spectator_key(token: str) -> str:
     """Return the key of the read-only link, from which the token cannot be derived."""
-    if not token:
-        return SPECTATOR_WORD
-    return hmac.digest(token.encode(), SPECTATOR_WORD.encode(), "sha256").hex()[:32]
+    return hmac.digest(token.encode(), b"spectator", "sha256").hex()[:32]
 
 
 def links(url: str, token: str) -> Links:
     """Return the links to a page at `url`, with the machine's name for one on all addresses."""
     for everywhere in ("//0.0.0.0:", "//[::]:"):
         url = url.replace(everywhere, f"//{socket.getfqdn()}:")
-    operator = f"{url}/?token={quote(token, safe='')}" if token else f"{url}/"
-    return Links(operator, f"{url}/?token={spectator_key(token)}")
+    return Links(f"{url}/?token={quote(token, safe='')}", f"{url}/?token={spectator_key(token)}")
+
+
+def links_in(server: Mapping[str, Any]) -> Links:
+    """Return the links to the page whose file in the run directory has this content."""
+    return links(str(server["public_url"] or server["url"]), str(server["token"]))
 
 
 def server_file(program: str) -> str:
-    """Return the name of the file with the program's URL, in the run directory."""
+    """Return the name of the file with the program's URL and token, in the run directory."""
     return f"{program}.json"

@@ -62,6 +62,10 @@ class HttpServer:
     port
         None for its last port in this run directory, so that a browser finds it again; or
         `usual_port`, or the next that is free.
+    token
+        The token that `app` requires, for the file.
+    public_url
+        Where users find it behind a proxy, likewise.
 
     Raises DeviceError if the requested port is taken, or the address is not of this machine.
     """
@@ -75,6 +79,8 @@ class HttpServer:
         host: str,
         port: int | None,
         usual_port: int,
+        token: str,
+        public_url: str | None = None,
         has_websockets: bool = False,
     ) -> None:
         self._program = program
@@ -84,12 +90,18 @@ class HttpServer:
         self.port = int(self._socket.getsockname()[1])
         paths.write_json(last, {"port": self.port})
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        self._content = {
+            "url": self.url,
+            "port": self.port,
+            "public_url": public_url,
+            "token": token,
+        }
         self._http = uvicorn_server(app, has_websockets=has_websockets)
 
     async def run(self) -> None:
         """Serve until `stop`; the file with the URL exists meanwhile."""
         process = ProcessIdentity.own()._asdict()
-        paths.write_json(self._file, {"url": self.url, "port": self.port, **process})
+        paths.write_json(self._file, {**self._content, **process})
         log.info("%s: serving at %s", self._program, self.url)
         try:
             await self._http.serve(sockets=[self._socket])

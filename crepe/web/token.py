@@ -1,10 +1,14 @@
-"""The token that clients on other machines must send; an experiment file, which is recorded, never
-holds it.
+"""The tokens of the page and of the sensor gateway; an experiment file, which is recorded, never
+holds one.
 """
+
+# Decision 55: a token is required on loopback, too.
 
 import ipaddress
 import os
+from pathlib import Path
 
+from crepe.environment.secret import kept_secret
 from crepe.errors import ConfigError
 
 _SHORTEST = 16
@@ -15,17 +19,23 @@ def variable(program: str) -> str:
     return f"CREPE_{program.upper()}_TOKEN"
 
 
-def access_token(program: str) -> str:
+def chosen_token(program: str) -> str:
     """Return the program's token from this process's environment, or an empty text."""
     return os.environ.get(variable(program), "")
 
 
-def check_token(program: str, host: str) -> str:
-    """Return the token that a program which listens on `host` requires; empty if it needs none.
+def required_token(program: str, run_directory: Path) -> str:
+    """Return the token that a program requires: the chosen one, or one that its directory keeps."""
+    return chosen_token(program) or kept_secret(run_directory / f"{program}-token")
 
-    Raises ConfigError if it needs a token, or a longer one.
+
+def check_token(program: str, host: str) -> None:
+    """Check the chosen token of a program that listens on `host`.
+
+    Raises ConfigError if other machines need one, since they cannot read the one that is kept, or
+    if it is too short.
     """
-    token = access_token(program)
+    token = chosen_token(program)
     if not token and not is_loopback(host):
         raise ConfigError(
             f"[{program}] host {host!r}: others can reach it, so it needs a token in "
@@ -36,7 +46,6 @@ def check_token(program: str, host: str) -> str:
         raise ConfigError(
             f"{variable(program)}: {len(token)} characters, must have at least {_SHORTEST}"
         )
-    return token
 
 
 def is_loopback(host: str) -> bool:

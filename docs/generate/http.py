@@ -6,9 +6,10 @@ from unittest.mock import MagicMock
 
 from starlette.routing import Mount, Route, WebSocketRoute
 
+from crepe.dashboard.openapi import DOCUMENT as PAGE_API
 from crepe.dashboard.routes import Page
 from crepe.dashboard.session_routes import session_routes
-from crepe.sensor.openapi import DOCUMENT
+from crepe.sensor.openapi import DOCUMENT as SENSOR_API
 from crepe.simulator.meame.routes import make_app
 from docs.generate.markdown import code, page, sentence, table
 
@@ -20,20 +21,8 @@ PAGE: Mapping[str, str] = {
     "GET /static": "Scripts and styles of the page.",
     "WebSocket /live": "Frames of the running session; the browser confirms each one.",
     "WebSocket /replay/{id}/frames": "Frames of a replay, likewise.",
-    "POST /api/stop": "Emergency stop; answers what was verified. The body is not read.",
-    "POST /api/arm": "`minutes` (60): arm the running stimulator.",
-    "POST /api/say": "`name`, `value`: send a command to the experiment.",
-    "POST /api/queue": "`client`, `name`, `wants` (true): join or leave the player queue.",
-    "POST /api/gesture": "`client`, `gesture`: show a gesture, as the player.",
-    "GET /api/sessions": "The recorded sessions, as JSON.",
-    "GET /api/sessions/{id}/recording": "The newest part of a recording.",
-    "GET /api/sessions/{id}/recording/{name}": "A part of a recording.",
-    "POST /api/sessions/{id}/report": "Begin to make a report; 202, or 409 while another is made.",
-    "GET /api/sessions/{id}/report/": "The report.",
-    "GET /api/sessions/{id}/report/state": "Whether the report is being made, as JSON.",
-    "GET /api/sessions/{id}/report/{name}": "A file of the report.",
 }
-"""The routes of the live page and what each is for."""
+"""The routes of the live page that are no API, and what each is for."""
 
 SIMULATOR: Mapping[str, str] = {
     "GET /": "A greeting.",
@@ -61,15 +50,13 @@ SIMULATOR: Mapping[str, str] = {
 _INTRO = """Every route of the live page, of the sensor gateway and of the simulated instrument."""
 
 _PAGE = """The program `dashboard`, on 127.0.0.1:8080 or the next free port (see
-`run/dashboard.json`). With a token, a request needs the cookie that the printed link sets. A
-`POST` needs the operator's link, the page's own origin, the header `X-CREPE: 1` and
-`application/json`. Refusals are JSON with a `reason`: 400 for a wrong body, 401 or 403 without
-the right, 404, 409 in the wrong state, 413 for a large body, 421 for another host name, 429 after
-wrong tokens, 503 without Redis."""
+`run/dashboard.json`). A request needs the cookie that the printed link sets. A `POST` needs the
+operator's link, the page's own origin, the header `X-CREPE: 1` and `application/json`. A link is
+answered with 429 after many wrong tokens."""
 
 _SENSOR = """The program `sensor`, on 127.0.0.1:5000 or the next free port (see
-`run/sensor.json`). Paths answer with and without the slash at their end. With a token, a request
-needs the header `Authorization: Bearer TOKEN`."""
+`run/sensor.json`, which also holds the token). Paths answer with and without the slash at their
+end. A request needs the header `Authorization: Bearer TOKEN`."""
 
 _SIMULATOR = """The program `culture` or `crepe simulate`, on 127.0.0.1:8888 or the next free
 port. Letter case and extra slashes do not matter, as in MEAME; a bad request is answered with
@@ -81,8 +68,8 @@ def http() -> str:
     return page(
         "HTTP routes",
         _INTRO,
-        *("## The live page", _PAGE, _table(PAGE, page_routes())),
-        *("## The sensor gateway", _SENSOR, _openapi()),
+        *("## The live page", _PAGE, _table(PAGE, PAGE), _openapi(PAGE_API)),
+        *("## The sensor gateway", _SENSOR, _openapi(SENSOR_API)),
         *("## The simulated MEAME", _SIMULATOR, _table(SIMULATOR, simulator_routes())),
     )
 
@@ -90,7 +77,7 @@ def http() -> str:
 def page_routes() -> list[str]:
     """Return the routes of the live page, as `VERB /path`."""
     mocks = MagicMock(), MagicMock(), MagicMock(), MagicMock()
-    live_page = Page(*mocks, can_stimulate=True, frames_per_s=1.0, requires_token=False)
+    live_page = Page(*mocks, can_stimulate=True, frames_per_s=1.0)
     routes = live_page.app(session_routes(MagicMock(), MagicMock()))
     return list(_routes(routes.routes))
 
@@ -114,22 +101,35 @@ def _routes(routes: Iterable[object]) -> Iterable[str]:
                 yield f"{', '.join(sorted(verbs))} {route.path}"
 
 
+def _fields(operation: Mapping[str, Any]) -> list[str]:
+    """Return the fields of an operation's JSON object, as code."""
+    content = operation.get("requestBody", {}).get("content", {})
+    schema = content.get("application/json", {}).get("schema", {})
+    return [code(name) for name in schema.get("properties", ())]
+
+
 def _table(sentences: Mapping[str, str], routes: Iterable[str]) -> str:
     return table(
         ("route", "purpose"), [(code(route), sentences.get(route, "")) for route in routes]
     )
 
 
-def _openapi() -> str:
+def _openapi(document: Mapping[str, Any]) -> str:
     rows = []
-    for path, operations in DOCUMENT["paths"].items():
+    for path, operations in document["paths"].items():
         for verb, operation in operations.items():
-            parameters = [code(f"?{each['name']}=") for each in operation.get("parameters", ())]
+            parameters = [
+                code(f"?{each['name']}=")
+                for each in operation.get("parameters", ())
+                if each["in"] == "query"
+            ]
             answers = [
                 f"{status} {answer['description'].lower()}"
                 for status, answer in sorted(operation["responses"].items())
             ]
             about = sentence(operation.get("summary", ""))
             about += f" Optional: {', '.join(parameters)}." if parameters else ""
+            if body := _fields(operation):
+                about += f" Body: {', '.join(body)}."
             rows.append((code(f"{verb.upper()} {path}"), about, "; ".join(answers)))
     return table(("route", "purpose", "answers"), rows)

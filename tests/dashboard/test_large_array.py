@@ -1,9 +1,7 @@
 """Arrays of 1,024 and 4,096 channels in a real browser: the map, and the traces chosen on it."""
 
-import asyncio
 import json
 import shutil
-from threading import Thread
 
 import numpy as np
 import pytest
@@ -20,9 +18,11 @@ from crepe.results.library import Library
 from crepe.store import codec
 from crepe.store.contract import Entry
 from crepe.store.memory_store import Memory, MemoryStore
-from crepe.web.server import HttpServer
+from crepe.web.links import links
+from tests.running_server import running_server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""
+TOKEN = "sixteen-characters-at-least"
 RATE_HZ = 1000
 SOON_MS = 30_000
 
@@ -65,26 +65,12 @@ def url(tmp_path, n_columns, loud):
     control = Control(tmp_path, lambda: MemoryStore(memory))
     page = Page(
         *(live, control, PlayerQueue(), Library(tmp_path)),
-        **{"can_stimulate": False, "frames_per_s": 20.0, "requires_token": False},
+        **{"can_stimulate": False, "frames_per_s": 20.0},
     )
-    host = "127.0.0.1"
-    app = PageAccess(page.app(), host=host, token="")
-    server = HttpServer(
-        app, "dashboard", tmp_path, host=host, port=None, usual_port=8170, has_websockets=True
-    )
-    loop = asyncio.new_event_loop()
-
-    async def serve():
-        following = asyncio.create_task(live.run())
-        await server.run()
-        following.cancel()
-
-    thread = Thread(target=lambda: loop.run_until_complete(serve()))
-    thread.start()
-    yield server.url
-    loop.call_soon_threadsafe(server.stop)
-    thread.join()
-    loop.close()
+    app = PageAccess(page.app(), host="127.0.0.1", token=TOKEN)
+    at = {"usual_port": 8170, "token": TOKEN, "has_websockets": True}
+    with running_server(app, "dashboard", tmp_path, beside=live.run, **at) as server:
+        yield links(server.url, TOKEN).operator
     live.close()
     control.close()
 
@@ -112,7 +98,7 @@ def page(url, frames):
         found.on("pageerror", lambda error: faults.append(str(error)))
         found.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
         found.on("websocket", lambda socket: socket.on("framereceived", heard))
-        found.goto(f"{url}/#live")
+        found.goto(f"{url}#live")
         yield found
         browser.close()
         assert faults == []

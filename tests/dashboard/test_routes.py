@@ -42,7 +42,7 @@ class Server:
         self.queue = PlayerQueue()
         self.page = Page(
             live, self.control, self.queue, Library(directory),
-            can_stimulate=True, frames_per_s=5.0, requires_token=False,
+            can_stimulate=True, frames_per_s=5.0,
         )  # fmt: skip
         self.app = self.page.app()
 
@@ -73,10 +73,29 @@ def server(ask, tmp_path):
     found.control.close()
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"\xff"])
+ODD_BODIES = {
+    b"": "not JSON",
+    b"{": "not JSON",
+    b"[]": "must be a JSON object",
+    b'"x"': "must be a JSON object",
+    b"\xff": "not JSON",
+    b'{"a":' * 3000: "nested too deeply",
+    b"[" * 16_000: "nested too deeply",
+    b'{"name": "note", "value": "\\ud800"}': "half of a surrogate pair",
+    b'{"\\udfff": 1}': "half of a surrogate pair",
+    b'{"minutes": NaN}': "NaN is no number",
+    b'{"minutes": -Infinity}': "-Infinity is no number",
+    b'{"minutes": 1' + b"0" * 5000 + b"}": "not JSON",
+}
+
+
+@pytest.mark.parametrize("body", ODD_BODIES, ids=range(len(ODD_BODIES)))
 @pytest.mark.parametrize("path", ["/api/arm", "/api/say", "/api/queue", "/api/gesture"])
-def test_a_body_that_is_no_object_is_refused(server, path, body):
-    assert server.post(path, body)[0] == 400
+def test_a_body_that_is_no_object_is_refused_with_the_reason(server, path, body):
+    status, answer = server.post(path, body)
+    assert status == 400
+    assert ODD_BODIES[body] in answer["reason"]
+    assert server.said("control") == server.said("input") == []
 
 
 @pytest.mark.parametrize("words", [{}, {"name": "stop"}, {"name": 5}, {"name": "note", "value": 7}])
@@ -93,7 +112,9 @@ def test_a_note_is_sent_on_control(server):
     assert (note.name, note.value, note.sender) == ("note", "é <b>", "page")
 
 
-@pytest.mark.parametrize("minutes", [0, -1, 481, "60", None, True])
+@pytest.mark.parametrize(
+    "minutes", [0, -1, 481, "60", None, True, 10**400, -(10**400)], ids=range(8)
+)
 def test_arming_needs_a_time_within_bounds(server, minutes):
     assert server.post("/api/arm", {"minutes": minutes})[0] == 400
     assert not (server.directory / arming.ARMED_FILE).exists()
@@ -130,6 +151,12 @@ def test_a_game_that_reads_no_gestures_has_no_player_queue(server):
 def test_a_browser_whose_name_would_be_shortened_does_not_join_the_queue(server):
     assert server.post("/api/queue", {"client": "x" * 41, "name": "Ada"})[0] == 400
     assert server.post("/api/queue", {"client": "", "name": "Ada"})[0] == 400
+    assert server.queue.player is None
+
+
+@pytest.mark.parametrize("fields", [{"name": None}, {"name": 5}, {"wants": "no"}, {"wants": 0}])
+def test_a_place_in_the_queue_is_asked_for_by_the_right_types(server, fields):
+    assert server.post("/api/queue", {"client": "a", **fields})[0] == 400
     assert server.queue.player is None
 
 

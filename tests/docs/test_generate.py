@@ -65,7 +65,10 @@ def test_every_value_has_a_sentence(kind):
 
 
 def test_every_route_has_a_purpose():
-    assert set(http.page_routes()) == set(http.PAGE)
+    api = {
+        f"{verb.upper()} {path}" for path, verbs in http.PAGE_API["paths"].items() for verb in verbs
+    }
+    assert set(http.page_routes()) == {*http.PAGE, *api}
     assert set(http.simulator_routes()) == set(http.SIMULATOR)
 
 

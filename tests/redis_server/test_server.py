@@ -1,5 +1,6 @@
 """The server runs on its sockets, keeps what it acknowledged, and is told from strangers."""
 
+import json
 import logging
 import os
 import signal
@@ -27,13 +28,14 @@ from crepe.redis_server.server import (
     stop_server,
     watch,
 )
+from crepe.redis_server.users import owners_account
 
 RUN = """
-import sys
+import json, sys
 from pathlib import Path
 from crepe.redis_server import server
 server.USUAL_PORT = int(sys.argv[4]) or server.USUAL_PORT
-server.run_server(sys.argv[2] == "aof", 64, int(sys.argv[3]) or None, Path(sys.argv[1]))
+server.run_server(sys.argv[2] == "aof", 64, json.loads(sys.argv[3]), Path(sys.argv[1]), "crepe")
 """
 PARENT = "import subprocess, sys; subprocess.run(sys.argv[1:])"
 StartServer = Callable[..., "subprocess.Popen[str]"]
@@ -51,9 +53,11 @@ def start(var: Path) -> Iterator[StartServer]:
     """Runs the server as `crepe run redis` does, and waits until it answers."""
     started = []
 
-    def one(durability: str = "aof", port: int = 0, usual_port: int = 0) -> "subprocess.Popen[str]":
+    def one(
+        durability: str = "aof", port: int | None = None, usual_port: int = 0
+    ) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
-            [sys.executable, "-c", RUN, str(var), durability, str(port), str(usual_port)],
+            [sys.executable, "-c", RUN, str(var), durability, json.dumps(port), str(usual_port)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -76,7 +80,7 @@ def client_of(var: Path, process: "subprocess.Popen[str]") -> "redis.Redis":
     while process.poll() is None:
         found = paths.read_json(path)
         if found and found["pid"] == process.pid:
-            client = redis.Redis.from_url(found["url"])
+            client = redis.Redis.from_url(found["url"], **owners_account(found["url"]))
             try:
                 client.ping()
                 return client
@@ -188,14 +192,14 @@ def test_a_taken_port_that_was_asked_for_is_an_error(var: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         port = stranger.getsockname()[1]
         with pytest.raises(StoreError, match=f"port {port}: taken"):
-            run_server(True, 64, port, var)
+            run_server(True, 64, port, var, "crepe")
 
 
 def test_a_second_server_in_the_same_place_is_refused(var: Path, start: StartServer) -> None:
     first = start()
     with client_of(var, first) as client:
         with pytest.raises(StoreError, match=f"already \\(pid {first.pid}\\)"):
-            run_server(True, 64, None, var)
+            run_server(True, 64, None, var, "crepe")
         assert client.ping()
 
 
@@ -269,7 +273,7 @@ def test_a_server_whose_supervisord_died_meanwhile_does_not_start(
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's signal is Linux's")
 def test_the_server_ends_when_its_parent_is_killed(var: Path) -> None:
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, sys.executable, "-c", RUN, str(var), "aof", "0", "0"],
+        [sys.executable, "-c", PARENT, sys.executable, "-c", RUN, str(var), "aof", "null", "0"],
         stdout=subprocess.DEVNULL,
         env={**os.environ, "TMPDIR": str(var.parent)},
     )

@@ -1,35 +1,16 @@
 """A gateway that runs on a thread of this process."""
 
-import asyncio
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import urllib3
 from starlette.types import ASGIApp
 
-from crepe.config.tables import SENSOR_PORT, SensorTable
+from crepe.config.tables import SENSOR_PORT
 from crepe.web.server import HttpServer
-
-
-@contextmanager
-def _serving(app: ASGIApp, table: SensorTable, directory: Path) -> Iterator[HttpServer]:
-    server = HttpServer(
-        app, "sensor", directory, host=table.host, port=table.port, usual_port=SENSOR_PORT
-    )
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_until_complete, args=(server.run(),))
-    thread.start()
-    try:
-        urllib3.request("GET", server.url, retries=False).drain_conn()  # answered once it is open
-        yield server
-    finally:
-        loop.call_soon_threadsafe(server.stop)
-        thread.join()
-        loop.run_until_complete(loop.shutdown_default_executor())
-        loop.close()
+from tests.running_server import running_server
 
 
 @pytest.fixture
@@ -38,7 +19,9 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., HttpServer]]:
     with ExitStack() as opened:
 
         def serve(app: ASGIApp, **settings: object) -> HttpServer:
-            table = SensorTable(**{"port": None, **settings})
-            return opened.enter_context(_serving(app, table, tmp_path))
+            at = {"usual_port": SENSOR_PORT, **settings}
+            server = opened.enter_context(running_server(app, "sensor", tmp_path, **at))
+            urllib3.request("GET", server.url, retries=False).drain_conn()  # once it is open
+            return server
 
         yield serve

@@ -11,7 +11,7 @@ from crepe.config.tables import InfraredSettings, SensorTable
 from crepe.environment import paths
 from crepe.errors import ConfigError, DeviceError
 from crepe.messages import GameState
-from crepe.sensor.client import Answer, GatewayClient, find_gateway
+from crepe.sensor.client import Answer, Gateway, GatewayClient, find_gateway
 from crepe.sensor.frames import classify
 from crepe.sensor.hand_frames import as_json
 from crepe.sensor.input_tracker import InputTracker, State
@@ -65,9 +65,9 @@ class Game:
 
 @pytest.fixture
 def meet(serve):
-    def meet(game=None, token=""):
+    def meet(game=None):
         game = game or Game()
-        app = make_app(game.tracker, SensorTable(), game.say, sender="sensor", token=token)
+        app = make_app(game.tracker, SensorTable(), game.say, sender="sensor", token=TOKEN)
         return game, serve(app)
 
     return meet
@@ -77,8 +77,8 @@ def meet(serve):
 def client():
     made = []
 
-    def client(url, **more):
-        made.append(GatewayClient(url, **more))
+    def client(url, token=TOKEN, **more):
+        made.append(GatewayClient(url, token, **more))
         return made[-1]
 
     yield client
@@ -145,13 +145,12 @@ def test_the_hands_gestures_follow_from_the_seed():
     assert set(shown(7)) == {"rock", "scissors", "paper"}
 
 
-def test_a_token_is_sent_and_a_wrong_one_is_an_error(meet, client, monkeypatch):
-    _, server = meet(token=TOKEN)
-    assert client(server.url, token=TOKEN).post(next(seen("rock"))).gesture == "Rock"
-    monkeypatch.setenv("CREPE_SENSOR_TOKEN", TOKEN)
+def test_a_token_is_sent_and_a_wrong_one_is_an_error(meet, client):
+    _, server = meet()
     assert client(server.url).post(next(seen("rock"))).gesture == "Rock"
-    with pytest.raises(DeviceError, match=r"401 needs the header Authorization: Bearer TOKEN"):
-        client(server.url, token="wrong").post(next(seen("rock")))
+    for token in ("wrong", ""):
+        with pytest.raises(DeviceError, match=r"401 needs the header Authorization: Bearer TOKEN"):
+            client(server.url, token=token).post(next(seen("rock")))
 
 
 def test_a_gateway_that_is_down_or_no_gateway_is_an_error_with_its_address(serve, client):
@@ -201,9 +200,9 @@ def test_a_running_gateway_is_found_and_a_stopped_one_is_not(tmp_path, monkeypat
 def open_door(var):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-        said = {"url": f"http://127.0.0.1:{port}", "port": port, "pid": 1}
+        said = {"url": f"http://127.0.0.1:{port}", "port": port, "token": TOKEN, "pid": 1}
         paths.write_json(paths.run_directory(var) / server_file("sensor"), said)
-        yield said["url"]
+        yield Gateway(said["url"], TOKEN)
 
 
 def test_the_file_exists_while_the_gateway_runs(meet, tmp_path):

@@ -136,12 +136,22 @@ def test_a_posted_frame_is_on_the_stream_and_its_result_on_output(stores, tmp_pa
     follows, says, writer = stores
     game = Game(writer)
     gateway = SensorGateway(
-        SensorTable(), follows, says, session="now", since_ms=0, run_directory=tmp_path
+        SensorTable(),
+        follows,
+        says,
+        session="now",
+        since_ms=0,
+        run_directory=tmp_path,
+        token="secret",
     )
 
     def ask(verb, name, body=None):
         found = urllib3.request(
-            verb, f"{gateway.server.url}/hw-api/{name}/", body=body, retries=False
+            verb,
+            f"{gateway.server.url}/hw-api/{name}/",
+            body=body,
+            headers={"Authorization": "Bearer secret"},
+            retries=False,
         )
         return found.status, found.data.decode()
 
@@ -177,7 +187,13 @@ def test_a_gateway_that_cannot_follow_the_game_stops(stores, tmp_path):
     follows, says, writer = stores
     Game(writer)
     gateway = SensorGateway(
-        SensorTable(), follows, says, session="now", since_ms=0, run_directory=tmp_path
+        SensorTable(),
+        follows,
+        says,
+        session="now",
+        since_ms=0,
+        run_directory=tmp_path,
+        token="secret",
     )
 
     def use():

@@ -19,12 +19,13 @@ WALL = [[18.0] * 8] * 8
 FIST = [[18.0] * 4 + [30.0] * 4, *WALL[1:]]
 HAND = [[18.0] * 4 + [30.0] * 4] * 4 + WALL[4:]
 NO_LIMIT = 1e9
+TOKEN = "0123456789abcdef"
 
 
 class SensorGateway:
     """The application with a game that a test plays."""
 
-    def __init__(self, token="", rate=None, **settings):
+    def __init__(self, rate=None, **settings):
         self.tracker = InputTracker("sensor")
         self.said = []
         self.app = make_app(
@@ -32,7 +33,7 @@ class SensorGateway:
             SensorTable(**{"requests_per_s": NO_LIMIT, **settings}),
             self.said.append,
             sender="sensor",
-            token=token,
+            token=TOKEN,
             rate=rate,
         )
 
@@ -42,9 +43,10 @@ class SensorGateway:
 
     async def _ask(self, verb, path, body, headers, chunk):
         path, _, query = path.partition("?")
+        headers = {"authorization": f"Bearer {TOKEN}", **headers}
         scope = {
             "type": "http", "method": verb, "path": path, "query_string": query.encode(),
-            "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
+            "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items() if v is not None],
             "client": ("10.0.0.1", 1), "server": ("127.0.0.1", 5000), "scheme": "http",
             "http_version": "1.1", "root_path": "",
         }  # fmt: skip
@@ -200,7 +202,7 @@ def test_an_unreachable_store_is_503_and_the_input_does_not_count():
     def lost(command):
         raise StoreError("unix://redis.sock: no Redis server answers")
 
-    gateway.app = make_app(gateway.tracker, SensorTable(), lost, sender="sensor")
+    gateway.app = make_app(gateway.tracker, SensorTable(), lost, sender="sensor", token=TOKEN)
     status, _, answer = gateway.ask("POST", "/hw-api/input/", json.dumps(FIST).encode())
     assert status == 503
     assert "no Redis server answers" in json.loads(answer)["reason"]
@@ -235,9 +237,6 @@ def test_too_many_requests_are_429_until_time_has_passed():
     assert [gateway.get("/")[0] for _ in range(3)] == [200, 200, 429]
 
 
-TOKEN = "0123456789abcdef"
-
-
 @pytest.mark.parametrize(
     ("header", "status"),
     [
@@ -247,9 +246,23 @@ TOKEN = "0123456789abcdef"
     ],
 )  # fmt: skip
 def test_a_token_is_required_of_every_client(header, status):
-    headers = {} if header is None else {"authorization": header}
     for path in ("/", "/hw-api/ready/", "/openapi.json"):
-        assert SensorGateway(token=TOKEN).ask("GET", path, headers=headers)[0] == status
+        answer = SensorGateway().ask("GET", path, headers={"authorization": header})
+        assert answer[0] == status
+    headers = {"authorization": header}
+    gateway = SensorGateway()
+    body = json.dumps(FIST).encode()
+    assert gateway.ask("POST", "/hw-api/input/", body, headers)[0] == status
+    assert len(gateway.said) == (status == 200)
+
+
+@pytest.mark.parametrize("length", ["\xb2", "-1", "", "x", "9" * 5000, "0" * 5000])
+def test_a_length_that_is_no_number_harms_nothing(length):
+    gateway = SensorGateway()
+    body = json.dumps(FIST).encode()
+    headers = {"content-length": length}
+    is_too_long = length.startswith("9")
+    assert gateway.ask("POST", "/hw-api/input/", body, headers)[0] == (413 if is_too_long else 200)
 
 
 def test_a_web_page_may_not_post():

@@ -59,8 +59,11 @@ def test_the_page_of_a_process_that_has_ended_is_not_taken_for_its_successors(cl
     path = paths.run_directory() / "dashboard.json"
     assert start.page_links(load_experiment()) is None
     for process, is_known in ((ProcessIdentity(7, "400"), False), (page, True)):
-        paths.write_json(path, {"url": "http://127.0.0.1:8080", **process._asdict()})
-        assert (start.page_links(load_experiment()) is not None) is is_known
+        page_at = {"url": "http://127.0.0.1:8080", "public_url": None, "token": "a&b"}
+        paths.write_json(path, {**page_at, **process._asdict()})
+        links = start.page_links(load_experiment())
+        assert (links is not None) is is_known
+    assert links.operator == "http://127.0.0.1:8080/?token=a%26b"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

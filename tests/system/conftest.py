@@ -14,7 +14,9 @@ import pytest
 import urllib3
 
 from crepe.config.experiment import load_experiment, save_experiment
+from crepe.environment import paths
 from crepe.supervise import status
+from crepe.web.links import Links, links_in, server_file
 
 CREPE = [sys.executable, "-m", "crepe"]
 SECOND = 50_000  # ticks of the DSP's clock, 20 us each
@@ -80,6 +82,15 @@ class Stack:
             assert time.monotonic() < deadline, self.logs()
             time.sleep(0.05)
         return value
+
+    def server(self, program: str) -> dict:
+        """The content of the file of a program that serves HTTP: its URL and its token."""
+        path = paths.run_directory(self.var) / server_file(program)
+        return self.wait(lambda: paths.read_json(path))
+
+    def page_links(self) -> Links:
+        """The links to the live page, as they are printed."""
+        return links_in(self.server("dashboard"))
 
     def dish(self) -> "Dish":
         return Dish(self)

@@ -1,6 +1,5 @@
 """The live page in a real browser, over the real stack."""
 
-import json
 import os
 import re
 import shutil
@@ -83,10 +82,8 @@ def watch(browser):
     """Opens a stack's page; at the end nothing may have gone wrong in any window."""
     windows = []
 
-    def watch(stack, path="", **size):
-        stack.wait((stack.var / "run" / "dashboard.json").exists)
-        url = json.loads((stack.var / "run" / "dashboard.json").read_text())["url"]
-        windows.append(Window(browser, url + path, **size))
+    def watch(stack, view="", link=None, **size):
+        windows.append(Window(browser, f"{link or stack.page_links().operator}{view}", **size))
         return windows[-1]
 
     yield watch
@@ -158,7 +155,7 @@ def test_a_round_is_played_through_the_culture_while_another_watches(shared_stac
 
 
 def test_the_stop_button_silences_the_electrodes_until_it_is_armed_again(shared_stack, watch):
-    window = watch(shared_stack, "/#live")
+    window = watch(shared_stack, "#live")
     electrodes = shared_stack.dish()
     expect(window.page.locator("#armed")).to_contain_text("armed", timeout=SOON_MS)
     electrodes.in_a_train()
@@ -198,7 +195,7 @@ def test_notes_and_pauses_are_in_the_recording_which_is_played_again(shared_stac
         names = ("note", "pause", "start")  # the other tests of this session say other things
         assert [m.name for m in commands if isinstance(m, Command) and m.name in names] == [*names]
     shared_stack.crepe("up", "--new")
-    again = watch(shared_stack, "/#sessions")
+    again = watch(shared_stack, "#sessions")
     again.page.get_by_role("link", name="replay").first.click()
     expect(again.page.locator("#timebar")).to_be_visible(timeout=SOON_MS)
     expect(again.page.locator("#connection")).to_have_text("replay", timeout=SOON_MS)
@@ -210,7 +207,8 @@ def test_notes_and_pauses_are_in_the_recording_which_is_played_again(shared_stac
     expect(again.page.locator("#programs")).to_contain_text("not in a recording")
     expect(again.page.locator("#fired-text")).to_contain_text("p50", timeout=SOON_MS)
     expect(again.page.locator("#integrity")).to_contain_text("delivered")
-    spectator = watch(shared_stack, "/?token=spectator#sessions", width=390, height=844)
+    link = shared_stack.page_links().spectator
+    spectator = watch(shared_stack, "#sessions", link, width=390, height=844)
     rows = spectator.page.locator("#session-table tr")
     expect(rows.nth(1)).to_contain_text("running", timeout=SOON_MS)
     expect(rows.nth(2)).to_contain_text("no report yet")
@@ -230,7 +228,7 @@ RECORD_TEXTS = """() => {
 
 
 def test_what_is_killed_is_shown_as_such_and_comes_back(shared_stack, watch):
-    window = watch(shared_stack, "/#health")
+    window = watch(shared_stack, "#health")
     row = window.page.locator("#programs tr", has_text="pipeline")
     expect(row).to_contain_text("running", timeout=SOON_MS)
     os.kill(shared_stack.rows()["pipeline"]["pid"], signal.SIGSTOP)
@@ -264,10 +262,13 @@ def test_a_refused_browser_shows_how_to_get_in_and_a_spectator_has_no_buttons(st
     token = "sixteen-characters-at-least"
     stack.environment["CREPE_DASHBOARD_TOKEN"] = token
     done = stack.crepe("up", "--new")
-    links = dict(re.findall(r"(live page|to look only): http://[^/]+(/\S*)", done.stdout))
-    stranger = watch(stack, refusal="401")
-    assert "needs a token" in stranger.page.inner_text("body")
-    spectator = watch(stack, links["to look only"], refusal="403")
+    links = dict(re.findall(r"(live page|to look only): (http://\S*)", done.stdout))
+    assert links == dict(
+        re.findall(r"(live page|to look only): (\S*)", stack.crepe("status").stdout)
+    )
+    stranger = watch(stack, link=stack.server("dashboard")["url"], refusal="401")
+    assert "`crepe status` prints it again" in stranger.page.inner_text("body")
+    spectator = watch(stack, link=links["to look only"], refusal="403")
     expect(spectator.page.locator("#connection")).to_have_text("live", timeout=SOON_MS)
     assert token not in spectator.page.url
     for selector in ("#stop", "#arm", "#note", "[data-say=pause]"):
@@ -277,14 +278,14 @@ def test_a_refused_browser_shows_how_to_get_in_and_a_spectator_has_no_buttons(st
              headers: {"Content-Type": "application/json", "X-CREPE": "1"}})).status"""
     )
     assert refused == 403
-    operator = watch(stack, links["live page"])
+    operator = watch(stack, link=links["live page"])
     expect(operator.page.locator("#stop")).to_be_visible()
 
 
 def test_pong_is_seen_on_its_court(stack, watch):
     path = Path(__file__).parents[2] / "config" / "pong.toml"
     stack.crepe("up", str(path), "--new")
-    window = watch(stack, "/#play", width=390, height=844)
+    window = watch(stack, "#play", width=390, height=844)
     expect(window.page.locator(".saying")).to_contain_text("rally", timeout=SOON_MS)
     before = window.page.locator("#court").screenshot()
     stack.wait(lambda: window.page.locator("#court").screenshot() != before)

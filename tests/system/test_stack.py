@@ -273,10 +273,12 @@ def test_frames_posted_to_the_door_become_stimuli_and_answers(stack, tmp_path):
     assert shown[1].startswith("trial 1: shown Rock, decoded ")
     assert shown[2].startswith("trial 2: shown Scissor, decoded ")
     decoded = shown[2].split("decoded ")[1].split(",")[0]
-    gateway = json.loads((paths.run_directory(stack.var) / "sensor.json").read_text())
+    gateway = stack.server("sensor")
+    headers = {"Authorization": f"Bearer {gateway['token']}"}
 
     def get(name):
-        response = urllib3.request("GET", f"{gateway['url']}/hw-api/{name}/", retries=False)
+        url = f"{gateway['url']}/hw-api/{name}/"
+        response = urllib3.request("GET", url, headers=headers, retries=False)
         return response.status, response.data.decode()
 
     assert get("ready") == (200, "True")

@@ -9,10 +9,6 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from crepe.config.tables import DASHBOARD
-from crepe.environment import paths
-from crepe.web.links import server_file
-
 ROOT = Path(__file__).parents[2]
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
 
@@ -51,9 +47,12 @@ def test_an_experiment_of_the_clone_runs_from_the_wheel_with_its_page(installati
     environment = Path(f"/proc/{stack.rows()['dashboard']['pid']}/environ")
     if environment.exists():  # Linux: the programs, too, are those of the wheel
         assert os.fsencode(f"PYTHONPATH={installation}") in environment.read_bytes()
-    url = paths.read_json(paths.run_directory() / server_file(DASHBOARD))["url"]
+    answer = urllib3.request("GET", stack.page_links().operator, redirect=False)
+    cookie = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
+    url = stack.server("dashboard")["url"]
     static = ROOT / "crepe/dashboard/static"
     for file in sorted(path for path in static.rglob("*") if path.is_file()):
         name = file.relative_to(static).as_posix()
         path = "/" if name == "index.html" else f"/static/{name}"
-        assert urllib3.request("GET", f"{url}{path}", retries=False).status == 200, path
+        answer = urllib3.request("GET", f"{url}{path}", headers=cookie, retries=False)
+        assert answer.status == 200, path

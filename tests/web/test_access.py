@@ -3,7 +3,7 @@
 import pytest
 from starlette.datastructures import Headers
 
-from crepe.web.access import Attempts, HostNames, Rate, SignedCookie, has_bearer_token, new_key
+from crepe.web.access import Attempts, HostNames, Rate, SignedCookie, has_bearer_token, is_json
 
 ROLES = ("operator", "spectator")
 
@@ -28,15 +28,15 @@ def test_the_origin_of_a_public_url_is_the_servers_own():
     assert names.is_own_origin(Headers({"host": "127.0.0.1", "origin": "https://lab.example.org"}))
     assert not names.is_own_origin(Headers({"host": "127.0.0.1", "origin": "https://a.example"}))
     assert not names.is_own_origin(Headers({"host": "127.0.0.1"}))
+    assert not names.is_own_origin(Headers({"host": "127.0.0.1", "origin": "http://["}))
 
 
-def test_a_cookie_holds_a_role_for_one_key_and_one_port():
-    key = new_key()
-    cookie = SignedCookie("page", 8080, key)
+def test_a_cookie_holds_a_role_for_one_token_and_one_port():
+    cookie = SignedCookie("page", 8080, "a token")
     headers = Headers({"cookie": f"page_8080={cookie.value('spectator')}"})
     assert cookie.role_in(headers, ROLES) == "spectator"
-    assert SignedCookie("page", 8080, new_key()).role_in(headers, ROLES) is None
-    assert SignedCookie("page", 8081, key).role_in(headers, ROLES) is None
+    assert SignedCookie("page", 8080, "another").role_in(headers, ROLES) is None
+    assert SignedCookie("page", 8081, "a token").role_in(headers, ROLES) is None
     assert cookie.role_in(Headers({"cookie": "page_8080=operator.00"}), ROLES) is None
 
 
@@ -44,6 +44,12 @@ def test_a_token_is_sent_as_a_bearer():
     assert has_bearer_token(Headers({"authorization": "bearer abc"}), "abc")
     assert not has_bearer_token(Headers({"authorization": "Basic abc"}), "abc")
     assert not has_bearer_token(Headers({}), "abc")
+
+
+def test_json_is_declared_by_its_media_type():
+    assert is_json(Headers({"content-type": "Application/JSON; charset=utf-8"}))
+    assert not is_json(Headers({"content-type": "text/plain"}))
+    assert not is_json(Headers({}))
 
 
 def test_attempts_are_counted_for_each_address():

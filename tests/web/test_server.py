@@ -1,6 +1,7 @@
 """Where a server listens: the port it had before, so that open browsers find it again."""
 
 import asyncio
+import json
 import socket
 
 import pytest
@@ -20,7 +21,8 @@ def serve(tmp_path):
     made = []
 
     def serve(usual_port, port=None):
-        made.append(HttpServer(app, "page", tmp_path, host=HOST, port=port, usual_port=usual_port))
+        at = {"host": HOST, "port": port, "usual_port": usual_port}
+        made.append(HttpServer(app, "page", tmp_path, **at, token="secret"))
         return made[-1]
 
     yield serve
@@ -49,13 +51,16 @@ def test_a_requested_port_that_is_taken_is_an_error(serve, taken):
         serve(1, port=taken)
 
 
-def test_the_file_with_the_url_exists_while_it_serves(serve, taken, tmp_path):
+def test_the_private_file_with_url_and_token_exists_while_it_serves(serve, taken, tmp_path):
     server = serve(taken)
 
     async def run():
         running = asyncio.create_task(server.run())
         while not (tmp_path / "page.json").exists():
             await asyncio.sleep(0)
+        content = json.loads((tmp_path / "page.json").read_text())
+        assert (content["url"], content["token"]) == (server.url, "secret")
+        assert (tmp_path / "page.json").stat().st_mode & 0o077 == 0
         server.stop()
         await running
 

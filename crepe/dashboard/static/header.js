@@ -66,6 +66,5 @@ export function drawHeader() {
   const isSpectator = page.slow.role === "spectator";
   document.body.classList.toggle("spectator", isSpectator || !!page.replay);
   byId("stop").hidden = isSpectator;
-  byId("operate").hidden = !isSpectator || !page.slow.may_operate;
   byId("arm").hidden = !control?.can_stimulate || !!page.replay;
 }

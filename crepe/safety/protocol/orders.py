@@ -6,10 +6,11 @@ stimulator or its watchdog lives.
 
 import secrets
 import socket
+import struct
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from crepe.safety.protocol.datagrams import LARGEST, Order, State, pack, unpack
 STIMULATOR_SOCKET = "stimulator.sock"
 WATCHDOG_SOCKET = "watchdog.sock"
 _ANSWER_S = 0.3
+_UCRED = struct.Struct("3i")  # pid, uid and gid of a sender: unix(7)
 
 
 def latch_in_memory(run_directory: Path, by: str) -> State | None:
@@ -48,10 +50,22 @@ def _send(run_directory: Path, order: Order) -> State | None:
         deadline_s = time.monotonic() + _ANSWER_S
         while (left_s := deadline_s - time.monotonic()) > 0:
             connected.settimeout(left_s)
-            state = unpack(connected.recv(LARGEST))
-            if isinstance(state, State):
+            data, credentials, _, _ = connected.recvmsg(LARGEST, socket.CMSG_SPACE(_UCRED.size))
+            state = unpack(data)
+            if isinstance(state, State) and _is_of_owner(credentials, run_directory):
                 return state
     return None
+
+
+def _is_of_owner(credentials: Iterable[tuple[int, int, bytes]], run_directory: Path) -> bool:
+    """Return whether the kernel names the run directory's owner as the sender.
+
+    Every user can send to an address that is no file, and a forged answer could hide an arming.
+    """
+    if sys.platform != "linux":
+        return True  # its address is a file that others may not write to
+    owner = run_directory.stat().st_uid
+    return any(_UCRED.unpack(data)[1] == owner for _, _, data in credentials)
 
 
 @contextmanager
@@ -59,6 +73,7 @@ def _answerable() -> Iterator[socket.socket]:
     """Open a socket with an address of its own, to which an answer can be sent."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bound:
         if sys.platform == "linux":
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             bound.bind("")  # the kernel chooses an address that is no file
             yield bound
             return

@@ -11,6 +11,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from crepe.hw.meame.http import proof
 from crepe.simulator.meame.quirks import Faults
 from crepe.simulator.meame.request_body import Routes, body_of, done
+from crepe.web.access import HostNames, is_json
+from crepe.web.body import refused
 
 if TYPE_CHECKING:
     from crepe.simulator.meame.server import Simulator
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 def own_routes(simulator: "Simulator") -> Routes:
     """Return the routes /simulator/..."""
+    names = HostNames(simulator.settings.host)
 
     async def prove(request: Request) -> Response:
         return PlainTextResponse(proof(simulator.nonce, request.query_params["challenge"]))
@@ -65,7 +68,15 @@ def own_routes(simulator: "Simulator") -> Routes:
         )
 
     async def faults(request: Request) -> Response:
-        """Set the next faults: {"errors": 3}, {"drop": true}, ...; names as in Faults."""
+        """Set the next faults: {"errors": 3}, {"drop": true}, ...; names as in Faults.
+
+        Only of a program on this machine, or of one that calls it by its own name: a web page
+        could otherwise end the simulator.
+        """
+        if not names.allow(request.headers.get("host", "")):
+            return refused(421, "Host: not the name of this simulator")
+        if "origin" in request.headers or not is_json(request.headers):
+            return refused(403, "must be application/json, and not sent by a web page")
         for name, value in (await body_of(request)).items():
             kind = type(getattr(Faults(), name))
             setattr(simulator.faults, name, kind(value))

@@ -1,6 +1,5 @@
 """What MEAME may do wrong: each quirk off by default, and faults as tests ask for them."""
 
-import json
 import os
 import signal
 import socket
@@ -33,7 +32,7 @@ class Meame:
 
     def ask(self, verb, path, body=None):
         url = f"http://127.0.0.1:{self.simulator.http_port}{path}"
-        return self.pool.request(verb, url, body=json.dumps(body) if body is not None else None)
+        return self.pool.request(verb, url, json=body)
 
     def call(self, function, *arguments):
         addresses, values = [a for a, _ in arguments], [v for _, v in arguments]
@@ -221,6 +220,25 @@ def test_faults_come_as_often_as_they_were_asked_for(meame):
         assert client.ask("POST", "/simulator/faults", {"nonsense": 1}).status == 500
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Content-Type": "text/plain"}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Host": "evil.example"}, 421),
+    ],
+)
+def test_a_web_page_cannot_set_faults(meame, headers, status):
+    with meame() as client:
+        url = f"http://127.0.0.1:{client.simulator.http_port}/simulator/faults"
+        sent = {"Content-Type": "application/json", **headers}
+        answer = urllib3.request("POST", url, body=b'{"errors": 1}', headers=sent, retries=False)
+        assert answer.status == status
+        assert client.call(2) == (500 if status == 200 else 200)
+
+
 def test_a_cut_block_makes_the_reference_loud_for_who_does_not_notice(meame):
     with meame() as client, client.stream() as data:
         blocks(data, 2)
@@ -250,7 +268,7 @@ def test_a_simulator_dies_on_demand(tmp_path, monkeypatch):
     with pytest.raises(urllib3.exceptions.HTTPError):
         url = f"http://{server.host}:{server.http_port}/simulator/faults"
         for _ in range(3):
-            urllib3.request("POST", url, body=b'{"die": true}', retries=False)
+            urllib3.request("POST", url, json={"die": True}, retries=False)
     assert process.wait(20) == -signal.SIGKILL
     assert os.path.exists(paths.run_directory() / "simulator.json")
 

@@ -4,13 +4,26 @@
 import { element, page, post, seconds } from "../state.js";
 import { drawQueue, queueForm } from "./player_queue.js";
 
-const PICTURES = {
-  rock: '<path d="M25 60c-4-18 4-32 22-33 8-9 24-7 28 3 9 2 13 10 11 19 3 20-6 32-28 33-20 1-31-6-33-22z"/>',
-  paper: '<path d="M28 18h36l10 11v55H28zM64 18v11h10M37 42h28M37 54h28M37 66h28" />',
-  scissors: '<path d="M32 20l26 44M70 20L44 64"/><circle cx="38" cy="74" r="10"/><circle cx="64" cy="74" r="10"/>',
-};
-const UNKNOWN = '<path d="M40 38a11 11 0 1 1 14 11q-4 3-4 11m0 12v3"/>';
-const drawing = (gesture) => `<svg viewBox="0 0 100 100" fill="none" stroke="currentColor" stroke-width="5" stroke-linejoin="round" role="img" aria-label="${gesture ?? "nothing"}">${PICTURES[gesture] ?? UNKNOWN}</svg>`;
+// Outlines, as the attribute d of an SVG path.
+const PICTURES = new Map([
+  ["rock", "M25 60c-4-18 4-32 22-33 8-9 24-7 28 3 9 2 13 10 11 19 3 20-6 32-28 33-20 1-31-6-33-22z"],
+  ["paper", "M28 18h36l10 11v55H28zM64 18v11h10M37 42h28M37 54h28M37 66h28"],
+  ["scissors", "M32 20l26 44M70 20L44 64M28 74a10 10 0 1 0 20 0a10 10 0 1 0-20 0M54 74a10 10 0 1 0 20 0a10 10 0 1 0-20 0"],
+]);
+const UNKNOWN = "M40 38a11 11 0 1 1 14 11q-4 3-4 11m0 12v3";
+
+// Made of nodes and not of text: a gesture's name may come from a recording of others.
+function drawing(gesture) {
+  const node = (tag, attributes) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    return made;
+  };
+  const picture = node("svg", { viewBox: "0 0 100 100", fill: "none", stroke: "currentColor", "stroke-width": 5, "stroke-linejoin": "round", role: "img", "aria-label": gesture ?? "nothing" });
+  picture.append(node("path", { d: PICTURES.get(gesture) ?? UNKNOWN }));
+  return picture;
+}
+
 const OUTCOMES = { won: "the culture won", drawn: "a draw", lost: "the culture lost", none: "no answer" };
 
 // Elements are built once for a game; later only texts change, so that no click falls between two.
@@ -25,7 +38,7 @@ function face(owner) {
 
 function show(face, gesture) {
   if (face.name.textContent === (gesture ?? "…")) return;
-  face.picture.innerHTML = drawing(gesture);
+  face.picture.replaceChildren(drawing(gesture));
   face.name.textContent = gesture ?? "…";
 }
 
