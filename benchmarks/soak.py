@@ -65,7 +65,8 @@ class Soak:
         simulator = paths.read_json(self._file) or {"http_port": 9, "nonce": ""}
         url = f"http://127.0.0.1:{simulator['http_port']}/simulator/{path}"
         try:
-            return simulator["nonce"], self._pool.request(verb, url, body=body)
+            headers = {"content-type": "application/json"}
+            return simulator["nonce"], self._pool.request(verb, url, body=body, headers=headers)
         except urllib3.exceptions.HTTPError:
             return "", None
 
@@ -119,7 +120,7 @@ def run(minutes: float) -> dict[str, float]:
         (recording,) = (var / "recordings").glob("*.h5")
         limits = experiment.actors["stimulate"].make().limits
         with Store(recording) as kept:
-            figures = {**_of_samples(kept), **_of_pulses(kept, soak, limits)}
+            figures = {**of_samples(kept), **of_pulses(kept, soak, limits)}
         growth = soak.growth_mb()
         print({name: f"{mb:+.1f} MB" for name, mb in growth.items()})
         return {
@@ -146,7 +147,7 @@ def _watch(var: Path, minutes: float) -> Soak:
     return soak
 
 
-def _of_samples(kept: Store) -> dict[str, float]:
+def of_samples(kept: Store) -> dict[str, float]:
     """Compare samples with the clock: between gaps to half a segment, after a gap to CLOCK_S."""
     data = kept["data"]
     rate_hz = data.info.sampling_rate_hz
@@ -178,7 +179,7 @@ def _of_samples(kept: Store) -> dict[str, float]:
     }
 
 
-def _of_pulses(kept: Store, soak: Soak, limits: Limits) -> dict[str, float]:
+def of_pulses(kept: Store, soak: Soak, limits: Limits) -> dict[str, float]:
     """Check each delivered pulse by the gate, and their number against the accepted trains."""
     requested = {
         m.number: m for m in kept["result:stimuli"].messages(0, 2**62) if isinstance(m, Stimulus)

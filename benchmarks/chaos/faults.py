@@ -1,0 +1,265 @@
+"""Faults in a stack that runs, one after another, as its seed gives them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import numpy as np
+import psutil
+import urllib3
+from numpy.typing import NDArray
+
+from benchmarks.soak import Soak
+from crepe.config.experiment import load_experiment
+from crepe.environment import paths, session
+from crepe.errors import CrepeError, StoreError
+from crepe.messages import Segment
+from crepe.store import Store
+from crepe.supervise import control
+
+TICKS_PER_S = 50_000  # of the simulated instrument
+TRAIN_PAUSE = 5000  # ticks; longer than between two pulses of a train
+BACK_S = 90.0  # in which samples must go on after a fault
+NEWBORN_S = 1.0
+LOOP = ("acquire", "pipeline", "game", "stimulate", "watchdog", "redis")
+
+
+class Death(NamedTuple):
+    """A program of the loop that was killed or frozen."""
+
+    name: str
+    nonce: str  # of the simulator
+    tick: int
+
+
+class Kept(NamedTuple):
+    """A segment that Redis held right before its session was ended in good order."""
+
+    session: str
+    start: int
+    samples: NDArray[np.int32]
+
+
+class Chaos:
+    """One stack and the faults in it; `run` ends with everything down.
+
+    Attributes
+    ----------
+    n_faults
+        How often each kind was tried.
+    deaths
+        Of programs of the loop, while pulses could flow.
+    kept
+        Samples in Redis, to be compared with the recordings.
+    """
+
+    def __init__(self, var: Path, experiment: Path, random: Random) -> None:
+        self.var = var
+        self.soak = Soak(var)
+        self.n_faults: Counter[str] = Counter()
+        self.deaths: list[Death] = []
+        self.kept: list[Kept] = []
+        self._experiment = experiment
+        self._random = random
+        self._n_newborn = self._n_stuck = self._n_left = self._n_refused_starts = 0
+        loaded = load_experiment(experiment)
+        self._name, self._has_culture = loaded.name, "stimulate" in loaded.actors
+
+    def run(self, seconds: float) -> None:
+        """Start the stack, put faults into it, and take it down."""
+        kinds: list[tuple[float, Callable[[], None]]] = [
+            (10, self._kill),
+            (4, self._kill_newborn),
+            (4, self._freeze),
+            (0.3, self._kill_supervisord),
+            (0.3, self._kill_everything),
+            (0.3, self._end_in_good_order),
+        ]
+        if self._has_culture:
+            kinds.append((3, self._disturb_network))
+        weights, faults = zip(*kinds, strict=True)
+        self._start("--new")
+        end_s = time.monotonic() + seconds
+        while time.monotonic() < end_s:
+            (fault,) = self._random.choices(faults, weights)
+            fault()
+            self.n_faults[fault.__name__.strip("_")] += 1
+            if self.n_faults.total() % 20 == 0:
+                self._must_go_on()
+            time.sleep(self._random.uniform(0.2, 2.0))
+            if self._has_culture:
+                self.soak.look()
+        self._must_go_on()
+        self._stop()
+
+    def figures(self) -> dict[str, float]:
+        """Return what is known without a look at the recordings."""
+        return {
+            "faults": self.n_faults.total(),
+            "programs killed in their first second": self._n_newborn,
+            "must be 0: times the samples did not go on": self._n_stuck,
+            "must be 0: processes left": self._n_left,
+            "must be 0: starts that failed": self._n_refused_starts,
+        }
+
+    # Faults
+
+    def _kill(self) -> None:
+        name, pid = self._any_program()
+        self._note_death(name)
+        _send(pid, signal.SIGKILL)
+
+    def _kill_newborn(self) -> None:
+        name, pid = self._any_program()
+        self._note_death(name)
+        _send(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 15
+        while time.monotonic() < deadline:
+            now = dict(self._programs()).get(name, 0)
+            if now not in (0, pid):
+                with suppress(psutil.NoSuchProcess):
+                    process = psutil.Process(now)
+                    time.sleep(self._random.uniform(0, 0.8))
+                    self._n_newborn += time.time() - process.create_time() < NEWBORN_S
+                    process.kill()
+                return
+            time.sleep(0.02)
+
+    def _freeze(self) -> None:
+        name, pid = self._any_program()
+        self._note_death(name)
+        _send(pid, signal.SIGSTOP)
+        time.sleep(self._random.choice((0.2, 1.0, 4.0)))
+        _send(pid, signal.SIGCONT)
+
+    def _disturb_network(self) -> None:
+        self.soak.fault(
+            self._random.choice(
+                (
+                    {"drop": True},
+                    {"stall_s": 0.4},
+                    {"truncate_bytes": 1000},
+                    {"errors": 2},
+                    {"late": 2, "late_s": 0.6},
+                )
+            )
+        )
+
+    def _kill_supervisord(self) -> None:
+        self._note_death("supervisord")
+        supervisor = control.running()
+        if supervisor is not None:
+            _send(supervisor.process.pid, signal.SIGKILL)
+        self._wait_until_all_are_gone()
+        self._start("--resume")
+
+    def _kill_everything(self) -> None:
+        self._note_death("everything")
+        for pid in self._pids():
+            _send(pid, signal.SIGKILL)
+        self._wait_until_all_are_gone()
+        self._start("--resume")
+
+    def _end_in_good_order(self) -> None:
+        self._must_go_on()
+        self._stop()
+        self._start("--new")
+
+    # The stack
+
+    def _crepe(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "crepe", *words], capture_output=True, text=True, check=False
+        )
+
+    def _start(self, how: str) -> None:
+        done = self._crepe("up", str(self._experiment), how)
+        if done.returncode:
+            self._n_refused_starts += 1
+            print(f"crepe up {how}: {done.stdout}{done.stderr}", flush=True)
+            self._crepe("down")
+            self._crepe("up", str(self._experiment), "--new")
+
+    def _stop(self) -> None:
+        self._keep()
+        done = self._crepe("down")
+        if done.returncode:
+            self._n_refused_starts += 1
+            print(f"crepe down: {done.stdout}{done.stderr}", flush=True)
+        self._n_left += len(self._pids())
+
+    def _keep(self) -> None:
+        with Store(culture=self._name, patience_s=60) as store:
+            data = store["data"]
+            stop = len(data)
+            start = max(data.first, stop - 300_000)
+            segments = [m for m in data.messages(start, stop) if isinstance(m, Segment)]
+        now = session.current()
+        assert now is not None
+        for segment in segments[:: max(1, len(segments) // 500)]:
+            self.kept.append(Kept(now.id, segment.start, segment.samples))
+
+    def _must_go_on(self) -> None:
+        """Wait until samples are acquired and recorded again."""
+        deadline = time.monotonic() + BACK_S
+        with Store(culture=self._name, patience_s=60) as store:
+            before = self._length(store)
+            while self._length(store) < before + 5000:
+                if time.monotonic() > deadline:
+                    self._n_stuck += 1
+                    print(f"samples do not go on: {control.status()}", flush=True)
+                    return
+                time.sleep(0.1)
+
+    def _length(self, store: Store) -> int:
+        try:
+            return len(store["data"])
+        except (StoreError, KeyError):
+            return 0
+
+    def _programs(self) -> list[tuple[str, int]]:
+        try:
+            return [(program.name, program.pid) for program in control.status() if program.pid]
+        except (CrepeError, OSError):
+            return []
+
+    def _any_program(self) -> tuple[str, int]:
+        while not (programs := self._programs()):
+            time.sleep(0.1)
+        return self._random.choice(programs)
+
+    def _pids(self) -> list[int]:
+        pids = []
+        for process in psutil.process_iter(["environ"]):
+            environment = process.info["environ"] or {}
+            if environment.get("CREPE_VAR") == str(self.var) and process.pid != os.getpid():
+                pids.append(process.pid)
+        return pids
+
+    def _wait_until_all_are_gone(self) -> None:
+        deadline = time.monotonic() + 30
+        while (pids := self._pids()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self._n_left += len(pids)
+
+    def _note_death(self, name: str) -> None:
+        if not self._has_culture or name not in (*LOOP, "supervisord", "everything"):
+            return
+        simulator = paths.read_json(self.var / "run" / "simulator.json") or {}
+        with suppress(urllib3.exceptions.HTTPError, KeyError):
+            url = f"http://127.0.0.1:{simulator['http_port']}/simulator/pulses"
+            now = urllib3.request("GET", url, retries=False, timeout=2).json()["now"]
+            self.deaths.append(Death(name, simulator["nonce"], now))
+
+
+def _send(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
