@@ -55,6 +55,7 @@ TESTED_THROUGH = {
         config/dry_run/trial_steps
     """,
     "supervise/test_start.py": "supervise/unfinished",
+    "supervise/test_session_end.py": "supervise/unrecorded",
     "supervise/test_control.py": "supervise/supervisor",
     "runtime/test_chain.py": "runtime/batch runtime/hosted_actor",
     "runtime/test_runner.py": "runtime/heartbeat runtime/inputs runtime/outputs runtime/resume",
@@ -120,7 +121,7 @@ VERBS = frozenset(
     Calibrate Call Cancel Carry Change Check Choose Classify Clear Clip Close Collect Combine Commit
     Confirm
     Compare Compute Configure Connect Convert Copy Correct Count Create Cut Declare Decode Delete Describe
- Detect Disable Disconnect Discard Divide Do Draw Drop Emit Empty Enable Encode End Enter Ensure Estimate Evaluate
+    Detect Disable Disarm Disconnect Discard Divide Do Draw Drop Emit Empty Enable Encode End Enter Ensure Estimate Evaluate
     Exclude Execute Extract Feed Fill Filter Find Finish Fit Follow Forbid Format Gather Generate Get Give
     Group Handle Have Hold Import Initialize Insert Interrupt Iterate Join Keep Latch Leave Let Limit
     List Load Lock Log Look Make Map Mark Match Measure Merge Move Normalize Note Notify Open

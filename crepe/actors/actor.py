@@ -31,6 +31,14 @@ def open_watchdog_link() -> Guard:
     return watchdog_link()
 
 
+def disarm_stimulator() -> None:
+    """Disarm the stimulator that runs with these programs."""
+    from crepe.environment import paths
+    from crepe.safety import arming
+
+    arming.disarm(paths.run_directory())
+
+
 @dataclass(frozen=True)
 class ActorContext:
     """The surroundings of an actor, given to it when it is opened."""
@@ -50,6 +58,7 @@ class ActorContext:
     open_recorder: Callable[..., Recorder] = open_recorder
     open_stimulator: Callable[..., Stimulator] = open_stimulator
     open_guard: Callable[[], Guard] = open_watchdog_link
+    disarm: Callable[[], None] = disarm_stimulator
 
     @property
     def first(self) -> StreamInfo:
@@ -202,6 +211,11 @@ class Sink(Actor[In, Out]):
         Gaps count from there on.
         """
         return self.positions().get(stream, 0)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether its input must wait, as far as Redis can keep it."""
+        return False
 
     @property
     def problem(self) -> str:

@@ -1,17 +1,25 @@
 """Recorder of every message of the session, in one HDF5 file that MCS's readers open, too."""
 
+import logging
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import PositiveFloat, PrivateAttr
 
 from crepe.actors.actor import ActorContext, Sink
+from crepe.errors import DeviceError
 from crepe.messages import Command, Message, StreamInfo
 
 if TYPE_CHECKING:
+    from crepe.recording.mcs_layout import About
     from crepe.recording.writer import RecordingWriter
 
+log = logging.getLogger(__name__)
+
 _FLUSH_S = 1.0
+_ROOM_AGAIN = 1.25  # times the reserve: a recorder must not stop again at once
 
 
 class Record(Sink[Message, None]):
@@ -19,17 +27,30 @@ class Record(Sink[Message, None]):
 
     After a restart it continues where the file ends. A file that cannot be continued is set aside,
     and a new one begins with everything that Redis still has: that is complete, while no part of a
-    damaged file is certain. Raises DeviceError if the file cannot be written.
+    damaged file is certain. With less than `spare_mb` free it closes the file and pauses: nothing
+    is read, so that Redis keeps what it can, until there is room again; the file is then
+    continued. Raises DeviceError if the file cannot be written.
     """
 
     spare_mb: PositiveFloat = 64.0
-    """Space that must stay free on the disk; with less, recording stops with an error."""
+    """Space that must stay free on the disk; with less, the recorder closes its file and pauses,
+    and the Redis server stops its append-only file."""
+    disarms: bool = True
+    """Disarm the stimulator when the recorder pauses for lack of room: it needs `crepe arm` again.
+    For a simulated instrument there is only a warning."""
 
     merges: ClassVar[bool] = False
     priority: ClassVar[int] = 30
 
-    _writer: "RecordingWriter" = PrivateAttr()
+    _writer: "RecordingWriter | None" = PrivateAttr(None)  # None: paused
+    _context: ActorContext = PrivateAttr()
+    _about: "About" = PrivateAttr()
+    _path: Path = PrivateAttr()
     _clock: StreamInfo = PrivateAttr()
+    _is_full: bool = PrivateAttr(False)  # too little room: the file is closed, or will be
+    _stored: dict[str, int] = PrivateAttr(default_factory=dict)  # positions while paused
+    _covered: dict[str, int] = PrivateAttr(default_factory=dict)  # the same with earlier parts
+    _pause: str = PrivateAttr("")  # for people: that it pauses, or has
     _flushed: int = PrivateAttr(0)  # newest sample index at the last flush
     _complete: dict[str, int] = PrivateAttr(default_factory=dict)  # stop of the last whole window
     _window: tuple[str, int] | None = PrivateAttr(
@@ -40,14 +61,14 @@ class Record(Sink[Message, None]):
     def open(self, context: ActorContext) -> None:
         # Not above: every program imports this class, and only the recorder needs h5py.
         from crepe.recording.mcs_layout import About
-        from crepe.recording.writer import RecordingWriter
 
+        self._context = context
         self._clock = context.first
         is_simulated = any(info.is_simulated for info in context.inputs.values())
         culture = dict(context.culture)
         if is_simulated:
             culture.pop("species", None)
-        about = About(
+        self._about = About(
             session=context.session,
             seed=context.seed,
             experiment=context.experiment,
@@ -55,20 +76,36 @@ class Record(Sink[Message, None]):
             is_simulated=is_simulated,
             origin_t_ns=self._clock.origin_t_ns,
         )
-        path = context.recordings / f"{context.session}.h5"
-        self._writer = RecordingWriter(path, about, context.inputs, self.spare_mb)
+        self._path = context.recordings / f"{context.session}.h5"
+        if self._free_mb() < self.spare_mb:
+            self._stored = self._covered = _positions_in(self._path)
+            self._note_pause()
+        else:
+            self._open_file()
+
+    def _open_file(self) -> None:
+        from crepe.recording.writer import RecordingWriter
+
+        self._writer = RecordingWriter(self._path, self._about, self._context.inputs)
         self._flushed = max(self._writer.positions.values())
+        self._is_full = False
 
     def on_position(self, stream: str, position: int) -> None:
         self._end_window()
         self._window = (stream, position)
 
     def step_from(self, stream: str, message: Message) -> None:
+        if self._writer is None:
+            raise DeviceError(self._pause)
         if not self._writer.has(stream):
             self._writer.add(stream, self._info_outside(message))
         is_due = message.stop - self._flushed >= _FLUSH_S * self._clock.sampling_rate_hz
         # Messages of a window are committed together: a flush comes only before a later window.
         if is_due and message.stop > self._writer.newest(stream):
+            if self._is_full:  # and nothing has paused since: there is no loop that waits
+                raise DeviceError(f"{self._path}: {self._too_little()}")
+            # Not closed here: the messages of this window are still to come.
+            self._is_full = self._free_mb() < self.spare_mb
             self._writer.commit()
             self._flushed = message.stop
         self._writer.append(stream, message)
@@ -76,15 +113,23 @@ class Record(Sink[Message, None]):
 
     def on_silence(self, elapsed_s: float) -> None:
         self._end_window()
-        if elapsed_s >= _FLUSH_S and not self._is_rested:
+        if self._writer is None:
+            if self._free_mb() >= self.spare_mb * _ROOM_AGAIN:
+                self._go_on()
+        elif self._is_full:
+            self._close_and_pause()
+        elif elapsed_s >= _FLUSH_S and not self._is_rested:
             # Without new samples the last chunk would not fill up, and a crash would lose it.
             self._writer.commit(with_rest=True)
             self._is_rested = True
 
     def finish(self) -> None:
-        self._writer.end()
+        if self._writer is not None:
+            self._writer.end()
 
     def positions(self) -> Mapping[str, int]:
+        if self._writer is None:
+            return self._stored
         positions = self._writer.positions
         for stream, stop in self._complete.items():
             if positions[stream] >= self._writer.newest(stream):  # only empty windows came since
@@ -92,15 +137,62 @@ class Record(Sink[Message, None]):
         return positions
 
     def covered(self, stream: str) -> int:
+        if self._writer is None:
+            return self._covered.get(stream, 0)
         return max(self.positions().get(stream, 0), self._writer.stop_before(stream))
 
     @property
+    def is_paused(self) -> bool:
+        return self._is_full
+
+    @property
     def problem(self) -> str:
-        return self._writer.problem
+        problem = self._writer.problem if self._writer is not None else ""
+        return "; ".join(filter(None, (self._pause, problem)))
 
     def close(self) -> None:
-        if hasattr(self, "_writer"):
+        if self._writer is not None:
             self._writer.close()
+
+    # A disk without room
+
+    def _close_and_pause(self) -> None:
+        assert self._writer is not None
+        self._writer.commit(with_rest=True)
+        self._stored = dict(self.positions())
+        self._covered = {stream: self.covered(stream) for stream in self._stored}
+        self._writer.close()
+        self._writer = None
+        self._is_rested = True
+        self._note_pause()
+
+    def _note_pause(self) -> None:
+        self._is_full = True
+        stimulation = "stimulation goes on without a recording"
+        if self.disarms and not self._about.is_simulated:
+            self._context.disarm()
+            stimulation = "stimulation is disarmed"
+        self._pause = (
+            f"NOT RECORDING since sample {self._reached}: {self._too_little()}; {stimulation}; the "
+            "recorder goes on when there is room"
+        )
+        log.error("%s: %s", self._path, self._pause)
+
+    def _go_on(self) -> None:
+        self._open_file()
+        self._pause = f"the recorder paused at sample {self._reached} for lack of room, and went on"
+        log.warning("%s: %s", self._path, self._pause)
+
+    @property
+    def _reached(self) -> int:
+        return self._stored.get(next(iter(self._context.inputs)), 0)
+
+    def _too_little(self) -> str:
+        return f"{self._free_mb():.0f} MB free, {self.spare_mb:.0f} MB must stay"
+
+    def _free_mb(self) -> float:
+        existing = next(p for p in self._path.absolute().parents if p.exists())
+        return shutil.disk_usage(existing).free / 1e6
 
     def _end_window(self) -> None:
         if self._window is not None:
@@ -113,3 +205,16 @@ class Record(Sink[Message, None]):
         assert isinstance(message, Command)
         rate_hz = self._clock.sampling_rate_hz
         return StreamInfo("Command", rate_hz, segment_samples=1, longest_samples=1)
+
+
+def _positions_in(path: Path) -> dict[str, int]:
+    """Return where the streams of a recording stop, without changing it."""
+    from crepe.recording.part import Part
+
+    if not path.exists():
+        return {}
+    part = Part(path, is_damaged=True)
+    try:
+        return {name: int(part.windows(name)[1].max(initial=0)) for name in part.infos}
+    finally:
+        part.close()

@@ -10,7 +10,7 @@ from crepe.cli.output import Output
 from crepe.cli.progress import starting, stopping
 from crepe.config.experiment import Experiment, load_experiment
 from crepe.environment import paths, session
-from crepe.errors import ConfigError, ExitCode
+from crepe.errors import ConfigError, CrepeError, ExitCode
 from crepe.messages import GameState
 from crepe.redis_server.server import redis_cli_line
 from crepe.safety import arming
@@ -142,24 +142,35 @@ def up(
 def down(as_json: AsJson = False) -> None:
     """Stop all programs in order, and leave no process behind.
 
+    It waits for a recorder that lags while that makes progress.
+
     Example: `crepe down`
 
-    Exit status: 1 if a process still runs.
+    Exit status: 1 if a process still runs, or the recording lacks something: then the session
+    has not ended, and `crepe up --resume` goes on with it.
     """
     from crepe.supervise import control
 
     output = Output(as_json=as_json)
     supervisor = control.running()
     with stopping():
-        has_stopped = control.down()
+        has_stopped, unrecorded = control.down()
     output.text("stopped" if has_stopped else "nothing was running")
     is_visible = supervisor is None or supervisor.process.is_visible
-    output.document({"has_stopped": has_stopped, "are_processes_visible": is_visible})
+    output.document(
+        {
+            "has_stopped": has_stopped,
+            "are_processes_visible": is_visible,
+            "unrecorded": unrecorded,
+        }
+    )
     if supervisor is not None and not is_visible:
         output.line(
             f"supervisord ({supervisor.process}) has ended; whether a program that it ran is left "
             "cannot be seen from here"
         )
+    if unrecorded:
+        raise CrepeError(unrecorded)
 
 
 def report_latch(experiment: Experiment, output: Output) -> None:

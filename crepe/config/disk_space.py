@@ -4,11 +4,14 @@ import shutil
 from pathlib import Path
 
 from crepe.actors.actor import Source
+from crepe.actors.record import Record
 from crepe.config.experiment import Experiment
+from crepe.errors import DeviceError
 from crepe.hw.device import check_url
 from crepe.messages import Segment
 
 _SAMPLE_BYTES = 4  # int32 and float32
+_LEAST_S = 600.0
 
 
 def disk_message(directory: Path, experiment: Experiment) -> str:
@@ -23,12 +26,37 @@ def disk_message(directory: Path, experiment: Experiment) -> str:
 
 def disk_hours(directory: Path, bytes_per_s: float) -> float:
     """Return how long the free space of the file system of `directory` lasts at a data rate."""
+    free = _free_bytes(directory)
+    return free / bytes_per_s / 3600 if bytes_per_s > 0 else float("inf")
+
+
+def check_room(directory: Path, experiment: Experiment) -> None:
+    """Raise DeviceError if ten minutes of an experiment that records do not fit on the disk."""
+    reserve = reserve_bytes(experiment)
+    if not reserve:
+        return
+    rate = bytes_per_s(experiment)
+    free, least = _free_bytes(directory), rate * _LEAST_S + reserve
+    if free < least:
+        raise DeviceError(
+            f"{directory}: {free / 1e6:.0f} MB free, must be at least {least / 1e6:.0f} MB: ten "
+            f"minutes at {rate / 1e6:.1f} MB/s, and {reserve / 1e6:.0f} MB that the recorder "
+            "leaves free; make room, or set CREPE_VAR to a directory on a larger disk"
+        )
+
+
+def reserve_bytes(experiment: Experiment) -> float:
+    """Return the space that the experiment's recorders leave free; 0 without a recorder."""
+    actors = (spec.make() for spec in experiment.actors.values())
+    return max((a.spare_mb * 1e6 for a in actors if isinstance(a, Record)), default=0.0)
+
+
+def _free_bytes(directory: Path) -> int:
     existing = directory.absolute()
     # Before the first session there is no var/ yet, but there is its file system.
     while not existing.exists():
         existing = existing.parent
-    free = shutil.disk_usage(existing).free
-    return free / bytes_per_s / 3600 if bytes_per_s > 0 else float("inf")
+    return shutil.disk_usage(existing).free
 
 
 def bytes_per_s(experiment: Experiment) -> float:

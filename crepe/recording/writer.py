@@ -44,8 +44,6 @@ class RecordingWriter:
     path
         Of the file; if it exists, it is continued, and `about` is not used. A file that cannot be
         continued is set aside under another name, never removed, and a new part begins.
-    spare_mb
-        Space that must stay free on the disk.
 
     Attributes
     ----------
@@ -54,11 +52,8 @@ class RecordingWriter:
         samples are missing before it; empty for the first part.
     """
 
-    def __init__(
-        self, path: Path, about: About, infos: Mapping[str, StreamInfo], spare_mb: float = 64
-    ) -> None:
+    def __init__(self, path: Path, about: About, infos: Mapping[str, StreamInfo]) -> None:
         self._path = path
-        self._spare_bytes = spare_mb * 1e6
         with self._writing():
             problem = self._try_to_continue(infos) if path.exists() else ""
             if problem:
@@ -158,7 +153,6 @@ class RecordingWriter:
         `with_rest`.
         """
         with self._writing():
-            self._check_disk()
             for stream in self._streams.values():
                 stream.write(with_rest=with_rest)
             # After the streams: timestamps may cover only samples that are in the file.
@@ -231,10 +225,6 @@ class RecordingWriter:
             stop, rate_hz = self.positions[raw], self._streams[raw].info.sampling_rate_hz
             duration_us = np.int64(round(stop * 1e6 / rate_hz))
             self._file[mcs_layout.RECORDING].attrs.modify("Duration", duration_us)
-
-    def _check_disk(self) -> None:
-        if (free := shutil.disk_usage(self._path.parent).free) < self._spare_bytes:
-            raise OSError(f"{free / 1e6:.0f} MB free, {self._spare_bytes / 1e6:.0f} MB must stay")
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from crepe.actors.actor import Sink
 from crepe.config.wiring import OUTSIDE, ActorSpec
-from crepe.errors import StoreUnavailableError
+from crepe.errors import CrepeError, StoreUnavailableError
 from crepe.messages import Message, StreamInfo, Unreadable
 from crepe.runtime.batch import Batch, Resume
 from crepe.runtime.hosted_actor import HostedActor
@@ -26,6 +26,10 @@ _GATHER_S = 0.05  # a recorder's pause between reads: a wake-up costs more than 
 
 class Stop(Exception):
     """The program must end: it was stopped, supervisord is gone, or another session has begun."""
+
+
+class UnrecordedError(CrepeError):
+    """A recorder was stopped before it had everything; its exit status keeps the session open."""
 
 
 class Inputs:
@@ -64,6 +68,7 @@ class Inputs:
         # What the program's own actors write is handed over in memory.
         inside = {stream for spec in specs for stream in spec.writes.values()}
         read = dict.fromkeys(stream for spec in specs for stream in spec.reads)
+        self._has_sinks = any(issubclass(spec.kind, Sink) for spec in specs)
         self._streams = tuple(stream for stream in read if stream not in inside)
         self._kinds: dict[str, type[Message]] = {
             s: OUTSIDE[s] for s in self._streams if s in OUTSIDE
@@ -201,7 +206,13 @@ class Inputs:
         return [at for at in self._cursors.values() if isinstance(at, int)]
 
     def wait(self, timeout_s: float) -> list[tuple[str, Entry | UnclockedEntry]]:
-        """Return the next entries without advancing the cursors. Raises StoreUnavailableError."""
+        """Return the next entries without advancing the cursors; none while a recorder pauses.
+
+        Raises StoreUnavailableError.
+        """
+        if self.is_paused:
+            time.sleep(timeout_s)
+            return []
         if self._may_gather:
             time.sleep(_GATHER_S)
         items = self._store.wait(self._cursors, timeout_s)
@@ -241,10 +252,26 @@ class Inputs:
             if self.n_unreadable <= _MOST_LOGGED:
                 log.error("%s: skipped %s", stream, message.reason)
 
+    @property
+    def is_paused(self) -> bool:
+        """True while a recorder has no room."""
+        return any(recorder.is_paused for recorder in self._recorders.values())
+
+    def stop_at_once(self) -> Exception:
+        """Return what ends the program on request where no recorder has to finish first."""
+        if self._has_sinks and not self._recorders:
+            return UnrecordedError("stopped before the recorder had opened its streams")
+        return Stop("requested")
+
     def stop_when_recorded(self) -> None:
-        """Raise Stop once the recorder has all entries of the first call, or cannot read them."""
+        """Raise Stop once the recorder has all entries of the first call.
+
+        Raises UnrecordedError if it cannot read or store them.
+        """
         if not self._store.is_connected:
-            raise Stop("requested, and Redis is away")
+            raise UnrecordedError("stopped while Redis is away; what it holds is not recorded")
+        if self.is_paused:
+            raise UnrecordedError("stopped while the recorder has no room on the disk")
         cursors = {s: at for s, at in self._cursors.items() if isinstance(at, int)}
         with suppress(StoreUnavailableError):
             if self._ends is None:

@@ -241,7 +241,7 @@ class Runner:
                 self._outputs.publish(chain.push(batch))
                 elapsed_s = time.perf_counter() - began_s
                 self._heartbeat.set_position(max(host.position for host in chain.hosted), elapsed_s)
-                if self._is_stop_requested or self._outputs.has_unsent:
+                if self._is_stop_requested or self._outputs.has_unsent or self._inputs.is_paused:
                     break  # the other items are read again
         self._idle(max(host.position for host in chain.hosted))
 
@@ -272,7 +272,7 @@ class Runner:
     def _check(self) -> None:
         """Raise Stop if the program must end."""
         if self._is_stop_requested and not self._may_finish:
-            raise Stop("requested")
+            raise self._inputs.stop_at_once()
         if is_orphan():
             raise Stop("supervisord is gone")
 

@@ -40,11 +40,19 @@ class LoadingError(ReplyError):
     """The server still loads its data."""
 
 
-class OutOfMemoryError(ReplyError):
+class NotNowError(ReplyError):
+    """The server takes no writes at present; it may again later."""
+
+
+class OutOfMemoryError(NotNowError):
     """The server is at its memory ceiling."""
 
 
-_ERRORS = {"LOADING": LoadingError, "OOM": OutOfMemoryError}
+class DiskFullError(NotNowError):
+    """The server cannot write its append-only file: as a rule the disk is full."""
+
+
+_ERRORS = {"LOADING": LoadingError, "OOM": OutOfMemoryError, "MISCONF": DiskFullError}
 
 
 class CommandRefusedError(StoreError):
@@ -79,7 +87,8 @@ class RedisConnection:
                 reply = self._reply()
                 if isinstance(reply, LoadingError):
                     raise ConnectionLostError(str(reply))
-                if isinstance(reply, Exception):
+                # PING is refused on a full disk, too; such a server can still be read.
+                if isinstance(reply, Exception) and not isinstance(reply, NotNowError):
                     raise StoreError(f"{self.place}: {reply}") from reply
         except hiredis.HiredisError as error:
             self.disconnect()
@@ -100,7 +109,7 @@ class RedisConnection:
     def call(self, *arguments: Argument) -> Any:
         """Send one command and return its reply.
 
-        Raises ConnectionLostError, OutOfMemoryError, or CommandRefusedError with the server's text.
+        Raises ConnectionLostError, NotNowError, or CommandRefusedError with the server's text.
         """
         try:
             self._socket.sendall(pack(arguments))
@@ -134,7 +143,7 @@ class RedisConnection:
         """Raise for an error reply, as `call` does."""
         if isinstance(reply, LoadingError):
             self._lose(reply)  # the server is not ready yet
-        if isinstance(reply, OutOfMemoryError):
+        if isinstance(reply, NotNowError):
             raise reply
         raise CommandRefusedError(f"{self.place}: {reply}") from reply
 

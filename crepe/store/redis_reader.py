@@ -1,5 +1,6 @@
 """The reading half of a store on a Redis (or Valkey) server, with a connection that recovers."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -8,15 +9,25 @@ from typing import Any
 from crepe.errors import StoreUnavailableError
 from crepe.messages import StreamInfo
 from crepe.redis_server.login import ConnectionLostError
-from crepe.store.connection import LONGEST_BLOCK_S, Argument, OutOfMemoryError, RedisConnection
+from crepe.store.connection import (
+    LONGEST_BLOCK_S,
+    Argument,
+    DiskFullError,
+    NotNowError,
+    OutOfMemoryError,
+    RedisConnection,
+)
 from crepe.store.contract import Cursor, Entry, UnclockedEntry
 from crepe.store.redis_fields import entry_from, info_from, pairs, unclocked_from
 
-LATER = (ConnectionLostError, OutOfMemoryError)  # errors after which a retry may succeed
+log = logging.getLogger(__name__)
+
+LATER = (ConnectionLostError, NotNowError)  # errors after which a retry may succeed
 READ_COUNT = 64
 """Most entries of one stream that `wait` returns at once."""
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
+_SAID_AGAIN_S = 60.0  # a full disk is logged so often at most
 
 
 def _nothing() -> None:
@@ -46,6 +57,7 @@ class RedisReader:
         self.patience_s = patience_s
         self.meanwhile = meanwhile
         self._connection = RedisConnection(url, name)
+        self._disk_full_s: float | None = None  # monotonic time at which a full disk was logged
 
     @property
     def is_connected(self) -> bool:
@@ -104,12 +116,20 @@ class RedisReader:
         if isinstance(error, OutOfMemoryError):
             with suppress(ConnectionLostError):  # the next try connects again
                 self._make_room()
+        elif isinstance(error, DiskFullError):
+            self._report_full_disk(error)
         self.meanwhile()
         waited_s = time.monotonic() - began_s
         if waited_s >= self.patience_s:
             raise StoreUnavailableError(str(error)) from error
         # Each pause is as long as the wait so far, so that pauses double.
         time.sleep(min(max(waited_s, _FIRST_PAUSE_S), _LONGEST_PAUSE_S))
+
+    def _report_full_disk(self, error: DiskFullError) -> None:
+        now_s = time.monotonic()
+        if self._disk_full_s is None or now_s > self._disk_full_s + _SAID_AGAIN_S:
+            log.error("%s: takes no writes, waiting until it does: %s", self.place, error)
+            self._disk_full_s = now_s
 
     def close(self) -> None:
         self._connection.disconnect()

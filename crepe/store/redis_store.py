@@ -10,7 +10,7 @@ from uuid import uuid4
 from crepe.errors import OrderError, StoreError, StoreUnavailableError
 from crepe.messages import StreamInfo
 from crepe.redis_server.login import ConnectionLostError
-from crepe.store.connection import Argument, CommandRefusedError, OutOfMemoryError
+from crepe.store.connection import Argument, CommandRefusedError, NotNowError
 from crepe.store.contract import Entry
 from crepe.store.fence import Fence
 from crepe.store.modus import CULTURE
@@ -257,7 +257,7 @@ class RedisStore(RedisReader):
                 return str(reply, "ascii")
             except ConnectionLostError as error:  # no retry: the command could be executed twice
                 raise StoreError(f"{error}; the command may have arrived or not") from error
-            except OutOfMemoryError as error:
+            except NotNowError as error:
                 self._wait_to_retry(error, began_s)
 
     def forget(self, stream: str, before: str) -> None:

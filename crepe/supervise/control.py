@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from crepe.environment import paths, session
 from crepe.environment.process_identity import ProcessIdentity
@@ -17,6 +17,7 @@ from crepe.errors import ConfigError, CrepeError
 from crepe.redis_server.server import running_server, stop_server
 from crepe.supervise.conf import render
 from crepe.supervise.supervisor import KILL_S, Status, Supervisor, reap
+from crepe.supervise.unrecorded import StreamEnds, last_changes
 
 _LOG_LINES = 15  # of a program that does not start
 _TRIES = 2  # starts of a program after which `up` gives up
@@ -140,21 +141,37 @@ def up(
     _start(command, variables, var, timeout_s)
 
 
-def down(timeout_s: float = 60.0, var: Path | None = None) -> bool:
+class Stopped(NamedTuple):
+    """The outcome of stopping all programs."""
+
+    has_stopped: bool  # False: nothing ran
+    unrecorded: str = ""  # what the recording lacks, as text for people
+
+
+def down(timeout_s: float = 60.0, var: Path | None = None) -> Stopped:
     """Stop all programs in order, and kill those that have not ended in time.
 
-    Return False if nothing ran. Raises CrepeError if a program still runs then.
+    The time counts anew while the recorder makes progress. A session whose recording lacks
+    something stays unfinished. Raises CrepeError if a program still runs then.
     """
     var = var or paths.var_directory()
     if not var.is_dir():
-        return False
+        return Stopped(has_stopped=False)
     supervisor = running(var)
+    ends = StreamEnds(var)
+
+    def progress() -> object:
+        ends.look()
+        return last_changes(var)
+
     if supervisor is not None:
-        supervisor.shut_down(timeout_s)
+        supervisor.shut_down(timeout_s, progress)
     # On macOS the Redis server outlives a supervisord that was killed (decision 1).
     was_orphan = running_server(var) is not None
     clear(var)
-    return supervisor is not None or was_orphan
+    if supervisor is None:
+        return Stopped(was_orphan)
+    return Stopped(True, ends.conclude())
 
 
 def clear(var: Path) -> None:

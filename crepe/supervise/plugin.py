@@ -17,8 +17,8 @@ from typing import Any
 from supervisor import events, loggers
 from supervisor.states import SupervisorStates, getProcessStateDescription
 
-from crepe.config.disk_space import disk_message
-from crepe.config.experiment import load_experiment
+from crepe.config.disk_space import check_room, disk_message, reserve_bytes
+from crepe.config.experiment import Experiment, load_experiment
 from crepe.config.wiring import OUTSIDE
 from crepe.environment import paths, session
 from crepe.environment.process import SUPERVISOR
@@ -29,6 +29,9 @@ from crepe.redis_server.server import forget_server
 from crepe.store.lease import Holder, Lease
 from crepe.store.redis_store import RedisStore
 from crepe.supervise import control
+from crepe.supervise.append_only import AppendOnlyLimit
+from crepe.supervise.safe_logs import make_logs_safe
+from crepe.supervise.session_end import SessionEnd
 
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s\n"
 _LOG_BYTES = 10_000_000
@@ -69,6 +72,7 @@ class Extension:
                 f"{var}: its programs run already (supervisord has {other.process}); "
                 "stop them with `crepe down`, or set CREPE_VAR to another directory"
             )
+        make_logs_safe()
         _open_log(supervisord.options, paths.private(paths.private(var) / "log"))
         os.environ["CREPE_VAR"] = str(var)
         os.environ[SUPERVISOR] = ProcessIdentity.own().key
@@ -80,25 +84,27 @@ class Extension:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         at_end = ExitStack()
         atexit.register(at_end.close)  # when all programs have ended
-        open_session(supervisord.options.logger, var, at_end)
+        logger = supervisord.options.logger
+        experiment = open_session(logger, var, at_end)
         control.announce(var, socket)
+        recorders = {experiment.program_of[name] for name in experiment.recorders}
+        self._end = SessionEnd(var, recorders, logger)
+        self._append_only = AppendOnlyLimit(var, reserve_bytes(experiment), logger.warn)
         events.subscribe(
             events.ProcessGroupAddedEvent,
             lambda event: self._keep_logs(supervisord.process_groups[event.group]),
         )
         events.subscribe(events.ProcessStateStartingEvent, self._count)
-        events.subscribe(events.SupervisorStoppingEvent, lambda _: session.end(var))
+        events.subscribe(events.SupervisorStoppingEvent, self._end.on_stopping)
+        events.subscribe(events.ProcessStateStoppedEvent, self._end.on_stopped)
+        events.subscribe(events.Tick5Event, self._tick)
         for ended in (events.ProcessStateExitedEvent, events.ProcessStateBackoffEvent):
             events.subscribe(ended, self._end_with_session)
 
     def programs(self) -> list[dict[str, Any]]:
         """Return the fields of `Status` for each program, also while programs are being stopped."""
         now = time.time()
-        processes = [
-            process
-            for group in sorted(self._supervisord.process_groups.values())
-            for process in group.processes.values()
-        ]
+        processes = self._processes()
         # supervisord waits for its programs: until it has, a pid is still that of its program
         identities = identify(process.pid for process in processes if process.pid)
         return [
@@ -112,6 +118,17 @@ class Extension:
             }
             for process in processes
         ]
+
+    def _processes(self) -> list[Any]:
+        return [
+            process
+            for group in sorted(self._supervisord.process_groups.values())
+            for process in group.processes.values()
+        ]
+
+    def _tick(self, _: Any) -> None:
+        self._end.on_tick(self._processes())
+        self._append_only.look()
 
     def _count(self, event: Any) -> None:
         program = event.process.config
@@ -156,25 +173,31 @@ def _open_log(options: Any, directory: Path) -> None:
     options.logfile = path  # what `supervisorctl maintail` shows
 
 
-def open_session(logger: Any, var: Path, at_end: ExitStack) -> None:
+def open_session(logger: Any, var: Path, at_end: ExitStack) -> Experiment:
     """Resume the unfinished session, or begin a new one with empty streams.
+
+    Return the experiment.
 
     CREPE_SESSION is `new` or `resume` where an operator has decided. Without it a session is
     resumed if the experiment file has not changed since. `at_end` receives the callbacks to run
     when all programs have ended.
 
+    Raises ConfigError if there is no session to resume, and DeviceError without room on the disk.
     Raises LeaseError if another session has the culture on a server that others run, unless
     CREPE_TAKE_OVER is set. Raises StoreError if streams must be removed from that server and it
     does not answer.
     """
     named = os.environ.get("CREPE_EXPERIMENT")
     experiment = load_experiment(Path(named) if named else None)
+    check_room(var, experiment)
     logger.info(disk_message(var, experiment))
     # Popped: a decision counts once, and a reload of supervisord calls `make` again.
     decided = os.environ.pop("CREPE_SESSION", "")
     take_over = bool(os.environ.pop("CREPE_TAKE_OVER", ""))
     last = session.current(var)
     unfinished = session.find_unfinished(var)
+    if decided == "resume" and unfinished is None:
+        raise ConfigError(f"{var}: the last session ended in good order, nothing to resume")
     is_same = unfinished is not None and unfinished.experiment_digest == experiment.digest
     resumed = unfinished if decided == "resume" or (not decided and is_same) else None
     now = resumed or session.new(experiment.path, experiment.digest, experiment.seed)
@@ -189,10 +212,11 @@ def open_session(logger: Any, var: Path, at_end: ExitStack) -> None:
             logger.warn(f"{error}; the programs take the lease when the server answers")
     if resumed is not None:
         logger.warn(f"session {now.id} was cut off and is resumed")
-        return
+        return experiment
     forget_server(var)
     session.begin(now, var)
     logger.info(f"session {now.id} of {experiment.path} begins, seed {now.seed}")
+    return experiment
 
 
 def _take_culture(

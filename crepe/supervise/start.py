@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from crepe.config.disk_space import disk_message
+from crepe.config.disk_space import check_room, disk_message
 from crepe.config.dry_run.dry_run import dry_run
 from crepe.config.experiment import Experiment
 from crepe.config.services import has_heartbeat
@@ -51,7 +51,7 @@ def running(experiment: Experiment, *, take_over: bool = False) -> Iterator[Stor
                 yield store
         finally:
             end_undisturbed()
-            control.down()
+            _check_recorded(control.down())
 
 
 def up(
@@ -79,6 +79,8 @@ def up(
     ------
     LeaseError
         Another session has the culture, and `take_over` is False.
+    DeviceError
+        Not even ten minutes of what is recorded fit on the disk.
     CrepeError
         A program does not start; the text has the end of its log. All programs are stopped again
         then, as they are after Ctrl-C.
@@ -87,6 +89,7 @@ def up(
     for note in dry_run(experiment):
         print(f"note: {note}", file=sys.stderr)
     _check_server(experiment.name, take_over=take_over)
+    check_room(paths.var_directory(), experiment)
     print(disk_message(paths.var_directory(), experiment), file=sys.stderr)
     with _interrupts() as end_undisturbed:
         control.up(
@@ -102,6 +105,16 @@ def up(
             end_undisturbed()
             control.down()
             raise
+
+
+def _check_recorded(stopped: control.Stopped) -> None:
+    """Raise CrepeError if the recording lacks something; print it beside another such error."""
+    if not stopped.unrecorded:
+        return
+    if isinstance(sys.exc_info()[1], CrepeError):
+        print(stopped.unrecorded, file=sys.stderr)
+    else:
+        raise CrepeError(stopped.unrecorded)
 
 
 def page_links(experiment: Experiment) -> Links | None:

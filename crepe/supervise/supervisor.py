@@ -64,8 +64,10 @@ class Supervisor(NamedTuple):
             ]
         return []
 
-    def shut_down(self, timeout_s: float) -> None:
+    def shut_down(self, timeout_s: float, progress: Callable[[], object] = bool) -> None:
         """Stop all programs in order, then supervisord; kill those that have not ended in time.
+
+        The time counts anew whenever the value of `progress` changes.
 
         Raises CrepeError if a process still runs then. A process of another pid namespace is not
         killed: it has ended when supervisord, which waits for its programs, no longer answers.
@@ -82,7 +84,7 @@ class Supervisor(NamedTuple):
         has_ended()  # now, since a killed supervisord no longer reports its programs
         with contextlib.suppress(OSError, HTTPException, Fault), self._talk() as server:
             server.supervisor.shutdown()
-        if not _wait(has_ended, timeout_s):
+        if not _wait(has_ended, timeout_s, progress):
             for process in visible.values():
                 process.kill()
             if not _wait(has_ended, KILL_S):
@@ -120,8 +122,12 @@ def _left(processes: Iterable[ProcessIdentity]) -> list[ProcessIdentity]:
     return [process for process in processes if not process.is_gone]
 
 
-def _wait(is_so: Callable[[], bool], timeout_s: float) -> bool:
-    deadline = time.monotonic() + timeout_s
+def _wait(
+    is_so: Callable[[], bool], timeout_s: float, progress: Callable[[], object] = bool
+) -> bool:
+    deadline, last = time.monotonic() + timeout_s, progress()
     while not (is_it := is_so()) and time.monotonic() < deadline:
         time.sleep(_POLL_S)
+        if (now := progress()) != last:
+            deadline, last = time.monotonic() + timeout_s, now
     return is_it

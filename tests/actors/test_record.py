@@ -415,14 +415,54 @@ def test_a_disk_that_is_nearly_full_stops_the_recording_and_leaves_it_readable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = opened(tmp_path)
-    taken = take(record, messages(50))
-    record.on_silence(1.0)
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9, 3_000_000))
-    with pytest.raises(DeviceError, match=r"s\.h5: .* 3 MB free"):
-        take(record, messages(200, 50))
+    with pytest.raises(DeviceError, match=r"s\.h5: 3 MB free, 64 MB must stay"):
+        take(record, messages(400))
+    record.close()
+    with Recording(tmp_path / "s.h5") as recording:
+        assert recording.last("data") >= 10_000
+        assert recording.is_closed
+
+
+@pytest.mark.parametrize(("is_simulated", "n_disarmed"), [(True, 0), (False, 1)])
+def test_a_recorder_without_room_closes_its_file_and_goes_on_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_simulated: bool, n_disarmed: int
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    free = [10**9]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 0, free[0]))
+    disarmed: list[bool] = []
+    infos = {**INFOS, "data": replace(RAW, is_simulated=is_simulated)}
+    options = {"infos": infos, "disarm": lambda: disarmed.append(True)}
+    record = opened(tmp_path, **options)
+    taken = take(record, messages(50))
+    free[0] = 3_000_000
+    taken += take(record, messages(60, 50))
+    assert record.is_paused
+    record.on_silence(0.1)
+    assert record.positions()["data"] == record.covered("data") == 11_000
+    assert "NOT RECORDING since sample 11000: 3 MB free, 64 MB must stay" in record.problem
+    assert len(disarmed) == n_disarmed
+    assert_holds(tmp_path / "s.h5", taken)
+    with Recording(tmp_path / "s.h5") as recording:
+        assert recording.is_closed
+    record.close()
+    record = opened(tmp_path, **options)  # one that was restarted meanwhile pauses, too
+    assert record.is_paused
+    assert record.positions()["data"] == 11_000
+    free[0] = 70_000_000  # not enough to begin again
+    record.on_silence(0.1)
+    assert record.is_paused
+    free[0] = 10**9
+    record.on_silence(0.1)
+    assert not record.is_paused
+    assert record.problem == "the recorder paused at sample 11000 for lack of room, and went on"
+    taken += take(record, messages(30, 110, gap_before=110))  # Redis could not keep all
     record.close()
     assert_holds(tmp_path / "s.h5", taken)
+    with Recording(tmp_path / "s.h5") as recording:
+        assert recording.gaps("data") == [(11_000, 12_000)]
 
 
 LIMITED = """

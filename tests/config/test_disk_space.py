@@ -63,3 +63,23 @@ def test_a_recording_takes_what_its_channels_and_rate_say(tmp_path, speed, times
 def test_a_recording_that_is_not_there_is_said(tmp_path):
     with pytest.raises(DeviceError, match="nowhere.h5: does not exist"):
         disk_space.bytes_per_s(acquiring(tmp_path, "hdf5://nowhere.h5"))
+
+
+RECORD = """
+[actors.record]
+run = "crepe.actors.record:Record"
+reads = ["data"]
+spare_mb = 10
+"""
+
+
+def test_a_start_without_room_for_ten_minutes_and_the_reserve_is_refused(tmp_path, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    free = 250 * 10**6
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**12, 0, free))
+    experiment = acquiring(tmp_path, "generator://?n_channels=5&sampling_rate_hz=10000", RECORD)
+    disk_space.check_room(tmp_path, experiment)  # 0.4 MB/s for 600 s, and 10 MB
+    free -= 1
+    with pytest.raises(DeviceError, match="250 MB free, must be at least 250 MB: ten minutes at"):
+        disk_space.check_room(tmp_path, experiment)
+    disk_space.check_room(tmp_path, acquiring(tmp_path, "generator://"))  # records nothing

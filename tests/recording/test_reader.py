@@ -37,7 +37,7 @@ def messages(start, stop):
 
 def record(path, start, stop, infos=INFOS):
     """One life of a recorder, to which Redis gives what it still has, from `start` on."""
-    writer = RecordingWriter(path, About("s"), infos, spare_mb=0.001)
+    writer = RecordingWriter(path, About("s"), infos)
     for stream, message in messages(start, stop):
         if message.stop > writer.positions[stream]:
             writer.append(stream, message)
@@ -80,7 +80,7 @@ def bad_table(path):
 def path(tmp_path: Path) -> Path:
     """A recording up to sample 1560, left in the middle of a packed chunk."""
     path = tmp_path / "s.h5"
-    writer = RecordingWriter(path, About("s"), INFOS, spare_mb=0.001)
+    writer = RecordingWriter(path, About("s"), INFOS)
     for stream, message in messages(0, 1500):
         writer.append(stream, message)
     writer.commit()

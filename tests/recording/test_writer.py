@@ -32,7 +32,7 @@ def spikes(start, stop):
 
 def write(path, length, n_segments):
     "From where the file ends, with a flush each second; closed in good order if it is not killed."
-    writer = RecordingWriter(path, About("s"), INFOS, spare_mb=0.001)
+    writer = RecordingWriter(path, About("s"), INFOS)
     at = min(writer.positions.values())
     flushed = at
     for start in range(at, at + n_segments * length, length):

@@ -63,14 +63,14 @@ def test_up_runs_every_program_and_down_leaves_nothing_behind(clone: Path) -> No
     wait_until(lambda: (var / "log" / "detect.log").read_text().count(again) == 2)
     assert [p.restarts for p in control.status()] == [0, 1, 0]
 
-    assert control.down()
+    assert control.down().has_stopped
     assert not control.is_running()
     assert control.status() == []
     assert not any(is_alive(p.pid) for p in programs)
     assert session.find_unfinished() is None
     assert {path.name for path in (var / "run").iterdir()} == {"session.json", "supervisord.conf"}
     assert {path.name for path in clone.iterdir()} >= {"var"}
-    assert not control.down()  # harmless to repeat
+    assert not control.down().has_stopped  # harmless to repeat
     said = (var / "log" / "supervisord.log").read_text()
     assert re.findall(r"spawned: '(\w+)'", said)[:3] == ["redis", "detect", "stimulate"]
     assert re.findall(r"stopped: (\w+)", said) == ["stimulate", "detect", "redis"]
@@ -221,7 +221,7 @@ def test_the_file_works_by_itself_from_any_directory(
     assert by_hand.poll() is None, (tmp_path / "said").read_text()
     assert session.find_unfinished(var) == begun
 
-    assert control.down(var=var)
+    assert control.down(var=var).has_stopped
     by_hand.wait()
     assert session.find_unfinished(var) is None
     assert {path.name for path in clone.iterdir()} - before == {"var", "second"}
@@ -231,7 +231,7 @@ def test_down_kills_what_does_not_end_in_time(clone: Path) -> None:
     (clone / "bin" / "crepe").write_text("#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n")
     control.up([("stubborn", 50)])
     (program,) = control.status()
-    assert control.down(timeout_s=0.5)
+    assert control.down(timeout_s=0.5).has_stopped
     wait_until(lambda: not is_alive(program.pid))  # init takes its time to notice
     assert not control.is_running()
 
@@ -243,7 +243,7 @@ def test_down_leaves_a_stranger_alone_that_has_a_recorded_pid(clone: Path) -> No
     assert content is not None
     with subprocess.Popen(["sleep", "1000"], start_new_session=True) as stranger:
         paths.write_json(path, {**content, "pid": stranger.pid})
-        assert control.down(timeout_s=5)
+        assert control.down(timeout_s=5).has_stopped
         assert stranger.poll() is None
         stranger.kill()
     os.waitpid(content["pid"], 0)
@@ -263,7 +263,7 @@ def test_what_can_be_neither_killed_nor_seen_is_said(
         ):
             control.down(timeout_s=0.1)
     assert control.is_running()  # and can be found again
-    assert control.down(timeout_s=0.1)
+    assert control.down(timeout_s=0.1).has_stopped
 
 
 def test_a_supervisord_that_has_ended_by_itself_gets_no_signal(
@@ -280,7 +280,7 @@ def test_a_supervisord_that_has_ended_by_itself_gets_no_signal(
 def test_nothing_runs_where_nothing_was_started(clone: Path) -> None:
     assert not control.is_running()
     assert control.status() == []
-    assert not control.down()
+    assert not control.down().has_stopped
     assert not (clone / "var").exists()
     assert paths.var_directory() == clone / "var"
 

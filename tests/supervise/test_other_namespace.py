@@ -41,7 +41,7 @@ while [program.state for program in control.status(Path(var))] != ["RUNNING"] * 
 supervisor = control.running(Path(var))
 if timeout_s:
     try:
-        said, status = control.down(float(timeout_s), Path(var)), 0
+        said, status = control.down(float(timeout_s), Path(var)).has_stopped, 0
     except CrepeError as error:
         said, status = str(error), 1
 else:

@@ -74,6 +74,7 @@ def test_a_lost_terminal_ends_it_as_ctrl_c_does(tmp_path, monkeypatch, number):
     def down():  # a second signal does not disturb it
         os.kill(os.getpid(), number)
         ended.append(number)
+        return control.Stopped(has_stopped=True)
 
     monkeypatch.setattr(start, "up", lambda *_, **__: nullcontext())
     monkeypatch.setattr(control, "down", down)
@@ -133,3 +134,11 @@ def test_up_checks_the_experiment_that_its_programs_will_load(tmp_path, monkeypa
     result = CliRunner().invoke(app, ["up", "--new"])
     assert isinstance(result.exception, ConfigError)
     assert "gone.toml: no such experiment file" in str(result.exception)
+
+
+def test_what_a_recording_lacks_is_an_error_after_ctrl_c(tmp_path, monkeypatch):
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path))
+    monkeypatch.setattr(start, "up", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(control, "down", lambda: control.Stopped(True, "data lacks samples"))
+    with pytest.raises(CrepeError, match="data lacks samples"), start.running(load_experiment()):
+        raise KeyboardInterrupt

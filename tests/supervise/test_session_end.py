@@ -1,0 +1,73 @@
+"""A session has ended once its recorders have; while one makes progress it gets more time."""
+
+from types import SimpleNamespace
+
+import pytest
+from supervisor.loggers import getLogger
+from supervisor.states import ProcessStates
+
+from crepe.environment import session
+from crepe.supervise.session_end import SessionEnd
+from crepe.supervise.unrecorded import StreamEnds
+
+
+@pytest.fixture
+def var(tmp_path):
+    session.begin(session.new(tmp_path / "x.toml", "digest", 1), tmp_path)
+    return tmp_path
+
+
+def stopped(name, exitstatus):
+    config = SimpleNamespace(name=name, stopwaitsecs=10)
+    return SimpleNamespace(process=SimpleNamespace(config=config, exitstatus=exitstatus))
+
+
+def is_over(var):
+    return session.find_unfinished(var) is None
+
+
+def test_without_a_recorder_a_stop_ends_the_session(var):
+    SessionEnd(var, [], getLogger()).on_stopping(None)
+    assert is_over(var)
+
+
+@pytest.mark.parametrize(("exitstatus", "ends"), [(0, True), (1, False), (-1, False)])
+def test_a_session_ends_with_the_exit_status_of_its_recorder(var, exitstatus, ends):
+    end = SessionEnd(var, ["record"], getLogger())
+    end.on_stopped(stopped("record", 0))  # by supervisorctl: what comes after is not recorded
+    end.on_stopping(None)
+    assert not is_over(var)
+    end.on_stopped(stopped("acquire", 0))
+    assert not is_over(var)
+    end.on_stopped(stopped("record", exitstatus))
+    assert is_over(var) == ends
+
+
+def test_a_recorder_gets_more_time_only_while_its_file_changes(var):
+    now = session.current(var)
+    end = SessionEnd(var, ["record"], getLogger())
+    config = SimpleNamespace(name="record", stopwaitsecs=10)
+    recorder = SimpleNamespace(config=config, state=ProcessStates.STOPPING, delay=1.0)
+    end.on_stopping(None)
+    end.on_tick([recorder])
+    assert recorder.delay == 1.0
+    (var / "recordings").mkdir()
+    (var / "recordings" / f"{now.id}.h5").write_bytes(b"")
+    end.on_tick([recorder])
+    assert recorder.delay > 1.0
+    recorder.delay = 1.0
+    end.on_tick([recorder])
+    assert recorder.delay == 1.0
+
+
+def test_a_session_that_failed_before_any_data_has_nothing_to_resume(var):
+    assert StreamEnds(var).conclude() == ""
+    assert is_over(var)
+
+
+def test_a_recording_without_known_ends_leaves_the_session_to_be_resumed(var):
+    now = session.current(var)
+    (var / "recordings").mkdir()
+    (var / "recordings" / f"{now.id}.h5").write_bytes(b"")
+    assert "how much is not known; it has not ended" in StreamEnds(var).conclude()
+    assert not is_over(var)

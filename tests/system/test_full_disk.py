@@ -1,0 +1,93 @@
+"""A full disk costs nothing that Redis could keep, and a recorder that hangs ends no session."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from crepe.environment import session
+from crepe.recording.reader import Recording
+from tests.system.conftest import Stack
+
+SLOW = """
+[actors.acquire]
+run = "crepe.actors.acquire:Acquire"
+writes = ["data"]
+device = "generator://?n_channels=4&sampling_rate_hz=1000"
+segment_samples = 50
+
+[actors.record]
+run = "crepe.actors.record:Record"
+reads = ["data"]
+spare_mb = 16
+"""
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small disk of its own."""
+    if sys.platform != "linux" or os.getuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=120m", "tmpfs", str(disk)]
+    if subprocess.run(command, check=False).returncode:
+        pytest.skip("this container may not mount a disk")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_the_experiment_outlives_a_full_disk_and_a_frozen_recorder(
+    disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "slow.toml"
+    file.write_text(SLOW)
+    monkeypatch.setenv("CREPE_VAR", str(disk / "var"))
+    stack = Stack(disk / "var")
+    stack.crepe("up", "--new", str(file))
+    try:
+        now = session.current()
+        assert now is not None
+        ballast = disk / "ballast"
+        ballast.touch()
+        with ballast.open("r+b") as fill:
+            os.posix_fallocate(fill.fileno(), 0, shutil.disk_usage(disk).free - 4096)
+        wait_until(lambda: "NOT RECORDING" in stack.rows().get("record", {}).get("problem", ""))
+        full = stack.rows()
+        wait_until(lambda: stack.rows()["acquire"]["position"] > full["acquire"]["position"])
+        assert {n: r["restarts"] for n, r in full.items() if n != "record"} == dict.fromkeys(
+            full.keys() - {"record"}, 0
+        )
+        ballast.unlink()
+        wait_until(lambda: "and went on" in stack.rows()["record"]["problem"])
+
+        os.kill(int(stack.rows()["record"]["pid"]), signal.SIGSTOP)
+        frozen = stack.rows()["acquire"]["position"]
+        wait_until(lambda: stack.rows()["acquire"]["position"] > frozen + 1000)
+        done = stack.crepe("down", check=False)
+        assert done.returncode == 1
+        assert "is not recorded to its end: data lacks samples" in done.stderr
+        stack.crepe("up", "--resume", str(file))
+        assert session.current() == now
+    finally:
+        done = stack.crepe("down", check=False)
+    assert done.returncode == 0, done.stderr
+    with Recording(disk / "var" / "recordings" / f"{now.id}.h5") as recording:
+        assert recording.gaps("data") == []
+        assert recording.last("data") > frozen + 1000
+    done = stack.crepe("up", "--resume", str(file), check=False)
+    assert done.returncode == 1
+    assert f"session {now.id} ended in good order" in done.stderr
