@@ -38,21 +38,24 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, **settings: str) -> None:
-        binary = choice.choose().binary
-        words = {
+        self.start_bare(
+            *(part for name, value in settings.items() for part in (f"--{name}", value))
+        )
+        RedisStore(self.url, patience_s=20).close()
+
+    def start_bare(self, *arguments: str) -> None:
+        """Start it with settings with which a store may be unable to use it."""
+        settings = {
             "port": "0",
             "unixsocket": str(self.socket),
             "save": "",
             "dir": str(self.directory),
             "appendonly": "yes",
             "appendfsync": "everysec",
-            **settings,
         }
-        command = [str(binary)] + [
-            part for pair in words.items() for part in (f"--{pair[0]}", pair[1])
-        ]
+        own = [part for name, value in settings.items() for part in (f"--{name}", value)]
+        command = [str(choice.choose().binary), *own, *arguments]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        RedisStore(self.url, patience_s=20).close()
 
     def kill(self) -> None:
         assert self.process is not None

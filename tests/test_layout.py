@@ -25,7 +25,7 @@ SNAPSHOT_KEYS = {"crepe/games/pong/match.py": {"wanted"}, "crepe/games/pong/stat
 """Such names that stay, since snapshots in recordings have them as keys."""
 
 WITHOUT_BEHAVIOUR = """
-    commands errors config/tables culture/contract culture/settings games/pong/settings
+    commands errors environment/finding config/tables culture/contract culture/settings games/pong/settings
     hw/meame/registers hw/meame/settings simulator/meame/settings store/modus
 """
 """Modules that only declare names, fields and bounds: every test that uses them tests them."""
@@ -58,8 +58,10 @@ TESTED_THROUGH = {
     "supervise/test_session_end.py": "supervise/unrecorded",
     "supervise/test_control.py": "supervise/supervisor",
     "runtime/test_chain.py": "runtime/batch runtime/hosted_actor",
-    "runtime/test_runner.py": "runtime/heartbeat runtime/inputs runtime/outputs runtime/resume",
+    "runtime/test_runner.py": "runtime/heartbeat runtime/inputs runtime/outputs runtime/resume "
+    "runtime/stops",
     "redis_server/test_server.py": "redis_server/find_url",
+    "redis_server/test_check.py": "redis_server/refusals",
     "reservoir/test_training.py": "environment/versions reservoir/adaptation reservoir/readout",
     "culture/test_network.py": "culture/contacts",
     "dashboard/test_session_view.py": """

@@ -1,5 +1,6 @@
 """The command `crepe`: its groups of commands, and those that only read."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from crepe.cli.options import LOOK, TOOLS, AsJson, ExperimentFile
 from crepe.cli.output import Output
 from crepe.config.experiment import Experiment, load_experiment
 from crepe.environment import paths, session
+from crepe.environment.finding import Finding
 from crepe.errors import CrepeError, ExitCode
 
 EXIT_STATUSES = (
@@ -50,13 +52,17 @@ def check(
             "--instrument", help="Query its MEAME server and record a moment; stimulates nothing."
         ),
     ] = False,
+    redis: Annotated[
+        bool,
+        typer.Option("--redis", help="Try what CREPE needs of the Redis server in CREPE_REDIS."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check an experiment file: types, bounds, names and every stream. Run nothing.
 
     Example: `crepe check config/rps.toml`
 
-    Exit status: 1 if the file does not fit, or a finding at the instrument is WRONG.
+    Exit status: 1 if the file does not fit, or a finding at instrument or server is WRONG.
     """
     from crepe.config.dry_run.dry_run import dry_run
 
@@ -74,7 +80,10 @@ def check(
     for note in notes:
         output.text(f"{'NOTE':12} {note}")
     output.text(f"{checked.path}: fits ({len(checked.programs)} programs)")
-    findings = _check_instrument(checked, output) if instrument else []
+    findings = [
+        *(_check_redis(checked, output) if redis else []),
+        *(_check_instrument(checked, output) if instrument else []),
+    ]
     actors = {
         actor.name: {"reads": list(actor.reads), "writes": list(actor.writes.values())}
         for actor in checked.actors.values()
@@ -96,13 +105,31 @@ def check(
 def _check_instrument(experiment: Experiment, output: Output) -> list[dict[str, Any]]:
     from crepe.config.instrument_check import check_instrument
 
-    findings = []
-    for finding in check_instrument(experiment, paths.run_directory()):
-        # A finding that could not be verified does not count against the instrument.
+    return _print_findings(check_instrument(experiment, paths.run_directory()), output)
+
+
+def _check_redis(experiment: Experiment, output: Output) -> list[dict[str, Any]]:
+    from crepe.redis_server.address import without_password
+    from crepe.redis_server.check import acl_line, check_server
+    from crepe.redis_server.choice import choose
+
+    chosen = choose()
+    if chosen.url is None:
+        own = Finding(True, f"CREPE_REDIS is not set: CREPE runs its own server, {chosen.binary}")
+        return _print_findings([own], output)
+    output.text(f"{'server':12} {without_password(chosen.url)}, culture {experiment.name!r}")
+    output.text(f"{'rights':12} {acl_line(experiment.name)}")
+    return _print_findings(check_server(chosen.url, experiment.name), output)
+
+
+def _print_findings(findings: Iterable[Finding], output: Output) -> list[dict[str, Any]]:
+    printed = []
+    for finding in findings:
+        # A finding that could not be verified does not count against instrument or server.
         verdict = {True: "ok", False: "WRONG", None: "NOT VERIFIED"}[finding.is_well]
         output.text(f"{verdict:12} {finding.text}")
-        findings.append(finding._asdict())
-    return findings
+        printed.append(finding._asdict())
+    return printed
 
 
 @look.command(rich_help_panel=LOOK)

@@ -5,10 +5,11 @@
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from crepe.actors.actor import Source
 from crepe.config.experiment import Experiment
+from crepe.environment.finding import Finding
 from crepe.errors import ConfigError, DeviceError
 from crepe.hw.device import check_url, open_recorder
 from crepe.hw.meame.dsp_setup import has_blanking
@@ -36,13 +37,6 @@ UNKNOWABLE = (
     "until the pattern would have ended",
     "that the output is held at zero after the last vector: look with an oscilloscope",
 )
-
-
-class Finding(NamedTuple):
-    """One result of the check; `is_well` is None where it could not be verified."""
-
-    is_well: bool | None
-    text: str
 
 
 def check_instrument(experiment: Experiment, run_directory: Path) -> Iterator[Finding]:

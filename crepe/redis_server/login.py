@@ -14,7 +14,8 @@ from urllib.parse import unquote, urlsplit
 import hiredis
 
 from crepe.errors import StoreError
-from crepe.redis_server.choice import without_password
+from crepe.redis_server.address import check_address, without_password
+from crepe.redis_server.refusals import with_advice
 from crepe.redis_server.users import owners_account
 
 
@@ -40,6 +41,7 @@ class Login(Protocol):
 
 def login_to(url: str) -> Login:
     """Return the way to the server of a URL. Raises StoreError for one that cannot be read."""
+    check_address(url)
     parts = urlsplit(url)
     if parts.scheme == "unix" and not parts.netloc and not parts.query:
         return _UnixSocket(url)
@@ -61,7 +63,8 @@ class _UnixSocket:
             self._socket.sendall(hiredis.pack_command(command))
             reply = self._line()
             if not reply.startswith(b"+"):
-                raise StoreError(f"{self._url}: {reply.decode(errors='replace')}")
+                text = reply.decode(errors="replace").removeprefix("-")
+                raise StoreError(f"{self._url}: {with_advice(text)}")
         return self._socket
 
     def _line(self) -> bytes:
@@ -95,8 +98,8 @@ class _RedisPy:
         self._place = without_password(url)
         try:
             settings = dict(parse_url(url))  # type: ignore[no-untyped-call] # redis-py's
-        except ValueError as error:
-            raise StoreError(f"Redis URL {self._place!r}: {error}") from error
+        except ValueError:  # its text may have parts of the URL
+            raise StoreError(f"Redis URL {self._place!r}: an option of it cannot be read") from None
         kind = settings.pop("connection_class", None)
         if kind is None:
             kind = UnixDomainSocketConnection if "path" in settings else Connection
@@ -121,12 +124,20 @@ class _RedisPy:
             # To redis-py a wrong password is a ConnectionError, but no retry repairs it; a server
             # that loads its data (BusyLoadingError) is one, too.
             is_late = isinstance(error, RedisConnectionError | TimeoutError)
+            text = _text(error)
             if is_late and not isinstance(error, AuthenticationError):
-                raise ConnectionLostError(str(error)) from error
-            raise StoreError(f"{self._place}: {error}") from error
+                raise ConnectionLostError(text) from None
+            raise StoreError(f"{self._place}: {text}") from None
         # Safe: it has read all replies that were due, so that none is left in its buffer.
         opened: socket.socket = self._connection._sock
         return opened
 
     def close(self) -> None:
         self._connection.disconnect()
+
+
+def _text(error: Exception) -> str:
+    """Return what redis-py or the server states, and what to do about it."""
+    # redis-py leaves the server's code out of errors that have a class of their own.
+    code = "WRONGPASS " if "username-password" in str(error) else ""
+    return with_advice(f"{code}{error}").removeprefix(code)

@@ -13,7 +13,7 @@ from typing import Any
 import redis
 
 from crepe.errors import ConfigError, ExitCode, StoreError
-from crepe.redis_server.choice import without_password
+from crepe.redis_server.address import check_address, without_arguments, without_password
 from crepe.redis_server.users import owners_account
 
 _STATUS = {b"OK", b"PONG", b"QUEUED"}
@@ -31,6 +31,7 @@ def cli(arguments: Sequence[str], url: str, *, as_json: bool = False) -> int:
     """
     if as_json and (not arguments or arguments[0].upper() in _ENDLESS):
         raise ConfigError("--json: needs one command, whose reply has an end")
+    check_address(url)
     # No timeout: MONITOR and blocking commands wait for their replies.
     settings = {"protocol": 2, "socket_timeout": None, **owners_account(url)}
     pool = redis.ConnectionPool.from_url(url, **settings)
@@ -41,7 +42,8 @@ def cli(arguments: Sequence[str], url: str, *, as_json: bool = False) -> int:
             return _prompt(connection)
         return _send(connection, arguments, as_json=as_json)
     except redis.ConnectionError as error:
-        raise StoreError(f"{without_password(url)}: {error}; is CREPE running?") from error
+        reason = without_arguments(str(error))
+        raise StoreError(f"{without_password(url)}: {reason}; is CREPE running?") from None
     finally:
         connection.disconnect()
 

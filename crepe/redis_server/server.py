@@ -22,7 +22,8 @@ from crepe.environment import paths
 from crepe.environment.process import end_if_orphan, is_orphan
 from crepe.environment.process_identity import ProcessIdentity, command_line
 from crepe.errors import StoreError
-from crepe.redis_server.choice import choose, without_password
+from crepe.redis_server.address import without_arguments, without_password
+from crepe.redis_server.choice import choose
 from crepe.redis_server.users import owners_account, write_acl_file
 
 if TYPE_CHECKING:
@@ -140,7 +141,8 @@ def report_change(client: "redis.Redis", name: str, answered: bool | None) -> bo
         client.ping()
     except redis.RedisError as error:
         if answered is not False:
-            log.error("%s: does not answer (%s); waiting for it", name, error)
+            reason = without_arguments(str(error))
+            log.error("%s: does not answer (%s); waiting for it", name, reason)
         return False
     if answered is None:
         log.info("%s: answers", name)

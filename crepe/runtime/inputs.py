@@ -9,10 +9,11 @@ from contextlib import suppress
 
 from crepe.actors.actor import Sink
 from crepe.config.wiring import OUTSIDE, ActorSpec
-from crepe.errors import CrepeError, StoreUnavailableError
+from crepe.errors import StoreUnavailableError
 from crepe.messages import Message, StreamInfo, Unreadable
 from crepe.runtime.batch import Batch, Resume
 from crepe.runtime.hosted_actor import HostedActor
+from crepe.runtime.stops import Stop, UnrecordedError
 from crepe.store import codec
 from crepe.store.contract import Cursor, Entry, UnclockedEntry
 from crepe.store.redis_reader import READ_COUNT
@@ -22,14 +23,6 @@ log = logging.getLogger(__name__)
 
 _MOST_LOGGED = 100  # unreadable messages
 _GATHER_S = 0.05  # a recorder's pause between reads: a wake-up costs more than an entry
-
-
-class Stop(Exception):
-    """The program must end: it was stopped, supervisord is gone, or another session has begun."""
-
-
-class UnrecordedError(CrepeError):
-    """A recorder was stopped before it had everything; its exit status keeps the session open."""
 
 
 class Inputs:

@@ -27,9 +27,10 @@ from crepe.messages import StreamInfo
 from crepe.runtime.chain import Chain
 from crepe.runtime.heartbeat import Heartbeat
 from crepe.runtime.hosted_actor import CHECKPOINT_S, HostedActor
-from crepe.runtime.inputs import Inputs, Stop
+from crepe.runtime.inputs import Inputs
 from crepe.runtime.outputs import Outputs
 from crepe.runtime.resume import find_resumes
+from crepe.runtime.stops import Stop
 from crepe.store.contract import Entry, UnclockedEntry
 from crepe.store.lease import Lease
 from crepe.store.redis_store import RedisStore
@@ -119,8 +120,7 @@ class Runner:
             with suppress(StoreUnavailableError, Stop):
                 self._heartbeat.set_state("stopped")
 
-    def _request_stop(self, number: int, frame: FrameType | None) -> None:
-        del frame
+    def _request_stop(self, number: int, _: FrameType | None) -> None:
         log.info("got %s", signal.Signals(number).name)
         self._is_stop_requested = True
 

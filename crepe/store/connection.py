@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 import hiredis
 
 from crepe.errors import StoreError
-from crepe.redis_server.choice import without_password
+from crepe.redis_server.address import without_password
 from crepe.redis_server.login import ConnectionLostError, login_to
+from crepe.redis_server.refusals import code_of, with_advice
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ class RedisConnection:
                     raise ConnectionLostError(str(reply))
                 # PING is refused on a full disk, too; such a server can still be read.
                 if isinstance(reply, Exception) and not isinstance(reply, NotNowError):
-                    raise StoreError(f"{self.place}: {reply}") from reply
+                    raise StoreError(f"{self.place}: {with_advice(str(reply))}") from reply
         except hiredis.HiredisError as error:
             self.disconnect()
             raise StoreError(f"{self.place}: no Redis server ({error})") from error
@@ -145,7 +146,7 @@ class RedisConnection:
             self._lose(reply)  # the server is not ready yet
         if isinstance(reply, NotNowError):
             raise reply
-        raise CommandRefusedError(f"{self.place}: {reply}") from reply
+        raise CommandRefusedError(f"{self.place}: {with_advice(str(reply))}") from reply
 
     def _lose(self, error: Exception) -> NoReturn:
         self.disconnect()
@@ -168,5 +169,4 @@ def _error(text: str) -> Exception:
 
     For a refused transaction that is the first word of the reason.
     """
-    reason = text.removeprefix("EXECABORT Transaction discarded because of: ")
-    return _ERRORS.get(reason.partition(" ")[0], ReplyError)(text)
+    return _ERRORS.get(code_of(text), ReplyError)(text)

@@ -23,7 +23,7 @@ class Fence:
     def __init__(self, connection: RedisConnection) -> None:
         self._connection = connection
         self._claims: dict[str, list[bytes]] = {}
-        self._replaced: dict[str, str] = {}  # by key of a lost claim: its new writer
+        self._replaced: dict[str, str] = {}  # by key of a lost claim: its new writer, or empty
         self._is_up = False
         self._watch = b""  # commands that watch the claims, and then read them
         self._expected: list[bytes | list[bytes]] = []  # the replies to these, while all are held
@@ -78,8 +78,13 @@ class Fence:
 
     def _check_not_replaced(self, keys: Sequence[str]) -> None:
         for key in keys:
-            if key in self._replaced:
-                raise OrderError(f"{key}: another writer has the stream: {self._replaced[key]}")
+            if writer := self._replaced.get(key):
+                raise OrderError(f"{key}: another writer has the stream: {writer}")
+            if writer is not None:
+                raise OrderError(
+                    f"{key}: is gone, so the stream has no writer: a client has deleted it, or the "
+                    "server evicts keys (its maxmemory-policy must be noeviction)"
+                )
 
     def _check(self, replies: Sequence[Any]) -> None:
         """Compare the claims, which are watched by now, and drop those of other writers."""
@@ -91,5 +96,5 @@ class Fence:
                 self._connection.refuse(reply)
         for key, claim in zip(list(self._claims), replies[1:], strict=True):
             if claim != self._claims[key]:
-                self._replaced[key] = str(claim[0] or b"nobody", "utf-8")
+                self._replaced[key] = str(claim[0] or b"", "utf-8")
                 self.drop(key)

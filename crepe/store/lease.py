@@ -20,7 +20,7 @@ from typing import NamedTuple, Self
 
 from crepe.environment.session import Session
 from crepe.errors import LeaseError
-from crepe.redis_server.choice import without_password
+from crepe.redis_server.address import without_password
 from crepe.store.redis_fields import pairs
 from crepe.store.redis_store import RedisStore
 

@@ -8,7 +8,7 @@ from crepe.errors import ConfigError
 CULTURE = "crepe"
 """Default name of the culture: the first part of every key."""
 
-_FIRST_TAKEN, _LAST_TAKEN = ("rates", "actor", "lease"), ("info", "readers")
+_FIRST_TAKEN, _LAST_TAKEN = ("rates", "streams", "actors", "actor", "lease"), ("info", "readers")
 """Parts of keys that are no streams: `crepe:rates`, `crepe:actor:NAME`, `crepe:data:info`."""
 
 _NAME = re.compile(r"[a-z0-9_-]+(:[a-z0-9_-]+)*")

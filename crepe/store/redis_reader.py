@@ -137,14 +137,12 @@ class RedisReader:
     # Reading
 
     def streams(self) -> list[str]:
-        names: set[str] = set()  # SCAN may return a key twice
-        cursor = b"0"
-        prefix, suffix = f"{self.culture}:", ":info"
-        while True:
-            cursor, keys = self._retry("SCAN", cursor, "MATCH", f"{prefix}*{suffix}", "COUNT", 500)
-            names.update(key.decode().removeprefix(prefix).removesuffix(suffix) for key in keys)
-            if cursor == b"0":
-                return sorted(names)
+        return sorted(name.decode() for name in pairs(self._retry("HGETALL", self._names)))
+
+    @property
+    def _names(self) -> str:
+        """The key that lists the streams: SCAN would look at all keys of all users."""
+        return f"{self.culture}:streams"
 
     def info(self, stream: str) -> StreamInfo | None:
         return self._info(stream, self._retry)

@@ -24,13 +24,15 @@ log = logging.getLogger(__name__)
 _BEAT_KEPT_S = 3600  # then `beats` no longer lists an actor that is gone
 
 _DECLARE = """
--- KEYS: stream, info, readers.  ARGV: session, writer, is_fresh, then field, value, ... of info
+-- KEYS: stream, info, readers, streams.  ARGV: session, writer, is_fresh, name of the stream,
+-- then field, value, ... of info
 local session = redis.call('HGET', KEYS[2], 'session')
 if ARGV[3] == '1' or session ~= ARGV[1] then
   redis.call('UNLINK', KEYS[1], KEYS[3])
 end
 redis.call('DEL', KEYS[2])
-redis.call('HSET', KEYS[2], 'session', ARGV[1], 'writer', ARGV[2], unpack(ARGV, 4))
+redis.call('HSET', KEYS[2], 'session', ARGV[1], 'writer', ARGV[2], unpack(ARGV, 5))
+redis.call('HSET', KEYS[4], ARGV[4], ARGV[2])
 return redis.status_reply('OK')
 """
 """Claim a stream for a writer; drop the entries of another session."""
@@ -141,8 +143,9 @@ class RedisStore(RedisReader):
         return last
 
     def _declare(self, stream: str, info: StreamInfo, *, is_fresh: bool = False) -> None:
-        keys = (self._key(stream), self._key(stream, "info"), self._key(stream, "readers"))
-        arguments = (info.session, self.writer, "1" if is_fresh else "0", *info_fields(info))
+        keys = (*(self._key(stream, part) for part in ("", "info", "readers")), self._names)
+        flag = "1" if is_fresh else "0"
+        arguments = (info.session, self.writer, flag, stream, *info_fields(info))
         self._connection.call("EVAL", _DECLARE, len(keys), *keys, *arguments)
         self._fence.claim(self._key(stream, "info"), self.writer, info.session)
 
@@ -243,6 +246,7 @@ class RedisStore(RedisReader):
         # `ahead` has the rows that wait for the others (crepe.legacy).
         parts = (self._key(stream, part) for part in ("", "info", "readers", "ahead"))
         self._retry("UNLINK", *parts)
+        self._retry("HDEL", self._names, stream)
         self._retry("HDEL", f"{self.culture}:rates", stream)
 
     def append_unclocked(self, stream: str, payload: bytes, n_kept: int | None = 10_000) -> str:
@@ -274,15 +278,23 @@ class RedisStore(RedisReader):
         return self._retry("EVAL", script, 1, self._key(name), *arguments)
 
     def beat(self, actor: str, state: Mapping[str, str]) -> None:
-        key = f"{self.culture}:actor:{actor}"
+        key, actors = self._actor(actor), self._actors
         self._retry("HSET", key, *(text for pair in state.items() for text in pair))
-        self._retry("EXPIRE", key, _BEAT_KEPT_S)
+        self._retry("HSET", actors, actor, self.writer)
+        for expiring in (key, actors):
+            self._retry("EXPIRE", expiring, _BEAT_KEPT_S)
 
     def beats(self) -> dict[str, dict[str, str]]:
-        prefix = f"{self.culture}:actor:"
         beats = {}
-        for key in sorted(self._retry("KEYS", f"{prefix}*")):
-            state = pairs(self._retry("HGETALL", key))
-            name = key.decode().removeprefix(prefix)
-            beats[name] = {field.decode(): text.decode() for field, text in state.items()}
+        # No KEYS and no SCAN: both look at all keys of a server that CREPE shares with others.
+        for name in sorted(text.decode() for text in pairs(self._retry("HGETALL", self._actors))):
+            if state := pairs(self._retry("HGETALL", self._actor(name))):
+                beats[name] = {field.decode(): text.decode() for field, text in state.items()}
         return beats
+
+    @property
+    def _actors(self) -> str:
+        return f"{self.culture}:actors"
+
+    def _actor(self, name: str) -> str:
+        return f"{self.culture}:actor:{name}"

@@ -24,6 +24,7 @@ from crepe.environment import paths, session
 from crepe.environment.process import SUPERVISOR
 from crepe.environment.process_identity import ProcessIdentity, identify
 from crepe.errors import ConfigError, CrepeError, StoreError, StoreUnavailableError
+from crepe.redis_server.check import must_fit
 from crepe.redis_server.choice import choose
 from crepe.redis_server.server import forget_server
 from crepe.store.lease import Holder, Lease
@@ -205,6 +206,8 @@ def open_session(logger: Any, var: Path, at_end: ExitStack) -> Experiment:
         url = str(choose().url)
         at_end.callback(_release, url, experiment.name, now)
         try:
+            for note in must_fit(url, experiment.name):
+                logger.warn(note)
             _take_culture(url, experiment.name, now, last, take_over=take_over)
         except StoreUnavailableError as error:
             if resumed is None and last is not None:

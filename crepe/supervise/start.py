@@ -20,6 +20,7 @@ from crepe.environment import paths, session
 from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import CrepeError, StoreError
 from crepe.messages import GameState
+from crepe.redis_server.check import must_fit
 from crepe.redis_server.choice import choose
 from crepe.redis_server.find_url import find_url
 from crepe.runtime.heartbeat import is_from
@@ -163,11 +164,14 @@ def _interrupts() -> Iterator[Callable[[], None]]:
 def _check_server(culture: str, *, take_over: bool) -> None:
     """Raise StoreError without a Redis server: supervisord would try to start it for ever.
 
-    Raises LeaseError if another session has the culture on the server of CREPE_REDIS.
+    One that CREPE_REDIS names must be able to do all that CREPE needs. Raises LeaseError if another
+    session has the culture there.
     """
     url = choose().url
     if url is None:
         return
+    for note in must_fit(url, culture, _SERVER_S):
+        print(f"note: {note}", file=sys.stderr)
     with closing(RedisStore(url, culture=culture, patience_s=_SERVER_S)) as store:
         if not take_over:
             last = session.current()

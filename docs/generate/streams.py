@@ -52,6 +52,8 @@ KEYS: Mapping[str, tuple[str, str]] = {
         "hash",
         "Bytes per second of each stream, from which follows how much of all is kept.",
     ),
+    "crepe:streams": ("hash", "The names of all streams, each with its last writer."),
+    "crepe:actors": ("hash", "The names of all programs with a heartbeat, each with its writer."),
     "crepe:actor:PROGRAM": (
         "hash",
         "The heartbeat of a program, once a second: state, position, delays and gaps.",

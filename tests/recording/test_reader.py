@@ -228,7 +228,7 @@ def test_a_disk_without_room_is_no_reason_to_set_a_file_aside(path, monkeypatch)
 
 def test_a_recording_is_read_as_it_was_opened_whatever_its_writer_commits_meanwhile(tmp_path):
     path = tmp_path / "living.h5"
-    writer = RecordingWriter(path, About("s"), INFOS, spare_mb=0.001)
+    writer = RecordingWriter(path, About("s"), INFOS)
     given = messages(0, 300_000)
 
     def write(n):
