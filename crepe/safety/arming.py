@@ -136,12 +136,19 @@ def arm(
     }
     try:
         paths.write_json(run_directory / ARMED_FILE, content)
-        # The latch goes last: after a crash in between, it still forbids everything.
-        (run_directory / STOPPED_FILE).unlink(missing_ok=True)
+        _release(run_directory)
     except OSError as error:
         raise ConfigError(f"{run_directory}: {error.strerror}; nothing is armed") from error
-    release_in_memory(run_directory)
     return instrument
+
+
+def _release(run_directory: Path) -> None:
+    """Release the latch, that on the disk last: until then it forbids everything.
+
+    A watchdog that still had it in memory could write it anew. Raises OSError.
+    """
+    release_in_memory(run_directory)
+    (run_directory / STOPPED_FILE).unlink(missing_ok=True)
 
 
 def release(run_directory: Path) -> str:
@@ -161,10 +168,9 @@ def release(run_directory: Path) -> str:
         )
     try:
         disarm(run_directory)  # an arming from before the stop must not count again
-        (run_directory / STOPPED_FILE).unlink(missing_ok=True)
+        _release(run_directory)
     except OSError as error:
         raise ConfigError(f"{run_directory}: {error.strerror}; the latch remains") from error
-    release_in_memory(run_directory)
     return latched
 
 

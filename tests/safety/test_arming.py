@@ -56,6 +56,21 @@ def test_the_latch_holds_everybody_and_only_arming_takes_it_away(run):
     assert may(run) is None
 
 
+def test_the_latch_on_the_disk_is_released_last_so_that_no_watchdog_writes_it_anew(
+    run, monkeypatch
+):
+    arming.latch(run, "crepe stop")
+    is_latched = []
+
+    def release(run_directory):
+        is_latched.append((run_directory / arming.STOPPED_FILE).exists())
+
+    monkeypatch.setattr(arming, "release_in_memory", release)
+    arming.arm(run, 1.0)
+    assert is_latched == [True]
+    assert may(run) is None
+
+
 def test_a_file_that_cannot_be_read_counts_as_a_stop(run):
     arming.arm(run, 1.0)
     (run / arming.STOPPED_FILE).write_text("{ half")
