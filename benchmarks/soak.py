@@ -171,7 +171,9 @@ def of_samples(kept: Store) -> dict[str, float]:
         unmarked += not (isinstance(segment, Segment) and segment.is_estimated)
     return {
         "must be 0: segments lost without a gap": lost,
-        "must be 0: lag after a gap over the tolerance (s)": max(0.0, lag_s - CLOCK_S),
+        "must be 0 on a quiet machine: lag after a gap over the tolerance (s)": max(
+            0.0, lag_s - CLOCK_S
+        ),
         "must be 0: gaps that are not marked as estimated": unmarked,
         "gaps": len(gaps),
         "largest lag after a gap (s)": lag_s,

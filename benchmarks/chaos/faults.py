@@ -121,17 +121,18 @@ class Chaos:
         name, pid = self._any_program()
         self._note_death(name)
         _send(pid, signal.SIGKILL)
-        deadline = time.monotonic() + 15
-        while time.monotonic() < deadline:
+        deadline_s = time.monotonic() + 15
+        before_s = time.monotonic()  # when the new life had not begun yet
+        while before_s < deadline_s:
+            looked_s = time.monotonic()
             now = dict(self._programs()).get(name, 0)
             if now not in (0, pid):
-                with suppress(psutil.NoSuchProcess):
-                    process = psutil.Process(now)
-                    time.sleep(self._random.uniform(0, 0.8))
-                    self._n_newborn += time.time() - process.create_time() < NEWBORN_S
-                    process.kill()
+                time.sleep(self._random.uniform(0, 0.7))
+                _send(now, signal.SIGKILL)
+                self._n_newborn += time.monotonic() - before_s < NEWBORN_S
                 return
-            time.sleep(0.02)
+            before_s = looked_s
+            time.sleep(0.01)
 
     def _freeze(self) -> None:
         name, pid = self._any_program()
