@@ -38,6 +38,8 @@ def test_every_program_runs_at_the_first_start_and_none_is_left(stack, tmp_path)
         )  # fmt: skip
         assert answer.stdout.count("RUNNING") == len(states())
         assert {program.restarts for program in control.status()} == {0}
+        # A session that is stopped before its recorder has begun is left to be resumed.
+        stack.wait(lambda: any((stack.var / "recordings").glob("*.h5")))
     finally:
         running.send_signal(signal.SIGTERM)
         output, _ = running.communicate()
