@@ -5,12 +5,18 @@ order. If it still has when no program runs, the session is unfinished and can b
 """
 
 import secrets
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from crepe.environment import paths
 from crepe.errors import ConfigError
+
+FORMAT = 2
+"""Of what a session is resumed from: its streams in Redis, snapshots of actors, its recording.
+
+Raised when a field of a message or a snapshot changes, or its meaning. Files before it have 1.
+"""
 
 RUNNING = "running"
 ENDED = "ended"
@@ -27,11 +33,25 @@ class Session:
     experiment_digest: str  # of the experiment file when the session began
     seed: int
     ended_because: str = ""  # empty: it was stopped in good order
+    format: int = 1  # the FORMAT of the version that began it
 
     @property
     def since_ms(self) -> int:
         """Wall clock of its start, in ms since 1970."""
         return round(datetime.fromisoformat(self.started_at).timestamp() * 1000)
+
+    @property
+    def obstacle(self) -> str:
+        """The reason why this version cannot resume it, and what to do; empty if it can."""
+        if self.format == FORMAT:
+            return ""
+        age = "an older" if self.format < FORMAT else "a later"
+        return (
+            f"session {self.id} was begun by {age} version of CREPE, and its streams do not fit "
+            f"this one (format {self.format}, must be {FORMAT}): resume it with the version that "
+            f"began it, or abandon it with `crepe up --new`; `crepe report {self.id}` reads its "
+            "recording in any case"
+        )
 
 
 def new_id(now: datetime | None = None) -> str:
@@ -49,6 +69,7 @@ def new(experiment: Path, digest: str, seed: int) -> Session:
         experiment_path=str(experiment.absolute()),
         experiment_digest=digest,
         seed=seed,
+        format=FORMAT,
     )
 
 
@@ -67,8 +88,9 @@ def current(var: Path | None = None) -> Session | None:
     content = paths.read_json(path)
     if content is None:
         return None
+    names = {field.name for field in fields(Session)}  # a later version may have more
     try:
-        return Session(**content)
+        return Session(**{name: content[name] for name in content if name in names})
     except TypeError as error:
         raise ConfigError(f"{path}: {error}; remove it") from error
 

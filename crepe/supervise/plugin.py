@@ -183,7 +183,8 @@ def open_session(logger: Any, var: Path, at_end: ExitStack) -> Experiment:
     resumed if the experiment file has not changed since. `at_end` receives the callbacks to run
     when all programs have ended.
 
-    Raises ConfigError if there is no session to resume, and DeviceError without room on the disk.
+    Raises ConfigError if there is no session to resume, or if another version began it whose
+    streams do not fit, and DeviceError without room on the disk.
     Raises LeaseError if another session has the culture on a server that others run, unless
     CREPE_TAKE_OVER is set. Raises StoreError if streams must be removed from that server and it
     does not answer.
@@ -199,6 +200,9 @@ def open_session(logger: Any, var: Path, at_end: ExitStack) -> Experiment:
     unfinished = session.find_unfinished(var)
     if decided == "resume" and unfinished is None:
         raise ConfigError(f"{var}: the last session ended in good order, nothing to resume")
+    if unfinished is not None and unfinished.obstacle and decided != "new":
+        # Not even where no operator has decided: its last data may be in Redis only.
+        raise ConfigError(unfinished.obstacle)
     is_same = unfinished is not None and unfinished.experiment_digest == experiment.digest
     resumed = unfinished if decided == "resume" or (not decided and is_same) else None
     now = resumed or session.new(experiment.path, experiment.digest, experiment.seed)
@@ -208,7 +212,7 @@ def open_session(logger: Any, var: Path, at_end: ExitStack) -> Experiment:
         try:
             for note in must_fit(url, experiment.name):
                 logger.warn(note)
-            _take_culture(url, experiment.name, now, last, take_over=take_over)
+            _take_culture(url, experiment, now, last, take_over=take_over)
         except StoreUnavailableError as error:
             if resumed is None and last is not None:
                 raise
@@ -223,19 +227,26 @@ def open_session(logger: Any, var: Path, at_end: ExitStack) -> Experiment:
 
 
 def _take_culture(
-    url: str, culture: str, now: session.Session, last: session.Session | None, *, take_over: bool
+    url: str,
+    experiment: Experiment,
+    now: session.Session,
+    last: session.Session | None,
+    *,
+    take_over: bool,
 ) -> None:
     """Take the lease of a culture on a server that others run.
 
     Remove the streams of the last session there, unless it is resumed, and no others.
     """
-    store = RedisStore(url, culture=culture, writer="supervisord", patience_s=_PATIENCE_S)
+    store = RedisStore(url, culture=experiment.name, writer="supervisord", patience_s=_PATIENCE_S)
     with closing(store):
         lease = Lease(store, Holder.of(now, os.getpid()))
         lease.take(last=last.id if last else "", take_over=take_over)
         if last is None or last.id == now.id:
             return
-        for stream in store.streams():
+        # An older version listed no streams on the server: the experiment names them.
+        written = {name for actor in experiment.actors.values() for name in actor.writes.values()}
+        for stream in written.union(store.streams()):
             info = store.info(stream)
             if info is not None and info.session == last.id:
                 store.delete(stream)

@@ -4,7 +4,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from http.client import HTTPException
 from typing import Any, NamedTuple
 from xmlrpc.client import Fault, ServerProxy
@@ -31,6 +31,18 @@ class Status(NamedTuple):
         """The pid of its process; 0 when it does not run."""
         return self.process.pid
 
+    @classmethod
+    def read(cls, program: Mapping[str, Any]) -> "Status":
+        """Return the state that supervisord reports; one of an older version knows no logs."""
+        return cls(
+            program["name"],
+            program["state"],
+            ProcessIdentity.read(program),
+            program["uptime_s"],
+            program["restarts"],
+            program.get("log_start", 0),
+        )
+
 
 class Supervisor(NamedTuple):
     """A supervisord that has announced itself."""
@@ -51,17 +63,7 @@ class Supervisor(NamedTuple):
     def programs(self) -> list[Status]:
         """Return the state of all programs in order of start; empty if supervisord has ended."""
         with contextlib.suppress(OSError, HTTPException), self._talk() as server:
-            return [
-                Status(
-                    program["name"],
-                    program["state"],
-                    ProcessIdentity.read(program),
-                    program["uptime_s"],
-                    program["restarts"],
-                    program["log_start"],
-                )
-                for program in server.crepe.programs()
-            ]
+            return [Status.read(program) for program in server.crepe.programs()]
         return []
 
     def shut_down(self, timeout_s: float, progress: Callable[[], object] = bool) -> None:

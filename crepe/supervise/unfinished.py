@@ -16,7 +16,8 @@ def resume_or_new(*, resume: bool, new: bool) -> Literal["resume", "new"]:
     """Return what the options say, or the operator's answer where a session is unfinished.
 
     Raises ConfigError if programs run, for `resume` where nothing can be resumed, or without a
-    terminal to ask the operator on.
+    terminal to ask the operator on. An unfinished session of a version whose streams do not fit
+    raises it too, unless `new`.
     """
     if resume and new:
         raise ConfigError("--resume and --new: resume the last session, or abandon it; not both")
@@ -30,6 +31,8 @@ def resume_or_new(*, resume: bool, new: bool) -> Literal["resume", "new"]:
         )
     if last is None or new:
         return "new"
+    if last.obstacle:
+        raise ConfigError(last.obstacle)
     if resume:
         return "resume"
     _report(last)
@@ -50,7 +53,8 @@ def abandon(*, new: bool) -> None:
     _report(last)
     if not (sys.stdin.isatty() and Confirm.ask("Abandon it? (Its recording stays.)")):
         raise ConfigError(
-            "`crepe up --resume` goes on with it; --new, or new=True in Python, abandons it"
+            last.obstacle
+            or "`crepe up --resume` goes on with it; --new, or new=True in Python, abandons it"
         )
 
 

@@ -311,3 +311,8 @@ def test_a_program_that_ends_soon_after_each_start_does_not_run(
         control.must_run(tmp_path)
     assert str(refused.value).count(sentence) == 1
     assert str(refused.value).endswith(sentence)
+
+
+def test_the_state_of_programs_that_an_older_version_runs_is_read() -> None:
+    program = {"name": "redis", "state": "RUNNING", "pid": 7, "uptime_s": 1.5, "restarts": 0}
+    assert Status.read(program) == Status("redis", "RUNNING", ProcessIdentity(7), 1.5, 0)

@@ -2,13 +2,14 @@
 
 import os
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from supervisor.loggers import getLogger
 
 from crepe.environment import session
-from crepe.errors import LeaseError, OrderError, StoreError
+from crepe.errors import ConfigError, LeaseError, OrderError, StoreError
 from crepe.messages import StreamInfo
 from crepe.store import lease
 from crepe.store.contract import Entry
@@ -92,6 +93,33 @@ def test_without_that_server_no_session_follows_another(tmp_path, monkeypatch):
     last = session.current(tmp_path)
     assert last is not None
     assert (last.id, last.state) == (first.id, session.ENDED)
+
+
+def test_the_streams_of_an_older_version_are_gone_too(server, tmp_path):
+    """It kept no list of its streams on the server."""
+    first = begun(tmp_path)
+    store = written(server, first.id, ["data", "result:game"])
+    store._retry("DEL", "crepe:streams")
+    session.end(tmp_path)
+    begun(tmp_path)
+    assert store.last("data") is store.last("result:game") is None
+    store.close()
+
+
+@pytest.mark.parametrize("decided", ["", "resume"])
+def test_a_session_of_an_older_version_is_not_resumed_and_loses_nothing(
+    server, tmp_path, monkeypatch, decided
+):
+    first = session.begin(replace(begun(tmp_path / "a"), format=1), tmp_path / "a")
+    store = written(server, first.id, ["data"])
+    monkeypatch.setenv("CREPE_SESSION", decided)
+    with pytest.raises(ConfigError, match="was begun by an older version"):
+        begun(tmp_path / "a")
+    assert session.find_unfinished(tmp_path / "a") == first
+    assert store.last("data") is not None
+    monkeypatch.setenv("CREPE_SESSION", "new")
+    assert begun(tmp_path / "a").id != first.id
+    store.close()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import os
 import signal
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -109,6 +110,20 @@ def test_what_was_cut_off_is_given_up_only_by_a_person(clone, monkeypatch):
         assert asked == ("resume" if answer else "new")
     with pytest.raises(ConfigError):
         unfinished.abandon(new=False)
+    assert session.find_unfinished() == begun
+
+
+def test_a_session_of_an_older_version_is_not_resumed_and_only_a_person_abandons_it(clone):
+    begun = session.begin(replace(session.new(clone, "digest", 1), format=1))
+    for attempt in (
+        lambda: unfinished.resume_or_new(resume=True, new=False),
+        lambda: unfinished.resume_or_new(resume=False, new=False),
+        lambda: unfinished.abandon(new=False),
+    ):
+        with pytest.raises(ConfigError, match=f"session {begun.id} was begun by an older version"):
+            attempt()
+    assert unfinished.resume_or_new(resume=False, new=True) == "new"
+    unfinished.abandon(new=True)
     assert session.find_unfinished() == begun
 
 
