@@ -11,6 +11,7 @@ from pydantic import PositiveFloat, PositiveInt, PrivateAttr
 
 from crepe.actors.actor import ActorContext, Output, Source
 from crepe.electrodes.geometry import with_geometry
+from crepe.environment.clock import WallToBoot
 from crepe.errors import ConfigError, DeviceError
 from crepe.hw.device import open_recorder
 from crepe.hw.instrument import EndOfData, Recorder
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 _LEAD_SEGMENTS = 100  # the least delayed of so many segments gives the time of sample 0
 _RESUME_SEGMENTS = 5  # the same after an outage; few, since readers wait for them
+_WARN_NS = 100_000_000  # a step of the wall clock that is worth a warning
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0  # between attempts to reach a lost instrument
 
 
@@ -27,9 +29,11 @@ class Acquire(Source[None, Segment | Spikes]):
     """The samples of an instrument, and its true spikes where it can give them.
 
     The sample index follows real time. After an outage of a live instrument, or of this program,
-    the index jumps by the number of missing samples. That number is estimated from the clock, in
-    whole segments, and the segment after such a gap has `is_estimated`; the rest of the rounding
-    counts in the next gap. A recording or a generator continues where it was, without a gap.
+    the index jumps by the number of missing samples. That number is estimated from the clock since
+    boot, which no setting of the wall clock moves, and only after a restart of the computer from
+    the wall clock. It is in whole segments, and the segment after such a gap has `is_estimated`;
+    the rest of the rounding counts in the next gap. A recording or a generator continues where it
+    was, without a gap.
     """
 
     device: str
@@ -53,8 +57,11 @@ class Acquire(Source[None, Segment | Spikes]):
     _info: StreamInfo = PrivateAttr()
     _position: int = PrivateAttr(0)  # where the last segment stopped
     _shift: int = PrivateAttr(0)  # from the recorder's sample index to the session's
+    _clock: WallToBoot | None = PrivateAttr(None)  # None in lock-step: only the samples count time
+    _boot_id: str = PrivateAttr("")
     _leads_ns: deque[int] = PrivateAttr(default_factory=lambda: deque(maxlen=_LEAD_SEGMENTS))
     _lead_before_ns: int | None = PrivateAttr(None)  # before an outage
+    _is_by_wall: bool = PrivateAttr(False)  # `_lead_before_ns` is a time of the wall clock
     _rounded_ns: int = PrivateAttr(0)  # rest of the rounding of gaps to whole segments
     _held: list[Segment] | None = PrivateAttr(None)  # after an outage, until the gap is estimated
     _ready: deque[Segment] = PrivateAttr(default_factory=deque)
@@ -63,6 +70,8 @@ class Acquire(Source[None, Segment | Spikes]):
 
     def open(self, context: ActorContext) -> None:
         self._position = context.position
+        if context.monotonic_s is not None:
+            self._clock, self._boot_id = WallToBoot(context.clocks), context.boot_id()
         self._recorder = self._make(context.open_recorder)
         info = self._info = self.described(self._recorder.open(self._position))
         if info.is_live and context.position > 0:
@@ -70,7 +79,7 @@ class Acquire(Source[None, Segment | Spikes]):
             # An instrument only has the time of its last opening; sample 0 keeps its own.
             self._info = replace(info, origin_t_ns=before.get("origin_t_ns", info.origin_t_ns))
             self._rounded_ns = before.get("rounded_ns", 0)
-            self._expect_gap(before.get("lead_ns"))
+            self._expect_gap_since(before)
         if self.publish_truth and self._recorder.truth(0, 1) is None:
             raise ConfigError(f"publish_truth: {self.device!r} gives no true spikes")
         log.info("%s: %d channels at %g Hz", info.source, info.n_channels, info.sampling_rate_hz)
@@ -93,8 +102,11 @@ class Acquire(Source[None, Segment | Spikes]):
     def snapshot(self) -> Mapping[str, Any] | None:
         if not self._leads_ns:
             return None
+        lead_ns = min(self._leads_ns)
         return {
-            "lead_ns": min(self._leads_ns),
+            "lead_ns": lead_ns + self._wall_ahead_ns,
+            "lead_boot_ns": lead_ns,
+            "boot_id": self._boot_id,
             "rounded_ns": self._rounded_ns,
             "origin_t_ns": self._info.origin_t_ns,
         }
@@ -136,6 +148,8 @@ class Acquire(Source[None, Segment | Spikes]):
                 raise
             self._settle()
             return
+        if self._clock is not None:
+            self._warn_if_set(self._clock.look())
         if segment is None:
             return
         if self._held is None:
@@ -158,8 +172,20 @@ class Acquire(Source[None, Segment | Spikes]):
         self._ready.append(segment)
 
     def _lead_ns(self, segment: Segment) -> int:
-        """Return the time of sample 0 that follows if the segment came without delay."""
-        return segment.t_ns - round(segment.stop * 1e9 / self._info.sampling_rate_hz)
+        """Return the time since boot of sample 0 that follows if the segment came without delay."""
+        at_ns = segment.t_ns if self._clock is None else self._clock.boot_ns(segment.t_ns)
+        return at_ns - round(segment.stop * 1e9 / self._info.sampling_rate_hz)
+
+    @property
+    def _wall_ahead_ns(self) -> int:
+        return 0 if self._clock is None else self._clock.wall_ahead_ns
+
+    def _warn_if_set(self, set_ns: int) -> None:
+        if abs(set_ns) > _WARN_NS:
+            log.warning(
+                "the wall clock was set by %+.1f s; gaps are measured by the clock since boot",
+                set_ns / 1e9,
+            )
 
     def _truth(self, segment: Segment) -> Spikes:
         start, stop = segment.start, segment.stop
@@ -208,8 +234,26 @@ class Acquire(Source[None, Segment | Spikes]):
         log.warning("%s: is back", info.source)
         self._wait_s = 0.0
         # Without a segment since the last outage, the lead from before it still holds.
+        self._is_by_wall = self._is_by_wall and not self._leads_ns
         self._expect_gap(min(self._leads_ns, default=self._lead_before_ns))
         return True
+
+    def _expect_gap_since(self, before: Mapping[str, Any]) -> None:
+        """Expect a gap since the snapshot of the process before this one."""
+        lead_ns = before.get("lead_ns")
+        boot_id, lead_boot_ns = before.get("boot_id"), before.get("lead_boot_ns", 0)
+        self._is_by_wall = not boot_id or boot_id != self._boot_id
+        self._expect_gap(lead_ns if self._is_by_wall else lead_boot_ns)
+        if lead_ns is None or self._clock is None:
+            return
+        if self._is_by_wall:
+            log.warning(
+                "the computer was restarted since sample %d, or was another one: what is missing "
+                "is measured by the wall clock",
+                self._position,
+            )
+        else:
+            self._warn_if_set(self._clock.wall_ahead_ns - (lead_ns - lead_boot_ns))
 
     def _expect_gap(self, lead_ns: int | None) -> None:
         self._lead_before_ns = lead_ns
@@ -234,8 +278,9 @@ class Acquire(Source[None, Segment | Spikes]):
         if not leads_ns or self._lead_before_ns is None:
             log.warning("the number of samples missing before %d is unknown", held[0].start)
             return 0
+        before_ns = self._lead_before_ns - (self._wall_ahead_ns if self._is_by_wall else 0)
         # A delay can only add to a lead, so the smallest is nearest to the truth.
-        late_s = (min(leads_ns) - self._lead_before_ns) / 1e9
+        late_s = (min(leads_ns) - before_ns) / 1e9
         whole, rate_hz = self._info.segment_samples, self._info.sampling_rate_hz
         late_s += self._rounded_ns / 1e9
         n_missing = max(0, round(late_s * rate_hz / whole)) * whole

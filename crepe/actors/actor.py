@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Generic, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 
-from crepe.environment.clock import real_s
+from crepe.environment.clock import Clocks, boot_id, read_clocks, real_s
 from crepe.hw.device import open_recorder, open_stimulator
 from crepe.hw.instrument import Guard, Recorder, Stimulator
 from crepe.messages import Message, Stimulus, StreamInfo, Unreadable
@@ -55,6 +55,8 @@ class ActorContext:
     recordings: Path = field(default_factory=Path)  # directory for files that outlive the session
     monotonic_s: Callable[[], float] | None = real_s  # None: time is that of the samples only
     wall_ns: Callable[[], int] = time.time_ns
+    clocks: Callable[[], Clocks] = read_clocks
+    boot_id: Callable[[], str] = boot_id
     open_recorder: Callable[..., Recorder] = open_recorder
     open_stimulator: Callable[..., Stimulator] = open_stimulator
     open_guard: Callable[[], Guard] = open_watchdog_link

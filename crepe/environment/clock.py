@@ -1,7 +1,11 @@
 """The computer's clocks, of which one also runs while the computer sleeps."""
 
+import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 # Linux's monotonic clock stands still while the computer sleeps, that of macOS runs on. Python's
@@ -15,6 +19,7 @@ _JUMP_NS = 100_000_000
 _DRIFT = 5e-4  # the most by which a wall clock is slewed (adjtime); a step is more
 _TOGETHER_NS = 1_000_000  # readings within that time count as readings at one moment
 _READINGS = 5
+_APART_NS = 2 * _TOGETHER_NS  # a step by less cannot be told from two imprecise readings
 
 
 class Clocks(NamedTuple):
@@ -23,6 +28,11 @@ class Clocks(NamedTuple):
     wall_ns: int  # may be set
     boot_ns: int  # runs while the computer sleeps, too
     awake_ns: int  # stands still while the computer sleeps
+
+    @property
+    def wall_ahead_ns(self) -> int:
+        """The wall clock minus the clock since boot: changes only where the wall clock is set."""
+        return self.wall_ns - self.boot_ns
 
     def jump_since(self, before: "Clocks") -> str | None:
         """Return how the clocks have moved against each other since earlier readings, or None."""
@@ -63,3 +73,58 @@ def boot_time_ns() -> int:
 def real_s() -> float:
     """Return seconds that also pass while the process is stopped or the computer sleeps."""
     return time.clock_gettime(_ALSO_ASLEEP)
+
+
+@cache
+def boot_id() -> str:
+    """Return what names this boot of this computer; "" if the system does not report it.
+
+    Times since boot compare only under one name. (The time of boot that macOS reports is no name:
+    it moves when the wall clock is set.)
+    """
+    try:
+        if sys.platform == "linux":
+            return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return subprocess.run(
+            ["sysctl", "-n", "kern.bootsessionuuid"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return ""
+
+
+class WallToBoot:
+    """Conversion of times of the wall clock, just taken, to the clock since boot.
+
+    Steps of the wall clock are noticed by `look`. A time that cannot be of after the last step is
+    converted as the wall clock was before it.
+    """
+
+    def __init__(self, clocks: Callable[[], Clocks]) -> None:
+        self._clocks = clocks
+        self._now = clocks()
+        self._before_step = self._now  # last readings before the wall clock was set
+
+    @property
+    def wall_ahead_ns(self) -> int:
+        """The wall clock minus the clock since boot, at the last look."""
+        return self._now.wall_ahead_ns
+
+    def look(self) -> int:
+        """Read the clocks; return by how many ns the wall clock was set since the last look."""
+        before, self._now = self._now, self._clocks()
+        set_ns = self._now.wall_ahead_ns - before.wall_ahead_ns
+        if abs(set_ns) <= _APART_NS + _DRIFT * (self._now.boot_ns - before.boot_ns):
+            return 0
+        self._before_step = before
+        return set_ns
+
+    def boot_ns(self, wall_ns: int) -> int:
+        """Return the time since boot of a wall-clock time up to the last look."""
+        at_ns = wall_ns - self._now.wall_ahead_ns
+        if not self._before_step.boot_ns <= at_ns <= self._now.boot_ns:
+            at_ns = wall_ns - self._before_step.wall_ahead_ns
+        return min(at_ns, self._now.boot_ns)

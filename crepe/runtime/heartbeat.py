@@ -9,6 +9,7 @@ from contextlib import suppress
 import numpy as np
 
 from crepe.commands import CONTROL
+from crepe.environment.clock import boot_time_ns
 from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import StoreError
 from crepe.messages import Command
@@ -112,6 +113,7 @@ class Heartbeat:
                 "gaps": json.dumps(list(self._gaps)),
                 "problem": self.problem,
                 "t_ns": str(time.time_ns()),
+                "boot_ns": str(boot_time_ns()),
             },
         )
 
@@ -125,5 +127,8 @@ def is_from(beat: Mapping[str, str], process: ProcessIdentity) -> bool:
 
 
 def age_s(beat: Mapping[str, str]) -> float:
-    """Return the age of a heartbeat by this machine's wall clock."""
-    return (time.time_ns() - int(beat.get("t_ns", 0))) / 1e9
+    """Return the age of a heartbeat of this machine, by the clock since boot.
+
+    By the wall clock, a program that hangs would look alive for as long as that was set back.
+    """
+    return (boot_time_ns() - int(beat.get("boot_ns", 0))) / 1e9

@@ -5,6 +5,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from crepe.environment.clock import Clocks, WallToBoot
 from crepe.messages import Segment
 
 JITTER_S = 0.05
@@ -25,7 +26,9 @@ class RealTime:
 
     The segment with the least delay so far sets when a sample index is expected; a segment that
     comes later than that is late. At the beginning and after a gap there is no such reference;
-    then the wall clock at which the segment was acquired gives its delay.
+    then the wall clock at which the segment was acquired gives its delay. If the wall clock was set
+    in between, that is taken into account: too long a delay would refuse every stimulus from then
+    on, too short a one would let old data pass as new.
 
     Parameters
     ----------
@@ -43,7 +46,9 @@ class RealTime:
         self.clock = clock  # sample index
         self._rate_hz = sampling_rate_hz
         self._monotonic_s = monotonic_s
-        self._wall_ns = wall_ns
+        self._wall = None
+        if monotonic_s is not None:
+            self._wall = WallToBoot(lambda: Clocks(wall_ns(), round(monotonic_s() * 1e9), 0))
         self._least_s: float | None = None  # real time minus the samples', where it was least
         self._ticked_s = 0.0
 
@@ -52,10 +57,14 @@ class RealTime:
         self.clock = segment.stop
         now_s = self._now_s
         offset_s = now_s - self.clock / self._rate_hz
+        if self._wall is not None:
+            self._wall.look()
         # A gap without a time of acquisition keeps the old mark, or late data would look recent.
         if self._least_s is None or (is_gap and segment.t_ns):
-            late_ns = max(0, self._wall_ns() - segment.t_ns) if segment.t_ns else 0
-            self._least_s = offset_s - late_ns / 1e9
+            late_s = 0.0
+            if segment.t_ns and self._wall is not None:
+                late_s = max(0.0, now_s - self._wall.boot_ns(segment.t_ns) / 1e9)
+            self._least_s = offset_s - late_s
         else:
             drifted_s = self._least_s + _DRIFT * (now_s - self._ticked_s)
             self._least_s = min(drifted_s, offset_s)

@@ -11,6 +11,7 @@ import pytest
 from crepe.actors import acquire
 from crepe.actors.acquire import Acquire
 from crepe.actors.actor import ActorContext
+from crepe.environment.clock import Clocks
 from crepe.errors import ConfigError, DeviceError
 from crepe.hw.instrument import EndOfData, Recorder
 from crepe.messages import Segment, Spikes, StreamInfo
@@ -23,10 +24,16 @@ INFO = StreamInfo(
 
 
 class World:
-    """A wall clock, and a live instrument whose segments come on it, each with its delay."""
+    """A computer's clocks, and a live instrument whose segments come, each with its delay.
+
+    `now_s` is the time since boot; the wall clock is `set_s` ahead of it, and may be set.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now_s = 1000.0
+        self.set_s = 1.8e9
+        self.late_s = 0.0  # delay of the newest segment
+        self.boot_id = "this boot"
         self.is_down = False
         self.drift = 0.0
         self.delays_s: Iterable[float] = iter(())
@@ -37,6 +44,16 @@ class World:
 
     def monotonic(self) -> float:
         return self.now_s
+
+    def clocks(self) -> Clocks:
+        boot_ns = round((self.now_s + self.late_s) * 1e9)
+        return Clocks(boot_ns + round(self.set_s * 1e9), boot_ns, boot_ns)
+
+    def reboot(self) -> None:
+        """Begin to count the time since boot anew; the wall clock goes on."""
+        self.set_s += self.now_s
+        self.now_s = 0.0
+        self.boot_id = "the next boot"
 
     def sleep(self, seconds: float) -> None:
         self.now_s += seconds
@@ -66,7 +83,8 @@ class Live(Recorder):
         start, self._position = self._position, self._position + WHOLE
         self._due_s += WHOLE / RATE_HZ * (1 + self._world.drift)
         self._world.now_s = self._due_s
-        t_ns = round((self._due_s + next(iter(self._world.delays_s), 0.0)) * 1e9)
+        self._world.late_s = next(iter(self._world.delays_s), 0.0)
+        t_ns = self._world.clocks().wall_ns
         return Segment(start, start + WHOLE, np.zeros((2, WHOLE), np.int32), t_ns)
 
     def close(self) -> None:
@@ -80,7 +98,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 def opened(world: World, **start: Any) -> Acquire:
     actor = Acquire(device="fake://")
-    actor.open(ActorContext(open_recorder=world.open_recorder, **start))
+    clocks: dict[str, Any] = {"clocks": world.clocks, "boot_id": lambda: world.boot_id}
+    actor.open(ActorContext(open_recorder=world.open_recorder, **clocks, **start))
     return actor
 
 
@@ -156,16 +175,133 @@ def test_a_clock_that_drifts_from_the_instruments_makes_no_gap(world: World) -> 
     assert read(actor, 1)[0].start == stop
 
 
-def test_a_wall_clock_that_was_set_back_costs_one_gap_at_most(world: World) -> None:
+STEPS_S = [5.0, 3600.0, -5.0, -0.3]
+
+
+def lose(world: World, actor: Acquire, away_s: float, step_s: float) -> None:
+    """Take the instrument away for a while, in which the wall clock is set."""
+    world.is_down = True
+    assert actor.read(0.1) is None
+    world.is_down = False
+    world.now_s += away_s
+    world.set_s += step_s
+
+
+@pytest.mark.parametrize("step_s", STEPS_S)
+def test_a_step_of_the_wall_clock_in_an_outage_is_no_part_of_the_gap(
+    world: World, caplog: pytest.LogCaptureFixture, step_s: float
+) -> None:
+    actor = opened(world)
+    stop = read(actor, 20)[-1].stop
+    lose(world, actor, 2.0, step_s)
+    result = read(actor, 8)
+    assert result[0].start == stop + 2000
+    assert result[0].is_estimated
+    assert f"the wall clock was set by {step_s:+.1f} s; gaps are measured by" in caplog.text
+    lose(world, actor, 3.0, 0.0)
+    assert read(actor, 1)[0].start == result[-1].stop + 3000
+
+
+@pytest.mark.parametrize("step_s", STEPS_S)
+@pytest.mark.parametrize("n_before", [1, 30, 120])
+def test_a_step_of_the_wall_clock_before_an_outage_changes_nothing(
+    world: World, step_s: float, n_before: int
+) -> None:
+    actor = opened(world)
+    read(actor, 20)
+    world.set_s += step_s
+    stop = read(actor, n_before)[-1].stop
+    lose(world, actor, 2.0, 0.0)
+    assert read(actor, 1)[0].start == stop + 2000
+
+
+@pytest.mark.parametrize("step_s", STEPS_S)
+def test_a_step_of_the_wall_clock_right_after_an_outage_changes_nothing(
+    world: World, step_s: float
+) -> None:
+    actor = opened(world)
+    stop = read(actor, 20)[-1].stop
+    lose(world, actor, 2.0, 0.0)
+    assert actor.read(0.1) is None  # the first segment is held
+    assert actor.read(0.1) is None
+    world.set_s += step_s
+    assert read(actor, 1)[0].start == stop + 2000
+
+
+@pytest.mark.parametrize("step_s", STEPS_S)
+def test_a_step_of_the_wall_clock_between_two_processes_is_no_part_of_the_gap(
+    world: World, caplog: pytest.LogCaptureFixture, step_s: float
+) -> None:
+    first = opened(world)
+    stop = read(first, 20)[-1].stop
+    world.now_s += 2.0
+    world.set_s += step_s
+    second = opened(world, position=stop, snapshot=first.snapshot())
+    assert read(second, 1)[0].start == stop + 2000
+    assert f"the wall clock was set by {step_s:+.1f} s; gaps are measured by" in caplog.text
+
+
+def test_after_a_reboot_the_wall_clock_measures_the_gap_and_the_log_states_it(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = opened(world)
+    stop = read(first, 20)[-1].stop
+    snapshot = first.snapshot()
+    world.now_s += 60.0
+    world.reboot()
+    second = opened(world, position=stop, snapshot=snapshot)
+    result = read(second, 8)
+    assert result[0].start == stop + 60_000
+    assert "restarted since sample 2000, or was another one: what is missing is" in caplog.text
+    lose(world, second, 2.0, 5.0)  # from then on, the clock since boot
+    assert read(second, 1)[0].start == result[-1].stop + 2000
+
+
+def test_after_a_reboot_an_instrument_that_is_lost_at_once_is_still_measured(world: World) -> None:
+    first = opened(world)
+    stop = read(first, 20)[-1].stop
+    snapshot = first.snapshot()
+    world.now_s += 60.0
+    world.reboot()
+    second = opened(world, position=stop, snapshot=snapshot)
+    lose(world, second, 2.0, 0.0)
+    assert read(second, 1)[0].start == stop + 62_000
+
+
+def test_a_snapshot_without_a_boot_is_measured_by_the_wall_clock(world: World) -> None:
+    first = opened(world)
+    stop = read(first, 20)[-1].stop
+    lead_ns = (first.snapshot() or {})["lead_ns"]
+    world.now_s += 3.0
+    second = opened(world, position=stop, snapshot={"lead_ns": lead_ns})
+    assert read(second, 1)[0].start == stop + 3000
+
+
+def test_a_wall_clock_that_was_set_back_over_a_reboot_costs_one_gap_at_most(world: World) -> None:
     actor = opened(world)
     stop = read(actor, 8)[-1].stop
-    world.now_s -= 50.0
-    actor = opened(world, position=stop, snapshot=actor.snapshot())
+    snapshot = actor.snapshot()
+    world.reboot()
+    world.set_s -= 50.0
+    actor = opened(world, position=stop, snapshot=snapshot)
     result = read(actor, 8)
     assert result[0].start == stop
     world.now_s += 3.0
     actor = opened(world, position=result[-1].stop, snapshot=actor.snapshot())
     assert abs(read(actor, 1)[0].start - result[-1].stop - 3000) <= WHOLE / 2 + 1
+
+
+def test_in_lock_step_no_clock_of_the_computer_counts(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = opened(world, monotonic_s=None)
+    stop = read(first, 20)[-1].stop
+    snapshot = first.snapshot() or {}
+    assert snapshot["boot_id"] == ""
+    world.now_s += 3.0
+    second = opened(world, position=stop, snapshot=snapshot, monotonic_s=None)
+    assert read(second, 1)[0].start == stop + 3000  # by the times of the segments
+    assert "wall clock" not in caplog.text
 
 
 def test_a_restart_leaves_the_time_of_sample_0_as_it_was(world: World) -> None:

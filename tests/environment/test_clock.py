@@ -2,7 +2,14 @@
 
 import pytest
 
-from crepe.environment.clock import Clocks, boot_time_ns, read_clocks, real_s
+from crepe.environment.clock import (
+    Clocks,
+    WallToBoot,
+    boot_id,
+    boot_time_ns,
+    read_clocks,
+    real_s,
+)
 
 SECOND = 1_000_000_000
 BEFORE = Clocks(wall_ns=1_800_000_000 * SECOND, boot_ns=5000 * SECOND, awake_ns=4000 * SECOND)
@@ -50,3 +57,34 @@ def test_the_clocks_of_this_computer_do_not_jump():
     for _ in range(100):
         assert read_clocks().jump_since(before) is None
     assert before.boot_ns <= boot_time_ns() <= round(real_s() * SECOND) + SECOND
+
+
+def test_a_boot_has_one_name():
+    assert len(boot_id()) >= 32
+    assert boot_id.__wrapped__() == boot_id()
+
+
+def looked(*readings):
+    """A conversion that has looked at the clocks so often, and by how much they were set."""
+    clocks = iter([BEFORE, *readings])
+    wall_to_boot = WallToBoot(lambda: next(clocks))
+    return wall_to_boot, [wall_to_boot.look() / SECOND for _ in readings]
+
+
+@pytest.mark.parametrize("was_set", [5.0, 3600.0, 0.3, -5.0])
+def test_a_time_from_before_a_step_is_converted_as_the_wall_clock_was_then(was_set):
+    wall_to_boot, set_s = looked(later(1), later(2, was_set=was_set))
+    assert set_s == [0, was_set]
+    assert wall_to_boot.boot_ns(later(1).wall_ns) == later(1).boot_ns
+    assert wall_to_boot.boot_ns(later(2, was_set=was_set).wall_ns) == later(2).boot_ns
+
+
+def test_a_time_in_the_future_is_now():
+    wall_to_boot, _ = looked(later(1))
+    assert wall_to_boot.boot_ns(later(9).wall_ns) == later(1).boot_ns
+
+
+@pytest.mark.parametrize("slept", [0.0, 3600.0])
+def test_sleep_does_not_set_the_wall_clock(slept):
+    _, set_s = looked(later(1, slept=slept), later(60, slept=slept, was_set=60 * 4e-4))
+    assert set_s == [0, 0]

@@ -127,7 +127,7 @@ def test_a_train_of_either_unit_reaches_its_electrode(unit):
 def test_a_train_that_has_passed_is_judged_again_at_the_moment_of_firing(what):
     """Time passes otherwise than planned: the samples come too fast, or the train waits."""
     seconds = [0.0]
-    time = RealTime(10_000.0, 0, lambda: seconds[0], lambda: 0)
+    time = RealTime(10_000.0, 0, lambda: seconds[0], lambda: round(seconds[0] * 1e9))
     limits = Limits(max_total_rate_hz=1)
     gate = Gate(limits, time, 10_000.0, max_age_ms=200.0, sub_train_s=1.0, n_pulses=0)
 
@@ -157,14 +157,16 @@ def test_a_train_that_has_passed_is_judged_again_at_the_moment_of_firing(what):
 
 def test_the_age_is_the_larger_of_samples_and_of_real_time_since_the_announcement():
     seconds = [0.0]
-    time = RealTime(10_000.0, 0, lambda: seconds[0], lambda: 0)
+    time = RealTime(10_000.0, 0, lambda: seconds[0], lambda: round(seconds[0] * 1e9))
     gate = Gate(Limits(), time, 10_000.0, max_age_ms=200.0, sub_train_s=1.0, n_pulses=0)
     time.tick(Segment(900, 1000, None), is_gap=False)
     stimulus, announced = Stimulus(999, 1000, 1, 1500, ("48",), PULSE, 50.0, 1), time.now
     assert gate.age_ms(stimulus, announced) == 0
     assert gate.left_s(stimulus, announced) == pytest.approx(0.2)
     seconds[0] = 0.15
-    time.tick(Segment(0, 1000, None, t_ns=1), is_gap=True)  # a mark that makes nothing late
+    time.tick(
+        Segment(0, 1000, None, t_ns=150_000_000), is_gap=True
+    )  # a mark that makes nothing late
     assert gate.age_ms(stimulus) == 0
     assert gate.age_ms(stimulus, announced) == pytest.approx(150)
     seconds[0] = 0.201

@@ -14,9 +14,13 @@ class Clocks:
 
     def __init__(self):
         self.seconds = 100.0
-        self.wall_ns = 10**18
+        self.set_ns = 10**18  # by how much the wall clock is ahead
         self.time = RealTime(10_000.0, 0, lambda: self.seconds, lambda: self.wall_ns)
         self.at = 0
+
+    @property
+    def wall_ns(self):
+        return self.set_ns + round(self.seconds * 1e9)
 
     def tick(self, took_s=0.01, n=10 * MS, missing=0, late_s=None):
         self.seconds += took_s
@@ -53,7 +57,7 @@ def test_the_first_segment_is_as_late_as_the_wall_clock_says(clocks):
 
 def test_a_wall_clock_that_is_set_does_not_make_data_late(clocks):
     clocks.tick(late_s=0.0)
-    clocks.wall_ns += 3600 * 10**9
+    clocks.set_ns += 3600 * 10**9
     assert clocks.tick(late_s=3600.0) == pytest.approx(0.0)
     assert clocks.tick(late_s=-3600.0) == pytest.approx(0.0)
 
@@ -61,6 +65,24 @@ def test_a_wall_clock_that_is_set_does_not_make_data_late(clocks):
 def test_after_a_gap_the_index_counts_anew(clocks):
     clocks.tick(late_s=0.0)
     assert clocks.tick(took_s=5.0, missing=48_900, late_s=0.02) == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize("set_s", [3600.0, 5.0, -5.0, -3600.0])
+@pytest.mark.parametrize("late_s", [0.02, 0.9])
+def test_after_a_gap_a_wall_clock_that_was_set_makes_data_neither_late_nor_new(
+    clocks, set_s, late_s
+):
+    clocks.tick(late_s=0.0)
+    clocks.set_ns += round(set_s * 1e9)  # after the segment was acquired, before it is read
+    was_late_s = clocks.tick(took_s=2.0, missing=18_900, late_s=late_s + set_s)
+    assert was_late_s == pytest.approx(late_s)
+
+
+@pytest.mark.parametrize("set_s", [3600.0, 5.0, -5.0, -3600.0])
+def test_after_a_gap_a_wall_clock_that_was_set_in_it_counts(clocks, set_s):
+    clocks.tick(late_s=0.0)
+    clocks.set_ns += round(set_s * 1e9)
+    assert clocks.tick(took_s=2.0, missing=18_900, late_s=0.9) == pytest.approx(0.9)
 
 
 def test_a_gap_that_nobody_timed_makes_nothing_young(clocks):

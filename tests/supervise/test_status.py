@@ -6,6 +6,7 @@ import pytest
 
 from crepe.config.experiment_file import DEFAULT
 from crepe.environment import session
+from crepe.environment.clock import boot_time_ns
 from crepe.environment.paths import project_directory
 from crepe.environment.process_identity import ProcessIdentity
 from crepe.store.redis_store import RedisStore
@@ -28,7 +29,12 @@ def now(redis_url, tmp_path, monkeypatch):
 
 def beat(url, **changes):
     """What `detect` says, seconds ago."""
-    fields = {"state": "running", "position": "700", "lag_samples": "100", "t_ns": time.time_ns()}
+    fields = {
+        "state": "running",
+        "position": "700",
+        "lag_samples": "100",
+        "boot_ns": boot_time_ns(),
+    }
     fields |= {"step_p50_ms": "0.5", "step_p99_ms": "2.5", "process": "11:500"}
     fields |= {"n_gaps": "1", "n_missing": "300"}
     store = RedisStore(url)
@@ -60,7 +66,18 @@ def test_a_row_joins_supervisords_word_and_the_heartbeat(now, redis_url):
 
 
 def test_an_old_heartbeat_is_stale(now, redis_url):
-    beat(redis_url, session=now.id, t_ns=time.time_ns() - 100_000_000_000)
+    beat(redis_url, session=now.id, boot_ns=boot_time_ns() - 100_000_000_000)
+    assert str(detect()["state"]).startswith("stale for 10")
+
+
+@pytest.mark.parametrize("set_s", [-3600, 3600])
+def test_a_step_of_the_wall_clock_neither_hides_nor_makes_a_stale_heartbeat(
+    now, redis_url, monkeypatch, set_s
+):
+    beat(redis_url, session=now.id, t_ns=time.time_ns())
+    monkeypatch.setattr(time, "time_ns", lambda: round((time.time() + set_s) * 1e9))
+    assert detect()["state"] == "running"
+    beat(redis_url, session=now.id, t_ns=time.time_ns(), boot_ns=boot_time_ns() - 100_000_000_000)
     assert str(detect()["state"]).startswith("stale for 10")
 
 
