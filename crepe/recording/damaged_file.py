@@ -34,7 +34,7 @@ def open_copy(source: Path, directory: Path) -> h5py.File:
     raises an error instead of being read as zeros. Raises DeviceError if nothing in it can be
     reached, or a writer has it open.
     """
-    copy = directory / source.name
+    copy = directory / f"copy-of-{source.name}"  # the directory has other files, too
     _refuse_a_writer(source)
     shutil.copyfile(source, copy)
     if (journal := journal_of(source)).exists():

@@ -243,6 +243,14 @@ def test_a_journal_is_carried_out_on_the_copy_only(tmp_path, whole):
     assert journal_of(source).read_bytes() == b"not whole"
 
 
+@pytest.mark.parametrize("name", ["out.h5", "new.h5"])
+def test_any_name_of_a_recording_will_do(tmp_path, whole, name):
+    (tmp_path / name).write_bytes(whole)
+    assert recover(tmp_path / name, tmp_path / "result.h5").is_complete
+    assert (tmp_path / name).read_bytes() == whole
+    check(tmp_path / "result.h5", recover(tmp_path / name, tmp_path / "again.h5"))
+
+
 def test_an_existing_file_is_refused_and_stays(tmp_path, whole):
     (tmp_path / "d.h5").write_bytes(whole)
     (tmp_path / "out.h5").write_bytes(b"mine")
