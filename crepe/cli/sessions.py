@@ -1,4 +1,4 @@
-"""The commands about recorded sessions: `crepe sessions` and `crepe report`."""
+"""The commands about recorded sessions: `crepe sessions`, `crepe report` and `crepe recover`."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ from crepe.cli.options import LOOK, AsJson, SessionName
 from crepe.cli.output import Output, open_console
 from crepe.cli.progress import progress
 from crepe.environment.process import end_with
+from crepe.errors import ExitCode
 
 if TYPE_CHECKING:
     from crepe.results.library import Summary
@@ -65,6 +66,42 @@ def report(
         path = write(session, out, reached)
     output.text(f"report: {path}")
     output.document({"report": str(path), "numbers": str(path.with_name("report.json"))})
+
+
+@app.command(rich_help_panel=LOOK)
+def recover(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A damaged recording of CREPE.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write to. Default: beside it, NAME.recovered.h5.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write all that can be trusted of a damaged recording to a new file, and list what is missing.
+
+    Exit status 1 if something is missing. The original is not changed.
+
+    Example: `crepe recover var/recordings/SESSION.h5`
+    """
+    from crepe.recording.recover import default_path
+    from crepe.recording.recover import recover as recover_file
+
+    output = Output(as_json=as_json)
+    recovery = recover_file(file, out or default_path(file))
+    output.document(recovery.document())
+    output.line(f"recovered: {recovery.path}, from {', '.join(recovery.sources)}")
+    for problem in recovery.problems:
+        output.line(f"missing: {problem}", "red")
+    for name, stream in recovery.streams.items():
+        for start, stop in stream.missing:
+            seconds = (stop - start) / stream.sampling_rate_hz
+            output.line(f"missing: {name}, samples {start} to {stop}, {seconds:.3f} s", "red")
+        if stream.is_end_unknown:
+            output.line(f"missing: {name}, the end of its table: more may have followed", "red")
+    for note in recovery.notes:
+        output.line(f"uncertain: {note}")
+    if not recovery.is_complete:
+        raise typer.Exit(ExitCode.FAILED)
+    output.line("nothing is missing")
 
 
 def _table(summaries: "list[Summary]") -> Table:
