@@ -14,7 +14,7 @@ from hypothesis import settings
 from redis.exceptions import ResponseError
 
 from crepe.environment import paths
-from crepe.hw.meame.http import find_server
+from crepe.hw.meame.http import SIMULATED_HEADER, find_server
 from crepe.redis_server import choice
 from crepe.simulator.meame.quirks import Quirk
 from crepe.simulator.meame.server import Simulator
@@ -159,6 +159,28 @@ def simulate(
     """Runs simulated instruments on the wire, with quirks and settings, on ports that are free."""
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "v"))
     return _simulating
+
+
+@pytest.fixture
+def simulate_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., AbstractContextManager[Simulator]]:
+    """Runs simulated instruments of another CREPE_VAR, which can prove nothing here.
+
+    One that is not `honest` does not state what it is: it stands for an instrument.
+    """
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "v"))
+
+    @contextmanager
+    def run(*, honest: bool = True, **ports: int) -> Iterator[Simulator]:
+        header = SIMULATED_HEADER if honest else "X-Nothing"
+        monkeypatch.setattr("crepe.simulator.meame.server.SIMULATED_HEADER", header)
+        free = {"http_port": 0, "data_port": 0, "sawtooth_port": 0}
+        directory = paths.private(tmp_path / "elsewhere")
+        with running_simulator(SimulatorSettings(seed=3, **{**free, **ports}), directory) as found:
+            yield found
+
+    return run
 
 
 @pytest.fixture

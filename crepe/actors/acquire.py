@@ -14,7 +14,7 @@ from crepe.electrodes.geometry import with_geometry
 from crepe.environment.clock import WallToBoot
 from crepe.errors import ConfigError, DeviceError
 from crepe.hw.device import open_recorder
-from crepe.hw.instrument import EndOfData, Recorder
+from crepe.hw.instrument import EndOfData, Recorder, check_same
 from crepe.messages import Message, Segment, Spikes, StreamInfo
 
 log = logging.getLogger(__name__)
@@ -222,15 +222,7 @@ class Acquire(Source[None, Segment | Spikes]):
             self._wait_s = min(2 * self._wait_s, _LONGEST_WAIT_S)
             self._attempt_s = time.monotonic()
             return False
-        if (info.labels, info.sampling_rate_hz) != (
-            self._info.labels,
-            self._info.sampling_rate_hz,
-        ):
-            raise DeviceError(
-                f"{info.source}: came back with {info.n_channels} channels at "
-                f"{info.sampling_rate_hz:g} Hz, before it had {self._info.n_channels} at "
-                f"{self._info.sampling_rate_hz:g} Hz"
-            )
+        check_same(self._info, info)
         log.warning("%s: is back", info.source)
         self._wait_s = 0.0
         # Without a segment since the last outage, the lead from before it still holds.

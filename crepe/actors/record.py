@@ -37,7 +37,7 @@ class Record(Sink[Message, None]):
     and the Redis server stops its append-only file."""
     disarms: bool = True
     """Disarm the stimulator when the recorder pauses for lack of room: it needs `crepe arm` again.
-    For a simulated instrument there is only a warning."""
+    CREPE's own simulator needs none and goes on."""
 
     merges: ClassVar[bool] = False
     priority: ClassVar[int] = 30
@@ -169,9 +169,12 @@ class Record(Sink[Message, None]):
     def _note_pause(self) -> None:
         self._is_full = True
         stimulation = "stimulation goes on without a recording"
-        if self.disarms and not self._about.is_simulated:
+        if self.disarms:
+            # A simulator that has not proven to be our own is armed as an instrument is.
             self._context.disarm()
             stimulation = "stimulation is disarmed"
+            if self._about.is_simulated:
+                stimulation += ", except at CREPE's own simulator, which needs no arming"
         self._pause = (
             f"NOT RECORDING since sample {self._reached}: {self._too_little()}; {stimulation}; the "
             "recorder goes on when there is room"

@@ -87,10 +87,7 @@ def _of_server(
             yield Finding(False, str(error))
             return
         yield Finding(True, f"{server.name}: answers")
-        is_ours = control.is_our_simulator()
-        yield Finding(
-            True, "it is CREPE's own simulator" if is_ours else "it is not CREPE's own simulator"
-        )
+        yield Finding(True, _kind(control))
         yield Finding(bool(status.get("dspAlive")), f"DSP found: {status.get('dspAlive')}")
         is_started = bool(status.get("isAlive"))
         yield Finding(
@@ -104,6 +101,17 @@ def _of_server(
                 yield from _of_dsp(control)
         except DeviceError as error:
             yield Finding(False, str(error))
+
+
+def _kind(control: HttpControl) -> str:
+    if control.is_our_simulator():
+        return "it is CREPE's own simulator"
+    if control.is_simulated:
+        return (
+            "it reports a simulated culture, so recordings call it simulated; without a proof that "
+            "it is CREPE's own simulator it must be armed as an instrument"
+        )
+    return "it is not CREPE's own simulator"
 
 
 def _of_recorder(name: str, settings: Mapping[str, Any], data_port: int) -> Finding:

@@ -77,6 +77,29 @@ class Recorder(ABC):
         return None
 
 
+def check_same(before: StreamInfo, now: StreamInfo) -> None:
+    """Raise DeviceError if an instrument differs from what its session has recorded until now."""
+    if _recorded(before) != _recorded(now):
+        raise DeviceError(
+            f"{now.source}: is {_summary(now)}, but in this session it was {_summary(before)}; "
+            "a session has one instrument: connect that again, or begin a session with "
+            "`crepe up --new`"
+        )
+
+
+def _recorded(info: StreamInfo) -> tuple[object, ...]:
+    return info.labels, info.sampling_rate_hz, info.scale_uv, info.is_simulated
+
+
+def _summary(info: StreamInfo) -> str:
+    culture = "a simulated culture" if info.is_simulated else "an instrument"
+    labels = info.labels if len(info.labels) < 3 else (info.labels[0], "...", info.labels[-1])
+    return (
+        f"{culture} of {info.n_channels} channels ({', '.join(labels)}) at "
+        f"{info.sampling_rate_hz:g} Hz and {info.scale_uv[0]:g} uV per count"
+    )
+
+
 class Address(NamedTuple):
     """The address at which other programs reach an instrument to stop it."""
 

@@ -3,10 +3,11 @@
 import time
 from collections.abc import Sequence
 
-from crepe.actors.actor import Actor
+from crepe.actors.actor import Actor, Source
 from crepe.config.experiment_file import ExperimentFile
 from crepe.config.wiring import ActorSpec
 from crepe.errors import StoreUnavailableError
+from crepe.hw.instrument import check_same
 from crepe.runtime.batch import OutputBatch
 from crepe.runtime.chain import as_entry
 from crepe.runtime.hosted_actor import HostedActor
@@ -44,10 +45,16 @@ class Outputs:
         self.streams = {s for s in inside if s in outside or s in kept or s not in readers}
 
     def declare(self, host: HostedActor) -> None:
-        """Become the writer of the streams that an actor publishes."""
+        """Become the writer of the streams that an actor publishes.
+
+        Raises DeviceError if they come from another instrument than before in this session.
+        """
         redis = self._experiment.redis
         for stream in self.streams.intersection(host.spec.writes.values()):
             info = host.infos[stream]
+            before = self._store.info(stream) if isinstance(host.actor, Source) else None
+            if before is not None and before.session == info.session:
+                check_same(before, info)
             last = self._store.declare(
                 stream,
                 info,

@@ -9,7 +9,7 @@ ends. A restarted stimulator has another name, so it is disarmed.
 # Decision 15: why files.
 
 import shlex
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ _DISK_S = 0.2  # for a disk to answer at all
 def run_directories(problem: Callable[[str], object] = lambda _: None) -> list[Path]:
     """Return this run directory and, unless CREPE_VAR names it, all others of this user.
 
+    If the one that CREPE_VAR names cannot be used, the others count, too: what runs may be there.
     One that cannot be used is left out, and `problem` is called with the reason: a fault elsewhere
     must not prevent a stop in another.
     """
@@ -39,12 +40,16 @@ def run_directories(problem: Callable[[str], object] = lambda _: None) -> list[P
 
 def _searched(problem: Callable[[str], object] = lambda _: None) -> dict[Path, Path]:
     """Return the `var` directories of `run_directories`, by run directory."""
-    directories: dict[Path, Path] = {}
     try:
         candidates = paths.searched(problem=problem)
     except (OSError, RuntimeError) as error:  # no current directory, or no such home
         problem(str(error))
-        candidates = paths.announced(problem)
+        candidates = []
+    return _usable(candidates, problem) or _usable(paths.announced(problem), problem)
+
+
+def _usable(candidates: Sequence[Path], problem: Callable[[str], object]) -> dict[Path, Path]:
+    directories: dict[Path, Path] = {}
     for i, var in enumerate(candidates):
         try:
             if i == 0 or call_within(_DISK_S, var.is_dir):

@@ -213,7 +213,9 @@ class EmergencyStop:
         return is_latched
 
     def _named(self) -> Mapping[Server, Path | None]:
-        host, _, port = self._server.rpartition(":")
+        # As in a device URL, whose scheme and settings have nothing to do with the address.
+        location = self._server.rpartition("://")[2].partition("?")[0].rstrip("/")
+        host, _, port = location.rpartition(":")
         if not host or not port.isdecimal():
             self._doubt(f"--server {self._server}: must be HOST:PORT")
             return self._announced()

@@ -23,7 +23,11 @@ _LARGEST_MESSAGE = 65_536  # bytes of a browser's message over a WebSocket
 
 
 def uvicorn_server(
-    app: ASGIApp, *, has_websockets: bool = False, keep_alive_s: int | None = None
+    app: ASGIApp,
+    *,
+    has_websockets: bool = False,
+    keep_alive_s: int | None = None,
+    headers: Sequence[tuple[str, str]] = (),
 ) -> uvicorn.Server:
     """Return a server for an application, which leaves signals to the program around it.
 
@@ -33,6 +37,8 @@ def uvicorn_server(
         Whether the application takes WebSockets, too.
     keep_alive_s
         How long a connection without requests stays open; None: the default of uvicorn.
+    headers
+        Name and value of headers that every answer has.
     """
     settings = uvicorn.Config(
         app,
@@ -43,6 +49,7 @@ def uvicorn_server(
         ws_per_message_deflate=False,  # frames are numbers, and mostly for this machine
         timeout_graceful_shutdown=_END_S,
         server_header=False,
+        headers=list(headers),
         proxy_headers=False,  # the address is that of the connection, not one that a client claims
     )
     if keep_alive_s is not None:

@@ -378,14 +378,27 @@ def test_a_second_outage_right_after_the_first_is_counted_too(world: World) -> N
     assert abs(newest.stop - stop - (world.now_s - began_s) * RATE_HZ) <= 8 * WHOLE
 
 
-def test_an_instrument_that_comes_back_different_is_refused(world: World) -> None:
+@pytest.mark.parametrize(
+    ("change", "is_now"),
+    [
+        ({"labels": ("a",)}, r"an instrument of 1 channels \(a\) at 1000 Hz"),
+        ({"sampling_rate_hz": 500.0}, "at 500 Hz"),
+        ({"scale_uv": (0.5,)}, "0.5 uV per count"),
+        ({"is_simulated": True}, "a simulated culture"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_an_instrument_that_comes_back_different_is_refused(
+    world: World, change: dict[str, Any], is_now: str
+) -> None:
     actor = opened(world)
     read(actor, 20)
     world.is_down = True
     actor.read(0.1)
     world.is_down = False
-    world.info = StreamInfo(labels=("a",), is_live=True, source="fake")
-    with pytest.raises(DeviceError, match="came back with 1 channels at 10000 Hz, before .* 2 at"):
+    world.info = replace(INFO, **change)
+    was = r"in this session it was an instrument of 2 channels \(a, b\) at 1000 Hz and 1 uV"
+    with pytest.raises(DeviceError, match=f"fake: is .*{is_now}.*{was}"):
         read(actor, 1)
 
 

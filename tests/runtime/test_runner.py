@@ -265,6 +265,29 @@ def test_a_recording_that_cannot_be_continued_is_followed_by_another_part(make_p
     assert len(programs.store.wait({"control": "0-0"}, 0.1)) == 1  # it is not told again
 
 
+@pytest.mark.parametrize("honest", [True, False])
+def test_a_restart_at_a_simulator_in_the_place_of_an_instrument_does_not_mix_a_session(
+    make_programs, simulate_elsewhere, honest
+):
+    with simulate_elsewhere(honest=honest) as first:
+        ports = {"http_port": first.http_port, "data_port": first.data_port}
+        device = f"meame://127.0.0.1:{first.http_port}?data_port={first.data_port}"
+        programs = make_programs(ACQUIRE.replace(DEVICE, device))
+        programs.start("acquire")
+        programs.wait(programs.length)
+        programs.kill("acquire")
+        length = programs.length()
+    with simulate_elsewhere(honest=not honest, **ports):
+        programs.start("acquire")
+        assert programs.end("acquire") == 1
+    is_now = "an instrument" if honest else "a simulated culture"
+    sentence = programs.log.splitlines()[-1]
+    assert f"127.0.0.1:{ports['http_port']}: is {is_now} of 60 channels" in sentence
+    assert sentence.endswith("or begin a session with `crepe up --new`")
+    assert programs.length() == length
+    assert programs.store.info("data").is_simulated == honest
+
+
 HEAR = """
 [actors.annotate]
 run = "crepe.actors.annotate:Annotate"

@@ -440,3 +440,57 @@ def test_a_home_that_does_not_exist_is_reported(monkeypatch, somewhere, stops_ev
     assert stops_everything == [4]
     assert "NOT VERIFIED" in capsys.readouterr().out
     assert not list(somewhere.glob("*.lock"))  # no directory is one to lock in
+
+
+@pytest.mark.parametrize("url", ["meame://127.0.0.1:4?wait_s=1", "http://127.0.0.1:4/"])
+def test_an_address_may_be_copied_from_a_device_url(tmp_path, stops_everything, url):
+    assert stop([tmp_path], url)[0]
+    assert stops_everything == [4]
+
+
+def unusable(kind, directory):
+    """A value of CREPE_VAR that names no directory which can be used."""
+    path = directory / "chosen"
+    if kind == "read-only":
+        return "/proc/chosen"
+    if kind == "another user's":
+        if os.geteuid() != 0:
+            pytest.skip("only root can give a directory away")
+        path.mkdir(mode=0o700)
+        os.chown(path, 12345, 12345)
+    elif kind == "a file":
+        path.touch()
+    elif kind == "below a file":
+        path.touch()
+        path /= "var"
+    elif kind == "a dangling link":
+        path.symlink_to("/proc/nowhere")
+    return str(path)
+
+
+UNUSABLE = ["read-only", "another user's", "a file", "below a file", "a dangling link"]
+
+
+@pytest.mark.parametrize("kind", UNUSABLE)
+def test_a_named_instrument_is_stopped_though_the_chosen_directory_cannot_be_used(
+    somewhere, stops_everything, monkeypatch, capsys, kind
+):
+    other = elsewhere(somewhere, 3)
+    monkeypatch.setenv("CREPE_VAR", unusable(kind, somewhere))
+    assert within(lambda: stop_command.main(["--server", "127.0.0.1:4"])) == 1
+    assert stops_everything == [4]
+    lines = capsys.readouterr().out
+    assert "chosen" in lines.splitlines()[0]  # what may run there is not latched
+    assert "meame://127.0.0.1:4: stopped, read back and verified" in lines
+    assert (other / arming.STOPPED_FILE).exists()
+
+
+@pytest.mark.parametrize("kind", UNUSABLE)
+def test_what_runs_anywhere_is_stopped_if_the_chosen_directory_cannot_be_used(
+    somewhere, stops_everything, monkeypatch, capsys, kind
+):
+    elsewhere(somewhere, 3)
+    monkeypatch.setenv("CREPE_VAR", unusable(kind, somewhere))
+    assert within(lambda: stop_command.main([])) == 1
+    assert stops_everything == [3]
+    assert "chosen" in capsys.readouterr().out.splitlines()[0]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from crepe.recording.reader import Recording
 from crepe.simulator.meame.settings import SimulatorSettings
 from tests.running_simulator import running_simulator
 
@@ -42,7 +43,7 @@ def lab_toml(instrument, tmp_path):
 def test_the_steps_at_the_bench(stack, instrument, lab_toml):
     dsp = instrument.instrument.dsp
     done = stack.crepe("check", "--instrument", str(lab_toml))
-    assert "it is not CREPE's own simulator" in done.stdout
+    assert "without a proof that it is CREPE's own simulator it must be armed" in done.stdout
     assert "WRONG" not in done.stdout
 
     stack.crepe("up", str(lab_toml), "--new")
@@ -59,7 +60,9 @@ def test_the_steps_at_the_bench(stack, instrument, lab_toml):
     assert len(dsp.shots) == n_shots
     stack.wait(lambda: "stopped by crepe stop" in delivered(stack))
     stack.crepe("down")
-    assert list((stack.var / "recordings").glob("*.h5"))
+    (path,) = (stack.var / "recordings").glob("*.h5")
+    with Recording(path) as recording:
+        assert recording.is_simulated  # though it proves nothing, and had to be armed
 
 
 def delivered(stack):

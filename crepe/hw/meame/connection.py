@@ -9,8 +9,9 @@ import io
 import socket
 import time
 from contextlib import suppress
+from email.message import Message
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 from crepe.environment.bounded_call import call_within
 from crepe.errors import DeviceError
@@ -21,6 +22,14 @@ _TRY_S = 1.0  # for one address of several
 
 class Unreachable(DeviceError):
     """No server listens there, so nothing of a request has arrived."""
+
+
+class Answer(NamedTuple):
+    """A whole answer of a server."""
+
+    status: int
+    content: bytes
+    headers: Message
 
 
 class Connection:
@@ -44,10 +53,8 @@ class Connection:
         self._client.auto_open = 0  # it would connect without a deadline
         self._socket: socket.socket | None = None
 
-    def request(
-        self, verb: str, path: str, body: bytes | None, within_s: float = inf
-    ) -> tuple[int, bytes]:
-        """Return status and body of the answer. `within_s` may shorten the time limit."""
+    def request(self, verb: str, path: str, body: bytes | None, within_s: float = inf) -> Answer:
+        """Return the answer. `within_s` may shorten the time limit."""
         timeout_s = min(self._timeout_s, within_s)
         deadline_s = time.monotonic() + timeout_s
         if self._socket is None or not _is_idle(self._socket):
@@ -66,7 +73,7 @@ class Connection:
                     f"the answer ends after {len(content)} bytes, or has more than {LARGEST_ANSWER}"
                 )
             is_complete = not response.will_close
-            return response.status, content
+            return Answer(response.status, content, response.headers)
         except TimeoutError as error:
             raise DeviceError(f"no whole answer within {timeout_s:.3g} s") from error
         except (OSError, http.client.HTTPException, ValueError) as error:

@@ -17,6 +17,11 @@ from crepe.hw.meame.connection import Connection, resolve
 
 SIMULATOR = "simulator"
 SIMULATOR_FILE = "simulator.json"
+SIMULATED_HEADER = "CREPE-Simulated"
+"""With it every answer of a simulator states that no living culture is behind it.
+
+Anybody may send it, so it decides what recordings call the culture and relaxes no safety.
+"""
 _TIMEOUT_S = 2.0
 _POLL_S = 0.05
 
@@ -144,10 +149,17 @@ class HttpControl(Control):
         With a numeric address: see `Server.resolved`.
     timeout_s
         Longest time for one call, whatever the server does.
+
+    Attributes
+    ----------
+    is_simulated
+        Whether the latest answer states that the culture is simulated: no proof, and never a reason
+        to stimulate.
     """
 
     def __init__(self, server: Server, timeout_s: float = _TIMEOUT_S) -> None:
         self.server = server
+        self.is_simulated = False
         self._connection = Connection(server.host, server.http_port, timeout_s)
 
     def __enter__(self) -> Self:
@@ -167,7 +179,7 @@ class HttpControl(Control):
         self._request("POST", "/DAQ/connect", body)
 
     def acquisition(self) -> tuple[int, int]:
-        """Return sampling rate and segment length; only our own simulator reports them."""
+        """Return sampling rate and segment length; only simulators report them."""
         content = self._content("/simulator/acquisition")
         try:
             return int(content["samplerate"]), int(content["segmentLength"])
@@ -175,7 +187,7 @@ class HttpControl(Control):
             raise DeviceError(f"{self.server.name}: {content!r:.80}, no acquisition") from error
 
     def truth(self, port: int, start: int, stop: int) -> dict[str, list[Any]]:
-        """Return which cells fired in [start, stop); our simulator only.
+        """Return which cells fired in [start, stop); only simulators know.
 
         Sample indices count from the first sample of the data connection from `port`.
         """
@@ -249,9 +261,10 @@ class HttpControl(Control):
         place = f"{self.server.name}{path.partition('?')[0]}"
         content = None if body is None else json.dumps(body).encode()
         try:
-            status, answer = self._connection.request(verb, path, content, within_s)
+            status, answer, headers = self._connection.request(verb, path, content, within_s)
         except DeviceError as error:
             raise type(error)(f"{place}: {error}") from error
+        self.is_simulated = SIMULATED_HEADER in headers
         if status != 200:
             raise DeviceError(f"{place}: status {status}, must be 200")
         return answer

@@ -62,10 +62,11 @@ class MeameRecorder(Recorder):
         self.close()
         # Nothing waits for one that was lost: the caller has heartbeats to send, and tries again.
         wait_s = settings.wait_s if self._server is None else 0.0
-        control, named, is_simulated = open_control(settings.location, settings.data_port, wait_s)
+        control, named, is_proven = open_control(settings.location, settings.data_port, wait_s)
         server = control.server
         with control:
             control.connect(settings.sampling_rate_hz, settings.segment_samples)
+            is_simulated = is_proven or control.is_simulated
             # A real MEAME reports none: `Framing` notices another length, `_measure` another rate.
             if is_simulated:
                 self._check(server, control.acquisition())

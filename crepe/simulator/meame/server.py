@@ -16,7 +16,7 @@ from pathlib import Path
 
 from crepe.environment import paths, process
 from crepe.errors import DeviceError
-from crepe.hw.meame.http import SIMULATOR_FILE, HttpControl, Server
+from crepe.hw.meame.http import SIMULATED_HEADER, SIMULATOR_FILE, HttpControl, Server
 from crepe.hw.meame.recorder import RecorderSettings
 from crepe.hw.meame.wire import TICKS_PER_S
 from crepe.simulator.meame.daq import Daq
@@ -54,7 +54,9 @@ class Simulator:
         data = {name: self._sockets[name] for name in ("data", "sawtooth")}
         self.daq = Daq(self.instrument, data, self.faults)
         self._ports = {name: each.getsockname()[1] for name, each in self._sockets.items()}
-        self._http = uvicorn_server(make_app(self), keep_alive_s=_KEEP_ALIVE_S)
+        self._http = uvicorn_server(
+            make_app(self), keep_alive_s=_KEEP_ALIVE_S, headers=[(SIMULATED_HEADER, "culture")]
+        )
 
     @property
     def _address(self) -> tuple[str, int]:

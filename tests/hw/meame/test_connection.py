@@ -39,7 +39,7 @@ def test_a_request_ends_whatever_the_server_does(fault):
         client.close()
         assert server.requests == ["/DSP/write"]  # once, and no redirect is followed
     if fault in ("500", "302"):
-        assert result == (int(fault), b"")
+        assert result[:2] == (int(fault), b"")
     elif fault != "sends a bad length":
         assert isinstance(result, DeviceError)
         assert not isinstance(result, Unreachable)
@@ -59,12 +59,12 @@ def test_a_connection_is_used_again_and_opened_again_when_it_was_lost():
     with misbehaving("works") as server:
         client = Connection("127.0.0.1", server.port, 5.0)
         for _ in range(3):
-            assert client.request("GET", "/", None) == (200, b"ok")
+            assert client.request("GET", "/", None)[:2] == (200, b"ok")
         assert len(server._ends) == 1
         server._ends[0].shutdown(socket.SHUT_RDWR)
         while client._socket is not None and connection._is_idle(client._socket):
             time.sleep(0.01)
-        assert client.request("GET", "/", None) == (200, b"ok")
+        assert client.request("GET", "/", None)[:2] == (200, b"ok")
         assert len(server._ends) == 2
         client.close()
 

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from crepe.actors.acquire import Acquire
+from crepe.actors.actor import ActorContext
 from crepe.environment import paths
 from crepe.errors import DeviceError
 from crepe.hw.device import open_recorder, open_stimulator
@@ -15,6 +17,52 @@ from crepe.hw.meame.http import HttpControl, find_server, open_control
 from crepe.hw.meame.wire import pack_block
 from crepe.messages import Segment
 from crepe.simulator.meame.quirks import Quirk
+
+
+def device_of(simulator):
+    return f"meame://127.0.0.1:{simulator.http_port}?data_port={simulator.data_port}"
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_what_states_to_be_simulated_is_recorded_so_and_needs_arming_all_the_same(
+    simulate_elsewhere, honest
+):
+    driven = []
+
+    class Guard(InProcess):
+        def drives(self, address, *, is_simulator):
+            driven.append(is_simulator)
+
+    with simulate_elsewhere(honest=honest) as simulator:
+        recorder = open_recorder(device_of(simulator))
+        assert recorder.open(0).is_simulated == honest
+        assert (recorder.truth(0, 1) is not None) == honest
+        recorder.close()
+        stimulator = open_stimulator(f"meame://127.0.0.1:{simulator.http_port}", Guard())
+        stimulator.open()
+        stimulator.close()
+    assert driven == [False]
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_a_simulator_in_the_place_of_an_instrument_or_the_reverse_is_not_recorded(
+    simulate_elsewhere, caplog, honest
+):
+    with simulate_elsewhere(honest=honest) as simulator:
+        actor = Acquire(device=device_of(simulator))
+        actor.open(ActorContext(open_recorder=open_recorder))
+        while actor.read(1.0) is None:
+            pass
+        ports = {"http_port": simulator.http_port, "data_port": simulator.data_port}
+        actor._recorder.close()  # by the client, so that the server's port is free at once
+        while "retrying until it is back" not in caplog.text:
+            actor.read(1.0)
+    is_now = "an instrument" if honest else "a simulated culture"
+    other = simulate_elsewhere(honest=not honest, **ports)
+    with other, pytest.raises(DeviceError, match=f"is {is_now} of 60 .* in this session it was "):
+        while True:
+            actor.read(1.0)
+    actor.close()
 
 
 class StaleFile:

@@ -16,7 +16,7 @@ from crepe.errors import DeviceError
 from crepe.hw.device import open_recorder, open_stimulator
 from crepe.hw.instrument import InProcess
 from crepe.hw.meame import wire
-from crepe.hw.meame.http import HttpControl, Server, find_server, proof
+from crepe.hw.meame.http import SIMULATED_HEADER, HttpControl, Server, find_server, proof
 from crepe.hw.meame.registers import Register
 from crepe.messages import Stimulus
 from crepe.simulator.meame.instrument import SimulatedMeame
@@ -76,6 +76,7 @@ def ask(simulator):
 def test_routes_answer_as_meame_does(ask, verb, path, body, status):
     answer = ask(verb, path, body)
     assert answer.status == status
+    assert SIMULATED_HEADER in answer.headers
     if status == 405:
         assert answer.headers["Allow"]
     if status == 200 and path != "/":
