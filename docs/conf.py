@@ -39,7 +39,7 @@ nitpick_ignore_regex = [
     # Internal types, which the signatures of public functions name.
     (
         "py:.*",
-        r"crepe\.(store|config|runtime|games\.(hooks|decisions)|safety|culture|simulator|conditions)\..*",
+        r"crepe\.(store|config|runtime|games\.(hooks|decisions)|safety|culture|simulator|conditions|environment)\..*",
     ),
 ]
 

@@ -107,9 +107,10 @@ def test_a_wrong_command_line_has_an_exit_status_of_its_own():
     assert CliRunner().invoke(app, ["upp"]).exit_code == ExitCode.USAGE
 
 
-def test_a_run_time_directory_that_cannot_be_made_is_one_sentence(monkeypatch):
+def test_a_run_time_directory_that_cannot_be_made_is_one_sentence(tmp_path, monkeypatch):
     sentence = f"{__file__}/var: cannot be created: Not a directory; CREPE_VAR and TMPDIR"
-    done = run_crepe("stop", CREPE_VAR=f"{__file__}/var")
+    # Such a stop reaches everything that this user has announced in TMPDIR.
+    done = run_crepe("stop", CREPE_VAR=f"{__file__}/var", TMPDIR=str(tmp_path))
     assert done.returncode == ExitCode.FAILED
     assert done.stderr == ""
     assert done.stdout.startswith(f"NOT VERIFIED: {sentence}")
