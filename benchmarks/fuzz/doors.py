@@ -21,6 +21,7 @@ from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import ConfigError, CrepeError, DeviceError, StoreError
 from crepe.games.rock_paper_scissors import RockPaperScissors
 from crepe.hw.meame import wire
+from crepe.hw.meame.connection import Answer
 from crepe.hw.meame.http import HttpControl, Server
 from crepe.messages import (
     Activity,
@@ -203,8 +204,8 @@ class _Answers:
     def __init__(self) -> None:
         self.answer = b""
 
-    def request(self, *_: object) -> tuple[int, bytes]:
-        return 200, self.answer
+    def request(self, *_: object) -> Answer:
+        return Answer(200, self.answer, {})
 
 
 class MeameAnswers:
