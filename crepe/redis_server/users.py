@@ -1,7 +1,7 @@
 """The users of CREPE's own Redis server, as lines of its ACL file.
 
 Rights belong to a user and not to a connection. So the programs have a user of their own, whose
-password is in the run directory; everybody else is `default`, who only reads.
+password is in the run directory; every other client is `default`, which only reads.
 """
 
 # Decision 55: which local user may do what.
