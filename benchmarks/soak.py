@@ -4,8 +4,9 @@
 
 Every 15 s something goes wrong with the simulated MEAME, up to its death. At the end the recording
 is compared with the clock, each delivered pulse with the gate, their number with the accepted
-trains, and each process's memory with that after its first minute. The exit status is 0 only if
-every check passes.
+trains, each process's memory and open files with those after its first minute, and the memory of
+Redis with that after the time it keeps samples for. The exit status is 0 only if every check
+passes.
 """
 
 import json
@@ -27,8 +28,11 @@ from crepe.config.experiment import load_experiment, save_experiment
 from crepe.electrodes.layouts import MCS_60_LABELS
 from crepe.environment import paths
 from crepe.messages import Delivered, Segment, Stimulus
+from crepe.redis_server.server import running_server
 from crepe.safety.limits import Limits
 from crepe.store import Store
+from crepe.store.connection import RedisConnection
+from crepe.store.retention import DEFAULT_KEEP_S
 from crepe.supervise import control
 
 FAULTS: tuple[dict[str, Any], ...] = (
@@ -42,10 +46,14 @@ FAULTS: tuple[dict[str, Any], ...] = (
 EVERY_S = 15.0
 SETTLED_S = 60.0  # after which the memory of a process counts
 GROWTH_MB = 12.0  # that a process may take on top of it
+N_LAST = 15  # looks, one each 2 s
+GROWTH_FILES = 3  # files and connections, some of which are open for a moment only
+REDIS_SETTLED_S = DEFAULT_KEEP_S + SETTLED_S
 CLOCK_S = 0.03  # by which samples may lag behind the wall clock after a gap, which is estimated
 WINDOW = 500  # segments, of which the least delayed is taken
 UNDER_WAY = 5000  # ticks; a pulse this young may not be over
 
+Use = tuple[float, float, int]  # time in s, memory in MB, open files
 Pulse = tuple[int, list[str], list[tuple[float, float]]]  # tick, electrodes, (uA, us)
 
 
@@ -57,7 +65,7 @@ class Soak:
         self._pool = urllib3.PoolManager(retries=False)
         self._seen_to: dict[str, int] = {}  # tick, by the nonce of the simulator
         self.pulses: dict[str, list[Pulse]] = {}
-        self.memory_mb: dict[tuple[str, int], list[tuple[float, float]]] = {}  # (time, MB)
+        self.uses: dict[tuple[str, int], list[Use]] = {}  # by program and pid
         self.n_faults = 0
 
     def _ask(self, verb: str, path: str, body: str | None = None) -> tuple[str, Any]:
@@ -87,20 +95,45 @@ class Soak:
         for program in control.status():
             if program.pid:
                 with suppress(psutil.NoSuchProcess):
-                    mb = psutil.Process(program.pid).memory_info().rss / 1e6
-                    seen = self.memory_mb.setdefault((program.name, program.pid), [])
-                    seen.append((time.monotonic(), mb))
+                    process = psutil.Process(program.pid)
+                    n_bytes = (
+                        self._redis_bytes()
+                        if program.name == "redis"
+                        else process.memory_info().rss
+                    )
+                    uses = self.uses.setdefault((program.name, program.pid), [])
+                    uses.append((time.monotonic(), n_bytes / 1e6, process.num_fds()))
+
+    def _redis_bytes(self) -> int:
+        """Return what the server's data take; its process keeps more, for what may come."""
+        server = running_server(self._file.parent.parent)
+        if server is None:
+            return 0
+        connection = RedisConnection(server["url"], "soak")
+        connection.connect()
+        try:
+            memory = str(connection.call("INFO", "memory"), "ascii")
+        finally:
+            connection.disconnect()
+        return int(memory.partition("used_memory:")[2].split()[0])
 
     def _nonce(self) -> str:
         return str((paths.read_json(self._file) or {}).get("nonce", ""))
 
-    def growth_mb(self) -> dict[str, float]:
-        """Return how much memory each process has gained since it settled."""
+    def growth(self) -> dict[str, tuple[float, int]]:
+        """Return the memory (MB) and files that each process has gained since it settled.
+
+        The end is the median of the last half minute: a program may be caught in the middle of
+        its work.
+        """
         growth = {}
-        for (name, pid), seen in self.memory_mb.items():
-            settled = [mb for at_s, mb in seen if at_s - seen[0][0] > SETTLED_S]
-            if len(settled) > 1 and name != "redis":  # that keeps what its budget holds
-                growth[f"{name} {pid}"] = settled[-1] - settled[0]
+        for (name, pid), uses in self.uses.items():
+            settled_s = REDIS_SETTLED_S if name == "redis" else SETTLED_S
+            settled = np.array([use for use in uses if use[0] - uses[0][0] > settled_s])
+            if len(settled) > 2 * N_LAST:
+                _, mb_before, n_before = np.median(settled[:N_LAST], axis=0)
+                _, mb, n_files = np.median(settled[-N_LAST:], axis=0)
+                growth[f"{name} {pid}"] = float(mb - mb_before), round(n_files - n_before)
         return growth
 
 
@@ -121,11 +154,15 @@ def run(minutes: float) -> dict[str, float]:
         limits = experiment.actors["stimulate"].make().limits
         with Store(recording) as kept:
             figures = {**of_samples(kept), **of_pulses(kept, soak, limits)}
-        growth = soak.growth_mb()
-        print({name: f"{mb:+.1f} MB" for name, mb in growth.items()})
+        growth = soak.growth()
+        for name, (mb, n_files) in growth.items():
+            print(f"{name:>24}  {mb:+8.1f} MB  {n_files:+d} files")
         return {
             **figures,
-            "must be 0: processes that grew": sum(mb > GROWTH_MB for mb in growth.values()),
+            "must be 0: processes that grew": sum(
+                mb > GROWTH_MB or n_files > GROWTH_FILES for mb, n_files in growth.values()
+            ),
+            "processes that lived long enough to tell": len(growth),
             "faults injected": soak.n_faults,
         }
 
