@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Protocol
 
 from rich.console import Console
@@ -135,16 +135,9 @@ def polled_progress(
             thread.join()
 
 
-@contextmanager
-def starting(experiment: Experiment) -> Iterator[None]:
-    """Show how many programs of an experiment run, while they are being started."""
-
-    def n_running() -> float:
-        return sum(program.state == "RUNNING" for program in control.status())
-
-    n = len(experiment.programs)
-    with polled_progress("starting", "programs", n, open_console(stderr=True), n_running):
-        yield
+def starting(experiment: Experiment) -> AbstractContextManager[Reached]:
+    """Show how many programs of an experiment are ready, while they are being started."""
+    return progress("starting", "programs", len(experiment.programs), open_console(stderr=True))
 
 
 @contextmanager
@@ -163,8 +156,8 @@ def stopping() -> Iterator[None]:
 def running_session(experiment: Experiment, *, take_over: bool) -> Iterator[Store]:
     """Run an experiment's programs in a new session while the block lasts; see `running`."""
     with ExitStack() as stack:
-        with starting(experiment):
-            store = stack.enter_context(running(experiment, take_over=take_over))
+        with starting(experiment) as reached:
+            store = stack.enter_context(running(experiment, take_over=take_over, reached=reached))
         try:
             yield store
         finally:

@@ -119,8 +119,8 @@ def up(
     report_latch(checked, output)
     if foreground:
         start.up(checked, path, session_is, take_over=take_over, foreground=True)
-    with starting(checked), start.up(checked, path, session_is, take_over=take_over):
-        pass  # only the store is closed; the programs run on
+    with starting(checked) as reached:
+        start.up(checked, path, session_is, take_over=take_over, reached=reached).close()
     page = start.page_links(checked)
     for line in page.lines if page else ():
         output.text(line)

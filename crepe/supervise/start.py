@@ -37,18 +37,28 @@ _SERVER_S = 5.0  # in which a server that others run must answer
 _POLL_S = 0.05
 
 
+def _ignore(_: float) -> None: ...
+
+
 @contextmanager
-def running(experiment: Experiment, *, take_over: bool = False) -> Iterator[Store]:
+def running(
+    experiment: Experiment,
+    *,
+    take_over: bool = False,
+    reached: Callable[[float], None] = _ignore,
+) -> Iterator[Store]:
     """Run the experiment's programs in a new session while the block lasts.
 
-    `take_over` is that of `up`.
+    `take_over` and `reached` are those of `up`.
 
     SIGTERM, and SIGHUP when a terminal or an SSH connection is lost, interrupt as Ctrl-C does.
     """
     control.must_be_down()  # programs that another command has started are not ours to stop
     with _interrupts() as end_undisturbed:
         try:
-            with up(experiment, experiment.path, "new", take_over=take_over) as store:
+            with up(
+                experiment, experiment.path, "new", take_over=take_over, reached=reached
+            ) as store:
                 yield store
         finally:
             end_undisturbed()
@@ -62,6 +72,7 @@ def up(
     *,
     take_over: bool = False,
     foreground: bool = False,
+    reached: Callable[[float], None] = _ignore,
 ) -> Store:
     """Start the programs and return the store once every actor runs.
 
@@ -75,6 +86,8 @@ def up(
         End a session of the same culture that runs elsewhere on the server.
     foreground
         Become supervisord instead of starting one; does not return.
+    reached
+        Receives the number of programs that are ready, again and again.
 
     Raises
     ------
@@ -101,7 +114,7 @@ def up(
             environment={"CREPE_TAKE_OVER": "1"} if take_over else {},
         )
         try:
-            return _ready(experiment)
+            return _ready(experiment, reached)
         except BaseException:
             end_undisturbed()
             control.down()
@@ -178,7 +191,7 @@ def _check_server(culture: str, *, take_over: bool) -> None:
             wait_until_free(store, last.id if last else "")
 
 
-def _ready(experiment: Experiment) -> Store:
+def _ready(experiment: Experiment, reached: Callable[[float], None]) -> Store:
     deadline = time.monotonic() + _START_S
     now = session.current()
     names = [program.name for program in experiment.programs if has_heartbeat(program.name)]
@@ -201,8 +214,9 @@ def _ready(experiment: Experiment) -> Store:
                 and name in processes
                 and is_from(beat, processes[name])
             }
-            late = [name for name in names if states.get(name) not in ("running", "ended")]
-            if not late:
+            n_late = sum(states.get(name) not in ("running", "ended") for name in names)
+            reached(len(programs) - n_late)
+            if n_late == 0:
                 return store
         if time.monotonic() > deadline:
             rows = ", ".join(f"{name} ({states.get(name, 'no heartbeat')})" for name in names)
