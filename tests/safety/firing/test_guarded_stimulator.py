@@ -151,6 +151,7 @@ def test_a_start_that_is_not_acknowledged_may_have_fired_and_has_its_age(bench):
     assert bench.start() == ("unknown", "the instrument failed: timed out")
     assert bench.train.record.fired == 1000
     assert bench.train.record.age_ms == pytest.approx(150)
+    assert bench.train.record.t_ns == 0  # the wall clock of an acknowledged start only
 
 
 def test_a_start_that_is_acknowledged_too_late_must_be_stopped(bench):
