@@ -287,7 +287,7 @@ class Runner:
     def _check_session(self) -> None:
         newest = self._inputs.newest()
         self._heartbeat.disarms_after_s = self._recorders.disarms_after_s
-        self._heartbeat.beat(newest, self._inputs.n_unreadable)
+        self._heartbeat.beat(newest, self._inputs.n_unreadable + self._store.n_foreign)
         for stream in (*self._outputs.streams, *self._inputs.infos):
             info = self._store.info(stream)
             if info is not None and info.session != self._session:
