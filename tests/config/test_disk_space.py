@@ -13,7 +13,6 @@ from crepe.messages import Segment, StreamInfo
 from crepe.recording.mcs_layout import About
 from crepe.recording.writer import RecordingWriter
 
-
 RECORD = """
 [actors.record]
 run = "crepe.actors.record:Record"
