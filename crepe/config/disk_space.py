@@ -12,6 +12,7 @@ from crepe.config.experiment import Experiment
 from crepe.errors import DeviceError
 from crepe.hw.device import check_url
 from crepe.messages import Segment
+from crepe.recording.computed import left_to_readers
 from crepe.redis_server.server import append_only_bytes
 
 _SAMPLE_BYTES = 4.0  # in Redis: int32 and float32
@@ -86,7 +87,7 @@ def _free_bytes(directory: Path) -> int:
 
 def disk_use(experiment: Experiment) -> DiskUse:
     """Estimate what the samples of an experiment take on the disk; all else is small."""
-    recorded = {s for name in experiment.recorders for s in experiment.actors[name].reads}
+    recorded = {s for name in experiment.recorders for s in _recorded(experiment, name)}
     actors = [spec.make() for spec in experiment.actors.values()]
     samples_per_s = sum(_samples_per_s(actor) for actor in actors if isinstance(actor, Source))
     bytes_recorded, n_streams = 0.0, 0
@@ -100,6 +101,13 @@ def disk_use(experiment: Experiment) -> DiskUse:
         samples_per_s * _SAMPLE_BYTES * n_streams * experiment.redis.append_only,
         append_only_bytes(experiment.redis.maxmemory_mb),
     )
+
+
+def _recorded(experiment: Experiment, recorder: str) -> set[str]:
+    spec = experiment.actors[recorder]
+    if spec.settings.get("records_filtered"):
+        return set(spec.reads)
+    return set(spec.reads) - left_to_readers(experiment.text, spec.reads).keys()
 
 
 def _samples_per_s(source: Source[object, object]) -> float:

@@ -117,9 +117,6 @@ def _for_recording(file: FileChoice, experiment: Experiment, *, is_ours: bool) -
         changes["actors.blank.min_channels"] = max(least, info.n_channels // 2)
     elif is_ours:
         changes |= {"chains": None, "actors.blank": None, "actors.filter.reads": ["data"]}
-        for name in experiment.recorders:
-            reads = experiment.actors[name].reads
-            changes[f"actors.{name}.reads"] = [s for s in reads if s != "data:clean"]
     for name in experiment.actors_of(Source):
         changes[f"actors.{name}.device"] = url
     for name in experiment.actors_of(BandPass):

@@ -58,6 +58,27 @@ def computations(experiment: str, streams: Collection[str]) -> dict[str, Computa
     return computed
 
 
+def left_to_readers(experiment: str, streams: Collection[str]) -> dict[str, str]:
+    """Return those of a recorder's streams that it need not record, and what each follows from.
+
+    Whatever cannot be computed from the others is not among them.
+    """
+    filters = dict(_filters(experiment_tables(experiment).get("actors")))
+    origins = {name: _origin(name, filters, streams) for name in streams}
+    return {name: origin for name, origin in origins.items() if name != origin}
+
+
+def _origin(name: str, filters: Mapping[str, Computation], streams: Collection[str]) -> str:
+    """Return the first of `streams` in the row of filters that ends with `name`."""
+    origin, seen = name, set[str]()
+    while name in filters and name not in seen:
+        seen.add(name)
+        name = filters[name].source
+        if name in streams:
+            origin = name
+    return origin
+
+
 def _filters(actors: Any) -> Iterable[tuple[str, Computation]]:
     """Yield the streams that CREPE's filters write; whatever is no such filter is passed over."""
     for table in actors.values() if isinstance(actors, dict) else ():

@@ -70,7 +70,8 @@ class Recording:
         self.experiment, self.culture = newest.experiment, newest.culture
         self._infos = {name: info for part in self._opened for name, info in part.infos.items()}
         self._parts_with = {name: self._choose(name) for name in self._infos}
-        self._computed = computations(self.experiment, self._infos)
+        # An older part may have been recorded whole, by another version.
+        self._computed = computations(self.experiment, newest.infos)
         for name, computation in self._computed.items():
             self._infos[name] = filtered_info(self._infos[computation.source])
         self._sections_of: dict[str, list[_Section]] = {}

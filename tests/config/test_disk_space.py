@@ -93,6 +93,8 @@ writes = ["data:filtered"]
     use = disk_space.disk_use(acquiring(tmp_path, device, band + RECORD))
     assert (use.recording, use.append_only) == (1.6e6, 8e6)
     both = RECORD.replace('"data"', '"data", "data:filtered"')
+    assert disk_space.disk_use(acquiring(tmp_path, device, band + both)).recording == 1.6e6
+    both += "records_filtered = true\n"
     assert disk_space.disk_use(acquiring(tmp_path, device, band + both)).recording == 5.1e6
     assert disk_space.disk_use(acquiring(tmp_path, device, band)).recording == 0
 

@@ -10,7 +10,7 @@ import pytest
 from crepe.actors.actor import Actor, ActorContext
 from crepe.actors.filter import BandPass, Notch
 from crepe.messages import Message, Segment, StreamInfo
-from crepe.recording.computed import computations
+from crepe.recording.computed import computations, left_to_readers
 from crepe.recording.mcs_layout import About
 from crepe.recording.reader import Recording
 from crepe.recording.writer import RecordingWriter
@@ -160,3 +160,23 @@ def test_names_without_brackets_and_default_settings_are_those_of_the_experiment
     design = computations(text, {"data"})["data:filtered"].design
     settings = BandPass()
     assert vars(design) == {"low_hz": settings.low_hz, "high_hz": settings.high_hz, "order": 2}
+
+
+def test_a_recorder_leaves_to_readers_what_they_can_compute_from_the_rest() -> None:
+    text = actors(
+        filter=wired(WIDE, "data:clean", "data:filtered"),
+        notch=wired(MAINS, "data", "data:clean"),
+    )
+    everything = {"data": "data", "data:clean": "data", "data:filtered": "data"}
+    for streams, expected in [
+        (["data", "data:clean", "data:filtered"], ["data:clean", "data:filtered"]),
+        (["data", "data:filtered"], ["data:filtered"]),
+        (["data", "data:spikes"], []),
+        (["data:clean", "data:filtered"], ["data:filtered"]),
+        (["data:filtered"], []),
+    ]:
+        origins = left_to_readers(text, streams)
+        assert sorted(origins) == expected
+        if "data" in streams:
+            assert all(everything[name] == origin for name, origin in origins.items())
+    assert left_to_readers(text, ["data:clean", "data:filtered"]) == {"data:filtered": "data:clean"}
