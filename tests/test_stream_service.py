@@ -1,5 +1,6 @@
 """The original's examples, on Redis Streams."""
 
+import inspect
 import re
 import threading
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import crepe
 from crepe import settings as settings_module
 from crepe.environment import paths
 from crepe.errors import DeviceError, GapError, OrderError
@@ -31,6 +33,32 @@ def pair(make_store):
     service = Pusher(make_store("service"))
     with Connection(make_store("reader"), "testing") as connection:
         yield service, connection
+
+
+ORIGINAL_NAMES = """
+    CREPE(path) main.CREPE main.main() main.shutdown() CREPE.wait stream_services data_file_path path_to_file
+    StreamService DataModus init_and_run _start_rpc_server terminate_service
+    append_stream_row_data append_stream_segment_data get_row_segment get_stream_segment exposed_
+    generate_random_test_stream generate_H5_stream StreamRowIterator StreamSegmentIterator next_or_wait
+    get_connection RpycHelper rpyc.connect ThreadedServer RPCPORTS HDF5Reader gen_new_RPCPORT CrepeSettings
+    STREAM_DIMENSION DEFAULT_STREAM_DIMENSION RPYC_CONFIG allow_pickle
+    CrepeModus.LIVE OFFLINE FILE TEST LIVE_RECORD QueueService StartQueueService get_queue get_first_queue
+    get_last_queue queue_services get_x_elems is_poison_pill MeameListener MeameSpeaker template_complete
+    MovingAvg FrequencyExtractor MeameDecoder hw_api growing_np_array visualiser meme start.py
+""".split()
+
+
+@pytest.mark.parametrize("name", ORIGINAL_NAMES)
+def test_the_tables_have_every_name_of_the_original(name):
+    assert name in ORIGINAL.read_text(encoding="utf-8")
+
+
+def test_crepe_takes_the_place_of_the_module_main():
+    main = crepe
+    parameters = iter(inspect.signature(main.CREPE).parameters.values())
+    assert next(parameters).name == "data_file_path"
+    assert all(other.kind is other.KEYWORD_ONLY for other in parameters)
+    assert callable(main.CREPE.shutdown)
 
 
 def test_the_enumeration_and_the_settings_are_the_originals():

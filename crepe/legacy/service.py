@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from crepe.legacy import settings
-from crepe.legacy.connection import Reader
+from crepe.legacy.connection import Connection, Reader, another_reader
 from crepe.legacy.names import takes_old_names
 from crepe.legacy.rows import RowPart, ahead_of, parts_ahead
 from crepe.messages import StreamInfo
@@ -75,7 +75,8 @@ class StreamService:
         self._n_waiting = 0
         for _, part in parts_ahead(self._store, self.name):
             self._take(part)
-        self._reader = Reader(self._store, self.name)
+        # A connection of its own: while this process appends, RPyC may read on another thread.
+        self._reader = Reader(another_reader(self._store), self.name)
 
     # Push
 
@@ -183,3 +184,22 @@ class StreamService:
 
     exposed_get_row_segment = get_row_segment
     exposed_get_stream_segment = get_stream_segment
+
+    # Served the old way: ThreadedServer(service, port=..., protocol_config=RPYC_CONFIG)
+
+    def get_service_name(self) -> str:
+        """Return the name for RPyC's log."""
+        return type(self).__name__
+
+    def _connect(self, channel: Any, config: dict[str, Any]) -> Any:
+        """Serve one client; RPyC's servers call this."""
+        from crepe.legacy.rpyc_protocol import connect
+        from crepe.legacy.rpyc_stream import ReadStream
+
+        read = ReadStream(Connection(another_reader(self._store), self.name))
+        root = read.functions()
+        for name in dir(type(self)):
+            is_own = getattr(type(self), name) is not getattr(StreamService, name, None)
+            if name.startswith("exposed_") and is_own:  # a subclass adds or replaces it
+                root.functions[name.removeprefix("exposed_")] = getattr(self, name)
+        return connect(root, channel, config)
