@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 import crepe
 from crepe import settings as settings_module
-from crepe.environment import paths
+from crepe.environment import paths, session
 from crepe.errors import DeviceError, GapError, OrderError
 from crepe.legacy.connection import Connection
 from crepe.settings import RPCPORTS, RPYC_CONFIG, STREAM_DIMENSION
+from crepe.store import Store
 from crepe.stream_service import DataModus, StreamRowIterator, StreamSegmentIterator, StreamService
 from crepe.utils import get_connection
 
@@ -254,6 +255,36 @@ def test_the_settings_follow_the_experiment_file(tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_EXPERIMENT", str(path))
     assert settings_module.STREAM_DIMENSION == 7
     assert "RESULT:GAME" not in settings_module.RPCPORTS
+
+
+@pytest.mark.parametrize("culture", ["Left", "crepe:{well-3}"])
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_everything_follows_the_name_of_the_running_experiment(
+    own_server, tmp_path, monkeypatch, culture, is_shared
+):
+    own_server.start()
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "v"))
+    (tmp_path / "v").mkdir(mode=0o700)
+    if is_shared:
+        session.begin(session.new(tmp_path / "left.toml", "", 0, culture))
+        monkeypatch.setenv("CREPE_REDIS", own_server.url)
+    else:
+        place = {"socket": str(own_server.socket), "url": own_server.url, "culture": culture}
+        paths.write_json(paths.run_directory() / "redis.json", place)
+    other = Store(own_server.url)  # a server that is named has the culture `crepe`
+    service = StreamService(DataModus.TESTING, n_channels=1)
+    service.append_stream_segment_data([[1, 2]])
+    with Store() as store:
+        assert (store.culture, store.streams()) == (culture, ["testing"])
+        assert f"{culture}:testing" in store
+    for port in ("TESTING", RPCPORTS["TESTING"], DataModus.TESTING, f"{culture}:testing"):
+        with get_connection(port, timeout_s=0) as connection:
+            assert connection.root.get_row_segment(0, 1, 1) == [2]
+    assert other.culture == "crepe"
+    assert other.streams() == []
+    assert "testing" not in other
+    other.close()
+    service._store.close()
 
 
 def test_get_connection_takes_a_port_a_name_or_a_modus_and_waits_in_bounds(make_store):

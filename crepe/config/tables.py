@@ -16,8 +16,8 @@ from pydantic import (
 )
 
 from crepe.conditions import Calibration, Conditions
+from crepe.redis_server.find_url import CULTURE
 from crepe.simulator.meame.settings import SimulatorSettings
-from crepe.store.modus import CULTURE
 
 DASHBOARD = "dashboard"
 

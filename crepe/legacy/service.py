@@ -12,7 +12,7 @@ from crepe.legacy.connection import Connection, Reader, another_reader
 from crepe.legacy.names import takes_old_names
 from crepe.legacy.rows import RowPart, ahead_of, parts_ahead
 from crepe.messages import StreamInfo
-from crepe.redis_server.find_url import find_url
+from crepe.redis_server.find_url import find_place
 from crepe.store import DataModus, Stream
 from crepe.store.contract import StreamStore
 from crepe.store.modus import stream_name
@@ -28,13 +28,14 @@ class StreamService:
     Parameters
     ----------
     modus
-        Names the stream's key: `crepe:data`, `crepe:result` or `crepe:testing`.
+        Names the stream's key: `crepe:data`, `crepe:result` or `crepe:testing`, where `crepe` is
+        the running experiment's `name`.
     name
         For a second stream of a kind: `crepe:<modus>:<name>`, in small letters.
     n_channels
         Rows; default `crepe.settings.STREAM_DIMENSION`.
     store
-        Default: the server that `crepe.store.Store()` finds.
+        Default: the server and the culture that `crepe.store.Store()` finds.
     is_resumed
         Continue the existing stream; otherwise it begins empty.
 
@@ -54,7 +55,10 @@ class StreamService:
         dtype: str = "float64",
         is_resumed: bool = False,
     ) -> None:
-        self._store = store or RedisStore(find_url(), writer=f"service-{os.getpid()}")
+        if store is None:
+            url, culture = find_place()
+            store = RedisStore(url, culture=culture, writer=f"service-{os.getpid()}")
+        self._store = store
         self.modus = modus
         self.name = stream_name(f"{modus.stream}:{name.lower()}" if name else modus)
         n = n_channels or settings.n_channels()
