@@ -96,7 +96,7 @@ def _changes(node: ast.AST) -> list[tuple[str, Any]]:
             change(f"and for or: {ast.unparse(node)}", node, "op", other_op)
             for i, value in enumerate(values):
                 text = f"without {ast.unparse(value)}"
-                changes.append((text, lambda i=i: values.pop(i)))
+                changes.append((text, lambda i=i: _leave_out(node, values, i)))
         case ast.BinOp(op=op) if other := _OTHER.get(type(op)):
             change(
                 f"{type(op).__name__} to {other.__name__}: {ast.unparse(node)}", node, "op", other()
@@ -119,6 +119,13 @@ def _changes(node: ast.AST) -> list[tuple[str, Any]]:
 
 def _is_none(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
+
+
+def _leave_out(node: ast.AST, values: list[ast.expr], i: int) -> None:
+    """Leave one check out of a chain; a chain of one is no chain."""
+    del values[i]
+    if len(values) == 1:
+        _become(node, values[0])
 
 
 def _become(node: ast.AST, other: ast.AST) -> None:

@@ -68,6 +68,7 @@ NOT_DATAGRAMS = [
     b'{"kind": "State", "latch": [-1, "a"], "instrument": null}',
     b'{"kind": "State", "latch": [1e400, "a"], "instrument": null}',
     b'{"kind": "State", "latch": [true, "a"], "instrument": null}',
+    b'{"kind": "State", "latch": [1.5, "a"], "instrument": null}',
     b"9" * LARGEST,
 ]
 
@@ -108,6 +109,11 @@ def test_no_field_of_an_instrument_ends_the_receiver(datagram, data):
     if result is not None:
         assert isinstance(result.instrument.host, str)
         assert 0 <= result.instrument.http_port <= 65535
+
+
+def test_an_order_releases_the_latch_only_where_it_says_so():
+    assert not Order().releases
+    assert not Order("crepe stop").releases
 
 
 NOW = 100_000_000_000
