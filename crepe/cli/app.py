@@ -8,7 +8,7 @@ from rich.table import Table
 
 from crepe import __version__
 from crepe.cli import operator, services, sessions, start, study
-from crepe.cli.options import LOOK, TOOLS, AsJson, ExperimentFile
+from crepe.cli.options import LOOK, TOOLS, AsJson, ExperimentFile, Settings
 from crepe.cli.output import Output
 from crepe.config.experiment import Experiment, load_experiment
 from crepe.environment import paths, session
@@ -56,6 +56,7 @@ def check(
         bool,
         typer.Option("--redis", help="Try what CREPE needs of the Redis server in CREPE_REDIS."),
     ] = False,
+    settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
     """Check an experiment file: types, bounds, names and every stream. Run nothing.
@@ -65,10 +66,11 @@ def check(
     Exit status: 1 if the file does not fit, or a finding at instrument or server is WRONG.
     """
     from crepe.config.dry_run.dry_run import dry_run
+    from crepe.config.overrides import parse_settings
 
     output = Output(as_json=as_json)
     try:
-        checked = load_experiment(experiment)
+        checked = load_experiment(experiment, parse_settings(settings or ()))
         notes = dry_run(checked)
     except CrepeError as error:
         output.document({"fits": False, "mistakes": error.mistakes})

@@ -1,6 +1,5 @@
 """The Redis server that a client uses when it names none."""
 
-import os
 import socket
 import time
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from typing import Any
 
 from crepe.environment import paths
 from crepe.errors import StoreError
+from crepe.redis_server.address import chosen_url
 
 _POLL_S = 0.05
 
@@ -40,6 +40,8 @@ def find_url(
     StoreError
         After `patience_s` there is no server, or more than one to choose from.
     """
+    if chosen := chosen_url():
+        return chosen
     deadline = time.monotonic() + patience_s
     while True:
         try:
@@ -52,9 +54,6 @@ def find_url(
 
 
 def _find(*, is_ours: bool) -> str:
-    chosen = os.environ.get("CREPE_REDIS")
-    if chosen:
-        return chosen
     own, *elsewhere = paths.searched(is_ours=is_ours)
     if url := _url(own):
         return url
