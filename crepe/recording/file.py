@@ -88,7 +88,7 @@ def add_stream(file: h5py.File, name: str, info: StreamInfo) -> None:
     elif issubclass(kind, Spikes):
         group.attrs["mcs"] = mcs_layout.add_spikes(file, info, name).name
     elif issubclass(kind, Delivered):
-        group.attrs["mcs"] = mcs_layout.add_stimuli(file, info, name).name
+        group.attrs["mcs"] = mcs_layout.add_stimuli(file, name).name
 
 
 def _describe_earlier(file: h5py.File, earlier: Earlier) -> None:
