@@ -46,7 +46,8 @@ $(PIP_INSTALL) -e '.$(1)' && echo "$$wanted" > .venv/$(2)
 endef
 
 help:
-	@echo "make play [ROUNDS=n]  play Rock-Paper-Scissors with a simulated culture (default: 10 rounds)"
+	@echo "make play [ROUNDS=n] [LOCKSTEP=1]  play Rock-Paper-Scissors with a simulated culture, 10 rounds if"
+	@echo "                      none are given; LOCKSTEP=1: in simulated time, for a slow or busy machine"
 	@echo "make test             format, lint, types, imports, and all tests but the long ones"
 	@echo "make test-long        whole stacks, the live page, faults, long experiments, the wheel"
 	@echo "make docs             build the documentation: build/docs/html/index.html"
@@ -57,7 +58,7 @@ help:
 
 play:
 	$(call PREPARE,,installed)
-	@.venv/bin/crepe play --rounds '$(or $(ROUNDS),10)'
+	@.venv/bin/crepe play --rounds '$(or $(ROUNDS),10)' $(if $(LOCKSTEP),--lockstep)
 
 # Two workers for each of two cores: many tests wait for a process.
 test:

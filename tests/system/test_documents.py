@@ -135,6 +135,8 @@ def test_the_targets_that_the_pages_name_are_there():
         ["make", "-n", *sorted(targets)], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert "crepe play --rounds '10'" in dry.stdout
+    lockstep = ["make", "-n", "play", "LOCKSTEP=1"]
+    assert "--lockstep" in subprocess.check_output(lockstep, cwd=ROOT, text=True)
     helped = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "make play [ROUNDS=n]" in helped.stdout
 
