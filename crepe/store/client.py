@@ -2,7 +2,7 @@
 
 store = Store()                              # the running CREPE; or a URL; or a recording
 data = store[DataModus.DATA]
-data["47", 1000:2000]                        # counts of electrode 47
+data["47", -1000:]                            # counts of electrode 47, the newest
 data.microvolts[:, -500:]                    # the newest 500 samples of all channels
 for segment in data.follow(n_samples=100):   # as they come, until the stream ends
     ...

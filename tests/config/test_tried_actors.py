@@ -38,6 +38,21 @@ def test_a_mistake_in_a_method_is_one_sentence_with_its_line(author, source, tex
     assert "\n" not in mistake
 
 
+EVERY_TENTH = "if spikes.stop % 1000 == 0:\n            return Decision({}, 'rock')"
+
+
+@pytest.mark.parametrize("window", ["spikes.stop - 1000, spikes.stop", "spikes.start, spikes.stop + 500"])  # fmt: skip
+def test_a_window_that_overlaps_what_is_published_is_refused(author, window):
+    author.decoder(step(EVERY_TENTH.format(window) if "1000" in window else f"return Decision({window}, 'rock')"))  # fmt: skip
+    assert "Decision of the window [" in author.mistakes()[0]
+    assert "must begin at" in author.mistakes()[0]
+
+
+def test_a_decoder_may_answer_less_often_than_its_input_comes(author):
+    author.decoder(step(EVERY_TENTH.format("spikes.start, spikes.stop")))
+    assert author.mistakes() == []
+
+
 def test_the_decoder_of_the_readme_does_not_fit_a_game_of_gestures(author):
     author.decoder(step("return Decision(spikes.start, spikes.stop, 0.25)"))
     assert author.mistakes() == [

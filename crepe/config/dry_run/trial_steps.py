@@ -64,9 +64,16 @@ def try_steps(
     errors = ErrorsOf(spec.name, spec.kind)
     _, allowed = spec.kind.message_types()
 
+    # With several inputs the order of windows depends on their lengths: not judged here.
+    windows = None if actor.is_sparse or len(streams) > 1 else dict.fromkeys(spec.writes, 0)
+
     def gather(output: object, method: str) -> None:
+        place = f"{errors.place}: {method}"
         for message in messages_in(output, allowed, method, errors):
-            _check_content(message, f"{errors.place}: {method}")
+            _check_content(message, place)
+            if windows is not None and type(message) in windows:
+                _check_window(message, windows[type(message)], place)
+                windows[type(message)] = message.stop
             outputs.add(message)
 
     with errors:
@@ -76,6 +83,9 @@ def try_steps(
                 if message is not None:
                     actor.on_position(stream, message.stop)
                     gather(actor.step_from(stream, message), "step")
+                    for kind, stop in windows.items() if windows else ():
+                        # A window without a message is published as an empty one.
+                        windows[kind] = max(stop, message.stop - actor.delay_samples)
             if actor.is_over:
                 break
         gather(actor.on_silence(0.1), "on_silence")
@@ -92,6 +102,16 @@ def _check_content(message: Message, place: str) -> None:
     if isinstance(message, Decision) and not isinstance(message.value, str | Real | None):
         value, kind = message.value, type(message.value).__name__
         raise ActorError(f"{place}: Decision of {value!r} ({kind}), must be text, a number or None")
+
+
+def _check_window(message: Message, published: int, place: str) -> None:
+    """Raise ActorError for a window that begins before the end of what is published."""
+    if message.start < published:
+        raise ActorError(
+            f"{place}: {type(message).__name__} of the window [{message.start}, {message.stop}), "
+            f"must begin at {published} or later; where `step` returns None, its input's window is "
+            "published as empty, and the next message begins at the `start` of its own input"
+        )
 
 
 def _check_packed(value: object, place: str) -> None:

@@ -167,16 +167,14 @@ class AnalogStream:
             raise DeviceError(f"{place}: Tick {tick_us} us, must be positive")
         first_us = self._find_spans(stream, rate_hz)
         self.stimuli = stimulus_windows(recording, first_us, rate_hz)
-        crepe = self._file.get("CREPE")
-        label = _label(stream) or name
+        crepe, label = self._file.get("CREPE"), _label(stream) or name
         labels = channel_table.labels_of(channels)
         data = self._file["Data"]
         if crepe:
             positions, geometry = _own_geometry(self._file, stream)
         else:
-            positions, geometry = channel_table.geometry_of(
-                labels, text_of(data.attrs.get("MeaName", ""))
-            )
+            mea = text_of(data.attrs.get("MeaName", ""))
+            positions, geometry = channel_table.geometry_of(labels, mea)
         return StreamInfo(
             sampling_rate_hz=rate_hz,
             labels=labels,
