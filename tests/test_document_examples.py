@@ -41,6 +41,7 @@ def python(*arguments):
 
 def test_the_experiment_with_the_actors_of_the_page_passes_the_check(page):
     lines = python("-m", "crepe", "check", "mine.toml").splitlines()
+    assert "not known" not in "".join(lines)
     flow = [" ".join(line.split()) for line in lines]
     assert "decode data:spikes -> result" in flow
     assert ("active data:spikes -> data:active" in flow) == (page == TUTORIAL)
@@ -68,6 +69,6 @@ def test_the_scripts_of_the_tutorial_run_as_they_are_printed(page):
     assert all(gesture == decoded for _, gesture, decoded, _ in trials)
 
 
-def test_the_actor_of_the_readme_is_about_ten_lines():
+def test_the_actor_of_the_readme_is_about_a_dozen_lines():
     source = printed_files(README)["rhythm.py"].partition("class ")[2]
-    assert len([line for line in source.splitlines() if line.strip()]) <= 10
+    assert len([line for line in source.splitlines() if line.strip()]) <= 12

@@ -78,7 +78,13 @@ class Accuracy:
     p_value: float  # of so many or more right by chance: gestures permuted within blocks
 
 
-def accuracy(states: Sequence[GameState], seed: int, has_pulses: Collection[int] = ()) -> Accuracy:
+def wilson(n_right: int, n: int) -> tuple[float, float]:
+    """Return the 95 % confidence interval of a share (Wilson 1927), n independent trials."""
+    interval = binomtest(n_right, n).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def accuracy(states: Sequence[GameState], seed: int, has_pulses: Collection[int]) -> Accuracy:
     """Return the accuracy of one condition; an unreadable trial counts as wrong.
 
     Parameters
@@ -88,13 +94,12 @@ def accuracy(states: Sequence[GameState], seed: int, has_pulses: Collection[int]
     seed
         Of the permutations.
     has_pulses
-        Numbers of the trials that were stimulated.
+        Numbers of the trials that were stimulated, as `stimulated_in` returns them.
     """
     gesture = np.array([state.gesture for state in states], str)
     decoded = np.array([state.decoded or "" for state in states], str)
     block = np.array([state.block for state in states], np.int64)
     n, right = len(states), int(np.sum(gesture == decoded))
-    interval = binomtest(right, n).proportion_ci(method="wilson")
     rng = np.random.default_rng([seed, n])
     by_chance = sum(
         int(np.sum(permuted(gesture, block, rng) == decoded)) >= right
@@ -104,7 +109,7 @@ def accuracy(states: Sequence[GameState], seed: int, has_pulses: Collection[int]
         n,
         sum(state.trial in has_pulses for state in states),
         right / n,
-        (float(interval.low), float(interval.high)),
+        wilson(right, n),
         # The gestures as shown are one of the permutations, so p is never 0 (Phipson & Smyth 2010).
         (1 + by_chance) / (1 + N_PERMUTATIONS),
     )

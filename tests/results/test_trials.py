@@ -18,15 +18,20 @@ def state(gesture, decoded, block=1):
 
 def test_accuracy_comes_with_its_interval_and_the_chance_of_it():
     three = ["rock", "paper", "scissors"] * 20
-    always = accuracy([state(g, g) for g in three], 1)
+    always = accuracy([state(g, g) for g in three], 1, ())
     assert (always.accuracy, always.n_trials) == (1.0, 60)
     assert always.ci95 == pytest.approx((0.9398, 1.0), abs=1e-3)  # Wilson 1927
     assert always.p_value == pytest.approx(1 / 10001)
-    constant = accuracy([state(g, "rock") for g in three], 1)
+    constant = accuracy([state(g, "rock") for g in three], 1, ())
     assert constant.accuracy == pytest.approx(1 / 3)
     assert constant.p_value == 1.0
-    unread = accuracy([state(g, None) for g in three], 1)
+    unread = accuracy([state(g, None) for g in three], 1, ())
     assert unread.accuracy == 0.0
+
+
+def test_the_pulses_of_trials_are_not_left_out_by_chance():
+    with pytest.raises(TypeError, match="has_pulses"):
+        accuracy([state("rock", "rock")], 1)
 
 
 def test_permutation_within_blocks_is_not_fooled_by_blocks():
@@ -36,7 +41,7 @@ def test_permutation_within_blocks_is_not_fooled_by_blocks():
         for block, common in ((1, "rock"), (2, "paper"))
         for g in [common] * 30 + ["scissors"] * 2
     ]
-    result = accuracy(states, 1)
+    result = accuracy(states, 1, ())
     assert result.accuracy > 0.9
     assert result.p_value == 1.0
 

@@ -65,15 +65,16 @@ def try_steps(
     _, allowed = spec.kind.message_types()
 
     # With several inputs the order of windows depends on their lengths: not judged here.
-    windows = None if actor.is_sparse or len(streams) > 1 else dict.fromkeys(spec.writes, 0)
+    is_judged = not actor.is_sparse and len(streams) == 1
+    published: dict[type[Message], int] = dict.fromkeys(spec.writes, 0) if is_judged else {}
 
     def gather(output: object, method: str) -> None:
         place = f"{errors.place}: {method}"
         for message in messages_in(output, allowed, method, errors):
             _check_content(message, place)
-            if windows is not None and type(message) in windows:
-                _check_window(message, windows[type(message)], place)
-                windows[type(message)] = message.stop
+            if type(message) in published:
+                _check_window(message, published[type(message)], place)
+                published[type(message)] = message.stop
             outputs.add(message)
 
     with errors:
@@ -83,9 +84,9 @@ def try_steps(
                 if message is not None:
                     actor.on_position(stream, message.stop)
                     gather(actor.step_from(stream, message), "step")
-                    for kind, stop in windows.items() if windows else ():
-                        # A window without a message is published as an empty one.
-                        windows[kind] = max(stop, message.stop - actor.delay_samples)
+                    # A window without a message is published as an empty one.
+                    reached = message.stop - actor.delay_samples
+                    published = {kind: max(stop, reached) for kind, stop in published.items()}
             if actor.is_over:
                 break
         gather(actor.on_silence(0.1), "on_silence")
