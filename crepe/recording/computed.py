@@ -103,7 +103,8 @@ def _fits(kind: type[Any], settings: Mapping[str, Any]) -> bool:
 
 def _names(value: Any) -> list[str]:
     """Return the streams of `reads` or `writes`, which may be one name without brackets."""
-    return [name for name in ([value] if isinstance(value, str) else value or ()) if name]
+    names = value if isinstance(value, list) else [value]
+    return [name for name in names if isinstance(name, str) and name]
 
 
 def experiment_tables(text: str) -> dict[str, Any]:

@@ -143,6 +143,8 @@ def test_what_was_recorded_is_read_and_not_computed(tmp_path: Path) -> None:
         "no experiment [",
         'actors = "none"',
         "[actors]\nfilter = 3",
+        f'[actors.filter]\n{WIDE}reads = 3.5\nwrites = ["data:filtered"]',
+        f'[actors.filter]\n{WIDE}reads = [7]\nwrites = ["data:filtered"]',
         actors(filter=wired('run = "my_lab.filters:BandPass"\n', "data", "data:filtered")),
         actors(filter=wired(WIDE + "sharpness = 3\n", "data", "data:filtered")),
         actors(filter=wired(WIDE + 'high_hz = "high"\n', "data", "data:filtered")),
