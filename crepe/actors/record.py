@@ -173,7 +173,7 @@ class Record(Sink[Message, None]):
 
     @property
     def disarms_after_s(self) -> float | None:
-        # A pause has disarmed already; who armed again since has decided.
+        # A pause has disarmed already; an arming since then is an operator's decision.
         return self.unrecorded_s if self.disarms and not self._is_full else None
 
     @property

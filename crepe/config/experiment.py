@@ -89,7 +89,7 @@ class Experiment(ExperimentFile):
 
 
 def _priority(actor: ActorSpec) -> int:
-    # Who requests stimuli stops before the stimulator, which then answers every request.
+    # What requests stimuli stops before the stimulator, which then answers every request.
     return Stimulate.priority + 1 if Stimulus in actor.writes else actor.kind.priority
 
 

@@ -157,7 +157,7 @@ def test_a_signal_that_readers_can_compute_is_not_recorded(tmp_path: Path) -> No
     ("experiment", "settings"),
     [
         (FILTER, {"records_filtered": True}),
-        (FILTER.replace("crepe.actors", "somebody"), {}),
+        (FILTER.replace("crepe.actors", "my_lab"), {}),
         (FILTER.replace('["data"]', '["data:clean"]'), {}),  # which is not recorded
         ("", {}),
     ],

@@ -572,7 +572,7 @@ def test_the_next_burst_is_not_fired_when_who_asks_has_fallen_silent():
     gate.tick(400)
     assert len([what for what, _, _ in gate.bench.log if what != "stop"]) == 1
     assert gate.states[-1] == (1, "stopped")
-    assert "who asks on result:stimuli is 0.8 s behind" in gate.answers[-1].reason
+    assert "the requester on result:stimuli is 0.8 s behind" in gate.answers[-1].reason
 
 
 def test_one_stream_of_stimuli_that_lives_does_not_hide_another_that_hangs():
@@ -582,7 +582,7 @@ def test_one_stream_of_stimuli_that_lives_does_not_hide_another_that_hangs():
     gate.alive.remove("result:other")
     gate.tick(400)
     assert gate.states[-1] == (1, "stopped")
-    assert "who asks on result:other is 0.8 s behind" in gate.answers[-1].reason
+    assert "the requester on result:other is 0.8 s behind" in gate.answers[-1].reason
 
 
 @pytest.mark.parametrize("n_pulses", [61, 67, 122])

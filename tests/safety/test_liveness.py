@@ -35,7 +35,7 @@ def test_a_stream_of_requests_may_lag_by_its_limit_and_no_more(bench):
     assert bench.liveness.missing() is None
     bench.liveness.on_position("a:stimuli", 17_600)
     bench.tick(17_600, 1.76)
-    assert bench.liveness.missing() == "who asks on b:stimuli is 0.8 s behind, limit 0.75 s"
+    assert bench.liveness.missing() == "the requester on b:stimuli is 0.8 s behind, limit 0.75 s"
     bench.liveness.on_position("b:stimuli", 17_600)
     assert bench.liveness.missing() is None
 
