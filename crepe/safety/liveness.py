@@ -47,7 +47,8 @@ class Liveness:
         for stream, reached in self._reached.items():
             behind_s = (self._time.clock - reached) / self._rate_hz
             if behind_s > self._silence_s:
-                return f"the requester on {stream} is {behind_s:.1f} s behind, limit {self._silence_s:g} s"
+                lag = f"{behind_s:.1f} s behind, limit {self._silence_s:g} s"
+                return f"the requester on {stream} is {lag}"
         late_s = self._time.late_s
         if late_s > self._stall_s:
             return f"the data are {late_s * 1000:.0f} ms late, limit {self._stall_s * 1000:g} ms"
