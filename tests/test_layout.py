@@ -92,9 +92,6 @@ TESTED_THROUGH = {
         report/numbers report/session report/style report/wording
     """,
     "safety/test_limits.py": "safety/pulse",
-    "actors/test_stimulate.py": """
-        safety/liveness safety/firing/guarded_stimulator safety/firing/timed_guard
-    """,
     "safety/test_arming.py": "safety/protocol/announcement",
     "safety/test_emergency_stop.py": "safety/pursuit safety/stop_command",
     "simulator/meame/test_instrument.py": "simulator/lockstep",

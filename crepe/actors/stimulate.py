@@ -200,7 +200,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     # The clock
 
     def _on_segment(self, segment: Segment) -> Iterator[Message]:
-        is_gap = self._clock > 0 and segment.start != self._clock
+        is_gap = segment.start != self._clock
         self._time.tick(segment, is_gap=is_gap)
         reason = self._instrument.watch() or self._liveness.missing()
         if is_gap:

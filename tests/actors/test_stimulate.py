@@ -289,6 +289,7 @@ def test_a_train_that_cannot_begin_in_time_is_refused_when_it_is_due(gate):
     gate.tick(10)
     assert gate.states[2:] == [(1, "delivered"), (2, "refused")]
     assert gate.answers[-1].reason == "230 ms old, limit 200 ms"
+    assert gate.bench.calls[-2:] == ["stop", ("pulsing", False)]  # it was set up already
 
 
 def test_single_pulses_of_forty_hertz_are_all_delivered_when_they_are_due(gate):
@@ -310,6 +311,15 @@ def test_the_instrument_is_set_up_anew_only_for_other_pulses(gate):
     what = [what for what, clock, _ in gate.bench.log if clock > 1000]
     assert what == ["start", "start", "start", "stop", "start", "stop", "start", "stop"]
     assert [state for _, state in gate.states[5:]] == ["delivered"] * 5
+
+
+def test_a_train_that_is_set_up_after_another_is_not_fired_before_it_is_due(gate):
+    gate.ask(1, 500, n_pulses=1, rate_hz=50.0)
+    gate.ask(2, 1500, n_pulses=1, rate_hz=50.0, electrodes=("38",))
+    gate.tick(30)
+    assert [clock for clock, _ in gate.bench.started] == [1500, 2500]
+    set_up = [name for name in gate.bench.calls if name in {"prepare", "start"}]
+    assert set_up == ["prepare", "start", "prepare", "start"]
 
 
 def test_a_train_that_goes_on_from_another_is_refused_like_any(gate):
@@ -594,6 +604,28 @@ def test_age_may_be_made_tighter_but_not_looser():
     for max_age_ms in (201.0, 1e9, float("nan"), 0.0):
         with pytest.raises(ValidationError):
             Stimulate(device="none://", max_age_ms=max_age_ms)
+
+
+@pytest.mark.parametrize(
+    ("name", "longest"),
+    [("max_age_ms", 200.0), ("stall_s", 1.0), ("silence_s", 2.0), ("burst_s", 1.0)],
+)
+def test_a_time_limit_may_be_short_but_not_longer_than_is_safe(name, longest):
+    for value in (1e-3, longest):
+        assert getattr(Stimulate(device="none://", **{name: value}), name) == value
+    for value in (0.0, longest + 1e-3):
+        with pytest.raises(ValidationError):
+            Stimulate(device="none://", **{name: value})
+
+
+def test_the_guard_is_released_with_the_instrument(gate):
+    gate.guard.close = lambda: gate.bench.calls.append("guard released")
+    gate.actor.close()
+    assert gate.bench.calls[-2:] == ["stop", "guard released"]
+
+
+def test_answers_have_the_clock_of_the_data(gate):
+    assert gate.actor.output_info(ActorContext(inputs={"data": INFO})) == INFO
 
 
 def test_a_train_that_is_refused_when_it_is_due_leaves_nothing_connected(gate):
@@ -885,6 +917,14 @@ def test_trains_that_wait_for_data_that_never_come_are_refused_for_their_age(gat
     gate.silence(0.15)
     assert gate.states[2:] == [(1, "refused"), (2, "refused")]
     assert gate.answers[-1].reason == "250 ms old, limit 200 ms"
+    assert gate.bench.calls[-2:] == ["stop", ("pulsing", False)]
+
+
+def test_a_train_that_is_set_up_and_waits_alone_is_disconnected_when_it_is_too_old(gate):
+    gate.ask(n_pulses=1)
+    gate.silence(0.1)
+    gate.silence(0.15)
+    assert gate.states == [(1, "intended"), (1, "refused")]
     assert gate.bench.calls[-2:] == ["stop", ("pulsing", False)]
 
 

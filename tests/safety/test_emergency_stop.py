@@ -149,6 +149,14 @@ def test_a_silent_name_server_delays_neither_the_latch_nor_the_answer(tmp_path, 
     is_over.set()
 
 
+def test_each_instrument_whose_attempts_have_ended_is_given_to_the_page(tmp_path, stops_everything):
+    announce(tmp_path, Instrument("7-abc", OWN, "127.0.0.1", 5))
+    ended = []
+    attempts = EmergencyStop([tmp_path], "", by="the page", on_end=ended.append)
+    assert within(lambda: attempts.answer(lambda line: None, HUNG))
+    assert [(pursuit.server.http_port, pursuit.is_verified) for pursuit in ended] == [(5, True)]
+
+
 # Run directories that are no use
 
 

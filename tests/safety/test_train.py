@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from crepe.messages import Stimulus
+from crepe.messages import Delivered, Stimulus
 from crepe.safety.real_time import Moment
 from crepe.safety.train import MOVES, Train, TrainState, train_samples
 
@@ -48,6 +48,35 @@ def test_a_sub_train_is_over_only_when_it_is_by_both_clocks(now):
     firing.expect_end(Moment(0, 0), 10_000.0)
     assert not firing.is_sub_train_over(now)
     assert firing.is_sub_train_over(Moment(10_000, 9_750))
+
+
+def test_a_train_that_is_over_may_do_nothing_more():
+    with pytest.raises(RuntimeError, match="over to firing, allowed are none"):
+        train(TrainState.OVER).begin_sub_train()
+
+
+def test_the_age_is_that_of_the_first_start():
+    firing = train(TrainState.PREPARED)
+    firing.note_start(99.0)  # nothing is recorded yet
+    firing.record = Delivered(0, 1, 7, "unknown", fired=500, acquired_ns=3)
+    for age_ms in (50.0, 1050.0):
+        firing.begin_sub_train()
+        firing.note_start(age_ms, 77)
+    assert (firing.record.age_ms, firing.record.t_ns) == (50.0, 77)
+
+
+def test_a_train_that_did_not_begin_is_refused_and_one_that_went_on_is_stopped():
+    firing = train(TrainState.PREPARED)
+    firing.record = Delivered(0, 1, 7, "unknown", fired=500, acquired_ns=3)
+    firing.begin_sub_train()
+    firing.begin_sub_train()
+    assert firing.note_not_started() == "stopped"
+    assert (firing.record.fired, firing.record.acquired_ns) == (500, 3)
+    firing = train(TrainState.PREPARED)
+    firing.record = Delivered(0, 1, 7, "unknown", fired=500, acquired_ns=3)
+    firing.begin_sub_train()
+    assert firing.note_not_started() == "refused"
+    assert (firing.record.fired, firing.record.acquired_ns) == (0, 0)
 
 
 def test_a_train_lasts_until_the_pause_after_its_last_pulse_is_over():

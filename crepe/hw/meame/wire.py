@@ -146,9 +146,8 @@ def hold(value: int, ticks: int) -> list[int]:
         n = min(ticks // _LONG_BASE, 1024)
         pattern.append(1 << 26 | vector(value, n))
         ticks -= n * _LONG_BASE
-    while ticks > 0:
-        pattern.append(vector(value, min(ticks, 1024)))
-        ticks -= 1024
+    if ticks:
+        pattern.append(vector(value, ticks))
     return pattern
 
 

@@ -14,7 +14,7 @@ from crepe.simulator.meame.patterns import unroll
 def test_a_block_survives_the_wire(n_samples, seed):
     samples = np.random.default_rng(seed).integers(-(2**31), 2**31, (60, n_samples), np.int32)
     data = wire.pack_block(samples)
-    assert len(data) == wire.block_bytes(n_samples)
+    assert len(data) == wire.block_bytes(n_samples) == 240 * n_samples
     assert (wire.unpack_block(data, n_samples) == samples).all()
 
 
@@ -67,10 +67,34 @@ def test_pairs_give_back_what_they_were_made_of(indices, code):
 def test_the_shipped_pattern_words_play_as_the_firmware_plays_them(word, value, ticks):
     assert list(unroll([word])) == [(value, ticks)]
     assert wire.vector(value, ticks) == word
+    assert wire.ticks(word) == ticks
 
 
 def test_the_long_time_base_is_a_thousand_ticks():
-    assert list(unroll([1 << 26 | 2 << 16 | 7])) == [(7, 3000)]
+    word = 1 << 26 | 2 << 16 | 7
+    assert list(unroll([word])) == [(7, 3000)]
+    assert wire.ticks(word) == 3000
+
+
+@pytest.mark.parametrize(
+    ("value", "ticks"), [(0, 0), (0, 1025), (-1, 1), (0x10000, 1)], ids=lambda number: f"{number}"
+)
+def test_what_a_pattern_word_cannot_hold_is_refused(value, ticks):
+    with pytest.raises(ValueError, match="a?n? pattern word holds"):
+        wire.vector(value, ticks)
+
+
+def test_a_pattern_word_holds_up_to_its_limits():
+    assert wire.vector(0xFFFF, 1024) == 0x03FF_FFFF
+    assert wire.vector(0, 1) == 0
+
+
+@pytest.mark.parametrize("ticks", [0, 1, 999, 1000, 1001, 1024, 1025, 1_024_000, 4_999_739])
+def test_a_value_is_held_for_any_number_of_ticks(ticks):
+    words = wire.hold(7, ticks)
+    assert sum(n for _, n in unroll(words)) == ticks
+    assert {value for value, _ in unroll(words)} <= {7}
+    assert len(words) <= 2 + ticks // 1_024_000
 
 
 def test_a_loop_plays_its_vectors_as_often_as_it_says_and_an_end_ends():
@@ -107,6 +131,43 @@ def test_a_compiled_train_plays_each_pulse_in_its_time_and_has_no_loop(train_pha
     assert len(closed) == n * (len(once) + 1)
 
 
+def test_a_pulse_is_the_words_that_a_real_dsp_was_sent():
+    """The shipped pulse of 100 mV, with the words of a period of 30.303 Hz."""
+    pulse = [(-100_000.0, 20.0), (100_000.0, 520.0)]
+    dac, sideband = wire.compile_train(pulse, "uV", 30.303, 2)
+    shipped = [32593, 1671343, 0x8000]
+    assert dac == [*shipped, 1 << 26 | 0x8000, 621 << 16 | 0x8000, *shipped]
+    closed, protected = 27 << 16 | 0x19, 199 << 16 | 0x01
+    assert sideband == [closed, protected, 1 << 26, 421 << 16, closed, protected]
+
+
+def test_a_period_leaves_room_for_the_pulse_and_four_milliseconds_of_blanking():
+    fits, too_long = 500 - 1 - 200, 500 - 1 - 200 + 1
+    _, sideband = wire.compile_train([(-1.0, fits * 20.0)], "uA", 100.0, 2)
+    assert sum(map(wire.ticks, sideband)) == 500 + fits + 1 + 200
+    with pytest.raises(ValueError, match="pulse and blanking take 10.02 ms, the period is 10 ms"):
+        wire.compile_train([(-1.0, too_long * 20.0)], "uA", 100.0, 2)
+    wire.compile_train([(-1.0, too_long * 20.0)], "uA", 100.0, 1)  # none follows
+
+
+@pytest.mark.parametrize(
+    ("phase", "unit", "word"),
+    [
+        ((-1500.0, 20.0), "uA", 0x8000 - 30_000),
+        ((1500.0, 20_460.0), "uA", 1022 << 16 | 0x8000 + 30_000),
+        ((12_000_000.0, 40.0), "uV", 1 << 16 | 0x8000 + 21_016),
+        ((-0.05, 20.0), "uA", 0x7FFF),
+    ],
+)
+def test_the_dac_gives_all_up_to_its_limits(phase, unit, word):
+    assert wire.compile_train([phase], unit, 1.0, 1)[0][0] == word
+
+
+def test_a_voltage_beyond_the_dac_is_refused():
+    with pytest.raises(ValueError, match=r"phase 0: 1.20001e\+07 uV, limit 1.2e\+07 uV"):
+        wire.compile_train([(12_000_100.0, 20.0)], "uV", 1.0, 1)
+
+
 def test_a_voltage_pulse_takes_the_nearest_digits():
     (word, *_), _ = wire.compile_train([(-100_000.0, 200.0)], "uV", 1.0, 1)
     assert (word & 0xFFFF) - wire.ZERO_DIGIT == -175  # -99.9 mV
@@ -140,12 +201,15 @@ def test_what_the_dac_cannot_give_is_refused(phase, says):
         wire.compile_train([phase], "uA", 1.0, 1)
 
 
-@pytest.mark.parametrize(("rate_hz", "ticks"), [(10, 5000), (20, 2500), (30.303, 1650), (40, 1250)])
-def test_the_rates_of_the_game_have_their_periods(rate_hz, ticks):
+@pytest.mark.parametrize(
+    ("rate_hz", "ticks"),
+    [(10, 5000), (20, 2500), (30.303, 1650), (40, 1250), (100, 500), (0.01, 5_000_000)],
+)
+def test_the_rates_of_the_game_and_the_limits_have_their_periods(rate_hz, ticks):
     assert wire.period_ticks(rate_hz) == ticks
 
 
-@pytest.mark.parametrize("rate_hz", [0.0, -1.0, 1e-300, 100.1, float("inf"), float("nan")])
+@pytest.mark.parametrize("rate_hz", [0.0, -1.0, 1e-300, 0.0099, 100.1, float("inf"), float("nan")])
 def test_rates_outside_the_range_are_refused(rate_hz):
     with pytest.raises(ValueError, match="Hz, the DSP is driven with"):
         wire.period_ticks(rate_hz)
