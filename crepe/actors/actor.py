@@ -220,6 +220,11 @@ class Sink(Actor[In, Out]):
         return False
 
     @property
+    def disarms_after_s(self) -> float | None:
+        """Seconds for which it may store nothing before the stimulator is disarmed; None: any."""
+        return None
+
+    @property
     def problem(self) -> str:
         """Problem with its files, as text for people; empty without one."""
         return ""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import PositiveFloat, PrivateAttr
+from pydantic import Field, PositiveFloat, PrivateAttr
 
 from crepe.actors.actor import ActorContext, Sink
 from crepe.errors import DeviceError
@@ -36,8 +36,11 @@ class Record(Sink[Message, None]):
     """Space that must stay free on the disk; with less, the recorder closes its file and pauses,
     and the Redis server stops its append-only file."""
     disarms: bool = True
-    """Disarm the stimulator when the recorder pauses for lack of room: it needs `crepe arm` again.
-    CREPE's own simulator needs none and goes on."""
+    """Disarm the stimulator when the recorder pauses for lack of room, hangs or is gone: it needs
+    `crepe arm` again. CREPE's own simulator needs none and goes on."""
+    unrecorded_s: float = Field(20.0, ge=1.0)
+    """Longest time for which a recorder that hangs or is gone may store nothing while data come;
+    then it `disarms`. Redis keeps the data meanwhile."""
 
     merges: ClassVar[bool] = False
     priority: ClassVar[int] = 30
@@ -144,6 +147,11 @@ class Record(Sink[Message, None]):
     @property
     def is_paused(self) -> bool:
         return self._is_full
+
+    @property
+    def disarms_after_s(self) -> float | None:
+        # A pause has disarmed already; who armed again since has decided.
+        return self.unrecorded_s if self.disarms and not self._is_full else None
 
     @property
     def problem(self) -> str:

@@ -26,6 +26,7 @@ from crepe.supervise.start import running
 
 _FIRST_S, _EVERY_S = 2.0, 10.0  # the first line, and the lines after it
 _POLL_S = 0.25
+_WORTH_S = 1.0  # a recorder reports its lag once a second: less is none
 
 
 class Reached(Protocol):
@@ -116,7 +117,13 @@ def progress(label: str, unit: str, total: float | None, console: Console) -> It
 
 @contextmanager
 def polled_progress(
-    label: str, unit: str, total: float, console: Console, poll: Callable[[], float]
+    label: str,
+    unit: str,
+    total: float,
+    console: Console,
+    poll: Callable[[], float],
+    *,
+    note: Callable[[], str] = str,
 ) -> Iterator[None]:
     """Show how far something is that cannot report it: a thread calls `poll` meanwhile."""
     is_over = threading.Event()
@@ -124,7 +131,7 @@ def polled_progress(
 
         def watch() -> None:
             while not is_over.wait(_POLL_S):
-                reached(poll())
+                reached(poll(), note())
 
         thread = threading.Thread(target=watch, name="progress", daemon=True)
         thread.start()
@@ -141,15 +148,23 @@ def starting(experiment: Experiment) -> AbstractContextManager[Reached]:
 
 
 @contextmanager
-def stopping() -> Iterator[None]:
-    """Show how many programs have ended, while they are being stopped."""
+def stopping() -> Iterator[Callable[[float], None]]:
+    """Show how many programs have ended, while they are being stopped.
+
+    Yields the function to call with the seconds of data that are still to be recorded.
+    """
     n = len(control.status())
+    left_s = [0.0]
 
     def n_ended() -> float:
         return n - sum(program.pid != 0 for program in control.status())
 
-    with polled_progress("stopping", "programs", n, open_console(stderr=True), n_ended):
-        yield
+    def note() -> str:
+        return f"{left_s[-1]:.0f} s of data to be recorded" if left_s[-1] >= _WORTH_S else ""
+
+    console = open_console(stderr=True)
+    with polled_progress("stopping", "programs", n, console, n_ended, note=note):
+        yield left_s.append
 
 
 @contextmanager

@@ -142,7 +142,7 @@ def up(
 def down(as_json: AsJson = False) -> None:
     """Stop all programs in order, and leave no process behind.
 
-    It waits for a recorder that lags while that makes progress.
+    It waits for a recorder that lags while that makes progress, and shows how much is left.
 
     Example: `crepe down`
 
@@ -153,8 +153,8 @@ def down(as_json: AsJson = False) -> None:
 
     output = Output(as_json=as_json)
     supervisor = control.running()
-    with stopping():
-        has_stopped, unrecorded = control.down()
+    with stopping() as left:
+        has_stopped, unrecorded = control.down(left=left)
     output.text("stopped" if has_stopped else "nothing was running")
     is_visible = supervisor is None or supervisor.process.is_visible
     output.document(

@@ -20,6 +20,11 @@ from crepe.store.lease import Lease
 GAPS_KEPT = 20
 """Number of gaps, the newest, whose windows a heartbeat holds."""
 
+DISARMS_AFTER_S = "disarms_after_s"
+"""Field of a heartbeat: seconds without progress of a recorder that disarm; empty for never."""
+
+_EVERY_S = 1.0
+
 STALE_S = 3.0
 """A heartbeat older than this belongs to a program that hangs or is gone."""
 
@@ -39,6 +44,7 @@ class Heartbeat:
         self._session = session
         self._lease = lease
         self._process = ProcessIdentity.own().key
+        self._next_s = 0.0
         self._state = "starting"
         self._position = 0
         self._steps_s: deque[float] = deque(maxlen=1000)
@@ -47,6 +53,8 @@ class Heartbeat:
         before = before if before.get("session") == session else {}
         # For people; empty if all is well. Until the program runs, that of the process before it.
         self.problem = before.get("problem", "")
+        # Of its recorders (see `RecorderWatch`); likewise.
+        self.disarms_after_s = before.get(DISARMS_AFTER_S, "")
         self._restarts = int(before.get("restarts", -1)) + 1
         self._covered = 0  # sample index up to which windows have come
         self._n_gaps = int(before.get("n_gaps", 0))
@@ -54,6 +62,14 @@ class Heartbeat:
         self._n_unreadable = int(before.get("n_unreadable", 0))
         kept = json.loads(before.get("gaps", "[]"))
         self._gaps: deque[tuple[int, int]] = deque(map(tuple, kept), maxlen=GAPS_KEPT)
+
+    def is_due(self) -> bool:
+        """Return True once a second: then `beat` is due."""
+        now_s = time.monotonic()
+        if now_s < self._next_s:
+            return False
+        self._next_s = now_s + _EVERY_S
+        return True
 
     def set_state(self, state: str) -> None:
         """Change the state, and publish it at once."""
@@ -112,6 +128,7 @@ class Heartbeat:
                 "n_unreadable": str(self._n_unreadable + n_unreadable),
                 "gaps": json.dumps(list(self._gaps)),
                 "problem": self.problem,
+                DISARMS_AFTER_S: self.disarms_after_s,
                 "t_ns": str(time.time_ns()),
                 "boot_ns": str(boot_time_ns()),
             },

@@ -29,6 +29,7 @@ from crepe.runtime.heartbeat import Heartbeat
 from crepe.runtime.hosted_actor import CHECKPOINT_S, HostedActor
 from crepe.runtime.inputs import Inputs
 from crepe.runtime.outputs import Outputs
+from crepe.runtime.recorder_watch import RecorderWatch
 from crepe.runtime.resume import find_resumes
 from crepe.runtime.stops import Stop
 from crepe.store.contract import Entry, UnclockedEntry
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _BLOCK_S = 0.1  # how often silence is noticed
-_ONCE_A_S = 1.0
 
 
 class Runner:
@@ -76,7 +76,6 @@ class Runner:
         self._outputs = Outputs(experiment, self._specs, store)
         self._is_stop_requested = False
         self._may_finish = False  # a recorder first reads the entries that exist when it is stopped
-        self._next_check_s = 0.0
         self._lockstep = self._own_instrument()
 
     def _own_instrument(self) -> "Lockstep | None":
@@ -154,6 +153,8 @@ class Runner:
         self._inputs.begin(hosted, resumes)
         reached = max(host.position for host in hosted)
         self._heartbeat.set_position(reached)
+        actors = [host.actor for host in hosted]
+        self._recorders = RecorderWatch(actors, self._store, self._session)
         self._heartbeat.begin_at(max(reached, self._inputs.recorded))
         self._heartbeat.problem = self._inputs.problem
         self._heartbeat.set_state("running")
@@ -168,7 +169,7 @@ class Runner:
             self._heartbeat.set_state(f"waiting for {stream}")
             while not self._inputs.find(stream):
                 self._check()
-                if self._is_second_over():
+                if self._heartbeat.is_due():
                     self._heartbeat.beat()
                 time.sleep(_BLOCK_S)
 
@@ -276,25 +277,21 @@ class Runner:
         if is_orphan():
             raise Stop("supervisord is gone")
 
-    def _is_second_over(self) -> bool:
-        now_s = time.monotonic()
-        if now_s < self._next_check_s:
-            return False
-        self._next_check_s = now_s + _ONCE_A_S
-        return True
-
     def _check_all(self) -> None:
         """Raise Stop if the program must end; once a second, check session and send heartbeat."""
         self._check()
-        if self._store.is_connected and self._is_second_over():
+        if self._store.is_connected and self._heartbeat.is_due():
             with suppress(StoreUnavailableError):
                 self._check_session()
 
     def _check_session(self) -> None:
-        self._heartbeat.beat(self._inputs.newest(), self._inputs.n_unreadable)
+        newest = self._inputs.newest()
+        self._heartbeat.disarms_after_s = self._recorders.disarms_after_s
+        self._heartbeat.beat(newest, self._inputs.n_unreadable + self._store.n_foreign)
         for stream in (*self._outputs.streams, *self._inputs.infos):
             info = self._store.info(stream)
             if info is not None and info.session != self._session:
                 raise Stop(f"session {info.session} has begun")
-        self._heartbeat.report(self._inputs.problem)
+        problems = self._inputs.problem, self._recorders.look(newest)
+        self._heartbeat.report("; ".join(filter(None, problems)))
         self._inputs.register()

@@ -58,7 +58,7 @@ def entry_from(item: Any) -> Entry:
             values.get(b"heard", b"").decode(),
             b"gap" in values,
             b"end" in values,
-            values.get(b"session", b"").decode(),
+            values[b"session"].decode(),
         )
     except (KeyError, ValueError) as error:
         raise StoreError(f"entry {identity.decode()}: not written by CREPE ({error!r})") from error

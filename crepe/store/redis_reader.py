@@ -2,11 +2,11 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from crepe.errors import StoreUnavailableError
+from crepe.errors import StoreError, StoreUnavailableError
 from crepe.messages import StreamInfo
 from crepe.redis_server.login import ConnectionLostError
 from crepe.store.connection import (
@@ -27,6 +27,9 @@ READ_COUNT = 64
 """Most entries of one stream that `wait` returns at once."""
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
+_FOREIGN_PAUSE_S = 0.02
+_LAST_ID = b"-".join((str(2**64 - 1).encode(),) * 2)  # nothing can begin behind it
+_MOST_LOGGED = 100  # entries of others
 _SAID_AGAIN_S = 60.0  # a full disk is logged so often at most
 
 
@@ -43,6 +46,8 @@ class RedisReader:
         For how long a call is retried before it raises StoreUnavailableError.
     meanwhile
         Called between two tries; an exception from it ends the retries.
+    n_foreign
+        Number of entries that CREPE has not written, and that were skipped.
     """
 
     def __init__(
@@ -57,6 +62,8 @@ class RedisReader:
         self.patience_s = patience_s
         self.meanwhile = meanwhile
         self._connection = RedisConnection(url, name)
+        self.n_foreign = 0
+        self._foreign: dict[str, tuple[int, int]] = {}  # the furthest ID of one, by stream
         self._disk_full_s: float | None = None  # monotonic time at which a full disk was logged
 
     @property
@@ -154,13 +161,51 @@ class RedisReader:
     def entries(self, stream: str, after: int, until: int, count: int) -> list[Entry]:
         if until <= after:
             return []
-        key, bounds = self._key(stream), (f"({after}-0", f"{until}-0")
-        items = self._retry("XRANGE", key, *bounds, "COUNT", count)
-        return [entry for entry in map(entry_from, items) if not entry.is_end]
+        entries = self._range(stream, f"({after}-0", f"{until}-0", count, self._retry)
+        return [entry for entry in entries if not entry.is_end]
 
     def first(self, stream: str) -> Entry | None:
-        items = self._retry("XRANGE", self._key(stream), "-", "+", "COUNT", 1)
-        return entry_from(items[0]) if items else None
+        return next(iter(self._range(stream, "-", "+", 1, self._retry)), None)
+
+    def _range(
+        self, stream: str, begin: str, end: str, count: int, call: Callable[..., Any]
+    ) -> list[Entry]:
+        """Return `count` entries from one ID to another; less only if there are no more.
+
+        Backwards if `begin` is "+".
+        """
+        command, most = ("XREVRANGE", b"") if begin == "+" else ("XRANGE", _LAST_ID)
+        entries: list[Entry] = []
+        while True:
+            items = call(command, self._key(stream), begin, end, "COUNT", count)
+            entries += self._entries_from(stream, items)
+            if len(items) < count or len(entries) >= count or items[-1][0] == most:
+                return entries[:count]
+            begin = f"({items[-1][0].decode()}"
+
+    def _entries_from(self, stream: str, items: Sequence[Any]) -> list[Entry]:
+        """Return the entries of a reply, without those that another program has put in between."""
+        try:
+            return list(map(entry_from, items))
+        except StoreError:
+            pass  # the rare case: one by one
+        entries: list[Entry] = []
+        for item in items:
+            try:
+                entries.append(entry_from(item))
+            except StoreError as error:
+                self._note_foreign(stream, item[0], error)
+        return entries
+
+    def _note_foreign(self, stream: str, identity: bytes, error: StoreError) -> None:
+        """Count an entry that CREPE has not written, and log it, the first time it is read."""
+        milliseconds, _, number = identity.partition(b"-")
+        at = int(milliseconds), int(number)
+        if at > self._foreign.get(stream, (-1, -1)):
+            self._foreign[stream] = at
+            self.n_foreign += 1
+            if self.n_foreign <= _MOST_LOGGED:
+                log.error("%s: skipped %s", self._key(stream), error)
 
     def covered(self, stream: str) -> None:
         """Return None: Redis gives the windows only together with the payloads."""
@@ -170,21 +215,14 @@ class RedisReader:
         return self._last(stream, self._retry)
 
     def _last(self, stream: str, call: Callable[..., Any]) -> Entry | None:
-        items = call("XREVRANGE", self._key(stream), "+", "-", "COUNT", 1)
-        return entry_from(items[0]) if items else None
+        return next(iter(self._range(stream, "+", "-", 1, call)), None)
 
     def wait(
         self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = READ_COUNT
     ) -> list[tuple[str, Entry | UnclockedEntry]]:
         # The preparation comes before the wait, so that entries are returned with the least delay.
         deadline = time.monotonic() + timeout_s
-        by_key: dict[bytes, tuple[str, Callable[[Any], Entry | UnclockedEntry]]] = {
-            f"{self.culture}:{stream}".encode(): (
-                stream,
-                entry_from if isinstance(at, int) else unclocked_from,
-            )
-            for stream, at in cursors.items()
-        }
+        by_key = {self._key(stream).encode(): stream for stream in cursors}
         ids = [f"{at}-0" if isinstance(at, int) else at for at in cursors.values()]
         while True:
             # At least 1 ms: BLOCK 0 would wait for ever.
@@ -193,13 +231,32 @@ class RedisReader:
             reply = self._retry(
                 "XREAD", "COUNT", count, "BLOCK", block_ms, "STREAMS", *by_key, *ids
             )
-            if reply:
-                break
-            if time.monotonic() >= deadline:
-                return []
-        read: list[tuple[str, Entry | UnclockedEntry]] = []
-        for key, items in reply:
-            stream, item_from = by_key[key]
-            for item in items:
-                read.append((stream, item_from(item)))
-        return read
+            read: list[tuple[str, Entry | UnclockedEntry]] = []
+            for key, items in reply or ():
+                stream = by_key[key]
+                entries: Sequence[Entry | UnclockedEntry]
+                if isinstance(at := cursors[stream], str):
+                    entries = list(map(unclocked_from, items))
+                elif not (entries := self._entries_from(stream, items)) and len(items) == count:
+                    entries = self._range(stream, f"({at}-0", "+", count, self._retry)
+                read += [(stream, entry) for entry in entries]
+            left_s = deadline - time.monotonic()
+            if read or left_s <= 0:
+                return read
+            if reply:  # only entries of others, which end the wait of XREAD each time
+                time.sleep(min(left_s, _FOREIGN_PAUSE_S))
+
+    def beats(self) -> dict[str, dict[str, str]]:
+        beats = {}
+        # No KEYS and no SCAN: both look at all keys of a server that CREPE shares with others.
+        for name in sorted(text.decode() for text in pairs(self._retry("HGETALL", self._actors))):
+            if state := pairs(self._retry("HGETALL", self._actor(name))):
+                beats[name] = {field.decode(): text.decode() for field, text in state.items()}
+        return beats
+
+    @property
+    def _actors(self) -> str:
+        return f"{self.culture}:actors"
+
+    def _actor(self, name: str) -> str:
+        return f"{self.culture}:actor:{name}"

@@ -14,10 +14,10 @@ from crepe.store.connection import Argument, CommandRefusedError, NotNowError
 from crepe.store.contract import Entry
 from crepe.store.fence import Fence
 from crepe.store.modus import CULTURE
-from crepe.store.redis_fields import entry_from, info_fields, pairs, writer_of
+from crepe.store.redis_fields import info_fields, pairs, writer_of
 from crepe.store.redis_reader import LATER, RedisReader, _nothing
 from crepe.store.retention import DEFAULT_BUDGET_BYTES, DEFAULT_KEEP_S, Retention
-from crepe.store.stream_writer import RESEND_S, Writing, identity
+from crepe.store.stream_writer import RESEND_S, Writing, identity, rebuild
 
 log = logging.getLogger(__name__)
 
@@ -195,13 +195,17 @@ class RedisStore(RedisReader):
 
     def _check_refusal(self, stream: str, entry: Entry, refusal: Exception) -> None:
         """Raise for a refused append, unless it repeats one of this writer's that is stored."""
-        # the server's text for an ID that does not follow the last one
-        if "equal or smaller" not in str(refusal):
+        # the server's texts for an ID that does not follow the last one, and for a last ID
+        if not any(text in str(refusal) for text in ("equal or smaller", "exhausted")):
             self._connection.refuse(refusal)
         key, at = self._key(stream), identity(entry)
         items = self._connection.call("XRANGE", key, at, at)
-        if not items or writer_of(items[0]) != self.writer:
-            raise OrderError(f"{key}: another writer has the stream: it holds {at} or later")
+        if items and writer_of(items[0]) == self.writer:
+            return
+        if rebuild(self._connection.call, self._writing[stream], entry):
+            self._send([(stream, entry)])
+            return
+        raise OrderError(f"{key}: another writer has the stream: it holds {at} or later")
 
     def _refresh(self, stream: str, writing: Writing) -> None:
         """Publish the stream's rate; get the sum of all rates and the readers' positions."""
@@ -226,11 +230,11 @@ class RedisStore(RedisReader):
     def _make_room(self) -> None:
         """Drop the older half of each stream: at the memory ceiling XTRIM works, XADD does not."""
         call = self._connection.call
-        for writing in self._writing.values():
-            items = call("XRANGE", writing.key, "-", "+", "COUNT", 1)
-            if not items:
+        for stream, writing in self._writing.items():
+            oldest = self._range(stream, "-", "+", 1, call)
+            if not oldest:
                 continue
-            middle = (entry_from(items[0]).stop + writing.stop) // 2
+            middle = (oldest[0].stop + writing.stop) // 2
             n = call("XTRIM", writing.key, "MINID", "~", f"{middle}-0", "LIMIT", 1000)
             read_until = writing.read_until
             is_unread = n and read_until is not None and read_until < middle
@@ -283,18 +287,3 @@ class RedisStore(RedisReader):
         self._retry("HSET", actors, actor, self.writer)
         for expiring in (key, actors):
             self._retry("EXPIRE", expiring, _BEAT_KEPT_S)
-
-    def beats(self) -> dict[str, dict[str, str]]:
-        beats = {}
-        # No KEYS and no SCAN: both look at all keys of a server that CREPE shares with others.
-        for name in sorted(text.decode() for text in pairs(self._retry("HGETALL", self._actors))):
-            if state := pairs(self._retry("HGETALL", self._actor(name))):
-                beats[name] = {field.decode(): text.decode() for field, text in state.items()}
-        return beats
-
-    @property
-    def _actors(self) -> str:
-        return f"{self.culture}:actors"
-
-    def _actor(self, name: str) -> str:
-        return f"{self.culture}:actor:{name}"

@@ -1,5 +1,6 @@
 """One stream for a client: read by sample index, wait for samples, follow them, append."""
 
+import logging
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,8 @@ from crepe.store.channels import Microvolts, Rows, row_index
 from crepe.store.contract import Entry, Readable, StreamStore
 from crepe.store.describe import describe_stream
 from crepe.store.segments import cut, entries_per_page, fitting, gap_error, missing, regrouped
+
+log = logging.getLogger(__name__)
 
 _LONGEST_WAIT_S = 1.0  # then look again: in a stream begun anew no sample would end the wait
 
@@ -108,13 +111,13 @@ class Stream:
         samples = np.empty((self.info.n_channels, stop - start), kind)
         windows: Gaps = []
         for entry in self._entries(start, stop):
-            (segment,) = self._unpack(entry)
-            assert isinstance(segment, Segment)
-            begin, end = max(entry.start, start), min(entry.stop, stop)
-            samples[:, begin - start : end - start] = segment.samples[
-                :, begin - entry.start : end - entry.start
-            ]
-            windows.append((begin, end))
+            for segment in self._unpack(entry):  # none if it cannot be read: a gap
+                assert isinstance(segment, Segment)
+                begin, end = max(entry.start, start), min(entry.stop, stop)
+                samples[:, begin - start : end - start] = segment.samples[
+                    :, begin - entry.start : end - entry.start
+                ]
+                windows.append((begin, end))
         gaps = missing(windows, start, stop)
         if gaps and gaps[-1][1] == stop and (length := len(self)) < stop:
             raise IndexError(f"{self.name}: [{start}, {stop}) requested, {length} samples long")
@@ -277,15 +280,15 @@ class Stream:
             after = page[-1].stop
 
     def _unpack(self, entry: Entry) -> list[Message]:
+        """Return the messages of an entry; those that cannot be read are logged and left out."""
         kind = codec.message_type(self.info.message)
-        return codec.unpack(
-            kind,
-            entry.payload,
-            entry.start,
-            entry.stop,
-            t_ns=entry.t_ns,
-            is_estimated=entry.is_estimated,
+        of_segment = {"t_ns": entry.t_ns, "is_estimated": entry.is_estimated}
+        messages, unreadable = codec.read(
+            kind, entry.payload, entry.start, entry.stop, **of_segment
         )
+        for message in unreadable:
+            log.warning("%s: skipped %s", self.name, message.reason)
+        return messages
 
     def _must_be_segments(self) -> None:
         if not issubclass(codec.message_type(self.info.message), Segment):

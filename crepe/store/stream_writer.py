@@ -1,12 +1,66 @@
 """A writer's state for a stream that it has declared: its end, and its last seconds."""
 
+import logging
 from collections import deque
+from collections.abc import Callable
+from typing import Any
 
+from crepe.errors import OrderError
 from crepe.messages import StreamInfo
-from crepe.store.connection import pack_arguments
+from crepe.store.connection import CommandRefusedError, pack_arguments
 from crepe.store.contract import Entry, check_order
 from crepe.store.redis_fields import entry_fields
 from crepe.store.retention import Retention
+
+log = logging.getLogger(__name__)
+
+_REBUILD = """
+-- KEYS: stream, another key.  ARGV: session, start of the entry that was refused.
+-- An ID that was used is never given back, not even by XDEL and XSETID: the entries are moved.
+local function is_of_session(item)
+  local fields = {}
+  for i = 1, #item[2], 2 do
+    fields[item[2][i]] = item[2][i + 1]
+  end
+  local is_whole = tonumber(fields['start']) and fields['writer'] and fields['data']
+  return is_whole and fields['session'] == ARGV[1], fields['end']
+end
+local before = '+'
+while before do
+  local item = redis.call('XREVRANGE', KEYS[1], before, '-', 'COUNT', 1)[1]
+  if not item then
+    break
+  end
+  local is_ours, is_end = is_of_session(item)
+  if is_ours then
+    if is_end or tonumber(string.match(item[1], '^%d+')) > tonumber(ARGV[2]) then
+      return 0
+    end
+    break
+  end
+  before = '(' .. item[1]
+end
+redis.call('DEL', KEYS[2])
+local last = '-'
+while last do
+  local items = redis.call('XRANGE', KEYS[1], last, '+', 'COUNT', 64)
+  for _, item in ipairs(items) do
+    if is_of_session(item) then
+      redis.call('XADD', KEYS[2], item[1], unpack(item[2]))
+    end
+  end
+  last = #items == 64 and '(' .. items[64][1]
+  if last then  -- memory for twice the stream may not be there
+    redis.call('XTRIM', KEYS[1], 'MINID', items[64][1])
+  end
+end
+redis.call('DEL', KEYS[1])
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  redis.call('RENAME', KEYS[2], KEYS[1])
+end
+return 1
+"""
+"""Remove what no writer of the session has put into a stream, unless its end is one of theirs."""
 
 RESEND_S = 3.0  # a server that crashes loses about a second of acknowledged entries
 _N_CONSTANT = 5 + 1 + 5 + 1  # arguments: the first ones, the ID, the last fields, the payload
@@ -84,6 +138,26 @@ class Writing:
     def bytes_per_s(self) -> float:
         """Return the rate of the stream, in bytes per second of signal."""
         return self.retention.bytes_per_s(self.stop)
+
+
+def rebuild(call: Callable[..., Any], writing: Writing, refused: Entry) -> bool:
+    """Remove foreign entries from a stream, whose IDs keep an entry of its writer out.
+
+    Return False if that entry must not follow: another writer's is at the end. The server does
+    nothing else meanwhile, for a second at most. Raises OrderError where it refuses.
+    """
+    key = writing.key
+    try:
+        arguments = (writing.info.session, refused.start)
+        is_free = bool(call("EVAL", _REBUILD, 2, key, f"{key}:moved", *arguments))
+    except CommandRefusedError as error:
+        raise OrderError(
+            f"{key}: a program that is not its writer has put entries into it, and they cannot be "
+            f"removed: {error}"
+        ) from error
+    if is_free:
+        log.error("%s: removed entries that CREPE has not written", key)
+    return is_free
 
 
 def identity(entry: Entry) -> str:

@@ -7,7 +7,7 @@ supervisord.conf is found as well as one started by `up`.
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -148,11 +148,16 @@ class Stopped(NamedTuple):
     unrecorded: str = ""  # what the recording lacks, as text for people
 
 
-def down(timeout_s: float = 60.0, var: Path | None = None) -> Stopped:
+def down(
+    timeout_s: float = 60.0,
+    var: Path | None = None,
+    left: Callable[[float], object] = bool,
+) -> Stopped:
     """Stop all programs in order, and kill those that have not ended in time.
 
-    The time counts anew while the recorder makes progress. A session whose recording lacks
-    something stays unfinished. Raises CrepeError if a program still runs then.
+    The time counts anew while the recorder makes progress; `left` is called meanwhile with the
+    seconds of data that it lacks. A session whose recording lacks something stays unfinished.
+    Raises CrepeError if a program still runs then.
     """
     var = var or paths.var_directory()
     if not var.is_dir():
@@ -162,6 +167,7 @@ def down(timeout_s: float = 60.0, var: Path | None = None) -> Stopped:
 
     def progress() -> object:
         ends.look()
+        left(ends.left_s)
         return last_changes(var)
 
     if supervisor is not None:

@@ -3,10 +3,11 @@
 # Decision 58: when a session has ended.
 
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from crepe.config.experiment_file import read_experiment_file
+from crepe.config.experiment_file import ExperimentFile, read_experiment_file, written_streams
 from crepe.environment import session
 from crepe.errors import CrepeError
 from crepe.redis_server.find_url import find_url
@@ -17,13 +18,20 @@ _PATIENCE_S = 0.2
 
 
 class StreamEnds:
-    """The ends of the streams of a running session, as Redis had them last."""
+    """The ends of the streams of a running session, as Redis had them last.
+
+    Attributes
+    ----------
+    left_s
+        Seconds of data that the recorders still have to record, as they reported last.
+    """
 
     def __init__(self, var: Path) -> None:
         self._var = var
         self._session = session.current(var)
         self._ends: dict[str, tuple[int, float]] = {}  # sample index and rate, by stream
         self._next_s = 0.0
+        self.left_s = 0.0
 
     def look(self) -> None:
         """Read the ends at most once a second, while Redis answers."""
@@ -32,17 +40,34 @@ class StreamEnds:
             return
         self._next_s = now_s + _EVERY_S
         try:
-            culture = read_experiment_file(self._session.experiment_path).name
+            file = read_experiment_file(self._session.experiment_path)
             url = find_url(is_ours=True)
-            with closing(RedisStore(url, culture=culture, patience_s=_PATIENCE_S)) as store:
+            with closing(RedisStore(url, culture=file.name, patience_s=_PATIENCE_S)) as store:
                 for stream in store.streams():
                     info, last = store.info(stream), store.last(stream)
                     # Of sparse streams the recording has messages, and no ends.
                     is_dense = info is not None and info.kind.is_clocked
                     if info and last and is_dense and info.session == self._session.id:
                         self._ends[stream] = last.stop, info.sampling_rate_hz
+                self.left_s = self._lag_s(file, store.beats())
         except (CrepeError, OSError):  # the server has ended, or hangs
             return
+
+    def _lag_s(self, file: ExperimentFile, beats: Mapping[str, Mapping[str, str]]) -> float:
+        """Return the lag of the recorders that have not ended, by their heartbeats."""
+        assert self._session is not None
+        rate_hz = max((rate_hz for _, rate_hz in self._ends.values()), default=0.0)
+        recorders = (
+            beats.get(program, {})
+            for actor, program in file.program_of.items()
+            if not written_streams(file.actor_tables[actor])
+        )
+        lags = [
+            int(beat.get("lag_samples", 0))
+            for beat in recorders
+            if beat.get("session") == self._session.id and beat.get("state") != "stopped"
+        ]
+        return max(lags, default=0) / rate_hz if rate_hz else 0.0
 
     def conclude(self) -> str:
         """Mark the session as ended if its recording has everything; return what it lacks."""

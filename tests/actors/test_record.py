@@ -440,6 +440,7 @@ def test_a_recorder_without_room_closes_its_file_and_goes_on_when_there_is_room(
     free[0] = 3_000_000
     taken += take(record, messages(60, 50))
     assert record.is_paused
+    assert record.disarms_after_s is None  # the pause has disarmed already
     record.on_silence(0.1)
     assert record.positions()["data"] == record.covered("data") == 11_000
     assert "NOT RECORDING since sample 11000: 3 MB free, 64 MB must stay" in record.problem

@@ -1,10 +1,11 @@
 """Lines of progress where there is no terminal to draw a bar on."""
 
+import time
 from io import StringIO
 
 from rich.console import Console
 
-from crepe.cli.progress import ProgressLines, polled_progress, progress
+from crepe.cli.progress import ProgressLines, polled_progress, progress, stopping
 
 
 class Clock:
@@ -75,3 +76,14 @@ def test_what_cannot_report_is_polled_until_it_is_over():
             pass
     n = len(asked)
     assert n >= 1
+
+
+def test_what_is_still_to_be_recorded_is_shown_while_programs_are_being_stopped(monkeypatch):
+    out = StringIO()
+    monkeypatch.setattr("crepe.cli.progress._FIRST_S", 0.0)
+    monkeypatch.setattr("crepe.cli.progress.open_console", lambda **_: Console(file=out, width=200))
+    with stopping() as left:
+        left(12.4)
+        while not out.getvalue():
+            time.sleep(0.01)
+    assert out.getvalue() == "stopping: 0 of 0 programs, 12 s of data to be recorded, 0 s\n"

@@ -53,7 +53,8 @@ def test_an_append_is_refused_if_the_stream_is_gone(store, server):
 def test_a_repeated_append_stands_once_and_a_strangers_entry_is_no_repeated_one(store, server):
     store._send([("data", Entry(0, 10))])
     assert server.xlen("crepe:data") == 1
-    server.xadd("crepe:data", {"writer": "another"}, id="20-0")
+    whole = {"start": 10, "t_ns": 0, "session": INFO.session, "writer": "another", "data": b""}
+    server.xadd("crepe:data", whole, id="20-0")
     with pytest.raises(OrderError, match="it holds 20-0 or later"):
         store.append([("data", Entry(10, 20))])
 

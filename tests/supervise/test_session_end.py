@@ -2,11 +2,16 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from supervisor.loggers import getLogger
 from supervisor.states import ProcessStates
 
 from crepe.environment import session
+from crepe.messages import Segment, StreamInfo
+from crepe.store import codec
+from crepe.store.contract import Entry
+from crepe.store.redis_store import RedisStore
 from crepe.supervise.session_end import SessionEnd
 from crepe.supervise.unrecorded import StreamEnds
 
@@ -71,3 +76,31 @@ def test_a_recording_without_known_ends_leaves_the_session_to_be_resumed(var):
     (var / "recordings" / f"{now.id}.h5").write_bytes(b"")
     assert "how much is not known; it has not ended" in StreamEnds(var).conclude()
     assert not is_over(var)
+
+
+def test_what_a_recorder_still_lacks_is_known_in_seconds_until_it_has_ended(
+    tmp_path, own_server, monkeypatch
+):
+    file = tmp_path / "x.toml"
+    file.write_text(
+        '[actors.acquire]\nrun = "crepe.actors.acquire:Acquire"\nwrites = ["data"]\n'
+        '[actors.record]\nrun = "crepe.actors.record:Record"\nreads = ["data"]\n'
+    )
+    now = session.begin(session.new(file, "digest", 1), tmp_path)
+    own_server.start()
+    monkeypatch.setenv("CREPE_REDIS", own_server.url)
+    store = RedisStore(own_server.url)
+    store.declare("data", StreamInfo(sampling_rate_hz=1000.0, labels=("a",), session=now.id))
+    segment = Segment(0, 100, np.zeros((1, 100), np.int32))
+    store.append([("data", Entry(0, 100, codec.pack([segment], 0, 100)))])
+    for program, lag, state in (
+        ("acquire", "9999", "running"),
+        ("record", "2500", "running"),
+        ("record", "2500", "stopped"),
+    ):
+        beat = {"session": now.id, "lag_samples": lag, "state": state}
+        store.beat(program, beat)
+        ends = StreamEnds(tmp_path)
+        ends.look()
+        assert ends.left_s == (2.5 if (program, state) == ("record", "running") else 0.0)
+    store.close()

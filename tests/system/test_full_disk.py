@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from crepe.environment import session
+from crepe.environment import paths, session
 from crepe.recording.reader import Recording
+from crepe.safety import arming
 from tests.system.conftest import Stack
 
 SLOW = """
@@ -26,6 +27,13 @@ segment_samples = 50
 run = "crepe.actors.record:Record"
 reads = ["data"]
 spare_mb = 16
+unrecorded_s = 2
+
+[actors.stimulate]
+run = "crepe.actors.stimulate:Stimulate"
+reads = ["data"]
+writes = ["result:delivered"]
+device = "none://"
 """
 
 
@@ -74,9 +82,13 @@ def test_the_experiment_outlives_a_full_disk_and_a_frozen_recorder(
         ballast.unlink()
         wait_until(lambda: "and went on" in stack.rows()["record"]["problem"])
 
+        armed = paths.run_directory(disk / "var") / arming.ARMED_FILE
+        armed.touch()
         os.kill(int(stack.rows()["record"]["pid"]), signal.SIGSTOP)
         frozen = stack.rows()["acquire"]["position"]
         wait_until(lambda: stack.rows()["acquire"]["position"] > frozen + 1000)
+        wait_until(lambda: "record has stored nothing" in stack.rows()["stimulate"]["problem"])
+        assert not armed.exists()
         done = stack.crepe("down", check=False)
         assert done.returncode == 1
         assert "is not recorded to its end: data lacks samples" in done.stderr
