@@ -1,20 +1,11 @@
 """Filters: the band-pass that leaves spikes and noise, and a notch against the mains."""
 
-from dataclasses import replace
-from math import pi
-
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PrivateAttr
 
 from crepe.actors.actor import Actor, ActorContext
 from crepe.errors import ConfigError
 from crepe.messages import Segment, StreamInfo
-from crepe.processing.filter import SectionFilter, band_pass, notches
-from crepe.processing.stillness import Stillness
-
-_SETTLE = 17  # time constants of a notch: then the transient is below float32 rounding
-_SETTLE_PERIODS = 20  # of the lower corner: then the transient is below float32 rounding
+from crepe.processing.filter import BandPassDesign, NotchDesign, SegmentFilter, filtered_info
 
 
 class BandPass(Actor[Segment, Segment]):
@@ -24,21 +15,22 @@ class BandPass(Actor[Segment, Segment]):
     longer, the output is exactly 0: readers know that nothing was measured there.
     """
 
-    low_hz: PositiveFloat = 300.0
+    low_hz: PositiveFloat = BandPassDesign.low_hz
     """Lower corner frequency."""
-    high_hz: PositiveFloat = 3000.0
+    high_hz: PositiveFloat = BandPassDesign.high_hz
     """Upper corner frequency; below half the sampling rate."""
-    order: int = Field(2, ge=1, le=5)
+    order: int = Field(BandPassDesign.order, ge=1, le=5)
     """Order of the Butterworth filter: number of poles at each corner."""
 
-    _kernel: SectionFilter = PrivateAttr()
-    _stillness: Stillness = PrivateAttr()
-    _scale: NDArray[np.float64] = PrivateAttr()  # microvolts per count, (n_channels or 1, 1)
-    _stop: int = PrivateAttr(-1)
+    _filter: SegmentFilter = PrivateAttr()
+
+    @property
+    def _design(self) -> BandPassDesign:
+        return BandPassDesign(self.low_hz, self.high_hz, self.order)
 
     @property
     def warmup_s(self) -> float:
-        return _SETTLE_PERIODS / self.low_hz
+        return self._design.settle_s
 
     def open(self, context: ActorContext) -> None:
         rate_hz = context.first.sampling_rate_hz
@@ -47,22 +39,13 @@ class BandPass(Actor[Segment, Segment]):
                 f"{context.name}: band {self.low_hz:g} to {self.high_hz:g} Hz, "
                 f"must rise and stay below {rate_hz / 2:g} Hz, half the sampling rate"
             )
-        self._kernel = band_pass(self.low_hz, self.high_hz, self.order, rate_hz)
-        self._stillness = Stillness(context.first.n_channels, rate_hz)
-        self._scale = np.asarray(context.first.scale_uv, dtype=np.float64)[:, np.newaxis]
+        self._filter = self._design.filter(context.first)
 
     def output_info(self, context: ActorContext) -> StreamInfo:
-        return replace(context.first, dtype="float32", scale_uv=(1.0,))
+        return filtered_info(context.first)
 
     def step(self, segment: Segment) -> Segment:
-        samples_uv = segment.samples * self._scale
-        if segment.start != self._stop:  # at the beginning and after a gap
-            self._kernel.restart(samples_uv[:, :1])
-            self._stillness.restart()
-        self._stop = segment.stop
-        filtered = self._kernel.apply(samples_uv)
-        filtered[self._stillness.mark(segment.samples)] = 0
-        return Segment(segment.start, segment.stop, filtered, segment.t_ns, segment.is_estimated)
+        return self._filter.apply(segment)
 
 
 class Notch(Actor[Segment, Segment]):
@@ -73,45 +56,34 @@ class Notch(Actor[Segment, Segment]):
     quality / mains_hz seconds. Where a channel stands still, so does the output.
     """
 
-    mains_hz: PositiveFloat = 50.0
+    mains_hz: PositiveFloat = NotchDesign.mains_hz
     """Frequency of the mains: 50 in most countries, 60 in others."""
-    n_harmonics: int = Field(0, ge=0, le=100)
+    n_harmonics: int = Field(NotchDesign.n_harmonics, ge=0, le=100)
     """Number of multiples of the mains that are removed as well, from the second on."""
-    quality: PositiveFloat = 30.0
+    quality: PositiveFloat = NotchDesign.quality
     """Sharpness of each notch: its frequency over its width at -3 dB, a ratio."""
 
-    _kernel: SectionFilter = PrivateAttr()
-    _stillness: Stillness = PrivateAttr()
-    _scale: NDArray[np.float64] = PrivateAttr()  # microvolts per count, (n_channels or 1, 1)
-    _stop: int = PrivateAttr(-1)
+    _filter: SegmentFilter = PrivateAttr()
+
+    @property
+    def _design(self) -> NotchDesign:
+        return NotchDesign(self.mains_hz, self.n_harmonics, self.quality)
 
     @property
     def warmup_s(self) -> float:
-        return _SETTLE * self.quality / (pi * self.mains_hz)
+        return self._design.settle_s
 
     def open(self, context: ActorContext) -> None:
-        rate_hz = context.first.sampling_rate_hz
-        at_hz = [self.mains_hz * n for n in range(1, self.n_harmonics + 2)]
-        if at_hz[-1] >= rate_hz / 2:
+        rate_hz, highest_hz = context.first.sampling_rate_hz, self._design.at_hz[-1]
+        if highest_hz >= rate_hz / 2:
             raise ConfigError(
                 f"{context.name} n_harmonics: {self.n_harmonics} of {self.mains_hz:g} Hz reach "
-                f"{at_hz[-1]:g} Hz, must stay below {rate_hz / 2:g} Hz, half the sampling rate"
+                f"{highest_hz:g} Hz, must stay below {rate_hz / 2:g} Hz, half the sampling rate"
             )
-        self._kernel = notches(at_hz, self.quality, rate_hz)
-        self._stillness = Stillness(context.first.n_channels, rate_hz)
-        self._scale = np.asarray(context.first.scale_uv, dtype=np.float64)[:, np.newaxis]
+        self._filter = self._design.filter(context.first)
 
     def output_info(self, context: ActorContext) -> StreamInfo:
-        return replace(context.first, dtype="float32", scale_uv=(1.0,))
+        return filtered_info(context.first)
 
     def step(self, segment: Segment) -> Segment:
-        samples_uv = segment.samples * self._scale
-        if segment.start != self._stop:  # at the beginning and after a gap
-            self._kernel.restart(samples_uv[:, :1])
-            self._stillness.restart()
-        self._stop = segment.stop
-        filtered = self._kernel.apply(samples_uv)
-        # A constant passes a notch unchanged, once the notch has settled.
-        is_still = self._stillness.mark(segment.samples)
-        filtered[is_still] = samples_uv[is_still]
-        return Segment(segment.start, segment.stop, filtered, segment.t_ns, segment.is_estimated)
+        return self._filter.apply(segment)

@@ -25,6 +25,9 @@ _ROOM_AGAIN = 1.25  # times the reserve: a recorder must not stop again at once
 class Record(Sink[Message, None]):
     """Recorder of all its input streams, in `<session>.h5`, flushed every second.
 
+    A signal that one of CREPE's own filters makes of a recorded one is not recorded: readers compute
+    it, with the filter's settings from the experiment.
+
     After a restart it continues where the file ends. A file that cannot be continued is set aside,
     and a new one begins with everything that Redis still has: that is complete, while no part of a
     damaged file is certain. With less than `spare_mb` free it closes the file and pauses: nothing
@@ -42,6 +45,10 @@ class Record(Sink[Message, None]):
     """Longest time for which a recorder that hangs or is gone may store nothing while data come;
     then it `disarms`. Redis keeps the data meanwhile."""
 
+    records_filtered: bool = False
+    """Record filtered signals as well, although readers can compute them: for programs that read
+    the file without CREPE."""
+
     merges: ClassVar[bool] = False
     priority: ClassVar[int] = 30
 
@@ -49,6 +56,7 @@ class Record(Sink[Message, None]):
     _context: ActorContext = PrivateAttr()
     _about: "About" = PrivateAttr()
     _path: Path = PrivateAttr()
+    _origins: Mapping[str, str] = PrivateAttr()  # of each stream that is left to readers
     _clock: StreamInfo = PrivateAttr()
     _is_full: bool = PrivateAttr(False)  # too little room: the file is closed, or will be
     _stored: dict[str, int] = PrivateAttr(default_factory=dict)  # positions while paused
@@ -63,9 +71,13 @@ class Record(Sink[Message, None]):
 
     def open(self, context: ActorContext) -> None:
         # Not above: every program imports this class, and only the recorder needs h5py.
+        from crepe.recording.computed import left_to_readers
         from crepe.recording.mcs_layout import About
 
         self._context = context
+        self._origins = {}
+        if not self.records_filtered:
+            self._origins = left_to_readers(context.experiment, context.inputs)
         self._clock = context.first
         is_simulated = any(info.is_simulated for info in context.inputs.values())
         culture = dict(context.culture)
@@ -81,7 +93,7 @@ class Record(Sink[Message, None]):
         )
         self._path = context.recordings / f"{context.session}.h5"
         if self._free_mb() < self.spare_mb:
-            self._stored = self._covered = _positions_in(self._path)
+            self._stored = self._covered = self._with_filtered(_positions_in(self._path))
             self._note_pause()
         else:
             self._open_file()
@@ -89,7 +101,8 @@ class Record(Sink[Message, None]):
     def _open_file(self) -> None:
         from crepe.recording.writer import RecordingWriter
 
-        self._writer = RecordingWriter(self._path, self._about, self._context.inputs)
+        infos = {n: i for n, i in self._context.inputs.items() if n not in self._origins}
+        self._writer = RecordingWriter(self._path, self._about, infos)
         self._flushed = max(self._writer.positions.values())
         self._is_full = False
 
@@ -101,6 +114,8 @@ class Record(Sink[Message, None]):
         if self._writer is None:
             raise DeviceError(self._pause)
         if not self._writer.has(stream):
+            if stream in self._origins:  # a file that has it already gets the rest
+                return
             self._writer.add(stream, self._info_outside(message))
         is_due = message.stop - self._flushed >= _FLUSH_S * self._clock.sampling_rate_hz
         # Messages of a window are committed together: a flush comes only before a later window.
@@ -135,14 +150,22 @@ class Record(Sink[Message, None]):
             return self._stored
         positions = self._writer.positions
         for stream, stop in self._complete.items():
+            if not self._writer.has(stream):
+                continue
             if positions[stream] >= self._writer.newest(stream):  # only empty windows came since
                 positions[stream] = max(positions[stream], stop)
-        return positions
+        return self._with_filtered(positions)
+
+    def _with_filtered(self, positions: dict[str, int]) -> dict[str, int]:
+        """Add the streams that are left to readers: as far as their origin is stored."""
+        origins = {name: positions.get(origin, 0) for name, origin in self._origins.items()}
+        return {**origins, **positions}
 
     def covered(self, stream: str) -> int:
         if self._writer is None:
             return self._covered.get(stream, 0)
-        return max(self.positions().get(stream, 0), self._writer.stop_before(stream))
+        origin = stream if self._writer.has(stream) else self._origins[stream]
+        return max(self.positions().get(stream, 0), self._writer.stop_before(origin))
 
     @property
     def is_paused(self) -> bool:

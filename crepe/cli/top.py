@@ -18,8 +18,8 @@ from crepe.dashboard.follow import SessionFollower
 from crepe.dashboard.program import rows_of
 from crepe.environment import paths, session
 from crepe.errors import ConfigError
+from crepe.recording.computed import experiment_tables
 from crepe.redis_server.find_url import find_url
-from crepe.results.library import experiment_tables
 from crepe.store.contract import StreamStore
 from crepe.store.redis_store import RedisStore
 from crepe.supervise import control

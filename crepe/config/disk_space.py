@@ -1,7 +1,10 @@
 """How long the disk lasts at an experiment's data rate."""
 
+# Decision 71: the append-only file holds every stream, and is bounded.
+
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 from crepe.actors.actor import Source
 from crepe.actors.record import Record
@@ -9,9 +12,35 @@ from crepe.config.experiment import Experiment
 from crepe.errors import DeviceError
 from crepe.hw.device import check_url
 from crepe.messages import Segment
+from crepe.recording.computed import left_to_readers
+from crepe.redis_server.server import append_only_bytes
 
-_SAMPLE_BYTES = 4  # int32 and float32
+_SAMPLE_BYTES = 4.0  # in Redis: int32 and float32
+# Compressed, measured: noise of an instrument has 10 to 12 bits, the mantissa of a float is noise.
+_COUNT_BYTES, _FLOAT_BYTES = 1.6, 3.5
 _LEAST_S = 600.0
+
+
+class DiskUse(NamedTuple):
+    """What an experiment writes: a recording that grows, and an append-only file up to a limit."""
+
+    recording: float  # bytes per second
+    append_only: float  # bytes per second
+    append_only_limit: float  # bytes: then Redis writes a shorter file instead
+
+    def bytes_after(self, seconds: float) -> float:
+        """Return how much is on the disk after a time."""
+        append_only = min(self.append_only * seconds, self.append_only_limit)
+        return self.recording * seconds + append_only
+
+    def hours_in(self, free_bytes: float) -> float:
+        """Return how long a free space lasts."""
+        rate = self.recording + self.append_only
+        seconds = free_bytes / rate if rate else float("inf")
+        if self.append_only * seconds > self.append_only_limit:
+            left = free_bytes - self.append_only_limit
+            seconds = left / self.recording if self.recording else float("inf")
+        return seconds / 3600
 
 
 def disk_message(directory: Path, experiment: Experiment) -> str:
@@ -19,15 +48,12 @@ def disk_message(directory: Path, experiment: Experiment) -> str:
 
     Raises DeviceError for a recording that does not exist.
     """
-    rate = bytes_per_s(experiment)
-    hours = disk_hours(directory, rate)
-    return f"{directory}: the disk lasts {hours:.1f} h at {rate / 1e6:.1f} MB/s"
-
-
-def disk_hours(directory: Path, bytes_per_s: float) -> float:
-    """Return how long the free space of the file system of `directory` lasts at a data rate."""
-    free = _free_bytes(directory)
-    return free / bytes_per_s / 3600 if bytes_per_s > 0 else float("inf")
+    use = disk_use(experiment)
+    hours = use.hours_in(_free_bytes(directory))
+    text = f"{directory}: the disk lasts {hours:.1f} h: {use.recording / 1e6:.1f} MB/s of recording"
+    if not use.append_only:
+        return text
+    return f"{text}, at most {use.append_only_limit / 1e9:.1f} GB of append-only file"
 
 
 def check_room(directory: Path, experiment: Experiment) -> None:
@@ -35,12 +61,12 @@ def check_room(directory: Path, experiment: Experiment) -> None:
     reserve = reserve_bytes(experiment)
     if not reserve:
         return
-    rate = bytes_per_s(experiment)
-    free, least = _free_bytes(directory), rate * _LEAST_S + reserve
+    in_time = disk_use(experiment).bytes_after(_LEAST_S)
+    free, least = _free_bytes(directory), in_time + reserve
     if free < least:
         raise DeviceError(
-            f"{directory}: {free / 1e6:.0f} MB free, must be at least {least / 1e6:.0f} MB: ten "
-            f"minutes at {rate / 1e6:.1f} MB/s, and {reserve / 1e6:.0f} MB that the recorder "
+            f"{directory}: {free / 1e6:.0f} MB free, must be at least {least / 1e6:.0f} MB: "
+            f"{in_time / 1e6:.0f} MB of ten minutes, and {reserve / 1e6:.0f} MB that the recorder "
             "leaves free; make room, or set CREPE_VAR to a directory on a larger disk"
         )
 
@@ -59,13 +85,29 @@ def _free_bytes(directory: Path) -> int:
     return shutil.disk_usage(existing).free
 
 
-def bytes_per_s(experiment: Experiment) -> float:
-    """Estimate the data rate on disk: the recording and the append-only file."""
-    n_streams = sum(issubclass(k, Segment) for a in experiment.actors.values() for k in a.writes)
-    n_copies = 1 + experiment.redis.append_only
-    actors = (spec.make() for spec in experiment.actors.values())
-    rates = (_samples_per_s(actor) for actor in actors if isinstance(actor, Source))
-    return sum(rates) * _SAMPLE_BYTES * n_streams * n_copies
+def disk_use(experiment: Experiment) -> DiskUse:
+    """Estimate what the samples of an experiment take on the disk; all else is small."""
+    recorded = {s for name in experiment.recorders for s in _recorded(experiment, name)}
+    actors = [spec.make() for spec in experiment.actors.values()]
+    samples_per_s = sum(_samples_per_s(actor) for actor in actors if isinstance(actor, Source))
+    bytes_recorded, n_streams = 0.0, 0
+    for spec in experiment.actors.values():
+        stream = spec.writes.get(Segment)
+        n_streams += stream is not None
+        if stream in recorded:
+            bytes_recorded += _COUNT_BYTES if issubclass(spec.kind, Source) else _FLOAT_BYTES
+    return DiskUse(
+        samples_per_s * bytes_recorded,
+        samples_per_s * _SAMPLE_BYTES * n_streams * experiment.redis.append_only,
+        append_only_bytes(experiment.redis.maxmemory_mb),
+    )
+
+
+def _recorded(experiment: Experiment, recorder: str) -> set[str]:
+    spec = experiment.actors[recorder]
+    if spec.settings.get("records_filtered"):
+        return set(spec.reads)
+    return set(spec.reads) - left_to_readers(experiment.text, spec.reads).keys()
 
 
 def _samples_per_s(source: Source[object, object]) -> float:

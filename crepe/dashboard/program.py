@@ -19,8 +19,9 @@ from crepe.dashboard.routes import Page
 from crepe.dashboard.session_routes import session_routes
 from crepe.environment import paths, session
 from crepe.errors import StoreError
+from crepe.recording.computed import experiment_tables
 from crepe.redis_server.find_url import find_url
-from crepe.results.library import Library, experiment_tables
+from crepe.results.library import Library
 from crepe.store.contract import StreamStore
 from crepe.store.redis_store import RedisStore
 from crepe.supervise.status import rows

@@ -12,7 +12,8 @@ from crepe.dashboard.views import registry
 from crepe.dashboard.views.view import SessionStatus
 from crepe.errors import DeviceError
 from crepe.hw.mcs.hdf5_file import one_line
-from crepe.results.library import UNREADABLE, experiment_tables
+from crepe.recording.computed import experiment_tables
+from crepe.results.library import UNREADABLE
 from crepe.runtime.heartbeat import GAPS_KEPT
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)

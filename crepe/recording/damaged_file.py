@@ -24,7 +24,7 @@ UNREADABLE = (OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError
 # checksum. The file ends, for HDF5, at the address in the bytes from 40 on.
 _HEAD_BYTES, _VERSION_AT, _END_AT = 96, 8, 40
 _OTHER_VERSIONS = b"\2", b"\3"
-_PLAIN = 0b11  # filter mask of a chunk that is stored uncompressed
+_NO_SHUFFLE, _NO_DEFLATE = 0b01, 0b10  # filter mask: what was skipped for a chunk
 
 
 def open_copy(source: Path, directory: Path) -> h5py.File:
@@ -163,11 +163,11 @@ class Chunks:
                 return None
             offset = (0,) * (len(self._shape) - 1) + (number * self._n,)
             mask, data = self._id.read_direct_chunk(offset)
-            if self._is_packed and mask == 0:
-                octets = np.frombuffer(zlib.decompress(data), np.uint8)
-                data = octets.reshape(self._dtype.itemsize, -1).T.tobytes()  # undo the shuffle
-            elif mask != (_PLAIN if self._is_packed else 0):
+            skipped = mask if self._is_packed else _NO_SHUFFLE | _NO_DEFLATE
+            if skipped not in (0, _NO_DEFLATE, _NO_SHUFFLE | _NO_DEFLATE):
                 return None
+            if not skipped & _NO_DEFLATE:
+                data = zlib.decompress(data)
             elif not any(data):
                 n_used = min(self._n, self.length - number * self._n)
                 if self._n_zeros is not None and n_used >= self._n_zeros:
@@ -175,6 +175,8 @@ class Chunks:
                 self.has_zeros = True
             if len(data) != n_bytes:
                 return None
+            if not skipped & _NO_SHUFFLE:
+                data = np.frombuffer(data, np.uint8).reshape(self._dtype.itemsize, -1).T.tobytes()
             return np.frombuffer(data, self._dtype).reshape(self._shape)
         except (zlib.error, MemoryError, *UNREADABLE):
             return None

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from crepe.errors import DeviceError
 from crepe.messages import Message, StreamInfo
+from crepe.processing.filter import filtered_info
+from crepe.recording.computed import computations
 from crepe.recording.layout import differences
 from crepe.recording.part import Part
 from crepe.recording.parts import parts_set_aside
@@ -27,6 +29,10 @@ class Recording:
 
     Where a part was set aside and another begun, they are read as one. Messages of a newer part
     take precedence, since an older part may be incomplete. A part that cannot be read is left out.
+
+    A filtered stream that was not recorded is there as well: it is computed when it is read, by the
+    filter and the settings of the experiment, from the last gap or from as far back as the filter
+    remembers.
 
     Attributes
     ----------
@@ -64,6 +70,10 @@ class Recording:
         self.experiment, self.culture = newest.experiment, newest.culture
         self._infos = {name: info for part in self._opened for name, info in part.infos.items()}
         self._parts_with = {name: self._choose(name) for name in self._infos}
+        # An older part may have been recorded whole, by another version.
+        self._computed = computations(self.experiment, newest.infos)
+        for name, computation in self._computed.items():
+            self._infos[name] = filtered_info(self._infos[computation.source])
         self._sections_of: dict[str, list[_Section]] = {}
 
     def _open(self, path: Path) -> None:
@@ -96,6 +106,8 @@ class Recording:
         return parts
 
     def _sections(self, name: str) -> list[_Section]:
+        while name in self._computed:  # its windows are those of its source
+            name = self._computed[name].source
         if name not in self._sections_of:
             sections: list[_Section] = []
             for part in reversed(self._parts_with[name]):
@@ -139,11 +151,21 @@ class Recording:
         Raises DeviceError if the newest part is damaged in that window; damaged places of older
         parts are left out.
         """
+        if name in self._computed:
+            return self._compute(name, start, stop)
         messages: list[Message] = []
         for part, _, _, end in self._sections(name):
             overlapping = part.messages(name, start, stop)
             messages += [m for m in overlapping if end is None or m.stop < end]
         return messages
+
+    def _compute(self, name: str, start: int, stop: int) -> list[Message]:
+        computation = self._computed[name]
+        info = self._infos[computation.source]
+        since = start - computation.warmup_samples(info)
+        segments = self.messages(computation.source, since, stop)
+        messages = computation.messages(segments, info)
+        return [m for m in messages if m.stop > start and m.start < stop]
 
     def close(self) -> None:
         """Close the files; harmless to repeat."""

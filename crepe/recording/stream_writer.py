@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from crepe.errors import DeviceError
 from crepe.messages import Message, StreamInfo, message_type
 from crepe.recording.layout import TEXT, Layout, info_from_json, info_to_json, parts
-from crepe.recording.samples import SampleWriter, chunk_samples, create_matrix
+from crepe.recording.samples import SampleWriter, chunk_samples, create_column, create_matrix
 
 _ROWS_PER_CHUNK = 512
 _ITEMS_PER_CHUNK = 4096
@@ -24,8 +24,8 @@ def create_stream(group: h5py.Group, info: StreamInfo) -> None:
     columns = Layout(message_type(info.message, DeviceError)).dtype
     group.create_dataset("info", data=info_to_json(info), dtype=TEXT)
     group.create_dataset("n_messages", data=np.zeros(1, np.int64))
-    group.create_dataset("messages", (0,), columns, maxshape=(None,), chunks=(_ROWS_PER_CHUNK,))
-    group.create_dataset("json", (0,), np.uint8, maxshape=(None,), chunks=(_BYTES_PER_CHUNK,))
+    create_column(group, "messages", columns, _ROWS_PER_CHUNK)
+    create_column(group, "json", np.dtype(np.uint8), _BYTES_PER_CHUNK)
     group.create_group("fields")
 
 
@@ -197,8 +197,7 @@ class StreamWriter:
     def _array_of(self, name: str, dtype: np.dtype[Any]) -> h5py.Dataset:
         # Created late, since only the first message shows the dtype.
         if name not in self._fields:
-            chunks = (_ITEMS_PER_CHUNK,)
-            self._fields.create_dataset(name, (0,), dtype, maxshape=(None,), chunks=chunks)
+            create_column(self._fields, name, dtype, _ITEMS_PER_CHUNK)
         dataset = self._fields[name]
         if not np.can_cast(dtype, dataset.dtype):
             raise DeviceError(f"{self._place}, {name}: {dtype}, the recording has {dataset.dtype}")

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from crepe.messages import Message
+from crepe.recording.computed import experiment_tables
 from crepe.recording.reader import Recording
-from crepe.results.library import experiment_tables
 from crepe.results.streams import messages_of
 from crepe.store import Store
 from crepe.store.stream import Gaps

@@ -1,7 +1,5 @@
 """The recorded sessions, and a summary of each in a few numbers."""
 
-import json
-import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,6 +15,7 @@ from crepe.errors import CrepeError
 from crepe.hw.mcs.hdf5_file import one_line
 from crepe.messages import Command, Delivered, GameState, Message, StreamInfo
 from crepe.recording.choice import recordings_in
+from crepe.recording.computed import experiment_tables
 from crepe.recording.coverage import Coverage
 from crepe.recording.parts import parts_set_aside
 from crepe.results.answers import by_request
@@ -82,18 +81,6 @@ class Summary(BaseModel):
 def report_directory(var: Path, session_id: str) -> Path:
     """Return the directory for the report of a session."""
     return var / "reports" / session_id
-
-
-def experiment_tables(text: str) -> dict[str, Any]:
-    """Return the tables of an experiment file; empty if it is neither JSON nor TOML."""
-    for read in (json.loads, tomllib.loads):
-        try:
-            tables = read(text)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(tables, dict):
-            return tables
-    return {}
 
 
 _State = tuple[tuple[tuple[int, int], ...], bool]

@@ -131,6 +131,73 @@ def test_every_message_comes_back_as_it_was(tmp_path: Path, gap_before: int) -> 
         assert recording.gaps("data") == ([(4000, 5000)] if gap_before >= 0 else [])
 
 
+FILTER = """
+[actors.filter]
+run = "crepe.actors.filter:BandPass"
+reads = ["data"]
+writes = ["data:filtered"]
+"""
+
+
+def test_a_signal_that_readers_can_compute_is_not_recorded(tmp_path: Path) -> None:
+    record = opened(tmp_path, experiment=FILTER)
+    take(record, messages(150))
+    record.on_silence(2.0)
+    assert record.positions()["data:filtered"] == record.positions()["data"] == 15_000
+    assert record.covered("data:filtered") == 15_000  # Redis may trim it, nothing is missing
+    record.close()
+    with h5py.File(tmp_path / "s.h5") as file:
+        assert "data:filtered" not in file["CREPE/streams"]
+    with Recording(tmp_path / "s.h5") as recording:
+        (message,) = recording.messages("data:filtered", 100, 200)
+        assert (message.start, message.samples.dtype) == (100, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "settings"),
+    [
+        (FILTER, {"records_filtered": True}),
+        (FILTER.replace("crepe.actors", "somebody"), {}),
+        (FILTER.replace('["data"]', '["data:clean"]'), {}),  # which is not recorded
+        ("", {}),
+    ],
+)
+def test_it_is_recorded_on_request_and_where_it_cannot_be_computed(
+    tmp_path: Path, experiment: str, settings: dict[str, bool]
+) -> None:
+    record = Record(**settings)
+    record.open(ActorContext(inputs=INFOS, session="s", recordings=tmp_path, experiment=experiment))
+    taken = take(record, messages(20))
+    record.close()
+    assert_holds(tmp_path / "s.h5", taken)
+    with h5py.File(tmp_path / "s.h5") as file:
+        assert file["CREPE/streams/data:filtered/n_messages"][0] == 20
+
+
+def test_a_file_that_has_a_filtered_signal_gets_the_rest_of_it(tmp_path: Path) -> None:
+    record = Record(records_filtered=True)
+    record.open(ActorContext(inputs=INFOS, session="s", recordings=tmp_path, experiment=FILTER))
+    taken = take(record, messages(20))
+    record.close()
+    record = opened(tmp_path, experiment=FILTER)
+    taken += take(record, messages(20, first=20))
+    record.close()
+    assert_holds(tmp_path / "s.h5", taken)
+
+
+def test_counts_of_16_bits_take_16_bits_in_the_file(tmp_path: Path) -> None:
+    record = opened(tmp_path, {"data": replace(RAW, dtype="int16")})
+    counts = np.arange(-150, 150, dtype=np.int16).reshape(3, 100)
+    record.step_from("data", Segment(0, 100, counts))
+    record.close()
+    with h5py.File(tmp_path / "s.h5") as file:
+        samples = file["Data/Recording_0/AnalogStream/Stream_0/ChannelData"]
+        assert samples.dtype == np.int16
+        assert np.array_equal(samples, counts)
+    with Recording(tmp_path / "s.h5") as recording:
+        assert recording.messages("data", 0, 100)[0].samples.dtype == np.int16
+
+
 def test_a_window_gives_the_messages_that_overlap_it(tmp_path: Path) -> None:
     record = opened(tmp_path)
     taken = take(record, messages(50))

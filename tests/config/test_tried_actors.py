@@ -161,7 +161,7 @@ def test_a_readout_that_is_not_trained_is_noted():
     path = author_path("patterns.toml")
     from crepe.config.dry_run.dry_run import dry_run
 
-    (note,) = dry_run(load_experiment(path))
+    note, _ = dry_run(load_experiment(path))  # and that it records no samples
     assert "every decision is None until `crepe calibrate` has made a readout" in note
 
 

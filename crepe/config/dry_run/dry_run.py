@@ -11,6 +11,7 @@ from crepe.config.context import actor_context
 from crepe.config.dry_run.decisions import Decisions, compare_decisions
 from crepe.config.dry_run.possible_trains import TrainJudge
 from crepe.config.dry_run.trial_steps import Outputs, try_steps
+from crepe.config.dry_run.unrecorded import unrecorded_signals
 from crepe.config.experiment_file import written_streams
 from crepe.config.mistakes import Mistakes
 from crepe.config.wiring import ActorSpec
@@ -70,7 +71,8 @@ def survey(experiment: "Experiment", mistakes: Mistakes) -> list[str]:
             # A sink would create its file, and a stimulator contact its instrument.
             elif not isinstance(actor, Sink | Stimulate) and run.infos.keys() & spec.reads:
                 _try(run, spec, place, mistakes)
-    return run.notes + compare_decisions(actors, run.decisions, str(experiment.path), mistakes)
+    run.notes += compare_decisions(actors, run.decisions, str(experiment.path), mistakes)
+    return run.notes + unrecorded_signals(experiment)
 
 
 def _accepted(actors: Mapping[str, Actor[Any, Any]]) -> tuple[str, ...]:

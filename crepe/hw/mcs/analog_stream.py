@@ -154,7 +154,8 @@ class AnalogStream:
             raise DeviceError(f"{place}: samples are {self._data.dtype}, must be integers")
         self._rows = channels["RowIndex"].astype(np.int64)
         self._zero = channels["ADZero"].astype(np.int64)[:, None]
-        self._block = np.empty((len(channels), 0), dtype=np.int32)
+        self._dtype = _counts_dtype(self._data.dtype, self._zero)
+        self._block = np.empty((len(channels), 0), dtype=self._dtype)
         self._block_start = 0
         tick_us = int(channels["Tick"][0])
         true_hz = stream.attrs.get(TRUE_RATE, 1e6 / tick_us if tick_us > 0 else 0)
@@ -173,6 +174,7 @@ class AnalogStream:
             positions_um=_own_positions(self._file, stream)
             if crepe
             else channel_table.places_of(labels, text_of(data.attrs.get("MeaName", ""))),
+            dtype=self._dtype.name,
             scale_uv=channel_table.scales_uv(channels, _kind(stream), place),
             segment_samples=segment_samples,
             longest_samples=segment_samples,
@@ -212,7 +214,7 @@ class AnalogStream:
 
     # Samples
 
-    def samples(self, span: Span, start: int, stop: int) -> NDArray[np.int32]:
+    def samples(self, span: Span, start: int, stop: int) -> NDArray[np.signedinteger]:
         """Return samples [start, stop) of a span in counts: (n_channels, stop - start).
 
         Whole blocks are read and cached, for readers that go on in small steps. Raises DeviceError
@@ -226,17 +228,17 @@ class AnalogStream:
             self._block_start, within = first, 0
         return np.ascontiguousarray(self._block[:, within : within + n_samples])
 
-    def _columns(self, first: int, until: int) -> NDArray[np.int32]:
+    def _columns(self, first: int, until: int) -> NDArray[np.signedinteger]:
         with self._reading():
             stored = self._data[:, first:until]
         if not np.array_equal(self._rows, np.arange(stored.shape[0])):
             stored = stored[self._rows]
         if self._zero.any():
             stored = stored - self._zero
-        if np.can_cast(stored.dtype, np.int32):
-            counts: NDArray[np.int32] = stored.astype(np.int32, copy=False)
+        if np.can_cast(stored.dtype, self._dtype):
+            counts: NDArray[np.signedinteger] = stored.astype(self._dtype, copy=False)
             return counts
-        counts = stored.astype(np.int32)
+        counts = stored.astype(self._dtype)
         if not np.array_equal(counts, stored):
             row, column = np.argwhere(counts != stored)[0].tolist()
             raise DeviceError(
@@ -252,6 +254,14 @@ class AnalogStream:
         except (OSError, KeyError, ValueError, RuntimeError, TypeError, IndexError) as error:
             self.close()
             raise DeviceError(f"{self._path}: cannot be read: {one_line(error)}") from error
+
+
+def _counts_dtype(stored: np.dtype[Any], zero: NDArray[np.int64]) -> np.dtype[Any]:
+    """Return int16 for counts that always fit into it, else int32."""
+    limits = np.iinfo(stored)
+    lowest, highest = int(limits.min) - int(zero.max()), int(limits.max) - int(zero.min())
+    fits = np.iinfo(np.int16).min <= lowest and highest <= np.iinfo(np.int16).max
+    return np.dtype(np.int16 if fits else np.int32)
 
 
 def _named(groups: dict[str, Any]) -> str:

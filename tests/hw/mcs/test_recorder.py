@@ -76,8 +76,30 @@ def test_versions_and_kinds_of_text_read_the_same(
 def test_the_zero_of_the_converter_is_subtracted(tmp_path: Path) -> None:
     make_mcs(tmp_path / "a.h5", (ramp() + 32_768).astype(np.uint16), zero=32_768)
     segments = read_all(replay(tmp_path / "a.h5"))
-    assert segments[0].samples.dtype == np.int32
+    assert segments[0].samples.dtype == np.int16
     assert np.array_equal(joined(segments), ramp())
+
+
+@pytest.mark.parametrize(
+    ("stored", "zero", "dtype"),
+    [
+        ("int16", 0, "int16"),
+        ("int16", 1, "int32"),
+        ("uint16", 32_768, "int16"),
+        ("uint16", 0, "int32"),
+        ("uint8", 0, "int16"),
+        ("int32", 0, "int32"),
+    ],
+)
+def test_counts_of_16_bits_stay_so(tmp_path: Path, stored: str, zero: int, dtype: str) -> None:
+    limits = np.iinfo(stored)
+    counts = np.array([[limits.min, limits.max, zero]], stored)
+    make_mcs(tmp_path / "a.h5", counts, zero=zero)
+    recorder = replay(tmp_path / "a.h5")
+    assert recorder.open(0).dtype == dtype
+    samples = joined(read_all(recorder))
+    assert samples.dtype == dtype
+    assert np.array_equal(samples, np.clip(counts.astype(np.int64) - zero, -(2**31), 2**31 - 1))
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint32, np.uint64])
