@@ -6,7 +6,7 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import culture, hop, loop, page, reading, startup
+from benchmarks import culture, hop, loop, page, reading, rpyc_segment, startup
 
 ALL = {
     "hop": hop.run,
@@ -16,6 +16,7 @@ ALL = {
     "loop": loop.run,
     "culture": culture.run,
     "page": page.run,
+    "rpyc": rpyc_segment.run,
     "startup": startup.run,
 }
 

@@ -107,6 +107,7 @@ TESTED_THROUGH = {
     "store/test_fence.py": "store/connection",
     "store/test_tls.py": "redis_server/login",
     "system/test_from_python.py": "legacy/experiment",
+    "legacy/test_rpyc_server.py": "legacy/rpyc_program legacy/rpyc_stream",
     # The original interface, through the examples of the original.
     "test_stream_service.py": """
         settings utils legacy/connection legacy/get_connection legacy/iterators

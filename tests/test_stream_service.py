@@ -1,5 +1,6 @@
 """The original's examples, on Redis Streams."""
 
+import inspect
 import re
 import threading
 from pathlib import Path
@@ -9,11 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import crepe
 from crepe import settings as settings_module
-from crepe.environment import paths
+from crepe.environment import paths, session
 from crepe.errors import DeviceError, GapError, OrderError
 from crepe.legacy.connection import Connection
 from crepe.settings import RPCPORTS, RPYC_CONFIG, STREAM_DIMENSION
+from crepe.store import Store
 from crepe.stream_service import DataModus, StreamRowIterator, StreamSegmentIterator, StreamService
 from crepe.utils import get_connection
 
@@ -31,6 +34,32 @@ def pair(make_store):
     service = Pusher(make_store("service"))
     with Connection(make_store("reader"), "testing") as connection:
         yield service, connection
+
+
+ORIGINAL_NAMES = """
+    CREPE(path) main.CREPE main.main() main.shutdown() CREPE.wait stream_services data_file_path path_to_file
+    StreamService DataModus init_and_run _start_rpc_server terminate_service
+    append_stream_row_data append_stream_segment_data get_row_segment get_stream_segment exposed_
+    generate_random_test_stream generate_H5_stream StreamRowIterator StreamSegmentIterator next_or_wait
+    get_connection RpycHelper rpyc.connect ThreadedServer RPCPORTS HDF5Reader gen_new_RPCPORT CrepeSettings
+    STREAM_DIMENSION DEFAULT_STREAM_DIMENSION RPYC_CONFIG allow_pickle
+    CrepeModus.LIVE OFFLINE FILE TEST LIVE_RECORD QueueService StartQueueService get_queue get_first_queue
+    get_last_queue queue_services get_x_elems is_poison_pill MeameListener MeameSpeaker template_complete
+    MovingAvg FrequencyExtractor MeameDecoder hw_api growing_np_array visualiser meme start.py
+""".split()
+
+
+@pytest.mark.parametrize("name", ORIGINAL_NAMES)
+def test_the_tables_have_every_name_of_the_original(name):
+    assert name in ORIGINAL.read_text(encoding="utf-8")
+
+
+def test_crepe_takes_the_place_of_the_module_main():
+    main = crepe
+    parameters = iter(inspect.signature(main.CREPE).parameters.values())
+    assert next(parameters).name == "data_file_path"
+    assert all(other.kind is other.KEYWORD_ONLY for other in parameters)
+    assert callable(main.CREPE.shutdown)
 
 
 def test_the_enumeration_and_the_settings_are_the_originals():
@@ -226,6 +255,36 @@ def test_the_settings_follow_the_experiment_file(tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_EXPERIMENT", str(path))
     assert settings_module.STREAM_DIMENSION == 7
     assert "RESULT:GAME" not in settings_module.RPCPORTS
+
+
+@pytest.mark.parametrize("culture", ["Left", "crepe:{well-3}"])
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_everything_follows_the_name_of_the_running_experiment(
+    own_server, tmp_path, monkeypatch, culture, is_shared
+):
+    own_server.start()
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "v"))
+    (tmp_path / "v").mkdir(mode=0o700)
+    if is_shared:
+        session.begin(session.new(tmp_path / "left.toml", "", 0, culture))
+        monkeypatch.setenv("CREPE_REDIS", own_server.url)
+    else:
+        place = {"socket": str(own_server.socket), "url": own_server.url, "culture": culture}
+        paths.write_json(paths.run_directory() / "redis.json", place)
+    other = Store(own_server.url)  # a server that is named has the culture `crepe`
+    service = StreamService(DataModus.TESTING, n_channels=1)
+    service.append_stream_segment_data([[1, 2]])
+    with Store() as store:
+        assert (store.culture, store.streams()) == (culture, ["testing"])
+        assert f"{culture}:testing" in store
+    for port in ("TESTING", RPCPORTS["TESTING"], DataModus.TESTING, f"{culture}:testing"):
+        with get_connection(port, timeout_s=0) as connection:
+            assert connection.root.get_row_segment(0, 1, 1) == [2]
+    assert other.culture == "crepe"
+    assert other.streams() == []
+    assert "testing" not in other
+    other.close()
+    service._store.close()
 
 
 def test_get_connection_takes_a_port_a_name_or_a_modus_and_waits_in_bounds(make_store):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from crepe.actors.actor import Source
@@ -31,6 +32,8 @@ def check_consistency(experiment: "Experiment", mistakes: Mistakes) -> None:
             mistakes.add(*_wrong_gateway(experiment))
     if is_whole:
         mistakes.add(*_stimuli_too_late(experiment))
+    if experiment.rpyc is not None and find_spec("rpyc") is None:
+        mistakes.add(f"{experiment.path}: [rpyc]: needs the package rpyc: pip install 'rpyc>=6'")
     if is_whole and mistakes.left_out.isdisjoint({"culture", "chains"}):
         with mistakes.collect():
             _check_lockstep(experiment)

@@ -16,6 +16,7 @@ from crepe.config.experiment_file import (
 )
 from crepe.config.mistakes import Mistakes
 from crepe.config.services import SERVICES
+from crepe.config.tables import DASHBOARD, RPYC
 from crepe.config.wiring import ActorSpec, check_wiring, load_actor
 from crepe.errors import ConfigError, DeviceError
 from crepe.messages import Message
@@ -81,7 +82,8 @@ class Experiment(ExperimentFile):
 
     def check_tokens(self) -> None:
         """Raise ConfigError for a program that other computers can reach without a token."""
-        for program, table in (("sensor", self.sensor), ("dashboard", self.dashboard)):
+        tables = {"sensor": self.sensor, DASHBOARD: self.dashboard, RPYC: self.rpyc}
+        for program, table in tables.items():
             if table is not None:
                 check_token(program, table.host)
 

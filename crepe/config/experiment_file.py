@@ -20,6 +20,7 @@ from crepe.config.tables import (
     DashboardTable,
     File,
     RedisTable,
+    RpycTable,
     SensorTable,
     SimulatedSensorTable,
 )
@@ -63,6 +64,7 @@ class ExperimentFile:
     dashboard: DashboardTable | None
     sensor: SensorTable | None
     simulated_sensor: SimulatedSensorTable | None
+    rpyc: RpycTable | None
     calibration: Calibration | None
     conditions: Conditions | None
     actor_tables: Mapping[str, Mapping[str, Any]]
@@ -218,6 +220,7 @@ def _parse(path: Path, text: str, table: Mapping[str, Any]) -> tuple[ExperimentF
         dashboard=file.dashboard,
         sensor=file.sensor,
         simulated_sensor=file.simulated_sensor,
+        rpyc=file.rpyc,
         calibration=file.calibration,
         conditions=file.conditions,
         actor_tables=file.actors,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from crepe.config.experiment_file import ExperimentFile
-from crepe.config.tables import DASHBOARD
+from crepe.config.tables import DASHBOARD, RPYC
 
 
 class Service(NamedTuple):
@@ -50,6 +50,7 @@ _SERVICES = (
         "crepe.cli.run_services:run_simulated_sensor",
         lambda file, _: file.simulated_sensor is not None,
     ),
+    Service(RPYC, 75, "crepe.legacy.rpyc_program:run_rpyc", lambda file, _: file.rpyc is not None),
     Service(
         # Before the stimulator (90), and stopped after it: no pulse goes unwatched.
         "watchdog",

@@ -16,12 +16,14 @@ from pydantic import (
 )
 
 from crepe.conditions import Calibration, Conditions
+from crepe.redis_server.find_url import CULTURE
 from crepe.simulator.meame.settings import SimulatorSettings
-from crepe.store.modus import CULTURE
 
 DASHBOARD = "dashboard"
 
 DASHBOARD_PORT = 8080
+
+RPYC = "rpyc"
 
 SENSOR_PORT = 5000
 
@@ -169,6 +171,16 @@ class SimulatedSensorTable(Table):
     """Number of frames per second, as an AMG8833 measures them."""
 
 
+class RpycTable(Table):
+    """`[rpyc]`: the program `rpyc`, which serves streams of samples to clients of the original."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; any other than this machine's needs a chosen token in
+    CREPE_RPYC_TOKEN."""
+    port: int = Field(18861, ge=1, le=65_000)
+    """TCP port of the stream `data`; the others follow, see `crepe.settings.RPCPORTS`."""
+
+
 class File(Table):
     """The whole file; `actors` are checked one by one, by their classes."""
 
@@ -192,6 +204,8 @@ class File(Table):
     """The gateway for sensors over HTTP; without this table there is none."""
     simulated_sensor: SimulatedSensorTable | None = None
     """The simulated sensor; leave this table out for a real one."""
+    rpyc: RpycTable | None = None
+    """The streams for clients of the original, over RPyC; without this table there are none."""
     calibration: Calibration | None = None
     """The labelled trials of `crepe calibrate` and `crepe experiment`."""
     conditions: Conditions | None = None

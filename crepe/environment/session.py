@@ -33,6 +33,7 @@ class Session:
     experiment_digest: str  # of the experiment file when the session began
     seed: int
     ended_because: str = ""  # empty: it was stopped in good order
+    culture: str = "crepe"  # `name` of the experiment: first part of every key in Redis
     format: int = 1  # the FORMAT of the version that began it
 
     @property
@@ -59,7 +60,7 @@ def new_id(now: datetime | None = None) -> str:
     return f"{now or datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def new(experiment: Path, digest: str, seed: int) -> Session:
+def new(experiment: Path, digest: str, seed: int, culture: str = "crepe") -> Session:
     """Return a session of an experiment that has yet to begin."""
     now = datetime.now(UTC)
     return Session(
@@ -69,6 +70,7 @@ def new(experiment: Path, digest: str, seed: int) -> Session:
         experiment_path=str(experiment.absolute()),
         experiment_digest=digest,
         seed=seed,
+        culture=culture,
         format=FORMAT,
     )
 

@@ -5,7 +5,7 @@ import time
 from crepe.errors import ConfigError, DeviceError, StoreError, suggest
 from crepe.legacy import settings
 from crepe.legacy.connection import Connection
-from crepe.redis_server.find_url import find_url
+from crepe.redis_server.find_url import CULTURE, find_place
 from crepe.store import DataModus
 from crepe.store.contract import StreamStore
 from crepe.store.modus import stream_name
@@ -22,18 +22,21 @@ def get_connection(
     `port` is a port or a service name of `crepe.settings.RPCPORTS`, a stream's name or a
     DataModus. Raises DeviceError if the stream does not exist after `timeout_s`.
     """
-    name = _stream(port)
     deadline = time.monotonic() + timeout_s
-    reason = "no such stream"
+    requested, reason = _stream(port), "no such stream"
     while True:
         try:
-            store = store or RedisStore(find_url(), writer="connection")
+            if store is None:
+                url, culture = find_place()
+                store = RedisStore(url, culture=culture, writer="connection")
+            culture = getattr(store, "culture", CULTURE)
+            name = stream_name(requested.removeprefix(f"{culture}:").lower())
             if store.info(name) is not None:
                 return Connection(store, name)
         except StoreError as error:
             reason = str(error)
         if time.monotonic() > deadline:
-            raise DeviceError(f"stream {name!r}: not there after {timeout_s:g} s ({reason})")
+            raise DeviceError(f"stream {requested!r}: not there after {timeout_s:g} s ({reason})")
         time.sleep(_POLL_S)
 
 
@@ -42,7 +45,7 @@ def _stream(port: int | str | DataModus) -> str:
         return port.stream
     services = settings.services()
     if isinstance(port, str):
-        return services.get(port) or stream_name(port.lower())
+        return services.get(port, port)
     by_port = {number: services[name] for name, number in settings.ports().items()}
     if port not in by_port:
         raise ConfigError(f"port {port}: no service{suggest(str(port), map(str, by_port))}")

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from crepe.legacy import settings
-from crepe.legacy.connection import Reader
+from crepe.legacy.connection import Connection, Reader, another_reader
 from crepe.legacy.names import takes_old_names
 from crepe.legacy.rows import RowPart, ahead_of, parts_ahead
 from crepe.messages import StreamInfo
-from crepe.redis_server.find_url import find_url
+from crepe.redis_server.find_url import find_place
 from crepe.store import DataModus, Stream
 from crepe.store.contract import StreamStore
 from crepe.store.modus import stream_name
@@ -28,13 +28,14 @@ class StreamService:
     Parameters
     ----------
     modus
-        Names the stream's key: `crepe:data`, `crepe:result` or `crepe:testing`.
+        Names the stream's key: `crepe:data`, `crepe:result` or `crepe:testing`, where `crepe` is
+        the running experiment's `name`.
     name
         For a second stream of a kind: `crepe:<modus>:<name>`, in small letters.
     n_channels
         Rows; default `crepe.settings.STREAM_DIMENSION`.
     store
-        Default: the server that `crepe.store.Store()` finds.
+        Default: the server and the culture that `crepe.store.Store()` finds.
     is_resumed
         Continue the existing stream; otherwise it begins empty.
 
@@ -54,7 +55,10 @@ class StreamService:
         dtype: str = "float64",
         is_resumed: bool = False,
     ) -> None:
-        self._store = store or RedisStore(find_url(), writer=f"service-{os.getpid()}")
+        if store is None:
+            url, culture = find_place()
+            store = RedisStore(url, culture=culture, writer=f"service-{os.getpid()}")
+        self._store = store
         self.modus = modus
         self.name = stream_name(f"{modus.stream}:{name.lower()}" if name else modus)
         n = n_channels or settings.n_channels()
@@ -75,7 +79,8 @@ class StreamService:
         self._n_waiting = 0
         for _, part in parts_ahead(self._store, self.name):
             self._take(part)
-        self._reader = Reader(self._store, self.name)
+        # A connection of its own: while this process appends, RPyC may read on another thread.
+        self._reader = Reader(another_reader(self._store), self.name)
 
     # Push
 
@@ -183,3 +188,22 @@ class StreamService:
 
     exposed_get_row_segment = get_row_segment
     exposed_get_stream_segment = get_stream_segment
+
+    # Served the old way: ThreadedServer(service, port=..., protocol_config=RPYC_CONFIG)
+
+    def get_service_name(self) -> str:
+        """Return the name for RPyC's log."""
+        return type(self).__name__
+
+    def _connect(self, channel: Any, config: dict[str, Any]) -> Any:
+        """Serve one client; RPyC's servers call this."""
+        from crepe.legacy.rpyc_protocol import connect
+        from crepe.legacy.rpyc_stream import ReadStream
+
+        read = ReadStream(Connection(another_reader(self._store), self.name))
+        root = read.functions()
+        for name in dir(type(self)):
+            is_own = getattr(type(self), name) is not getattr(StreamService, name, None)
+            if name.startswith("exposed_") and is_own:  # a subclass adds or replaces it
+                root.functions[name.removeprefix("exposed_")] = getattr(self, name)
+        return connect(root, channel, config)

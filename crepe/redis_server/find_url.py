@@ -1,20 +1,39 @@
-"""The Redis server that a client uses when it names none."""
+"""The Redis server, and the culture on it, that a client uses when it names none."""
 
 import os
 import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from crepe.environment import paths
+from crepe.environment import paths, session
 from crepe.errors import StoreError
 
 _POLL_S = 0.05
 
 
+CULTURE = "crepe"
+"""Default name of the culture: the first part of every key."""
+
+
+class Place(NamedTuple):
+    """The streams of a running experiment: a server, and the name of the culture on it."""
+
+    url: str
+    culture: str
+
+
 def _nothing() -> None:
     pass
+
+
+def find_place(patience_s: float = 0.0) -> Place:
+    """Return where the running experiment has its streams; see `find_url`.
+
+    Without an experiment the culture is `crepe`. Raises StoreError.
+    """
+    return _search(patience_s, is_ours=False, meanwhile=_nothing)
 
 
 def find_url(
@@ -40,6 +59,10 @@ def find_url(
     StoreError
         After `patience_s` there is no server, or more than one to choose from.
     """
+    return _search(patience_s, is_ours=is_ours, meanwhile=meanwhile).url
+
+
+def _search(patience_s: float, *, is_ours: bool, meanwhile: Callable[[], None]) -> Place:
     deadline = time.monotonic() + patience_s
     while True:
         try:
@@ -51,14 +74,15 @@ def find_url(
         time.sleep(_POLL_S)
 
 
-def _find(*, is_ours: bool) -> str:
+def _find(*, is_ours: bool) -> Place:
     chosen = os.environ.get("CREPE_REDIS")
     if chosen:
-        return chosen
+        last = session.current()
+        return Place(chosen, last.culture if last else CULTURE)
     own, *elsewhere = paths.searched(is_ours=is_ours)
-    if url := _url(own):
-        return url
-    others = {var: url for var in elsewhere if (url := _url(var))}
+    if place := _place(own):
+        return place
+    others = {var: place for var in elsewhere if (place := _place(var))}
     if len(others) == 1:
         return next(iter(others.values()))
     if others:
@@ -71,15 +95,15 @@ def _find(*, is_ours: bool) -> str:
 
 
 def server(var: Path) -> dict[str, Any] | None:
-    """Return the run file of the server of `var` (url, socket, port, pid); None if it is gone."""
+    """Return the run file of the server of `var` (url, socket, culture); None if it is gone."""
     # A search must not create `var`, as run_directory does.
     content = paths.read_json(paths.run_directory(var) / "redis.json") if var.is_dir() else None
     return content if content and _answers(str(content.get("socket", ""))) else None
 
 
-def _url(var: Path) -> str | None:
+def _place(var: Path) -> Place | None:
     content = server(var)
-    return str(content["url"]) if content else None
+    return Place(str(content["url"]), str(content.get("culture", CULTURE))) if content else None
 
 
 def _answers(path: str) -> bool:

@@ -75,6 +75,7 @@ def run_server(
         "url": f"unix://{quote(str(unix_socket))}",
         "socket": str(unix_socket),
         "port": bound,
+        "culture": culture,
         **own._asdict(),
         "parent": parent._asdict(),
         "server": str(chosen.binary),

@@ -19,12 +19,12 @@ import numpy as np
 from crepe.errors import ConfigError, StoreError
 from crepe.messages import Command, StreamInfo
 from crepe.recording.choice import find_recording
-from crepe.redis_server.find_url import find_url
+from crepe.redis_server.find_url import CULTURE, find_place
 from crepe.store import codec
 from crepe.store.contract import Readable, StreamStore
 from crepe.store.describe import describe_store
 from crepe.store.memory_store import MemoryStore
-from crepe.store.modus import CULTURE, DataModus, stream_name
+from crepe.store.modus import DataModus, stream_name
 from crepe.store.redis_store import RedisStore
 from crepe.store.stream import Stream
 
@@ -45,7 +45,8 @@ class Store:
         already. Without it: the server in the environment variable CREPE_REDIS, else the server of
         this user's running CREPE.
     culture
-        First part of every key in Redis.
+        First part of every key in Redis: `name` of the experiment. Default: that of the running
+        experiment, and `crepe` on a server that `url` names.
     patience_s
         How long to wait for an absent server.
 
@@ -67,13 +68,16 @@ class Store:
         self,
         url: str | Path | StreamStore | None = None,
         *,
-        culture: str = CULTURE,
+        culture: str | None = None,
         patience_s: float = 2.0,
     ) -> None:
-        self.culture = culture
         self._kept: Readable
-        if url is None or (isinstance(url, str) and "://" in url):
-            self._kept = self._open_url(url or find_url(patience_s), patience_s)
+        if url is None:
+            url, running = find_place(patience_s)
+            culture = culture or running
+        self.culture = culture or CULTURE
+        if isinstance(url, str) and "://" in url:
+            self._kept = self._open_url(url, patience_s)
         elif isinstance(url, str | Path):
             self._kept = _open_file(find_recording(url) if isinstance(url, str) else url)
         else:

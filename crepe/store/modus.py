@@ -4,9 +4,7 @@ import re
 from enum import Enum
 
 from crepe.errors import ConfigError
-
-CULTURE = "crepe"
-"""Default name of the culture: the first part of every key."""
+from crepe.redis_server.find_url import CULTURE
 
 _FIRST_TAKEN, _LAST_TAKEN = ("rates", "streams", "actors", "actor", "lease"), ("info", "readers")
 """Parts of keys that are no streams: `crepe:rates`, `crepe:actor:NAME`, `crepe:data:info`."""

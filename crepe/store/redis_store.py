@@ -9,11 +9,11 @@ from uuid import uuid4
 
 from crepe.errors import OrderError, StoreError, StoreUnavailableError
 from crepe.messages import StreamInfo
+from crepe.redis_server.find_url import CULTURE
 from crepe.redis_server.login import ConnectionLostError
 from crepe.store.connection import Argument, CommandRefusedError, NotNowError
 from crepe.store.contract import Entry
 from crepe.store.fence import Fence
-from crepe.store.modus import CULTURE
 from crepe.store.redis_fields import info_fields, pairs, writer_of
 from crepe.store.redis_reader import LATER, RedisReader, _nothing
 from crepe.store.retention import DEFAULT_BUDGET_BYTES, DEFAULT_KEEP_S, Retention

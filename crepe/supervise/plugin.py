@@ -205,7 +205,9 @@ def open_session(logger: Any, var: Path, at_end: ExitStack) -> Experiment:
         raise ConfigError(unfinished.obstacle)
     is_same = unfinished is not None and unfinished.experiment_digest == experiment.digest
     resumed = unfinished if decided == "resume" or (not decided and is_same) else None
-    now = resumed or session.new(experiment.path, experiment.digest, experiment.seed)
+    now = resumed or session.new(
+        experiment.path, experiment.digest, experiment.seed, experiment.name
+    )
     if os.environ.get("CREPE_REDIS"):
         url = str(choose().url)
         at_end.callback(_release, url, experiment.name, now)

@@ -19,6 +19,7 @@ from crepe.config.tables import (
     File,
     InfraredSettings,
     RedisTable,
+    RpycTable,
     SensorTable,
     SimulatedSensorTable,
 )
@@ -52,6 +53,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[sensor]": SensorTable,
     "[sensor.infrared]": InfraredSettings,
     "[simulated_sensor]": SimulatedSensorTable,
+    "[rpyc]": RpycTable,
     "[calibration]": Calibration,
     "[conditions]": Conditions,
     "[chains.NAME]": ChainTable,

@@ -25,7 +25,8 @@ def test_an_experiment_has_the_services_whose_tables_it_has():
         programs = load_experiment(None, changes).programs
         return [program.name for program in programs if program.name in SERVICES]
 
-    assert services_of() == list(SERVICES)
+    assert services_of(rpyc={}) == list(SERVICES)
+    assert [name for name in SERVICES if name not in services_of()] == ["rpyc"]
     assert "dashboard" not in services_of(dashboard=None)
     assert services_of(**{"culture.simulated": None})[:2] == ["redis", "sensor"]
 

@@ -38,7 +38,7 @@ def first_cells(text):
 
 def test_the_variables_are_those_that_the_code_reads():
     named = {name for text in STRINGS for name in re.findall(r"^CREPE_[A-Z_]+$", text)}
-    named |= {variable("dashboard"), variable("sensor")}
+    named |= {variable(program) for program in ("dashboard", "sensor", "rpyc")}
     assert {code for cells in first_cells(page("environment.md")) for _, code in cells} == named
 
 
