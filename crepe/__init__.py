@@ -12,6 +12,8 @@ if TYPE_CHECKING:
         StreamService,
     )
 
+__version__ = "0.2.0"
+
 __all__ = [
     "CREPE",
     "DataModus",
@@ -32,11 +34,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name, or read `__version__`, at its first use: both take time."""
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("crepe")
+    """Import a public name at its first use, which takes time."""
     if name in _MODULES:
         return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'crepe' has no attribute {name!r}")

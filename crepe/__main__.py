@@ -33,7 +33,10 @@ def main() -> None:
 def _run_typed() -> None:
     """Run a command that a person has typed."""
     from crepe.cli.app import app
+    from crepe.environment.installation import mixture
 
+    if problem := mixture():
+        print(f"crepe: {problem}", file=sys.stderr)
     try:
         app(prog_name="crepe")
     except OSError as error:

@@ -7,9 +7,10 @@ the repository outside `docs`.
 
 import os
 import re
-from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from crepe import __version__
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -18,7 +19,7 @@ NAMED = re.compile(r"\[([^]]+)\]\(([^)#\s]+)\)")
 
 project = "CREPE"
 author = "The CREPE authors"
-release = version = metadata.version("crepe")
+release = version = __version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_heading_anchors = 4  # [text](page.md#heading) works as in a repository's viewer

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from crepe import __version__
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -22,6 +25,9 @@ RANGES = [
         *PROJECT["dependencies"],
         *PROJECT["optional-dependencies"]["test"],
         *PROJECT["optional-dependencies"]["analysis"],
+        *PROJECT["optional-dependencies"]["digits"],
+        *PROJECT["optional-dependencies"]["docs"],
+        *PROJECT["optional-dependencies"]["pandas"],
     ]
 ]
 
@@ -43,7 +49,8 @@ def test_a_python_has_one_pin_of_a_name(python: str) -> None:
 
 @pytest.mark.parametrize("needed", RANGES, ids=lambda needed: needed.name)
 def test_every_dependency_has_a_pin_within_its_range(needed: Requirement) -> None:
-    (pin,) = [pin for pin in PINS if pin.name == needed.name]
+    name = canonicalize_name(needed.name)
+    (pin,) = [pin for pin in PINS if canonicalize_name(pin.name) == name]
     (exact,) = pin.specifier
     assert exact.version in needed.specifier
 
@@ -121,5 +128,40 @@ def test_make_says_what_is_missing_and_how_to_get_it(
 
 def test_the_citation_names_this_version() -> None:
     text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
-    assert f"\nversion: {PROJECT['version']}\n" in text
+    assert f"\nversion: {__version__}\n" in text
     assert "\ncff-version: 1.2.0\n" in f"\n{text}"
+
+
+def test_no_text_installs_the_pitch_tracker() -> None:
+    """`crepe` on the index is another package (decision 66)."""
+    texts = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "docs").rglob("*.ipynb")]
+    texts += (ROOT / "crepe").rglob("*.py")
+    pattern = re.compile(r"(?:install|add|download)(?: -\S+)* ['\"]?crepe(?![\w-]|\.\w)")
+    assert [path for path in texts if pattern.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_the_classifiers_claim_what_was_tried() -> None:
+    table = (ROOT / "docs" / "reference" / "tried-on.md").read_text(encoding="utf-8")
+    tried = [row for row in table.splitlines() if row.endswith("| tried |")]
+    pythons = set(re.findall(r"\b3\.\d+", " ".join(tried)))
+    claims = " ".join(PROJECT["classifiers"])
+    assert set(re.findall(r":: Python :: (3\.\d+)", claims)) == pythons
+    assert "MacOS" not in claims
+    assert "Windows" not in claims
+
+
+def test_the_readme_of_an_index_leads_nowhere_but_out() -> None:
+    hook = pytest.importorskip("hatch_build").Readme(str(ROOT), {})
+    metadata: dict[str, dict[str, str]] = {}
+    hook.update(metadata)
+    text = metadata["readme"]["text"]
+    assert re.findall(r"\]\((?!https?:)[^)]*\)", text) == []
+    assert "![" not in text
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) == len(readme.splitlines()) - 2  # the picture
+
+
+def test_the_readme_names_every_extra() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    extras = set(PROJECT["optional-dependencies"])
+    assert {name for name in extras if f"`{name}`" not in readme} == set()

@@ -1,6 +1,7 @@
 """The command `crepe`: its groups of commands, and those that only read."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from crepe.cli import operator, services, sessions, start, study
 from crepe.cli.options import LOOK, TOOLS, AsJson, ExperimentFile
 from crepe.cli.output import Output
 from crepe.config.experiment import Experiment, load_experiment
+from crepe.config.own_files import DEFAULT, write_copy
 from crepe.environment import paths, session
 from crepe.environment.finding import Finding
 from crepe.errors import CrepeError, ExitCode
@@ -41,6 +43,31 @@ def _version(
     if version:
         print(f"crepe {__version__}")
         raise typer.Exit
+
+
+@tools.command(rich_help_panel=TOOLS)
+def new(
+    name: Annotated[
+        Path | None,
+        typer.Argument(metavar="NAME", help="The file to write. Default: as in --from, here."),
+    ] = None,
+    source: Annotated[
+        str,
+        typer.Option("--from", metavar="EXPERIMENT", help="An experiment that comes with CREPE."),
+    ] = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Write an experiment file to edit: a copy of one that comes with CREPE.
+
+    Example: `crepe new mine --from pong`
+
+    Exit status: 1 if the file exists; nothing is overwritten.
+    """
+    output = Output(as_json=as_json)
+    path = write_copy(name or Path(source), source)
+    output.text(f"{path}: written; edit it, then `crepe check {path}` and `crepe play {path}`")
+    output.text(f"recordings and logs will be in {paths.var_directory()}; CREPE_VAR changes that")
+    output.document({"path": str(path), "var": str(paths.var_directory())})
 
 
 @tools.command(rich_help_panel=TOOLS)

@@ -111,6 +111,9 @@ def gather(store: Store, score: Score, cursors: dict[str, int]) -> None:
     `cursors` holds the sample index that is reached, by stream; it begins empty.
     """
     sources = score.sources
+    has_states = bool(sources.states) and sources.states in store
+    # Read before the states: none comes after the end.
+    is_ended = has_states and store[sources.states].is_ended
     for name in (sources.states, sources.delivered):
         if not name or name not in store:
             continue
@@ -121,8 +124,7 @@ def gather(store: Store, score: Score, cursors: dict[str, int]) -> None:
             if isinstance(message, Delivered) and sources.is_real_time:
                 score.stimulation_ms += _stimulated_ms(store, sources.data, message)
         cursors[name] = length
-    if sources.states and sources.states in store:
-        score.is_over = store[sources.states].is_ended
+    score.is_over |= is_ended
     if not sources.data or sources.data not in store:
         return
     has_begun = score.outcomes or any(s.phase == "stimulation" for s in score.states)

@@ -6,11 +6,11 @@ import typer
 
 from crepe.cli.options import STUDY, AsJson, ControlsFile, New, Seed
 from crepe.cli.output import Output
-from crepe.environment import paths
+from crepe.config.own_files import default_file
 from crepe.supervise import unfinished
 
 app = typer.Typer()
-CONTROLS = paths.project_directory() / "config" / "rps-controls.toml"
+CONTROLS = "rps-controls"
 
 Trials = Annotated[int | None, typer.Option(min=3, help="Trials in each block.")]
 Live = Annotated[
@@ -38,7 +38,9 @@ def calibrate(
     """
     from crepe.cli.experiment import options, run_calibration
 
-    request = options(experiment or CONTROLS, seed, trials, live=live, lockstep=lockstep)
+    request = options(
+        experiment or default_file(CONTROLS), seed, trials, live=live, lockstep=lockstep
+    )
     if request.is_supervised:
         unfinished.abandon(new=new)
     run_calibration(request, Output(as_json=as_json))
@@ -63,7 +65,9 @@ def experiment(
     """
     from crepe.cli.experiment import options, run_experiment
 
-    request = options(experiment or CONTROLS, seed, trials, live=live, lockstep=lockstep)
+    request = options(
+        experiment or default_file(CONTROLS), seed, trials, live=live, lockstep=lockstep
+    )
     if request.is_supervised:
         unfinished.abandon(new=new)
     run_experiment(request, Output(as_json=as_json))

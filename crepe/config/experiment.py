@@ -96,7 +96,7 @@ def load_experiment(
     Parameters
     ----------
     path
-        Default: `config/rps.toml` of the project.
+        Default: `config/rps.toml`; see `crepe.config.own_files.default_file`.
     changes
         Values that replace the file's, by dotted name: {"actors.game.n_trials": 5}; None
         leaves out what the file has.

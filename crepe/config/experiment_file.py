@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from crepe.conditions import Calibration, Conditions
 from crepe.config.explain import Loc, explain
 from crepe.config.mistakes import Mistakes
+from crepe.config.own_files import default_file
 from crepe.config.tables import (
     CultureTable,
     DashboardTable,
@@ -27,8 +28,6 @@ from crepe.config.tables import (
 from crepe.environment import paths
 from crepe.errors import ConfigError, suggest
 from crepe.store.modus import stream_name
-
-DEFAULT = Path("config") / "rps.toml"
 
 _TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
@@ -109,7 +108,7 @@ def read_experiment_file(
     Parameters
     ----------
     path
-        Default: `config/rps.toml` of the project.
+        Default: `config/rps.toml`; see `default_file`.
     changes
         Values that replace the file's, by dotted name; see `load_experiment`.
 
@@ -131,7 +130,7 @@ def read_tables(
     The parameters are those of `read_experiment_file`. A table with a mistake is left out. Raises
     ConfigError for a file that cannot be read at all.
     """
-    path = paths.project_directory() / DEFAULT if path is None else Path(path)
+    path = default_file() if path is None else Path(path)
     text = _read_text(path)
     table = parse_text(path, text)
     if changes:

@@ -10,12 +10,13 @@ from crepe.actors.blank import Blank
 from crepe.actors.filter import BandPass
 from crepe.actors.stimulate import Stimulate
 from crepe.config.experiment import Experiment, load_experiment, save_experiment
+from crepe.config.own_files import default_file
 from crepe.environment import paths
 from crepe.errors import ConfigError
 from crepe.hw.device import open_recorder
 from crepe.messages import GameState
 
-FILE_EXPERIMENT = Path("config") / "file.toml"
+FILE_EXPERIMENT = "file"
 SPIKE_BAND_HZ = (300.0, 3000.0)
 
 
@@ -45,7 +46,7 @@ def prepare(
                 "--file: a recording plays no rounds; leave out --rounds, --person and --lockstep"
             )
         is_ours = path is None
-        path = path or paths.project_directory() / FILE_EXPERIMENT
+        path = path or default_file(FILE_EXPERIMENT)
         changes |= _for_recording(file, load_experiment(path), is_ours=is_ours)
     if geometry:
         for name in load_experiment(path).actors_of(Acquire):

@@ -1,4 +1,4 @@
-"""The directory of run-time files: `var/` beside supervisord.conf, or that of CREPE_VAR.
+"""The directory of run-time files: `var/` of the clone or of the working directory, or CREPE_VAR.
 
     var/            0700
       run/          sockets, and small JSON files about the running programs
@@ -29,8 +29,19 @@ _SOCKET_PATH_LIMIT = 90  # sun_path holds 104 bytes on macOS, 108 on Linux; room
 
 def project_directory() -> Path:
     """Return the clone that this package runs from, else the current directory."""
-    clone = Path(__file__).resolve().parents[2]
-    return clone if (clone / "supervisord.conf").is_file() else Path.cwd()
+    return _clone() or Path.cwd()
+
+
+def experiments_directory() -> Path:
+    """Return the directory of CREPE's own experiment files: `config/` of a clone (decision 66)."""
+    clone = _clone()
+    return clone / "config" if clone else Path(__file__).resolve().parents[1] / "experiments"
+
+
+def _clone() -> Path | None:
+    """Return the clone that this package runs from; None for an installed wheel."""
+    root = Path(__file__).resolve().parents[2]
+    return root if (root / "supervisord.conf").is_file() else None
 
 
 def var_directory() -> Path:

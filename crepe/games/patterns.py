@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from crepe.electrodes.layouts import MCS_60_LABELS, MCS_REFERENCE
+from crepe.errors import ConfigError
 from crepe.games.trial_game import Game
 
 SIDE = 8
@@ -76,7 +77,12 @@ def images(task: Task) -> dict[str, NDArray[np.bool_]]:
             digit: np.logical_or.reduce([_blank(np.ix_(*map(list, _SEGMENTS[s]))) for s in on])
             for digit, on in _CLOCK.items()
         }
-    from sklearn.datasets import load_digits
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise ConfigError(
+            f"task 'digits': {error}; the images come with scikit-learn: pip install scikit-learn"
+        ) from error
 
     digits = load_digits()
     ink = digits.images >= _IS_INK

@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from importlib.metadata import version
 from typing import Any
 
 import h5py
 import numpy as np
 
+from crepe import __version__
 from crepe.electrodes.layouts import MCS_60_LABELS
 from crepe.hw.mcs.analog_stream import EPOCH_TICKS, TRUE_RATE
 from crepe.messages import StreamInfo
@@ -50,7 +50,7 @@ def create(file: h5py.File, about: About) -> None:
     _set_attributes(
         file.create_group("Data"),
         ProgramName="CREPE",
-        ProgramVersion=version("crepe"),
+        ProgramVersion=__version__,
         MeaName="SIMULATED" if about.is_simulated else about.culture.get("id", ""),
         MeaLayout="",
         MeaSN=about.culture.get("mea_serial", ""),

@@ -6,16 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import Ridge, RidgeClassifierCV
-from sklearn.metrics import confusion_matrix
-from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from crepe.environment.versions import versions
 from crepe.errors import ConfigError
 from crepe.reservoir.features import Window
 from crepe.reservoir.readout import Readout
+from crepe.reservoir.ridge import Ridge, Scaling
 
 ALPHAS = tuple(10.0**k for k in range(-1, 5))
 """Regularisations to choose from, within each fold."""
@@ -61,16 +57,21 @@ def validate(trials: Trials) -> Validation:
     Scaling and regularisation are fitted in each fold.
     """
     _check(trials)
-    decoded = cross_val_predict(
-        make_pipeline(StandardScaler(), RidgeClassifierCV(ALPHAS)),
-        trials.features,
-        trials.gesture,
-        groups=trials.block,
-        cv=LeaveOneGroupOut(),
-    )
-    answers = tuple(np.unique(trials.gesture).tolist())
-    confusion = confusion_matrix(trials.gesture, decoded, labels=answers)
-    return Validation(float(np.mean(decoded == trials.gesture)), answers, confusion)
+    answers, shown = np.unique(trials.gesture, return_inverse=True)
+    decoded = np.empty_like(shown)
+    for block in np.unique(trials.block):
+        is_left_out = trials.block == block
+        scaling = Scaling.of(trials.features[~is_left_out])
+        ridge = Ridge(scaling.apply(trials.features[~is_left_out]))
+        # of the answers in these blocks only: one without trials could not be decoded
+        trained = np.unique(shown[~is_left_out])
+        targets = _targets(shown[~is_left_out], trained)
+        weights, offset = ridge.fit(targets, ridge.choose_alpha(targets, ALPHAS))
+        scores = scaling.apply(trials.features[is_left_out]) @ weights.T + offset
+        decoded[is_left_out] = trained[scores.argmax(axis=1)]
+    confusion = np.zeros((len(answers), len(answers)), np.int64)
+    np.add.at(confusion, (shown, decoded), 1)
+    return Validation(float(np.mean(decoded == shown)), tuple(answers.tolist()), confusion)
 
 
 def train(trials: Trials, about: Mapping[str, Any]) -> Readout:
@@ -82,7 +83,7 @@ def train(trials: Trials, about: Mapping[str, Any]) -> Readout:
         "n_blocks": len(np.unique(trials.block)),
         "accuracy": validation.accuracy,
         "confusion": validation.confusion.tolist(),
-        "versions": versions("scikit-learn"),
+        "versions": versions(),
     }
     return _fitted(trials, [trials.gesture], provenance)
 
@@ -113,32 +114,33 @@ def _fitted(
 ) -> Readout:
     """Return a readout with a set of weights for each of several labellings of the trials."""
     answers = np.unique(trials.gesture)
-    scaler = StandardScaler().fit(trials.features)
-    scaled = scaler.transform(trials.features)
-    alphas = [float(RidgeClassifierCV(ALPHAS).fit(scaled, g).alpha_) for g in gestures]
-    # one target per answer, 1 for its trials and -1 for the others
-    targets = np.stack([np.where(g[:, None] == answers, 1.0, -1.0) for g in gestures], axis=1)
-    # a single fit of all sets: the regularisation of a set holds for each of its answers
-    by_target = np.repeat(alphas, len(answers))
-    ridge = Ridge(by_target).fit(scaled, targets.reshape(len(scaled), -1))
-    _, _, components = np.linalg.svd(scaled, full_matrices=False)
-    basis = components[:N_COMPONENTS].T
+    scaling = Scaling.of(trials.features)
+    scaled = scaling.apply(trials.features)
+    ridge = Ridge(scaled)
+    sets = [_targets(gesture, answers) for gesture in gestures]
+    alphas = [ridge.choose_alpha(targets, ALPHAS) for targets in sets]
+    fits = [ridge.fit(targets, alpha) for targets, alpha in zip(sets, alphas, strict=True)]
+    basis = ridge.components[:N_COMPONENTS].T
     inputs = np.column_stack([scaled @ basis, np.ones(len(scaled))])
     moments = inputs.T @ inputs + alphas[0] * np.eye(inputs.shape[1])
-    shape = (len(gestures), len(answers))
     return Readout(
         tuple(answers.tolist()),
         trials.labels,
         trials.sampling_rate_hz,
         trials.window,
-        ridge.coef_.reshape(*shape, -1),
-        ridge.intercept_.reshape(shape),
-        scaler.mean_,
-        scaler.scale_,
+        np.stack([weights for weights, _ in fits]),
+        np.stack([offset for _, offset in fits]),
+        scaling.mean,
+        scaling.scale,
         basis,
         np.linalg.inv(moments),
         {**provenance, "alpha": alphas},
     )
+
+
+def _targets(answers: NDArray[Any], possible: NDArray[Any]) -> NDArray[np.float64]:
+    """Return one target for each possible answer: 1 in its trials, and -1 in the others."""
+    return np.where(answers[:, None] == possible, 1.0, -1.0)
 
 
 def _check(trials: Trials) -> None:

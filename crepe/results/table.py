@@ -87,7 +87,7 @@ class Table:
             import pandas
         except ImportError as error:
             raise CrepeError(
-                f"{error}; to_dataframe needs it: pip install 'crepe[pandas]'; "
+                f"{error}; to_dataframe needs it: pip install pandas; "
                 "to_csv and the columns themselves do not"
             ) from error
         return pandas.DataFrame(self._columns)

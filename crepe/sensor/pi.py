@@ -75,7 +75,7 @@ def raspberry() -> Hardware:
         import board
         import gpiozero
     except (ImportError, NotImplementedError) as error:
-        raise DeviceError(f"{error}; on a Raspberry Pi: pip install 'crepe[pi]'") from error
+        raise DeviceError(f"{error}; on a Raspberry Pi: the extra `pi` of crepe-mea") from error
     button: Any = gpiozero.Button(BUTTON_PIN)
     camera: Any = adafruit_amg88xx.AMG88XX(board.I2C())
 

@@ -91,7 +91,7 @@ class Result:
             "calibration": self.calibrated.plain(),
             "conditions": {name: asdict(score) for name, score in self.conditions.items()},
             "session": self.session,
-            "versions": versions("scipy", "scikit-learn"),
+            "versions": versions("scipy"),
         }
 
 
@@ -111,7 +111,7 @@ class GameResult:
             "is_simulated": self.is_simulated,
             **self.comparison.numbers,
             "session": self.session,
-            "versions": versions("scipy", "scikit-learn"),
+            "versions": versions("scipy"),
         }
 
 

@@ -88,3 +88,32 @@ def test_a_game_with_a_limit_is_played_when_its_time_is_over():
     score.take(outcome(1))
     assert score.is_played
     assert not Score(1000, is_over=True).is_played
+
+
+class EndsWhileRead(MemoryStore):
+    """A store whose game plays its last trial and ends right after a look at its first."""
+
+    is_over = False
+
+    def last(self, stream):
+        entry = super().last(stream)
+        if not self.is_over:
+            self.is_over = True
+            append(self, outcome(2))
+            super().append([("state", Entry(20, 20, is_end=True))])
+        return entry
+
+
+def append(memory, state):
+    start, stop = 10 * (state.trial - 1), 10 * state.trial
+    memory.append([("state", Entry(start, stop, codec.pack([state], start, stop)))])
+
+
+def test_a_trial_that_ends_the_game_while_the_streams_are_read_is_counted():
+    memory = EndsWhileRead(writer="game")
+    memory.declare("state", StreamInfo(message="GameState"))
+    append(memory, outcome(1))
+    score, cursors = Score(2, Sources(states="state")), {}
+    while not score.is_over:
+        gather(Store(memory), score, cursors)
+    assert [state.trial for state in score.outcomes] == [1, 2]

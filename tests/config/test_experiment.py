@@ -9,7 +9,7 @@ import pytest
 
 from crepe.actors.record import Record
 from crepe.config.experiment import Program, load_experiment, save_experiment
-from crepe.config.experiment_file import DEFAULT
+from crepe.config.own_files import default_file
 from crepe.config.program_part import load_program
 from crepe.environment import paths
 from crepe.errors import ConfigError
@@ -106,7 +106,7 @@ def test_what_does_not_fit_is_named_with_what_is_allowed(write, old, new, expect
 
 
 def test_a_second_way_to_the_instrument_is_refused():
-    path = paths.project_directory() / DEFAULT
+    path = default_file()
     again = {
         "run": "crepe.actors.stimulate:Stimulate",
         "reads": ["data", "result:stimuli"],

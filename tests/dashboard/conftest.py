@@ -57,6 +57,8 @@ def ask() -> Callable[..., Answer]:
         all_headers = list(headers) if "host" in names else [("host", HOST), *headers]
         scope = {
             "type": kind,
+            # without it a file is not sent once `receive` has nothing more
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
             "method": method,
             "path": path,
             "raw_path": path.encode(),

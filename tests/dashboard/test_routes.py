@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from hashlib import sha256
 from threading import Event
 
 import pytest
@@ -230,6 +231,18 @@ def test_all_that_the_page_loads_comes_from_here(server, ask, path):
     found = ask(server.app, path=path)
     assert found.status == 200
     assert b"://cdn" not in found.body
+
+
+@pytest.mark.parametrize(
+    ("path", "digest"),
+    [
+        ("/uPlot.js", "2d27e8ad3d228164525ce213f9dc716f39b4e3aee0cc773fb3491c96cf4921a2"),
+        ("/uPlot.css", "df630c6a8d6f8eeaff264b50f73ce5b114f646ffd9a0bb74f049b0a00135fa04"),
+    ],
+)
+def test_uplot_is_what_its_author_released(server, ask, path, digest):
+    """Version 1.6.31, which a package of another author brings (decision 67)."""
+    assert sha256(ask(server.app, path=path).body).hexdigest() == digest
 
 
 @pytest.mark.parametrize("path", ["/static/../routes.py", "/static/%2e%2e/routes.py", "/nothing"])

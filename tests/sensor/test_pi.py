@@ -119,5 +119,5 @@ def test_on_a_pi_the_button_and_the_sensor_are_what_is_wired(monkeypatch):
 
 def test_on_other_machines_the_missing_library_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "adafruit_amg88xx", None)
-    with pytest.raises(DeviceError, match=r"pip install 'crepe\[pi\]'"):
+    with pytest.raises(DeviceError, match="the extra `pi` of crepe-mea"):
         pi.run(FakeGateway())

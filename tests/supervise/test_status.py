@@ -4,10 +4,9 @@ import time
 
 import pytest
 
-from crepe.config.experiment_file import DEFAULT
+from crepe.config.own_files import default_file
 from crepe.environment import session
 from crepe.environment.clock import boot_time_ns
-from crepe.environment.paths import project_directory
 from crepe.environment.process_identity import ProcessIdentity
 from crepe.store.redis_store import RedisStore
 from crepe.supervise import control, status
@@ -24,7 +23,7 @@ def now(redis_url, tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path))
     monkeypatch.setenv("CREPE_REDIS", redis_url)
     monkeypatch.setattr(control, "status", lambda: PROGRAMS)
-    return session.begin(session.new(project_directory() / DEFAULT, "abc", 1))
+    return session.begin(session.new(default_file(), "abc", 1))
 
 
 def beat(url, **changes):
