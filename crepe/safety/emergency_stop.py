@@ -47,14 +47,14 @@ class _Directory:
             is_refused = isinstance(error, OSError) and not isinstance(error, TimeoutError)
             if state is None and is_refused and self.is_idle:
                 report(
-                    f"not latched: {self.path}: {error or repr(error)}; but no stimulator runs "
+                    f"not latched: {self.path}: {str(error) or repr(error)}; but no stimulator runs "
                     "there, and one that starts fires nothing until it can be written and "
                     "`crepe arm` was given"
                 )
                 return True
             if state is None or not state.latch.is_closed:
                 report(
-                    f"NOT LATCHED: {self.path}: {error or repr(error)}; end the experiment with "
+                    f"NOT LATCHED: {self.path}: {str(error) or repr(error)}; end the experiment with "
                     "`crepe down`, or it may go on"
                 )
                 return False
@@ -231,7 +231,7 @@ class EmergencyStop:
                 instrument = directory.instrument()
             except Exception as error:  # noqa: BLE001  # the other instruments must be stopped
                 # It may have named an instrument that stimulates.
-                self._doubt(f"{directory.path}: {error or repr(error)}")
+                self._doubt(f"{directory.path}: {str(error) or repr(error)}")
                 continue
             if instrument and i == 0:
                 own[directory.path] = instrument

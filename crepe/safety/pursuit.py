@@ -84,7 +84,7 @@ class Pursuit:
                 self.doubts = self._attempt(call_s)
             # Nothing at all may end the attempts but their time.
             except Exception as error:  # noqa: BLE001
-                self.doubts = [f"{self.server.name}: {error or repr(error)}"]
+                self.doubts = [f"{self.server.name}: {str(error) or repr(error)}"]
             if not self.doubts:
                 self.verified_s = self.elapsed_s
                 break

@@ -3,6 +3,7 @@
 How it stops them is tested with the instrument.
 """
 
+import json
 import os
 import socket
 import threading
@@ -19,6 +20,7 @@ from crepe.safety.watchdog import Watchdog
 from tests.misbehaving_server import FAULTS, misbehaving
 
 OWN = ProcessIdentity.own()
+GONE = OWN._replace(start="1")  # a stranger has its pid
 HUNG = 30.0
 
 
@@ -58,7 +60,7 @@ def test_other_instruments_are_stopped_unless_their_stimulator_is_proven_to_have
     processes = {
         "runs": OWN,
         "unseen": OWN._replace(namespace="pid:[1]"),
-        "ended": OWN._replace(start="1"),  # a stranger has its pid
+        "ended": GONE,
     }
     directories = [paths.private(tmp_path / "here")]
     for port, (name, process) in enumerate(processes.items(), start=1):
@@ -189,7 +191,9 @@ def test_an_announcement_that_cannot_be_read_keeps_no_other_instrument_from_its_
     assert all((path / arming.STOPPED_FILE).exists() for path in (good, bad))
 
 
-@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), RuntimeError("odd")])
+@pytest.mark.parametrize(
+    "error", [PermissionError(13, "Permission denied"), RuntimeError("odd"), RuntimeError()]
+)
 @pytest.mark.parametrize("name", ["emergency_stop.announced", "arming.latch"])
 def test_no_error_ends_a_stop_before_everything_was_tried(
     tmp_path, monkeypatch, stops_everything, error, name
@@ -209,11 +213,52 @@ def test_no_error_ends_a_stop_before_everything_was_tried(
     is_verified, lines = stop([bad, good])
     assert not is_verified
     assert 1 in stops_everything
-    assert any("NOT" in line for line in lines)
+    assert any("NOT" in line and (str(error) or repr(error)) in line for line in lines)
 
 
+def test_an_error_before_the_attempts_begin_is_no_verified_stop(tmp_path, monkeypatch):
+    def fails(self):
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr(EmergencyStop, "_latch", fails)
+    is_verified, lines = stop([tmp_path])
+    assert not is_verified
+    assert lines == ["NOT VERIFIED: RuntimeError('odd')"]
+
+
+def test_where_nothing_has_run_no_stop_is_verified(tmp_path, stops_everything):
+    is_verified, lines = stop([tmp_path])
+    assert not is_verified
+    assert lines[-1] == (
+        "NOT VERIFIED: no stimulator has run here; name an instrument: --server HOST:PORT"
+    )
+    assert (tmp_path / arming.STOPPED_FILE).exists()
+
+
+@pytest.mark.parametrize(
+    ("process", "nonce", "another", "ports"),
+    [
+        (GONE, "n", OWN, [2]),  # a simulator that has ended needs no stop
+        (GONE, "n", GONE, [1]),
+        (GONE, "", OWN, [1, 2]),
+        (OWN, "n", OWN, [1, 2]),
+        (OWN, "", GONE, [1]),
+    ],
+    ids=range(5),
+)
+def test_what_is_announced_here_is_stopped_unless_it_is_a_simulator_that_has_ended(  # noqa: PLR0917
+    tmp_path, stops_everything, process, nonce, another, ports
+):
+    here, there = (paths.private(tmp_path / name) for name in ("here", "there"))
+    announce(here, Instrument("a", process, "127.0.0.1", 1, nonce))
+    announce(there, Instrument("b", another, "127.0.0.1", 2))
+    assert stop([here, there])[0]
+    assert sorted(stops_everything) == ports
+
+
+@pytest.mark.parametrize("is_first", [True, False])
 def test_a_disk_that_hangs_delays_no_stop_of_what_is_announced_elsewhere(
-    tmp_path, monkeypatch, stops_everything
+    tmp_path, monkeypatch, stops_everything, is_first
 ):
     is_over = threading.Event()
     good, dead = (paths.private(tmp_path / name) for name in ("good", "dead"))
@@ -226,7 +271,7 @@ def test_a_disk_that_hangs_delays_no_stop_of_what_is_announced_elsewhere(
         latch(path, by)
 
     monkeypatch.setattr(arming, "latch", hangs)
-    is_verified, lines = stop([dead, good])
+    is_verified, lines = stop([dead, good] if is_first else [good, dead])
     is_over.set()
     assert not is_verified
     assert stops_everything == [1]
@@ -240,11 +285,14 @@ def test_without_any_run_directory_a_named_instrument_is_stopped(stops_everythin
     assert lines[0] == "NOT VERIFIED: /x/var: belongs to user 0"
 
 
-def test_an_address_that_is_none_latches_and_stops_what_is_announced(tmp_path, stops_everything):
+@pytest.mark.parametrize("address", ["nonsense", ":8888", "127.0.0.1:", "127.0.0.1:http"])
+def test_an_address_that_is_none_latches_and_stops_what_is_announced(
+    tmp_path, stops_everything, address
+):
     announce(tmp_path, Instrument("own", OWN, "127.0.0.1", 1))
-    is_verified, lines = stop([tmp_path], "nonsense")
+    is_verified, lines = stop([tmp_path], address)
     assert not is_verified
-    assert "NOT VERIFIED: --server nonsense: must be HOST:PORT" in lines
+    assert f"NOT VERIFIED: --server {address}: must be HOST:PORT" in lines
     assert stops_everything == [1]
 
 
@@ -282,6 +330,27 @@ def test_on_a_read_only_disk_the_instrument_is_stopped_and_nothing_is_latched_al
     is_verified, lines = stop([read_only])
     assert not is_verified
     assert stops_everything == [1]
+    assert lines[0].startswith("NOT LATCHED")
+
+
+def test_on_a_read_only_disk_nothing_need_be_latched_where_the_stimulator_is_proven_to_have_ended(
+    read_only, stops_everything
+):
+    announcement = Instrument("7-abc", GONE, "127.0.0.1", 1).to_json()
+    (read_only / INSTRUMENT_FILE).write_text(json.dumps(announcement))
+    is_verified, lines = stop([read_only])
+    assert is_verified
+    assert lines[0].startswith(
+        f"not latched: {read_only}: [Errno 30] Read-only file system; but no stimulator runs there"
+    )
+
+
+def test_on_a_read_only_disk_an_announcement_that_cannot_be_read_proves_nothing(
+    read_only, stops_everything
+):
+    (read_only / INSTRUMENT_FILE).write_text("{")
+    is_verified, lines = stop([read_only])
+    assert not is_verified
     assert lines[0].startswith("NOT LATCHED")
 
 
@@ -420,7 +489,7 @@ def test_directories_without_a_stimulator_share_a_line(somewhere, stops_everythi
     elsewhere(somewhere, 3)
     for port in (4, 5):
         gone = elsewhere(somewhere, port)
-        announce(gone, Instrument("7-abc", OWN._replace(start="1"), "127.0.0.1", port))
+        announce(gone, Instrument("7-abc", GONE, "127.0.0.1", port))
     assert within(lambda: stop_command.main([])) == 0
     assert stops_everything == [3]
     latched = [line for line in capsys.readouterr().out.splitlines() if "latched" in line]

@@ -1,5 +1,7 @@
 """The watchdog, step by step with an injected clock; with real programs in tests/hw/meame."""
 
+import os
+import signal
 import socket
 import threading
 import time
@@ -63,7 +65,7 @@ def bench(tmp_path):
 @pytest.mark.parametrize(
     "data", [b"", b"\xff", b"[" * 4000, b"{}", b"null", b'{"is_pulsing": 1}', b'{"kind": "Answer"}']
 )
-def test_a_datagram_that_is_none_does_not_end_the_watchdog(bench, data):
+def test_a_datagram_that_is_none_does_not_end_the_watchdog(bench, data, caplog):
     bench.heartbeat()
     bench.send(data)
     assert not bench.watchdog.step()
@@ -75,6 +77,16 @@ def test_a_datagram_that_is_none_does_not_end_the_watchdog(bench, data):
         )
     for _ in range(2):
         assert not bench.watchdog.step()
+    assert bench.heartbeat().stimulator == "7-abc"
+    # once for both of them: a flood must not fill the disk
+    assert [record.message for record in caplog.records] == [
+        f"a datagram of {len(data)} bytes is none of CREPE's; ignored"
+    ]
+
+
+def test_a_new_watchdog_takes_the_place_of_one_that_was_killed(bench):
+    bench.watchdog._socket.close()  # the socket's file is left behind
+    bench.watchdog = Watchdog(bench.directory, bench.announced.append, lambda: bench.now_ns)
     assert bench.heartbeat().stimulator == "7-abc"
 
 
@@ -153,6 +165,16 @@ def test_the_stimulator_that_was_stopped_is_named_in_every_answer(bench, stops):
         assert (answer.stimulator, answer.stopped) == ("7-abc", "7-abc")
 
 
+def test_a_stop_by_the_watchdog_ends_the_arming(bench, stops):
+    armed = bench.directory / arming.ARMED_FILE
+    armed.write_text("{}")
+    bench.heartbeat()
+    assert armed.exists()
+    bench.now_ns += SECOND
+    bench.step_until(lambda: bench.announced)
+    assert not armed.exists()
+
+
 def test_a_disk_that_is_full_does_not_keep_it_from_stopping(bench, stops, monkeypatch):
     def full(directory):
         raise OSError(28, "No space left on device")
@@ -200,6 +222,24 @@ def test_a_watchdog_that_is_told_to_end_stops_first(bench, monkeypatch):
     deadline = time.monotonic() + 30
     while not bench.watchdog.step():
         assert time.monotonic() < deadline
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_watchdog_without_a_train_at_once(bench, clock, number):
+    before = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
+    step = bench.watchdog.step
+
+    def step_with_signal():
+        os.kill(os.getpid(), number)
+        return step()
+
+    bench.watchdog.step = step_with_signal
+    try:
+        bench.watchdog.run()
+    finally:
+        for n, handler in before.items():
+            signal.signal(n, handler)
+    assert bench.watchdog._is_ending
 
 
 class Clock:
@@ -315,3 +355,22 @@ def test_a_latch_in_memory_is_written_as_soon_as_the_disk_can_be_written(bench, 
     for _ in range(3):
         bench.heartbeat()
     assert arming.stopped_by(bench.directory) is None
+
+
+def test_a_disk_that_hangs_is_tried_once_at_a_time(bench, monkeypatch):
+    is_over = threading.Event()
+    tries = []
+
+    def hangs(path, content):
+        tries.append(content["by"])
+        is_over.wait(60)
+
+    monkeypatch.setattr("crepe.environment.paths.write_json", hangs)
+    order(bench, orders.latch_in_memory, "crepe stop")
+    for _ in range(5):
+        bench.now_ns += SECOND
+        assert not bench.watchdog.step()
+    bench.step_until(lambda: tries)
+    is_over.set()
+    bench.step_until(lambda: bench.watchdog._written.is_closed)
+    assert tries == ["crepe stop"]

@@ -2,6 +2,7 @@
 
 import contextlib
 import pickle
+from types import MappingProxyType
 
 import msgpack
 import numpy as np
@@ -83,6 +84,8 @@ def array(**changes):
         array() | {b"type": "|O"},
         array() | {b"type": [("a", "<i4")], b"kind": b"V"},
         array() | {b"shape": (3,)},
+        array() | {b"shape": (1,)},  # half of the data
+        array() | {b"shape": (-1, -2)},
         array() | {b"shape": (-2,)},
         array() | {b"shape": (2**40, 2**40)},
         array() | {b"data": "text"},
@@ -150,6 +153,9 @@ def test_messages_that_cannot_be_read_are_told_apart_from_those_that_can():
         {"name": "note", "value": 5}, {"name": "note"}, {}, {**good, "window": "ab"},
     ]  # fmt: skip
     assert unreadable[0].reason == "an entry of Command at sample 10: value: 5, must be str"
+    assert unreadable[2].reason == (
+        "an entry of Command at sample 10: int, must be the fields of a message"
+    )
     with pytest.raises(StoreError, match="value: 5, must be str"):
         codec.unpack(Command, codec.pack_value(items), 0, 10)
 
@@ -167,7 +173,7 @@ def test_reading_never_raises(data, kind):
     assert messages or unreadable or not data or data[0] == 0x90  # 0x90: an empty list
 
 
-@pytest.mark.parametrize("dtype", ["bool", "uint8", "uint32", "uint64", "float16", "int64"])
+@pytest.mark.parametrize("dtype", "? i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8".split())
 def test_every_plain_number_has_its_size(dtype):
     numbers = np.ones(3, dtype)
     (result,) = codec.unpack_value(codec.pack_value([numbers]))
@@ -180,3 +186,20 @@ def test_a_segment_keeps_its_window_in_an_entry_of_another(window):
     segment = Segment(*window, np.ones((3, 5), np.int16))
     (result,) = codec.unpack(Segment, codec.pack([segment], 0, 7), 0, 7)
     assert (result.start, result.stop) == window
+
+
+def test_several_segments_of_an_entry_come_back_as_they_were():
+    segments = [Segment(0, 7, np.full((3, 7), n, np.int16)) for n in range(2)]
+    results = codec.unpack(Segment, codec.pack(segments, 0, 7), 0, 7)
+    assert [result.samples[0, 0] for result in results] == [0, 1]
+
+
+@pytest.mark.parametrize("kind", [Segment, Command])
+@pytest.mark.parametrize("payload", [b"", codec.pack_value([])])
+def test_an_entry_may_have_no_message(kind, payload):
+    assert codec.read(kind, payload, 0, 10) == ([], [])
+
+
+@pytest.mark.parametrize("value", [{1: 2.5}, MappingProxyType({"a": 1})])
+def test_mappings_come_back_whatever_their_kind_and_keys(value):
+    assert codec.unpack_value(codec.pack_value(value)) == value

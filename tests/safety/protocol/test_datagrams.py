@@ -68,6 +68,8 @@ NOT_DATAGRAMS = [
     b'{"kind": "State", "latch": [-1, "a"], "instrument": null}',
     b'{"kind": "State", "latch": [1e400, "a"], "instrument": null}',
     b'{"kind": "State", "latch": [true, "a"], "instrument": null}',
+    b'{"kind": "State", "latch": [1.5, "a"], "instrument": null}',
+    b'{"kind": "State", "latch": [9223372036854775808, "a"], "instrument": null}',
     b"9" * LARGEST,
 ]
 
@@ -110,6 +112,15 @@ def test_no_field_of_an_instrument_ends_the_receiver(datagram, data):
         assert 0 <= result.instrument.http_port <= 65535
 
 
+def test_the_text_of_an_order_is_cut():
+    assert unpack(pack(Order("x" * 300))) == Order("x" * 200)
+
+
+def test_an_order_releases_the_latch_only_where_it_says_so():
+    assert not Order().releases
+    assert not Order("crepe stop").releases
+
+
 NOW = 100_000_000_000
 latches = st.builds(Latch, st.integers(0, NOW), st.sampled_from(["", "a", "b"]))
 
@@ -129,3 +140,9 @@ def test_a_release_from_the_future_is_none_and_a_stop_from_the_future_counts_now
     stopped = Latch().merged(Latch(at_ns, "b"), NOW)
     assert stopped == Latch(NOW, "b")
     assert not stopped.merged(Latch(NOW + 1), NOW + 1).is_closed
+
+
+def test_a_release_may_be_a_second_ahead_of_the_clock_and_no_more():
+    closed = Latch(NOW - 1, "a")
+    assert not closed.merged(Latch(NOW + 1_000_000_000), NOW).is_closed
+    assert closed.merged(Latch(NOW + 1_000_000_001), NOW) == closed
