@@ -67,6 +67,7 @@ class Acquire(Source[None, Segment | Spikes]):
     _ready: deque[Segment] = PrivateAttr(default_factory=deque)
     _wait_s: float = PrivateAttr(0.0)  # until the next attempt; 0 while connected
     _attempt_s: float = PrivateAttr(0.0)  # monotonic clock at the last attempt
+    _step: str = PrivateAttr("")  # of the wall clock, the last one, for people
 
     def open(self, context: ActorContext) -> None:
         self._position = context.position
@@ -182,10 +183,16 @@ class Acquire(Source[None, Segment | Spikes]):
 
     def _warn_if_set(self, set_ns: int) -> None:
         if abs(set_ns) > _WARN_NS:
-            log.warning(
-                "the wall clock was set by %+.1f s; gaps are measured by the clock since boot",
-                set_ns / 1e9,
+            self._step = (
+                f"the wall clock was set by {set_ns / 1e9:+.1f} s at about sample "
+                f"{self._position}; gaps are measured by the clock since boot, times of day and "
+                "latencies across the step contain it"
             )
+            log.warning("%s", self._step)
+
+    @property
+    def problem(self) -> str:
+        return self._step
 
     def _truth(self, segment: Segment) -> Spikes:
         start, stop = segment.start, segment.stop

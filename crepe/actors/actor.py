@@ -142,6 +142,11 @@ class Actor(BaseModel, Generic[In, Out]):
         """Whether no more messages will follow although the input continues (a game's end)."""
         return False
 
+    @property
+    def problem(self) -> str:
+        """Problem, as text for people: for the heartbeat, and a note on `control`; or empty."""
+        return ""
+
     def snapshot(self) -> Mapping[str, Any] | None:
         """Return the state that `warmup_s` of input cannot restore, for each output entry."""
         return None
@@ -223,8 +228,3 @@ class Sink(Actor[In, Out]):
     def disarms_after_s(self) -> float | None:
         """Seconds for which it may store nothing before the stimulator is disarmed; None: any."""
         return None
-
-    @property
-    def problem(self) -> str:
-        """Problem with its files, as text for people; empty without one."""
-        return ""

@@ -29,6 +29,8 @@ from crepe.safety.sub_trains import LONGEST_S
 from crepe.safety.train import Train, TrainState
 from crepe.safety.train_queue import TrainQueue
 
+_ENDED = "the stimulator was ended"
+
 
 class Stimulate(Actor[Segment | Stimulus, Delivered]):
     """A stimulator that checks each requested train, fires it when due, stops it when over.
@@ -78,6 +80,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     _gate: Gate = PrivateAttr()
     _trains: TrainQueue = PrivateAttr()
     _ledger: Ledger = PrivateAttr()
+    _is_ending: bool = PrivateAttr(False)
 
     def open(self, start: ActorContext) -> None:
         self._rate_hz = start.first.sampling_rate_hz
@@ -154,7 +157,8 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         yield from self._end_all("the data ended")
 
     def on_stop(self) -> Iterator[Message]:
-        yield from self._end_all("the stimulator was ended")
+        self._is_ending = True
+        yield from self._end_all(_ENDED)
 
     def _end_all(self, reason: str) -> Iterator[Message]:
         yield from self._stop(DeliveryState.STOPPED, reason)
@@ -182,6 +186,8 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
 
     def _refusal(self, stimulus: Stimulus) -> str | None:
         """Return why a request is refused as it comes in, or None."""
+        if self._is_ending:
+            return _ENDED
         return (
             self._trains.refusal(stimulus)
             or self._gate.refusal(stimulus, self._trains.waiting)

@@ -19,7 +19,7 @@ from crepe.config.services import SERVICES
 from crepe.config.tables import DASHBOARD, RPYC
 from crepe.config.wiring import ActorSpec, check_wiring, load_actor
 from crepe.errors import ConfigError, DeviceError
-from crepe.messages import Message
+from crepe.messages import Message, Stimulus
 from crepe.web.token import check_token
 
 
@@ -74,10 +74,10 @@ class Experiment(ExperimentFile):
         program_of = self.program_of
         for name, actor in self.actors.items():
             if program_of[name] == name:
-                programs.append(Program(name, actor.kind.priority))
+                programs.append(Program(name, _priority(actor)))
         for name, chain in self.chains.items():
-            # The latest start of its actors: one that stimulates starts last and stops first.
-            programs.append(Program(name, max(self.actors[a].kind.priority for a in chain)))
+            # The latest start of its actors.
+            programs.append(Program(name, max(_priority(self.actors[a]) for a in chain)))
         return tuple(sorted(programs, key=lambda program: program.priority))
 
     def check_tokens(self) -> None:
@@ -86,6 +86,11 @@ class Experiment(ExperimentFile):
         for program, table in tables.items():
             if table is not None:
                 check_token(program, table.host)
+
+
+def _priority(actor: ActorSpec) -> int:
+    # Who requests stimuli stops before the stimulator, which then answers every request.
+    return Stimulate.priority + 1 if Stimulus in actor.writes else actor.kind.priority
 
 
 def load_experiment(

@@ -54,6 +54,10 @@ class Chain:
         """Return the last output of every actor before the process ends by request."""
         return [out for host in self.hosted for out in self.spread(host.leave())]
 
+    def refuse(self, batches: Iterable[Batch]) -> list[OutputBatch]:
+        """Feed actors that have left with what they had not read; return their last answers."""
+        return [out for batch in batches for out in self.push(batch)] + self.leave()
+
     def close(self) -> None:
         """Close every actor, in the reverse order, also where one fails; raise the first error."""
         errors = []

@@ -69,7 +69,8 @@ class Inputs:
         self._cursors: dict[str, Cursor] = {}
         self._recorders: dict[str, Sink[object, object]] = {}
         # Requests: one that was trimmed could not be answered.
-        self._answered = {s for spec in specs if not spec.kind.merges for s in spec.reads[1:]}
+        answering = (s for s in specs if not (s.kind.merges or issubclass(s.kind, Sink)))
+        self._answered = {stream for spec in answering for stream in spec.reads[1:]}
         self._is_behind = False
         self._ends: dict[str, Entry] | None = None  # last entries when a recorder was stopped
         self.infos: dict[str, StreamInfo] = {}
@@ -93,8 +94,7 @@ class Inputs:
 
     def begin(self, hosted: Sequence[HostedActor], resumes: Mapping[str, Resume | None]) -> None:
         """Set the cursor of each stream to where the first of its readers resumes."""
-        clocked = (s for s, info in self.infos.items() if info.kind.is_clocked)
-        self.clock = next(clocked, "")
+        self.clock = next((s for s, info in self.infos.items() if info.kind.is_clocked), "")
         warmup = sum(host.warmup_samples for host in hosted)
         for stream in self._streams:
             readers = [host for host in hosted if stream in host.spec.reads]
@@ -105,8 +105,7 @@ class Inputs:
                 continue
             at: list[int] = []
             for host in readers:
-                actor = host.actor
-                resume = resumes[host.spec.name]
+                actor, resume = host.actor, resumes[host.spec.name]
                 is_clock = stream == host.spec.reads[0]
                 if isinstance(actor, Sink):
                     at.append(actor.positions().get(stream, 0))
@@ -189,11 +188,6 @@ class Inputs:
         return recorder.covered(self.clock) if recorder else 0
 
     @property
-    def problem(self) -> str:
-        """The problems of the recorders, for people; empty if all is well."""
-        return "; ".join({recorder.problem for recorder in self._recorders.values()} - {""})
-
-    @property
     def positions(self) -> list[int]:
         """The program's position in each stream of the clock that has not ended."""
         return [at for at in self._cursors.values() if isinstance(at, int)]
@@ -211,6 +205,13 @@ class Inputs:
         items = self._store.wait(self._cursors, timeout_s)
         self._is_behind = len(items) >= READ_COUNT
         return items
+
+    def unread_requests(self) -> Iterator[Batch]:
+        """Yield the requests that have come but were not read, for a last answer."""
+        while at := {s: c for s in self._answered if isinstance(c := self._cursors.get(s), int)}:
+            if not (items := self._store.wait(at, 0.0)):
+                return
+            yield from (self.take(stream, item) for stream, item in items)
 
     def take(self, stream: str, item: Entry | UnclockedEntry) -> Batch:
         """Return an entry as a batch and advance past it. Raises Stop for another session's."""
@@ -231,10 +232,8 @@ class Inputs:
         return self._as_batch(stream, self._kinds[stream], item)
 
     def _as_batch(self, stream: str, kind: type[Message], entry: Entry) -> Batch:
-        of_segment = {"t_ns": entry.t_ns, "is_estimated": entry.is_estimated}
-        messages, unreadable = codec.read(
-            kind, entry.payload, entry.start, entry.stop, **of_segment
-        )
+        window, of_segment = (entry.start, entry.stop), entry.of_segment
+        messages, unreadable = codec.read(kind, entry.payload, *window, **of_segment)
         self._count(stream, unreadable)
         return Batch(stream, entry.start, entry.stop, messages, entry.is_end, unreadable=unreadable)
 
@@ -271,8 +270,8 @@ class Inputs:
                 # Looked up once: a writer that still runs would move the end on and on.
                 lasts = {stream: self._store.last(stream) for stream in cursors}
                 self._ends = {stream: last for stream, last in lasts.items() if last}
-            ends = [(self._ends[s], at) for s, at in cursors.items() if s in self._ends]
-            if not any(last.is_end or last.stop > at for last, at in ends):
+            ends = {s: last for s, last in self._ends.items() if s in cursors}
+            if not any(last.is_end or last.stop > cursors[s] for s, last in ends.items()):
                 raise Stop("requested")
 
     def newest(self) -> int | None:
@@ -288,8 +287,7 @@ class Inputs:
             self._register(stream)
 
     def _register(self, stream: str) -> None:
-        recorder = self._recorders.get(stream)
-        cursor = self._cursors.get(stream)
+        recorder, cursor = self._recorders.get(stream), self._cursors.get(stream)
         if recorder is not None:
             self._store.register(stream, self._program, recorder.positions().get(stream, 0))
         elif isinstance(cursor, int) and (

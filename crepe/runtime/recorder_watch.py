@@ -37,6 +37,7 @@ class RecorderWatch:
     ) -> None:
         self._sinks = [actor for actor in actors if isinstance(actor, Sink)]
         self._stimulates = any(isinstance(actor, Stimulate) for actor in actors)
+        self._actors = actors
         self._store = store
         self._session = session
         self._disarm = disarm
@@ -52,7 +53,9 @@ class RecorderWatch:
         return f"{min(limits_s):g}" if limits_s else ""
 
     def look(self, newest: int | None) -> str:
-        """Compare each recorder with its last look; return the problems, for people.
+        """Compare each recorder with its last look.
+
+        Return the problems, also those of this program's own actors, for people.
 
         `newest` is the sample index that the data have reached. Disarms when a recorder has made
         no progress for the time in its heartbeat, once until it goes on.
@@ -62,7 +65,8 @@ class RecorderWatch:
             for name, beat in self._store.beats().items():
                 if beat.get("session") == self._session and beat.get(DISARMS_AFTER_S):
                     self._judge(name, beat)
-        return "; ".join(self._problems.values())
+        own = (actor.problem for actor in self._actors)
+        return "; ".join(filter(None, (*own, *self._problems.values())))
 
     def _judge(self, name: str, beat: Mapping[str, str]) -> None:
         position, missed = int(beat.get("position", 0)), self._missed.get(name, 0)

@@ -108,8 +108,9 @@ class Runner:
                 self._run_reader(chain)
         except Stop as reason:
             log.info("stopping: %s", reason)
-            with suppress(StoreError):  # Redis is away, or another session has the streams
+            with suppress(StoreError, Stop):  # Redis is away, or another session has the streams
                 self._outputs.publish(chain.leave())
+                self._outputs.publish(chain.refuse(self._inputs.unread_requests()))
         except ActorError as error:
             self._heartbeat.problem = str(error)  # `crepe status` shows it between two starts
             raise
@@ -156,7 +157,7 @@ class Runner:
         actors = [host.actor for host in hosted]
         self._recorders = RecorderWatch(actors, self._store, self._session)
         self._heartbeat.begin_at(max(reached, self._inputs.recorded))
-        self._heartbeat.problem = self._inputs.problem
+        self._heartbeat.problem = self._recorders.look(None)
         self._heartbeat.set_state("running")
         at = ", ".join(f"{host.spec.name} at {host.position}" for host in hosted)
         log.info("session %s: %s", self._session, at)
@@ -292,6 +293,5 @@ class Runner:
             info = self._store.info(stream)
             if info is not None and info.session != self._session:
                 raise Stop(f"session {info.session} has begun")
-        problems = self._inputs.problem, self._recorders.look(newest)
-        self._heartbeat.report("; ".join(filter(None, problems)))
+        self._heartbeat.report(self._recorders.look(newest))
         self._inputs.register()

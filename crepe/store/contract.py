@@ -6,7 +6,7 @@ index before which it has everything, and a repeated append changes nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from crepe.errors import OrderError
 from crepe.messages import StreamInfo
@@ -25,6 +25,11 @@ class Entry(NamedTuple):
     is_estimated: bool = False  # the gap before it was estimated from the clock
     is_end: bool = False  # the end marker: nothing follows; start == stop
     session: str = ""  # ID of the writer's session; the store fills it in
+
+    @property
+    def of_segment(self) -> dict[str, Any]:
+        """The fields of a segment that are those of its entry."""
+        return {"t_ns": self.t_ns, "is_estimated": self.is_estimated}
 
     @property
     def input_position(self) -> int:

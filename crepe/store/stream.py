@@ -282,10 +282,8 @@ class Stream:
     def _unpack(self, entry: Entry) -> list[Message]:
         """Return the messages of an entry; those that cannot be read are logged and left out."""
         kind = codec.message_type(self.info.message)
-        of_segment = {"t_ns": entry.t_ns, "is_estimated": entry.is_estimated}
-        messages, unreadable = codec.read(
-            kind, entry.payload, entry.start, entry.stop, **of_segment
-        )
+        window, of_segment = (entry.start, entry.stop), entry.of_segment
+        messages, unreadable = codec.read(kind, entry.payload, *window, **of_segment)
         for message in unreadable:
             log.warning("%s: skipped %s", self.name, message.reason)
         return messages

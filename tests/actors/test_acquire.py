@@ -197,7 +197,9 @@ def test_a_step_of_the_wall_clock_in_an_outage_is_no_part_of_the_gap(
     result = read(actor, 8)
     assert result[0].start == stop + 2000
     assert result[0].is_estimated
-    assert f"the wall clock was set by {step_s:+.1f} s; gaps are measured by" in caplog.text
+    step = f"the wall clock was set by {step_s:+.1f} s at about sample {stop}; gaps are measured by"
+    assert step in caplog.text
+    assert actor.problem.startswith(step)  # a program makes a note on `control` of it
     lose(world, actor, 3.0, 0.0)
     assert read(actor, 1)[0].start == result[-1].stop + 3000
 
@@ -238,7 +240,8 @@ def test_a_step_of_the_wall_clock_between_two_processes_is_no_part_of_the_gap(
     world.set_s += step_s
     second = opened(world, position=stop, snapshot=first.snapshot())
     assert read(second, 1)[0].start == stop + 2000
-    assert f"the wall clock was set by {step_s:+.1f} s; gaps are measured by" in caplog.text
+    assert f"the wall clock was set by {step_s:+.1f} s at about sample {stop}" in caplog.text
+    assert second.problem in caplog.text
 
 
 def test_after_a_reboot_the_wall_clock_measures_the_gap_and_the_log_states_it(

@@ -902,6 +902,15 @@ def test_every_request_is_answered_when_the_data_or_the_process_end(gate, end, n
     assert gate.actor.snapshot()["open_trains"] == []
 
 
+def test_a_request_that_is_read_after_the_stop_is_refused_and_connects_nothing(gate):
+    gate._keep(gate.actor.on_stop())
+    n = len(gate.bench.calls)
+    gate.ask(1, n_pulses=1)
+    assert gate.states == [(1, "refused")]
+    assert gate.answers[-1].reason == "the stimulator was ended"
+    assert gate.bench.calls[n:] == []
+
+
 def test_what_was_open_before_a_restart_is_answered_when_no_data_come_any_more(gate):
     gate.ask()
     again = gate.restart()

@@ -55,9 +55,9 @@ def test_every_experiment_that_ships_fits(name):
 def test_the_default_experiment_has_the_programs_of_the_flow_in_order():
     names = [program.name for program in load_experiment().programs]
     assert names[:2] == ["redis", "culture"]
-    assert names[-3:] == ["acquire", "watchdog", "stimulate"]
-    with_actors = {"pipeline", "game", "record"}
-    assert set(names[2:-3]) == {*with_actors, "sensor", "dashboard", "simulated_sensor"}
+    assert names[-4:] == ["acquire", "watchdog", "stimulate", "game"]
+    with_actors = {"pipeline", "record"}
+    assert set(names[2:-4]) == {*with_actors, "sensor", "dashboard", "simulated_sensor"}
 
 
 def test_nothing_in_the_recording_experiment_can_stimulate():

@@ -2,11 +2,14 @@
 
 import inspect
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 from crepe.config.experiment import load_experiment
 from crepe.config.services import SERVICES, has_heartbeat
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -29,6 +32,12 @@ def test_an_experiment_has_the_services_whose_tables_it_has():
     assert [name for name in SERVICES if name not in services_of()] == ["rpyc"]
     assert "dashboard" not in services_of(dashboard=None)
     assert services_of(**{"culture.simulated": None})[:2] == ["redis", "sensor"]
+
+
+@pytest.mark.parametrize("file", ["config/rps.toml", "config/pong.toml"])
+def test_who_requests_stimuli_stops_before_the_stimulator_and_that_before_the_rest(file):
+    programs = load_experiment(ROOT / file).programs
+    assert [program.name for program in programs][-3:] == ["watchdog", "stimulate", "game"]
 
 
 def test_actors_and_the_sensor_gateway_publish_a_heartbeat_other_services_do_not():

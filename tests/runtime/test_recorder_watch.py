@@ -83,6 +83,14 @@ def test_a_recorder_that_does_not_disarm_or_is_of_another_session_does_not_count
     assert seen.n_disarmed == 0
 
 
+def test_problems_of_the_programs_own_actors_come_first(seen):
+    record = Record()
+    record._pause = "the recorder paused"
+    assert (
+        RecorderWatch([record, Annotate()], seen.store, "now").look(None) == "the recorder paused"
+    )
+
+
 def test_a_program_without_a_stimulator_watches_none():
     seen = Session(Annotate())
     seen.beat(10_000)
