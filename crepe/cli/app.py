@@ -9,7 +9,7 @@ from rich.table import Table
 
 from crepe import __version__
 from crepe.cli import operator, services, sessions, start, study
-from crepe.cli.options import LOOK, TOOLS, AsJson, ExperimentFile
+from crepe.cli.options import LOOK, TOOLS, AsJson, ExperimentFile, Settings
 from crepe.cli.output import Output
 from crepe.config.experiment import Experiment, load_experiment
 from crepe.config.own_files import DEFAULT, write_copy
@@ -83,6 +83,7 @@ def check(
         bool,
         typer.Option("--redis", help="Try what CREPE needs of the Redis server in CREPE_REDIS."),
     ] = False,
+    settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
     """Check an experiment file: types, bounds, names and every stream. Run nothing.
@@ -92,10 +93,11 @@ def check(
     Exit status: 1 if the file does not fit, or a finding at instrument or server is WRONG.
     """
     from crepe.config.dry_run.dry_run import dry_run
+    from crepe.config.overrides import parse_settings
 
     output = Output(as_json=as_json)
     try:
-        checked = load_experiment(experiment)
+        checked = load_experiment(experiment, parse_settings(settings or ()))
         notes = dry_run(checked)
     except CrepeError as error:
         output.document({"fits": False, "mistakes": error.mistakes})

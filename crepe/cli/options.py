@@ -65,6 +65,14 @@ ControlsFile = Annotated[
         metavar="EXPERIMENT", help="An experiment file. Default: config/rps-controls.toml."
     ),
 ]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A setting of the experiment, by dotted name, instead of the file's; repeatable.",
+    ),
+]
 AsJson = Annotated[
     bool,
     typer.Option("--json", help="Print one JSON document on stdout; other text goes to stderr."),

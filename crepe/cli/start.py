@@ -5,16 +5,16 @@ from typing import Annotated
 
 import typer
 
-from crepe.cli.options import START_AND_STOP, AsJson, ExperimentFile, New, Seed, TakeOver
+from crepe.cli.options import START_AND_STOP, AsJson, ExperimentFile, New, Seed, Settings, TakeOver
 from crepe.cli.output import Output
 from crepe.cli.progress import starting, stopping
-from crepe.config.experiment import Experiment, load_experiment
+from crepe.config.experiment import Experiment
 from crepe.environment import paths, session
 from crepe.errors import ConfigError, CrepeError, ExitCode
 from crepe.messages import GameState
 from crepe.redis_server.server import redis_cli_line
 from crepe.safety import arming
-from crepe.supervise import unfinished
+from crepe.supervise import control, unfinished
 
 app = typer.Typer()
 
@@ -52,6 +52,7 @@ def play(
             "--lockstep", help="In simulated time, which waits for a slow or busy machine."
         ),
     ] = False,
+    settings: Settings = None,
     new: New = False,
     take_over: TakeOver = False,
     as_json: AsJson = False,
@@ -66,11 +67,13 @@ def play(
     """
     from crepe.cli.play import play as play_game
     from crepe.cli.play_data import play_data, play_file
-    from crepe.config.overrides import FileChoice, prepare
+    from crepe.config.overrides import FileChoice, parse_settings, prepare
 
     player = "person" if person else None
+    control.must_be_down()  # its programs may read the file that `prepare` writes
     ready = prepare(
         experiment,
+        settings=parse_settings(settings or ()),
         rounds=rounds,
         seed=seed,
         file=FileChoice(file, recording, stream) if file else None,
@@ -95,6 +98,7 @@ def up(
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume a session that was cut off.")
     ] = False,
+    settings: Settings = None,
     new: New = False,
     take_over: TakeOver = False,
     foreground: Annotated[
@@ -109,13 +113,17 @@ def up(
     Exit status: 1 if a program does not start (all are stopped again), or for --resume with
     nothing to resume.
     """
+    from crepe.config.overrides import parse_settings, prepare
     from crepe.supervise import start
 
     output = Output(as_json=as_json)
+    control.must_be_down()  # its programs may read the file that `prepare` writes
     # Without an argument supervisord passes CREPE_EXPERIMENT on, so that is the file to check.
-    checked = load_experiment(experiment or paths.experiment_path())
+    checked = prepare(
+        experiment or paths.experiment_path(), settings=parse_settings(settings or ())
+    )
     session_is = unfinished.resume_or_new(resume=resume, new=new)
-    path = checked.path if experiment else None
+    path = checked.path if experiment or settings else None
     report_latch(checked, output)
     if foreground:
         start.up(checked, path, session_is, take_over=take_over, foreground=True)
@@ -149,8 +157,6 @@ def down(as_json: AsJson = False) -> None:
     Exit status: 1 if a process still runs, or the recording lacks something: then the session
     has not ended, and `crepe up --resume` goes on with it.
     """
-    from crepe.supervise import control
-
     output = Output(as_json=as_json)
     supervisor = control.running()
     with stopping() as left:

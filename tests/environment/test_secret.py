@@ -2,7 +2,7 @@
 
 import pytest
 
-from crepe.environment.secret import kept_secret
+from crepe.environment.secret import chosen_secret, kept_secret
 from crepe.errors import ConfigError
 
 
@@ -30,3 +30,26 @@ def test_a_file_without_a_secret_lets_nobody_in(tmp_path, content):
         kept_secret(path)
     with pytest.raises(ConfigError, match="cannot be written"):
         kept_secret(tmp_path / "missing" / "secret")
+
+
+def test_a_secret_of_the_environment_is_its_value_or_the_content_of_a_file(tmp_path, monkeypatch):
+    path = tmp_path / "token"
+    path.write_text("from a file\n")
+    assert chosen_secret("CREPE_TOKEN") == ""
+    monkeypatch.setenv("CREPE_TOKEN_FILE", str(path))
+    assert chosen_secret("CREPE_TOKEN") == "from a file"
+    monkeypatch.setenv("CREPE_TOKEN", "from a variable")
+    with pytest.raises(ConfigError, match="CREPE_TOKEN is set as well; must be one of both"):
+        chosen_secret("CREPE_TOKEN")
+    monkeypatch.delenv("CREPE_TOKEN_FILE")
+    assert chosen_secret("CREPE_TOKEN") == "from a variable"
+
+
+def test_a_file_that_holds_no_secret_is_an_error_and_not_the_lack_of_one(tmp_path, monkeypatch):
+    path = tmp_path / "token"
+    monkeypatch.setenv("CREPE_TOKEN_FILE", str(path))
+    with pytest.raises(ConfigError, match=r"CREPE_TOKEN_FILE: .*token: cannot be read"):
+        chosen_secret("CREPE_TOKEN")
+    path.write_text("\n")
+    with pytest.raises(ConfigError, match="empty, must hold the secret"):
+        chosen_secret("CREPE_TOKEN")

@@ -6,8 +6,9 @@ import traceback
 import pytest
 
 from crepe.errors import StoreError
-from crepe.redis_server.address import check_address, without_password
+from crepe.redis_server.address import check_address, chosen_url, without_password
 from crepe.redis_server.choice import choose
+from crepe.redis_server.find_url import find_url
 from crepe.redis_server.login import login_to
 from crepe.redis_server.prompt import cli
 from crepe.store import Store
@@ -67,3 +68,34 @@ def test_a_url_that_cannot_be_read_is_refused_without_any_part_of_it(
 def test_the_message_names_the_percent_codes() -> None:
     with pytest.raises(StoreError, match=r"%40 for @.*%2F for /"):
         check_address("redis://:a/b@lab")
+
+
+@pytest.mark.parametrize(
+    ("url", "whole"),
+    [
+        ("redis://crepe@lab:6379/2", "redis://crepe:a%2Fb%40@lab:6379/2"),
+        ("rediss://lab", "rediss://:a%2Fb%40@lab"),
+    ],
+)
+def test_the_password_may_stand_beside_the_url(
+    url: str, whole: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREPE_REDIS", url)
+    assert choose().url == chosen_url() == url
+    monkeypatch.setenv("CREPE_REDIS_PASSWORD", "a/b@")
+    assert choose().url == find_url() == whole
+    check_address(whole)
+    monkeypatch.delenv("CREPE_REDIS")
+    assert chosen_url() == ""
+
+
+@pytest.mark.parametrize(
+    "url", ["unix:///run/lab.sock", "redis://me:secret@lab", "redis://lab?password=secret"]
+)
+def test_a_second_password_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREPE_REDIS", url)
+    monkeypatch.setenv("CREPE_REDIS_PASSWORD", "other")
+    with pytest.raises(StoreError, match="without a password") as refused:
+        chosen_url()
+    assert "secret" not in str(refused.value)
+    assert "other" not in str(refused.value)

@@ -32,3 +32,11 @@ def test_a_token_that_nobody_has_chosen_is_kept_in_the_run_directory(tmp_path, m
     assert chosen_token("sensor") == ""
     monkeypatch.setenv("CREPE_SENSOR_TOKEN", TOKEN)
     assert required_token("sensor", tmp_path) == chosen_token("sensor") == TOKEN
+
+
+def test_a_token_may_come_from_a_file(tmp_path, monkeypatch):
+    path = tmp_path / "token"
+    path.write_text(f"{TOKEN}\n")
+    monkeypatch.setenv("CREPE_SENSOR_TOKEN_FILE", str(path))
+    assert required_token("sensor", tmp_path) == chosen_token("sensor") == TOKEN
+    check_token("sensor", "0.0.0.0")
