@@ -254,6 +254,7 @@ class StreamInfo:
     ids: tuple[str, ...] = ()  #: ID of each channel in its file or instrument; or empty.
     #: Place (x, y) of each electrode in um, None where it is not known; empty: not stated.
     positions_um: tuple[Position | None, ...] = ()
+    geometry: str = ""  #: Array of the electrodes, such as `60MEA200`, or the file of its probe.
     dtype: str = "int32"  #: Data type of a segment's samples.
     #: Microvolts per count: one for all channels, or one per channel.
     scale_uv: tuple[float, ...] = (1.0,)

@@ -26,7 +26,7 @@ class Record(Sink[Message, None]):
     """Recorder of all its input streams, in `<session>.h5`, flushed every second.
 
     A signal that one of CREPE's own filters makes of a recorded one is not recorded: readers
-    compute it, with the settings of the filter from the experiment.
+    compute it, with the filter's settings from the experiment.
 
     After a restart it continues where the file ends. A file that cannot be continued is set aside,
     and a new one begins with everything that Redis still has: that is complete, while no part of a

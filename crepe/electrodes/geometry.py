@@ -4,6 +4,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from math import ceil, sqrt
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from crepe.electrodes.probe import read_probe
 from crepe.errors import ConfigError
 from crepe.messages import Position, StreamInfo
 
-_OWN_LAYOUT = f"60MEA{MCS_SPACING_UM:.0f}"
+OWN_LAYOUT = f"60MEA{MCS_SPACING_UM:.0f}"
+"""The array behind a MEAME server, unless `geometry` names another."""
 
 
 def positions_um(info: StreamInfo) -> tuple[Position | None, ...]:
@@ -26,7 +28,7 @@ def positions_um(info: StreamInfo) -> tuple[Position | None, ...]:
     if info.positions_um:
         return info.positions_um
     if info.labels == MCS_60_LABELS:
-        layout = layout_named(_OWN_LAYOUT, "")
+        layout = layout_named(OWN_LAYOUT, "")
         return tuple(layout.position_um(label) for label in info.labels)
     return (None,) * info.n_channels
 
@@ -35,6 +37,18 @@ def as_array(positions: Iterable[Position | None]) -> NDArray[np.float64]:
     """Return positions as an array (n, 2) of micrometres, nan where they are not known."""
     unknown = (np.nan, np.nan)
     return np.array([p or unknown for p in positions], np.float64).reshape(-1, 2)
+
+
+def on_grid(info: StreamInfo) -> StreamInfo:
+    """Return the description of an invented instrument, whose electrodes form a square grid.
+
+    With the labels of a 60MEA it is that array.
+    """
+    if info.labels == MCS_60_LABELS:
+        return with_geometry(info, OWN_LAYOUT, info.source)
+    side, spacing = ceil(sqrt(max(1, info.n_channels))), MCS_SPACING_UM
+    positions = tuple((i % side * spacing, i // side * spacing) for i in range(info.n_channels))
+    return replace(info, positions_um=positions, geometry=f"grid of {side} columns")
 
 
 def with_geometry(info: StreamInfo, geometry: str, place: str) -> StreamInfo:
@@ -46,14 +60,15 @@ def with_geometry(info: StreamInfo, geometry: str, place: str) -> StreamInfo:
     if not geometry:
         return info
     if geometry.lower().endswith(".json"):
-        return replace(info, positions_um=read_probe(Path(geometry).expanduser(), info))
+        path = Path(geometry).expanduser()
+        return replace(info, positions_um=read_probe(path, info), geometry=path.name)
     layout = layout_named(geometry, place)
     positions = tuple(layout.position_um(label) for label in info.labels)
     if not any(positions):
         raise ConfigError(
             f"{place}: {layout.name} has none of the electrodes {', '.join(info.labels[:5])}, ..."
         )
-    return replace(info, positions_um=positions)
+    return replace(info, positions_um=positions, geometry=layout.name)
 
 
 def unknown_text(labels: Sequence[str], positions: Sequence[Position | None]) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from crepe.electrodes.geometry import on_grid
 from crepe.electrodes.layouts import grid_labels
 from crepe.hw.instrument import DeviceSettings, EndOfData, Recorder
 from crepe.hw.pace import Pace
@@ -78,7 +79,7 @@ class Generator(Recorder):
         settings = self._settings
         self._position = position
         self._pace = Pace(settings.sampling_rate_hz, settings.speed)
-        return StreamInfo(
+        info = StreamInfo(
             sampling_rate_hz=settings.sampling_rate_hz,
             labels=grid_labels(settings.n_channels),
             scale_uv=(_SCALE_UV,),
@@ -87,6 +88,7 @@ class Generator(Recorder):
             is_simulated=True,
             source=f"generator, seed {settings.seed}",
         )
+        return on_grid(info)
 
     def read(self, timeout_s: float) -> Segment | None:
         start = self._position

@@ -12,8 +12,10 @@ import numpy as np
 from crepe.environment.versions import versions
 from crepe.errors import DeviceError
 from crepe.hw.mcs.committed_file import journal_of
+from crepe.hw.mcs.hdf5_file import one_line
 from crepe.messages import Delivered, Segment, Spikes, StreamInfo, message_type
 from crepe.recording import mcs_layout
+from crepe.recording.committed_hdf5 import CommittedHdf5
 from crepe.recording.layout import FORMAT, ROOT, STREAMS, TEXT
 from crepe.recording.mcs_layout import About
 from crepe.recording.part import Part
@@ -88,7 +90,25 @@ def add_stream(file: h5py.File, name: str, info: StreamInfo) -> None:
     elif issubclass(kind, Spikes):
         group.attrs["mcs"] = mcs_layout.add_spikes(file, info, name).name
     elif issubclass(kind, Delivered):
-        group.attrs["mcs"] = mcs_layout.add_stimuli(file, info, name).name
+        group.attrs["mcs"] = mcs_layout.add_stimuli(file, name).name
+
+
+def mark_ended(path: Path) -> None:
+    """Mark the session of a closed recording as ended; harmless without a file.
+
+    Raises DeviceError if the file is damaged or cannot be written.
+    """
+    if not path.exists():
+        return
+    try:
+        hdf5 = CommittedHdf5(path)
+        try:
+            hdf5.file[ROOT].attrs.modify("ended", np.int8(1))
+            hdf5.close()
+        finally:
+            hdf5.discard()
+    except (OSError, KeyError, RuntimeError) as error:
+        raise DeviceError(f"{path}: cannot be marked as ended: {one_line(error)}") from error
 
 
 def _describe_earlier(file: h5py.File, earlier: Earlier) -> None:

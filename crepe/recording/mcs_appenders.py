@@ -1,13 +1,14 @@
 """Writers for the MCS side of a recording: times of segments, spikes and pulse trains."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from crepe.messages import Delivered, DeliveryState, Spikes
+from crepe.messages import Delivered, DeliveryState, Spikes, Stimulus, StreamInfo
+from crepe.recording.mcs_layout import ENTITY_CHUNK, event_row, event_types
 
 _WAS_STIMULATED = (DeliveryState.DELIVERED, DeliveryState.STOPPED)
 
@@ -91,28 +92,86 @@ class SpikeWriter:
 
 
 class StimulusWriter:
-    """A writer of delivered trains to an event stream: (time, duration) in us."""
+    """A writer of delivered trains to an event stream: (time, duration) in us.
 
-    def __init__(self, stream: h5py.Group, rate_hz: float, states: Iterable[str]) -> None:
-        self._events = stream["EventEntity_0"]
-        self._rate_hz = rate_hz
-        self._pending: list[tuple[int, int]] = []
-        n_kept = sum(state in _WAS_STIMULATED for state in states)
-        if self._events.shape[1] != n_kept:
-            self._events.resize(n_kept, axis=1)
+    Each kind of train is an entity, with its meaning, pulses and electrodes in the stream's table.
+    Entity 0 has the trains of which no request is known.
+
+    Parameters
+    ----------
+    info
+        Description of the stream of `Delivered`.
+    requests
+        The requests so far, by stream and number; a train waits for its own.
+    """
+
+    def __init__(
+        self, stream: h5py.Group, info: StreamInfo, requests: Mapping[tuple[str, int], Stimulus]
+    ) -> None:
+        self._stream, self._info, self._requests = stream, info, requests
+        self._pending: list[Delivered] = []
+        self._kinds: list[Stimulus | None] = []
+        # Written anew: the valid rows of /CREPE decide which trains count.
+        for name in list(stream):
+            del stream[name]
+        columns = event_types(info)
+        self._table = stream.create_dataset(
+            "InfoEvent", (0,), columns, maxshape=(None,), chunks=(8,)
+        )
+        self._table.attrs["InfoVersion"] = np.int32(1)
+        self._events: list[h5py.Dataset] = []
+        self._add(None)
 
     def append(self, delivered: Delivered) -> None:
         """Take the outcome of a stimulus."""
         if delivered.state in _WAS_STIMULATED:
-            begin = microseconds(delivered.fired, self._rate_hz)
-            end = microseconds(delivered.stop, self._rate_hz)
-            self._pending.append((begin, max(0, end - begin)))
+            self._pending.append(delivered)
 
-    def write(self) -> None:
-        """Write the trains taken since the last call."""
-        if self._pending:
-            _append_columns(self._events, np.array(self._pending, np.int64).T)
-            self._pending.clear()
+    def write(self, *, with_rest: bool = False) -> None:
+        """Write the trains whose requests are known; with the rest, all of them."""
+        waiting = []
+        for delivered in self._pending:
+            train = self._request(delivered)
+            if train is None and not with_rest:
+                waiting.append(delivered)
+                continue
+            begin = microseconds(delivered.fired, self._info.sampling_rate_hz)
+            end = microseconds(delivered.stop, self._info.sampling_rate_hz)
+            window = np.array([[begin], [max(0, end - begin)]], np.int64)
+            _append_columns(self._events[self._entity(train)], window)
+        self._pending = waiting
+
+    def _request(self, delivered: Delivered) -> Stimulus | None:
+        if delivered.stream:
+            return self._requests.get((delivered.stream, delivered.number))
+        # Of an earlier version, which had one stream of requests.
+        requests = self._requests.values()
+        return next((train for train in requests if train.number == delivered.number), None)
+
+    def _entity(self, train: Stimulus | None) -> int:
+        for entity, kind in enumerate(self._kinds):
+            if train is kind or (
+                train and kind and train.has_pulses_of(kind) and train.meaning == kind.meaning
+            ):
+                return entity
+        return self._add(train)
+
+    def _add(self, train: Stimulus | None) -> int:
+        entity = len(self._kinds)
+        self._kinds.append(train)
+        self._table.resize(entity + 1, axis=0)
+        row = event_row(entity, train, self._info)
+        self._table[entity] = np.array(row, self._table.dtype)
+        self._events.append(
+            self._stream.create_dataset(
+                f"EventEntity_{entity}",
+                (2, 0),
+                np.int64,
+                maxshape=(2, None),
+                chunks=(2, ENTITY_CHUNK),
+            )
+        )
+        return entity
 
 
 def microseconds(sample: int, rate_hz: float) -> int:

@@ -20,12 +20,13 @@ import numpy as np
 from crepe import __version__
 from crepe.electrodes.layouts import MCS_60_LABELS
 from crepe.hw.mcs.analog_stream import EPOCH_TICKS, TRUE_RATE
-from crepe.messages import StreamInfo
+from crepe.messages import Stimulus, StreamInfo
 from crepe.recording.samples import chunk_samples, create_matrix
 
 RECORDING = "Data/Recording_0"
 _NO_GUID = "00000000-0000-0000-0000-000000000000"
-_ENTITY_CHUNK = 1024
+ENTITY_CHUNK = 1024
+_LABEL_BYTES = 256
 
 
 @dataclass(frozen=True)
@@ -111,28 +112,47 @@ def add_spikes(file: h5py.File, info: StreamInfo, name: str) -> h5py.Group:
             (1, 0),
             np.int64,
             maxshape=(1, None),
-            chunks=(1, _ENTITY_CHUNK),
+            chunks=(1, ENTITY_CHUNK),
         )
     return stream
 
 
-def add_stimuli(file: h5py.File, info: StreamInfo, name: str) -> h5py.Group:
-    """Add an event stream for the delivered pulse trains."""
-    stream = _add(file, "EventStream", "Event", "StgSideband", name)
-    event = {
-        "EventID": np.int32(0),
-        "GroupID": np.int32(0),
-        "Label": "pulse train",
-        "RawDataType": "Int",
-        "RawDataBytes": np.int32(4),
-        "SourceChannelIDs": "0",
-        "SourceChannelLabels": info.source or "stimulator",
-    }
-    _table(stream, "InfoEvent", [event])
-    stream.create_dataset(
-        "EventEntity_0", (2, 0), np.int64, maxshape=(2, None), chunks=(2, _ENTITY_CHUNK)
+def add_stimuli(file: h5py.File, name: str) -> h5py.Group:
+    """Add an event stream for the delivered pulse trains; `StimulusWriter` fills it."""
+    return _add(file, "EventStream", "Event", "StgSideband", name)
+
+
+def event_types(info: StreamInfo) -> np.dtype[Any]:
+    """Return the columns of an event stream's table, wide enough for all electrodes."""
+    ids, labels = ",".join(map(str, range(info.n_channels))), ",".join(info.labels)
+    return np.dtype(
+        [
+            ("EventID", np.int32),
+            ("GroupID", np.int32),
+            ("Label", f"S{_LABEL_BYTES}"),
+            ("RawDataType", "S3"),
+            ("RawDataBytes", np.int32),
+            ("SourceChannelIDs", f"S{max(_LABEL_BYTES, len(ids))}"),
+            ("SourceChannelLabels", f"S{max(_LABEL_BYTES, len(labels))}"),
+        ]
     )
-    return stream
+
+
+def event_row(event: int, train: Stimulus | None, info: StreamInfo) -> tuple[Any, ...]:
+    """Return the row of a kind of pulse train: its meaning, its pulses and its electrodes.
+
+    None: trains of which no request was recorded.
+    """
+    label, rows = "pulse train", [0]
+    electrodes: tuple[str, ...] = (info.source or "stimulator",)
+    if train is not None:
+        phases = ", ".join(f"{value:g} {train.unit} {us:g} us" for value, us in train.phases)
+        pulses = f"{train.n_pulses} pulses at {train.rate_hz:g} Hz, each {phases}"
+        label, electrodes = f"{train.meaning or label}: {pulses}", train.electrodes
+        # An electrode that is not recorded has no channel.
+        rows = [info.labels.index(x) if x in info.labels else -1 for x in electrodes]
+    text = (label, "Int", 4, ",".join(map(str, rows)), ",".join(electrodes))
+    return (event, 0, *(_ascii(value) for value in text))
 
 
 def _add(file: h5py.File, folder: str, kind: str, sub_kind: str, label: str) -> h5py.Group:

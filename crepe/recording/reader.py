@@ -39,7 +39,7 @@ class Recording:
     session, seed, is_simulated
         Of the run that was recorded.
     has_ended
-        Whether the session has ended by itself, as that of a recording or a simulation does.
+        Whether the session came to its end: its data ended, or it was stopped, and all is recorded.
     is_closed
         False if its writer was killed, or still writes.
     versions

@@ -108,6 +108,11 @@ class StreamWriter:
         begin = int(stops[first - 1]) if first else 0
         return [part.tobytes() for part in parts(self._group["json"], begin, stops[first:])]
 
+    def messages(self) -> list[Message]:
+        """Return the messages in the file, of a type without arrays."""
+        rows = zip(self._table[()], self.json(), strict=True)
+        return [self._layout.message(row, json, {}) for row, json in rows]
+
     def append(self, message: Message) -> bool:
         """Take a message; return False if the file has it already."""
         numbers, json = self._layout.row(message), self._layout.json(message)

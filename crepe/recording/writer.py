@@ -7,7 +7,6 @@ file that cannot be continued is set aside, and a new part of the recording begi
 """
 
 import errno
-import json
 import logging
 import shutil
 from collections.abc import Iterator, Mapping
@@ -18,7 +17,7 @@ import numpy as np
 
 from crepe.errors import DeviceError
 from crepe.hw.mcs.hdf5_file import one_line
-from crepe.messages import Delivered, Message, Segment, Spikes, StreamInfo
+from crepe.messages import Delivered, Message, Segment, Spikes, Stimulus, StreamInfo
 from crepe.recording import file, mcs_layout
 from crepe.recording.committed_hdf5 import CommittedHdf5
 from crepe.recording.layout import ROOT, STREAMS, differences
@@ -87,6 +86,7 @@ class RecordingWriter:
         self._raw: dict[str, RawWriter] = {}
         self._spikes: dict[str, SpikeWriter] = {}
         self._stimuli: dict[str, StimulusWriter] = {}
+        self._requests: dict[tuple[str, int], Stimulus] = {}  # by stream and number
         self._hdf5 = CommittedHdf5(self._path, rdcc_nbytes=_CACHE_BYTES)
         self._file = self._hdf5.file
         if STREAMS not in self._file:
@@ -135,12 +135,17 @@ class RecordingWriter:
             if is_first:
                 stream.begin(message.start)
                 self.problem = self._describe_earlier()
-            if isinstance(message, Segment) and name in self._raw:
-                self._raw[name].append(message.start, message.stop)
-            elif isinstance(message, Spikes):
-                self._spikes[name].append(message)
-            elif isinstance(message, Delivered):
-                self._stimuli[name].append(message)
+            self._append_to_mcs(name, message)
+
+    def _append_to_mcs(self, name: str, message: Message) -> None:
+        if isinstance(message, Segment) and name in self._raw:
+            self._raw[name].append(message.start, message.stop)
+        elif isinstance(message, Spikes):
+            self._spikes[name].append(message)
+        elif isinstance(message, Stimulus):
+            self._requests[name, message.number] = message
+        elif isinstance(message, Delivered):
+            self._stimuli[name].append(message)
 
     def newest(self, name: str) -> int:
         """Return the stop of the last message that was taken of a stream."""
@@ -161,7 +166,7 @@ class RecordingWriter:
             for spikes in self._spikes.values():
                 spikes.write()
             for stimuli in self._stimuli.values():
-                stimuli.write()
+                stimuli.write(with_rest=with_rest)
             self._hdf5.commit()
             # Only now: Redis may trim what lies before a confirmed position.
             for stream in self._streams.values():
@@ -193,6 +198,9 @@ class RecordingWriter:
         group = self._file[STREAMS][name]
         stream = self._streams[name] = StreamWriter(group)
         rate_hz = stream.info.sampling_rate_hz
+        if issubclass(stream.kind, Stimulus):
+            for message in stream.messages():
+                self._append_to_mcs(name, message)
         mcs = self._file[group.attrs["mcs"]] if "mcs" in group.attrs else None
         if mcs is None:
             return
@@ -202,8 +210,9 @@ class RecordingWriter:
         elif issubclass(stream.kind, Spikes):
             self._spikes[name] = SpikeWriter(mcs, rate_hz, stream.array("channel"))
         elif issubclass(stream.kind, Delivered):
-            states = [json.loads(text)["state"] for text in stream.json()]
-            self._stimuli[name] = StimulusWriter(mcs, rate_hz, states)
+            self._stimuli[name] = StimulusWriter(mcs, stream.info, self._requests)
+            for message in stream.messages():
+                self._append_to_mcs(name, message)
 
     def _describe_earlier(self) -> str:
         root = self._file[ROOT].attrs

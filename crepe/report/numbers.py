@@ -22,7 +22,7 @@ class About(_Table):
     n_gaps: int  # in the longest stream that has a window for every sample
     missing_s: float  # in these gaps
     started_at: str | None  # UTC, ISO 8601; None: not measured
-    has_ended: bool  # the recorder received the end of the data
+    has_ended: bool  # the session came to its end, and is recorded
     is_closed: bool  # the recorder was stopped in good order
     parts: list[str]  # files of the recording, the oldest first
     part_problems: list[str]  # why parts were set aside, or cannot be read

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import Any
 
+from crepe.electrodes.geometry import OWN_LAYOUT, with_geometry
 from crepe.electrodes.layouts import MCS_60_LABELS
 from crepe.errors import DeviceError
 from crepe.hw.instrument import Guard, Recorder, Stimulator
@@ -52,7 +53,7 @@ class _Recorder(Recorder):
     def open(self, position: int) -> StreamInfo:
         self._origin = self._position = position
         self._instrument.connect(self._rate_hz)
-        return StreamInfo(
+        info = StreamInfo(
             sampling_rate_hz=float(self._rate_hz),
             labels=MCS_60_LABELS,
             scale_uv=(self._instrument.settings.scale_uv,),
@@ -62,6 +63,7 @@ class _Recorder(Recorder):
             is_simulated=True,
             source="MEAME simulator in lock-step",
         )
+        return with_geometry(info, OWN_LAYOUT, info.source)
 
     def read(self, timeout_s: float) -> Segment:
         del timeout_s

@@ -9,8 +9,8 @@ from typing import Any
 
 from supervisor.states import ProcessStates
 
-from crepe.environment import session
-from crepe.supervise.unrecorded import last_changes
+from crepe.errors import DeviceError
+from crepe.supervise.unrecorded import end_session, last_changes
 
 
 class SessionEnd:
@@ -64,6 +64,8 @@ class SessionEnd:
     def _end_if_recorded(self) -> None:
         if not self._missing:
             try:
-                session.end(self._var)
+                end_session(self._var)
+            except DeviceError as error:
+                self._logger.critical(str(error))
             except OSError as error:  # an exception here would end supervisord before its programs
                 self._logger.critical(f"{self._var}: {error}; the session has not ended")

@@ -9,12 +9,25 @@ from pathlib import Path
 
 from crepe.config.experiment_file import ExperimentFile, read_experiment_file, written_streams
 from crepe.environment import session
-from crepe.errors import CrepeError
+from crepe.errors import CrepeError, DeviceError
 from crepe.redis_server.find_url import find_url
 from crepe.store.redis_store import RedisStore
 
 _EVERY_S = 1.0
 _PATIENCE_S = 0.2
+
+
+def end_session(var: Path) -> None:
+    """Mark the session as ended, and its recording.
+
+    Raises OSError where the former is not possible, and DeviceError where the latter is not.
+    """
+    from crepe.recording.file import mark_ended  # h5py is slow to import
+
+    now = session.current(var)
+    session.end(var)
+    if now is not None:
+        mark_ended(var / "recordings" / f"{now.id}.h5")
 
 
 class StreamEnds:
@@ -80,7 +93,10 @@ class StreamEnds:
             return ""
         lacking = self._lacking(path)
         if lacking == []:
-            session.end(self._var)
+            try:
+                end_session(self._var)
+            except DeviceError as error:
+                return str(error)
             return ""
         text = ", ".join(lacking) if lacking else "how much is not known"
         return (

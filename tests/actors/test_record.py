@@ -326,9 +326,48 @@ def assert_mcs_side_agrees(path: Path, taken: list[tuple[str, Message]]) -> None
             entity = recording[f"TimeStampStream/Stream_0/TimeStampEntity_{channel}"]
             times = np.concatenate([m.sample[m.channel == channel] for m in spikes]) * 100
             assert np.array_equal(entity[0], times)
-        events = recording["EventStream/Stream_0/EventEntity_0"]
+        stream = recording["EventStream/Stream_0"]
+        table = stream["InfoEvent"][()]
+        events = np.concatenate([stream[f"EventEntity_{row['EventID']}"][()] for row in table], 1)
+        events = events[:, np.argsort(events[0], kind="stable")]
         assert events[0].tolist() == [m.fired * 100 for m in trains]
         assert events[1].tolist() == [(m.stop - m.fired) * 100 for m in trains]
+        if trains:
+            assert table["Label"].tolist()[1:] == [
+                b"rock: 4 pulses at 20 Hz, each -10 uA 200 us, 10 uA 200 us"
+            ]
+            assert table["SourceChannelLabels"].tolist()[1:] == [b"48,38"]
+            assert table["SourceChannelIDs"].tolist()[1:] == [b"1,-1"]  # 38 is not recorded
+
+
+def test_each_kind_of_train_is_an_entity_also_after_a_restart(tmp_path: Path) -> None:
+    def trains(*numbers: int) -> Iterator[tuple[str, Message]]:
+        for number in numbers:
+            at, meaning = 100 * number, ("rock", "paper")[number % 2]
+            pulses = ((-10.0, 200.0), (10.0, 200.0)), 20.0 + number % 2, 4, meaning
+            yield "result:stimuli", Stimulus(at, at + 1, number, at + 50, ("48",), *pulses)
+            yield "result:delivered", Delivered(at, at + 100, number, "delivered", fired=at)
+
+    def ordered(items: Iterator[tuple[str, Message]]) -> Iterator[tuple[str, Message]]:
+        return iter(sorted(items, key=lambda item: item[0]))  # outcomes first: it can be
+
+    for numbers in ((1, 2), (3, 4)):
+        record = opened(tmp_path)
+        take(record, ordered(trains(*numbers)))
+        record.close()
+    record = opened(tmp_path)
+    unknown = Delivered(900, 1000, 9, "delivered", fired=900, stream="other:stimuli")
+    record.step_from("result:delivered", unknown)
+    record.close()
+    with h5py.File(tmp_path / "s.h5") as file:
+        stream = file["Data/Recording_0/EventStream/Stream_0"]
+        labels = [label.decode().split(":")[0] for label in stream["InfoEvent"]["Label"]]
+        times = [stream[f"EventEntity_{i}"][0].tolist() for i in range(len(labels))]
+        assert dict(zip(labels, times, strict=True)) == {
+            "pulse train": [90_000],
+            "paper": [10_000, 30_000],
+            "rock": [20_000, 40_000],
+        }
 
 
 def test_the_mcs_side_holds_samples_spikes_trains_and_gaps(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from crepe.electrodes.geometry import as_array, positions_um, unknown_text, with_geometry
+from crepe.electrodes.geometry import as_array, on_grid, positions_um, unknown_text, with_geometry
 from crepe.electrodes.layouts import MCS_60_LABELS, grid_labels
 from crepe.errors import ConfigError
 from crepe.messages import StreamInfo
@@ -30,6 +30,7 @@ def test_no_position_is_invented(labels):
 def test_a_named_array_places_its_electrodes_and_no_others():
     info = with_geometry(StreamInfo(labels=("A2", "B1", "aux")), "120MEA100", "x")
     assert info.positions_um == ((0, 100), (100, 0), None)
+    assert info.geometry == "120MEA100"
     text = unknown_text(info.labels, info.positions_um)
     assert text == "positions not known of 1 of 3 electrodes: aux"
     with pytest.raises(ConfigError, match="x: 60MEA200 has none of the electrodes A2, B1"):
@@ -48,3 +49,10 @@ def test_positions_and_ids_survive_the_way_through_redis():
     info = StreamInfo(labels=("a", "b"), ids=("7", "9"), positions_um=((1.0, 2.5), None))
     items = [item.encode() for item in info_fields(info)]
     assert info_from(dict(zip(items[::2], items[1::2], strict=True))) == info
+
+
+def test_an_invented_instrument_has_a_60mea_or_a_square_grid():
+    assert on_grid(StreamInfo(labels=MCS_60_LABELS)).geometry == "60MEA200"
+    info = on_grid(StreamInfo(labels=grid_labels(5)))
+    assert info.geometry == "grid of 3 columns"
+    assert info.positions_um == ((0, 0), (200, 0), (400, 0), (0, 200), (200, 200))

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from crepe.errors import DeviceError
+from crepe.recording.file import mark_ended
+
 # Each life of the writer is a process of its own, forked here, and goes on where the file ends.
 LIVES = """
 import os, random, signal, sys, traceback
@@ -102,3 +105,10 @@ def test_a_writer_that_is_killed_in_the_first_second_of_each_life_damages_nothin
     tmp_path: Path, segment_samples: int
 ) -> None:
     run(KILLED_WITHIN_A_SECOND, segment_samples, tmp_path, 3)  # tests/long tries 10 seeds
+
+
+def test_a_recording_that_cannot_be_marked_as_ended_says_so(tmp_path):
+    mark_ended(tmp_path / "none.h5")
+    (tmp_path / "s.h5").write_bytes(b"no HDF5")
+    with pytest.raises(DeviceError, match=r"s\.h5: cannot be marked as ended"):
+        mark_ended(tmp_path / "s.h5")

@@ -9,6 +9,9 @@ from supervisor.states import ProcessStates
 
 from crepe.environment import session
 from crepe.messages import Segment, StreamInfo
+from crepe.recording.mcs_layout import About
+from crepe.recording.reader import Recording
+from crepe.recording.writer import RecordingWriter
 from crepe.store import codec
 from crepe.store.contract import Entry
 from crepe.store.redis_store import RedisStore
@@ -46,6 +49,18 @@ def test_a_session_ends_with_the_exit_status_of_its_recorder(var, exitstatus, en
     assert not is_over(var)
     end.on_stopped(stopped("record", exitstatus))
     assert is_over(var) == ends
+
+
+def test_the_recording_of_an_ended_session_has_ended(var):
+    path = var / "recordings" / f"{session.current(var).id}.h5"
+    RecordingWriter(path, About("s"), {"data": StreamInfo(labels=("47",))}).close()
+    end = SessionEnd(var, ["record"], getLogger())
+    end.on_stopping(None)
+    with Recording(path) as recording:
+        assert (recording.has_ended, recording.is_closed) == (False, True)
+    end.on_stopped(stopped("record", 0))
+    with Recording(path) as recording:
+        assert (recording.has_ended, recording.is_closed) == (True, True)
 
 
 def test_a_recorder_gets_more_time_only_while_its_file_changes(var):

@@ -167,13 +167,18 @@ class AnalogStream:
         label = _label(stream) or name
         labels = channel_table.labels_of(channels)
         data = self._file["Data"]
+        if crepe:
+            positions, geometry = _own_geometry(self._file, stream)
+        else:
+            positions, geometry = channel_table.geometry_of(
+                labels, text_of(data.attrs.get("MeaName", ""))
+            )
         return StreamInfo(
             sampling_rate_hz=rate_hz,
             labels=labels,
             ids=channel_table.ids_of(channels),
-            positions_um=_own_positions(self._file, stream)
-            if crepe
-            else channel_table.places_of(labels, text_of(data.attrs.get("MeaName", ""))),
+            positions_um=positions,
+            geometry=geometry,
             dtype=self._dtype.name,
             scale_uv=channel_table.scales_uv(channels, _kind(stream), place),
             segment_samples=segment_samples,
@@ -277,13 +282,15 @@ def _kind(stream: h5py.Group) -> str:
     return text_of(stream.attrs.get("DataSubType", ""))
 
 
-def _own_positions(file: h5py.File, stream: h5py.Group) -> tuple[Position | None, ...]:
-    """Return the positions that CREPE's recorder stored for its samples; none by older ones."""
+def _own_geometry(file: h5py.File, stream: h5py.Group) -> tuple[tuple[Position | None, ...], str]:
+    """Return positions and array that CREPE's recorder stored; none by older ones."""
     for group in file.get("CREPE/streams", {}).values():
         if text_of(group.attrs.get("mcs", "")) == stream.name:
-            stored = json.loads(group["info"][()]).get("positions_um", [])
-            return tuple(None if place is None else (place[0], place[1]) for place in stored)
-    return ()
+            info = json.loads(group["info"][()])
+            stored = info.get("positions_um", [])
+            positions = tuple(None if place is None else (place[0], place[1]) for place in stored)
+            return positions, str(info.get("geometry", ""))
+    return (), ""
 
 
 def _origin_t_ns(data: h5py.Group, first_us: int) -> int:

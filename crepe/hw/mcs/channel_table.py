@@ -45,10 +45,14 @@ def _repeat(values: Any) -> set[str]:
     return {value for value, n in Counter(values).items() if n > 1}
 
 
-def places_of(labels: tuple[str, ...], array_name: str) -> tuple[Position | None, ...]:
-    """Return where the electrodes of the array that a file names are; None: not known."""
+def geometry_of(
+    labels: tuple[str, ...], array_name: str
+) -> tuple[tuple[Position | None, ...], str]:
+    """Return where the electrodes of the array that a file names are (None: not known), and it."""
     layout = find_layout(array_name)
-    return tuple(layout.position_um(label) if layout else None for label in labels)
+    if layout is None:
+        return (None,) * len(labels), ""
+    return tuple(layout.position_um(label) for label in labels), layout.name
 
 
 def scales_uv(channels: NDArray[Any], kind: str, place: str) -> tuple[float, ...]:

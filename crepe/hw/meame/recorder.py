@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from crepe.electrodes.geometry import OWN_LAYOUT, with_geometry
 from crepe.electrodes.layouts import MCS_60_LABELS
 from crepe.errors import DeviceError
 from crepe.hw.instrument import Recorder
@@ -95,7 +96,7 @@ class MeameRecorder(Recorder):
 
     def expected(self) -> StreamInfo:
         settings = self._settings
-        return StreamInfo(
+        info = StreamInfo(
             sampling_rate_hz=float(settings.sampling_rate_hz),
             labels=MCS_60_LABELS,
             scale_uv=(settings.scale_uv,),
@@ -105,6 +106,7 @@ class MeameRecorder(Recorder):
             is_simulated=settings.location == SIMULATOR,
             source=f"MEAME {settings.location}",
         )
+        return with_geometry(info, OWN_LAYOUT, info.source)
 
     def _check(self, server: Server, actual: tuple[int, int]) -> None:
         """Raise DeviceError if another client has configured the server otherwise."""

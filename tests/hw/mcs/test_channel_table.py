@@ -57,5 +57,6 @@ def test_an_electrode_without_a_voltage_is_refused_and_a_digital_line_has_counts
 
 
 def test_places_are_those_of_the_array_that_the_file_names():
-    assert channel_table.places_of(("47", "x"), "60MEA200/30iR") == ((600, 1200), None)
-    assert channel_table.places_of(("47",), "") == (None,)
+    positions, name = channel_table.geometry_of(("47", "x"), "60MEA200/30iR")
+    assert (positions, name) == (((600, 1200), None), "60MEA200")
+    assert channel_table.geometry_of(("47",), "") == ((None,), "")
