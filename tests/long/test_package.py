@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import urllib3
 
 import crepe
 
@@ -97,8 +98,10 @@ def test_the_sdist_has_every_file_of_the_repository(dist: Path) -> None:
     assert {name for name in tracked if name and (ROOT / name).exists()} <= names
 
 
-def test_the_wheel_has_each_experiment_once(dist: Path) -> None:
-    names = [name for name in digests(wheel_in(dist)) if name.endswith(".toml")]
+def test_the_wheel_has_its_types_and_each_experiment_once(dist: Path) -> None:
+    content = digests(wheel_in(dist))
+    assert "crepe/py.typed" in content
+    names = [name for name in content if name.endswith(".toml")]
     shipped = [f"crepe/experiments/{path.name}" for path in (ROOT / "config").glob("*.toml")]
     assert sorted(names) == sorted(shipped)
 
@@ -130,14 +133,21 @@ def test_a_stranger_writes_an_experiment_plays_it_and_reads_the_report(
     assert {path.name for path in installed.directory.iterdir()} == {"rps.toml", "var"}
 
 
-def test_up_and_the_original_interface_need_no_clone(installed: Installed) -> None:
-    installed.crepe("up", "--new")
+def test_up_the_page_and_the_store_need_no_clone(installed: Installed) -> None:
+    started = json.loads(installed.crepe("up", "--new", "--json"))
     try:
-        read = "from crepe import Store; print(Store()['data'].read(0, 100, timeout_s=60).shape)"
-        shape = run(
-            installed.python, "-c", read, cwd=installed.directory, env=installed.environment
-        )
-        assert shape == "(60, 100)\n"
+        read = "from crepe import Store; s = Store()['data']; print(s.wait(0, 100, 60).shape)"
+        environment = {"cwd": installed.directory, "env": installed.environment}
+        assert run(installed.python, "-c", read, **environment) == "(60, 100)\n"
+        link = started["live_page"]["operator"]
+        answer = urllib3.request("GET", link, redirect=False)
+        cookie = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
+        static = ROOT / "crepe" / "dashboard" / "static"
+        names = [path.relative_to(static).as_posix() for path in static.rglob("*.*")]
+        for name in ("", "uPlot.js", *(f"static/{name}" for name in names if name != "index.html")):
+            url = f"{link.partition('?')[0]}{name}"
+            answer = urllib3.request("GET", url, headers=cookie, retries=False)
+            assert answer.status == 200, url
     finally:
         installed.crepe("down")
 
