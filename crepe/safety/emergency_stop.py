@@ -47,15 +47,15 @@ class _Directory:
             is_refused = isinstance(error, OSError) and not isinstance(error, TimeoutError)
             if state is None and is_refused and self.is_idle:
                 report(
-                    f"not latched: {self.path}: {str(error) or repr(error)}; but no stimulator runs "
-                    "there, and one that starts fires nothing until it can be written and "
+                    f"not latched: {self.path}: {str(error) or repr(error)}; but no stimulator "
+                    "runs there, and one that starts fires nothing until it can be written and "
                     "`crepe arm` was given"
                 )
                 return True
             if state is None or not state.latch.is_closed:
                 report(
-                    f"NOT LATCHED: {self.path}: {str(error) or repr(error)}; end the experiment with "
-                    "`crepe down`, or it may go on"
+                    f"NOT LATCHED: {self.path}: {str(error) or repr(error)}; end the experiment "
+                    "with `crepe down`, or it may go on"
                 )
                 return False
             report(
