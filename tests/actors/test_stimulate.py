@@ -499,6 +499,29 @@ def test_silence_stops_a_running_train_and_nothing_else_starts_it_again(gate):
     assert len(gate.bench.started) == 1
 
 
+def test_the_gate_is_asked_once_more_at_the_moment_of_firing(gate, monkeypatch):
+    reason = "electrode 48: 51 pulses in 1 s, limit 50"
+    monkeypatch.setattr(gate.actor._gate, "refusal_now", lambda stimulus, announced: reason)
+    gate.ask()
+    gate.tick(40)
+    assert gate.states == [(1, "intended"), (1, "refused")]
+    assert gate.answers[-1].reason == reason
+    assert not gate.bench.started
+    assert gate.bench.calls[-2:] == ["stop", ("pulsing", False)]
+
+
+def test_a_guard_that_refuses_while_no_data_come_stops_a_running_train(gate):
+    gate.ask()
+    gate.tick(8)
+    gate.guard.reason = "stopped by crepe stop"
+    gate.silence(0.1)
+    assert not gate.bench.is_running
+    assert (gate.answers[-1].state, gate.answers[-1].reason) == (
+        "stopped",
+        "stopped by crepe stop",
+    )
+
+
 def test_a_gap_in_the_data_stops_a_running_train(gate):
     gate.ask()
     gate.tick(8)

@@ -203,3 +203,11 @@ def test_an_entry_may_have_no_message(kind, payload):
 @pytest.mark.parametrize("value", [{1: 2.5}, MappingProxyType({"a": 1})])
 def test_mappings_come_back_whatever_their_kind_and_keys(value):
     assert codec.unpack_value(codec.pack_value(value)) == value
+
+
+def test_the_bytes_of_a_segment_are_none_of_another_message():
+    payload = codec.pack([Segment(0, 7, np.ones((3, 7), np.int16))], 0, 7)
+    assert codec.read(Segment, payload, 0, 7)[1] == []
+    messages, unreadable = codec.read(Command, payload, 0, 7)
+    assert messages == []
+    assert "samples" in unreadable[0].reason
