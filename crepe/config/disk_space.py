@@ -22,7 +22,7 @@ _LEAST_S = 600.0
 
 
 class DiskUse(NamedTuple):
-    """What an experiment writes: a recording that grows, and an append-only file up to a limit."""
+    """The data rates of a recording, and of an append-only file up to its largest size."""
 
     recording: float  # bytes per second
     append_only: float  # bytes per second

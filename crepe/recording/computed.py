@@ -96,8 +96,8 @@ def _filters(actors: Any) -> Iterable[tuple[str, Computation]]:
 def _fits(kind: type[Any], settings: Mapping[str, Any]) -> bool:
     """Return whether a filter of today can have the settings: a file may be older, or damaged."""
     return settings.keys() <= kind.__dataclass_fields__.keys() and all(
-        type(value) in (int, float) and np.isfinite(value) and value >= 0
-        for value in settings.values()
+        type(value) in (int, float) and np.isfinite(value) and (value > 0 or name == "n_harmonics")
+        for name, value in settings.items()
     )
 
 

@@ -54,7 +54,7 @@ def waveforms(
     channels
         Labels of the electrodes whose signal is cut out; by default the same electrode's.
     stream
-        Name of the signal; by default `data:filtered` where it was recorded, in which peaks were
+        Name of the signal; by default `data:filtered` where there is one, in which peaks were
         found, else the first stream of samples.
     before_s, after_s
         Seconds before the peak, and from the peak on.

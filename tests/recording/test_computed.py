@@ -146,6 +146,7 @@ def test_what_was_recorded_is_read_and_not_computed(tmp_path: Path) -> None:
         actors(filter=wired('run = "my_lab.filters:BandPass"\n', "data", "data:filtered")),
         actors(filter=wired(WIDE + "sharpness = 3\n", "data", "data:filtered")),
         actors(filter=wired(WIDE + 'high_hz = "high"\n', "data", "data:filtered")),
+        actors(filter=wired(WIDE + "high_hz = 0\n", "data", "data:filtered")),
         actors(filter=wired(WIDE, "data:clean", "data:filtered")),
         actors(filter=wired(WIDE, "data:filtered", "data:filtered")),
     ],
