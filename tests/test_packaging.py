@@ -136,7 +136,7 @@ def test_no_text_installs_the_pitch_tracker() -> None:
     """`crepe` on the index is another package (decision 66)."""
     texts = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "docs").rglob("*.ipynb")]
     texts += (ROOT / "crepe").rglob("*.py")
-    pattern = re.compile(r"(?:install|add|download)(?: -\S+)* ['\"]?crepe(?![\w-]|\.\w)")
+    pattern = re.compile(r"\b(?:install|add|download)(?: -\S+)* ['\"]?crepe(?![\w-]|\.\w)")
     assert [path for path in texts if pattern.search(path.read_text(encoding="utf-8"))] == []
 
 
