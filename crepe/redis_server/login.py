@@ -54,6 +54,8 @@ class _UnixSocket:
         self._socket: socket.socket | None = None
 
     def open(self, timeout_s: float) -> socket.socket:
+        if not hasattr(socket, "AF_UNIX"):
+            raise StoreError(f"{self._url}: this system has no unix sockets; use redis://HOST:PORT")
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(timeout_s)
         self._socket.connect(unquote(urlsplit(self._url).path))

@@ -8,7 +8,6 @@ container with a network of its own; there the read-back before each trigger is 
 # Decision 51: why a socket without a file.
 
 import errno
-import fcntl
 import hashlib
 import os
 import socket
@@ -18,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from crepe.environment import paths
+from crepe.environment.file_lock import lock
 from crepe.errors import DeviceError
 
 _THIS_MACHINE = "this machine"
@@ -88,10 +88,13 @@ def _file_lease(name: str, instrument: str) -> Callable[[], None]:
     path = directory / f"{hashlib.sha256(name.encode()).hexdigest()[:12]}.lock"
     file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "rb")
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+        lock(file.fileno())
+    except BlockingIOError as error:
         file.close()
         raise DeviceError(_taken(instrument, "another process of yours")) from error
+    except OSError as error:
+        file.close()
+        raise DeviceError(f"instrument {instrument}: no lease: {error.strerror}") from error
     return file.close
 
 

@@ -1,6 +1,5 @@
 """The lock by which programs take turns at one instrument; a stop may break it."""
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -8,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from crepe.environment.bounded_call import call_within
+from crepe.environment.file_lock import lock
 from crepe.errors import DeviceError
 
 LOCK_FILE = "instrument.lock"
@@ -47,8 +47,8 @@ def _locked(path: Path, wait_s: float) -> int:
     deadline = time.monotonic() + wait_s
     while True:
         try:
-            # Polled, since `flock` has no timeout. The kernel unlocks when a program dies.
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Polled, since the lock has no timeout. The kernel unlocks when a program dies.
+            lock(handle)
             return handle
         except BlockingIOError as error:
             if time.monotonic() >= deadline:
@@ -56,4 +56,7 @@ def _locked(path: Path, wait_s: float) -> int:
                 raise DeviceError(
                     f"{path}: another program talks to the instrument for more than {wait_s:g} s"
                 ) from error
+        except OSError as error:
+            os.close(handle)
+            raise DeviceError(f"{path}: {error.strerror}") from error
         time.sleep(_POLL_S)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ from crepe.config.services import has_heartbeat
 from crepe.config.tables import DASHBOARD
 from crepe.environment import paths, session
 from crepe.environment.process_identity import ProcessIdentity
-from crepe.errors import CrepeError, StoreError
+from crepe.errors import ConfigError, CrepeError, StoreError
 from crepe.messages import GameState
 from crepe.redis_server.check import must_fit
 from crepe.redis_server.choice import choose
@@ -53,6 +54,7 @@ def running(
 
     SIGTERM, and SIGHUP when a terminal or an SSH connection is lost, interrupt as Ctrl-C does.
     """
+    _must_have_supervisord()
     control.must_be_down()  # programs that another command has started are not ours to stop
     with _interrupts() as end_undisturbed:
         try:
@@ -99,6 +101,7 @@ def up(
         A program does not start; the text has the end of its log. All programs are stopped again
         then, as they are after Ctrl-C.
     """
+    _must_have_supervisord()
     experiment.check_tokens()
     for note in dry_run(experiment):
         print(f"note: {note}", file=sys.stderr)
@@ -243,3 +246,11 @@ def wait_until_recorded(store: Store, experiment: Experiment) -> None:
         if all(int(beat["position"]) >= last for beat in recorders):
             return
         time.sleep(0.1)
+
+
+def _must_have_supervisord() -> None:
+    if find_spec("supervisor") is None:
+        raise ConfigError(
+            "an experiment needs supervisord, which runs on Linux, macOS and WSL; without it CREPE "
+            "reads streams and recordings"
+        )

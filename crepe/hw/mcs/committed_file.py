@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from crepe.environment.file_lock import lock
+
 _PAGE_BYTES = 4096
 _HEAD = struct.Struct("<8sQQL")  # magic, number of pages, size of the file, checksum of the rest
 _MAGIC = b"CREPEjn1"
@@ -55,7 +57,7 @@ class CommittedFile(io.RawIOBase):
 
     def _lock(self) -> None:
         try:
-            _lock(self._fd)
+            lock(self._fd)
         except OSError as error:
             if error.errno != errno.ENOSYS:  # of a file system without locks
                 raise
@@ -172,21 +174,15 @@ def complete_commit(path: Path) -> None:
     journal = journal_of(path)
     if not journal.exists():
         return
-    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDWR)
     try:
-        _lock(fd)
+        lock(fd)
     except OSError:  # a writer has the file, or the file system has no locks
         pass
     else:
         _carry_out(journal, fd)
     finally:
         os.close(fd)
-
-
-def _lock(fd: int) -> None:
-    import fcntl  # a writer needs a POSIX system, a reader does not
-
-    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _carry_out(journal: Path, fd: int) -> None:
