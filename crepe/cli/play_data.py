@@ -30,6 +30,7 @@ from crepe.supervise import control
 from crepe.supervise.start import DRAIN_S, recording_path
 
 _POLL_S = 0.2
+_AFTER_S = 0.01  # in which a crossing may be the trace of an artefact; chosen
 
 
 @dataclass
@@ -39,6 +40,9 @@ class Counts:
     labels: tuple[str, ...] = ()
     spikes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     """Shape (n_channels,)."""
+    stimuli: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    """Shape (n_events, 2): windows of the stimulation events that the file has, in order."""
+    n_after_stimuli: int = 0  # crossings in one of them, or up to _AFTER_S behind it
     coverage: Coverage = field(default_factory=Coverage)  # how much data they are of
     has_ended: bool = False  # in good order: the data ended, or --seconds
     recording: Path | None = None
@@ -55,9 +59,10 @@ def play_file(
     assert isinstance(source, Acquire)
     recorder = open_recorder(source.device)
     info = recorder.open(0)
-    total_s, notes = None, []
+    total_s, notes, stimuli = None, [], None
     if isinstance(recorder, McsRecording):
         total_s, notes = recorder.n_samples / info.sampling_rate_hz, recorder.notes
+        stimuli = recorder.stimuli
     recorder.close()
     info = source.described(info)
     band = _only(experiment, BandPass).settings
@@ -78,7 +83,9 @@ def play_file(
         output.line("sampled too slowly for the usual spike band: read the counts with care")
     _only(experiment, Detect)
     limits_s = [limit_s for limit_s in (seconds, total_s) if limit_s is not None]
-    return _run(experiment, output, seconds, min(limits_s, default=None), take_over=take_over)
+    counts = Counts() if stimuli is None else Counts(stimuli=stimuli)
+    total_s = min(limits_s, default=None)
+    return _run(experiment, output, seconds, total_s, take_over=take_over, counts=counts)
 
 
 def play_data(
@@ -93,7 +100,8 @@ def play_data(
     output.line(
         f"no game in {experiment.path}: {', '.join(experiment.actors)} run {until}, or Ctrl-C"
     )
-    return _run(experiment, output, seconds, seconds, take_over=take_over)
+    counts = Counts()
+    return _run(experiment, output, seconds, seconds, take_over=take_over, counts=counts)
 
 
 def _run(
@@ -103,9 +111,9 @@ def _run(
     total_s: float | None,
     *,
     take_over: bool,
+    counts: Counts,
 ) -> bool:
     """Run the programs until the data end, or for so many seconds; print what was counted."""
-    counts = Counts()
     try:
         with running_session(experiment, take_over=take_over) as store:
             counts.recording = recording_path()
@@ -161,6 +169,16 @@ def _count(spikes: Stream, start: int, stop: int, counts: Counts) -> None:
         if isinstance(message, Spikes):
             is_new = (message.sample >= start) & (message.sample < stop)
             counts.spikes += np.bincount(message.channel[is_new], minlength=len(counts.spikes))
+            rate_hz = spikes.info.sampling_rate_hz
+            counts.n_after_stimuli += _n_after(message.sample[is_new], counts.stimuli, rate_hz)
+
+
+def _n_after(samples: NDArray[np.int64], stimuli: NDArray[np.int64], rate_hz: float) -> int:
+    """Return how many of the samples are in a window of stimulation, or right behind one."""
+    starts, stops = stimuli[:, 0], np.maximum.accumulate(stimuli[:, 1])
+    n_begun = np.searchsorted(starts, samples, side="right")
+    n_over = np.searchsorted(stops + round(_AFTER_S * rate_hz), samples, side="right")
+    return int((n_begun > n_over).sum())
 
 
 def _print(counts: Counts, output: Output) -> None:
@@ -176,6 +194,12 @@ def _print(counts: Counts, output: Output) -> None:
         f"{len(counts.labels)} channels, {coverage.covered_s:.2f} s of data, "
         f"{coverage.gaps_text}, {counts.spikes.sum()} spikes (threshold crossings, multi-unit)"
     )
+    n_stimuli = len(counts.stimuli)
+    if n_stimuli:
+        output.text(
+            f"{n_stimuli} recorded stimulation events: {counts.n_after_stimuli} crossings during "
+            f"them or within {1000 * _AFTER_S:.0f} ms, which may be traces of artefacts"
+        )
     is_kept = recording is not None and recording.is_file()
     if is_kept:
         output.text(f"recording: {recording}")
@@ -186,6 +210,8 @@ def _print(counts: Counts, output: Output) -> None:
             "n_gaps": len(coverage.gaps),
             "missing_s": coverage.missing_s,
             "n_spikes": int(counts.spikes.sum()),
+            "n_stimulation_events": n_stimuli,
+            "n_spikes_after_stimulation": counts.n_after_stimuli,
             "spikes": dict(zip(counts.labels, counts.spikes.tolist(), strict=True)),
             "recording": str(recording) if is_kept else None,
         }

@@ -61,6 +61,17 @@ def counted(store, limit_s):
     return counts
 
 
+def test_crossings_during_and_right_after_recorded_pulses_are_counted(store, capsys):
+    # Crossings are at 50, 150, ...: in a window, 5 ms behind one, 15 ms behind, before one, in two.
+    stimuli = np.array([[40, 60], [145, 145], [235, 235], [355, 360], [440, 460], [445, 446]])
+    counts = play_data.Counts(stimuli=stimuli)
+    play_data._follow(store, load_experiment(RECORD), counts, None, lambda *_: None)
+    assert counts.n_after_stimuli == 3
+    play_data._print(counts, Output(as_json=False))
+    text = " ".join(capsys.readouterr().out.split())
+    assert "6 recorded stimulation events: 3 crossings during them or within 10 ms" in text
+
+
 def test_a_session_without_a_game_ends_with_its_data(store):
     counts = counted(store, None)
     assert (counts.coverage.covered_s, counts.spikes.tolist(), counts.has_ended) == (
@@ -128,6 +139,7 @@ def test_play_says_first_that_there_is_no_game_and_how_it_ends(monkeypatch, caps
     assert json.loads(out) == {
         "has_ended": False, "seconds": 0.0, "n_gaps": 0, "missing_s": 0.0, "n_spikes": 0,
         "spikes": {}, "recording": None,
+        "n_stimulation_events": 0, "n_spikes_after_stimulation": 0,
     }  # fmt: skip
     assert "run for 5 s of data" in err
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from crepe.errors import DeviceError
 from crepe.hw.mcs import channel_table
 from crepe.hw.mcs.hdf5_file import one_line, open_hdf5, single, text_of
+from crepe.hw.mcs.stimulus_events import stimulus_windows
 from crepe.messages import Position, StreamInfo
 
 TRUE_RATE = "CrepeSamplingRateHz"
@@ -54,6 +55,8 @@ class AnalogStream:
         Description of the stream: labels, rate, microvolts per count.
     spans
         Where its samples lie in time, in order.
+    stimuli
+        Windows of the recorded stimulation events: (n_events, 2), sample indices.
     notes
         Sentences about what else the file has, and what was taken of it.
 
@@ -163,6 +166,7 @@ class AnalogStream:
         if rate_hz <= 0:
             raise DeviceError(f"{place}: Tick {tick_us} us, must be positive")
         first_us = self._find_spans(stream, rate_hz)
+        self.stimuli = stimulus_windows(recording, first_us, rate_hz)
         crepe = self._file.get("CREPE")
         label = _label(stream) or name
         labels = channel_table.labels_of(channels)

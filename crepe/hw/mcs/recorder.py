@@ -3,6 +3,8 @@
 from bisect import bisect_right
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from crepe.hw.instrument import DeviceSettings, EndOfData, Recorder
@@ -66,6 +68,12 @@ class McsRecording(Recorder):
     def notes(self) -> list[str]:
         """Sentences on what else the file has, and what was taken of it; none before `open`."""
         return list(self._notes)
+
+    @property
+    def stimuli(self) -> NDArray[np.int64]:
+        """Windows of the recorded stimulation events: (n_events, 2), sample indices."""
+        assert self._stream is not None, "open comes first"
+        return self._stream.stimuli
 
     def read(self, timeout_s: float) -> Segment | None:
         assert self._stream is not None, "open comes first"
