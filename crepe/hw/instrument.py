@@ -69,7 +69,7 @@ class Recorder(ABC):
 
     @property
     def identity(self) -> str:
-        """What tells this instrument from others of its kind, such as a serial number; or empty.
+        """Name that tells it from others of its kind, such as a serial number; or empty.
 
         Valid after `open`. With another one after an outage the stimulator is disarmed.
         """

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class SessionInstrument:
-    """What is known of the instrument that a session records.
+    """The instrument that a session records, lost or connected.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class SessionInstrument:
 
     @property
     def problem(self) -> str:
-        """Why no data come, or that another instrument is there, for people; or empty."""
+        """Reason why no data come, or that another instrument is there; or empty."""
         return self._lost or self._replaced
 
     def lose(self, error: DeviceError, sample: int, attempts: str) -> None:
