@@ -14,7 +14,8 @@ from crepe.electrodes.geometry import with_geometry
 from crepe.environment.clock import WallToBoot
 from crepe.errors import ConfigError, DeviceError
 from crepe.hw.device import open_recorder
-from crepe.hw.instrument import EndOfData, Recorder, check_same
+from crepe.hw.instrument import EndOfData, Recorder
+from crepe.hw.session_instrument import SessionInstrument
 from crepe.messages import Message, Segment, Spikes, StreamInfo
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class Acquire(Source[None, Segment | Spikes]):
 
     _recorder: Recorder = PrivateAttr()
     _info: StreamInfo = PrivateAttr()
+    _instrument: SessionInstrument = PrivateAttr()
     _position: int = PrivateAttr(0)  # where the last segment stopped
     _shift: int = PrivateAttr(0)  # from the recorder's sample index to the session's
     _clock: WallToBoot | None = PrivateAttr(None)  # None in lock-step: only the samples count time
@@ -81,6 +83,7 @@ class Acquire(Source[None, Segment | Spikes]):
             self._info = replace(info, origin_t_ns=before.get("origin_t_ns", info.origin_t_ns))
             self._rounded_ns = before.get("rounded_ns", 0)
             self._expect_gap_since(before)
+        self._instrument = SessionInstrument(info, self._recorder.identity, context.disarm)
         if self.publish_truth and self._recorder.truth(0, 1) is None:
             raise ConfigError(f"publish_truth: {self.device!r} gives no true spikes")
         log.info("%s: %d channels at %g Hz", info.source, info.n_channels, info.sampling_rate_hz)
@@ -192,7 +195,7 @@ class Acquire(Source[None, Segment | Spikes]):
 
     @property
     def problem(self) -> str:
-        return self._step
+        return "; ".join(filter(None, (self._instrument.problem, self._step)))
 
     def _truth(self, segment: Segment) -> Spikes:
         start, stop = segment.start, segment.stop
@@ -209,7 +212,8 @@ class Acquire(Source[None, Segment | Spikes]):
     # Outages of a live instrument
 
     def _start_outage(self, error: DeviceError) -> None:
-        log.error("%s; retrying until it is back", error)
+        tried = f"tried again after {_FIRST_WAIT_S:g} to {_LONGEST_WAIT_S:g} s each time"
+        self._instrument.lose(error, self._position, tried)
         # Emitted though they are few: the next connection begins with none held.
         if self._held:
             self._settle()
@@ -229,8 +233,7 @@ class Acquire(Source[None, Segment | Spikes]):
             self._wait_s = min(2 * self._wait_s, _LONGEST_WAIT_S)
             self._attempt_s = time.monotonic()
             return False
-        check_same(self._info, info)
-        log.warning("%s: is back", info.source)
+        self._instrument.come_back(info, self._recorder.identity, self._position)
         self._wait_s = 0.0
         # Without a segment since the last outage, the lead from before it still holds.
         self._is_by_wall = self._is_by_wall and not self._leads_ns

@@ -20,6 +20,7 @@ from crepe.messages import (
 from crepe.safety.firing.form import number_of, well_formed
 from crepe.safety.firing.guarded_stimulator import GuardedStimulator
 from crepe.safety.firing.ledger import Ledger, requester
+from crepe.safety.firing.outage import Outage
 from crepe.safety.firing.timed_guard import TimedGuard
 from crepe.safety.gate import Gate
 from crepe.safety.limits import Limits
@@ -65,6 +66,8 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     refused, and so is one that is due later."""
     stall_s: float = Field(0.2, gt=0, le=1.0)
     """Longest silence, or delay, of the data; after it a train is stopped."""
+    outage_s: float = Field(10.0, gt=0, le=60.0)
+    """Longest outage of the data; after it the stimulator is disarmed."""
     silence_s: float = Field(0.75, gt=0, le=2.0)
     """Longest lag of a stream of requests behind the data; after it a train is stopped."""
     burst_s: float = Field(LONGEST_S, gt=0, le=LONGEST_S)
@@ -73,10 +76,10 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     _guard: TimedGuard = PrivateAttr()
     _stimulator: Stimulator = PrivateAttr()
     _instrument: GuardedStimulator = PrivateAttr()
-    _wall_ns: Callable[[], int] = PrivateAttr()
     _rate_hz: float = PrivateAttr()
     _time: RealTime = PrivateAttr()
     _liveness: Liveness = PrivateAttr()
+    _outage: Outage = PrivateAttr()
     _gate: Gate = PrivateAttr()
     _trains: TrainQueue = PrivateAttr()
     _ledger: Ledger = PrivateAttr()
@@ -84,7 +87,6 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
 
     def open(self, start: ActorContext) -> None:
         self._rate_hz = start.first.sampling_rate_hz
-        self._wall_ns = start.wall_ns
         self._time = RealTime(self._rate_hz, start.position, start.monotonic_s, start.wall_ns)
         _, *requests = start.inputs  # the first is the clock
         self._liveness = Liveness(
@@ -102,10 +104,11 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         )
         self._trains = TrainQueue(self._rate_hz)
         self._guard = TimedGuard(start.open_guard())
+        self._outage = Outage(self._guard, start.disarm, self.outage_s)
         self._guard.serves([requester(stream, start.inputs[stream]) for stream in requests])
         self._stimulator = start.open_stimulator(self.device, self._guard)
         self._instrument = GuardedStimulator(
-            self._stimulator, self._guard, self._gate, self._trains, self._wall_ns
+            self._stimulator, self._guard, self._gate, self._trains, start.wall_ns
         )
         self._stimulator.open()
 
@@ -120,6 +123,10 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
 
     def resume_positions(self) -> Mapping[str, int]:
         return self._ledger.positions
+
+    @property
+    def problem(self) -> str:
+        return self._outage.problem
 
     def close(self) -> None:
         # `open` may have failed before these existed.
@@ -145,6 +152,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         self._liveness.on_position(stream, position)
 
     def on_silence(self, elapsed_s: float) -> Iterator[Message]:
+        self._outage.last(elapsed_s, self._clock)
         # Called in any case: the watchdog's heartbeat must not end with the data.
         reason = self._instrument.watch()
         if reason := self._liveness.stalled(elapsed_s) or reason:
@@ -207,6 +215,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
 
     def _on_segment(self, segment: Segment) -> Iterator[Message]:
         is_gap = segment.start != self._clock
+        self._outage.end((segment.start - self._clock) / self._rate_hz, self._clock)
         self._time.tick(segment, is_gap=is_gap)
         reason = self._instrument.watch() or self._liveness.missing()
         if is_gap:

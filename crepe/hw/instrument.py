@@ -67,6 +67,14 @@ class Recorder(ABC):
         Paced instruments wait here.
         """
 
+    @property
+    def identity(self) -> str:
+        """Name that tells it from others of its kind, such as a serial number; or empty.
+
+        Valid after `open`. With another one after an outage the stimulator is disarmed.
+        """
+        return ""
+
     @abstractmethod
     def close(self) -> None:
         """Release the instrument; harmless to repeat."""

@@ -40,6 +40,8 @@ class World:
         self.n_attempts = 0
         self.settings: dict[str, Any] = {}
         self.info = INFO
+        self.identity = "serial 1"
+        self.n_disarmed = 0
         monkeypatch.setattr(acquire, "time", self)
 
     def monotonic(self) -> float:
@@ -48,6 +50,9 @@ class World:
     def clocks(self) -> Clocks:
         boot_ns = round((self.now_s + self.late_s) * 1e9)
         return Clocks(boot_ns + round(self.set_s * 1e9), boot_ns, boot_ns)
+
+    def disarm(self) -> None:
+        self.n_disarmed += 1
 
     def reboot(self) -> None:
         """Begin to count the time since boot anew; the wall clock goes on."""
@@ -77,6 +82,10 @@ class Live(Recorder):
         self._due_s = self._world.now_s
         return self._world.info
 
+    @property
+    def identity(self) -> str:
+        return self._world.identity
+
     def read(self, timeout_s: float) -> Segment | None:
         if self._world.is_down:
             raise DeviceError("fake: closed the connection")
@@ -99,7 +108,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 def opened(world: World, **start: Any) -> Acquire:
     actor = Acquire(device="fake://")
     clocks: dict[str, Any] = {"clocks": world.clocks, "boot_id": lambda: world.boot_id}
-    actor.open(ActorContext(open_recorder=world.open_recorder, **clocks, **start))
+    context = ActorContext(
+        open_recorder=world.open_recorder, disarm=world.disarm, **clocks, **start
+    )
+    actor.open(context)
     return actor
 
 
@@ -476,3 +488,45 @@ def test_channels_of_one_label_are_refused(monkeypatch):
     world.info = replace(INFO, labels=("47", "47"))
     with pytest.raises(DeviceError, match="fake: several channels are labelled '47'"):
         Acquire(device="fake://").open(ActorContext(open_recorder=world.open_recorder))
+
+
+def test_a_lost_instrument_is_a_problem_with_one_text_until_it_is_back(world: World) -> None:
+    actor = opened(world)
+    read(actor, 3)
+    assert actor.problem == ""
+    world.is_down = True
+    problems = set()
+    for _ in range(300):
+        assert actor.read(0.1) is None
+        problems.add(actor.problem)
+    (problem,) = problems
+    assert problem.startswith("no instrument since ")
+    assert problem.endswith(
+        "sample 300: fake: closed the connection; tried again after 0.5 to 10 s each time"
+    )
+    world.is_down = False
+    read(actor, 1)
+    assert actor.problem == ""
+    assert world.n_disarmed == 0
+
+
+def test_another_instrument_at_the_address_disarms_at_once_and_is_reported(world: World) -> None:
+    actor = opened(world)
+    read(actor, 3)
+    for identity, n_disarmed in (("serial 1", 0), ("serial 2", 1), ("serial 2", 1)):
+        world.identity = identity
+        lose(world, actor, 1.0, 0.0)
+        read(actor, 6)  # the first five are held together until the gap is estimated
+        assert world.n_disarmed == n_disarmed
+    assert "fake: another instrument than before sample " in actor.problem
+    assert "`crepe arm`" in actor.problem
+
+
+def test_an_instrument_that_the_session_refuses_disarms(world: World) -> None:
+    actor = opened(world)
+    read(actor, 3)
+    world.info = replace(INFO, labels=("a", "c"))
+    lose(world, actor, 1.0, 0.0)
+    with pytest.raises(DeviceError, match="a session has one instrument"):
+        read(actor, 1)
+    assert world.n_disarmed == 1

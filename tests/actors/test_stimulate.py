@@ -123,8 +123,12 @@ class Gate:
                 wall_ns=lambda: wall_ns,
                 open_stimulator=self._open_stimulator,
                 open_guard=lambda: self.guard,
+                disarm=self._disarm,
             )
         )
+
+    def _disarm(self):
+        self.guard.reason = "not armed"
 
     def _open_stimulator(self, url, guard):
         self.bench.guard = guard
@@ -1096,3 +1100,15 @@ def test_no_course_of_events_gets_anything_unsafe_to_the_instrument(course):
         # It stays set up for a train with the same pulses that waits, and a gap is noticed at its end.
         assert end - begin <= lasts + 100 + 2000 + 5000 + rushed
         assert (stimulus.number, "intended") in gate.states
+
+
+@pytest.mark.parametrize(("away_s", "is_armed"), [(2, True), (9, True), (11, False)])
+def test_an_arming_survives_a_reconnect_but_no_long_outage(gate, away_s, is_armed):
+    gate.silence(away_s)
+    gate.tick(missing=away_s * 10_000)
+    gate.tick(3)
+    gate.ask()
+    gate.tick(10)
+    assert bool(gate.bench.started) is is_armed
+    assert gate.actor.problem.endswith("" if is_armed else "then `crepe arm`")
+    assert bool(gate.actor.problem) is not is_armed

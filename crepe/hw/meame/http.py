@@ -18,7 +18,7 @@ from crepe.hw.meame.connection import Connection, resolve
 SIMULATOR = "simulator"
 SIMULATOR_FILE = "simulator.json"
 SIMULATED_HEADER = "CREPE-Simulated"
-"""With it every answer of a simulator states that no living culture is behind it.
+"""With it every answer of a simulator states that no living culture is behind it, and which it is.
 
 Anybody may send it, so it decides what recordings call the culture and relaxes no safety.
 """
@@ -152,14 +152,14 @@ class HttpControl(Control):
 
     Attributes
     ----------
-    is_simulated
-        Whether the latest answer states that the culture is simulated: no proof, and never a reason
-        to stimulate.
+    simulated_by
+        The name that the simulator of the latest answer has given itself; empty if the answer does
+        not state that the culture is simulated. No proof, and never a reason to stimulate.
     """
 
     def __init__(self, server: Server, timeout_s: float = _TIMEOUT_S) -> None:
         self.server = server
-        self.is_simulated = False
+        self.simulated_by = ""
         self._connection = Connection(server.host, server.http_port, timeout_s)
 
     def __enter__(self) -> Self:
@@ -172,6 +172,11 @@ class HttpControl(Control):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the latest answer states that the culture is simulated."""
+        return bool(self.simulated_by)
 
     def connect(self, sampling_rate_hz: int, segment_samples: int) -> None:
         """Configure acquisition; a server that is configured already ignores this silently."""
@@ -264,7 +269,7 @@ class HttpControl(Control):
             status, answer, headers = self._connection.request(verb, path, content, within_s)
         except DeviceError as error:
             raise type(error)(f"{place}: {error}") from error
-        self.is_simulated = SIMULATED_HEADER in headers
+        self.simulated_by = headers.get(SIMULATED_HEADER, "")
         if status != 200:
             raise DeviceError(f"{place}: status {status}, must be 200")
         return answer

@@ -54,6 +54,7 @@ class MeameRecorder(Recorder):
         self._received_s = 0.0
         self._framing = Framing("")
         self._ready: deque[Segment] = deque()
+        self._identity = ""
         self._truth: HttpControl | None = None  # of a simulator, which knows the true spikes
         self._origin = self._position = 0  # sample index of the first sample; of the next
         self._measured_from: tuple[float, int] | None = None  # monotonic time, position
@@ -80,6 +81,8 @@ class MeameRecorder(Recorder):
                 "instrument runs"
             ) from error
         self._server = server
+        # Our own simulator needs no arming, and is a new one after each start.
+        self._identity = "" if is_proven else control.simulated_by
         self._truth = HttpControl(server) if is_simulated else None
         self._origin = self._position = position
         self._block.clear()
@@ -93,6 +96,10 @@ class MeameRecorder(Recorder):
             is_simulated=is_simulated,
             source=f"MEAME {named.host}:{named.http_port}",
         )
+
+    @property
+    def identity(self) -> str:
+        return self._identity
 
     def expected(self) -> StreamInfo:
         settings = self._settings

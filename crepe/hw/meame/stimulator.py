@@ -23,7 +23,7 @@ from crepe.hw.meame.dsp_setup import (
     verify_connection,
 )
 from crepe.hw.meame.dsp_stop import stop_dsp
-from crepe.hw.meame.http import SIMULATOR, Control, Server, find_server, open_control
+from crepe.hw.meame.http import SIMULATOR, Control, HttpControl, Server, find_server, open_control
 from crepe.hw.meame.registers import Register
 from crepe.hw.meame.settings import MeameSettings
 from crepe.messages import Stimulus
@@ -56,6 +56,7 @@ class MeameStimulator(Stimulator):
         self._control = control
         self._is_in_process = control is not None  # no server, and time is simulated
         self._named = self._server = Server("", 0, 0)  # as the URL names it; its numeric address
+        self._simulated_by = ""  # what the server called itself when it was announced
         self._is_simulator = False  # whether the server has proved that it is our own
         self._doubts: list[str] = []  # of the last stop
         self._plays_until_s = 0.0  # end of the pattern that was fired last, by the monotonic clock
@@ -92,6 +93,8 @@ class MeameStimulator(Stimulator):
 
     def _announce(self, *, is_simulator: bool) -> None:
         server, self._is_simulator = self._server, is_simulator
+        if isinstance(self._control, HttpControl):
+            self._simulated_by = self._control.simulated_by
         address = Address(server.host, server.http_port, server.nonce)
         self._guard.drives(address, is_simulator=is_simulator)
 
@@ -115,10 +118,23 @@ class MeameStimulator(Stimulator):
         return self._refusal_now()
 
     def _refusal_now(self) -> str | None:
+        self._disarm_if_another()
         self._guard.beat()
         if self._doubts:
             return f"the instrument's state is NOT VERIFIED: {self._doubts[0]}"
         return self._guard.refusal()
+
+    def _disarm_if_another(self) -> None:
+        """Take a new name if the latest answer was of another simulator than before.
+
+        One that has proved to be our own needs no arming, and proves it again for each set-up.
+        """
+        control = self._control
+        if not isinstance(control, HttpControl) or self._is_simulator:
+            return
+        if control.simulated_by != self._simulated_by:
+            log.error("%s: another instrument than before answers; disarmed", self._server.name)
+            self._announce(is_simulator=False)
 
     def _check_permission(self) -> None:
         """Raise NotStarted if no pulse may leave; a set-up ends there, too."""

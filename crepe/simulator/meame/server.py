@@ -42,6 +42,7 @@ class Simulator:
         self.settings = settings
         self.instrument = SimulatedMeame(settings)
         self.nonce = secrets.token_hex(32)
+        self.name = secrets.token_hex(8)  # for everybody; the nonce is a secret
         self.faults = Faults()
         self.is_dsp_dead = False  # until the power is cycled
         self._run_directory = run_directory
@@ -55,7 +56,7 @@ class Simulator:
         self.daq = Daq(self.instrument, data, self.faults)
         self._ports = {name: each.getsockname()[1] for name, each in self._sockets.items()}
         self._http = uvicorn_server(
-            make_app(self), keep_alive_s=_KEEP_ALIVE_S, headers=[(SIMULATED_HEADER, "culture")]
+            make_app(self), keep_alive_s=_KEEP_ALIVE_S, headers=[(SIMULATED_HEADER, self.name)]
         )
 
     @property
