@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import count
+from typing import ClassVar
 
 import pytest
 
@@ -10,6 +11,12 @@ from crepe.actors.record import Record
 from crepe.actors.stimulate import Stimulate
 from crepe.runtime.recorder_watch import RecorderWatch
 from crepe.store.memory_store import MemoryStore
+
+
+class NotSetUp(Stimulate):
+    """A stimulator that the watch only recognises."""
+
+    problem: ClassVar[str] = ""
 
 
 class Session:
@@ -34,7 +41,7 @@ class Session:
 
 @pytest.fixture
 def seen() -> Session:
-    session = Session(Stimulate(device="none://"))
+    session = Session(NotSetUp(device="none://"))
     session.beat(10_000)
     session.look(1)
     return session
@@ -77,7 +84,7 @@ def test_without_data_no_recorder_is_late(seen):
 
 @pytest.mark.parametrize(("limit_s", "session"), [("", "now"), ("5", "before")])
 def test_a_recorder_that_does_not_disarm_or_is_of_another_session_does_not_count(limit_s, session):
-    seen = Session(Stimulate(device="none://"))
+    seen = Session(NotSetUp(device="none://"))
     seen.beat(10_000, limit_s, session)
     assert seen.look(50) == ""
     assert seen.n_disarmed == 0
