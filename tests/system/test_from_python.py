@@ -1,6 +1,8 @@
-"""`CREPE` starts the whole experiment from a script, and leaves no process however it ends."""
+"""Scripts, also those of the original, beside or above a whole experiment."""
 
+import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -10,6 +12,9 @@ from crepe.environment import session
 from crepe.messages import Segment, StreamInfo
 from crepe.recording.mcs_layout import About
 from crepe.recording.writer import RecordingWriter
+from crepe.store import Store
+from tests.legacy.rpyc_clients import SegmentIterator, connected
+from tests.system.conftest import SMALL
 
 WITH_A_FILE = """
 import sys
@@ -66,3 +71,20 @@ def test_a_script_that_is_told_to_stop_stops_all_it_has_started(stack):
     assert running.returncode != 0
     assert stack.pids() == []
     assert session.current().state == session.ENDED
+
+
+def test_a_script_of_the_original_reads_by_rpyc_what_redis_has_across_a_kill(stack, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    path = tmp_path / "with-rpyc.toml"
+    path.write_text(f"{SMALL}\n[rpyc]\nport = {port}\n", encoding="utf-8")
+    stack.crepe("up", str(path), "--new")
+    segments, parts = SegmentIterator(1000), []
+    for _ in range(2):
+        with connected(port) as connection:
+            parts += [segments.next_or_wait(connection, 0.01) for _ in range(3)]
+        os.kill(stack.rows()["rpyc"]["pid"], signal.SIGKILL)
+    with Store() as store:
+        np.testing.assert_array_equal(np.hstack(parts), store["data"][:, 0:6000])
+    stack.crepe("down")
