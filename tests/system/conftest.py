@@ -15,6 +15,7 @@ import urllib3
 
 from crepe.config.experiment import load_experiment, save_experiment
 from crepe.environment import paths
+from crepe.hw.meame.http import SIMULATOR_FILE
 from crepe.supervise import status
 from crepe.web.links import Links, links_in, server_file
 
@@ -104,8 +105,8 @@ class Dish:
 
     def __init__(self, stack):
         self._stack = stack
-        stack.wait((stack.var / "run" / "simulator.json").exists)
-        self._port = json.loads((stack.var / "run" / "simulator.json").read_text())["http_port"]
+        path = paths.run_directory(stack.var) / SIMULATOR_FILE
+        self._port = stack.wait(lambda: paths.read_json(path))["http_port"]
 
     def pulses(self):
         """The present tick, and those of the pulses of the last seconds."""
