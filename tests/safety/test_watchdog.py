@@ -121,7 +121,7 @@ def stops(monkeypatch):
             return ["a doubt"] if len(self) <= self.n_failures else []
 
     stops = Stops()
-    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", stops.stop_dsp)
+    monkeypatch.setattr("crepe.hw.meame.remote_stop.stop_dsp", stops.stop_dsp)
     return stops
 
 
@@ -187,7 +187,7 @@ def test_a_disk_that_is_full_does_not_keep_it_from_stopping(bench, stops, monkey
 
 
 def test_a_sleep_of_the_computer_counts_as_silence(bench, monkeypatch):
-    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", lambda control: [])
+    monkeypatch.setattr("crepe.hw.meame.remote_stop.stop_dsp", lambda control: [])
     bench.heartbeat()
     assert bench.watchdog._pursuit is None
     bench.now_ns += 9 * 3600 * SECOND
@@ -197,7 +197,7 @@ def test_a_sleep_of_the_computer_counts_as_silence(bench, monkeypatch):
 
 def test_attempts_go_on_until_one_is_verified_and_then_no_pulse_flows(bench, monkeypatch):
     doubts = iter([["a doubt"], ["a doubt"], []])
-    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", lambda control: next(doubts))
+    monkeypatch.setattr("crepe.hw.meame.remote_stop.stop_dsp", lambda control: next(doubts))
     bench.heartbeat()
     bench.now_ns += SECOND
     bench.step_until(lambda: bench.announced)
@@ -213,7 +213,7 @@ def test_a_watchdog_that_is_told_to_end_stops_first(bench, monkeypatch):
     def stop_dsp(control):
         return [] if is_stopped.is_set() else ["a doubt"]
 
-    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", stop_dsp)
+    monkeypatch.setattr("crepe.hw.meame.remote_stop.stop_dsp", stop_dsp)
     bench.heartbeat()
     bench.watchdog._end(15, None)
     for _ in range(5):
@@ -289,7 +289,7 @@ def test_a_dead_disk_does_not_keep_the_watchdog_from_stopping(bench, monkeypatch
 
     for name in ("crepe.safety.arming.disarm", "crepe.safety.instrument_lock._locked"):
         monkeypatch.setattr(name, hangs)
-    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", lambda control: [])
+    monkeypatch.setattr("crepe.hw.meame.remote_stop.stop_dsp", lambda control: [])
     bench.heartbeat()
     bench.now_ns += SECOND
     bench.step_until(lambda: bench.announced)
