@@ -35,6 +35,8 @@ TESTED_THROUGH = {
     "actors/test_nearest_rate.py": "actors/actor",
     "actors/test_acquire.py": "hw/instrument",
     "hw/test_device.py": "hw/entry_points",
+    "testing/test_recorder.py": "testing/rule",
+    "testing/test_stimulator.py": "testing/bench testing/trains",
     "safety/test_watchdog.py": "hw/meame/remote_stop",
     "hw/test_stimulator_contract.py": "hw/no_stimulator",
     # Commands of the command line, through a run of the command.

@@ -51,6 +51,11 @@ def check_url(url: str, *, is_source: bool) -> DeviceSettings:
     return settings
 
 
+def is_device(text: str) -> bool:
+    """Whether a text is a device's name, and not the path of a file."""
+    return "://" in text or IMPORT_PATH.fullmatch(text) is not None
+
+
 class DeviceAddress(NamedTuple):
     """The instrument that a device's name is about, whatever its settings."""
 
@@ -71,7 +76,7 @@ class _Name(NamedTuple):
     """The parts of a device's name."""
 
     path: str  # import path of the class
-    location: str
+    location: str | None  # None: the default of the class
     query: str
 
 
@@ -80,7 +85,7 @@ def _resolve(url: str, group: str, settings: Mapping[str, Any]) -> tuple[type[An
     name = _name(url, group)
     device = import_class(name.path, _BASES[group], f"device {url!r}")
     values = {
-        "location": name.location,
+        **({} if name.location is None else {"location": name.location}),
         **dict(parse_qsl(name.query, keep_blank_values=True)),
         **settings,
     }
@@ -98,7 +103,7 @@ def _resolve(url: str, group: str, settings: Mapping[str, Any]) -> tuple[type[An
 def _name(url: str, group: str) -> _Name:
     # Tested first: `urlsplit` may take the package of an import path for a scheme.
     if match := IMPORT_PATH.fullmatch(url):
-        return _Name(match["path"], "", match["query"] or "")
+        return _Name(match["path"], None, match["query"] or "")
     if "#" in url:
         raise ConfigError(f"device {url!r}: a URL ends at '#'; write it as %23")
     parts = urlsplit(url)
