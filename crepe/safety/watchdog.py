@@ -196,8 +196,9 @@ class Watchdog:
         assert self._instrument is not None
         if self._instrument.stimulator == self._stopped:
             self._is_pulsing = False
+        deed = "stopped" if pursuit.is_verified else "tried to stop"
         text = (
-            f"the watchdog stopped the instrument (stimulator {self._instrument.process}): "
+            f"the watchdog {deed} the instrument (stimulator {self._instrument.process}): "
             f"{self._reason}"
         )
         if not pursuit.is_verified:

@@ -33,9 +33,9 @@ class Bench:
         self.socket.bind(str(directory / "stimulator.sock"))
         self.socket.settimeout(10)
 
-    def heartbeat(self, *, is_pulsing=True, port=9, latch=OPEN):
+    def heartbeat(self, *, is_pulsing=True, port=9, latch=OPEN, stop="meame"):
         """A heartbeat, and the watchdog's answer."""
-        instrument = Instrument("7-abc", ProcessIdentity.own(), "127.0.0.1", port)
+        instrument = Instrument("7-abc", ProcessIdentity.own(), "127.0.0.1", port, stop=stop)
         self.send(pack(Heartbeat(instrument, is_pulsing, latch)))
         assert not self.watchdog.step()
         answer = unpack(self.socket.recv(16384))
@@ -201,6 +201,40 @@ def test_attempts_go_on_until_one_is_verified_and_then_no_pulse_flows(bench, mon
     bench.heartbeat()
     bench.now_ns += SECOND
     bench.step_until(lambda: bench.announced)
+    bench.now_ns += SECOND
+    assert not bench.watchdog.step()
+    assert bench.watchdog._pursuit is None
+    assert len(bench.announced) == 1
+
+
+REPORTING = """
+from crepe.hw.capabilities import StopEvidence
+from crepe.hw.remote_stop import RemoteStop, StopReport
+
+
+class Reporting(RemoteStop):
+    def attempt(self, call_s, left_s, alone):
+        return StopReport(StopEvidence.REPORTED)
+"""
+
+
+@pytest.mark.parametrize(
+    ("stop", "text"),
+    [
+        ("reporting_stop:Reporting", "NOT VERIFIED: the instrument reports that it has stopped"),
+        ("", "only the program that drives it can stop it; the stop is NOT VERIFIED"),
+    ],
+)
+def test_a_stop_that_is_not_proved_is_announced_as_such_and_ends_the_attempts(
+    bench, tmp_path, monkeypatch, stop, text
+):
+    (tmp_path / "reporting_stop.py").write_text(REPORTING)
+    monkeypatch.syspath_prepend(tmp_path)
+    bench.heartbeat(stop=stop)
+    bench.now_ns += SECOND
+    bench.step_until(lambda: bench.announced)
+    assert "the watchdog tried to stop the instrument" in bench.announced[0]
+    assert text in bench.announced[0]
     bench.now_ns += SECOND
     assert not bench.watchdog.step()
     assert bench.watchdog._pursuit is None
