@@ -11,7 +11,9 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-DOTTED = re.compile(r"\bcrepe(?!\.(?:recorders|stimulators)\b)(?:\.\w+)+(?::\w+)?")  # no groups
+DOTTED = re.compile(
+    r"\bcrepe(?!\.(?:recorders|stimulators|stops)\b)(?:\.\w+)+(?::\w+)?"
+)  # no groups
 FILE = re.compile(r"\b(?:crepe|tests|benchmarks|config)/[\w/.-]+\.(?:py|toml)\b")
 CITATION = re.compile(r"\b[Dd]ecisions? (\d+)")
 

@@ -34,6 +34,10 @@ TESTED_THROUGH = {
     # Base classes and protocols, through those who implement them.
     "actors/test_nearest_rate.py": "actors/actor",
     "actors/test_acquire.py": "hw/instrument",
+    "hw/test_device.py": "hw/entry_points",
+    "testing/test_recorder.py": "testing/rule",
+    "testing/test_stimulator.py": "testing/bench testing/trains",
+    "safety/test_watchdog.py": "hw/meame/remote_stop",
     "hw/test_stimulator_contract.py": "hw/no_stimulator",
     # Commands of the command line, through a run of the command.
     "cli/test_app.py": "cli/options cli/services",

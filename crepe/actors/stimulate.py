@@ -71,7 +71,8 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
     silence_s: float = Field(0.75, gt=0, le=2.0)
     """Longest lag of a stream of requests behind the data; after it a train is stopped."""
     burst_s: float = Field(LONGEST_S, gt=0, le=LONGEST_S)
-    """Longest sub-train: the instrument finishes it even if every program dies."""
+    """Longest sub-train: the instrument finishes it even if every program dies. Only one that
+    promises to stop with its program, and to prove each stop, is given longer trains at once."""
 
     _guard: TimedGuard = PrivateAttr()
     _stimulator: Stimulator = PrivateAttr()
@@ -94,19 +95,20 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         )
         snapshot = start.snapshot or {}
         self._ledger = Ledger(requests, self._time, start.position, snapshot)
-        self._gate = Gate(
-            self.limits,
-            self._time,
-            self._rate_hz,
-            max_age_ms=self.max_age_ms,
-            sub_train_s=self.burst_s,
-            n_pulses=snapshot.get("n_pulses", 0),
-        )
         self._trains = TrainQueue(self._rate_hz)
         self._guard = TimedGuard(start.open_guard())
         self._outage = Outage(self._guard, start.disarm, self.outage_s)
         self._guard.serves([requester(stream, start.inputs[stream]) for stream in requests])
         self._stimulator = start.open_stimulator(self.device, self._guard)
+        promises = self._stimulator.capabilities
+        self._gate = Gate(
+            self.limits,
+            self._time,
+            self._rate_hz,
+            max_age_ms=self.max_age_ms,
+            sub_train_s=promises.longest_at_once_s(self.burst_s, self.limits.max_train_s),
+            n_pulses=snapshot.get("n_pulses", 0),
+        )
         self._instrument = GuardedStimulator(
             self._stimulator, self._guard, self._gate, self._trains, start.wall_ns
         )
@@ -271,21 +273,19 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
         Setting the instrument up takes two dozen calls; single pulses at 40 Hz leave no time.
         """
         stimulus, following = train.stimulus, self._trains.next
-        doubts = (
-            self._instrument.doubts(),
-            self.limits.charge_in_doubt(stimulus.phases, stimulus.unit),
-        )
-        reason = "; ".join(filter(None, doubts))
+        charge = self.limits.charge_in_doubt(stimulus.phases, stimulus.unit)
+        reason = "; ".join(filter(None, (self._instrument.doubts(), charge)))
         if following and following.stimulus.has_pulses_of(stimulus):
             following.move(TrainState.PREPARED)
             yield from self._conclude(DeliveryState.DELIVERED, reason)
         else:
-            yield from self._stop(DeliveryState.DELIVERED, reason)
+            self._instrument.rest()
+            yield from self._conclude(DeliveryState.DELIVERED, reason)
 
     def _stop(self, state: DeliveryState, reason: str) -> Iterator[Message]:
         """Stop a train that fires or is prepared, if there is one."""
-        if self._trains.is_connected:
-            self._instrument.halt()
+        doubt = self._instrument.halt() if self._trains.is_connected else ""
+        reason = "; ".join(filter(None, (reason, doubt)))
         yield from self._conclude(state, reason)
 
     def _conclude(self, state: DeliveryState, reason: str) -> Iterator[Message]:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from crepe import __version__
 from crepe.cli import operator, services, sessions, start, study
-from crepe.cli.options import LOOK, TOOLS, AsJson, ExperimentFile, Settings
+from crepe.cli.options import LOOK, TOOLS, AsJson, Settings
 from crepe.cli.output import Output
 from crepe.config.experiment import Experiment, load_experiment
 from crepe.config.own_files import DEFAULT, write_copy
@@ -72,11 +72,18 @@ def new(
 
 @tools.command(rich_help_panel=TOOLS)
 def check(
-    experiment: ExperimentFile = None,
+    experiment: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="EXPERIMENT",
+            help="An experiment file (default: config/rps.toml), or the URL or import path of an "
+            "instrument.",
+        ),
+    ] = None,
     instrument: Annotated[
         bool,
         typer.Option(
-            "--instrument", help="Query its MEAME server and record a moment; stimulates nothing."
+            "--instrument", help="Query its instruments and record a moment; stimulates nothing."
         ),
     ] = False,
     redis: Annotated[
@@ -88,16 +95,21 @@ def check(
 ) -> None:
     """Check an experiment file: types, bounds, names and every stream. Run nothing.
 
-    Example: `crepe check config/rps.toml`
+    Example: `crepe check config/rps.toml`, or `crepe check --instrument meame://HOST:8888`
 
     Exit status: 1 if the file does not fit, or a finding at instrument or server is WRONG.
     """
     from crepe.config.dry_run.dry_run import dry_run
     from crepe.config.overrides import parse_settings
+    from crepe.hw.device import is_device
 
     output = Output(as_json=as_json)
+    if instrument and experiment and is_device(experiment):
+        _check_device(experiment, output)
+        return
     try:
-        checked = load_experiment(experiment, parse_settings(settings or ()))
+        path = Path(experiment) if experiment else None
+        checked = load_experiment(path, parse_settings(settings or ()))
         notes = dry_run(checked)
     except CrepeError as error:
         output.document({"fits": False, "mistakes": error.mistakes})
@@ -135,6 +147,16 @@ def _check_instrument(experiment: Experiment, output: Output) -> list[dict[str, 
     from crepe.config.instrument_check import check_instrument
 
     return _print_findings(check_instrument(experiment, paths.run_directory()), output)
+
+
+def _check_device(url: str, output: Output) -> None:
+    from crepe.config.device_check import check_device
+
+    paths.import_from(Path())  # a module beside the reader, as one beside an experiment file
+    findings = _print_findings(check_device(url), output)
+    output.document({"device": url, "findings": findings})
+    if any(finding["is_well"] is False for finding in findings):
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _check_redis(experiment: Experiment, output: Output) -> list[dict[str, Any]]:

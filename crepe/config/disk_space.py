@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from crepe.actors.actor import Source
 from crepe.actors.record import Record
 from crepe.config.experiment import Experiment
@@ -15,7 +17,7 @@ from crepe.messages import Segment
 from crepe.recording.computed import left_to_readers
 from crepe.redis_server.server import append_only_bytes
 
-_SAMPLE_BYTES = 4.0  # in Redis: int32 and float32
+_SAMPLE_BYTES = 4.0  # in Redis: float32; of an instrument its own type
 # Compressed, measured: noise of an instrument has 10 to 12 bits, the mantissa of a float is noise.
 _COUNT_BYTES, _FLOAT_BYTES = 1.6, 3.5
 _LEAST_S = 600.0
@@ -89,16 +91,20 @@ def disk_use(experiment: Experiment) -> DiskUse:
     """Estimate what the samples of an experiment take on the disk; all else is small."""
     recorded = {s for name in experiment.recorders for s in _recorded(experiment, name)}
     actors = [spec.make() for spec in experiment.actors.values()]
-    samples_per_s = sum(_samples_per_s(actor) for actor in actors if isinstance(actor, Source))
-    bytes_recorded, n_streams = 0.0, 0
+    rates = [_rate(actor) for actor in actors if isinstance(actor, Source)]
+    samples_per_s = sum(rate.samples_per_s for rate in rates)
+    count_bytes = max((rate.sample_bytes for rate in rates), default=_SAMPLE_BYTES)
+    bytes_recorded, bytes_sent = 0.0, 0.0
     for spec in experiment.actors.values():
         stream = spec.writes.get(Segment)
-        n_streams += stream is not None
+        is_source = issubclass(spec.kind, Source)
+        if stream is not None:
+            bytes_sent += count_bytes if is_source else _SAMPLE_BYTES
         if stream in recorded:
-            bytes_recorded += _COUNT_BYTES if issubclass(spec.kind, Source) else _FLOAT_BYTES
+            bytes_recorded += _COUNT_BYTES if is_source else _FLOAT_BYTES
     return DiskUse(
         samples_per_s * bytes_recorded,
-        samples_per_s * _SAMPLE_BYTES * n_streams * experiment.redis.append_only,
+        samples_per_s * bytes_sent * experiment.redis.append_only,
         append_only_bytes(experiment.redis.maxmemory_mb),
     )
 
@@ -110,11 +116,20 @@ def _recorded(experiment: Experiment, recorder: str) -> set[str]:
     return set(spec.reads) - left_to_readers(experiment.text, spec.reads).keys()
 
 
-def _samples_per_s(source: Source[object, object]) -> float:
-    """Return the rate over all channels; unlimited replay counts as real time."""
+class _Rate(NamedTuple):
+    """The samples of an instrument."""
+
+    samples_per_s: float  # over all channels
+    sample_bytes: float
+
+
+def _rate(source: Source[object, object]) -> _Rate:
+    """Return the rate of a source; unlimited replay counts as real time."""
     info = source.expected()
     if info is None:
-        return 0.0
+        return _Rate(0.0, _SAMPLE_BYTES)
     device = getattr(source, "device", None)
     settings = check_url(device, is_source=True) if device else None
-    return info.n_channels * info.sampling_rate_hz * (getattr(settings, "speed", 1.0) or 1.0)
+    speed = getattr(settings, "speed", 1.0) or 1.0
+    per_s = info.n_channels * info.sampling_rate_hz * speed
+    return _Rate(per_s, np.dtype(info.dtype).itemsize)

@@ -1,4 +1,4 @@
-"""`crepe check --instrument`: what can be verified at a MEAME without stimulating."""
+"""`crepe check --instrument`: what can be verified at instruments without stimulating."""
 
 # Decision 48: why it starts acquisition.
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from crepe.actors.actor import Source
+from crepe.config.device_check import check_device
 from crepe.config.experiment import Experiment
 from crepe.environment.finding import Finding
 from crepe.errors import ConfigError, DeviceError
@@ -40,16 +41,23 @@ UNKNOWABLE = (
 
 
 def check_instrument(experiment: Experiment, run_directory: Path) -> Iterator[Finding]:
-    """Query each MEAME of the experiment, and record from it for a moment; stimulate nothing.
+    """Query each instrument of the experiment, and record for a moment; stimulate nothing.
 
-    MEAME opens its data port when acquisition is started, so that is done, as `crepe up` does.
+    Of others than MEAME the contract is tried by `check_device`. MEAME opens its data port when
+    acquisition is started, so that is done, as `crepe up` does.
     Harmless instructions show whether the DSP carries out what the server acknowledges, and which
-    firmware it has. Raises ConfigError if the experiment has no MEAME.
+    firmware it has. Raises ConfigError if the experiment has no instrument.
     """
     devices = {name: str(it.settings.get("device", "")) for name, it in experiment.actors.items()}
     urls = {name: url for name, url in devices.items() if url.startswith("meame://")}
-    if not urls:
-        raise ConfigError(f"{experiment.path}: no actor has a device meame://...")
+    others = {name: url for name, url in devices.items() if url and name not in urls}
+    others = {name: url for name, url in others.items() if url != "none://"}
+    if not urls and not others:
+        raise ConfigError(f"{experiment.path}: no actor has an instrument as its device")
+    for url in dict.fromkeys(others.values()):
+        tables = [experiment.actors[name].settings for name, it in others.items() if it == url]
+        settings = {key: table[key] for table in tables for key in _ACQUISITION if key in table}
+        yield from check_device(url, **settings)
     kinds = {name: experiment.actors[name].kind for name in urls}
     server_of = {name: _server(urls[name], issubclass(kinds[name], Source)) for name in urls}
     servers: dict[str, Server] = {}
@@ -62,7 +70,7 @@ def check_instrument(experiment: Experiment, run_directory: Path) -> Iterator[Fi
             if other.name == server.name and issubclass(kinds[name], Source)
         }
         yield from _of_server(experiment, server, recorders, run_directory)
-    for text in UNKNOWABLE:
+    for text in UNKNOWABLE if urls else ():
         yield Finding(None, text)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from crepe.commands import CONTROL
 from crepe.environment.bounded_call import begin
 from crepe.errors import CrepeError, StoreError
+from crepe.hw.capabilities import StopEvidence
 from crepe.messages import Command
 from crepe.safety import arming
 from crepe.safety.emergency_stop import ANSWER_S, EmergencyStop
@@ -24,6 +25,12 @@ from crepe.store.contract import StreamStore, UnclockedEntry
 SENDER = "page"
 _LONGEST_VALUE = 2000
 _PAGE = 1000
+_OUTCOMES = {
+    StopEvidence.ASKED: "NOT VERIFIED",
+    StopEvidence.REPORTED: "NOT VERIFIED (reported)",
+    StopEvidence.PROVED: "verified",
+}
+"""Values of the command `stop`, which says in the recording how the stop is known."""
 _LATCH_S = 1.0  # between requests for the watchdog's latch
 
 
@@ -56,17 +63,18 @@ class Control:
         is_answered = Event()
 
         def on_end(pursuit: Pursuit) -> None:
-            if is_answered.is_set() and pursuit.is_verified:
-                self._send_later("stop", "verified")
+            if is_answered.is_set() and pursuit.stopped_s is not None:
+                self._send_later("stop", _OUTCOMES[pursuit.evidence])
 
         stop = EmergencyStop([self._run_directory], "", by="the page", on_end=on_end)
         earlier, self._last_stop = self._last_stop, stop
         if earlier is not None:
             earlier.call_off()  # so that pressing the button again and again piles nothing up
-        is_verified = stop.answer(lines.append, ANSWER_S)
+        stop.answer(lines.append, ANSWER_S)
+        evidence = stop.evidence
         is_answered.set()
-        self._send_later("stop", "verified" if is_verified else "NOT VERIFIED")
-        return {"is_verified": is_verified, "lines": lines}
+        self._send_later("stop", _OUTCOMES[evidence])
+        return {"is_verified": evidence.is_verified, "evidence": evidence, "lines": lines}
 
     def _send_later(self, name: str, value: str) -> None:
         """Send a command on another thread: a Redis that hangs must not delay an answer to STOP."""

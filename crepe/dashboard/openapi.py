@@ -4,6 +4,7 @@ from typing import Any
 
 from crepe.commands import SAYABLE
 from crepe.dashboard.player_queue import LONGEST_NAME
+from crepe.hw.capabilities import StopEvidence
 from crepe.safety.arming import LONGEST_MIN
 
 _JSON = "application/json"
@@ -30,9 +31,10 @@ _QUEUE = {
 }
 _STOP = {
     "type": "object",
-    "required": ["is_verified", "lines"],
+    "required": ["is_verified", "evidence", "lines"],
     "properties": {
         "is_verified": {"type": "boolean"},
+        "evidence": {"enum": [evidence.value for evidence in StopEvidence]},
         "lines": {"type": "array", "items": _TEXT},
     },
 }

@@ -11,41 +11,18 @@ does:
 `package.module:Class?setting=value` names a class that is not registered.
 """
 
-# Decision 43: why own schemes come first.
-
 import re
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import ValidationError
 
-from crepe.environment.source_place import place_of
-from crepe.errors import ConfigError, suggest
+from crepe.errors import ConfigError
+from crepe.hw.entry_points import IMPORT_PATH, RECORDERS, STIMULATORS, import_class, path_of
 from crepe.hw.instrument import DeviceSettings, Guard, Recorder, Stimulator
 
-RECORDERS, STIMULATORS = "crepe.recorders", "crepe.stimulators"
-
-OWN: Mapping[str, Mapping[str, str]] = {
-    RECORDERS: {
-        "generator": "crepe.hw.generator:Generator",
-        "hdf5": "crepe.hw.mcs.recorder:McsRecording",
-        "meame": "crepe.hw.meame.recorder:MeameRecorder",
-    },
-    STIMULATORS: {
-        "meame": "crepe.hw.meame.stimulator:MeameStimulator",
-        "none": "crepe.hw.no_stimulator:NoStimulator",
-    },
-}
-"""Our own entry points, equal to those in pyproject.toml.
-
-They are looked up here first: installed metadata may be older than the code, and no other package
-may replace the driver of one of our schemes.
-"""
-
 _BASES: Mapping[str, type] = {RECORDERS: Recorder, STIMULATORS: Stimulator}
-_IMPORT_PATH = re.compile(r"(?P<path>\w+(\.\w+)*:[^\W\d]\w*)(\?(?P<query>.*))?")
 
 
 def open_recorder(url: str, **settings: Any) -> Recorder:
@@ -74,6 +51,11 @@ def check_url(url: str, *, is_source: bool) -> DeviceSettings:
     return settings
 
 
+def is_device(text: str) -> bool:
+    """Whether a text is a device's name, and not the path of a file."""
+    return "://" in text or IMPORT_PATH.fullmatch(text) is not None
+
+
 class DeviceAddress(NamedTuple):
     """The instrument that a device's name is about, whatever its settings."""
 
@@ -83,7 +65,7 @@ class DeviceAddress(NamedTuple):
 
 def address(url: str) -> DeviceAddress:
     """Return the instrument that a device's name is about; opens nothing."""
-    if match := _IMPORT_PATH.fullmatch(url):
+    if match := IMPORT_PATH.fullmatch(url):
         return DeviceAddress(match["path"], "")
     parts = urlsplit(url)
     location = unquote(parts.netloc + parts.path).rstrip("/").lower()
@@ -94,16 +76,16 @@ class _Name(NamedTuple):
     """The parts of a device's name."""
 
     path: str  # import path of the class
-    location: str
+    location: str | None  # None: the default of the class
     query: str
 
 
 def _resolve(url: str, group: str, settings: Mapping[str, Any]) -> tuple[type[Any], DeviceSettings]:
     """Return the class for a device, and its settings from the URL and `settings`."""
     name = _name(url, group)
-    device = _import(name.path, _BASES[group], f"device {url!r}")
+    device = import_class(name.path, _BASES[group], f"device {url!r}")
     values = {
-        "location": name.location,
+        **({} if name.location is None else {"location": name.location}),
         **dict(parse_qsl(name.query, keep_blank_values=True)),
         **settings,
     }
@@ -120,48 +102,10 @@ def _resolve(url: str, group: str, settings: Mapping[str, Any]) -> tuple[type[An
 
 def _name(url: str, group: str) -> _Name:
     # Tested first: `urlsplit` may take the package of an import path for a scheme.
-    if match := _IMPORT_PATH.fullmatch(url):
-        return _Name(match["path"], "", match["query"] or "")
+    if match := IMPORT_PATH.fullmatch(url):
+        return _Name(match["path"], None, match["query"] or "")
     if "#" in url:
         raise ConfigError(f"device {url!r}: a URL ends at '#'; write it as %23")
     parts = urlsplit(url)
-    path = OWN[group].get(parts.scheme) or _entry_point(url, parts.scheme, group)
+    path = path_of(parts.scheme, group, f"device {url!r}")
     return _Name(path, unquote(parts.netloc + parts.path), parts.query)
-
-
-def _entry_point(url: str, scheme: str, group: str) -> str:
-    """Return the import path that another package registered for a scheme."""
-    from importlib.metadata import entry_points  # slow to import, and not needed for own schemes
-
-    entries = entry_points(group=group)
-    paths = {entry.value for entry in entries if entry.name == scheme}
-    if len(paths) == 1:
-        return paths.pop()
-    if paths:
-        raise ConfigError(
-            f"device {url!r}: scheme {scheme!r} is registered in {group} by several packages, as "
-            f"{' and '.join(sorted(paths))}; give the import path of one"
-        )
-    schemes = [f"{name}://" for name in sorted({*OWN[group], *(entry.name for entry in entries)})]
-    raise ConfigError(
-        f"device {url!r}: scheme {scheme!r} is not in {group}; known are {', '.join(schemes)}, "
-        "or an import path package.module:Class"
-    )
-
-
-def _import(path: str, base: type, place: str) -> type[Any]:
-    module_name, _, class_name = path.partition(":")
-    try:
-        module = import_module(module_name)
-    except ImportError as error:
-        raise ConfigError(f"{place}: cannot import {module_name!r}: {error}") from error
-    except Exception as error:  # a mistake in the code of another package
-        raise ConfigError(f"{place}: {place_of(error)}: {type(error).__name__}: {error}") from error
-    device = getattr(module, class_name, None)
-    if not (isinstance(device, type) and issubclass(device, base)):
-        names = [n for n, k in vars(module).items() if isinstance(k, type) and issubclass(k, base)]
-        raise ConfigError(
-            f"{place}: {module_name} has no {base.__name__} {class_name!r}"
-            f"{suggest(class_name, names)}"
-        )
-    return device

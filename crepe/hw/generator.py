@@ -10,6 +10,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from crepe.electrodes.geometry import on_grid
 from crepe.electrodes.layouts import grid_labels
+from crepe.hw.capabilities import Latency, RecorderCapabilities, SampleIndex
 from crepe.hw.instrument import DeviceSettings, EndOfData, Recorder
 from crepe.hw.pace import Pace
 from crepe.messages import Segment, Spikes, StreamInfo
@@ -74,6 +75,16 @@ class Generator(Recorder):
         self._pace = Pace(rate_hz, settings.speed)
         # As a decorator on the method, the cache would keep every generator alive.
         self._block = lru_cache(maxsize=4)(self._draw)
+
+    @property
+    def capabilities(self) -> RecorderCapabilities:
+        return RecorderCapabilities(
+            sample_index=SampleIndex.EXACT,
+            latency=Latency(0.0, 0.0, "computed in this process when it is due"),
+            clock="this computer, at `speed` times real time",
+            verified=("everything: it is computed from the seed",),
+            not_verified=(),
+        )
 
     def open(self, position: int) -> StreamInfo:
         settings = self._settings

@@ -2,21 +2,23 @@
 
 An instrument has two halves, which two processes use: `Recorder` gives samples to `acquire`,
 `Stimulator` takes pulse trains from `stimulate`. A stimulator is given a `Guard` that must allow
-each train. An implementation passes `tests/hw/test_recorder_contract.py` or
-`tests/hw/test_stimulator_contract.py`.
+each train. What an implementation promises it states as `capabilities`; that it keeps the
+contract is tested by `crepe.testing`.
 """
 
-# Decision 40: why the guard is handed in.
+# Decision 40: why the guard is handed in. Decision 75: what a promise allows.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from math import inf
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from crepe.errors import DeviceError
+from crepe.hw.capabilities import RecorderCapabilities, StimulatorCapabilities
+from crepe.hw.remote_stop import Address
 from crepe.messages import Segment, Spikes, Stimulus, StreamInfo
 
 
@@ -68,6 +70,11 @@ class Recorder(ABC):
         """
 
     @property
+    def capabilities(self) -> RecorderCapabilities:
+        """Promises of this recorder; valid before `open`. By default none."""
+        return RecorderCapabilities()
+
+    @property
     def identity(self) -> str:
         """Name that tells it from others of its kind, such as a serial number; or empty.
 
@@ -106,14 +113,6 @@ def _summary(info: StreamInfo) -> str:
         f"{culture} of {info.n_channels} channels ({', '.join(labels)}) at "
         f"{info.sampling_rate_hz:g} Hz and {info.scale_uv[0]:g} uV per count"
     )
-
-
-class Address(NamedTuple):
-    """The address at which other programs reach an instrument to stop it."""
-
-    host: str
-    http_port: int
-    nonce: str = ""  # of our own simulator
 
 
 class Guard(Protocol):
@@ -198,6 +197,14 @@ class Stimulator(ABC):
         Where the stop is not certain, `watch` tries again and refuses until it is.
         """
 
+    @property
+    def capabilities(self) -> StimulatorCapabilities:
+        """Promises of this stimulator; valid before `open`. By default none.
+
+        What is known only of a connected instrument may widen at `open`.
+        """
+        return StimulatorCapabilities()
+
     def watch(self) -> str | None:
         """Check the instrument; return why no pulse may leave now, or None.
 
@@ -229,14 +236,26 @@ class Stimulator(ABC):
     def doubts(self) -> str:
         """Return what could not be verified of the train that is over, or "".
 
-        Called before `stop`, once after each train that was not stopped early. What cannot be
+        Called before `rest`, once after each train that was not stopped early. What cannot be
         read is a doubt.
         """
         return ""
 
+    def rest(self) -> None:
+        """Put the instrument to rest after a train that ended by itself; by default `stop`.
+
+        An instrument whose stop would also end its acquisition does less here, if a finished train
+        leaves nothing that can fire. Raises DeviceError if it is not at rest for certain.
+        """
+        self.stop()
+
     @abstractmethod
     def stop(self) -> None:
-        """Stop all stimulation; harmless to repeat. Raises DeviceError if it is not certain."""
+        """Stop all stimulation; harmless to repeat.
+
+        A return without an error has the evidence of `capabilities.stop`. Raises DeviceError if
+        there is less: the instrument does not answer, or reports that it goes on.
+        """
 
     @abstractmethod
     def close(self) -> None:

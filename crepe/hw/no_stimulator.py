@@ -1,6 +1,7 @@
 """`none://`: the stimulator of an experiment that must not stimulate."""
 
 from crepe.errors import DeviceError
+from crepe.hw.capabilities import StimulatorCapabilities, StopEvidence
 from crepe.hw.instrument import DeviceSettings, Guard, Stimulator
 from crepe.messages import Stimulus
 
@@ -14,6 +15,16 @@ class NoStimulator(Stimulator):
 
     def __init__(self, settings: DeviceSettings, guard: Guard) -> None:
         del settings, guard
+
+    @property
+    def capabilities(self) -> StimulatorCapabilities:
+        return StimulatorCapabilities(
+            stop=StopEvidence.PROVED,
+            stop_is_known_from="nothing can stimulate",
+            stops_with_client=True,
+            clock="none",
+            not_verified=(),
+        )
 
     def open(self) -> None:
         pass

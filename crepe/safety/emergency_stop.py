@@ -1,4 +1,4 @@
-"""The emergency stop: latch first, then stop the DSP until that is verified, or report it is not.
+"""The emergency stop: latch first, then stop instruments until that is proved, or not verified.
 
 Whatever may hang (a disk, a name server, the instrument) runs on a thread of its own. The operator
 has an answer after `ANSWER_S`, and the attempts go on until `_TRY_S`.
@@ -13,7 +13,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from crepe.environment.bounded_call import begin
-from crepe.hw.meame.http import Server
+from crepe.hw.capabilities import StopEvidence
+from crepe.hw.remote_stop import Address
 from crepe.safety import arming
 from crepe.safety.protocol.announcement import Instrument, announced
 from crepe.safety.protocol.datagrams import State
@@ -24,6 +25,7 @@ ANSWER_S = 1.4  # after that the operator reads whether everything is stopped
 _TRY_S = 30.0  # after that the stimulator must be switched off by hand
 _DISK_S = 0.35  # for a disk, and for the watchdog, to answer at all
 _POLL_S = 0.02
+_STOP_OF = {"": "meame", "http": "meame"}  # an address alone, or copied from a browser
 
 Report = Callable[[str], object]
 
@@ -107,7 +109,8 @@ class EmergencyStop:
         All are latched. The instrument announced in the first is stopped; one in the others only
         unless its stimulator is proven to have ended.
     server
-        HOST:PORT of the only instrument to stop; empty for all that stimulators have announced.
+        HOST:PORT of the only instrument to stop, a MEAME without a `scheme://` before it; empty for
+        all that stimulators have announced.
     by
         Program or person that stops; written into the latch.
     problems
@@ -143,11 +146,19 @@ class EmergencyStop:
 
     @property
     def is_verified(self) -> bool:
-        """Whether everything is latched and stopped, as the registers say."""
-        return (
-            self.is_over
-            and not self._is_in_doubt
-            and all(pursuit.is_verified for pursuit in self._pursuits)
+        """Whether everything is latched, and proved to be stopped."""
+        return self.evidence.is_verified
+
+    @property
+    def evidence(self) -> StopEvidence:
+        """Evidence that everything is latched and stopped: the weakest of all."""
+        if self._is_in_doubt or not self.is_over:
+            return StopEvidence.ASKED
+        kinds = list(StopEvidence)
+        return min(
+            (pursuit.evidence for pursuit in self._pursuits),
+            key=kinds.index,
+            default=StopEvidence.PROVED,
         )
 
     def answer(self, report: Report, wait_s: float) -> bool:
@@ -165,6 +176,13 @@ class EmergencyStop:
         while self._report_one(report, 0.0):
             pass
         return self.is_verified
+
+    def run(self, report: Report) -> bool:
+        """Return whether everything is stopped, when that is verified or the attempts have ended.
+
+        `report` is called with all that is known after `ANSWER_S`, and again at the end.
+        """
+        return self.answer(report, min(ANSWER_S, _TRY_S)) or self.answer(report, float("inf"))
 
     def call_off(self) -> None:
         """Begin no further attempt: another emergency stop has begun."""
@@ -185,16 +203,16 @@ class EmergencyStop:
         try:
             # First of all: once its instrument is stopped, no stimulator may start a sub-train.
             self._is_in_doubt |= not self._latch()
-            servers = self._named() if self._server else self._announced()
+            addresses = self._named() if self._server else self._announced()
         # No error may end the stop in silence.
         except Exception as error:  # noqa: BLE001
             self._doubt(repr(error))
             return
-        if not servers:
+        if not addresses:
             self._doubt("no stimulator has run here; name an instrument: --server HOST:PORT")
-        for server, path in servers.items():
+        for address, path in addresses.items():
             try_s = self._began_s + _TRY_S - time.monotonic()
-            self._pursuits.append(Pursuit(path, server, try_s=try_s, on_end=self._end))
+            self._pursuits.append(Pursuit(path, address, try_s=try_s, on_end=self._end))
 
     def _latch(self) -> bool:
         """Wait for all latches; report each, but those where no stimulator runs in one line."""
@@ -212,17 +230,18 @@ class EmergencyStop:
             self._lines.put(f"latched, too: {n_idle} more, in which no stimulator runs")
         return is_latched
 
-    def _named(self) -> Mapping[Server, Path | None]:
-        # As in a device URL, whose scheme and settings have nothing to do with the address.
-        location = self._server.rpartition("://")[2].partition("?")[0].rstrip("/")
+    def _named(self) -> Mapping[Address, Path | None]:
+        # As in a device URL, whose settings have nothing to do with the address.
+        scheme, _, rest = self._server.rpartition("://")
+        location = rest.partition("?")[0].rstrip("/")
         host, _, port = location.rpartition(":")
         if not host or not port.isdecimal():
             self._doubt(f"--server {self._server}: must be HOST:PORT")
             return self._announced()
         path = self._directories[0].path if self._directories else None
-        return {Server(host, int(port), 0): path}
+        return {Address(host, int(port), stop=_STOP_OF.get(scheme, scheme)): path}
 
-    def _announced(self) -> Mapping[Server, Path | None]:
+    def _announced(self) -> Mapping[Address, Path | None]:
         """Return the instruments to stop, with the run directory of their lock."""
         instruments: dict[Path, Instrument] = {}
         own: dict[Path, Instrument] = {}
@@ -240,12 +259,12 @@ class EmergencyStop:
         for path, instrument in own.items():  # a simulator that has ended needs no stop
             if instrument.may_run or not instrument.nonce or not instruments:
                 instruments = {path: instrument, **instruments}
-        return {Server(it.host, it.http_port, 0): path for path, it in instruments.items()}
+        return {it.address._replace(nonce=""): path for path, it in instruments.items()}
 
     def _end(self, pursuit: Pursuit) -> None:
-        if pursuit.is_verified:
+        if pursuit.stopped_s is not None:
             self._lines.put(
-                f"{pursuit.server.name}: stopped, read back and verified after "
+                f"{pursuit.name}: {pursuit.evidence.sentence}; after "
                 f"{time.monotonic() - self._began_s:.2f} s"
             )
         else:
@@ -253,10 +272,10 @@ class EmergencyStop:
         self._on_end(pursuit)
 
     def _report_failure(self, pursuit: Pursuit, outlook: str) -> None:
-        for doubt in pursuit.doubts:
+        for doubt in pursuit.report.doubts:
             self._lines.put(f"NOT VERIFIED: {doubt}")
         self._lines.put(
-            f"{pursuit.server.name}: NOT VERIFIED after {time.monotonic() - self._began_s:.1f} s. "
+            f"{pursuit.name}: NOT VERIFIED after {time.monotonic() - self._began_s:.1f} s. "
             f"Switch the stimulator off by hand{outlook}."
         )
 
@@ -275,8 +294,6 @@ def stop(
 ) -> bool:
     """Stop everything; return True if that is verified, False when the attempts have ended.
 
-    The parameters are those of `EmergencyStop`. `report` is called with each line for the
-    operator: with all that is known after `ANSWER_S`, and again at the end.
+    The parameters are those of `EmergencyStop` and of its `run`.
     """
-    attempts = EmergencyStop(run_directories, server, by=by, problems=problems)
-    return attempts.answer(report, min(ANSWER_S, _TRY_S)) or attempts.answer(report, float("inf"))
+    return EmergencyStop(run_directories, server, by=by, problems=problems).run(report)

@@ -4,12 +4,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 
 from crepe.messages import Stimulus
 from crepe.safety.limits import Limits
 from crepe.safety.pulse_count import PulseCount
 from crepe.safety.real_time import Moment, RealTime
 from crepe.safety.sub_trains import pulses_per_sub_train, uncuttable
+from crepe.safety.train import train_samples
 
 _AHEAD = 1  # a request that follows from a command has the window of the sample to come
 
@@ -43,6 +45,7 @@ class Gate:
         self._max_age_ms = max_age_ms
         self._sub_train_s = sub_train_s
         self._count = PulseCount(limits, sampling_rate_hz, n_pulses)
+        self._held_until = -inf  # by the computer's clock, in samples
 
     @property
     def n_pulses(self) -> int:
@@ -69,6 +72,18 @@ class Gate:
         """Return why a train that has passed before must not be fired at this moment, or None."""
         # Of all that was checked on request, only age and other pulses change while a train waits.
         return self.too_old(stimulus, announced) or self._count.refusal(stimulus, self._time.now)
+
+    def hold(self, stimulus: Stimulus) -> None:
+        """Forbid every train for as long as one whose stop is not proved may still play."""
+        until = self._time.now.real + train_samples(stimulus, self._rate_hz)
+        self._held_until = max(self._held_until, until)
+
+    def held(self) -> str | None:
+        """Return why no train may follow the one that was stopped last, or None."""
+        left_s = (self._held_until - self._time.now.real) / self._rate_hz
+        if left_s <= 0:
+            return None
+        return f"the last stop is NOT VERIFIED; the train may play for {left_s:.1f} s more"
 
     def remember(self, stimulus: Stimulus) -> None:
         """Count the pulses of a train that is fired now."""

@@ -1,4 +1,4 @@
-"""Attempts to stop one instrument, again and again on a thread of their own, until one is verified.
+"""Attempts to stop one instrument, again and again on a thread of their own, until one counts.
 
 Whoever stops an instrument must not wait for it: a server may drip, be silent, or never end.
 """
@@ -6,17 +6,19 @@ Whoever stops an instrument must not wait for it: a server may drip, be silent, 
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from crepe.hw.meame.dsp_stop import stop_dsp
-from crepe.hw.meame.http import HttpControl, Server
+from crepe.errors import ConfigError
+from crepe.hw.capabilities import StopEvidence
+from crepe.hw.remote_stop import Address, RemoteStop, StopReport, open_stop
 from crepe.safety.instrument_lock import instrument_lock
 
 _CALL_S = 0.3  # for one call to the instrument, in the first attempt
 _LONGEST_CALL_S = 2.4  # in later ones: each waits twice as long as the one before
 _LOCK_S = 0.1
 _PAUSE_S = 0.1
+_NONE_YET = StopReport(StopEvidence.ASKED, ("no attempt to stop it has ended yet",))
 
 
 class Pursuit:
@@ -27,8 +29,8 @@ class Pursuit:
     run_directory
         Its lock keeps other programs from the instrument; a lock that is held is broken. None if
         there is no directory to lock in.
-    server
-        Its address. A name is resolved within the time that is left.
+    address
+        Its address, and the class that stops it.
     try_s
         After so long no further attempt begins.
     on_end
@@ -38,14 +40,15 @@ class Pursuit:
     def __init__(
         self,
         run_directory: Path | None,
-        server: Server,
+        address: Address,
         *,
         try_s: float = float("inf"),
         on_end: Callable[["Pursuit"], object] = lambda _: None,
     ) -> None:
-        self.server = server
-        self.doubts: list[str] = ["no attempt to stop it has ended yet"]  # of the last attempt
-        self.verified_s: float | None = None  # time until the verified stop
+        self.address = address
+        self.report = _NONE_YET  # of the last attempt
+        self.stopped_s: float | None = None  # time until an attempt that counts
+        self._stop: RemoteStop | None = None
         self._run_directory = run_directory
         self._began_s = time.monotonic()
         self._try_s = try_s
@@ -55,9 +58,19 @@ class Pursuit:
         self._thread.start()
 
     @property
+    def evidence(self) -> StopEvidence:
+        """Evidence that the instrument has stopped."""
+        return self.report.evidence if self.stopped_s is not None else StopEvidence.ASKED
+
+    @property
     def is_verified(self) -> bool:
-        """Whether the instrument is stopped, as its registers say."""
-        return self.verified_s is not None
+        """Whether it is proved that the instrument has stopped."""
+        return self.evidence.is_verified
+
+    @property
+    def name(self) -> str:
+        """Name of the instrument."""
+        return self._stop.name if self._stop else f"{self.address.host}:{self.address.http_port}"
 
     @property
     def is_over(self) -> bool:
@@ -68,6 +81,11 @@ class Pursuit:
     def elapsed_s(self) -> float:
         """Time since the first attempt began."""
         return time.monotonic() - self._began_s
+
+    @property
+    def is_called_off(self) -> bool:
+        """Whether the attempts were called off before one counted."""
+        return self.stopped_s is None and self._is_called_off.is_set()
 
     def wait(self, wait_s: float) -> None:
         """Wait until the attempts have ended, for `wait_s` at most."""
@@ -81,12 +99,16 @@ class Pursuit:
         call_s = _CALL_S
         while not self._is_called_off.is_set():
             try:
-                self.doubts = self._attempt(call_s)
+                self.report = self._attempt(call_s)
+            except ConfigError as error:  # no later attempt could do better
+                self.report = StopReport(StopEvidence.ASKED, (str(error),))
+                break
             # Nothing at all may end the attempts but their time.
             except Exception as error:  # noqa: BLE001
-                self.doubts = [f"{self.server.name}: {str(error) or repr(error)}"]
-            if not self.doubts:
-                self.verified_s = self.elapsed_s
+                doubt = f"{self.name}: {str(error) or repr(error)}"
+                self.report = StopReport(StopEvidence.ASKED, (doubt,))
+            if not self.report.doubts:
+                self.stopped_s = self.elapsed_s
                 break
             if self.elapsed_s + _PAUSE_S >= self._try_s:
                 break
@@ -95,12 +117,13 @@ class Pursuit:
             self._is_called_off.wait(_PAUSE_S)
         self._on_end(self)
 
-    def _attempt(self, call_s: float) -> list[str]:
-        """Stop once; return all that is not verified."""
+    def _attempt(self, call_s: float) -> StopReport:
+        if self._stop is None:
+            self._stop = open_stop(self.address)
         left_s = min(self._try_s - self.elapsed_s, threading.TIMEOUT_MAX)
-        self.server = self.server.resolved(max(left_s, call_s))
-        with ExitStack() as stack:
-            control = stack.enter_context(HttpControl(self.server, call_s))
-            if self._run_directory is not None:
-                stack.enter_context(instrument_lock(self._run_directory, _LOCK_S, may_break=True))
-            return stop_dsp(control)
+        return self._stop.attempt(call_s, left_s, self._alone)
+
+    def _alone(self) -> AbstractContextManager[None]:
+        if self._run_directory is None:
+            return nullcontext()
+        return instrument_lock(self._run_directory, _LOCK_S, may_break=True)

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from crepe.errors import ExitCode
+from crepe.hw.capabilities import StopEvidence
 from crepe.safety import arming
-from crepe.safety.emergency_stop import stop
+from crepe.safety.emergency_stop import EmergencyStop
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run `crepe stop ARGUMENTS`; return the exit status: 0 if everything is stopped, else 1.
+    """Run `crepe stop ARGUMENTS`; return the exit status: 0 if all is proved to be stopped, else 1.
 
     A mistyped argument must not prevent the stop.
     """
@@ -50,14 +51,17 @@ def run(server: str, *, as_json: bool, problems: Sequence[str] = ()) -> int:
         print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
 
     problems = list(problems)
-    is_verified = False
+    evidence = StopEvidence.ASKED
     try:
         directories = arming.run_directories(problems.append)
-        is_verified = stop(directories, server, report, problems=problems)
+        attempts = EmergencyStop(directories, server, by="crepe stop", problems=problems)
+        attempts.run(report)
+        evidence = attempts.evidence
     except KeyboardInterrupt:
         lines.append("NOT VERIFIED: ended by Ctrl-C")
         print(f"crepe: {lines[-1]}", file=sys.stderr)
     if as_json:
+        document = {"is_verified": evidence.is_verified, "evidence": evidence, "lines": lines}
         with suppress(OSError, ValueError):  # a pipe that is gone changes nothing
-            print(json.dumps({"is_verified": is_verified, "lines": lines}, indent=2), flush=True)
-    return ExitCode.DONE if is_verified else ExitCode.FAILED
+            print(json.dumps(document, indent=2), flush=True)
+    return ExitCode.DONE if evidence.is_verified else ExitCode.FAILED

@@ -2,7 +2,7 @@
 
 It receives the stimulator's heartbeat over a unix socket and needs nothing else, above all no
 Redis. If a train is under way and the heartbeat has stopped, it stops the DSP and repeats that
-until it is verified. The stimulator may have been killed, hang, or wait for a frozen Redis. It
+until an attempt counts. The stimulator may have been killed, hang, or wait for a frozen Redis. It
 also keeps the latch of an emergency stop in memory, for a disk that cannot be written.
 """
 
@@ -21,7 +21,6 @@ from crepe.environment.bounded_call import begin, call_within
 from crepe.environment.clock import boot_time_ns
 from crepe.environment.process import is_orphan
 from crepe.environment.process_identity import ProcessIdentity
-from crepe.hw.meame.http import Server
 from crepe.safety import arming
 from crepe.safety.protocol.announcement import Instrument
 from crepe.safety.protocol.datagrams import (
@@ -181,28 +180,31 @@ class Watchdog:
         instrument, self._stopped = self._instrument, self._instrument.stimulator
         self._reason = reason
         log.error("%s with a train under way; stopping the instrument", reason)
-        server = Server(instrument.host, instrument.http_port, 0, instrument.nonce)
-        self._pursuit = Pursuit(self._run_directory, server)
+        self._pursuit = Pursuit(self._run_directory, instrument.address)
         with suppress(OSError):  # an unwritable or dead disk must not prevent the stop
             call_within(_DISK_S, arming.disarm, self._run_directory)
 
     def _follow_pursuit(self) -> None:
-        """Note how the attempts to stop have ended, and publish a stop that is verified."""
+        """Note how the attempts to stop have ended, and publish what is known of the stop."""
         pursuit = self._pursuit
         if pursuit is None or not pursuit.is_over:
             return
         self._pursuit = None
-        if not pursuit.is_verified:
-            log.error("NOT VERIFIED, and the stimulator is back: %s", pursuit.doubts[0])
+        if pursuit.is_called_off:
+            log.error("NOT VERIFIED, and the stimulator is back: %s", pursuit.report.doubts[0])
             return
         assert self._instrument is not None
         if self._instrument.stimulator == self._stopped:
             self._is_pulsing = False
+        deed = "stopped" if pursuit.is_verified else "tried to stop"
         text = (
-            f"the watchdog stopped the instrument (stimulator {self._instrument.process}): "
+            f"the watchdog {deed} the instrument (stimulator {self._instrument.process}): "
             f"{self._reason}"
         )
-        log.error("%s; verified after %.2f s", text, pursuit.verified_s)
+        if not pursuit.is_verified:
+            text = f"{text}; {'; '.join(pursuit.report.doubts) or pursuit.evidence.sentence}"
+            text = text if "NOT VERIFIED" in text else f"{text}; the stop is NOT VERIFIED"
+        log.error("%s; %s after %.2f s", text, pursuit.evidence, pursuit.elapsed_s)
         threading.Thread(target=self._announce, args=(text,), daemon=True).start()
 
 

@@ -18,7 +18,7 @@ from crepe.environment import paths
 from crepe.environment.clock import Clocks, read_clocks
 from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import DeviceError
-from crepe.hw.instrument import Address
+from crepe.hw.remote_stop import Address
 from crepe.safety import arming
 from crepe.safety.instrument_lease import InstrumentLease
 from crepe.safety.instrument_lock import instrument_lock
@@ -83,7 +83,9 @@ class WatchdogLink:
         """Take a new name, so that an arming of the old one no longer counts."""
         name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._answered_ns = None
-        self._announce(Instrument(name, ProcessIdentity.own(), *self._address, self._requesters))
+        host, port, nonce, stop = self._address
+        process = ProcessIdentity.own()
+        self._announce(Instrument(name, process, host, port, nonce, self._requesters, stop))
 
     def _announce(self, instrument: Instrument) -> None:
         """Announce the instrument; until that succeeds no pulse leaves.

@@ -9,6 +9,7 @@ from typing import Any
 from crepe.electrodes.geometry import OWN_LAYOUT, with_geometry
 from crepe.electrodes.layouts import MCS_60_LABELS
 from crepe.errors import DeviceError
+from crepe.hw.capabilities import Latency, RecorderCapabilities, SampleIndex
 from crepe.hw.instrument import Guard, Recorder, Stimulator
 from crepe.hw.meame.http import Control
 from crepe.hw.meame.stimulator import MeameStimulator, StimulatorSettings
@@ -48,6 +49,16 @@ class _Recorder(Recorder):
         self._n = segment_samples
         self._origin = self._position = (
             0  # sample index of the instrument's first sample; of the next
+        )
+
+    @property
+    def capabilities(self) -> RecorderCapabilities:
+        return RecorderCapabilities(
+            sample_index=SampleIndex.EXACT,
+            latency=Latency(0.0, 0.0, "time advances as samples are read"),
+            clock="simulated time",
+            verified=("everything: it is simulated in this process",),
+            not_verified=(),
         )
 
     def open(self, position: int) -> StreamInfo:

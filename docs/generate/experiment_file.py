@@ -25,7 +25,7 @@ from crepe.config.tables import (
 )
 from crepe.config.wiring import LEAST_LAG_S, LONGEST_LAG_S
 from crepe.games.trial_game import Game
-from crepe.hw.device import OWN, RECORDERS
+from crepe.hw.entry_points import OWN, RECORDERS, STIMULATORS
 from crepe.messages import (
     Activity,
     ChannelStates,
@@ -125,11 +125,9 @@ def actor_classes() -> list[type[Actor[Any, Any]]]:
 def device_settings() -> dict[str, type[BaseModel]]:
     """Return the settings of each scheme, by heading."""
     return {
-        f"{scheme}:// as a {'recorder' if group == RECORDERS else 'stimulator'}": _load(
-            path
-        ).Settings
-        for group, schemes in OWN.items()
-        for scheme, path in schemes.items()
+        f"{scheme}:// as a {half}": _load(path).Settings
+        for half, group in (("recorder", RECORDERS), ("stimulator", STIMULATORS))
+        for scheme, path in OWN[group].items()
     }
 
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from crepe.actors.actor import ActorContext
 from crepe.actors.stimulate import Stimulate
 from crepe.errors import DeviceError
+from crepe.hw.capabilities import StimulatorCapabilities, StopEvidence
 from crepe.hw.instrument import InProcess, NotStarted, Stimulator
 from crepe.messages import Segment, Stimulus, StreamInfo, Unreadable
 from crepe.safety.limits import Limits
@@ -26,6 +27,8 @@ ASKED = ("result:stimuli",)
 
 class Bench(Stimulator):
     """Writes down what it is told, against the sample index."""
+
+    capabilities = StimulatorCapabilities(stop=StopEvidence.PROVED)
 
     def __init__(self):
         self.clock = 0
@@ -501,6 +504,45 @@ def test_silence_stops_a_running_train_and_nothing_else_starts_it_again(gate):
     assert gate.answers[-1].reason == "no data for 300 ms"
     gate.tick(50)
     assert len(gate.bench.started) == 1
+
+
+@pytest.mark.parametrize("evidence", [StopEvidence.ASKED, StopEvidence.REPORTED])
+def test_a_train_that_was_stopped_without_a_proof_says_so_and_keeps_the_next_from_the_instrument(
+    evidence,
+):
+    bench = Bench()
+    bench.capabilities = StimulatorCapabilities(stop=evidence)
+    gate = Gate(bench)
+    gate.tick(2)
+    gate.ask(n_pulses=20)
+    gate.tick(8)
+    gate.guard.reason = "the door is open"
+    gate.tick()
+    assert gate.answers[-1].reason == f"the door is open; {evidence.sentence}"
+    gate.guard.reason = None
+    gate.ask(2)
+    assert gate.answers[-1].state == "refused"
+    assert "the last stop is NOT VERIFIED; the train may play for 1.0 s" in gate.answers[-1].reason
+    gate.tick(100)
+    gate.ask(3)
+    gate.tick(40)
+    assert gate.answers[-1].state == "delivered"
+
+
+@pytest.mark.parametrize("is_promised", [True, False])
+def test_only_an_instrument_that_promises_to_stop_with_its_client_is_given_a_whole_train(
+    is_promised,
+):
+    bench = Bench()
+    bench.capabilities = StimulatorCapabilities(
+        stop=StopEvidence.PROVED, stops_with_client=is_promised
+    )
+    gate = Gate(bench)
+    gate.tick(2)
+    gate.ask(n_pulses=40)
+    gate.tick(8)
+    ((_, given),) = gate.bench.started
+    assert given.n_pulses == (40 if is_promised else 20)
 
 
 def test_the_gate_is_asked_once_more_at_the_moment_of_firing(gate, monkeypatch):

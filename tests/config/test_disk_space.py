@@ -99,15 +99,18 @@ writes = ["data:filtered"]
     assert disk_space.disk_use(acquiring(tmp_path, device, band)).recording == 0
 
 
+@pytest.mark.parametrize(("dtype", "n_bytes"), [("int32", 4), ("int16", 2)])
 @pytest.mark.parametrize(("speed", "times"), [(0, 1), (2, 2)])
-def test_a_recording_takes_what_its_channels_and_rate_say(tmp_path, speed, times):
+def test_a_recording_takes_what_its_channels_rate_and_type_say(
+    tmp_path, speed, times, dtype, n_bytes
+):
     path = tmp_path / "made.h5"
-    info = StreamInfo(sampling_rate_hz=20_000.0, labels=("1", "2", "3"), dtype="int32")
+    info = StreamInfo(sampling_rate_hz=20_000.0, labels=("1", "2", "3"), dtype=dtype)
     writer = RecordingWriter(path, About("made"), {"data": info})
-    writer.append("data", Segment(0, 1000, np.zeros((3, 1000), np.int32)))
+    writer.append("data", Segment(0, 1000, np.zeros((3, 1000), dtype)))
     writer.close()
     experiment = acquiring(tmp_path, f"hdf5://{path}?speed={speed}")
-    assert disk_space.disk_use(experiment).append_only == 3 * 20_000 * times * 4
+    assert disk_space.disk_use(experiment).append_only == 3 * 20_000 * times * n_bytes
 
 
 def test_a_recording_that_is_not_there_is_said(tmp_path):

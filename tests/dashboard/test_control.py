@@ -48,7 +48,8 @@ def test_a_stop_that_is_verified_after_its_answer_is_sent_then(tmp_path, monkeyp
     monkeypatch.setattr(module, "ANSWER_S", 0.2)
     is_late, is_sent = threading.Event(), threading.Event()
     monkeypatch.setattr(
-        "crepe.safety.pursuit.stop_dsp", lambda control: [] if is_late.is_set() else ["a doubt"]
+        "crepe.hw.meame.remote_stop.stop_dsp",
+        lambda control: [] if is_late.is_set() else ["a doubt"],
     )
     announce(tmp_path, Instrument("7-abc", ProcessIdentity.own(), "127.0.0.1", 9))
     sent = []

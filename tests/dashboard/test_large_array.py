@@ -1,4 +1,4 @@
-"""Arrays of 1,024 and 4,096 channels in a real browser: the map, and the traces chosen on it."""
+"""Arrays of 1,024 and 4,096 channels in a real browser, and electrodes without a place as a list."""
 
 import json
 import shutil
@@ -36,6 +36,11 @@ def n_columns(request):
 
 
 @pytest.fixture
+def n_channels(n_columns):
+    return n_columns**2
+
+
+@pytest.fixture
 def loud(n_columns):
     """The channel that fires; all others are silent."""
     return 7 * n_columns + 20
@@ -57,10 +62,10 @@ def fill(store, n_channels, loud):
 
 
 @pytest.fixture
-def url(tmp_path, n_columns, loud):
+def url(tmp_path, n_channels, loud):
     """Where the page of such an array is served."""
     memory = Memory()
-    fill(MemoryStore(memory, writer="acquire"), n_columns**2, loud)
+    fill(MemoryStore(memory, writer="acquire"), n_channels, loud)
     live = SessionFollower(lambda: MemoryStore(memory), lambda: ("s", {}), lambda _: [], 20.0)
     control = Control(tmp_path, lambda: MemoryStore(memory))
     page = Page(
@@ -144,3 +149,36 @@ def test_the_map_shows_which_channel_fires_and_a_click_its_trace(page, frames, n
         page.wait_for_timeout(20)
     assert max(map(len, frames)) < 1_000_000
     assert len(frames[-1]) < 10_000  # nothing of the array is sent where it is not shown
+
+
+class TestAList:
+    """Few electrodes of which no position is known."""
+
+    @pytest.fixture
+    def n_channels(self):
+        return 12
+
+    @pytest.fixture
+    def loud(self):
+        return 5
+
+    def test_electrodes_without_a_position_are_a_list_with_their_labels(self, page, frames, loud):
+        expect(page.locator("#connection")).to_contain_text("stale", timeout=SOON_MS)
+        hint = "a list of the electrodes in the order of the channels"
+        expect(page.locator("#array-hint")).to_contain_text(hint)
+        drawn = """(c) => {
+          const canvas = document.querySelector("#array");
+          const line = 0.08 * canvas.width;
+          const part = (x, w) => canvas.getContext("2d").getImageData(x, c * line, w, line).data;
+          return [part(0.5 * line, 1)[4 * Math.floor(line / 2)], part(1.3 * line, line).some((v) => v)];
+        }"""
+        while page.evaluate(drawn, loud)[0] <= page.evaluate(drawn, loud - 1)[0]:
+            page.wait_for_timeout(20)
+        assert page.evaluate(drawn, loud)[1]  # its label beside it
+        size = 0.08 * page.locator("#array").bounding_box()["width"]
+        page.locator("#array").click(position={"x": 6 * size, "y": (loud + 0.5) * size})
+        expect(page.locator("#which")).to_have_value("chosen")
+        while loud not in [head_of(frame) for frame in frames][-1].get("traces", {}).get(
+            "channels", []
+        ):
+            page.wait_for_timeout(20)

@@ -9,11 +9,12 @@ import pytest
 
 from crepe.config.experiment import load_experiment
 from crepe.errors import ConfigError
-from crepe.hw.device import OWN, RECORDERS, STIMULATORS, check_url, open_recorder, open_stimulator
+from crepe.hw.device import check_url, open_recorder, open_stimulator
+from crepe.hw.entry_points import OWN, RECORDERS, STIMULATORS, STOPS
 from crepe.hw.instrument import InProcess
 
 ROOT = Path(__file__).parents[2]
-GROUPS = (RECORDERS, STIMULATORS)
+GROUPS = (RECORDERS, STIMULATORS, STOPS)
 MODULE = """
 from pydantic import Field
 

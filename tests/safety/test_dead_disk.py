@@ -46,7 +46,7 @@ def disk(tmp_path):
 def stimulator(path, *, is_simulator=False):
     guard = WatchdogLink(path)
     try:
-        guard.drives(Address("127.0.0.1", 9), is_simulator=is_simulator)
+        guard.drives(Address("127.0.0.1", 9, stop="meame"), is_simulator=is_simulator)
         yield guard
     finally:
         guard.close()
@@ -79,7 +79,7 @@ def stop(path):
 
 @pytest.fixture(autouse=True)
 def _stops(monkeypatch):
-    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", lambda control: [])
+    monkeypatch.setattr("crepe.hw.meame.remote_stop.stop_dsp", lambda control: [])
 
 
 @pytest.mark.parametrize("is_simulator", [False, True])

@@ -33,7 +33,7 @@ def stops_everything(monkeypatch):
         ports.append(control.server.http_port)
         return []
 
-    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", stop_dsp)
+    monkeypatch.setattr("crepe.hw.meame.remote_stop.stop_dsp", stop_dsp)
     return ports
 
 
@@ -97,7 +97,8 @@ def test_the_answer_comes_whatever_the_server_does(tmp_path, monkeypatch, fault)
 def test_an_instrument_that_stops_late_is_reported_verified_after_the_answer(tmp_path, monkeypatch):
     is_late = threading.Event()
     monkeypatch.setattr(
-        "crepe.safety.pursuit.stop_dsp", lambda control: [] if is_late.is_set() else ["a doubt"]
+        "crepe.hw.meame.remote_stop.stop_dsp",
+        lambda control: [] if is_late.is_set() else ["a doubt"],
     )
     monkeypatch.setattr(emergency_stop, "ANSWER_S", 0.2)
     announce(tmp_path, Instrument("7-abc", OWN, "127.0.0.1", 1))
@@ -110,7 +111,7 @@ def test_an_instrument_that_stops_late_is_reported_verified_after_the_answer(tmp
 
     assert within(lambda: emergency_stop.stop([tmp_path], "", report))
     assert "NOT VERIFIED: a doubt" in lines
-    assert "stopped, read back and verified" in lines[-1]
+    assert "stop proved" in lines[-1]
 
 
 def test_one_instrument_that_hangs_does_not_delay_another(tmp_path, monkeypatch):
@@ -121,14 +122,14 @@ def test_one_instrument_that_hangs_does_not_delay_another(tmp_path, monkeypatch)
             is_over.wait(60)
         return []
 
-    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", stop_dsp)
+    monkeypatch.setattr("crepe.hw.meame.remote_stop.stop_dsp", stop_dsp)
     directories = [paths.private(tmp_path / name) for name in "ab"]
     for port, directory in enumerate(directories, start=1):
         announce(directory, Instrument("7-abc", OWN, "127.0.0.1", port))
     lines = []
     attempts = EmergencyStop(directories, "", by="a test")
     assert not within(lambda: attempts.answer(lines.append, 1.0))
-    assert any("127.0.0.1:2: stopped, read back and verified" in line for line in lines)
+    assert any("127.0.0.1:2: stop proved" in line for line in lines)
     is_over.set()
 
 
@@ -156,7 +157,7 @@ def test_each_instrument_whose_attempts_have_ended_is_given_to_the_page(tmp_path
     ended = []
     attempts = EmergencyStop([tmp_path], "", by="the page", on_end=ended.append)
     assert within(lambda: attempts.answer(lambda line: None, HUNG))
-    assert [(pursuit.server.http_port, pursuit.is_verified) for pursuit in ended] == [(5, True)]
+    assert [(pursuit.address.http_port, pursuit.is_verified) for pursuit in ended] == [(5, True)]
 
 
 # Run directories that are no use
@@ -504,7 +505,7 @@ def test_the_exit_status_is_0_only_where_everything_is_stopped(
 ):
     elsewhere(somewhere, 3)
     assert within(lambda: stop_command.main([])) == 0
-    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", lambda control: ["a doubt"])
+    monkeypatch.setattr("crepe.hw.meame.remote_stop.stop_dsp", lambda control: ["a doubt"])
     monkeypatch.setattr(emergency_stop, "_TRY_S", 0.3)
     assert within(lambda: stop_command.main([])) == 1
     assert "NOT VERIFIED: a doubt" in capsys.readouterr().out
@@ -558,7 +559,7 @@ def test_a_named_instrument_is_stopped_though_the_chosen_directory_cannot_be_use
     assert stops_everything == [4]
     lines = capsys.readouterr().out
     assert "chosen" in lines.splitlines()[0]  # what may run there is not latched
-    assert "meame://127.0.0.1:4: stopped, read back and verified" in lines
+    assert "meame://127.0.0.1:4: stop proved" in lines
     assert (other / arming.STOPPED_FILE).exists()
 
 
@@ -571,3 +572,54 @@ def test_what_runs_anywhere_is_stopped_if_the_chosen_directory_cannot_be_used(
     assert within(lambda: stop_command.main([])) == 1
     assert stops_everything == [3]
     assert "chosen" in capsys.readouterr().out.splitlines()[0]
+
+
+# Three kinds of stop
+
+STOPS = """
+from crepe.hw.capabilities import StopEvidence
+from crepe.hw.remote_stop import RemoteStop, StopReport
+
+
+class asked(RemoteStop):
+    def attempt(self, call_s, left_s, alone):
+        with alone():
+            return StopReport(StopEvidence(type(self).__name__))
+
+
+class reported(asked): ...
+class proved(asked): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("asked", "NOT VERIFIED: the stop was asked for, and nothing has confirmed it"),
+        ("reported", "NOT VERIFIED: the instrument reports that it has stopped; its outputs"),
+        ("proved", "stop proved: its outputs were read back as off"),
+    ],
+)
+def test_a_stop_is_called_asked_reported_or_proved_as_the_instrument_has_it(  # noqa: PLR0917
+    somewhere, kind, text, capsys, tmp_path, monkeypatch
+):
+    (tmp_path / "kinds_of_stop.py").write_text(STOPS)
+    monkeypatch.syspath_prepend(tmp_path)
+    stop = f"kinds_of_stop:{kind}"
+    announce(elsewhere(somewhere, 4), Instrument("7-abc", OWN, "bench", 4, stop=stop))
+    status = within(lambda: stop_command.main(["--json"]))
+    document = json.loads(capsys.readouterr().out)
+    assert f"{stop}://bench:4: {text}" in document["lines"][-1]
+    assert document["evidence"] == kind
+    assert (status, document["is_verified"]) == ((0, True) if kind == "proved" else (1, False))
+
+
+def test_an_instrument_that_only_its_driver_can_stop_is_not_verified(tmp_path):
+    announce(tmp_path, Instrument("7-abc", OWN, "bench", 4, stop=""))
+    is_verified, lines = stop([tmp_path])
+    assert not is_verified
+    assert lines[0].startswith("latched: ")
+    assert lines[1].startswith(
+        "NOT VERIFIED: instrument bench:4: only the program that drives it can stop it"
+    )
+    assert "Switch the stimulator off by hand" in lines[2]

@@ -133,9 +133,10 @@ def test_a_limit_may_be_made_tighter_but_not_looser(name):
         Limits(**{name: default * 1.01})
 
 
-def test_the_reference_is_always_forbidden():
-    with pytest.raises(ValidationError, match="must contain the reference"):
-        Limits(forbidden=("48",))
+def test_the_reference_of_a_60mea_is_forbidden_unless_another_array_has_that_label():
+    pulse = ((-10.0, 200.0), (10.0, 200.0))
+    assert "never stimulated" in str(Limits().refusal(("15",), pulse, 20.0, 5))
+    assert Limits(forbidden=("REF",)).refusal(("15",), pulse, 20.0, 5) is None
 
 
 @pytest.mark.parametrize("diameter_um", [0.0, -30.0, math.nan, math.inf])

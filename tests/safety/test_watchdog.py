@@ -33,9 +33,9 @@ class Bench:
         self.socket.bind(str(directory / "stimulator.sock"))
         self.socket.settimeout(10)
 
-    def heartbeat(self, *, is_pulsing=True, port=9, latch=OPEN):
+    def heartbeat(self, *, is_pulsing=True, port=9, latch=OPEN, stop="meame"):
         """A heartbeat, and the watchdog's answer."""
-        instrument = Instrument("7-abc", ProcessIdentity.own(), "127.0.0.1", port)
+        instrument = Instrument("7-abc", ProcessIdentity.own(), "127.0.0.1", port, stop=stop)
         self.send(pack(Heartbeat(instrument, is_pulsing, latch)))
         assert not self.watchdog.step()
         answer = unpack(self.socket.recv(16384))
@@ -121,7 +121,7 @@ def stops(monkeypatch):
             return ["a doubt"] if len(self) <= self.n_failures else []
 
     stops = Stops()
-    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", stops.stop_dsp)
+    monkeypatch.setattr("crepe.hw.meame.remote_stop.stop_dsp", stops.stop_dsp)
     return stops
 
 
@@ -187,7 +187,7 @@ def test_a_disk_that_is_full_does_not_keep_it_from_stopping(bench, stops, monkey
 
 
 def test_a_sleep_of_the_computer_counts_as_silence(bench, monkeypatch):
-    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", lambda control: [])
+    monkeypatch.setattr("crepe.hw.meame.remote_stop.stop_dsp", lambda control: [])
     bench.heartbeat()
     assert bench.watchdog._pursuit is None
     bench.now_ns += 9 * 3600 * SECOND
@@ -197,10 +197,44 @@ def test_a_sleep_of_the_computer_counts_as_silence(bench, monkeypatch):
 
 def test_attempts_go_on_until_one_is_verified_and_then_no_pulse_flows(bench, monkeypatch):
     doubts = iter([["a doubt"], ["a doubt"], []])
-    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", lambda control: next(doubts))
+    monkeypatch.setattr("crepe.hw.meame.remote_stop.stop_dsp", lambda control: next(doubts))
     bench.heartbeat()
     bench.now_ns += SECOND
     bench.step_until(lambda: bench.announced)
+    bench.now_ns += SECOND
+    assert not bench.watchdog.step()
+    assert bench.watchdog._pursuit is None
+    assert len(bench.announced) == 1
+
+
+REPORTING = """
+from crepe.hw.capabilities import StopEvidence
+from crepe.hw.remote_stop import RemoteStop, StopReport
+
+
+class Reporting(RemoteStop):
+    def attempt(self, call_s, left_s, alone):
+        return StopReport(StopEvidence.REPORTED)
+"""
+
+
+@pytest.mark.parametrize(
+    ("stop", "text"),
+    [
+        ("reporting_stop:Reporting", "NOT VERIFIED: the instrument reports that it has stopped"),
+        ("", "only the program that drives it can stop it; the stop is NOT VERIFIED"),
+    ],
+)
+def test_a_stop_that_is_not_proved_is_announced_as_such_and_ends_the_attempts(
+    bench, tmp_path, monkeypatch, stop, text
+):
+    (tmp_path / "reporting_stop.py").write_text(REPORTING)
+    monkeypatch.syspath_prepend(tmp_path)
+    bench.heartbeat(stop=stop)
+    bench.now_ns += SECOND
+    bench.step_until(lambda: bench.announced)
+    assert "the watchdog tried to stop the instrument" in bench.announced[0]
+    assert text in bench.announced[0]
     bench.now_ns += SECOND
     assert not bench.watchdog.step()
     assert bench.watchdog._pursuit is None
@@ -213,7 +247,7 @@ def test_a_watchdog_that_is_told_to_end_stops_first(bench, monkeypatch):
     def stop_dsp(control):
         return [] if is_stopped.is_set() else ["a doubt"]
 
-    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", stop_dsp)
+    monkeypatch.setattr("crepe.hw.meame.remote_stop.stop_dsp", stop_dsp)
     bench.heartbeat()
     bench.watchdog._end(15, None)
     for _ in range(5):
@@ -289,7 +323,7 @@ def test_a_dead_disk_does_not_keep_the_watchdog_from_stopping(bench, monkeypatch
 
     for name in ("crepe.safety.arming.disarm", "crepe.safety.instrument_lock._locked"):
         monkeypatch.setattr(name, hangs)
-    monkeypatch.setattr("crepe.safety.pursuit.stop_dsp", lambda control: [])
+    monkeypatch.setattr("crepe.hw.meame.remote_stop.stop_dsp", lambda control: [])
     bench.heartbeat()
     bench.now_ns += SECOND
     bench.step_until(lambda: bench.announced)

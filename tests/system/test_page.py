@@ -160,7 +160,7 @@ def test_the_stop_button_silences_the_electrodes_until_it_is_armed_again(shared_
     expect(window.page.locator("#armed")).to_contain_text("armed", timeout=SOON_MS)
     electrodes.in_a_train()
     window.page.click("#stop")
-    expect(window.page.locator("#alarm")).to_contain_text("read back and verified", timeout=SOON_MS)
+    expect(window.page.locator("#alarm")).to_contain_text("stop proved", timeout=SOON_MS)
     expect(window.page.locator("#armed")).to_have_text("STOPPED", timeout=SOON_MS)
     stopped, _ = electrodes.pulses()
     then_s = window.clock_s()

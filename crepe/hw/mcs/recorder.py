@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
+from crepe.hw.capabilities import Latency, RecorderCapabilities, SampleIndex
 from crepe.hw.instrument import DeviceSettings, EndOfData, Recorder
 from crepe.hw.mcs.analog_stream import AnalogStream, Span
 from crepe.hw.pace import Pace
@@ -43,6 +44,16 @@ class McsRecording(Recorder):
         self._notes: list[str] = []
         self._stops: list[int] = []
         self._position = 0
+
+    @property
+    def capabilities(self) -> RecorderCapabilities:
+        return RecorderCapabilities(
+            sample_index=SampleIndex.EXACT,
+            latency=Latency(0.0, 0.0, "read from the file when it is due"),
+            clock="the file's time stamps; replayed by this computer at `speed` times real time",
+            verified=("labels, rate, scale, type and gaps: they are in the file",),
+            not_verified=(),
+        )
 
     def open(self, position: int) -> StreamInfo:
         self.close()

@@ -12,6 +12,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from crepe.electrodes.geometry import OWN_LAYOUT, with_geometry
 from crepe.electrodes.layouts import MCS_60_LABELS
 from crepe.errors import DeviceError
+from crepe.hw.capabilities import Latency, RecorderCapabilities
 from crepe.hw.instrument import Recorder
 from crepe.hw.meame import wire
 from crepe.hw.meame.framing import Framing
@@ -26,6 +27,20 @@ _RECEIVE_BYTES = 1 << 18
 _MEASURE_S = 10.0
 _RATE_TOLERANCE = 0.15  # MEAME's rates are further apart
 _STALL_S = 2.0  # MEAME never closes a data socket; after so long a silence it is abandoned
+
+
+CAPABILITIES = RecorderCapabilities(
+    latency=Latency(source="simulator only"),
+    clock="the crystal of the MCS interface board; blocks carry no number and no time",
+    only_while_stopped=("sampling_rate_hz and segment_samples: only by a restart of MEAME",),
+    verified=("sampling rate and segment length, of a simulator",),
+    not_verified=(
+        "sampling rate and segment length, if another client has configured MEAME: the recorder "
+        "looks for a quiet reference, and measures the rate",
+        "microvolts per count (scale_uv): MEAME does not report it",
+        "the number of samples lost in an outage: estimated from this computer's clock",
+    ),
+)
 
 
 class RecorderSettings(MeameSettings):
@@ -96,6 +111,10 @@ class MeameRecorder(Recorder):
             is_simulated=is_simulated,
             source=f"MEAME {named.host}:{named.http_port}",
         )
+
+    @property
+    def capabilities(self) -> RecorderCapabilities:
+        return CAPABILITIES
 
     @property
     def identity(self) -> str:

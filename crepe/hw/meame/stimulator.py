@@ -12,7 +12,9 @@ import time
 
 from crepe.electrodes.layouts import MCS_60_LABELS, MCS_REFERENCE
 from crepe.errors import DeviceError
-from crepe.hw.instrument import Address, Guard, NotStarted, Stimulator
+from crepe.hw.capabilities import Latency, StimulatorCapabilities, StopEvidence
+from crepe.hw.instrument import Guard, NotStarted, Stimulator
+from crepe.hw.meame import wire
 from crepe.hw.meame.dsp_setup import (
     GROUP,
     SetUp,
@@ -26,6 +28,7 @@ from crepe.hw.meame.dsp_stop import stop_dsp
 from crepe.hw.meame.http import SIMULATOR, Control, HttpControl, Server, find_server, open_control
 from crepe.hw.meame.registers import Register
 from crepe.hw.meame.settings import MeameSettings
+from crepe.hw.remote_stop import Address
 from crepe.messages import Stimulus
 
 log = logging.getLogger(__name__)
@@ -37,6 +40,31 @@ _RETRY_S = 1.0  # between attempts to stop while the stop is not certain
 _WAIT_S = 0.1  # longest wait for the pattern before; beyond it a set-up is refused
 _SUB_TRAIN_S = 1.0  # the longest that `Stimulate` starts at once
 _STOP_TRIES = 3  # a server may fail once; stopping is harmless to repeat
+
+
+CAPABILITIES = StimulatorCapabilities(
+    stop=StopEvidence.PROVED,
+    stop_is_known_from=(
+        "the DSP's registers, read back through MEAME: electrodes, sources and triggers off, each "
+        "call counted; no current is measured"
+    ),
+    stops_with_client=False,
+    latency=Latency(source="simulator only; a real MEAME may wait 100 ms for each call"),
+    clock="the DSP, in ticks of 20 us",
+    n_patterns=1,
+    amplitude_steps={"uA": wire.UA_PER_DIGIT, "uV": 1000 * wire.MV_PER_DIGIT},
+    time_step_us=wire.TICK_US,
+    verified=(
+        "electrodes, sources, modes and triggers, before each train",
+        "the error register, and that the queue fired nothing, after each train",
+    ),
+    not_verified=(
+        "that a trigger fired",
+        "the pattern: MEAME cannot read it back",
+        "that clearing a pattern ends what it plays: its electrodes are off, and stay off until it "
+        "would have ended",
+    ),
+)
 
 
 class StimulatorSettings(MeameSettings):
@@ -64,6 +92,10 @@ class MeameStimulator(Stimulator):
         self._errors = 0  # the DSP's error register, which is never cleared
         self._set_up_before: SetUp | None = None  # the last one, if it read back as it must
         self._prepared: Stimulus | None = None
+
+    @property
+    def capabilities(self) -> StimulatorCapabilities:
+        return CAPABILITIES
 
     @property
     def control(self) -> Control:
@@ -95,7 +127,7 @@ class MeameStimulator(Stimulator):
         server, self._is_simulator = self._server, is_simulator
         if isinstance(self._control, HttpControl):
             self._simulated_by = self._control.simulated_by
-        address = Address(server.host, server.http_port, server.nonce)
+        address = Address(server.host, server.http_port, server.nonce, stop="meame")
         self._guard.drives(address, is_simulator=is_simulator)
 
     def _check_server(self) -> None:

@@ -113,8 +113,13 @@ def compile_train(
     unit
         "uA" for current pulses, "uV" for voltage pulses.
 
-    Raises ValueError for widths and amplitudes that 20 us ticks and the DAC's digits cannot give.
+    Raises ValueError for widths and amplitudes that 20 us ticks and the DAC's digits cannot give,
+    and for a train without pulses.
     """
+    if unit not in LARGEST:
+        raise ValueError(f"unit {unit!r}, must be {' or '.join(LARGEST)}")
+    if n_pulses < 1:
+        raise ValueError(f"{n_pulses} pulses, must be at least 1")
     pulse = [
         (ZERO_DIGIT + _digits(i, value, unit), _ticks(i, width_us))
         for i, (value, width_us) in enumerate(phases)

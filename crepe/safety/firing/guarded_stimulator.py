@@ -35,6 +35,7 @@ class GuardedStimulator:
         self._gate = gate
         self._trains = trains
         self._wall_ns = wall_ns
+        self._is_held = False  # an early stop was not proved: its train may still play
 
     def refusal(self, stimulus: Stimulus) -> str | None:
         """Return why the instrument cannot deliver a train, or no pulse may leave now, or None."""
@@ -43,7 +44,14 @@ class GuardedStimulator:
     def watch(self) -> str | None:
         """Send a heartbeat, and return why no pulse may leave now, or None."""
         self._guard.beat()
-        return self._stimulator.watch() or self._guard.refusal()
+        reason = self._stimulator.watch() or self._guard.refusal()
+        if not self._is_held:
+            return reason
+        if held := self._gate.held():
+            return reason or held
+        self._is_held = False
+        self._guard.pulsing(False)
+        return reason
 
     def prepare(self, train: Train) -> str | None:
         """Set the instrument up for a train; return why that failed, or None."""
@@ -72,11 +80,27 @@ class GuardedStimulator:
                 train.note_start(self._age_ms(train))
                 return DeliveryState.UNKNOWN, f"the instrument failed: {error}"
 
-    def halt(self) -> None:
-        """Stop the instrument. Raises DeviceError if that is not certain."""
+    def halt(self) -> str:
+        """Stop the instrument; return what is in doubt, or "".
+
+        Raises DeviceError for less than the instrument promises. Where it does not promise a
+        proof, a train that fires counts as under way until it would be over by itself.
+        """
         self._trains.disconnect()
         self._stimulator.stop()
-        # Not reached where the stop raises: the watchdog must still treat a train as under way.
+        evidence, firing = self._stimulator.capabilities.stop, self._trains.firing
+        if evidence.is_verified or firing is None:
+            # Not reached where the stop raises: the watchdog must still treat a train as under way.
+            self._guard.pulsing(self._is_held)
+        else:
+            self._is_held = True
+            self._gate.hold(firing.sub_train)
+        return "" if evidence.is_verified else evidence.sentence
+
+    def rest(self) -> None:
+        """Put the instrument to rest after a train that is over. Raises DeviceError."""
+        self._trains.disconnect()
+        self._stimulator.rest()
         self._guard.pulsing(False)
 
     def doubts(self) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from math import inf
 
-from crepe.hw.instrument import Address, Guard
+from crepe.hw.instrument import Guard
+from crepe.hw.remote_stop import Address
 from crepe.safety.gate import Gate
 from crepe.safety.train import Train
 

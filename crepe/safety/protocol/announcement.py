@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from crepe.environment import paths
 from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import ConfigError
+from crepe.hw.remote_stop import Address
 
 INSTRUMENT_FILE = "instrument.json"
 _HIGHEST_PORT = 65535
@@ -21,6 +22,7 @@ class Instrument(NamedTuple):
     http_port: int
     nonce: str = ""  # of our own simulator
     requesters: tuple[str, ...] = ()  # the programs whose requests the stimulator fires
+    stop: str = "meame"  # scheme or import path of its `RemoteStop`; empty: it has none
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Instrument":
@@ -30,18 +32,24 @@ class Instrument(NamedTuple):
         """
         stimulator, host, nonce = (content[name] for name in ("stimulator", "host", "nonce"))
         port, requesters = content["http_port"], content.get("requesters", [])
-        for text in (stimulator, host, nonce, *requesters):
+        stop = content.get("stop", "meame")  # not written by older versions, which had no other
+        for text in (stimulator, host, nonce, stop, *requesters):
             if not isinstance(text, str):
                 raise TypeError(f"{text!r}, must be text")
         if not isinstance(port, int) or not 0 <= port <= _HIGHEST_PORT:
             raise ValueError(f"port {port!r}, must be 0 to {_HIGHEST_PORT}")
         process = ProcessIdentity.read(content)
-        return cls(stimulator, process, host, port, nonce, tuple(requesters))
+        return cls(stimulator, process, host, port, nonce, tuple(requesters), stop)
 
     def to_json(self) -> dict[str, Any]:
         """Return all fields, flat, with those of the process."""
         fields = self._asdict()
         return {**fields.pop("process")._asdict(), **fields}
+
+    @property
+    def address(self) -> Address:
+        """Address at which the instrument is stopped."""
+        return Address(self.host, self.http_port, self.nonce, self.stop)
 
     @property
     def is_running(self) -> bool:

@@ -273,7 +273,7 @@ def test_the_emergency_stop_ends_a_train_at_once_and_is_latched(simulator, train
     lines = []
     assert emergency_stop.stop([paths.run_directory()], "", lines.append)
     stopped, _ = pulses(simulator)
-    assert "verified" in lines[-1]
+    assert "stop proved" in lines[-1]
     assert max(pulses_until_silence(simulator)) <= stopped
     train.kill()
     train.join()
@@ -291,7 +291,7 @@ def test_the_emergency_stop_reaches_a_train_of_another_directory_and_latches_tha
     lines = []
     assert emergency_stop.stop([elsewhere, paths.run_directory()], "", lines.append)
     stopped, _ = pulses(simulator)
-    assert "verified" in lines[-1]
+    assert "stop proved" in lines[-1]
     assert max(pulses_until_silence(simulator)) <= stopped
     for directory in (elsewhere, paths.run_directory()):
         assert "stopped by crepe stop" in arming.refusal(directory, "x", is_simulator=True)
@@ -322,7 +322,7 @@ def test_a_disk_that_is_full_does_not_keep_the_emergency_stop_from_stopping(
     assert emergency_stop.stop([paths.run_directory()], "", lines.append)
     stopped, _ = pulses(simulator)
     assert "latched in memory" in lines[0]
-    assert "verified" in lines[-1]
+    assert "stop proved" in lines[-1]
     assert max(pulses_until_silence(simulator)) <= stopped
 
 

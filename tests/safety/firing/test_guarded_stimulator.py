@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from crepe.errors import DeviceError
+from crepe.hw.capabilities import StimulatorCapabilities, StopEvidence
 from crepe.hw.instrument import InProcess, NotStarted, Stimulator
 from crepe.messages import Delivered, Segment, Stimulus
 from crepe.safety.firing.guarded_stimulator import GuardedStimulator
@@ -21,6 +22,8 @@ PULSE = ((-10.0, 200.0), (10.0, 200.0))
 
 class Driver(Stimulator):
     """An instrument that records its calls, and fails or refuses where the test lets it."""
+
+    capabilities = StimulatorCapabilities(stop=StopEvidence.PROVED)
 
     def __init__(self):
         self.calls = []  # with those of its guard, in order
@@ -78,6 +81,7 @@ class Bench:
         self.seconds = 0.0
         time = RealTime(RATE_HZ, 0, lambda: self.seconds, lambda: 0)
         time.tick(Segment(900, 1000, None), is_gap=False)
+        self.time = time
         gate = Gate(Limits(), time, RATE_HZ, max_age_ms=200.0, sub_train_s=1.0, n_pulses=0)
         self.driver = Driver()
         self.trains = TrainQueue(RATE_HZ)
@@ -190,3 +194,41 @@ def test_the_doubts_of_the_instrument_are_those_of_the_train(bench):
     assert bench.instrument.doubts() == ""
     bench.driver.reasons["doubts"] = "a shot is not confirmed"
     assert bench.instrument.doubts() == "a shot is not confirmed"
+
+
+# A stop without a proof
+
+
+@pytest.mark.parametrize("evidence", [StopEvidence.ASKED, StopEvidence.REPORTED])
+def test_after_a_stop_that_is_not_proved_the_train_counts_as_under_way_until_it_would_be_over(
+    bench, evidence
+):
+    bench.driver.capabilities = StimulatorCapabilities(stop=evidence)
+    bench.start()
+    bench.trains.fire(bench.train)
+    assert bench.instrument.halt() == evidence.sentence
+    assert ("pulsing", False) not in bench.driver.calls
+    assert bench.instrument.watch() == (
+        "the last stop is NOT VERIFIED; the train may play for 1.0 s more"
+    )
+    bench.trains.end_firing()
+    assert bench.instrument.halt() == evidence.sentence  # of a train that is only prepared
+    assert ("pulsing", False) not in bench.driver.calls
+    bench.seconds += 1.0
+    assert bench.instrument.watch() is None
+    assert bench.driver.calls[-1] == ("pulsing", False)
+
+
+def test_after_a_proved_stop_nothing_is_in_doubt(bench):
+    bench.start()
+    bench.trains.fire(bench.train)
+    assert bench.instrument.halt() == ""
+    assert bench.driver.calls[-2:] == [("stop",), ("pulsing", False)]
+    assert bench.instrument.watch() is None
+
+
+def test_a_train_that_is_over_by_itself_is_put_to_rest_as_the_driver_does_it(bench):
+    bench.driver.rest = lambda: bench.driver.calls.append(("rest",))
+    bench.start()
+    bench.instrument.rest()
+    assert bench.driver.calls[-2:] == [("rest",), ("pulsing", False)]

@@ -7,6 +7,7 @@ import { began, byId, onFrame, page, seconds } from "../state.js";
 
 // About as cividis (Nuñez et al. 2018) runs: from blue over grey to yellow.
 const COLOURS = [[0, 34, 78], [18, 53, 112], [64, 81, 109], [104, 106, 112], [145, 140, 120], [196, 176, 102], [254, 232, 56]];
+const MOST_LISTED = 128; // electrodes without a position; more are shown as squares without a name
 const TICKS_HZ = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 let most = 10; // Hz, at the light end
 let cells = [];
@@ -69,13 +70,26 @@ function gridOf(at) {
   return { all, side: Math.max(columns, across, rows + Math.ceil(n / across)) };
 }
 
+// Where no position is known: lines of a square and a label, in columns of at most 32.
+function listOf(n, width) {
+  const columns = Math.ceil(n / 32), rows = Math.ceil(n / columns);
+  const size = Math.min(width / rows, 0.08 * width), w = width / columns;
+  return Array.from({ length: n }, (_, c) => ({ x: Math.floor(c / rows) * w, y: (c % rows) * size, size, w }));
+}
+
 function place(canvas) {
   const { positions_um: at } = page.about;
-  const { all, side } = gridOf(at);
-  const size = canvas.width / side;
-  cells = all.map(([x, y]) => ({ x: x * size, y: y * size, size }));
   const n = at.filter((position) => !position).length;
-  cells.unknown = n === 0 ? "" : n === at.length ? "positions not known: electrodes in the order of the channels" : `the positions of the last ${n} are not known`;
+  if (n === at.length && n <= MOST_LISTED) {
+    cells = listOf(n, canvas.width);
+    cells.isList = true;
+  } else {
+    const { all, side } = gridOf(at);
+    const size = canvas.width / side;
+    cells = all.map(([x, y]) => ({ x: x * size, y: y * size, size, w: size }));
+    cells.isList = false;
+  }
+  cells.unknown = n === 0 ? "" : n === at.length ? `positions not known: ${cells.isList ? "a list of the electrodes" : "electrodes"} in the order of the channels` : `the positions of the last ${n} are not known`;
   cells.key = `${page.about.session} ${at.length} ${canvas.width}`;
 }
 
@@ -112,12 +126,18 @@ export function drawArray(selected) {
   const chosen = new Set(selected);
   const { labels, is_recording: records } = page.about;
   const states = page.slow.channel_states ?? [];
-  cells.forEach(({ x, y, size }, c) => {
+  cells.forEach(({ x, y, size, w }, c) => {
     const room = size > 12 ? 0.06 * size : 0;
     const rgb = colour(part(shown[c]));
     ctx.fillStyle = records[c] ? `rgb(${rgb})` : css("--line");
     ctx.fillRect(x + room, y + room, size - 2 * room, size - 2 * room);
-    if (size > 24 * devicePixelRatio) {
+    if (cells.isList) {
+      ctx.fillStyle = css("--text");
+      ctx.font = `${Math.round(0.6 * size)}px system-ui, sans-serif`;
+      ctx.textAlign = "left";
+      ctx.textBaseline = "middle";
+      ctx.fillText(labels[c], x + 1.3 * size, y + size / 2, w - 1.5 * size);
+    } else if (size > 24 * devicePixelRatio) {
       ctx.fillStyle = !records[c] ? css("--dim") : rgb[0] + rgb[1] + rgb[2] > 340 ? "#111" : "#e8eef4";
       ctx.font = `${Math.round(Math.min(0.3, 1.4 / labels[c].length) * size)}px system-ui, sans-serif`;
       ctx.textAlign = "center";
@@ -149,5 +169,5 @@ export function channelAt(event) {
   const box = event.target.getBoundingClientRect();
   const scale = event.target.width / box.width;
   const x = (event.clientX - box.left) * scale, y = (event.clientY - box.top) * scale;
-  return cells.findIndex((cell) => x >= cell.x && x < cell.x + cell.size && y >= cell.y && y < cell.y + cell.size);
+  return cells.findIndex((cell) => x >= cell.x && x < cell.x + cell.w && y >= cell.y && y < cell.y + cell.size);
 }

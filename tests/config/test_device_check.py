@@ -1,0 +1,74 @@
+"""What `crepe check --instrument URL` verifies of a device, and what it only repeats."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from crepe.cli.app import app
+from crepe.config.device_check import check_device
+from crepe.errors import ConfigError
+
+
+def texts(url, is_well):
+    return [finding.text for finding in check_device(url) if finding.is_well is is_well]
+
+
+def test_rules_are_verified_and_promises_are_repeated():
+    url = "generator://?n_channels=3&speed=0&duration_s=0.1"
+    assert texts(url, False) == []
+    summary, *rules = texts(url, True)
+    assert summary == (
+        "generator, seed 1: 3 channels (0, 1, 2) at 10000 Hz, int32, 0.1 uV per count; "
+        "positions of 3 are known; simulated"
+    )
+    assert "The end of the data is raised, and raised again" in rules
+    assert "promised: sample index exact, by this computer, at `speed` times real time" in texts(
+        url, None
+    )
+
+
+def test_a_stimulator_is_not_opened_and_its_stop_is_called_what_it_is(simulator, monkeypatch):
+    monkeypatch.setattr("crepe.hw.meame.stimulator.MeameStimulator.open", None)
+    lines = texts("meame://simulator", None)
+    stop = "promised: a stop is proved, known from: the DSP's registers"
+    assert any(line.startswith(stop) for line in lines)
+    assert "promised: a train goes on when its program dies, to the end of the sub-train" in lines
+    assert "that a trigger fired" in lines
+    assert "A train that would become another one is refused" in texts("meame://simulator", True)
+    assert not simulator.instrument.dsp.shots
+
+
+def test_a_half_that_the_settings_do_not_fit_is_named(simulator):
+    lines = texts(f"meame://simulator?data_port={simulator.data_port}", None)
+    (line,) = [line for line in lines if line.startswith("the stimulator is not tried: ")]
+    assert "data_port: Extra inputs are not permitted" in line
+
+
+def test_an_instrument_that_does_not_answer_is_wrong_once(tmp_path):
+    (wrong,) = texts("hdf5:///no/such/file.h5", False)
+    assert "/no/such/file.h5" in wrong
+
+
+def test_a_device_that_does_not_exist_is_refused():
+    with pytest.raises(ConfigError, match="scheme 'acne' is not in crepe.recorders; known are"):
+        list(check_device("acne://bench"))
+
+
+def test_the_command_gives_the_findings_as_json():
+    url = "generator://?n_channels=2&speed=0&duration_s=0.1"
+    done = CliRunner().invoke(app, ["check", "--instrument", "--json", url])
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert document["device"] == url
+    assert {finding["is_well"] for finding in document["findings"]} == {True, None}
+
+
+def test_a_broken_rule_is_wrong_and_fails_the_command(monkeypatch):
+    monkeypatch.setattr("crepe.hw.generator.Generator.identity", property(lambda self: object()))
+    done = CliRunner().invoke(app, ["check", "--instrument", "generator://?speed=0&n_channels=2"])
+    assert done.exit_code == 1
+    assert any(
+        line.startswith("WRONG") and "is the same instrument: identity: " in line
+        for line in done.output.splitlines()
+    )
