@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 from crepe.environment.bounded_call import begin
 from crepe.hw.meame.http import Server
 from crepe.safety import arming
+from crepe.safety.last_instrument import LastInstrument
 from crepe.safety.protocol.announcement import Instrument, announced
 from crepe.safety.protocol.datagrams import State
 from crepe.safety.protocol.orders import latch_in_memory
@@ -22,10 +23,13 @@ from crepe.safety.pursuit import Pursuit
 
 ANSWER_S = 1.4  # after that the operator reads whether everything is stopped
 _TRY_S = 30.0  # after that the stimulator must be switched off by hand
+_LAST_S = 1.0  # the same where nothing runs any more
 _DISK_S = 0.35  # for a disk, and for the watchdog, to answer at all
 _POLL_S = 0.02
 
 Report = Callable[[str], object]
+_Target = tuple[Path | None, LastInstrument | None]
+"""The run directory of an instrument's lock, and the instrument if nothing runs there any more."""
 
 
 class _Directory:
@@ -87,6 +91,11 @@ class _Directory:
         except Exception:  # noqa: BLE001  # whatever it is, that proves nothing
             return False
         return instrument is None or not instrument.may_run
+
+    @property
+    def is_deserted(self) -> bool:
+        """Whether neither a stimulator nor a watchdog runs in it."""
+        return self.is_idle and self._memory() is None
 
     def _memory(self) -> State | None:
         with suppress(OSError):
@@ -185,16 +194,18 @@ class EmergencyStop:
         try:
             # First of all: once its instrument is stopped, no stimulator may start a sub-train.
             self._is_in_doubt |= not self._latch()
-            servers = self._named() if self._server else self._announced()
+            targets = self._named() if self._server else self._announced()
         # No error may end the stop in silence.
         except Exception as error:  # noqa: BLE001
             self._doubt(repr(error))
             return
-        if not servers:
+        if not targets:
             self._doubt("no stimulator has run here; name an instrument: --server HOST:PORT")
-        for server, path in servers.items():
-            try_s = self._began_s + _TRY_S - time.monotonic()
-            self._pursuits.append(Pursuit(path, server, try_s=try_s, on_end=self._end))
+        for server, (path, last) in targets.items():
+            try_s = self._began_s + (_LAST_S if last else _TRY_S) - time.monotonic()
+            if last:
+                self._lines.put(str(last))
+            self._pursuits.append(Pursuit(path, server, last, try_s=try_s, on_end=self._end))
 
     def _latch(self) -> bool:
         """Wait for all latches; report each, but those where no stimulator runs in one line."""
@@ -212,7 +223,7 @@ class EmergencyStop:
             self._lines.put(f"latched, too: {n_idle} more, in which no stimulator runs")
         return is_latched
 
-    def _named(self) -> Mapping[Server, Path | None]:
+    def _named(self) -> Mapping[Server, _Target]:
         # As in a device URL, whose scheme and settings have nothing to do with the address.
         location = self._server.rpartition("://")[2].partition("?")[0].rstrip("/")
         host, _, port = location.rpartition(":")
@@ -220,12 +231,11 @@ class EmergencyStop:
             self._doubt(f"--server {self._server}: must be HOST:PORT")
             return self._announced()
         path = self._directories[0].path if self._directories else None
-        return {Server(host, int(port), 0): path}
+        return {Server(host, int(port), 0): (path, None)}
 
-    def _announced(self) -> Mapping[Server, Path | None]:
-        """Return the instruments to stop, with the run directory of their lock."""
-        instruments: dict[Path, Instrument] = {}
-        own: dict[Path, Instrument] = {}
+    def _announced(self) -> Mapping[Server, _Target]:
+        own: Instrument | None = None
+        running: dict[Server, _Target] = {}
         for i, directory in enumerate(self._directories):
             try:
                 instrument = directory.instrument()
@@ -233,14 +243,16 @@ class EmergencyStop:
                 # It may have named an instrument that stimulates.
                 self._doubt(f"{directory.path}: {str(error) or repr(error)}")
                 continue
-            if instrument and i == 0:
-                own[directory.path] = instrument
+            if i == 0:
+                own = instrument
             elif instrument and instrument.may_run:
-                instruments[directory.path] = instrument
-        for path, instrument in own.items():  # a simulator that has ended needs no stop
-            if instrument.may_run or not instrument.nonce or not instruments:
-                instruments = {path: instrument, **instruments}
-        return {Server(it.host, it.http_port, 0): path for path, it in instruments.items()}
+                running[_server(instrument)] = (directory.path, None)
+        # A simulator that has ended needs no stop.
+        if own and (own.may_run or not own.nonce or not running):
+            directory = self._directories[0]
+            last = LastInstrument(directory.path, own) if directory.is_deserted else None
+            return {_server(own): (directory.path, last)} | running
+        return running
 
     def _end(self, pursuit: Pursuit) -> None:
         if pursuit.is_verified:
@@ -255,6 +267,8 @@ class EmergencyStop:
     def _report_failure(self, pursuit: Pursuit, outlook: str) -> None:
         for doubt in pursuit.doubts:
             self._lines.put(f"NOT VERIFIED: {doubt}")
+        if pursuit.is_of_others:
+            return
         self._lines.put(
             f"{pursuit.server.name}: NOT VERIFIED after {time.monotonic() - self._began_s:.1f} s. "
             f"Switch the stimulator off by hand{outlook}."
@@ -263,6 +277,10 @@ class EmergencyStop:
     def _doubt(self, text: str) -> None:
         self._is_in_doubt = True
         self._lines.put(f"NOT VERIFIED: {text}")
+
+
+def _server(instrument: Instrument) -> Server:
+    return Server(instrument.host, instrument.http_port, 0)
 
 
 def stop(

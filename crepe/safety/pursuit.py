@@ -12,6 +12,7 @@ from pathlib import Path
 from crepe.hw.meame.dsp_stop import stop_dsp
 from crepe.hw.meame.http import HttpControl, Server
 from crepe.safety.instrument_lock import instrument_lock
+from crepe.safety.last_instrument import LastInstrument
 
 _CALL_S = 0.3  # for one call to the instrument, in the first attempt
 _LONGEST_CALL_S = 2.4  # in later ones: each waits twice as long as the one before
@@ -29,6 +30,9 @@ class Pursuit:
         there is no directory to lock in.
     server
         Its address. A name is resolved within the time that is left.
+    last
+        What is remembered of it where nothing runs any more: if another server has its address
+        now, nothing is written, and the attempts end.
     try_s
         After so long no further attempt begins.
     on_end
@@ -39,17 +43,20 @@ class Pursuit:
         self,
         run_directory: Path | None,
         server: Server,
+        last: LastInstrument | None = None,
         *,
         try_s: float = float("inf"),
         on_end: Callable[["Pursuit"], object] = lambda _: None,
     ) -> None:
         self.server = server
         self.doubts: list[str] = ["no attempt to stop it has ended yet"]  # of the last attempt
+        self.is_of_others = False  # nothing was written to the server
         self.verified_s: float | None = None  # time until the verified stop
         self._run_directory = run_directory
         self._began_s = time.monotonic()
         self._try_s = try_s
         self._on_end = on_end
+        self._last = last
         self._is_called_off = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stops", daemon=True)
         self._thread.start()
@@ -101,6 +108,13 @@ class Pursuit:
         self.server = self.server.resolved(max(left_s, call_s))
         with ExitStack() as stack:
             control = stack.enter_context(HttpControl(self.server, call_s))
+            if self._last is not None and (objection := self._last.objection(control)):
+                self.is_of_others = True
+                self.call_off()
+                return [
+                    f"{self.server.name}: {objection}; nothing was written to it; name an "
+                    "instrument to stop it: --server HOST:PORT"
+                ]
             if self._run_directory is not None:
                 stack.enter_context(instrument_lock(self._run_directory, _LOCK_S, may_break=True))
             return stop_dsp(control)

@@ -239,12 +239,11 @@ def test_where_nothing_has_run_no_stop_is_verified(tmp_path, stops_everything):
     ("process", "nonce", "another", "ports"),
     [
         (GONE, "n", OWN, [2]),  # a simulator that has ended needs no stop
-        (GONE, "n", GONE, [1]),
         (GONE, "", OWN, [1, 2]),
         (OWN, "n", OWN, [1, 2]),
         (OWN, "", GONE, [1]),
     ],
-    ids=range(5),
+    ids=range(4),
 )
 def test_what_is_announced_here_is_stopped_unless_it_is_a_simulator_that_has_ended(  # noqa: PLR0917
     tmp_path, stops_everything, process, nonce, another, ports
