@@ -187,7 +187,8 @@ def report_latch(experiment: Experiment, output: Output) -> None:
     if experiment.lockstep_s is not None:
         output.line(
             f"the stop by {by} does not hold in lock-step, where no instrument is driven: the "
-            "culture is simulated in the stimulator itself. In real time it holds until `crepe arm`",
+            "culture is simulated in the stimulator itself. In real time it holds until "
+            "`crepe arm`",
             "bold red",
         )
         return
