@@ -47,7 +47,7 @@ TESTED_THROUGH = {
     # Parts of a whole that is tested as one.
     "actors/test_output.py": "environment/source_place",
     "config/test_experiment.py": """
-        config/consistency config/experiment_file config/explain config/mistakes
+        config/consistency config/explain config/mistakes
         config/program_part config/wiring
     """,
     "config/dry_run/test_dry_run.py": """
