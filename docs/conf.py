@@ -21,28 +21,11 @@ project = "CREPE"
 author = "The CREPE authors"
 release = version = __version__
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb"]
 myst_heading_anchors = 4  # [text](page.md#heading) works as in a repository's viewer
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300  # seconds per cell
-
-default_role = "code"  # `name` in docstrings
-autodoc_member_order = "bysource"
-autodoc_typehints = "signature"
-autodoc_preserve_defaults = True
-napoleon_google_docstring = False
-napoleon_attr_annotations = False
-nitpicky = True
-nitpick_ignore_regex = [
-    ("py:.*", r"(?!crepe\.).*"),  # other packages are not looked up: the build needs no network
-    ("py:.*", r"crepe\.(.*\.)?(_\w+|[A-Z])"),  # private names, and type variables
-    # Internal types, which the signatures of public functions name.
-    (
-        "py:.*",
-        r"crepe\.(store|config|runtime|games\.(hooks|decisions)|safety|culture|simulator|conditions|environment)\..*",
-    ),
-]
 
 html_theme = "pydata_sphinx_theme"
 html_title = "CREPE"
@@ -97,24 +80,6 @@ def _toctree(pages: list[Path]) -> str:
     return f"\n\n```{{toctree}}\n:hidden:\n\n{names}\n```\n"
 
 
-def keep_sentences(lines_of: dict[str, list[str]]) -> tuple[Any, Any]:
-    """Return what to call before and after napoleon, which takes `shape: text` for `type: text`."""
-
-    def before(app: Any, what: str, name: str, *rest: Any) -> None:
-        del app
-        if what in ("attribute", "property"):
-            lines_of[name] = list(rest[-1])
-
-    def after(app: Any, what: str, name: str, *rest: Any) -> None:
-        del app, what
-        rest[-1][:] = lines_of.pop(name, rest[-1])
-
-    return before, after
-
-
 def setup(app: Any) -> None:
     """Connect this file to Sphinx."""
     app.connect("source-read", add_what_the_site_needs)
-    before, after = keep_sentences({})
-    app.connect("autodoc-process-docstring", before, priority=100)
-    app.connect("autodoc-process-docstring", after, priority=900)

@@ -94,6 +94,8 @@ class MisbehavingServer:
                 end.sendall(line.encode() + b"Content-Length: 0\r\n\r\n")
             case "works":
                 end.sendall(HEAD + b"Content-Length: 2\r\n\r\nok")
+            case "is a simulator":
+                end.sendall(HEAD + b"CREPE-Simulated: x\r\nContent-Length: 2\r\n\r\nok")
             case _:
                 raise AssertionError(self.fault)
 

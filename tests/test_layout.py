@@ -51,7 +51,7 @@ TESTED_THROUGH = {
     # Parts of a whole that is tested as one.
     "actors/test_output.py": "environment/source_place",
     "config/test_experiment.py": """
-        config/consistency config/experiment_file config/explain config/mistakes
+        config/consistency config/explain config/mistakes
         config/program_part config/wiring
     """,
     "config/dry_run/test_dry_run.py": """
@@ -62,8 +62,7 @@ TESTED_THROUGH = {
     "supervise/test_session_end.py": "supervise/unrecorded",
     "supervise/test_control.py": "supervise/supervisor",
     "runtime/test_chain.py": "runtime/batch runtime/hosted_actor",
-    "runtime/test_runner.py": "runtime/heartbeat runtime/inputs runtime/outputs runtime/resume "
-    "runtime/stops",
+    "runtime/test_runner.py": "runtime/inputs runtime/resume runtime/stops",
     "redis_server/test_server.py": "redis_server/find_url",
     "redis_server/test_check.py": "redis_server/refusals",
     "reservoir/test_training.py": "environment/versions reservoir/adaptation reservoir/readout",
@@ -97,7 +96,7 @@ TESTED_THROUGH = {
     """,
     "safety/test_limits.py": "safety/pulse",
     "safety/test_arming.py": "safety/protocol/announcement",
-    "safety/test_emergency_stop.py": "safety/pursuit safety/stop_command",
+    "safety/test_emergency_stop.py": "safety/protocol/latched_directory safety/pursuit safety/stop_command",
     "simulator/meame/test_instrument.py": "simulator/lockstep",
     "simulator/meame/test_dsp.py": "simulator/meame/patterns simulator/meame/stim_queue",
     "simulator/meame/test_server.py": """

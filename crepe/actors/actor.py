@@ -80,10 +80,9 @@ class Actor(BaseModel, Generic[In, Out]):
         frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False
     )
 
-    is_sparse: ClassVar[bool] = (
-        False  # publishes messages only, and its position four times a second
-    )
-    merges: ClassVar[bool] = True  # inputs are merged by sample index; False: as they arrive
+    #: Publishes its rare messages only, and its position four times a second, no empty windows.
+    is_sparse: ClassVar[bool] = False
+    merges: ClassVar[bool] = True  #: Inputs are merged by sample index; False: as they arrive.
     truth_type: ClassVar[type[Message] | None] = None  # the output type that only Record reads
     priority: ClassVar[int] = 50  # programs start in this order and stop in the reverse
 
@@ -108,7 +107,10 @@ class Actor(BaseModel, Generic[In, Out]):
         return context.first
 
     def step(self, message: Any) -> Output:
-        """Return the messages for one input message. Pure: no clock, stream or network."""
+        """Return the messages for one input message. Pure: no clock, stream or network.
+
+        `Output` is one message, several in order, or None: then an empty window is published.
+        """
         raise NotImplementedError
 
     def step_from(self, stream: str, message: Any) -> Output:

@@ -14,6 +14,7 @@ from crepe.cli.progress import ProgressLines, progress_bar, running_session
 from crepe.cli.scoreboard import Score, Sources, board, gather, points
 from crepe.config.experiment import Experiment
 from crepe.environment import session
+from crepe.results.answers import FINAL, counts_text
 from crepe.store import Store
 from crepe.supervise import control
 from crepe.supervise.start import page_links, recording_path, wait_until_recorded
@@ -92,6 +93,8 @@ def _summary(score: Score, output: Output, recording: Path | None) -> None:
     for name, latency in score.latencies().items():
         output.text(f"{name}: {latency}")
     output.text(f"gaps in the data: {score.n_gaps}")
+    if score.delivered:
+        output.text(f"stimuli: {counts_text(score.n_by_state)}")
     for delivered in score.refused:
         output.text(f"stimulus {delivered.number} {delivered.state}: {delivered.reason}")
     if score.notice:
@@ -108,6 +111,7 @@ def _summary(score: Score, output: Output, recording: Path | None) -> None:
             "score": dict(total),
             "latencies": score.latencies(),
             "n_gaps": score.n_gaps,
+            "stimuli": {str(state): score.n_by_state[state] for state in FINAL},
             "refused": [
                 {"number": each.number, "state": each.state, "reason": each.reason}
                 for each in score.refused

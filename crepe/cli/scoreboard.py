@@ -1,5 +1,6 @@
 """The scoreboard of a running game: gathered from its streams, shown with rich."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
@@ -11,6 +12,7 @@ from rich.text import Text
 from crepe.config.experiment import Experiment
 from crepe.games import hooks
 from crepe.messages import Decision, Delivered, GameState, Message, Segment
+from crepe.results.answers import FINAL, counts_text
 from crepe.safety.too_slow import is_too_late, too_slow
 from crepe.store import Store
 
@@ -87,7 +89,12 @@ class Score:
         """The reason why stimuli come too late, and a way out; empty if they do not."""
         ended = [answer for answer in self.delivered if answer.state != "intended"]
         n_late = sum(is_too_late(answer.reason) for answer in self.refused)
-        return too_slow(n_late, len(ended), is_simulated=self.is_simulated)
+        return too_slow(n_late, len(ended), can_lockstep=self.is_simulated)
+
+    @property
+    def n_by_state(self) -> Counter[str]:
+        """Final answers to stimuli by their state."""
+        return Counter(answer.state for answer in self.delivered if answer.state in FINAL)
 
     def line(self, state: GameState) -> str:
         """Return a finished trial in one line, in the words of its game."""
@@ -196,7 +203,7 @@ def board(score: Score) -> Table:
     for name, latency in score.latencies().items():
         table.add_row(name, latency)
     table.add_row("gaps in the data", str(score.n_gaps))
-    table.add_row("stimuli refused", str(len(score.refused)))
+    table.add_row("stimuli", counts_text(score.n_by_state))
     if score.notice:
         table.add_row("too slow", Text(score.notice, style="bold red"))
     return table

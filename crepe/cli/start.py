@@ -180,13 +180,20 @@ def down(as_json: AsJson = False) -> None:
 
 
 def report_latch(experiment: Experiment, output: Output) -> None:
-    """Print that an earlier `crepe stop` forbids all stimulation, if it does."""
+    """Print that an earlier `crepe stop` forbids all stimulation, or that it does not hold here."""
     by = arming.stopped_by(paths.run_directory())
-    # In simulated time the instrument is simulated in its stimulator, which no latch holds.
-    can_be_held = experiment.can_stimulate and experiment.lockstep_s is None
-    if by is not None and can_be_held:
+    if by is None or not experiment.can_stimulate:
+        return
+    if experiment.lockstep_s is not None:
         output.line(
-            f"STOPPED by {by}: nothing is stimulated until `crepe arm`, which works as soon as "
-            "the programs run",
+            f"the stop by {by} does not hold in lock-step, where no instrument is driven: the "
+            "culture is simulated in the stimulator itself. In real time it holds until "
+            "`crepe arm`",
             "bold red",
         )
+        return
+    output.line(
+        f"STOPPED by {by}: nothing is stimulated until `crepe arm`, which works as soon as "
+        "the programs run",
+        "bold red",
+    )

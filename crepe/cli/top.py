@@ -15,6 +15,7 @@ from crepe.cli.progress import progress
 from crepe.cli.scoreboard import points
 from crepe.dashboard.control import Control
 from crepe.dashboard.follow import SessionFollower
+from crepe.dashboard.notice import notice
 from crepe.dashboard.program import rows_of
 from crepe.environment import paths, session
 from crepe.errors import ConfigError
@@ -99,7 +100,7 @@ def state(live: SessionFollower, armed: Mapping[str, Any]) -> dict[str, Any]:
         "is_simulated": about["is_simulated"],
         "problem": slow["problem"],
         "age_s": slow["age_s"],
-        "notice": session_view.notice,
+        "notice": notice(session_view, slow["programs"], armed),
         "mean_rate_hz": float(rates.mean()) if rates is not None else None,
         "highest_rate_hz": float(rates.max()) if rates is not None else None,
         "trial": game.trial if game else None,
@@ -109,8 +110,7 @@ def state(live: SessionFollower, armed: Mapping[str, Any]) -> dict[str, Any]:
         "acquired_to_decided": slow["decided"],
         "requested_to_stimulated": slow["fired"],
         "integrity": dict(slow["integrity"]),
-        "n_delivered": events.n_delivered,
-        "n_refused": events.n_refused,
+        **{f"n_{state}": n for state, n in events.n_by_state.items()},
         "stimulator": dict(armed),
         "programs": slow["programs"],
     }
@@ -128,9 +128,9 @@ def draw(live: SessionFollower, armed: Mapping[str, Any], screen: Console | None
         head.append(f"   {slow['problem']}", style="red")
     elif slow["age_s"]:
         head.append(f"   stale for {slow['age_s']} s", style="red")
-    notice = [Text(text, "red")] if (text := session_view.notice) else []
-    top = Group(head, *notice, _essentials(live, armed))
     programs = slow["programs"]
+    reason = notice(session_view, programs, armed)
+    top = Group(head, *([Text(reason, "red")] if reason else []), _essentials(live, armed))
     room = screen.height - len(screen.render_lines(top)) - 1 if screen else len(programs)
     return Group(top, _programs(programs, session_view.rate_hz, room))
 

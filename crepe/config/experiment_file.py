@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from hashlib import sha256
@@ -29,6 +29,7 @@ from crepe.environment import paths
 from crepe.errors import ConfigError, suggest
 from crepe.store.modus import stream_name
 
+_BARE_TEXT = re.compile(r"^[=\s\[,]\s*(?!True\b|False\b)([^\W\d][^,#\]}\"\']*?)\s*(?:[,#\]}]|$)")
 _TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
@@ -163,10 +164,18 @@ def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")  # editors of Windows begin with a mark
     except FileNotFoundError as error:
-        near = suggest(path.name, [f.name for f in path.parent.glob("*.toml")])
+        near = suggest(path.name, sorted(_experiments_in(path.parent)))
         raise ConfigError(f"{path}: no such experiment file{near}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as UTF-8 text: {error}") from error
+
+
+def _experiments_in(directory: Path) -> Iterator[str]:
+    """Yield the names of the experiment files in a directory: other tools have TOML files, too."""
+    for path in directory.glob("*.toml"):
+        with suppress(OSError, ValueError):  # what cannot be read is no suggestion
+            if "actors" in tomllib.loads(path.read_text(encoding="utf-8-sig")):
+                yield path.name
 
 
 def parse_text(path: Path, text: str) -> dict[str, Any]:
@@ -184,6 +193,8 @@ def parse_text(path: Path, text: str) -> dict[str, Any]:
         else:  # "at end of document"
             line, column = text.count("\n") + 1, len(text) - text.rfind("\n")
         reason = str(error).partition(" (at ")[0]
+        if match := _BARE_TEXT.search("".join(text.splitlines()[line - 1 : line])[column - 2 :]):
+            reason += f'; text needs quotes: "{match[1]}"'
         raise ConfigError(f"{path}: line {line}, column {column}: {reason}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: {content!r}, must be tables")

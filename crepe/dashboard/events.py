@@ -1,9 +1,11 @@
 """The events of a session: trials, stimuli and their outcomes, commands from outside."""
 
 from collections import Counter, deque
+from collections.abc import Mapping
 from typing import Any
 
 from crepe.messages import Command, Delivered, GameState, Message, Stimulus
+from crepe.results.answers import FINAL
 from crepe.safety.too_slow import is_too_late, too_slow
 
 MESSAGES = ("GameState", "Stimulus", "Delivered", "Command")
@@ -14,7 +16,6 @@ TRAINS_KEPT = 3000  # of a minute, fifty a second
 COMMANDS_KEPT = 30
 _MOVES = ("gesture", "frame")
 _OPEN = {"state": "", "reason": "", "fired": 0}  # of a stimulus without an outcome yet
-_OPEN_STATES = ("intended", "")  # the train is still to come, or under way
 
 
 class SessionEvents:
@@ -27,9 +28,11 @@ class SessionEvents:
         self.refused_gesture: GameState | None = None  # the last, while its trial has not begun
         self.trials: deque[dict[str, Any]] = deque(maxlen=TRIALS_KEPT)
         self.by_condition: dict[str, Counter[str]] = {}
-        self.n_delivered = 0
-        self.n_refused = 0
-        self.n_late = 0  # of those refused: the programs or the data lagged
+        # Final answers to stimuli by state: those that were read, and as the stimulator counts them
+        # (decision 36); None where it does not.
+        self.answers: Counter[str] = Counter()
+        self.reported_answers: Mapping[str, int] | None = None
+        self.n_late = 0  # of those not delivered: the programs or the data lagged
         self.refusals: deque[dict[str, Any]] = deque(maxlen=COMMANDS_KEPT)
         self.commands: deque[dict[str, Any]] = deque(maxlen=COMMANDS_KEPT)
         self._trains: dict[int, tuple[int, int, float]] = {}  # by number: version, first, seconds
@@ -105,10 +108,10 @@ class SessionEvents:
         }
         _forget_oldest(self._outcomes)
         self._add_train(delivered.number)
-        if delivered.state == "delivered":
-            self.n_delivered += 1
-        elif delivered.state not in _OPEN_STATES:
-            self.n_refused += 1
+        if delivered.state not in FINAL:
+            return  # the train is still to come, or under way
+        self.answers[delivered.state] += 1
+        if delivered.state != "delivered":
             self.n_late += is_too_late(delivered.reason)
             self.refusals.append(
                 {
@@ -156,10 +159,15 @@ class SessionEvents:
             for number, stimulus in self._stimuli.items()
         ]
 
-    def notice(self, *, is_simulated: bool) -> str:
+    @property
+    def n_by_state(self) -> dict[str, int]:
+        """Final answers to stimuli of the whole session, as far as they are known."""
+        reported = self.reported_answers or {}  # up to a second old
+        return {str(state): max(self.answers[state], reported.get(state, 0)) for state in FINAL}
+
+    def too_slow(self, *, can_lockstep: bool) -> str:
         """Return why little or nothing is stimulated, if that is for lateness; else empty."""
-        n_stimuli = self.n_delivered + self.n_refused
-        return too_slow(self.n_late, n_stimuli, is_simulated=is_simulated)
+        return too_slow(self.n_late, self.answers.total(), can_lockstep=can_lockstep)
 
     def as_json(self) -> dict[str, Any]:
         """Return all that changes with `version`, for the head of a frame."""
@@ -187,8 +195,7 @@ class SessionEvents:
             "since": self.since,
             "trials": list(self.trials),
             "by_condition": {name: dict(n) for name, n in self.by_condition.items()},
-            "n_delivered": self.n_delivered,
-            "n_refused": self.n_refused,
+            **{f"n_{state}": n for state, n in self.n_by_state.items()},
             "refusals": list(self.refusals),
             "said": list(self.commands),
             "stimuli": self._all_stimuli()[-20:],

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from crepe.dashboard.frames import BrowserView, channels_shown
-from crepe.dashboard.integrity import Gaps, gaps_of
+from crepe.dashboard.integrity import Gaps, answers_of, gaps_of
 from crepe.dashboard.session_view import SessionView
 from crepe.dashboard.views import registry
 from crepe.dashboard.views.view import SessionStatus
@@ -24,6 +24,7 @@ _PAGE = 256  # entries of a stream at once
 _STALE_S = 1.0
 
 Entries = Sequence[tuple[str, Entry]]
+Beats = Mapping[str, Mapping[str, str]]
 
 
 class SessionFollower:
@@ -122,9 +123,9 @@ class SessionFollower:
         if session != self.session_view.session:
             self.session_view = SessionView(session, tables)
             self._cursors.clear()
-        self.programs, infos, begins, self.gaps = await asyncio.to_thread(
-            self._find_streams, session
-        )
+        self.programs, infos, begins, beats = await asyncio.to_thread(self._find_streams, session)
+        self.gaps = gaps_of(_beat_of(beats, infos, "Segment"))
+        self.session_view.events.reported_answers = answers_of(_beat_of(beats, infos, "Delivered"))
         new = self.session_view.learn(infos)
         followed = registry.followed(self.session_view)
         for stream in new:
@@ -146,10 +147,8 @@ class SessionFollower:
 
     def _find_streams(
         self, session: str
-    ) -> tuple[
-        list[dict[str, Any]], dict[str, StreamInfo], dict[str, tuple[int, int]], Gaps | None
-    ]:
-        """Return programs, streams, where new streams begin and stop, and the gaps."""
+    ) -> tuple[list[dict[str, Any]], dict[str, StreamInfo], dict[str, tuple[int, int]], Beats]:
+        """Return programs, streams, where new streams begin and stop, and the heartbeats."""
         store = self._connected()
         infos: dict[str, StreamInfo] = {}
         begins: dict[str, tuple[int, int]] = {}
@@ -161,17 +160,8 @@ class SessionFollower:
             if stream not in self.session_view.infos:
                 first, last = store.first(stream), store.last(stream)
                 begins[stream] = (max(0, first.start) if first else 0, last.stop if last else 0)
-        return self._status(store), infos, begins, self._gaps(store, infos, session)
-
-    def _gaps(
-        self, store: StreamStore, infos: Mapping[str, StreamInfo], session: str
-    ) -> Gaps | None:
-        """Return the gaps in the first stream of samples, as its writer reports them."""
-        data = min((name for name, info in infos.items() if info.message == "Segment"), default="")
-        # A writer is the program's name and a random part; heartbeats have the name alone.
-        writer = infos[data].writer.rpartition("-")[0] if data else ""
-        beat = store.beats().get(writer, {})
-        return gaps_of(beat) if beat.get("session") == session else None
+        beats = {n: beat for n, beat in store.beats().items() if beat.get("session") == session}
+        return self._status(store), infos, begins, beats
 
     def _positions(self) -> dict[str, int]:
         """Return where to read on: in the followed streams, and in the traces that are shown."""
@@ -227,3 +217,11 @@ class SessionFollower:
     def close(self) -> None:
         """Close the connection to the store."""
         self._disconnect()
+
+
+def _beat_of(beats: Beats, infos: Mapping[str, StreamInfo], message: str) -> Mapping[str, str]:
+    """Return the heartbeat of the writer of the first stream with this message; empty without."""
+    stream = min((name for name, info in infos.items() if info.message == message), default="")
+    # A writer is the program's name and a random part; heartbeats have the name alone.
+    writer = infos[stream].writer.rpartition("-")[0] if stream else ""
+    return beats.get(writer, {})

@@ -121,7 +121,7 @@ def _make(
     if cursor.n_streams != len(session_view.infos):
         head["about"] = about(session_view)
     if cursor.version != events.version:
-        head["events"] = {**events.as_json(), "notice": session_view.notice}
+        head["events"] = events.as_json()
         minute_ago = session_view.now - round(KEPT_S * session_view.rate_hz)
         head["trains"] = events.trains(cursor.version, minute_ago)
     if slow.text != cursor.slow:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from crepe.dashboard.session_view import SessionView
 from crepe.messages import ChannelStates, Message
+from crepe.results.answers import counts_text
 
 _MOST_NAMES = 12  # channels named in a line
 
@@ -25,6 +26,11 @@ def gaps_of(beat: Mapping[str, str]) -> Gaps | None:
     if "n_gaps" not in beat:
         return None
     return Gaps(int(beat["n_gaps"]), int(beat["n_missing"]), json.loads(beat["gaps"]))
+
+
+def answers_of(beat: Mapping[str, str]) -> Mapping[str, int] | None:
+    """Return the final answers by state that a stimulator counts; None without a report."""
+    return json.loads(beat["answers"]) if "answers" in beat else None
 
 
 def integrity(
@@ -48,13 +54,14 @@ def integrity(
     if gaps is not None:
         gaps_text = f"{gaps.n}, {_samples(gaps.n_missing, rate_hz)} missing" if gaps.n else "0"
     problems = [*problems, *(row["problem"] for row in programs or () if row.get("problem"))]
-    since = f" (counted from {events.since / rate_hz:.0f} s on)" if events.since else ""
+    is_part = events.since and events.reported_answers is None
+    since = f" (counted from {events.since / rate_hz:.0f} s on)" if is_part else ""
     channels = channels_text(session_view.newest.get("ChannelStates"), session_view.labels)
     return [
         *([("channels", channels)] if channels else []),
         ("gaps", gaps_text),
         ("dropped", "unknown" if programs is None else _dropped(programs, gaps, rate_hz)),
-        ("stimuli", f"{events.n_delivered} delivered, {events.n_refused} not{since}"),
+        ("stimuli", f"{counts_text(events.n_by_state)}{since}"),
         *(("recording", problem) for problem in problems),
     ]
 

@@ -134,6 +134,7 @@ class Replay:
                 "speeds": SPEEDS,
                 "is_playing": self.is_playing,
             },
+            "notice": self.session_view.too_slow,
             **registry.slow_state(self.session_view, status),
         }
         return self.view.frame(self.session_view, slow_state(state), {})

@@ -24,6 +24,7 @@ from crepe.dashboard.browser import Browser
 from crepe.dashboard.control import SENDER, Control
 from crepe.dashboard.follow import SessionFollower
 from crepe.dashboard.frames import BrowserView, FrameCache, SlowState, pack, slow_state
+from crepe.dashboard.notice import notice
 from crepe.dashboard.openapi import DOCUMENT
 from crepe.dashboard.player_queue import LONGEST_NAME, PlayerQueue
 from crepe.dashboard.replay import Replay
@@ -117,6 +118,8 @@ class Page:
         key = role, self._queue.place(client)
         if key not in self._slow_states:
             state = {**self._live.slow_state(), **self._people(role, client)}
+            session_view, programs = self._live.session_view, self._live.programs
+            state["notice"] = notice(session_view, programs, state["control"])
             self._slow_states[key] = slow_state(state)
         return view.frame(self._live.session_view, self._slow_states[key], self._frame_cache)
 

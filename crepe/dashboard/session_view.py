@@ -158,9 +158,11 @@ class SessionView:
         return any(info.is_simulated for info in self.infos.values())
 
     @property
-    def notice(self) -> str:
+    def too_slow(self) -> str:
         """The reason why stimuli come too late, and a way out; empty if they do not."""
-        return self.events.notice(is_simulated=self.is_simulated)
+        culture = self._experiment.get("culture")
+        can_lockstep = isinstance(culture, dict) and "simulated" in culture
+        return self.events.too_slow(can_lockstep=can_lockstep)
 
     def about(self) -> dict[str, Any]:
         """Return what stays the same until there are further streams."""

@@ -12,6 +12,7 @@ from crepe.commands import CONTROL, INPUT
 from crepe.conditions import STIMULATION, UNSTIMULATED
 from crepe.games.commands import GameCommands, gesture_refusal, player_of
 from crepe.games.decisions import check_decisions, decided
+from crepe.games.hook_results import checked_move, checked_outcome
 from crepe.games.trial_settings import TrialSettings
 from crepe.games.trial_state import NEXT, State
 from crepe.messages import Command, Decision, GamePhase, GameState, Message, Stimulus
@@ -153,7 +154,8 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
         gesture, shown_by = self._state.next
         if self._player == "script":
             rng = np.random.default_rng([self._seed, self._state.trial])  # a restart draws the same
-            yield from self._stimulate(message, self.move(rng), "script")
+            gesture = checked_move(self.move, rng, self.rates_hz)
+            yield from self._stimulate(message, gesture, "script")
         elif gesture and player_of(shown_by) == self._player:
             yield from self._stimulate(message, gesture, shown_by)
         else:
@@ -163,10 +165,8 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
     def _take_gesture(self, command: Command) -> Iterator[Message]:
         """Publish a command again, stamped with its sample index; a gesture begins a trial."""
         yield command
-        if command.name != "gesture" or self._state.phase not in (
-            GamePhase.REST,
-            GamePhase.WAITING,
-        ):
+        is_between = self._state.phase in (GamePhase.REST, GamePhase.WAITING)
+        if command.name != "gesture" or not is_between:
             return
         if refusal := gesture_refusal(command, self._player, self.rates_hz):
             is_sensor = player_of(command.sender) == "sensor"
@@ -254,7 +254,7 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
     def _judge(self, message: Message) -> Iterator[Message]:
         """End the trial with its outcome; a tie between decisions is unreadable."""
         decoded = self._state.decoded
-        answer, outcome = self.observe(self._state.gesture, decoded)
+        answer, outcome = checked_outcome(self.observe, self._state.gesture, decoded)
         self._state.score[outcome] = self._state.score.get(outcome, 0) + 1
         fields = {"answer": answer, "outcome": outcome, "decoded": decoded}
         yield self._enter(GamePhase.OUTCOME, message, message.stop, **fields)

@@ -43,6 +43,15 @@ class RemoteStop(ABC):
         """Name of the instrument, for the operator."""
         return f"{self.address.stop}://{self.address.host}:{self.address.http_port}"
 
+    def objection(self, call_s: float, left_s: float) -> str:
+        """Return why another instrument has the address by now; empty if that is not known.
+
+        Called before the first attempt where the address is only remembered, since the program
+        that drove the instrument has ended. Writes nothing. Parameters as in `attempt`.
+        """
+        del call_s, left_s
+        return ""
+
     @abstractmethod
     def attempt(
         self,

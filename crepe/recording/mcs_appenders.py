@@ -102,7 +102,7 @@ class StimulusWriter:
     info
         Description of the stream of `Delivered`.
     requests
-        The requests so far, by stream and number; a train waits for its own.
+        The trains requested so far, by stream and number; an answer waits for its own.
     """
 
     def __init__(
@@ -145,8 +145,8 @@ class StimulusWriter:
         if delivered.stream:
             return self._requests.get((delivered.stream, delivered.number))
         # Of an earlier version, which had one stream of requests.
-        requests = self._requests.values()
-        return next((train for train in requests if train.number == delivered.number), None)
+        requests = self._requests.items()
+        return next((train for (_, n), train in requests if n == delivered.number), None)
 
     def _entity(self, train: Stimulus | None) -> int:
         for entity, kind in enumerate(self._kinds):

@@ -11,6 +11,7 @@ import logging
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,7 @@ class RecordingWriter:
         self._spikes: dict[str, SpikeWriter] = {}
         self._stimuli: dict[str, StimulusWriter] = {}
         self._requests: dict[tuple[str, int], Stimulus] = {}  # by stream and number
+        self._trains: dict[str, Stimulus] = {}  # equal ones are kept once: there are thousands
         self._hdf5 = CommittedHdf5(self._path, rdcc_nbytes=_CACHE_BYTES)
         self._file = self._hdf5.file
         if STREAMS not in self._file:
@@ -143,7 +145,8 @@ class RecordingWriter:
         elif isinstance(message, Spikes):
             self._spikes[name].append(message)
         elif isinstance(message, Stimulus):
-            self._requests[name, message.number] = message
+            train = replace(message, start=0, stop=0, number=0, due=0)
+            self._requests[name, message.number] = self._trains.setdefault(repr(train), train)
         elif isinstance(message, Delivered):
             self._stimuli[name].append(message)
 

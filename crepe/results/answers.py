@@ -4,6 +4,14 @@ from collections.abc import Iterable, Mapping
 
 from crepe.messages import Delivered, DeliveryState
 
+FINAL = (
+    DeliveryState.DELIVERED,
+    DeliveryState.STOPPED,
+    DeliveryState.REFUSED,
+    DeliveryState.UNKNOWN,
+)
+"""States of a final answer."""
+
 Answers = Mapping[tuple[str, int], Delivered]
 """The answer that counts, by stream and number of the request."""
 
@@ -19,6 +27,16 @@ def by_request(answers: Iterable[Delivered]) -> dict[tuple[str, int], Delivered]
         if before is None or before.state == DeliveryState.INTENDED:
             counting[answer.stream, answer.number] = answer
     return counting
+
+
+def counts_text(n_by_state: Mapping[str, int]) -> str:
+    """Return the numbers of final answers by state as text; of rare ones only if there are any."""
+    always = (DeliveryState.DELIVERED, DeliveryState.REFUSED)
+    return ", ".join(
+        f"{n_by_state.get(state, 0)} {state}"
+        for state in FINAL
+        if n_by_state.get(state, 0) or state in always
+    )
 
 
 def answer_to(stream: str, number: int, answers: Answers) -> Delivered | None:

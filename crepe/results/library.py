@@ -18,7 +18,7 @@ from crepe.recording.choice import recordings_in
 from crepe.recording.computed import experiment_tables
 from crepe.recording.coverage import Coverage
 from crepe.recording.parts import parts_set_aside
-from crepe.results.answers import by_request
+from crepe.results.answers import FINAL, by_request
 from crepe.results.streams import names_of
 
 if TYPE_CHECKING:
@@ -72,7 +72,9 @@ class Summary(BaseModel):
         Line, tuple[int, int]
     ] = {}  # trials decoded as shown, and finished; no calibration
     n_stimuli_delivered: NonNegativeInt = 0
+    n_stimuli_stopped: NonNegativeInt = 0  # after some of their pulses
     n_stimuli_refused: NonNegativeInt = 0
+    n_stimuli_unknown: NonNegativeInt = 0  # the stimulator was restarted meanwhile
     n_notes: NonNegativeInt = 0
     has_report: bool = False
     problem: Line = ""  # why it cannot be read
@@ -196,8 +198,7 @@ def _counted(recording: "Recording", infos: Mapping[str, StreamInfo]) -> dict[st
         "score": dict(states[-1].score) if states else {},
         "n_trials": len(judged),
         "by_condition": _by_condition(judged),
-        "n_stimuli_delivered": n_stimuli["delivered"],
-        "n_stimuli_refused": n_stimuli["refused"],
+        **{f"n_stimuli_{state}": n_stimuli[state] for state in FINAL},
         "n_notes": _n_notes(recording),
     }
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from crepe.messages import Delivered, GamePhase, GameState, Stimulus
-from crepe.results.answers import answer_to, by_request
+from crepe.results.answers import FINAL, answer_to, by_request
 from crepe.results.streams import messages_of, stream_of, streams_of
 from crepe.results.table import Table
 from crepe.results.trials import outcomes
@@ -39,8 +39,8 @@ def trial_table(store: Store) -> Table:
         Score after the trial.
     stimulus, electrodes, delivery, reason, fired, fired_s
         Of the trial's first stimulus, as in `stimulus_table`; empty or nan without one.
-    n_stimuli, n_delivered, n_refused
-        Numbers of the trial's stimuli.
+    n_stimuli, n_delivered, n_stopped, n_refused, n_unknown
+        Numbers of the trial's stimuli, and of those that came to each state.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def trial_table(store: Store) -> Table:
     counts = Counter((row["trial"], row["state"]) for row in stimuli)
     n_stimuli = Counter(row["trial"] for row in stimuli)
     columns["n_stimuli"] = [n_stimuli[state.trial] for state in states]
-    for name in ("delivered", "refused"):
+    for name in FINAL:
         columns[f"n_{name}"] = [counts[state.trial, name] for state in states]
     return Table(columns)
 

@@ -71,11 +71,12 @@ def labelled(store: Store, window: Window) -> Trials:
 class Accuracy:
     """Share of the trials of one condition whose gesture was decoded."""
 
-    n_trials: int
-    n_stimulated: int  # of them those whose pulses were delivered; all count
-    accuracy: float
-    ci95: tuple[float, float]  # Wilson's interval, trials taken as independent
-    p_value: float  # of so many or more right by chance: gestures permuted within blocks
+    n_trials: int  #: Finished trials.
+    n_stimulated: int  #: Of them those whose pulses were delivered; all count.
+    accuracy: float  #: Share of the trials whose gesture was decoded, 0 to 1.
+    ci95: tuple[float, float]  #: Wilson's interval of 95 %, trials taken as independent.
+    #: Probability of so many or more right by chance: gestures permuted within blocks.
+    p_value: float
 
 
 def wilson(n_right: int, n: int) -> tuple[float, float]:

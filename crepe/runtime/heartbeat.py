@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -60,6 +60,8 @@ class Heartbeat:
         self._n_gaps = int(before.get("n_gaps", 0))
         self._n_missing = int(before.get("n_missing", 0))
         self._n_unreadable = int(before.get("n_unreadable", 0))
+        # Final answers to stimuli by state, as the program publishes them.
+        self.answers = Counter[str](json.loads(before.get("answers", "{}")))
         kept = json.loads(before.get("gaps", "[]"))
         self._gaps: deque[tuple[int, int]] = deque(map(tuple, kept), maxlen=GAPS_KEPT)
 
@@ -127,6 +129,7 @@ class Heartbeat:
                 "n_missing": str(self._n_missing),
                 "n_unreadable": str(self._n_unreadable + n_unreadable),
                 "gaps": json.dumps(list(self._gaps)),
+                "answers": json.dumps(self.answers),
                 "problem": self.problem,
                 DISARMS_AFTER_S: self.disarms_after_s,
                 "t_ns": str(time.time_ns()),

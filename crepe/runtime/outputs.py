@@ -1,6 +1,7 @@
 """The streams that a program publishes, and the entries that wait to be appended to them."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 from crepe.actors.actor import Actor, Source
@@ -8,6 +9,7 @@ from crepe.config.experiment_file import ExperimentFile
 from crepe.config.wiring import ActorSpec
 from crepe.errors import StoreUnavailableError
 from crepe.hw.instrument import check_same
+from crepe.messages import Delivered, DeliveryState
 from crepe.runtime.batch import OutputBatch
 from crepe.runtime.chain import as_entry
 from crepe.runtime.hosted_actor import HostedActor
@@ -18,6 +20,8 @@ from crepe.store.redis_store import RedisStore
 class Outputs:
     """The streams of a program that other programs read, or that it needs to resume.
 
+    Final answers to stimuli are counted by state in `answers`.
+
     Attributes
     ----------
     streams
@@ -25,11 +29,16 @@ class Outputs:
     """
 
     def __init__(
-        self, experiment: ExperimentFile, specs: Sequence[ActorSpec], store: RedisStore
+        self,
+        experiment: ExperimentFile,
+        specs: Sequence[ActorSpec],
+        store: RedisStore,
+        answers: Counter[str],
     ) -> None:
         self._experiment = experiment
         self._ours = {spec.name for spec in specs}
         self._store = store
+        self._answers = answers
         self._unsent: list[tuple[str, Entry]] = []
         read = [*experiment.reads.items(), *experiment.feedback.items()]
         readers = {stream for _, streams in read for stream in streams}
@@ -76,6 +85,12 @@ class Outputs:
     def publish(self, outputs: Sequence[OutputBatch]) -> None:
         """Append output to its streams, after entries that wait; keep it while Redis is away."""
         was_clear = not self._unsent
+        self._answers.update(
+            str(message.state)
+            for out in outputs
+            for message in out.batch.messages
+            if isinstance(message, Delivered) and message.state != DeliveryState.INTENDED
+        )
         now_ns = time.time_ns()
         self._unsent += [
             (out.batch.stream, as_entry(out, now_ns))

@@ -73,7 +73,7 @@ class Runner:
         self._recordings = recordings
         self._heartbeat = Heartbeat(program, store, session, lease)
         self._inputs = Inputs(program, self._specs, store, session=session, since_ms=since_ms)
-        self._outputs = Outputs(experiment, self._specs, store)
+        self._outputs = Outputs(experiment, self._specs, store, self._heartbeat.answers)
         self._is_stop_requested = False
         self._may_finish = False  # a recorder first reads the entries that exist when it is stopped
         self._lockstep = self._own_instrument()

@@ -15,89 +15,20 @@ from queue import Empty, SimpleQueue
 from crepe.environment.bounded_call import begin
 from crepe.hw.capabilities import StopEvidence
 from crepe.hw.remote_stop import Address
-from crepe.safety import arming
-from crepe.safety.protocol.announcement import Instrument, announced
-from crepe.safety.protocol.datagrams import State
-from crepe.safety.protocol.orders import latch_in_memory
+from crepe.safety.last_instrument import LastInstrument
+from crepe.safety.protocol.announcement import Instrument
+from crepe.safety.protocol.latched_directory import LatchedDirectory
 from crepe.safety.pursuit import Pursuit
 
 ANSWER_S = 1.4  # after that the operator reads whether everything is stopped
 _TRY_S = 30.0  # after that the stimulator must be switched off by hand
-_DISK_S = 0.35  # for a disk, and for the watchdog, to answer at all
+_LAST_S = 1.0  # the same where nothing runs any more
 _POLL_S = 0.02
 _STOP_OF = {"": "meame", "http": "meame"}  # an address alone, or copied from a browser
 
 Report = Callable[[str], object]
-
-
-class _Directory:
-    """One run directory: its latch, and the instrument that is announced in it."""
-
-    def __init__(self, path: Path, by: str) -> None:
-        self.path = path
-        self._deadline_s = time.monotonic() + _DISK_S
-        self._latch = begin(arming.latch, path, by)
-        self._announced = begin(announced, path)
-        self._state = begin(latch_in_memory, path, by)
-
-    def latch(self, report: Report) -> bool:
-        """Wait for the latch; return whether nothing is stimulated any more."""
-        try:
-            self._latch.result(self._left_s)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the stop goes on
-            state = self._memory()
-            is_refused = isinstance(error, OSError) and not isinstance(error, TimeoutError)
-            if state is None and is_refused and self.is_idle:
-                report(
-                    f"not latched: {self.path}: {str(error) or repr(error)}; but no stimulator "
-                    "runs there, and one that starts fires nothing until it can be written and "
-                    "`crepe arm` was given"
-                )
-                return True
-            if state is None or not state.latch.is_closed:
-                report(
-                    f"NOT LATCHED: {self.path}: {str(error) or repr(error)}; end the experiment "
-                    "with `crepe down`, or it may go on"
-                )
-                return False
-            report(
-                f"latched in memory: nothing is stimulated from {self.path} until `crepe arm`; "
-                f"not on the disk: {error}"
-            )
-        else:
-            report(f"latched: nothing is stimulated from {self.path} until `crepe arm`")
-        return True
-
-    def instrument(self) -> Instrument | None:
-        """Return the instrument of its stimulator; None if there is none.
-
-        Raises an error if that can be read neither from the disk nor of the watchdog.
-        """
-        try:
-            return self._announced.result(self._left_s)
-        except Exception:
-            state = self._memory()
-            if state is not None and state.instrument is not None:
-                return state.instrument
-            raise
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether it is proven that no stimulator runs in it."""
-        try:
-            instrument = self.instrument()
-        except Exception:  # noqa: BLE001  # whatever it is, that proves nothing
-            return False
-        return instrument is None or not instrument.may_run
-
-    def _memory(self) -> State | None:
-        with suppress(OSError):
-            return self._state.result(self._left_s)
-        return None
-
-    @property
-    def _left_s(self) -> float:
-        return max(0.0, self._deadline_s - time.monotonic())
+_Target = tuple[Path | None, LastInstrument | None]
+"""The run directory of an instrument's lock, and the instrument if nothing runs there any more."""
 
 
 class EmergencyStop:
@@ -136,7 +67,7 @@ class EmergencyStop:
         self._is_in_doubt = False
         for problem in problems:
             self._doubt(problem)
-        self._directories = [_Directory(path, by) for path in run_directories]
+        self._directories = [LatchedDirectory(path, by) for path in run_directories]
         self._started = begin(self._start)
 
     @property
@@ -203,16 +134,18 @@ class EmergencyStop:
         try:
             # First of all: once its instrument is stopped, no stimulator may start a sub-train.
             self._is_in_doubt |= not self._latch()
-            addresses = self._named() if self._server else self._announced()
+            targets = self._named() if self._server else self._announced()
         # No error may end the stop in silence.
         except Exception as error:  # noqa: BLE001
             self._doubt(repr(error))
             return
-        if not addresses:
+        if not targets:
             self._doubt("no stimulator has run here; name an instrument: --server HOST:PORT")
-        for address, path in addresses.items():
-            try_s = self._began_s + _TRY_S - time.monotonic()
-            self._pursuits.append(Pursuit(path, address, try_s=try_s, on_end=self._end))
+        for address, (path, last) in targets.items():
+            try_s = self._began_s + (_LAST_S if last else _TRY_S) - time.monotonic()
+            if last:
+                self._lines.put(str(last))
+            self._pursuits.append(Pursuit(path, address, last, try_s=try_s, on_end=self._end))
 
     def _latch(self) -> bool:
         """Wait for all latches; report each, but those where no stimulator runs in one line."""
@@ -230,7 +163,7 @@ class EmergencyStop:
             self._lines.put(f"latched, too: {n_idle} more, in which no stimulator runs")
         return is_latched
 
-    def _named(self) -> Mapping[Address, Path | None]:
+    def _named(self) -> Mapping[Address, _Target]:
         # As in a device URL, whose settings have nothing to do with the address.
         scheme, _, rest = self._server.rpartition("://")
         location = rest.partition("?")[0].rstrip("/")
@@ -239,12 +172,11 @@ class EmergencyStop:
             self._doubt(f"--server {self._server}: must be HOST:PORT")
             return self._announced()
         path = self._directories[0].path if self._directories else None
-        return {Address(host, int(port), stop=_STOP_OF.get(scheme, scheme)): path}
+        return {Address(host, int(port), stop=_STOP_OF.get(scheme, scheme)): (path, None)}
 
-    def _announced(self) -> Mapping[Address, Path | None]:
-        """Return the instruments to stop, with the run directory of their lock."""
-        instruments: dict[Path, Instrument] = {}
-        own: dict[Path, Instrument] = {}
+    def _announced(self) -> Mapping[Address, _Target]:
+        own: Instrument | None = None
+        running: dict[Address, _Target] = {}
         for i, directory in enumerate(self._directories):
             try:
                 instrument = directory.instrument()
@@ -252,14 +184,16 @@ class EmergencyStop:
                 # It may have named an instrument that stimulates.
                 self._doubt(f"{directory.path}: {str(error) or repr(error)}")
                 continue
-            if instrument and i == 0:
-                own[directory.path] = instrument
+            if i == 0:
+                own = instrument
             elif instrument and instrument.may_run:
-                instruments[directory.path] = instrument
-        for path, instrument in own.items():  # a simulator that has ended needs no stop
-            if instrument.may_run or not instrument.nonce or not instruments:
-                instruments = {path: instrument, **instruments}
-        return {it.address._replace(nonce=""): path for path, it in instruments.items()}
+                running[_address(instrument)] = (directory.path, None)
+        # A simulator that has ended needs no stop.
+        if own and (own.may_run or not own.nonce or not running):
+            directory = self._directories[0]
+            last = LastInstrument(directory.path, own) if directory.is_deserted else None
+            return {_address(own): (directory.path, last)} | running
+        return running
 
     def _end(self, pursuit: Pursuit) -> None:
         if pursuit.stopped_s is not None:
@@ -274,6 +208,8 @@ class EmergencyStop:
     def _report_failure(self, pursuit: Pursuit, outlook: str) -> None:
         for doubt in pursuit.report.doubts:
             self._lines.put(f"NOT VERIFIED: {doubt}")
+        if pursuit.is_of_others:
+            return
         self._lines.put(
             f"{pursuit.name}: NOT VERIFIED after {time.monotonic() - self._began_s:.1f} s. "
             f"Switch the stimulator off by hand{outlook}."
@@ -282,6 +218,11 @@ class EmergencyStop:
     def _doubt(self, text: str) -> None:
         self._is_in_doubt = True
         self._lines.put(f"NOT VERIFIED: {text}")
+
+
+def _address(instrument: Instrument) -> Address:
+    """Return the address that is to be stopped, whatever answers there now."""
+    return instrument.address._replace(nonce="")
 
 
 def stop(

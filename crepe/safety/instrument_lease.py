@@ -21,6 +21,7 @@ from crepe.environment.file_lock import lock
 from crepe.errors import DeviceError
 
 _THIS_MACHINE = "this machine"
+_PREFIX = "crepe-instrument/"
 
 
 class InstrumentLease:
@@ -34,17 +35,29 @@ class InstrumentLease:
         host
             Numeric address. All addresses of this machine count as one.
         """
-        self._name = f"{_THIS_MACHINE if _is_own(host) else host}:{port}"
+        self._name = _name(host, port)
         take = _socket_lease if sys.platform == "linux" else _file_lease
-        self._give_back = take(f"crepe-instrument/{self._name}", f"{host}:{port}")
+        self._give_back = take(_PREFIX + self._name, f"{host}:{port}")
 
     def is_of(self, host: str, port: int) -> bool:
         """Return whether it is the lease of this address."""
-        return self._name == f"{_THIS_MACHINE if _is_own(host) else host}:{port}"
+        return self._name == _name(host, port)
 
     def release(self) -> None:
         """Let another experiment have the instrument; harmless to repeat."""
         self._give_back()
+
+
+def holder(host: str, port: int) -> str:
+    """Return the process that has the lease of a numeric address; empty if none is seen.
+
+    Only Linux shows leases of other users.
+    """
+    return _holder(_PREFIX + _name(host, port)) if sys.platform == "linux" else ""
+
+
+def _name(host: str, port: int) -> str:
+    return f"{_THIS_MACHINE if _is_own(host) else host}:{port}"
 
 
 def _is_own(host: str) -> bool:
@@ -66,15 +79,18 @@ def _socket_lease(name: str, instrument: str) -> Callable[[], None]:
         lease.close()
         if error.errno != errno.EADDRINUSE:
             raise DeviceError(f"instrument {instrument}: no lease: {error}") from error
-        raise DeviceError(_taken(instrument, _holder(name))) from error
+        raise DeviceError(_taken(instrument, _holder(name) or "another process")) from error
     return lease.close
 
 
 def _holder(name: str) -> str:
-    """Return the process that has a lease, as text."""
+    """Return the process that has a lease, as text; empty if none has it."""
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.setblocking(False)
-        client.connect(f"\0{name}")
+        try:
+            client.connect(f"\0{name}")
+        except ConnectionRefusedError:
+            return ""
         size = struct.calcsize("3i")
         peer = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
         pid, uid, _ = struct.unpack("3i", peer)

@@ -13,6 +13,7 @@ from crepe.errors import ConfigError
 from crepe.hw.capabilities import StopEvidence
 from crepe.hw.remote_stop import Address, RemoteStop, StopReport, open_stop
 from crepe.safety.instrument_lock import instrument_lock
+from crepe.safety.last_instrument import LastInstrument
 
 _CALL_S = 0.3  # for one call to the instrument, in the first attempt
 _LONGEST_CALL_S = 2.4  # in later ones: each waits twice as long as the one before
@@ -31,6 +32,9 @@ class Pursuit:
         there is no directory to lock in.
     address
         Its address, and the class that stops it.
+    last
+        What is remembered of it where nothing runs any more: if another instrument has its
+        address now, nothing is written, and the attempts end.
     try_s
         After so long no further attempt begins.
     on_end
@@ -41,18 +45,21 @@ class Pursuit:
         self,
         run_directory: Path | None,
         address: Address,
+        last: LastInstrument | None = None,
         *,
         try_s: float = float("inf"),
         on_end: Callable[["Pursuit"], object] = lambda _: None,
     ) -> None:
         self.address = address
         self.report = _NONE_YET  # of the last attempt
+        self.is_of_others = False  # nothing was written to the server
         self.stopped_s: float | None = None  # time until an attempt that counts
         self._stop: RemoteStop | None = None
         self._run_directory = run_directory
         self._began_s = time.monotonic()
         self._try_s = try_s
         self._on_end = on_end
+        self._last = last
         self._is_called_off = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stops", daemon=True)
         self._thread.start()
@@ -121,6 +128,16 @@ class Pursuit:
         if self._stop is None:
             self._stop = open_stop(self.address)
         left_s = min(self._try_s - self.elapsed_s, threading.TIMEOUT_MAX)
+        if self._last is not None and (
+            objection := self._last.objection(call_s, max(left_s, call_s))
+        ):
+            self.is_of_others = True
+            self.call_off()
+            doubt = (
+                f"{self.name}: {objection}; nothing was written to it; name an instrument to stop "
+                "it: --server HOST:PORT"
+            )
+            return StopReport(StopEvidence.ASKED, (doubt,))
         return self._stop.attempt(call_s, left_s, self._alone)
 
     def _alone(self) -> AbstractContextManager[None]:

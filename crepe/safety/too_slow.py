@@ -14,7 +14,7 @@ def is_too_late(reason: str) -> bool:
     return bool(_TOO_LATE.search(reason))
 
 
-def too_slow(n_late: int, n_stimuli: int, *, is_simulated: bool) -> str:
+def too_slow(n_late: int, n_stimuli: int, *, can_lockstep: bool) -> str:
     """Return what to tell a person about stimuli that came too late; empty if they are few.
 
     Parameters
@@ -23,15 +23,15 @@ def too_slow(n_late: int, n_stimuli: int, *, is_simulated: bool) -> str:
         Stimuli that were refused or stopped for lateness.
     n_stimuli
         All stimuli that have an outcome.
-    is_simulated
-        Whether the culture is simulated: only then can its time wait for the programs.
+    can_lockstep
+        Whether the experiment simulates its culture: only then can time wait for the programs.
     """
     if n_late < _LEAST or n_late < _LEAST_PART * n_stimuli:
         return ""
     way_out = "close other programs"
-    if is_simulated:
+    if can_lockstep:
         way_out += ", or play with `crepe play --lockstep`"
     return (
-        f"{n_late} of {n_stimuli} stimuli were refused as too old: this machine is too slow or too "
-        f"busy for real time; {way_out}"
+        f"{n_late} of {n_stimuli} stimuli were too late, and were refused or stopped: this machine "
+        f"is too slow or too busy for real time; {way_out}"
     )

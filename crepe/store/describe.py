@@ -4,7 +4,7 @@ from dataclasses import fields
 from itertools import pairwise
 
 from crepe.errors import CrepeError
-from crepe.messages import Segment, StreamInfo
+from crepe.messages import Segment, Spikes, StreamInfo
 from crepe.recording.coverage import Coverage
 from crepe.store.contract import Readable
 
@@ -91,7 +91,11 @@ def _gaps(covered: list[tuple[int, int]], info: StreamInfo) -> str:
     if len(covered) < 2:
         return "no gaps"
     gaps = [(before, after) for (_, before), (after, _) in pairwise(covered)]
-    return Coverage(covered[-1][1], gaps, info.sampling_rate_hz).gaps_text
+    coverage = Coverage(covered[-1][1], gaps, info.sampling_rate_hz)
+    if issubclass(info.kind, Segment | Spikes):
+        return coverage.gaps_text
+    # An actor may answer less often than its input comes; its empty windows are not recorded.
+    return f"no message in {len(gaps)} windows ({coverage.missing_s:.2f} s in all)"
 
 
 def _problem(error: Exception) -> str:

@@ -7,6 +7,7 @@ from docs.generate.cli import cli
 from docs.generate.experiment_file import experiment_file
 from docs.generate.http import http
 from docs.generate.index import indexes
+from docs.generate.python_api import python_api
 from docs.generate.streams import streams
 
 ROOT = Path(__file__).parents[2]
@@ -16,6 +17,7 @@ REFERENCE: Mapping[str, Callable[[], str]] = {
     "reference/experiment-file.md": experiment_file,
     "reference/streams.md": streams,
     "reference/cli.md": cli,
+    "reference/python-api.md": python_api,
     "reference/http.md": http,
 }
 

@@ -85,12 +85,19 @@ def test_a_latch_is_reported_before_anything_starts_where_something_can_stimulat
     report_latch(rps, Output())
     arming.latch(run, "crepe stop")
     report_latch(record, Output())
-    report_latch(prepare(None, in_lockstep=True), Output())  # which no latch holds
     assert capsys.readouterr().out == ""
     report_latch(rps, Output())
     shown = capsys.readouterr().out
     assert shown.startswith("STOPPED by crepe stop at ")
     assert "`crepe arm`" in shown
+
+
+def test_a_latch_that_does_not_hold_in_lock_step_is_reported_as_that(run, capsys):
+    arming.latch(run, "crepe stop")
+    report_latch(prepare(None, in_lockstep=True), Output())
+    shown = capsys.readouterr().out
+    assert shown.startswith("the stop by crepe stop at ")
+    assert "does not hold in lock-step, where no instrument is driven" in " ".join(shown.split())
 
 
 def test_stop_prints_a_document(run, monkeypatch):

@@ -80,7 +80,16 @@ def test_the_scoreboard_says_that_the_machine_is_too_slow():
     ):
         with console.capture() as shown:
             console.print(board(score))
-        assert ("12 of 12 stimuli were refused as too old" in shown.get()) is is_noticed
+        assert ("12 of 12 stimuli were too late" in shown.get()) is is_noticed
+
+
+def test_a_train_that_was_stopped_half_way_is_counted_as_that():
+    score = late_and_delivered(2, 3)
+    score.take(Delivered(0, 10, 9, "stopped", "no data for 250 ms"))
+    console = Console(width=200)
+    with console.capture() as shown:
+        console.print(board(score))
+    assert "3 delivered, 1 stopped, 2 refused" in shown.get()
 
 
 def test_a_game_with_a_limit_is_played_when_its_time_is_over():

@@ -69,7 +69,7 @@ def test_a_screen_shows_the_state_of_the_experiment(live):
         "trial 4, response",
         "won 3",
         "p50 55.0 ms",
-        "1 delivered, 1 not",
+        "1 delivered, 1 refused",
         "not armed",
         "stale for 7 s",
     ):
@@ -133,5 +133,5 @@ def test_the_document_holds_what_the_screen_shows_and_why_nothing_is_stimulated(
     assert (document["title"], document["trial"], document["score"]) == ("A game", 4, {"won": 3})
     assert (document["n_refused"], document["time_s"]) == (4, 1.0)
     assert document["programs"][0]["state"] == "stale for 7 s"
-    assert document["notice"].startswith("4 of 4 stimuli were refused as too old")
-    assert "4 of 4 stimuli were refused as too old" in text(live)
+    assert document["notice"].startswith("4 of 4 stimuli were too late")
+    assert "4 of 4 stimuli were too late" in text(live)

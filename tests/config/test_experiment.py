@@ -229,7 +229,7 @@ def test_a_person_plays_without_the_simulated_sensor():
 
 
 def test_a_missing_or_unreadable_file_is_named(tmp_path):
-    (tmp_path / "mine.toml").write_text("")
+    (tmp_path / "mine.toml").write_text("[actors]")
     with pytest.raises(ConfigError, match=r"no such experiment file; did you mean 'mine.toml'"):
         load_experiment(tmp_path / "mien.toml")
     with pytest.raises(ConfigError, match="nothing to run"):

@@ -1,6 +1,7 @@
 """Missing samples and undelivered stimuli: counted whole, or from a time that is named."""
 
 import asyncio
+import json
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def test_gaps_are_those_of_the_acquiring_program_and_dropped_is_what_others_lack
     assert lines(gaps, programs)["gaps"] == "2, 3000 samples (0.30 s) missing"
     assert lines(gaps, programs)["dropped"] == "record lacks 5000 samples (0.50 s)"
     assert lines(Gaps(0, 0, ()), programs[:0]) == {
-        "gaps": "0", "dropped": "0", "stimuli": "0 delivered, 0 not"
+        "gaps": "0", "dropped": "0", "stimuli": "0 delivered, 0 refused"
     }  # fmt: skip
 
 
@@ -75,7 +76,12 @@ def test_what_redis_no_longer_keeps_is_not_passed_over(first, since):
     live = followed(store)
     assert live.session_view.events.as_json()["since"] == since
     words = dict(live.slow_state()["integrity"])["stimuli"]
-    assert words == "2 delivered, 0 not" + " (counted from 304 s on)" * bool(since)
+    assert words == "2 delivered, 0 refused" + " (counted from 304 s on)" * bool(since)
+    answers = {"delivered": 9, "refused": 7, "stopped": 1}
+    store.beat("stimulate", {"session": "s", "answers": json.dumps(answers)})
+    live = followed(store)  # what the stimulator counts does not shrink with what Redis keeps
+    words = dict(live.slow_state()["integrity"])["stimuli"]
+    assert words == "9 delivered, 1 stopped, 7 refused"
 
 
 def test_gaps_are_known_without_a_detector_and_without_reading_a_sample():

@@ -23,6 +23,11 @@ def test_a_train_is_followed_from_its_request_to_its_end_and_a_refusal_has_its_r
     found = fed.session_view.events.as_json()
     assert [one["state"] for one in found["stimuli"]] == ["delivered", "refused", "intended", ""]
     assert (found["n_delivered"], found["n_refused"]) == (1, 1)
+    fed.take("result:delivered", Delivered(600, 700, 3, "stopped", "no data for 250 ms"))
+    fed.take("result:delivered", Delivered(700, 800, 4, "unknown"))
+    found = fed.session_view.events.as_json()
+    assert (found["n_delivered"], found["n_stopped"], found["n_refused"]) == (1, 1, 1)
+    assert found["n_unknown"] == 1
     assert found["refusals"][0]["reason"] == "not armed"
     assert fed.session_view.fired.as_json()["p50_ms"] == 50.0
 
@@ -71,7 +76,7 @@ def test_a_machine_that_is_too_slow_is_named_as_the_reason(session):
     fed = session()
     for number, reason in enumerate(["310 ms old, limit 200 ms"] * 3 + ["not armed"]):
         fed.take("result:delivered", Delivered(number, number + 1, number, "refused", reason))
-    assert fed.session_view.notice.startswith("3 of 4 stimuli were refused as too old")
+    assert fed.session_view.too_slow.startswith("3 of 4 stimuli were too late")
 
 
 def test_the_array_shows_which_channels_are_not_ok(session):

@@ -4,10 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import pytest
 
 from crepe.errors import DeviceError
+from crepe.messages import Delivered, Stimulus, StreamInfo
 from crepe.recording.file import mark_ended
+from crepe.recording.mcs_layout import About
+from crepe.recording.writer import RecordingWriter
 
 # Each life of the writer is a process of its own, forked here, and goes on where the file ends.
 LIVES = """
@@ -112,3 +116,30 @@ def test_a_recording_that_cannot_be_marked_as_ended_says_so(tmp_path):
     (tmp_path / "s.h5").write_bytes(b"no HDF5")
     with pytest.raises(DeviceError, match=r"s\.h5: cannot be marked as ended"):
         mark_ended(tmp_path / "s.h5")
+
+
+def test_equal_trains_are_kept_in_memory_once_however_many_are_requested(tmp_path):
+    """A game of days requests tens of thousands, of a few kinds."""
+    info = {
+        name: StreamInfo(name, 1000.0, longest_samples=100) for name in ("Stimulus", "Delivered")
+    }
+    writer = RecordingWriter(tmp_path / "s.h5", About("s"), info)
+    for number in range(1, 31):
+        electrodes = ["47"] if number % 3 else ["48"]  # not hashable
+        train = Stimulus(
+            number, number + 1, number, 2 * number, electrodes, ((-1.0, 200.0),), 20.0, 4
+        )
+        writer.append("Stimulus", train)
+    for number in (3, 30, 31):
+        answer = Delivered(100, 200, number, "delivered", fired=100, stream="Stimulus")
+        writer.append("Delivered", answer)
+    assert len(set(map(id, writer._requests.values()))) == 2
+    writer.close()
+    with h5py.File(tmp_path / "s.h5") as file:
+        (table,) = [group["InfoEvent"] for group in event_streams(file)]
+        assert len(table) == 2  # the trains of an unknown request, and those at 48
+
+
+def event_streams(file):
+    streams = file["Data/Recording_0/EventStream"]
+    return [streams[name] for name in streams]

@@ -72,6 +72,7 @@ def test_every_finished_trial_has_its_stimulus_and_what_became_of_it(by_hand):
     np.testing.assert_array_equal(trials["fired"], [350, np.nan, np.nan])
     counts = {n: trials[n].tolist() for n in ("n_stimuli", "n_delivered", "n_refused")}
     assert counts == {"n_stimuli": [1, 1, 0], "n_delivered": [1, 0, 0], "n_refused": [0, 1, 0]}
+    assert trials["n_stopped"].tolist() == trials["n_unknown"].tolist() == [0, 0, 0]
 
 
 def test_stimuli_have_the_trial_they_were_requested_in(by_hand):

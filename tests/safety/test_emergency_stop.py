@@ -195,7 +195,7 @@ def test_an_announcement_that_cannot_be_read_keeps_no_other_instrument_from_its_
 @pytest.mark.parametrize(
     "error", [PermissionError(13, "Permission denied"), RuntimeError("odd"), RuntimeError()]
 )
-@pytest.mark.parametrize("name", ["emergency_stop.announced", "arming.latch"])
+@pytest.mark.parametrize("name", ["protocol.latched_directory.announced", "arming.latch"])
 def test_no_error_ends_a_stop_before_everything_was_tried(
     tmp_path, monkeypatch, stops_everything, error, name
 ):
@@ -240,12 +240,11 @@ def test_where_nothing_has_run_no_stop_is_verified(tmp_path, stops_everything):
     ("process", "nonce", "another", "ports"),
     [
         (GONE, "n", OWN, [2]),  # a simulator that has ended needs no stop
-        (GONE, "n", GONE, [1]),
         (GONE, "", OWN, [1, 2]),
         (OWN, "n", OWN, [1, 2]),
         (OWN, "", GONE, [1]),
     ],
-    ids=range(5),
+    ids=range(4),
 )
 def test_what_is_announced_here_is_stopped_unless_it_is_a_simulator_that_has_ended(  # noqa: PLR0917
     tmp_path, stops_everything, process, nonce, another, ports
@@ -477,7 +476,7 @@ def test_a_mistyped_stop_stops(somewhere, stops_everything, arguments, capsys):
 
 def test_a_stop_that_has_not_begun_in_time_reports_that(tmp_path, monkeypatch):
     is_over = threading.Event()
-    monkeypatch.setattr(emergency_stop, "_DISK_S", 60.0)
+    monkeypatch.setattr("crepe.safety.protocol.latched_directory._DISK_S", 60.0)
     monkeypatch.setattr("crepe.safety.arming.latch", lambda *arguments: is_over.wait(60))
     lines = []
     attempts = EmergencyStop([tmp_path], "", by="crepe stop")

@@ -45,12 +45,14 @@ def test_other_refusals_are_not(reason):
 
 
 def test_a_person_is_told_the_reason_and_the_way_out():
-    text = too_slow(12, 12, is_simulated=True)
-    assert text.startswith("12 of 12 stimuli were refused as too old: this machine is too slow")
+    text = too_slow(12, 12, can_lockstep=True)
+    assert text.startswith(
+        "12 of 12 stimuli were too late, and were refused or stopped: this machine"
+    )
     assert text.endswith("close other programs, or play with `crepe play --lockstep`")
-    assert "--lockstep" not in too_slow(12, 12, is_simulated=False)
+    assert "--lockstep" not in too_slow(12, 12, can_lockstep=False)
 
 
 @pytest.mark.parametrize(("n_late", "n"), [(0, 0), (0, 9), (1, 1), (2, 9)])
 def test_a_few_late_stimuli_are_no_news(n_late, n):
-    assert too_slow(n_late, n, is_simulated=True) == ""
+    assert too_slow(n_late, n, can_lockstep=True) == ""

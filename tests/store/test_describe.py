@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crepe.messages import GameState, Segment, StreamInfo
+from crepe.messages import Decision, GameState, Segment, StreamInfo
 from crepe.recording.mcs_layout import About
 from crepe.recording.writer import RecordingWriter
 from crepe.store import Store
@@ -50,6 +50,18 @@ def test_a_stream_of_events_says_where_the_last_one_is():
     assert repr(store["result:game"]) == "<Stream result:game: GameState, empty>"
     store["result:game"].append_message(GameState(90, 100, 1, "rest"))
     assert repr(store["result:game"]) == "<Stream result:game: GameState, last one at 0.10 s>"
+
+
+def test_an_actor_that_answers_less_often_has_no_gaps(tmp_path):
+    """Its empty windows are not recorded: that a message is missing says nothing about data."""
+    about = About("s", 1, "", {}, is_simulated=True, origin_t_ns=0)
+    info = StreamInfo("Decision", 1000.0, ("a",), segment_samples=100, longest_samples=100)
+    writer = RecordingWriter(tmp_path / "s.h5", about, {"result": info})
+    for stop in (200, 400, 600):
+        writer.append("result", Decision(stop - 100, stop, "a"))
+    writer.end()
+    with Store(tmp_path / "s.h5") as store:
+        assert repr(store["result"]).endswith("no message in 2 windows (0.20 s in all)>")
 
 
 def test_a_live_stream_says_what_is_kept_and_a_lost_server_is_no_error(make_store):

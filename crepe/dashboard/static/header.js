@@ -33,12 +33,9 @@ function pill(id, text, kind) {
 
 // Why a session in which nothing seems wrong stimulates nothing.
 function drawNotice() {
-  const { can_stimulate: canStimulate, stopped_by: stoppedBy } = page.slow.control ?? {};
-  const isStopped = canStimulate && stoppedBy && !page.replay;
-  const text = isStopped ? `Nothing is stimulated: stopped by ${stoppedBy}. Arm … releases the stop.` : page.events?.notice;
   const box = byId("notice");
-  box.hidden = !text;
-  box.textContent = text ?? "";
+  box.hidden = !page.slow.notice;
+  box.textContent = page.slow.notice ?? "";
 }
 
 export function drawHeader() {
