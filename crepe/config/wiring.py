@@ -19,7 +19,7 @@ from crepe.config.explain import explain
 from crepe.config.mistakes import Mistakes
 from crepe.environment.source_place import place_of
 from crepe.errors import ConfigError, CrepeError, suggest
-from crepe.hw.device import address, check_url
+from crepe.hw.device import OWN, RECORDERS, STIMULATORS, address, check_url
 from crepe.messages import TRUTH, Command, Message
 
 OUTSIDE = {"input": Command, "control": Command}
@@ -99,6 +99,12 @@ def _check_device(url: str, place: str, *, is_source: bool) -> None:
     try:
         check_url(url, is_source=is_source)
     except ConfigError as error:
+        scheme, stimulators = address(url).scheme, OWN[STIMULATORS]
+        if not is_source and scheme in OWN[RECORDERS].keys() - stimulators:
+            raise ConfigError(
+                f"{place} device {url!r}: {scheme}:// only records, nothing can be stimulated "
+                f"through it; known are {', '.join(f'{name}://' for name in stimulators)}"
+            ) from error
         raise ConfigError(f"{place} {error}") from error
 
 

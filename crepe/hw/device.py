@@ -32,6 +32,7 @@ OWN: Mapping[str, Mapping[str, str]] = {
         "generator": "crepe.hw.generator:Generator",
         "hdf5": "crepe.hw.mcs.recorder:McsRecording",
         "meame": "crepe.hw.meame.recorder:MeameRecorder",
+        "neo": "crepe.hw.neo.recorder:NeoRecording",
     },
     STIMULATORS: {
         "meame": "crepe.hw.meame.stimulator:MeameStimulator",

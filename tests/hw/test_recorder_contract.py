@@ -1,4 +1,4 @@
-"""The contract of all recorders: generator, MCS file, MEAME on the wire and in lock-step."""
+"""The contract of all recorders: generator, files, MEAME on the wire and in lock-step."""
 
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -14,9 +14,10 @@ from crepe.hw.instrument import EndOfData, Recorder
 from crepe.messages import Segment
 from crepe.simulator.lockstep import Lockstep
 from crepe.simulator.meame.settings import SimulatorSettings
+from tests.hw.neo.recordings import open_ephys
 
 N_SAMPLES = 1000  # of a recorder that comes to an end
-FINITE = ("generator", "hdf5")
+FINITE = ("generator", "hdf5", "neo")
 
 
 def make_file(path: Path) -> Path:
@@ -53,6 +54,11 @@ def maker(kind: str, request: pytest.FixtureRequest, directory: Path) -> Maker:
             return partial(open_recorder, "generator://", speed=0, **settings)
         case "hdf5":
             return partial(open_recorder, f"hdf5://{make_file(directory / 'a.h5')}", speed=0)
+        case "neo":
+            pytest.importorskip("neo")
+            counts = np.arange(4 * N_SAMPLES, dtype=np.int16).reshape(N_SAMPLES, 4)
+            recording = open_ephys(directory, [(5000, counts)])
+            return partial(open_recorder, f"neo://{recording}", speed=0)
         case "meame on the wire":
             request.getfixturevalue("simulator")
             return partial(open_recorder, "meame://simulator")
