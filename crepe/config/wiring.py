@@ -77,6 +77,8 @@ def load_actor(name: str, table: Mapping[str, Any], place: str, directory: Path)
     mistakes.raise_all()
     assert kind is not None
     _, outputs = kind.message_types()
+    if TRUTH not in writes and not settings.get("publish_truth"):  # its stream has a fixed name
+        outputs = tuple(output for output in outputs if output is not kind.truth_type)
     # Messages of a type without a stream are not published.
     written = dict(zip(outputs, writes, strict=False))
     return ActorSpec(name, kind, settings, reads, written, feedback)

@@ -33,6 +33,7 @@ OWN: Mapping[str, Mapping[str, str]] = {
         "hdf5": "crepe.hw.mcs.recorder:McsRecording",
         "meame": "crepe.hw.meame.recorder:MeameRecorder",
         "neo": "crepe.hw.neo.recorder:NeoRecording",
+        "openephys": "crepe.hw.openephys.recorder:OpenEphysRecorder",
     },
     STIMULATORS: {
         "meame": "crepe.hw.meame.stimulator:MeameStimulator",

@@ -17,7 +17,7 @@ from typing import ClassVar, NamedTuple, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from crepe.errors import DeviceError
-from crepe.messages import Segment, Spikes, Stimulus, StreamInfo
+from crepe.messages import Command, Segment, Spikes, Stimulus, StreamInfo
 
 
 class DeviceSettings(BaseModel):
@@ -52,8 +52,11 @@ class Recorder(ABC):
         not answer, or is not the one that was expected.
         """
 
-    def expected(self) -> StreamInfo:
-        """Return what `open` will return, as far as it is known without a live instrument."""
+    def expected(self) -> StreamInfo | None:
+        """Return what `open` will return, as far as it is known without a live instrument.
+
+        None where only the instrument can tell.
+        """
         try:
             return self.open(0)
         finally:
@@ -66,6 +69,14 @@ class Recorder(ABC):
         Raises EndOfData at the end of a recording and DeviceError when the instrument is lost.
         Paced instruments wait here.
         """
+
+    def events(self, until: int) -> list[Command]:
+        """Return the digital events before sample `until` that were not returned yet, in order.
+
+        Each has one sample, the name `ttl`, and the edges there as its value: `3 on, 4 off`.
+        """
+        del until
+        return []
 
     @property
     def identity(self) -> str:

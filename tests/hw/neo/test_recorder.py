@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from crepe.config.experiment import load_experiment
 from crepe.errors import ConfigError, DeviceError
 from crepe.hw.device import open_recorder
 from crepe.hw.instrument import EndOfData
@@ -194,12 +193,3 @@ def test_numbers_that_do_not_fit_the_samples_are_refused(tmp_path: Path) -> None
     np.save(numbers, np.array([0, 1, 2, 3, 3, 4, 5, 6, 7, 8]))
     with pytest.raises(DeviceError, match="3 at 4 follows 3"):
         play(tmp_path)
-
-
-def test_an_experiment_plays_a_recording_and_cannot_stimulate_through_it(tmp_path: Path) -> None:
-    open_ephys(tmp_path, [(0, counts(10))])
-    root = Path(__file__).parents[3]
-    device = {"actors.acquire.device": f"neo://{tmp_path}"}
-    assert load_experiment(root / "config" / "record.toml", device)
-    with pytest.raises(ConfigError, match="neo:// only records"):
-        load_experiment(root / "config" / "rps.toml", {"actors.stimulate.device": "neo:///a"})
