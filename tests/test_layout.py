@@ -81,6 +81,7 @@ TESTED_THROUGH = {
     "hw/mcs/test_committed_file.py": "recording/committed_hdf5",
     "hw/mcs/test_recorder.py": "hw/mcs/analog_stream",
     "hw/neo/test_recorder.py": "hw/neo/reader hw/neo/sample_numbers hw/neo/signal",
+    "hw/lsl/test_recorder.py": "hw/lsl/description",
     "hw/meame/test_recorder.py": "hw/meame/framing",
     "hw/openephys/test_recorder.py": "hw/openephys/gui hw/openephys/subscription",
     "hw/meame/test_stimulator.py": "hw/meame/http safety/instrument_lock",

@@ -198,7 +198,8 @@ class Acquire(Source[None, Segment | Spikes | Command]):
 
     @property
     def problem(self) -> str:
-        return "; ".join(filter(None, (self._instrument.problem, self._step)))
+        texts = (self._instrument.problem, self._recorder.problem, self._step)
+        return "; ".join(filter(None, texts))
 
     def _truth(self, segment: Segment) -> Spikes:
         start, stop = segment.start, segment.stop

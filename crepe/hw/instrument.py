@@ -79,6 +79,11 @@ class Recorder(ABC):
         return []
 
     @property
+    def problem(self) -> str:
+        """Sentence on what is missing or doubtful in the data so far, for people; or empty."""
+        return ""
+
+    @property
     def identity(self) -> str:
         """Name that tells it from others of its kind, such as a serial number; or empty.
 

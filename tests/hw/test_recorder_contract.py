@@ -15,6 +15,7 @@ from crepe.messages import Segment
 from crepe.simulator.lockstep import Lockstep
 from crepe.simulator.meame.settings import SimulatorSettings
 from crepe.simulator.openephys.publisher import Publisher, PublisherSettings, publishing
+from tests.hw.lsl.outlet import lsl, sending
 from tests.hw.neo.recordings import open_ephys
 
 N_SAMPLES = 1000  # of a recorder that comes to an end
@@ -64,6 +65,9 @@ def maker(kind: str, request: pytest.FixtureRequest, directory: Path) -> Maker:
             pytest.importorskip("zmq")
             publisher = request.getfixturevalue("publisher")
             return partial(open_recorder, f"openephys://127.0.0.1:{publisher.port}")
+        case "lsl":
+            outlet = request.getfixturevalue("outlet")
+            return partial(open_recorder, f"lsl://{outlet}?source_id={outlet}")
         case "meame on the wire":
             request.getfixturevalue("simulator")
             return partial(open_recorder, "meame://simulator")
@@ -77,7 +81,18 @@ def publisher() -> Iterator[Publisher]:
         yield running
 
 
-@pytest.fixture(params=[*FINITE, "open ephys", "meame on the wire", "meame in lock-step"])
+@pytest.fixture
+def outlet() -> Iterator[str]:
+    """Run a stream of LSL on a thread."""
+    try:
+        lsl()
+    except (ImportError, OSError, RuntimeError) as error:  # no liblsl for this computer
+        pytest.skip(f"pylsl: {error}")
+    with sending("contract") as name:
+        yield name
+
+
+@pytest.fixture(params=[*FINITE, "lsl", "open ephys", "meame on the wire", "meame in lock-step"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Maker:
     """Make recorders of every kind."""
     return maker(request.param, request, tmp_path)

@@ -108,6 +108,11 @@ class OpenEphysRecorder(Recorder):
             self.close()
             raise
 
+    @property
+    def problem(self) -> str:
+        n_lost = self._assembly.n_lost
+        return f"{self._place}: {n_lost} messages lost" if n_lost else ""
+
     def expected(self) -> StreamInfo | None:
         return None
 
@@ -171,8 +176,6 @@ class OpenEphysRecorder(Recorder):
         if self._subscription is not None:
             self._subscription.close()
             self._subscription = None
-            if self._assembly.n_lost:
-                log.warning("%s: %d messages were lost", self._place, self._assembly.n_lost)
             try:
                 self._gui.stop()
             except DeviceError as error:
