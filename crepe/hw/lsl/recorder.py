@@ -113,7 +113,7 @@ class LslRecorder(Recorder):
     def problem(self) -> str:
         texts = []
         if self._n_gaps:
-            texts.append(f"{self._n_missing} samples missing in {self._n_gaps} gaps")
+            texts.append(f"{self._n_missing} samples missing, gaps: {self._n_gaps}")
         drift_ppm = self._clock.drift_ppm if self._was_open else 0.0
         if abs(drift_ppm) > _DRIFT_PPM:  # in steps, since each new text is a note
             texts.append(f"clock drift about {round(drift_ppm, -2):+.0f} ppm")

@@ -72,7 +72,7 @@ def test_lost_samples_are_a_gap_that_is_marked_and_stays_a_problem():
     assert [part.start for part in parts if part.is_estimated] == [gap.start]
     for part in parts:
         assert np.array_equal(part.samples, counting(part.start, part.stop, 4))
-    assert recorder.problem == "LSL stream lossy: 4321 samples missing in 1 gaps"
+    assert recorder.problem == "LSL stream lossy: 4321 samples missing, gaps: 1"
     recorder.close()
     outlet.close()
 
