@@ -25,6 +25,7 @@ _DEFAULT_PORT = 5556
 _HELD_S = 30.0  # samples of so long wait for the reader
 _MOST_EVENTS = 10_000
 _SILENT_BLOCKS = 3
+_LEARNT_BLOCKS = 6  # in which the channels of a new connection are learnt, and a segment comes
 _POLL_S = 0.01
 
 
@@ -70,6 +71,7 @@ class OpenEphysRecorder(Recorder):
         self._subscription: Subscription | None = None
         self._changed = threading.Condition()
         self._was_open = False
+        self._block_s = 0.0  # length of the last block
         self._reset(0)
 
     def _reset(self, position: int) -> None:
@@ -80,14 +82,15 @@ class OpenEphysRecorder(Recorder):
         # Open Ephys' sample number, and the edge; the oldest go where nothing publishes them
         self._events: deque[tuple[int, str]] = deque(maxlen=_MOST_EVENTS)
         self._events_until = position
-        self._block_s, self._block_at_s = 0.0, time.monotonic()
+        self._block_at_s = time.monotonic()
         self._error: DeviceError | None = None
 
     def open(self, position: int) -> StreamInfo:
         self.close()
-        self._reset(position)
         # Nothing waits long for one that was lost: the caller has heartbeats to send.
-        wait_s = self._settings.silence_s if self._was_open else self._settings.wait_s
+        again_s = max(self._settings.silence_s, _LEARNT_BLOCKS * self._block_s)
+        wait_s = again_s if self._was_open else self._settings.wait_s
+        self._reset(position)
         if self._settings.starts_acquisition:
             self._gui.start()
         self._subscription = Subscription(self._host, self._port, self._take)

@@ -95,8 +95,10 @@ def test_silence_and_a_lost_sender_are_faults_and_the_same_source_is_taken_up_ag
     again.wait()
     again.send(100)
     assert next(segments(recorder)).start == 100
-    for each in (other, again):
-        each.close()
+    again.close()
+    with pytest.raises(DeviceError, match="the stream has been lost|silent for"):
+        next(segments(recorder))
+    other.close()
     recorder.close()
 
 

@@ -136,6 +136,8 @@ def test_a_port_without_data_another_stream_and_another_rate_are_refused(publish
     publisher.stop()
     with pytest.raises(DeviceError, match=r"no blocks in 0\.05 s; is acquisition on"):
         open_recorder(url(publisher, wait_s=0.05)).open(0)
+    with pytest.raises(DeviceError, match=r"no blocks in 0\.05 s"):  # nothing listens there
+        open_recorder("openephys://127.0.0.1:1?wait_s=0.05").open(0)
     with pytest.raises(ConfigError, match="port must be 1 to 65534"):
         open_recorder("openephys://host:65535")
 
