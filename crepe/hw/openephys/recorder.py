@@ -207,11 +207,11 @@ class OpenEphysRecorder(Recorder):
                     self._events.append((message.sample_num, f"{message.line} {state}"))
                 if (block := self._assembly.add(message)) is not None:
                     self._append(block)
+                    self._changed.notify_all()
             except DeviceError as error:
                 self._error = error
-                raise
-            finally:
                 self._changed.notify_all()
+                raise
 
     def _append(self, block: Block) -> None:
         channels, settings = self._assembly.channels, self._settings

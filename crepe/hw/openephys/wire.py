@@ -120,7 +120,7 @@ def pack_data(data: Data, t_ms: int) -> list[bytes]:
         "timestamp": t_ms,
         **({SIMULATED: True} if data.is_simulated else {}),
     }
-    return [DATA, json.dumps(header, indent=2).encode(), payload]
+    return [DATA, json.dumps(header).encode(), payload]
 
 
 def pack_ttl(ttl: Ttl, word: int, t_ms: int) -> list[bytes]:
@@ -139,7 +139,7 @@ def pack_ttl(ttl: Ttl, word: int, t_ms: int) -> list[bytes]:
         "timestamp": t_ms,
     }
     payload = bytes([ttl.line, ttl.is_on]) + word.to_bytes(8, "little")
-    return [EVENT, json.dumps(header, indent=2).encode(), payload]
+    return [EVENT, json.dumps(header).encode(), payload]
 
 
 def pack_heartbeat(application: str, uuid: str) -> bytes:

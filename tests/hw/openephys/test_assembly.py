@@ -117,3 +117,34 @@ def test_another_stream_is_refused():
     plugin, assembly = Plugin(), Assembly("Neuropix")
     with pytest.raises(DeviceError, match="stream 'Rhythm' is sent, must be 'Neuropix'"):
         feed(assembly, plugin.block())
+
+
+def test_channels_are_not_learnt_across_a_loss():
+    plugin, assembly = Plugin(), Assembly("")
+    feed(assembly, plugin.block() + plugin.block())
+    feed(assembly, plugin.block()[:2])
+    feed(assembly, plugin.block() + plugin.block())
+    assert assembly.channels is None
+    feed(assembly, plugin.block() + plugin.block())
+    assert len(assembly.channels.names) == 3
+
+
+def test_another_channel_in_the_place_of_one_is_refused():
+    plugin, assembly = learnt()
+    messages = plugin.block()
+    with pytest.raises(DeviceError, match=r"\(CH0 \.\.\. CH7\).*, but before .*CH2\)"):
+        feed(assembly, [*messages[:2], messages[2]._replace(channel=7, name="CH7")])
+
+
+def test_channels_of_different_lengths_are_refused():
+    plugin, assembly = learnt()
+    messages = plugin.block()
+    short = messages[2]._replace(samples=messages[2].samples[:-1])
+    with pytest.raises(DeviceError, match="different numbers of samples"):
+        feed(assembly, [*messages[:2], short])
+
+
+def test_a_spike_with_the_number_of_the_message_before_is_no_new_start():
+    plugin, assembly = learnt()
+    feed(assembly, [Other(plugin.number)])
+    assert len(feed(assembly, plugin.block())) == 1
