@@ -16,7 +16,7 @@ from crepe.errors import ConfigError, DeviceError
 from crepe.hw.device import open_recorder
 from crepe.hw.instrument import EndOfData, Recorder
 from crepe.hw.session_instrument import SessionInstrument
-from crepe.messages import Message, Segment, Spikes, StreamInfo
+from crepe.messages import Command, Message, Segment, Spikes, StreamInfo
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +26,8 @@ _WARN_NS = 100_000_000  # a step of the wall clock that is worth a warning
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0  # between attempts to reach a lost instrument
 
 
-class Acquire(Source[None, Segment | Spikes]):
-    """The samples of an instrument, and its true spikes where it can give them.
+class Acquire(Source[None, Segment | Spikes | Command]):
+    """The samples of an instrument, its true spikes and its digital events where it can give them.
 
     The sample index follows real time. After an outage of a live instrument, or of this program,
     the index jumps by the number of missing samples. That number is estimated from the clock since
@@ -101,7 +101,9 @@ class Acquire(Source[None, Segment | Spikes]):
             return None
         segment = self._ready.popleft()
         self._position = segment.stop
-        return [segment, self._truth(segment)] if self.publish_truth else segment
+        others: list[Message] = [self._truth(segment)] if self.publish_truth else []
+        others += self._events(segment.stop)
+        return [segment, *others] if others else segment
 
     def snapshot(self) -> Mapping[str, Any] | None:
         if not self._leads_ns:
@@ -119,8 +121,9 @@ class Acquire(Source[None, Segment | Spikes]):
         if hasattr(self, "_recorder"):  # called even if `open` failed
             self._recorder.close()
 
-    def expected(self) -> StreamInfo:
-        return self.described(self._make(open_recorder).expected())
+    def expected(self) -> StreamInfo | None:
+        info = self._make(open_recorder).expected()
+        return None if info is None else self.described(info)
 
     def described(self, info: StreamInfo) -> StreamInfo:
         """Return the device's description, with the positions of `geometry`."""
@@ -195,7 +198,8 @@ class Acquire(Source[None, Segment | Spikes]):
 
     @property
     def problem(self) -> str:
-        return "; ".join(filter(None, (self._instrument.problem, self._step)))
+        texts = (self._instrument.problem, self._recorder.problem, self._step)
+        return "; ".join(filter(None, texts))
 
     def _truth(self, segment: Segment) -> Spikes:
         start, stop = segment.start, segment.stop
@@ -208,6 +212,10 @@ class Acquire(Source[None, Segment | Spikes]):
         if spikes is None:
             return Spikes.none(start, stop)
         return replace(spikes, start=start, stop=stop, sample=spikes.sample + self._shift)
+
+    def _events(self, until: int) -> list[Command]:
+        events, shift = self._recorder.events(until - self._shift), self._shift
+        return [replace(each, start=each.start + shift, stop=each.stop + shift) for each in events]
 
     # Outages of a live instrument
 

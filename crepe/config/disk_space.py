@@ -50,8 +50,11 @@ def disk_message(directory: Path, experiment: Experiment) -> str:
 
     Raises DeviceError for a recording that does not exist.
     """
-    use = disk_use(experiment)
-    hours = use.hours_in(_free_bytes(directory))
+    use, free = disk_use(experiment), _free_bytes(directory)
+    sources = [spec.make() for spec in experiment.actors.values() if issubclass(spec.kind, Source)]
+    if any(isinstance(each, Source) and each.expected() is None for each in sources):
+        return f"{directory}: {free / 1e9:.1f} GB free; the instrument states its data rate later"
+    hours = use.hours_in(free)
     text = f"{directory}: the disk lasts {hours:.1f} h: {use.recording / 1e6:.1f} MB/s of recording"
     if not use.append_only:
         return text

@@ -20,6 +20,7 @@ from crepe.config.mistakes import Mistakes
 from crepe.environment.source_place import place_of
 from crepe.errors import ConfigError, CrepeError, suggest
 from crepe.hw.device import address, check_url
+from crepe.hw.entry_points import OWN, RECORDERS, STIMULATORS
 from crepe.messages import TRUTH, Command, Message
 
 OUTSIDE = {"input": Command, "control": Command}
@@ -77,6 +78,8 @@ def load_actor(name: str, table: Mapping[str, Any], place: str, directory: Path)
     mistakes.raise_all()
     assert kind is not None
     _, outputs = kind.message_types()
+    if TRUTH not in writes and not settings.get("publish_truth"):  # its stream has a fixed name
+        outputs = tuple(output for output in outputs if output is not kind.truth_type)
     # Messages of a type without a stream are not published.
     written = dict(zip(outputs, writes, strict=False))
     return ActorSpec(name, kind, settings, reads, written, feedback)
@@ -99,6 +102,12 @@ def _check_device(url: str, place: str, *, is_source: bool) -> None:
     try:
         check_url(url, is_source=is_source)
     except ConfigError as error:
+        scheme, stimulators = address(url).scheme, OWN[STIMULATORS]
+        if not is_source and scheme in OWN[RECORDERS].keys() - stimulators:
+            raise ConfigError(
+                f"{place} device {url!r}: {scheme}:// only records, nothing can be stimulated "
+                f"through it; known are {', '.join(f'{name}://' for name in stimulators)}"
+            ) from error
         raise ConfigError(f"{place} {error}") from error
 
 

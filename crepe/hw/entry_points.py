@@ -20,7 +20,10 @@ OWN: Mapping[str, Mapping[str, str]] = {
     RECORDERS: {
         "generator": "crepe.hw.generator:Generator",
         "hdf5": "crepe.hw.mcs.recorder:McsRecording",
+        "lsl": "crepe.hw.lsl.recorder:LslRecorder",
         "meame": "crepe.hw.meame.recorder:MeameRecorder",
+        "neo": "crepe.hw.neo.recorder:NeoRecording",
+        "openephys": "crepe.hw.openephys.recorder:OpenEphysRecorder",
     },
     STIMULATORS: {
         "meame": "crepe.hw.meame.stimulator:MeameStimulator",

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from crepe.errors import DeviceError
 from crepe.hw.capabilities import RecorderCapabilities, StimulatorCapabilities
 from crepe.hw.remote_stop import Address
-from crepe.messages import Segment, Spikes, Stimulus, StreamInfo
+from crepe.messages import Command, Segment, Spikes, Stimulus, StreamInfo
 
 
 class DeviceSettings(BaseModel):
@@ -54,8 +54,11 @@ class Recorder(ABC):
         not answer, or is not the one that was expected.
         """
 
-    def expected(self) -> StreamInfo:
-        """Return what `open` will return, as far as it is known without a live instrument."""
+    def expected(self) -> StreamInfo | None:
+        """Return what `open` will return, as far as it is known without a live instrument.
+
+        None where only the instrument can tell.
+        """
         try:
             return self.open(0)
         finally:
@@ -68,6 +71,19 @@ class Recorder(ABC):
         Raises EndOfData at the end of a recording and DeviceError when the instrument is lost.
         Paced instruments wait here.
         """
+
+    def events(self, until: int) -> list[Command]:
+        """Return the digital events before sample `until` that were not returned yet, in order.
+
+        Each has one sample, the name `ttl`, and the edges there as its value: `3 on, 4 off`.
+        """
+        del until
+        return []
+
+    @property
+    def problem(self) -> str:
+        """Sentence on what is missing or doubtful in the data so far, for people; or empty."""
+        return ""
 
     @property
     def capabilities(self) -> RecorderCapabilities:

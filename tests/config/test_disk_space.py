@@ -48,6 +48,9 @@ def test_the_disk_lasts_as_long_as_the_recording_fits_beside_the_append_only_fil
     )
     text = disk_space.disk_message(not_there_yet, experiment)
     assert text.endswith("the disk lasts 5.7 h: 2.0 MB/s of recording")
+    experiment = acquiring(tmp_path, "openephys://bench:5556", RECORD)
+    text = disk_space.disk_message(not_there_yet, experiment)
+    assert text.endswith(": 41.4 GB free; the instrument states its data rate later")
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,6 @@ def test_an_actor_of_messages_without_an_example_is_noted(author):
         ("class G(Game):\n    pass\n", "has no method 'observe'"),
         ("class G(Game):\n    def observe(self, gesture):\n        pass\n", "TypeError: G.observe() takes 2"),
         ("class G(Game):\n    def observe(self, gesture, decoded):\n        return {}[decoded]\n", "line 7: KeyError"),
-        ("class G(Game):\n    def observe(self, gesture, decoded):\n        return 'won'\n", "ValueError: too many"),
     ],
 )  # fmt: skip
 def test_a_game_is_played_through_its_trials(author, source, text):
@@ -137,6 +136,12 @@ def test_a_game_is_played_through_its_trials(author, source, text):
     (mistake,) = author.mistakes()
     assert mistake.startswith("[actors.game] mine:G: ")
     assert text in mistake
+
+
+def test_a_wrong_return_of_a_games_hook_is_named_with_its_line(author):
+    author.game("class G(Game):\n    def observe(self, gesture, decoded):\n        return 'won'\n")
+    (mistake,) = author.mistakes()
+    assert "line 6): returned 'won', must be two values" in mistake
 
 
 def test_a_game_that_is_right_fits(author):

@@ -137,7 +137,7 @@ def test_an_unknown_scheme_is_refused_with_all_that_there_are(acme):
         open_recorder("acne://bench")
     assert str(refused.value) == (
         "device 'acne://bench': scheme 'acne' is not in crepe.recorders; known are acme://, "
-        "generator://, hdf5://, meame://, or an import path package.module:Class"
+        "generator://, hdf5://, lsl://, meame://, neo://, openephys://, or an import path package.module:Class"
     )
 
 
@@ -169,3 +169,9 @@ def test_an_experiment_file_names_both_halves_by_import_path(acme):
         },
     )
     assert experiment.actors["acquire"].settings["device"] == "acme_mea:AcmeRecorder?gain=2"
+
+
+@pytest.mark.parametrize("device", ["neo:///a", "openephys://bench:5556", "lsl://eeg"])
+def test_a_stimulator_cannot_be_an_instrument_that_only_records(device):
+    with pytest.raises(ConfigError, match="only records, nothing can be stimulated through it"):
+        load_experiment(ROOT / "config" / "rps.toml", {"actors.stimulate.device": device})

@@ -1,6 +1,6 @@
-"""The contract of all recorders: generator, MCS file, MEAME on the wire and in lock-step."""
+"""The contract of all recorders: generator, files, MEAME on the wire and in lock-step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,10 @@ from crepe.hw.device import open_recorder
 from crepe.hw.instrument import Recorder
 from crepe.simulator.lockstep import Lockstep
 from crepe.simulator.meame.settings import SimulatorSettings
+from crepe.simulator.openephys.publisher import Publisher, PublisherSettings, publishing
 from crepe.testing import Rule, recorder_contract
+from tests.hw.lsl.outlet import lsl, sending
+from tests.hw.neo.recordings import open_ephys
 
 N_SAMPLES = 1000  # of a recorder that comes to an end
 
@@ -44,7 +47,35 @@ def lockstep() -> Lockstep:
 Maker = Callable[..., Recorder]
 
 
-@pytest.fixture(params=["generator", "hdf5", "meame on the wire", "meame in lock-step"])
+@pytest.fixture
+def publisher() -> Iterator[Publisher]:
+    """Run a simulated Open Ephys."""
+    with publishing(PublisherSettings(block_samples=(300, 250))) as running:
+        yield running
+
+
+@pytest.fixture
+def outlet() -> Iterator[str]:
+    """Run a stream of LSL on a thread."""
+    try:
+        lsl()
+    except (ImportError, OSError, RuntimeError) as error:  # no liblsl for this computer
+        pytest.skip(f"pylsl: {error}")
+    with sending("contract") as name:
+        yield name
+
+
+@pytest.fixture(
+    params=[
+        "generator",
+        "hdf5",
+        "neo",
+        "lsl",
+        "open ephys",
+        "meame on the wire",
+        "meame in lock-step",
+    ]
+)
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Maker:
     """Make recorders of every kind; their segments have 100 samples by default."""
     match request.param:
@@ -53,6 +84,18 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Maker:
             return partial(open_recorder, "generator://", speed=0, **settings)
         case "hdf5":
             return partial(open_recorder, f"hdf5://{make_file(tmp_path / 'a.h5')}", speed=0)
+        case "neo":
+            pytest.importorskip("neo")
+            counts = np.arange(4 * N_SAMPLES, dtype=np.int16).reshape(N_SAMPLES, 4)
+            recording = open_ephys(tmp_path, [(5000, counts)])
+            return partial(open_recorder, f"neo://{recording}", speed=0)
+        case "open ephys":
+            pytest.importorskip("zmq")
+            publisher = request.getfixturevalue("publisher")
+            return partial(open_recorder, f"openephys://127.0.0.1:{publisher.port}")
+        case "lsl":
+            outlet = request.getfixturevalue("outlet")
+            return partial(open_recorder, f"lsl://{outlet}?source_id={outlet}")
         case "meame on the wire":
             request.getfixturevalue("simulator")
             return partial(open_recorder, "meame://simulator")

@@ -53,7 +53,7 @@ def test_trains_of_pong_are_judged_too():
     [
         ({"actors.stimulate.device": "generator://"}, "known are meame://, none://"),
         ({"actors.stimulate.device": "hdf5://a.h5"}, "known are meame://, none://"),
-        ({"actors.acquire.device": "none://"}, "known are generator://, hdf5://, meame://"),
+        ({"actors.acquire.device": "none://"}, "known are generator://, hdf5://, lsl://, meame://"),
         ({"actors.acquire.device": "hdf5://"}, "location: .*at least 1"),
         ({"actors.acquire.device": "meame://"}, "must be meame://HOST:PORT"),
         ({"actors.stimulate.device": "meame://host:abc"}, "must be meame://HOST:PORT"),
