@@ -3,10 +3,10 @@
 
 .DEFAULT_GOAL := help
 COMMA := ,
-.PHONY: help play test test-long bench docs reference clean python
+.PHONY: help play test test-long test-neighbours bench docs reference clean python
 
 # What a test run needs comes on top of what playing needs, in the same .venv.
-PIP_INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check \
 	--only-binary :all: -c constraints.txt
 
 # The newest Python that has venv, found by running it: a name on the PATH may be a mere shim.
@@ -31,18 +31,18 @@ if [ -z "$$found" ]; then \
 fi
 endef
 
-# Makes or completes .venv unless it holds what the two files ask for, in this very place.
-# $(1): the extras, such as [test]; $(2): the name of the stamp.
+# Makes or completes an environment unless it holds what the two files ask for, in this very place.
+# $(1): the extras, such as [test]; $(2): the name of the stamp; $(3): the environment, if not .venv.
 define PREPARE
-@wanted="$$(cat pyproject.toml constraints.txt | cksum) $$PWD"; \
-if [ "$$(cat .venv/$(2) 2>/dev/null)" = "$$wanted" ] && .venv/bin/python -c '' 2>/dev/null; then exit 0; fi; \
-if ! .venv/bin/python -c 'import pip' 2>/dev/null || ! grep -qF "$$PWD/.venv" .venv/pyvenv.cfg; then \
+@wanted="$$(cat pyproject.toml constraints.txt | cksum) $$PWD"; venv=$(or $(3),.venv); \
+if [ "$$(cat $$venv/$(2) 2>/dev/null)" = "$$wanted" ] && $$venv/bin/python -c '' 2>/dev/null; then exit 0; fi; \
+if ! $$venv/bin/python -c 'import pip' 2>/dev/null || ! grep -qF "$$PWD/$$venv" $$venv/pyvenv.cfg; then \
 	$(FIND_PYTHON); \
-	echo "Making .venv with $$("$$found" --version) ..."; \
-	rm -rf .venv && "$$found" -m venv .venv || exit 1; \
+	echo "Making $$venv with $$("$$found" --version) ..."; \
+	rm -rf $$venv && "$$found" -m venv $$venv || exit 1; \
 fi; \
-echo "Installing into .venv (a minute or two, the first time) ..."; \
-$(PIP_INSTALL) -e '.$(1)' && echo "$$wanted" > .venv/$(2)
+echo "Installing into $$venv (a minute or two, the first time) ..."; \
+$$venv/bin/python $(PIP_INSTALL) -e '.$(1)' && echo "$$wanted" > $$venv/$(2)
 endef
 
 help:
@@ -50,10 +50,11 @@ help:
 	@echo "                      none are given; LOCKSTEP=1: in simulated time, for a slow or busy machine"
 	@echo "make test             format, lint, types, imports, and all tests but the long ones"
 	@echo "make test-long        whole stacks, the live page, faults, long experiments, the wheel"
+	@echo "make test-neighbours  what programs of others read of CREPE's files and streams, with those programs"
 	@echo "make docs             build the documentation: build/docs/html/index.html"
 	@echo "make reference        bring the pages up to date that are generated from the code"
 	@echo "make bench            measure speed, as ratios within one run"
-	@echo "make clean            remove .venv and what tools left behind; recordings in var/ stay"
+	@echo "make clean            remove the environments and what tools left behind; recordings in var/ stay"
 	@echo "make python           which Python a new .venv would be made with (PYTHON=... to choose)"
 
 play:
@@ -67,12 +68,18 @@ test:
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/python -m pytest -n 4 --dist loadfile --ignore tests/long --ignore tests/system
+	.venv/bin/python -m pytest -n 4 --dist loadfile \
+		--ignore tests/long --ignore tests/system --ignore tests/neighbours
 
 test-long:
 	$(call PREPARE,[test$(COMMA)analysis],installed-test)
 	.venv/bin/python -m pytest -n auto --dist loadfile tests/long
 	.venv/bin/python -m pytest tests/system
+
+# Their versions change for reasons of their own, so they have an environment of their own.
+test-neighbours:
+	$(call PREPARE,[neighbours],installed,.venv-neighbours)
+	.venv-neighbours/bin/python -m pytest -n auto tests/neighbours
 
 bench:
 	$(call PREPARE,[test$(COMMA)analysis],installed-test)
@@ -89,7 +96,7 @@ reference:
 	.venv/bin/python -m docs.generate
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-neighbours build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	rm -rf .import_linter_cache benchmarks/results
 	find crepe tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -d var ]; then echo "var/ (recordings, logs) is still there; remove it by hand"; fi

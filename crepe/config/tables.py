@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -67,7 +67,10 @@ class CultureTable(Table):
     id: str = ""
     """Name of the culture in the laboratory."""
     species: str = ""
-    """Species of the cells; left out for a simulated culture."""
+    """Species of the cells, a Latin name for archives: "Rattus norvegicus"; left out for a
+    simulated culture."""
+    sex: Literal["", "F", "M", "U", "O"] = ""
+    """Sex of the cells' donor: F, M, U (unknown) or O (other)."""
     cell_type: str = ""
     """Type of the cells, such as "cortical, E18"."""
     plating_date: date | None = None
@@ -78,16 +81,21 @@ class CultureTable(Table):
     """Culture medium."""
     experimenter: str = ""
     """Person who runs the experiment."""
+    lab: str = ""
+    """Laboratory in which it runs."""
+    institution: str = ""
+    """Institution of the laboratory."""
     notes: str = ""
     """Anything else that belongs to the recording."""
     simulated: SimulatorSettings | None = None
     """The simulated culture; without this table the culture is a living one."""
 
     def flat(self) -> dict[str, str]:
-        """Return the fields that are set, as text; a simulated culture has no species."""
+        """Return the fields that are set, as text; a simulated culture has no species or sex."""
         values = self.model_dump(exclude={"simulated"}, exclude_none=True)
         if self.simulated is not None:
             values.pop("species", None)
+            values.pop("sex", None)
         return {name: str(value) for name, value in values.items() if value != ""}
 
 

@@ -104,6 +104,11 @@ def stimulus_table(store: Store) -> Table:
         Its meaning, such as the gesture it encodes.
     electrodes
         Labels, separated by blanks.
+    amplitudes, widths_us
+        Amplitude in `unit`, and duration in microseconds, of each phase of a pulse, separated by
+        blanks.
+    unit
+        Of the amplitudes: uA, or uV for voltage pulses.
     n_pulses, pulse_rate_hz
         Of the train.
     due
@@ -136,6 +141,9 @@ def stimulus_table(store: Store) -> Table:
             "trial": _trials_of(requests, store),
             "stimulus": _text([stimulus.meaning for stimulus in requests]),
             "electrodes": _text([" ".join(stimulus.electrodes) for stimulus in requests]),
+            "amplitudes": _text([_phases(stimulus, 0) for stimulus in requests]),
+            "widths_us": _text([_phases(stimulus, 1) for stimulus in requests]),
+            "unit": _text([stimulus.unit for stimulus in requests]),
             "n_pulses": [stimulus.n_pulses for stimulus in requests],
             "pulse_rate_hz": [float(stimulus.rate_hz) for stimulus in requests],
             "due": [stimulus.due for stimulus in requests],
@@ -145,6 +153,10 @@ def stimulus_table(store: Store) -> Table:
             "fired_s": [at / rate_hz for at in fired],
         }
     )
+
+
+def _phases(stimulus: Stimulus, column: int) -> str:
+    return " ".join(f"{phase[column]:g}" for phase in stimulus.phases)
 
 
 def _trials_of(requests: Sequence[Stimulus], store: Store) -> Sequence[int]:
