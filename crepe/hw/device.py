@@ -32,10 +32,12 @@ OWN: Mapping[str, Mapping[str, str]] = {
         "generator": "crepe.hw.generator:Generator",
         "hdf5": "crepe.hw.mcs.recorder:McsRecording",
         "meame": "crepe.hw.meame.recorder:MeameRecorder",
+        "rhx": "crepe.hw.rhx.recorder:RhxRecorder",
     },
     STIMULATORS: {
         "meame": "crepe.hw.meame.stimulator:MeameStimulator",
         "none": "crepe.hw.no_stimulator:NoStimulator",
+        "rhx": "crepe.hw.rhx.stimulator:RhxStimulator",
     },
 }
 """Our own entry points, equal to those in pyproject.toml.
