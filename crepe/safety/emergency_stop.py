@@ -245,9 +245,11 @@ class EmergencyStop:
     def _end(self, pursuit: Pursuit) -> None:
         if pursuit.is_verified:
             self._lines.put(
-                f"{pursuit.server.name}: stopped, read back and verified after "
+                f"{pursuit.name}: stopped, read back and verified after "
                 f"{time.monotonic() - self._began_s:.2f} s"
             )
+            if pursuit.note:
+                self._lines.put(f"{pursuit.name}: {pursuit.note}")
         else:
             self._report_failure(pursuit, "")
         self._on_end(pursuit)
@@ -256,7 +258,7 @@ class EmergencyStop:
         for doubt in pursuit.doubts:
             self._lines.put(f"NOT VERIFIED: {doubt}")
         self._lines.put(
-            f"{pursuit.server.name}: NOT VERIFIED after {time.monotonic() - self._began_s:.1f} s. "
+            f"{pursuit.name}: NOT VERIFIED after {time.monotonic() - self._began_s:.1f} s. "
             f"Switch the stimulator off by hand{outlook}."
         )
 

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from crepe.hw.meame.dsp_stop import stop_dsp
 from crepe.hw.meame.http import HttpControl, Server
+from crepe.hw.rhx.client import ServiceClient
 from crepe.safety.instrument_lock import instrument_lock
 
 _CALL_S = 0.3  # for one call to the instrument, in the first attempt
 _LONGEST_CALL_S = 2.4  # in later ones: each waits twice as long as the one before
+_SERVICE_S = 4  # times as long, for a program that makes many calls for one request
 _LOCK_S = 0.1
 _PAUSE_S = 0.1
 
@@ -46,6 +48,8 @@ class Pursuit:
         self.server = server
         self.doubts: list[str] = ["no attempt to stop it has ended yet"]  # of the last attempt
         self.verified_s: float | None = None  # time until the verified stop
+        self.note = ""  # what no read-back can prove of the stop
+        self._name = ""  # as a service names its instrument
         self._run_directory = run_directory
         self._began_s = time.monotonic()
         self._try_s = try_s
@@ -84,7 +88,7 @@ class Pursuit:
                 self.doubts = self._attempt(call_s)
             # Nothing at all may end the attempts but their time.
             except Exception as error:  # noqa: BLE001
-                self.doubts = [f"{self.server.name}: {str(error) or repr(error)}"]
+                self.doubts = [f"{self.name}: {str(error) or repr(error)}"]
             if not self.doubts:
                 self.verified_s = self.elapsed_s
                 break
@@ -95,8 +99,15 @@ class Pursuit:
             self._is_called_off.wait(_PAUSE_S)
         self._on_end(self)
 
+    @property
+    def name(self) -> str:
+        """Name of the instrument for people."""
+        return self._name or self.server.name
+
     def _attempt(self, call_s: float) -> list[str]:
         """Stop once; return all that is not verified."""
+        if self.server.is_service:
+            return self._by_service(_SERVICE_S * call_s)
         left_s = min(self._try_s - self.elapsed_s, threading.TIMEOUT_MAX)
         self.server = self.server.resolved(max(left_s, call_s))
         with ExitStack() as stack:
@@ -104,3 +115,13 @@ class Pursuit:
             if self._run_directory is not None:
                 stack.enter_context(instrument_lock(self._run_directory, _LOCK_S, may_break=True))
             return stop_dsp(control)
+
+    def _by_service(self, wait_s: float) -> list[str]:
+        """Have the program that owns the instrument's only connection stop it."""
+        client = ServiceClient(Path(self.server.host))
+        try:
+            answer = client.call("stop", wait_s)
+        finally:
+            client.close()
+        self._name, self.note = answer["name"], answer["note"]
+        return [f"{self.name}: {doubt}" for doubt in answer["doubts"]]

@@ -8,6 +8,7 @@ from crepe.electrodes.layouts import channels_of
 from crepe.environment.source_place import place_of
 from crepe.errors import ConfigError
 from crepe.hw.device import open_stimulator
+from crepe.hw.fixed_patterns import FixedPatterns
 from crepe.hw.instrument import InProcess, Stimulator
 from crepe.messages import Stimulus, StreamInfo
 from crepe.safety.sub_trains import pulses_per_sub_train, uncuttable
@@ -21,6 +22,7 @@ class TrainJudge:
 
     def __init__(self, actors: Iterable[Stimulate]) -> None:
         self._stimulators = [(actor, _instrument(actor.device)) for actor in actors]
+        self._possible: list[Stimulus] = []
 
     def refusals(
         self, trains: Iterable[Stimulus], info: StreamInfo, reasons: set[str]
@@ -31,10 +33,23 @@ class TrainJudge:
         receives the new ones.
         """
         for train in trains:
+            self._possible.append(train)
             for reason in self._reasons(train, info):
                 if reason not in reasons:
                     reasons.add(reason)
                     yield f"{train.meaning}: {reason}" if train.meaning else reason
+
+    def sub_trains(self, actor: Stimulate) -> list[Stimulus]:
+        """Return all trains that were judged, as the actor gives them to its instrument."""
+        return [_sub_train(train, actor) for train in self._possible]
+
+    def refusals_together(self) -> Iterator[str]:
+        """Yield why an instrument cannot hold all trains at once that were judged."""
+        for actor, instrument in self._stimulators:
+            if isinstance(instrument, FixedPatterns) and (
+                reason := instrument.refusal_together(self.sub_trains(actor))
+            ):
+                yield f"device {actor.device!r}: {reason}"
 
     def _reasons(self, train: Stimulus, info: StreamInfo) -> Iterator[str]:
         try:
@@ -57,12 +72,16 @@ def _gate_refusal(train: Stimulus, actor: Stimulate) -> str | None:
 
 
 def _instrument_refusal(train: Stimulus, actor: Stimulate, instrument: Stimulator) -> str | None:
-    n_pulses = pulses_per_sub_train(train.n_pulses, train.rate_hz, actor.burst_s) or 1
     try:
-        return instrument.refusal(replace(train, n_pulses=n_pulses))
+        return instrument.refusal(_sub_train(train, actor))
     except Exception as error:  # a driver of another package, which must need no connection here
         text = f"{place_of(error)}: {type(error).__name__}: {error}"
         raise ConfigError(f"device {actor.device!r}: refusal before open: {text}") from error
+
+
+def _sub_train(train: Stimulus, actor: Stimulate) -> Stimulus:
+    n_pulses = pulses_per_sub_train(train.n_pulses, train.rate_hz, actor.burst_s) or 1
+    return replace(train, n_pulses=n_pulses)
 
 
 def _instrument(device: str) -> Stimulator | None:

@@ -35,7 +35,14 @@ class Server(NamedTuple):
     nonce: str = ""  # of our own simulator; otherwise empty
 
     @property
+    def is_service(self) -> bool:
+        """Whether it is the socket of a program of ours, which owns the only connection."""
+        return self.host.startswith("/")
+
+    @property
     def name(self) -> str:
+        if self.is_service:
+            return self.host
         host = f"[{self.host}]" if ":" in self.host and "[" not in self.host else self.host
         return f"meame://{host}:{self.http_port}"
 

@@ -25,7 +25,7 @@ class Block(NamedTuple):
     """One block: 128 frames."""
 
     timestamp: int  # of the first frame; frames since the start of the run
-    words: NDArray[np.uint16]  # (n_words, 128)
+    values: NDArray[np.uint16]  # (n_words, 128)
 
 
 def block_bytes(n_words: int) -> int:
@@ -37,17 +37,17 @@ def _frame(n_words: int) -> np.dtype[np.void]:
     return np.dtype([("timestamp", "<u4"), ("words", "<u2", (n_words,))])
 
 
-def pack_block(timestamp: int, words: NDArray[np.uint16]) -> bytes:
+def pack_block(timestamp: int, values: NDArray[np.uint16]) -> bytes:
     """Return the bytes of a block of (n_words, 128) words."""
-    frames = np.zeros(FRAMES, _frame(len(words)))
+    frames = np.zeros(FRAMES, _frame(len(values)))
     frames["timestamp"] = (timestamp + np.arange(FRAMES)) % _TIMESTAMPS
-    frames["words"] = words.T
+    frames["words"] = values.T
     return MAGIC.to_bytes(4, "little") + frames.tobytes()
 
 
-def counts(words: NDArray[np.uint16]) -> NDArray[np.int16]:
+def counts(values: NDArray[np.uint16]) -> NDArray[np.int16]:
     """Return the samples of words: signed counts of 0.195 uV."""
-    return (words ^ np.uint16(ZERO)).view(np.int16)
+    return (values ^ np.uint16(ZERO)).view(np.int16)
 
 
 class BlockParser:

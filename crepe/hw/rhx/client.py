@@ -61,7 +61,7 @@ class ServiceClient:
         return answer
 
     def take_socket(self) -> socket.socket:
-        """Hand over the connection, on which samples follow an answer to `begin`."""
+        """Give up the connection, on which samples follow an answer to `begin`."""
         assert self._socket is not None
         taken, self._socket = self._socket, None
         return taken

@@ -17,13 +17,13 @@ _TOLERANCE = 1e-5  # RHX prints six digits
 Value = bool | int | float | str
 
 
-def command(*words: str) -> bytes:
+def command(*parts: str) -> bytes:
     """Return the bytes of a command such as `get type`. Raises ValueError where it cannot be one.
 
     The word `set` alone would end RHX, so that a command has two words at least.
     """
-    text = " ".join(words)
-    if len(words) < 2 or not all(word.strip() for word in words) or _FORBIDDEN.search(text):
+    text = " ".join(parts)
+    if len(parts) < 2 or not all(part.strip() for part in parts) or _FORBIDDEN.search(text):
         raise ValueError(f"command {text!r}: must be two words or more of printable ASCII, no ';'")
     if len(text) >= LONGEST:
         raise ValueError(f"command {text[:40]!r}...: {len(text)} bytes, must be under {LONGEST}")
@@ -56,7 +56,7 @@ def is_same(text: str, value: Value) -> bool:
 
 
 class Reply:
-    """What has come since a `get` was sent: errors of commands before it, then its value.
+    """The text since a `get` was sent: errors of commands before it, then its value.
 
     Attributes
     ----------

@@ -83,9 +83,9 @@ class CommandPort:
                 f"{self.name}: {parameter} reads {actual!r}, must be {text_of(value)!r}"
             )
 
-    def execute(self, *words: str) -> None:
+    def execute(self, *action: str) -> None:
         """Send an action; what it answers, if it fails, is raised by the next `get`."""
-        self._send(command("execute", *words))
+        self._send(command("execute", *action))
 
     def set_unread(self, parameter: str, value: str) -> None:
         """Set a parameter whose effect the caller reads by polling: the run mode."""

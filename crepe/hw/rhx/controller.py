@@ -34,7 +34,7 @@ UNPROVED = (
 
 
 class Identity(NamedTuple):
-    """What RHX reports about itself and its controller."""
+    """The report of RHX about itself and its controller."""
 
     type: str
     version: str
@@ -211,7 +211,7 @@ class Controller:
             raise DeviceError(f"{self.port.name}: runmode {mode}, must be Stop for an upload")
 
     def trigger(self, key: int) -> None:
-        """Fire a pattern once; returns when RHX has taken the command, and runs."""
+        """Send the trigger of a pattern; return when RHX has taken the command, and runs."""
         self.port.execute("manualstimtriggerpulse", f"f{key}")
         if (mode := self.run_mode()) != "Run":
             raise DeviceError(f"{self.port.name}: runmode {mode} after a trigger, must be Run")

@@ -150,7 +150,7 @@ class RhxRecorder(Recorder):
             return False
         self._received_s = time.monotonic()
         for block in self._parser.feed(data):
-            self._parts.append(counts(block.words))
+            self._parts.append(counts(block.values))
             self._n_ready += FRAMES
         return True
 

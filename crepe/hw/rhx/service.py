@@ -19,12 +19,14 @@ from typing import Any
 
 from crepe.errors import DeviceError
 from crepe.hw.rhx.client import SERVICE_SOCKET
-from crepe.hw.rhx.session import CONNECT_S, POLL_S, RhxSession
+from crepe.hw.rhx.session import RhxSession
 
 log = logging.getLogger(__name__)
 
 _LONGEST = 1 << 16  # characters of a request
 _ACCEPT_S = 0.2
+_POLL_S = 1.0  # between looks at the run mode
+_CONNECT_S = 0.5  # between attempts to connect
 
 
 class RhxService:
@@ -61,22 +63,22 @@ class RhxService:
     def _poll(self) -> None:
         while not self._is_ending.is_set():
             self._session.poll()
-            self._is_ending.wait(POLL_S if self._session.is_connected else CONNECT_S)
+            self._is_ending.wait(_POLL_S if self._session.is_connected else _CONNECT_S)
 
     def _serve(self, client: socket.socket) -> None:
-        handed_over = False
+        is_handed_over = False
 
         def reply(answer: dict[str, Any]) -> None:
             client.sendall(json.dumps(answer).encode() + b"\n")
 
         try:
             with client.makefile("rb") as lines:
-                while not handed_over and (line := lines.readline(_LONGEST)):
-                    handed_over = self._answer(json.loads(line), client, reply)
+                while not is_handed_over and (line := lines.readline(_LONGEST)):
+                    is_handed_over = self._answer(json.loads(line), client, reply)
         except (OSError, ValueError, TypeError, KeyError) as error:
             log.warning("a request could not be answered: %r", error)
         finally:
-            if not handed_over:
+            if not is_handed_over:
                 client.close()
 
     def _answer(

@@ -44,12 +44,12 @@ class StimulatorSettings(RhxSettings):
 
 
 class RhxStimulator(Stimulator, FixedPatterns):
-    """Trains by the keys F1 to F8 of an RHS controller, through the program `rhx`."""
+    """Pulse trains by the keys F1 to F8 of an RHS controller, through the program `rhx`."""
 
     Settings = StimulatorSettings
 
     def __init__(self, settings: StimulatorSettings, guard: Guard) -> None:
-        self._settings = settings
+        self.settings = settings
         self._guard = guard
         self._place = f"rhx://{settings.location}"
         self._path = paths.run_directory() / SERVICE_SOCKET
@@ -63,7 +63,7 @@ class RhxStimulator(Stimulator, FixedPatterns):
     def open(self) -> None:
         self._guard.drives(Address(str(self._path), 0), is_simulator=False)
         self._is_open = True
-        deadline_s = time.monotonic() + self._settings.wait_s
+        deadline_s = time.monotonic() + self.settings.wait_s
         while self._connection == 0:
             try:
                 problem = self._look(may_arm=False)
@@ -98,7 +98,7 @@ class RhxStimulator(Stimulator, FixedPatterns):
             self._connection = answer["connection"]
             address = Address(str(self._path), 0)
             self._guard.drives(address, is_simulator=answer["is_proven"])
-        settings = self._settings
+        settings = self.settings
         for name in ("step_ua", "sampling_rate_hz"):
             if answer["patterns"] and answer[name] != getattr(settings, name):
                 raise DeviceError(
@@ -112,11 +112,11 @@ class RhxStimulator(Stimulator, FixedPatterns):
         return str(answer["problem"])
 
     def refusal(self, stimulus: Stimulus) -> str | None:
-        return refusal(stimulus, self._settings.step_ua, self._settings.sampling_rate_hz)
+        return refusal(stimulus, self.settings.step_ua, self.settings.sampling_rate_hz)
 
     def patterns(self, trains: Sequence[Stimulus]) -> tuple[Pattern, ...]:
         """Return the patterns for all trains of an experiment. Raises ConfigError."""
-        return patterns_of(trains, self._settings.step_ua, self._settings.sampling_rate_hz)
+        return patterns_of(trains, self.settings.step_ua, self.settings.sampling_rate_hz)
 
     def refusal_together(self, trains: Sequence[Stimulus]) -> str | None:
         try:

@@ -28,7 +28,7 @@ class DataPort:
         self._lock = threading.Lock()
 
     def listen(self) -> None:
-        """Accept one client; one that is connected gets data until the next has come."""
+        """Wait for one client; one that is connected gets data until the next has come."""
         self.status = "Pending"
         try:
             listener = socket.create_server((self._host, self.port))
@@ -73,7 +73,7 @@ class DataPort:
             self._lose(client)
 
     def look(self) -> None:
-        """Notice a client that has closed although nothing is sent."""
+        """Look for a client that has closed although nothing is sent."""
         client = self._client
         if client is None:
             return

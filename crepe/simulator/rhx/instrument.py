@@ -66,7 +66,7 @@ class SimulatedController:
     def _outputs(self) -> list[tuple[str, str]]:
         """Return the words of a frame, as RHX orders them: (channel, band)."""
         on = self.parameters.is_on
-        words = [
+        outputs = [
             (channel, band)
             for channel in self.amplifiers
             for band in _BANDS
@@ -74,12 +74,12 @@ class SimulatedController:
         ]
         for kind in ("ANALOG-IN", "ANALOG-OUT"):
             names = (f"{kind}-{i}" for i in range(1, 9))
-            words += [(name, "") for name in names if on(name, "TCPDataOutputEnabled")]
+            outputs += [(name, "") for name in names if on(name, "TCPDataOutputEnabled")]
         for kind in ("DIGITAL-IN", "DIGITAL-OUT"):
             names = (f"{kind}-{i:02}" for i in range(1, 17))
             if any(on(name, "TCPDataOutputEnabled") for name in names):
-                words.append((kind, ""))
-        return words
+                outputs.append((kind, ""))
+        return outputs
 
     @property
     def has_outputs(self) -> bool:
@@ -98,14 +98,14 @@ class SimulatedController:
         a = np.exp(-2 * np.pi * _LOWPASS_HZ / rate_hz)
         low_uv, self._low_state = lfilter([1 - a], [1, -a], wide_uv, axis=1, zi=self._low_state)
         high_uv = wide_uv - low_uv
-        bands = {"": _words(wide_uv), "Low": _words(low_uv), "High": _words(high_uv)}
+        bands = {"": _to_words(wide_uv), "Low": _to_words(low_uv), "High": _to_words(high_uv)}
         outputs = self._outputs()
         if Fault.LAYOUT in self.faults:
             outputs.append(("DIGITAL-IN", ""))
-        words = np.empty((len(outputs), FRAMES), np.uint16)
+        values = np.empty((len(outputs), FRAMES), np.uint16)
         for i, (channel, band) in enumerate(outputs):
-            words[i] = self._words_of(channel, band, bands, start)
-        return start, words, self._spikes(high_uv, start)
+            values[i] = self._words_of(channel, band, bands, start)
+        return start, values, self._spikes(high_uv, start)
 
     def _words_of(
         self, channel: str, band: str, bands: Mapping[str, NDArray[np.uint16]], start: int
@@ -175,5 +175,5 @@ class SimulatedController:
         )
 
 
-def _words(microvolts: NDArray[np.float32]) -> NDArray[np.uint16]:
+def _to_words(microvolts: NDArray[np.float32]) -> NDArray[np.uint16]:
     return np.asarray(np.clip(np.rint(microvolts / SCALE_UV) + ZERO, 0, 65535), np.uint16)

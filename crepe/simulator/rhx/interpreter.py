@@ -17,7 +17,7 @@ class Crash(Exception):
 
 
 class Machine(Protocol):
-    """What commands act on outside the parameters: the run, and the data ports."""
+    """The run and the data ports, on which commands act."""
 
     @property
     def run_mode(self) -> str:
@@ -33,10 +33,10 @@ class Machine(Protocol):
         """Return Disconnected, Pending or Connected."""
 
     def connect(self, output: str) -> None:
-        """Listen on a data port."""
+        """Open a data port for one client."""
 
     def disconnect(self, output: str) -> None:
-        """Forget a data client, whose connection stays open."""
+        """Drop a data client, whose connection stays open."""
 
     def proof(self, challenge: str) -> str:
         """Return what only CREPE's own simulator can answer."""
@@ -70,28 +70,28 @@ class Interpreter:
         answers = []
         for number, command in enumerate(commands, 1):
             before = self._machine.run_mode
-            answers.append(self._one(number, command))
+            answers.append(self._answer_to(number, command))
             if before == "Stop" and self._machine.run_mode != "Stop":
                 self._deferred += commands[number:]
                 break
         return "".join(answers)
 
-    def _one(self, number: int, command: str) -> str:
-        words = command.split()
-        match words[0].lower():
+    def _answer_to(self, number: int, command: str) -> str:
+        parts = command.split()
+        match parts[0].lower():
             case "get":
-                if len(words) != 2:
+                if len(parts) != 2:
                     return f"Error - Command {number}: Get commands require a parameter"
-                return self._get(words[1].lower())
+                return self._get(parts[1].lower())
             case "set":
-                is_text = len(words) > 1 and self._takes_spaces(words[1].lower())
-                if len(words) != 3 and not (is_text and len(words) > 2):
+                is_text = len(parts) > 1 and self._takes_spaces(parts[1].lower())
+                if len(parts) != 3 and not (is_text and len(parts) > 2):
                     return f"Error - Command {number}: Set commands require a parameter and a value"
-                return self._set(words[1].lower(), " ".join(words[2:]))
+                return self._set(parts[1].lower(), " ".join(parts[2:]))
             case "execute":
-                if not 2 <= len(words) <= 3:
+                if not 2 <= len(parts) <= 3:
                     return f"Error - Command {number}: Execute commands require an action"
-                return self._execute(words[1].lower(), words[2].lower() if words[2:] else "")
+                return self._execute(parts[1].lower(), parts[2].lower() if parts[2:] else "")
             case "livenotes":
                 if self._machine.run_mode == "Record":
                     return ""

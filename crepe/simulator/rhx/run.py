@@ -103,11 +103,11 @@ class Run:
 
     def _block(self) -> _Lot:
         controller = self._controller
-        start, words, spikes = controller.block()
+        start, values, spikes = controller.block()
         if not controller.has_outputs:
             self._n_written = controller.n_samples
             return _Lot(b"", b"", controller.n_samples)
-        data = pack_block(start, words)
+        data = pack_block(start, values)
         if Fault.WRONG_MAGIC in controller.faults:
             data = _WRONG_MAGIC.to_bytes(4, "little") + data[4:]
         return _Lot(data, spikes, controller.n_samples)

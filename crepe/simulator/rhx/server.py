@@ -84,7 +84,7 @@ class SimulatedRhx:
     # The operator
 
     def click(self) -> None:
-        """Click Network > Remote TCP Control > Connect: listen for one client."""
+        """Do as the operator who clicks Connect: listen for one client."""
         with self._lock:
             if self._listener is not None or self._client is not None or self.has_crashed:
                 return
@@ -93,7 +93,7 @@ class SimulatedRhx:
         log.info("Connect was clicked: port %d takes one client", self.port)
 
     def press_stop(self) -> None:
-        """Press Stop on the screen."""
+        """Stop the run, as the operator does on the screen."""
         with self._lock:
             if self._mode != "Stop":
                 self.end_run()

@@ -60,7 +60,7 @@ class StimHardware:
         self.log: list[str] = []
 
     def upload(self, channel: str, values: Mapping[str, str], step_ua: float) -> None:
-        """Program a channel from its parameters."""
+        """Set the registers of a channel from its parameters."""
         registers = self._channels.setdefault(channel, _Channel())
         registers.is_enabled = values["StimEnabled"] == "True"
         registers.source = values["Source"]
@@ -146,7 +146,7 @@ def stim_words(
     pulses: Iterable[Pulse], channel: str, start: int, stop: int, step_ua: float
 ) -> list[int]:
     """Return the STIM words of a channel in a window of samples; 256 without a current."""
-    words = [256] * (stop - start)
+    words_now = [256] * (stop - start)
     for pulse in pulses:
         if pulse.channel != channel:
             continue
@@ -154,6 +154,6 @@ def stim_words(
         for ua, n in pulse.phases:
             word = min(round(abs(ua) / step_ua), MOST_STEPS) | (256 if ua <= 0 else 0)
             for i in range(max(at, start), min(at + n, stop)):
-                words[i - start] = word
+                words_now[i - start] = word
             at += n
-    return words
+    return words_now
