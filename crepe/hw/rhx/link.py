@@ -200,6 +200,7 @@ class Link:
                 with suppress(OSError):
                     self.controller.port.close()
                 self.controller = None
+            self.problem = "the program `rhx` has ended"
 
 
 def _proves(controller: Controller, nonce: str) -> bool:

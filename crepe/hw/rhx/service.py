@@ -19,6 +19,7 @@ from typing import Any
 
 from crepe.errors import DeviceError
 from crepe.hw.rhx.client import SERVICE_SOCKET
+from crepe.hw.rhx.controller import close_all
 from crepe.hw.rhx.session import RhxSession
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class RhxService:
     def __init__(self, session: RhxSession, run_directory: Path) -> None:
         self._session = session
         self._is_ending = threading.Event()
+        self._clients: set[socket.socket] = set()
         self._path = run_directory / SERVICE_SOCKET
         # A killed service leaves its socket behind, and `bind` refuses a path that exists.
         self._path.unlink(missing_ok=True)
@@ -50,11 +52,13 @@ class RhxService:
             while not self._is_ending.is_set():
                 with suppress(TimeoutError):
                     client, _ = self._socket.accept()
+                    self._clients.add(client)
                     threading.Thread(target=self._serve, args=(client,), daemon=True).start()
         finally:
             self._path.unlink(missing_ok=True)
             self._socket.close()
             self._session.end()
+            close_all(tuple(self._clients))
 
     def end(self) -> None:
         """End `run`; may be called on any thread."""
@@ -78,6 +82,7 @@ class RhxService:
         except (OSError, ValueError, TypeError, KeyError) as error:
             log.warning("a request could not be answered: %r", error)
         finally:
+            self._clients.discard(client)
             if not is_handed_over:
                 client.close()
 

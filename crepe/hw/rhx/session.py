@@ -66,6 +66,7 @@ class RhxSession:
         channels, rate_hz = tuple(fields["channels"]), float(fields["sampling_rate_hz"])
         link = self._link
         with link.lock:
+            link.poll()  # another user may have started a run since the last look
             identity = self._checked(channels, rate_hz)
             try:
                 if link.drain is None or self._channels != channels:
