@@ -90,6 +90,11 @@ def _surveyed(experiment: "Experiment", mistakes: Mistakes) -> _DryRun:
             elif not isinstance(actor, Sink | Stimulate) and run.infos.keys() & spec.reads:
                 _try(run, spec, place, mistakes)
     mistakes.add(*(f"{experiment.path}: {text}" for text in run.judge.refusals_together()))
+    run.notes += [
+        f"[actors.{name}] limits{actor.limits.strictness}"
+        for name, actor in opened.items()
+        if isinstance(actor, Stimulate) and actor.limits.strictness
+    ]
     run.notes += compare_decisions(actors, run.decisions, str(experiment.path), mistakes)
     return run
 
