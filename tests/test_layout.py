@@ -26,7 +26,7 @@ SNAPSHOT_KEYS = {"crepe/games/pong/match.py": {"wanted"}, "crepe/games/pong/stat
 
 WITHOUT_BEHAVIOUR = """
     commands errors environment/finding config/tables culture/contract culture/settings games/pong/settings
-    hw/meame/registers hw/meame/settings simulator/meame/settings store/modus
+    hw/meame/registers hw/meame/settings simulator/meame/settings simulator/rhx/settings store/modus
 """
 """Modules that only declare names, fields and bounds: every test that uses them tests them."""
 
@@ -40,7 +40,7 @@ TESTED_THROUGH = {
     "safety/test_watchdog.py": "hw/meame/remote_stop",
     "hw/test_stimulator_contract.py": "hw/no_stimulator",
     # Commands of the command line, through a run of the command.
-    "cli/test_app.py": "cli/options cli/services",
+    "cli/test_app.py": "cli/options cli/services cli/simulate",
     "cli/test_operator.py": "cli/start",
     "long/test_culture_report.py": "report/culture report/culture_figure",
     "report/test_command.py": "cli/sessions report/page study/runs",
@@ -88,6 +88,11 @@ TESTED_THROUGH = {
     "hw/meame/test_recorder.py": "hw/meame/framing",
     "hw/openephys/test_recorder.py": "hw/openephys/gui hw/openephys/subscription",
     "hw/meame/test_stimulator.py": "hw/meame/http safety/instrument_lock",
+    "hw/rhx/test_link.py": "hw/rhx/link_state hw/rhx/settings",
+    "hw/rhx/test_service.py": "hw/rhx/client",
+    "hw/rhx/test_stimulator.py": "hw/fixed_patterns",
+    "simulator/rhx/test_interpreter.py": "simulator/rhx/parameters",
+    "simulator/rhx/test_server.py": "simulator/rhx/control simulator/rhx/data_port simulator/rhx/run",
     "recording/test_writer.py": """
         recording/file recording/layout recording/mcs_appenders recording/mcs_layout
         recording/samples recording/stream_writer
@@ -99,7 +104,7 @@ TESTED_THROUGH = {
     """,
     "safety/test_limits.py": "safety/pulse",
     "safety/test_arming.py": "safety/protocol/announcement",
-    "safety/test_emergency_stop.py": "safety/protocol/latched_directory safety/pursuit safety/stop_command",
+    "safety/test_emergency_stop.py": "safety/protocol/latched_directory safety/stop_command",
     "simulator/meame/test_instrument.py": "simulator/lockstep",
     "simulator/meame/test_dsp.py": "simulator/meame/patterns simulator/meame/stim_queue",
     "simulator/meame/test_server.py": """

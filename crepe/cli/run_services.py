@@ -43,6 +43,42 @@ def run_watchdog(part: ProgramPart) -> None:
     Watchdog(paths.run_directory(), record).run()
 
 
+def run_rhx(part: ProgramPart) -> None:
+    """Run the program that has the only connection to Intan's RHX."""
+    from crepe.actors.stimulate import Stimulate
+    from crepe.config.dry_run.dry_run import sub_trains
+    from crepe.config.experiment import load_experiment
+    from crepe.config.services import rhx_devices
+    from crepe.environment.process import serve_blocking
+    from crepe.hw.device import address, open_stimulator
+    from crepe.hw.instrument import InProcess
+    from crepe.hw.rhx.service import RhxService
+    from crepe.hw.rhx.session import RhxSession
+    from crepe.hw.rhx.stimulator import RhxStimulator
+
+    devices = rhx_devices(part)
+    location, *others = {address(url).location for url in devices.values()}
+    if others:
+        raise ConfigError(f"{part.path}: devices {devices}, must be one RHX")
+    experiment, run_directory = load_experiment(part.path), paths.run_directory()
+    stimulates = [n for n in devices if issubclass(experiment.actors[n].kind, Stimulate)]
+    session = RhxSession(location, run_directory)
+    for name in stimulates:
+        stimulator = open_stimulator(devices[name], InProcess())
+        assert isinstance(stimulator, RhxStimulator)
+        patterns = stimulator.patterns(sub_trains(experiment, name))
+        settings = stimulator.settings
+        session = RhxSession(
+            location,
+            run_directory,
+            patterns,
+            step_ua=settings.step_ua,
+            rate_hz=settings.sampling_rate_hz,
+        )
+    service = RhxService(session, run_directory)
+    serve_blocking(service.run, service.end)
+
+
 def run_sensor(part: ProgramPart) -> None:
     """Run the sensor gateway."""
     from crepe.environment.process import serve

@@ -11,55 +11,14 @@ from crepe.cli.options import TOOLS, AsJson, ExperimentFile, ProgramName, Seed
 from crepe.cli.output import Output, open_console
 from crepe.cli.progress import progress
 from crepe.cli.run import run_part, run_program
-from crepe.config.experiment import load_experiment
+from crepe.cli.simulate import simulate
 from crepe.config.program_part import load_program
 from crepe.environment import paths
-from crepe.errors import ConfigError
 
 app = typer.Typer()
 culture = typer.Typer(no_args_is_help=True, help="Look at the simulated culture.")
 app.add_typer(culture, name="culture", rich_help_panel=TOOLS)
-
-
-@app.command(rich_help_panel=TOOLS)
-def simulate(
-    experiment: ExperimentFile = None,
-    host: Annotated[str | None, typer.Option(help="Address. Default: 127.0.0.1.")] = None,
-    port: Annotated[
-        int | None, typer.Option(help="Port of the HTTP server. Default: 8888.")
-    ] = None,
-    data_port: Annotated[
-        int | None,
-        typer.Option(
-            help="Port of the samples. Default: 12340. An experiment needs `?data_port=N` in the "
-            "device of its recorder for any other."
-        ),
-    ] = None,
-    sawtooth_port: Annotated[
-        int | None, typer.Option(help="Port of the test signal. Default: 12341.")
-    ] = None,
-) -> None:
-    """Run a simulated MEAME server with a simulated culture, in the foreground, until Ctrl-C.
-
-    It logs the device to write into `[actors.acquire]`. A port that an option or the file sets
-    must be free; the other ports move to the next free one.
-
-    Example: `crepe simulate --port 8899 --data-port 12399`
-    """
-    from crepe.simulator.meame.server import serve
-
-    logging.basicConfig(level=logging.INFO, stream=sys.stdout)
-    table = load_experiment(experiment).culture.simulated
-    if table is None:
-        raise ConfigError("no [culture.simulated] table to simulate from")
-    options = {
-        "host": host,
-        "http_port": port,
-        "data_port": data_port,
-        "sawtooth_port": sawtooth_port,
-    }
-    changes = {name: value for name, value in options.items() if value is not None}
-    serve(table.model_copy(update=changes), paths.run_directory())
+app.add_typer(simulate, name="simulate", rich_help_panel=TOOLS)
 
 
 @app.command(

@@ -1,20 +1,27 @@
 """Tables of an experiment file that must agree with each other."""
 
 import re
+import socket
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from crepe.actors.actor import Source
 from crepe.actors.stimulate import Stimulate
 from crepe.config.mistakes import Mistakes
-from crepe.config.services import SERVICES
+from crepe.config.services import SERVICES, rhx_devices
+from crepe.config.tables import SENSOR_PORT
 from crepe.errors import ConfigError, suggest
+from crepe.hw.device import address
+from crepe.hw.rhx.settings import SIMULATOR, host_and_port
 from crepe.messages import GameState
 
 if TYPE_CHECKING:
     from crepe.config.experiment import Experiment
 
+_LOCAL = ("127.0.0.1", "localhost", "::1", "[::1]")
+_OF_RHX = range(5000, 5003)  # commands, waveforms, spikes
 _PROGRAM = re.compile(r"[a-z0-9_-]+")
 
 
@@ -32,6 +39,7 @@ def check_consistency(experiment: "Experiment", mistakes: Mistakes) -> None:
             mistakes.add(*_wrong_gateway(experiment))
     if is_whole:
         mistakes.add(*_stimuli_too_late(experiment))
+    mistakes.add(*_ports_of_rhx(experiment))
     if experiment.rpyc is not None and find_spec("rpyc") is None:
         mistakes.add(f"{experiment.path}: [rpyc]: needs the package rpyc: pip install 'rpyc>=6'")
     if is_whole and mistakes.left_out.isdisjoint({"culture", "chains"}):
@@ -114,6 +122,34 @@ def _stimuli_too_late(experiment: "Experiment") -> Iterator[str]:
                     f"{experiment.path}: [actors.{requester}] delay_s: {delay_s:g} s, but "
                     f"[actors.{name}] refuses stimuli that are older than {max_age_ms:g} ms"
                 )
+
+
+def _ports_of_rhx(experiment: "Experiment") -> Iterator[str]:
+    """Yield why the sensor gateway cannot have its port beside an RHX on this machine.
+
+    RHX listens for a click's client only, so the gateway would take its port meanwhile.
+    """
+    table, places = experiment.sensor, []
+    for url in rhx_devices(experiment).values():
+        with suppress(ConfigError):
+            location = address(url).location
+            host, port = (_LOCAL[0], 0) if location == SIMULATOR else host_and_port(location)
+            places.append((host, port))
+    own = [port for host, port in places if host in _LOCAL or host.startswith("127.")]
+    port = SENSOR_PORT if table is None or table.port is None else table.port
+    if table is None or not own or port not in {*_OF_RHX, *own}:
+        return
+    free = next(p for p in range(_OF_RHX[0] + 10, 65536) if p not in own and _is_free(p))
+    yield (
+        f"{experiment.path}: [sensor] port: {port}, but RHX on this machine has "
+        f"{_OF_RHX[0]} to {_OF_RHX[-1]}; port = {free} is free"
+    )
+
+
+def _is_free(port: int) -> bool:
+    with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+        return True
+    return False
 
 
 def _wrong_players(experiment: "Experiment") -> Iterator[str]:

@@ -6,6 +6,8 @@ from typing import NamedTuple
 from crepe.config.experiment_file import ExperimentFile
 from crepe.config.tables import DASHBOARD, RPYC
 
+RHX = "rhx"
+
 
 class Service(NamedTuple):
     """A program that runs beside the actors.
@@ -19,6 +21,13 @@ class Service(NamedTuple):
     run: str
     is_in: Callable[[ExperimentFile, bool], bool]  # given the file and whether it stimulates
     has_heartbeat: bool = False  # a service without one is up once supervisord runs it
+    restarts: bool = True  # False where its death may leave an instrument that nothing commands
+
+
+def rhx_devices(file: ExperimentFile) -> dict[str, str]:
+    """Return the devices `rhx://...` of an experiment, by actor."""
+    devices = {name: str(table.get("device", "")) for name, table in file.actor_tables.items()}
+    return {name: url for name, url in devices.items() if url.startswith(f"{RHX}:")}
 
 
 _SERVICES = (
@@ -29,6 +38,14 @@ _SERVICES = (
         20,
         "crepe.cli.run_services:run_culture",
         lambda file, _: file.culture.simulated is not None and not file.lockstep_s,
+    ),
+    Service(
+        # It has the only connection to RHX: before all actors, and ended last (decision 73).
+        RHX,
+        30,
+        "crepe.cli.run_services:run_rhx",
+        lambda file, _: bool(rhx_devices(file)),
+        restarts=False,
     ),
     Service(
         "sensor",
@@ -67,3 +84,8 @@ SERVICES = {service.name: service for service in _SERVICES}
 def has_heartbeat(program: str) -> bool:
     """Return whether a program publishes a heartbeat; every actor does."""
     return program not in SERVICES or SERVICES[program].has_heartbeat
+
+
+def restarts(program: str) -> bool:
+    """Return whether supervisord starts a program again when it has ended."""
+    return program not in SERVICES or SERVICES[program].restarts

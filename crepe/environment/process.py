@@ -66,3 +66,18 @@ def serve(run: Callable[[], Awaitable[None]], stop: Callable[[], None]) -> None:
         stop()
 
     asyncio.run(main())
+
+
+def serve_blocking(run: Callable[[], object], stop: Callable[[], None]) -> None:
+    """Run a server with threads of its own; SIGTERM, SIGINT and supervisord's end call `stop`."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop())
+
+    def end_with_parent() -> None:
+        while not is_orphan():
+            time.sleep(_ONCE_A_S)
+        log.info("supervisord is gone")
+        stop()
+
+    threading.Thread(target=end_with_parent, name="watches supervisord", daemon=True).start()
+    run()

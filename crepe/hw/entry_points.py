@@ -24,13 +24,16 @@ OWN: Mapping[str, Mapping[str, str]] = {
         "meame": "crepe.hw.meame.recorder:MeameRecorder",
         "neo": "crepe.hw.neo.recorder:NeoRecording",
         "openephys": "crepe.hw.openephys.recorder:OpenEphysRecorder",
+        "rhx": "crepe.hw.rhx.recorder:RhxRecorder",
     },
     STIMULATORS: {
         "meame": "crepe.hw.meame.stimulator:MeameStimulator",
         "none": "crepe.hw.no_stimulator:NoStimulator",
+        "rhx": "crepe.hw.rhx.stimulator:RhxStimulator",
     },
     STOPS: {
         "meame": "crepe.hw.meame.remote_stop:MeameStop",
+        "rhx": "crepe.hw.rhx.remote_stop:RhxStop",
     },
 }
 """Our own entry points, equal to those in pyproject.toml.

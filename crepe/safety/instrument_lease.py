@@ -61,7 +61,12 @@ def _name(host: str, port: int) -> str:
 
 
 def _is_own(host: str) -> bool:
-    """Whether a numeric address is one of this machine: only those can be bound."""
+    """Whether a numeric address is one of this machine: only those can be bound.
+
+    False for the path of a socket, whose program has the instrument's only connection.
+    """
+    if host.startswith("/"):
+        return False
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as trial:
         trial.bind((host, 0))

@@ -6,7 +6,7 @@ whose charge is known, and for voltage pulses, whose charge depends on the elect
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import (
     BaseModel,
@@ -22,7 +22,9 @@ from crepe.safety.pulse import Phases, density_mc_cm2, merged, place_of, total_c
 
 _DENSITY_MC_CM2 = {"TiN": 0.5, "Pt": 0.2}
 """Charge per phase and area. TiN: below the 0.9 that is usually given (Cogan 2008, Annu Rev Biomed
-Eng 10:275), and far below the 23 of the MCS MEA manual, section 8.3; Pt: half of that manual's."""
+Eng 10:275), and far below the 23 of the MCS MEA manual, section 8.3; Pt: half of that manual's.
+Others such as PEDOT, IrOx and platinum black are not here: their limits depend on how they were made.
+"""
 
 _LEAST_UA = 0.001
 _LEAST_MV = 0.01
@@ -51,9 +53,10 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    material: Literal["TiN", "Pt"] = "TiN"
-    """Material of the contacts. Titanium nitride must not be charged positively (MCS MEA manual,
-    8.3)."""
+    material: str = Field("TiN", min_length=1, max_length=40)
+    """Material of the contacts: TiN or Pt. Titanium nitride must not be charged positively (MCS MEA
+    manual, 8.3). Any other, such as PEDOT, IrOx or platinum black, has the strictest limits of all,
+    and refusals name it."""
     electrode_diameter_um: float = Field(30.0, gt=0)
     """Diameter of the contacts; 30 um are those of a 60MEA200/30."""
     impedance_kohm: PositiveFloat | None = None
@@ -113,8 +116,17 @@ class Limits(BaseModel):
             return self.override[name].value
         value: float = getattr(self, name)
         if name == "max_density_mc_cm2":
-            return min(value, _DENSITY_MC_CM2[self.material])
+            strictest = min(_DENSITY_MC_CM2.values())
+            return min(value, _DENSITY_MC_CM2.get(self.material, strictest))
         return value
+
+    @property
+    def strictness(self) -> str:
+        """Note on a material for which no limits are known; empty for one of the table."""
+        if self.material in _DENSITY_MC_CM2:
+            return ""
+        names = ", ".join(_DENSITY_MC_CM2)
+        return f" (material {self.material!r} has the strictest: limits are known for {names})"
 
     def refusal(
         self,
@@ -199,9 +211,9 @@ class Limits(BaseModel):
         if not 1 <= len(spans) <= 2:
             return f"pulse: {len(spans)} phases, must be 1 or 2"
         for first, last in spans:
-            if phases[first][0] > 0 and self.material == "TiN":
+            if phases[first][0] > 0 and self.material != "Pt":
                 place = place_of(phases, "uV", first, last)
-                return f"{place}: TiN must not be charged positively"
+                return f"{place}: TiN must not be charged positively{self.strictness}"
         return None
 
     def _of_charge(self, phases: Phases, unit: str) -> str | None:
@@ -213,7 +225,7 @@ class Limits(BaseModel):
             if not abs(charge) <= self.limit("max_charge_nc"):
                 return f"{phase}, limit {self.limit('max_charge_nc'):g} nC"
             if not density <= (most := self.limit("max_density_mc_cm2")):
-                return f"{phase} = {density:.2f} mC/cm2, limit {most:g} mC/cm2"
+                return f"{phase} = {density:.2f} mC/cm2, limit {most:g} mC/cm2{self.strictness}"
         return None
 
     def _as_current(self, phases: Phases, unit: str) -> Phases:

@@ -4,6 +4,8 @@
 
 from collections.abc import Sequence
 
+from crepe.config.services import restarts
+
 _HEAD = """\
 ; The programs of one experiment. This text is written by `crepe up`; the file at the project's
 ; root is what it writes for the default experiment (config/rps.toml), and works by itself:
@@ -40,13 +42,14 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 supervisor.rpcinterface_factory=crepe.supervise.plugin:make
 """
 
-# Every program is to run until it is stopped. One that ends within `startsecs` is started again
-# after one second, then two, and so on: nearly without end, since a lab computer runs unattended.
+# Every program is to run until it is stopped; one that ends is started again where `restarts` says
+# so. One that ends within `startsecs` is tried again after one second, then two, and so on: nearly
+# without end, since a lab computer runs unattended.
 _PROGRAM = """
 [program:{name}]
 command=crepe run %(program_name)s
 priority={priority}
-autorestart=true
+autorestart={restarts}
 startsecs=1
 startretries=100000
 stopsignal=TERM
@@ -63,5 +66,6 @@ def render(programs: Sequence[tuple[str, int]]) -> str:
     """Return the text for programs given as (name, priority), in order of priority."""
     ordered = sorted(programs, key=lambda program: program[1])
     return _HEAD + "".join(
-        _PROGRAM.format(name=name, priority=priority) for name, priority in ordered
+        _PROGRAM.format(name=name, priority=priority, restarts=str(restarts(name)).lower())
+        for name, priority in ordered
     )

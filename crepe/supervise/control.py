@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from crepe.config.services import restarts
 from crepe.environment import paths, session
 from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import ConfigError, CrepeError
@@ -72,7 +73,8 @@ def must_start(programs: Sequence[Status], var: Path | None = None) -> None:
     One that fails after its imports has been RUNNING for a moment, so its starts count.
     """
     for program in programs:
-        if program.restarts + (program.state in _FAILED) >= _TRIES:
+        is_down = program.state in _FAILED
+        if program.restarts + is_down >= _TRIES or (is_down and not restarts(program.name)):
             raise _does_not_run(program, var)
 
 
@@ -82,7 +84,8 @@ def must_run(var: Path | None = None) -> None:
     for program in programs:
         # A program that fails soon after each start is RUNNING most of the time.
         is_down = program.state in _FAILED or program.uptime_s < _SETTLED_S
-        if is_down and program.restarts >= 3:
+        is_gone = program.state in _FAILED and not restarts(program.name)
+        if (is_down and program.restarts >= 3) or is_gone:
             raise _does_not_run(program, var)
     if not programs:
         now = session.current(var)

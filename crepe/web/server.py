@@ -18,6 +18,7 @@ from crepe.web.links import server_file
 log = logging.getLogger(__name__)
 
 _PORTS_TRIED = 100
+_OF_RHX = range(5001, 5010)  # Intan's RHX has its data ports there, and reports a taken one as free
 _END_S = 2  # given to requests under way; then they are cut off
 _LARGEST_MESSAGE = 65_536  # bytes of a browser's message over a WebSocket
 
@@ -93,7 +94,8 @@ class HttpServer:
         self._program = program
         self._file = run_directory / server_file(program)
         last = run_directory / f"{program}-port.json"
-        self._socket = _bound(program, host, port, [*_port_in(last), *_ports(usual_port)])
+        usual = [*_port_in(last), *_ports(usual_port)]
+        self._socket = _bound(program, host, port, [it for it in usual if it not in _OF_RHX])
         self.port = int(self._socket.getsockname()[1])
         paths.write_json(last, {"port": self.port})
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"

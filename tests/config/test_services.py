@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crepe.config.experiment import load_experiment
-from crepe.config.services import SERVICES, has_heartbeat
+from crepe.config.services import SERVICES, has_heartbeat, restarts
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,8 +28,8 @@ def test_an_experiment_has_the_services_whose_tables_it_has():
         programs = load_experiment(None, changes).programs
         return [program.name for program in programs if program.name in SERVICES]
 
-    assert services_of(rpyc={}) == list(SERVICES)
-    assert [name for name in SERVICES if name not in services_of()] == ["rpyc"]
+    assert services_of(rpyc={}) == [name for name in SERVICES if name != "rhx"]
+    assert [name for name in SERVICES if name not in services_of()] == ["rhx", "rpyc"]
     assert "dashboard" not in services_of(dashboard=None)
     assert services_of(**{"culture.simulated": None})[:2] == ["redis", "sensor"]
 
@@ -43,3 +43,10 @@ def test_who_requests_stimuli_stops_before_the_stimulator_and_that_before_the_re
 def test_actors_and_the_sensor_gateway_publish_a_heartbeat_other_services_do_not():
     assert [name for name in SERVICES if has_heartbeat(name)] == ["sensor"]
     assert has_heartbeat("acquire")
+
+
+def test_the_owner_of_an_instruments_only_connection_starts_first_ends_last_and_never_again():
+    names = [p.name for p in load_experiment(ROOT / "config/rps-rhx.toml").programs]
+    assert names[:2] == ["redis", "rhx"]
+    assert [name for name in SERVICES if not restarts(name)] == ["rhx"]
+    assert restarts("acquire")

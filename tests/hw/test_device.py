@@ -137,7 +137,8 @@ def test_an_unknown_scheme_is_refused_with_all_that_there_are(acme):
         open_recorder("acne://bench")
     assert str(refused.value) == (
         "device 'acne://bench': scheme 'acne' is not in crepe.recorders; known are acme://, "
-        "generator://, hdf5://, lsl://, meame://, neo://, openephys://, or an import path package.module:Class"
+        "generator://, hdf5://, lsl://, meame://, neo://, openephys://, rhx://, "
+        "or an import path package.module:Class"
     )
 
 

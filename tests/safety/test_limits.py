@@ -308,3 +308,15 @@ def test_the_table_of_the_documents_shows_the_defaults():
         "one train": limits.max_train_s,
         "a session": limits.max_session_pulses,
     }
+
+
+@pytest.mark.parametrize("material", ["PEDOT", "IrOx", "platinum black", "tin"])
+def test_a_material_without_known_limits_has_the_strictest_and_is_named(material):
+    phases = ((-10, 200), (10, 200))
+    assert refusal(phases=phases) is None
+    text = refusal(phases=phases, material=material)
+    assert "0.28 mC/cm2, limit 0.2 mC/cm2" in text
+    assert f"material {material!r} has the strictest: limits are known for TiN, Pt" in text
+    positive = refusal(phases=((1e5, 200),), unit="uV", material=material)
+    assert "must not be charged positively" in positive
+    assert refusal(phases=((-5, 200), (5, 200)), material=material) is None

@@ -38,3 +38,10 @@ def test_each_program_runs_the_same_command_at_its_priority(
 
 def test_the_text_names_no_place() -> None:
     assert str(ROOT) not in render([("redis", 10)])
+
+
+def test_a_program_that_alone_commands_an_instrument_is_not_started_again() -> None:
+    parser = RawConfigParser()
+    parser.read_string(render([("rhx", 30), ("acquire", 80)]))
+    assert parser["program:rhx"]["autorestart"] == "false"
+    assert parser["program:acquire"]["autorestart"] == "true"

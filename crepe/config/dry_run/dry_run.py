@@ -53,6 +53,24 @@ def dry_run(experiment: "Experiment") -> list[str]:
 
 def survey(experiment: "Experiment", mistakes: Mistakes) -> list[str]:
     """Add what `dry_run` raises to `mistakes`; return what it does."""
+    run = _surveyed(experiment, mistakes)
+    return run.notes + unrecorded_signals(experiment)
+
+
+def sub_trains(experiment: "Experiment", stimulate: str) -> list[Stimulus]:
+    """Return all trains that a stimulator's instrument may be given, in the order of the games.
+
+    Raises ConfigError, as `dry_run` does.
+    """
+    mistakes = Mistakes()
+    run = _surveyed(experiment, mistakes)
+    mistakes.raise_all()
+    actor = experiment.actors[stimulate].make()
+    assert isinstance(actor, Stimulate)
+    return run.judge.sub_trains(actor)
+
+
+def _surveyed(experiment: "Experiment", mistakes: Mistakes) -> _DryRun:
     actors = experiment.actors
     opened = {name: spec.make() for name, spec in actors.items()}
     run = _DryRun(
@@ -71,8 +89,14 @@ def survey(experiment: "Experiment", mistakes: Mistakes) -> list[str]:
             # A sink would create its file, and a stimulator contact its instrument.
             elif not isinstance(actor, Sink | Stimulate) and run.infos.keys() & spec.reads:
                 _try(run, spec, place, mistakes)
+    mistakes.add(*(f"{experiment.path}: {text}" for text in run.judge.refusals_together()))
+    run.notes += [
+        f"[actors.{name}] limits{actor.limits.strictness}"
+        for name, actor in opened.items()
+        if isinstance(actor, Stimulate) and actor.limits.strictness
+    ]
     run.notes += compare_decisions(actors, run.decisions, str(experiment.path), mistakes)
-    return run.notes + unrecorded_signals(experiment)
+    return run
 
 
 def _accepted(actors: Mapping[str, Actor[Any, Any]]) -> tuple[str, ...]:

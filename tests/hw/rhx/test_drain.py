@@ -1,0 +1,97 @@
+"""The drain: RHX is never held up, whatever its reader does."""
+
+import socket
+import threading
+
+import numpy as np
+import pytest
+
+from crepe.hw.rhx import drain as module
+from crepe.hw.rhx.blocks import FRAMES, BlockParser, pack_block
+from crepe.hw.rhx.drain import Drain
+from tests.running_rhx import wait_for
+
+BLOCK = np.zeros((2, FRAMES), np.uint16)
+
+
+class Bench:
+    """The far ends of both data ports, and a drain on the near ones."""
+
+    def __init__(self):
+        self.waveforms, near = socket.socketpair()
+        self.spikes, near_spikes = socket.socketpair()
+        self.reasons = []
+        self.drain = Drain([near, near_spikes], 2, self.reasons.append)
+        self.waveforms.settimeout(20)
+
+    def send(self, first, n):
+        for i in range(first, first + n):
+            self.waveforms.sendall(pack_block(i * FRAMES, BLOCK))
+
+    def close(self):
+        self.drain.close()
+        self.waveforms.close()
+        self.spikes.close()
+
+
+@pytest.fixture
+def bench():
+    bench = Bench()
+    yield bench
+    bench.close()
+
+
+def test_a_client_gets_whole_blocks_from_the_next_on(bench):
+    block = pack_block(0, BLOCK)
+    bench.waveforms.sendall(block[:100])
+    client, near = socket.socketpair()
+    client.settimeout(20)
+    wait_for(lambda: bench.drain._at == 100)
+    bench.drain.join(near)
+    bench.waveforms.sendall(block[100:])
+    bench.send(1, 3)
+    parser, blocks = BlockParser(2), []
+    while len(blocks) < 3:
+        blocks += parser.feed(client.recv(1 << 16))
+    assert [it.timestamp for it in blocks] == [FRAMES, 2 * FRAMES, 3 * FRAMES]
+    client.close()
+
+
+def test_without_a_client_all_is_read_and_dropped(bench):
+    sender = threading.Thread(target=bench.send, args=(0, 5000), daemon=True)  # 5 MB
+    sender.start()
+    sender.join(60)
+    assert not sender.is_alive()
+
+
+def test_a_client_that_does_not_read_is_cut_off_and_rhx_is_not_held(bench, monkeypatch):
+    monkeypatch.setattr(module, "_CLIENT_BYTES", 1 << 20)
+    client, near = socket.socketpair()
+    bench.drain.join(near)
+    sender = threading.Thread(target=bench.send, args=(0, 5000), daemon=True)
+    sender.start()
+    sender.join(60)
+    assert not sender.is_alive()
+    wait_for(lambda: bench.drain._client is None)
+    client.close()
+
+
+def test_spikes_are_drained_too(bench):
+    bench.spikes.settimeout(20)
+    bench.spikes.sendall(bytes(4 << 20))
+
+
+def test_a_port_that_rhx_closes_is_reported(bench):
+    bench.waveforms.close()
+    wait_for(lambda: bench.reasons == ["data port: closed by RHX"])
+
+
+def test_closing_reports_nothing_and_ends_the_client(bench):
+    client, near = socket.socketpair()
+    client.settimeout(20)
+    bench.drain.join(near)
+    bench.drain.close()
+    assert client.recv(1) == b""
+    bench.drain._thread.join(20)
+    assert bench.reasons == []
+    client.close()
