@@ -22,7 +22,7 @@ def test_rules_are_verified_and_promises_are_repeated():
         "generator, seed 1: 3 channels (0, 1, 2) at 10000 Hz, int32, 0.1 uV per count; "
         "positions of 3 are known; simulated"
     )
-    assert "The end of the data is raised, and raised again" in rules
+    assert "recorder: The end of the data is raised, and raised again" in rules
     assert "promised: sample index exact, by this computer, at `speed` times real time" in texts(
         url, None
     )
@@ -35,7 +35,9 @@ def test_a_stimulator_is_not_opened_and_its_stop_is_called_what_it_is(simulator,
     assert any(line.startswith(stop) for line in lines)
     assert "promised: a train goes on when its program dies, to the end of the sub-train" in lines
     assert "that a trigger fired" in lines
-    assert "A train that would become another one is refused" in texts("meame://simulator", True)
+    assert "stimulator: A train that would become another one is refused" in texts(
+        "meame://simulator", True
+    )
     assert not simulator.instrument.dsp.shots
 
 
@@ -72,3 +74,14 @@ def test_a_broken_rule_is_wrong_and_fails_the_command(monkeypatch):
         line.startswith("WRONG") and "is the same instrument: identity: " in line
         for line in done.output.splitlines()
     )
+
+
+def test_a_device_without_the_option_is_not_taken_for_a_file():
+    done = CliRunner().invoke(app, ["check", "generator://"])
+    assert str(done.exception) == "generator://: is a device, which `--instrument` checks"
+
+
+def test_rules_for_recordings_are_not_tried_on_a_live_instrument(simulator):
+    lines = "".join(finding.text for finding in check_device("meame://simulator"))
+    assert "have the time of their arrival" in lines
+    assert "The end of the data" not in lines
