@@ -15,7 +15,7 @@ from crepe.config.experiment import Experiment, load_experiment
 from crepe.config.own_files import DEFAULT, write_copy
 from crepe.environment import paths, session
 from crepe.environment.finding import Finding
-from crepe.errors import CrepeError, ExitCode
+from crepe.errors import ConfigError, CrepeError, ExitCode
 
 EXIT_STATUSES = (
     f"Exit status: {ExitCode.DONE} done; {ExitCode.FAILED} failed, with the reason on stderr, or a "
@@ -104,7 +104,9 @@ def check(
     from crepe.hw.device import is_device
 
     output = Output(as_json=as_json)
-    if instrument and experiment and is_device(experiment):
+    if experiment and is_device(experiment):
+        if not instrument:
+            raise ConfigError(f"{experiment}: is a device, which `--instrument` checks")
         _check_device(experiment, output)
         return
     try:

@@ -2,7 +2,7 @@
 
 # Decision 75: what is stated and what is tried.
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from math import isinf
 from typing import Any
@@ -46,10 +46,11 @@ def check_device(url: str, **settings: Any) -> Iterator[Finding]:
             return
         labels = info.labels
         yield Finding(True, _summary(info))
-        yield from _tried(recorder_contract, make)
+        rules = [rule for rule in recorder_contract if rule.is_for_live in (None, info.is_live)]
+        yield from _tried(_RECORDER, rules, make)
         yield from _promises_of_recorder(make().capabilities)
     if not mistakes[_STIMULATOR]:
-        yield from _tried(offline_rules, _Unopened(url, labels))
+        yield from _tried(_STIMULATOR, offline_rules, _Unopened(url, labels))
         yield from _promises_of_stimulator(open_stimulator(url, InProcess()).capabilities)
 
 
@@ -77,14 +78,15 @@ def _described(recorder: Recorder) -> StreamInfo:
         recorder.close()
 
 
-def _tried(rules: tuple[Rule[Any], ...], subject: Any) -> Iterator[Finding]:
+def _tried(half: str, rules: Sequence[Rule[Any]], subject: Any) -> Iterator[Finding]:
     for rule in rules:
+        sentence = f"{half}: {rule.sentence}"
         try:
             reason = rule(subject)
         except (AssertionError, DeviceError) as error:
-            yield Finding(False, f"{rule.sentence}: {error}")
+            yield Finding(False, f"{sentence}: {error}")
         else:
-            text = f"{rule.sentence}: {reason}" if reason else rule.sentence
+            text = f"{sentence}: {reason}" if reason else sentence
             yield Finding(None if reason else True, text)
 
 

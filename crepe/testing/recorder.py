@@ -156,7 +156,7 @@ def _keeps_its_samples(make: Make) -> None:
         expect(same, "the samples of a segment changed as others were read: copy the buffer")
 
 
-@_rule("Segments of a live instrument have the time of their arrival")
+@_rule("Segments of a live instrument have the time of their arrival", is_for_live=True)
 def _stamps_live_segments(make: Make) -> str | None:
     recorder = make()
     with _opened(recorder) as info:
@@ -207,7 +207,7 @@ def _knows_true_spikes_or_none(make: Make) -> str | None:
     return None
 
 
-@_rule("The end of the data is raised, and raised again")
+@_rule("The end of the data is raised, and raised again", is_for_live=False)
 def _ends_and_stays_ended(make: Make) -> str | None:
     recorder = make()
     with _opened(recorder) as info:
@@ -222,7 +222,7 @@ def _ends_and_stays_ended(make: Make) -> str | None:
         raise AssertionError(f"read() after EndOfData returns {segment!r:.60}")
 
 
-@_rule("The samples of an index are the same wherever reading begins")
+@_rule("The samples of an index are the same wherever reading begins", is_for_live=False)
 def _repeats_its_samples(make: Make) -> str | None:
     recorder = make()
     with _opened(recorder) as info:

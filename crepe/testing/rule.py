@@ -18,6 +18,8 @@ class Rule(Generic[Subject]):
     sentence: str
     """The rule, for people."""
     check: Check[Subject]
+    is_for_live: bool | None = None
+    """Whether it is only for what is live, or else only for what is not; None: for both."""
 
     def __call__(self, subject: Subject) -> str | None:
         return self.check(subject)
@@ -31,12 +33,12 @@ class Rule(Generic[Subject]):
 Decorator = Callable[[Check[Subject]], Check[Subject]]
 
 
-def adder(rules: list[Rule[Subject]]) -> Callable[[str], Decorator[Subject]]:
+def adder(rules: list[Rule[Subject]]) -> Callable[..., Decorator[Subject]]:
     """Return the decorator that adds a check to the rules, with its sentence."""
 
-    def rule(sentence: str) -> Decorator[Subject]:
+    def rule(sentence: str, *, is_for_live: bool | None = None) -> Decorator[Subject]:
         def add(check: Check[Subject]) -> Check[Subject]:
-            rules.append(Rule(sentence, check))
+            rules.append(Rule(sentence, check, is_for_live))
             return check
 
         return add

@@ -22,27 +22,38 @@ def test_rules_are_verified_and_promises_are_repeated():
         "generator, seed 1: 3 channels (0, 1, 2) at 10000 Hz, int32, 0.1 uV per count; "
         "positions of 3 are known; simulated"
     )
-    assert "The end of the data is raised, and raised again" in rules
+    assert "recorder: The end of the data is raised, and raised again" in rules
     assert "promised: sample index exact, by this computer, at `speed` times real time" in texts(
         url, None
     )
 
 
-def test_a_stimulator_is_not_opened_and_its_stop_is_called_what_it_is(simulator, monkeypatch):
+def test_a_live_instrument_is_recorded_and_its_stimulator_not_opened(simulator, monkeypatch):
     monkeypatch.setattr("crepe.hw.meame.stimulator.MeameStimulator.open", None)
-    lines = texts("meame://simulator", None)
+    findings = list(check_device("meame://simulator"))
+    verified = [finding.text for finding in findings if finding.is_well]
+    not_verified = [finding.text for finding in findings if finding.is_well is None]
+    assert len(verified) + len(not_verified) == len(findings)
+    assert any("have the time of their arrival" in text for text in verified)
+    assert "stimulator: A train that would become another one is refused" in verified
     stop = "promised: a stop is proved, known from: the DSP's registers"
-    assert any(line.startswith(stop) for line in lines)
-    assert "promised: a train goes on when its program dies, to the end of the sub-train" in lines
-    assert "that a trigger fired" in lines
-    assert "A train that would become another one is refused" in texts("meame://simulator", True)
+    assert any(text.startswith(stop) for text in not_verified)
+    assert (
+        "promised: a train goes on when its program dies, to the end of the sub-train"
+        in not_verified
+    )
+    assert "that a trigger fired" in not_verified
+    assert not any("The end of the data" in finding.text for finding in findings)
     assert not simulator.instrument.dsp.shots
 
 
-def test_a_half_that_the_settings_do_not_fit_is_named(simulator):
-    lines = texts(f"meame://simulator?data_port={simulator.data_port}", None)
-    (line,) = [line for line in lines if line.startswith("the stimulator is not tried: ")]
-    assert "data_port: Extra inputs are not permitted" in line
+def test_a_half_that_the_settings_do_not_fit_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("crepe.config.device_check._described", lambda recorder: 1 / 0)
+    url = "meame://127.0.0.1:9?data_port=9"
+    finding = next(check_device(url))
+    assert finding.is_well is None
+    assert finding.text.startswith("the stimulator is not tried: ")
+    assert "data_port: Extra inputs are not permitted" in finding.text
 
 
 def test_an_instrument_that_does_not_answer_is_wrong_once(tmp_path):
@@ -72,3 +83,8 @@ def test_a_broken_rule_is_wrong_and_fails_the_command(monkeypatch):
         line.startswith("WRONG") and "is the same instrument: identity: " in line
         for line in done.output.splitlines()
     )
+
+
+def test_a_device_without_the_option_is_not_taken_for_a_file():
+    done = CliRunner().invoke(app, ["check", "generator://"])
+    assert str(done.exception) == "generator://: is a device, which `--instrument` checks"

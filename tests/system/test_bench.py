@@ -53,7 +53,7 @@ def test_the_steps_at_the_bench(stack, instrument, lab_toml):
     assert "armed for 5 minutes" in stack.crepe("arm", "--minutes", "5").stdout
     stack.wait(lambda: len(dsp.shots) > 3, 90)
 
-    assert "verified" in stack.crepe("stop").stdout
+    assert "stop proved" in stack.crepe("stop").stdout
     n_shots = len(dsp.shots)
     stopped = dsp.now
     stack.wait(lambda: instrument.catch_up().now > stopped + 5 * SECOND)

@@ -47,7 +47,7 @@ def test_the_pulses_cease_because_somebody_stops_them(stack, tmp_path, number):
                     os.kill(pid, signal.SIGCONT)
             stack.wait(lambda name=name, stopped=stopped: stops(store, name) > stopped)
     done = stack.crepe("stop")
-    assert "verified" in done.stdout
+    assert "stop proved" in done.stdout
     before = dish.pulses()[0]
     stack.wait(lambda: dish.pulses()[0] - before > 5 * SECOND)
     assert dish.pulses()[1][-1] < before

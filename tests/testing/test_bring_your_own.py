@@ -41,9 +41,9 @@ def test_the_check_of_the_page_tells_what_it_verified_and_what_not(acme):
     done = CliRunner().invoke(app, ["check", "--instrument", "acme:AcmeRecorder"])
     assert done.exit_code == 0, done.output
     lines = [" ".join(line.split()) for line in done.output.splitlines()]
-    assert "ok A segment keeps its samples when the next are read" in lines
+    assert "ok recorder: A segment keeps its samples when the next are read" in lines
     assert (
-        "NOT VERIFIED True spikes lie in the requested window, or are unknown: it knows no true spikes"
+        "NOT VERIFIED recorder: True spikes lie in the requested window, or are unknown: it knows no true spikes"
         in lines
     )
     assert "NOT VERIFIED microvolts per count" in lines

@@ -32,7 +32,7 @@ _STALL_S = 2.0  # MEAME never closes a data socket; after so long a silence it i
 CAPABILITIES = RecorderCapabilities(
     latency=Latency(source="simulator only"),
     clock="the crystal of the MCS interface board; blocks carry no number and no time",
-    only_while_stopped=("sampling_rate_hz and segment_samples: only by a restart of MEAME",),
+    only_while_stopped=("sampling rate and segment length, by a restart of MEAME",),
     verified=("sampling rate and segment length, of a simulator",),
     not_verified=(
         "sampling rate and segment length, if another client has configured MEAME: the recorder "
