@@ -9,6 +9,7 @@ from crepe.actors.actor import Source
 from crepe.actors.stimulate import Stimulate
 from crepe.config.mistakes import Mistakes
 from crepe.config.services import SERVICES
+from crepe.environment.installation import pip_install
 from crepe.errors import ConfigError, suggest
 from crepe.messages import GameState
 
@@ -33,7 +34,7 @@ def check_consistency(experiment: "Experiment", mistakes: Mistakes) -> None:
     if is_whole:
         mistakes.add(*_stimuli_too_late(experiment))
     if experiment.rpyc is not None and find_spec("rpyc") is None:
-        mistakes.add(f"{experiment.path}: [rpyc]: needs the package rpyc: pip install 'rpyc>=6'")
+        mistakes.add(f"{experiment.path}: [rpyc]: needs the package rpyc: {pip_install('rpyc>=6')}")
     if is_whole and mistakes.left_out.isdisjoint({"culture", "chains"}):
         with mistakes.collect():
             _check_lockstep(experiment)
