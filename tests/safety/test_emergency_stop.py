@@ -15,7 +15,7 @@ from crepe.environment.process_identity import ProcessIdentity
 from crepe.safety import arming, emergency_stop, stop_command
 from crepe.safety.emergency_stop import EmergencyStop
 from crepe.safety.protocol.announcement import INSTRUMENT_FILE, Instrument, announce, announced
-from crepe.safety.protocol.datagrams import Heartbeat, pack
+from crepe.safety.protocol.datagrams import Heartbeat, Latch, State, pack
 from crepe.safety.watchdog import Watchdog
 from tests.misbehaving_server import FAULTS, misbehaving
 
@@ -570,3 +570,60 @@ def test_what_runs_anywhere_is_stopped_if_the_chosen_directory_cannot_be_used(
     assert within(lambda: stop_command.main([])) == 1
     assert stops_everything == [3]
     assert "chosen" in capsys.readouterr().out.splitlines()[0]
+
+
+# What a run directory reports when its disk refuses the latch
+
+
+def in_memory(monkeypatch, state):
+    monkeypatch.setattr(emergency_stop, "latch_in_memory", lambda path, by: state)
+
+
+CLOSED = State(Latch(1, "crepe stop"), None)
+OPEN = State(Latch(), None)
+
+
+def without_a_stimulator(directory):
+    announcement = Instrument("7-abc", GONE, "127.0.0.1", 1).to_json()
+    (directory / INSTRUMENT_FILE).write_text(json.dumps(announcement))
+
+
+def test_an_error_that_is_none_of_the_disk_is_no_proof_though_no_stimulator_runs(
+    read_only, stops_everything, monkeypatch
+):
+    def fails(path, by):
+        raise RuntimeError("odd")
+
+    without_a_stimulator(read_only)
+    monkeypatch.setattr(arming, "latch", fails)
+    is_verified, lines = stop([read_only])
+    assert not is_verified
+    assert lines[0].startswith(f"NOT LATCHED: {read_only}: odd")
+
+
+def test_a_latch_in_memory_is_reported_as_that_though_no_stimulator_runs(
+    read_only, stops_everything, monkeypatch
+):
+    without_a_stimulator(read_only)
+    in_memory(monkeypatch, CLOSED)
+    _, lines = stop([read_only])
+    assert lines[0].startswith("latched in memory")
+
+
+def test_a_watchdog_whose_latch_is_open_has_latched_nothing(
+    read_only, stops_everything, monkeypatch
+):
+    in_memory(monkeypatch, OPEN)
+    is_verified, lines = stop([read_only])
+    assert not is_verified
+    assert lines[0].startswith("NOT LATCHED")
+
+
+def test_a_watchdog_that_names_no_instrument_is_no_proof_that_there_is_none(
+    tmp_path, stops_everything, monkeypatch
+):
+    (tmp_path / INSTRUMENT_FILE).write_text("{")
+    in_memory(monkeypatch, CLOSED)
+    is_verified, lines = stop([tmp_path])
+    assert not is_verified
+    assert any("instrument.json" in line for line in lines)
