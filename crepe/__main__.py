@@ -3,6 +3,7 @@
 import os
 import sys
 
+from crepe.environment.called_as import as_called
 from crepe.errors import CrepeError, ExitCode
 
 
@@ -26,7 +27,7 @@ def main() -> None:
         else:
             _run_typed()
     except CrepeError as error:
-        print(f"crepe: {error}", file=sys.stderr)
+        print(f"crepe: {as_called(str(error))}", file=sys.stderr)
         sys.exit(ExitCode.FAILED)
 
 

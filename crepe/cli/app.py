@@ -224,8 +224,10 @@ def _print_status(programs: list[dict[str, Any]], output: Output) -> None:
     for row in programs:
         # The first word, such as `stale` or `waiting`; the line below has them all.
         state = str(row["state"]).split(" ")[0]
-        table.add_row(row["program"], state, *(str(row[name]) for name in _SHOWN))
+        shown = row | {"p99/ms": f"{row['p99/ms']:.1f}"}
+        table.add_row(row["program"], state, *(str(shown[name]) for name in _SHOWN))
     output.console.print(table)
+    output.line("lag and missing are in samples")
     for row in programs:
         if " " in str(row["state"]):
             output.line(f"{row['program']}: {row['state']}", "yellow")

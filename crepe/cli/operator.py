@@ -37,6 +37,7 @@ def say(
     experiment = running_file()
     with Store(culture=experiment.name) as store:
         send_command.send_command(store, experiment.title, name, value)
+    output.text(f"sent: {name} {value}".rstrip())
     output.document({"command": name, "value": value})
 
 

@@ -2,11 +2,14 @@
 
 import json
 import math
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
+
+from crepe.environment.called_as import as_called
 
 _UNLIMITED = 10_000  # columns of a pipe or a file: a program reads it, so that no line is cut
 
@@ -15,13 +18,13 @@ def open_console(*, stderr: bool = False) -> Console:
     """Return a console on stdout or stderr.
 
     Lines of text are neither wrapped nor searched for markup: they hold paths and `[tables]`.
-    Without a terminal there are no escape codes and no limit of width; with NO_COLOR
+    Without a terminal there are no escape codes, and no limit of width but COLUMNS; with NO_COLOR
     (https://no-color.org) rich leaves colours out.
     """
     stream = sys.stderr if stderr else sys.stdout
     return Console(
         stderr=stderr,
-        width=None if stream.isatty() else _UNLIMITED,
+        width=None if stream.isatty() or "COLUMNS" in os.environ else _UNLIMITED,
         soft_wrap=True,
         markup=False,
         emoji=False,
@@ -44,12 +47,12 @@ class Output:
 
     def line(self, text: str, style: str | None = None) -> None:
         """Print a line for people."""
-        self.console.print(text, style=style)
+        self.console.print(as_called(text), style=style)
 
     def text(self, text: str) -> None:
         """Print a line of the result for people; the JSON document has it in its own form."""
         if not self.as_json:
-            self.console.print(text)
+            self.console.print(as_called(text))
 
     def document(self, content: Mapping[str, Any] | list[Any]) -> None:
         """Print the JSON document, if it was requested; nan and infinity become null."""

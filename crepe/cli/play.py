@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+import typer
 from rich.console import Group
 from rich.live import Live
 
@@ -14,6 +15,7 @@ from crepe.cli.progress import ProgressLines, progress_bar, running_session
 from crepe.cli.scoreboard import Score, Sources, board, gather, points
 from crepe.config.experiment import Experiment
 from crepe.environment import session
+from crepe.errors import ExitCode
 from crepe.results.answers import FINAL, counts_text
 from crepe.store import Store
 from crepe.supervise import control
@@ -31,7 +33,7 @@ def play(experiment: Experiment, output: Output, *, seconds: float | None, take_
     is_simulated = experiment.culture.simulated is not None
     score = Score(int(n_trials), Sources.of(experiment), is_simulated, seconds)
     output.line(experiment.title, "bold")
-    recording = None
+    recording, is_interrupted = None, False
     try:
         with running_session(experiment, take_over=take_over) as store:
             links = page_links(experiment)
@@ -42,8 +44,10 @@ def play(experiment: Experiment, output: Output, *, seconds: float | None, take_
             wait_until_recorded(store, experiment)
     except KeyboardInterrupt:
         output.line("interrupted: everything is stopped")
-        recording = recording_path()
+        recording, is_interrupted = recording_path(), True
     _summary(score, output, recording if recording and recording.is_file() else None)
+    if is_interrupted:
+        raise typer.Exit(ExitCode.INTERRUPTED)
     return score.is_played
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 from rich.table import Table
 
@@ -20,7 +21,7 @@ from crepe.config.experiment import Experiment
 from crepe.config.overrides import SPIKE_BAND_HZ
 from crepe.config.wiring import ActorSpec
 from crepe.electrodes.geometry import positions_um, unknown_text
-from crepe.errors import ConfigError, StoreError
+from crepe.errors import ConfigError, ExitCode, StoreError
 from crepe.hw.device import open_recorder
 from crepe.hw.mcs.recorder import McsRecording
 from crepe.messages import Segment, Spikes
@@ -121,6 +122,8 @@ def _run(
                 _follow(store, experiment, counts, seconds, reached)
     except KeyboardInterrupt:
         output.line("interrupted: everything is stopped")
+        _print(counts, output)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
     _print(counts, output)
     return counts.has_ended
 

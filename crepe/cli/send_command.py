@@ -20,6 +20,8 @@ def send_command(store: Store, title: str, name: str, value: str) -> None:
         raise ConfigError(f"{name!r} is no command{suggest(name, SAYABLE)}")
     sender = "crepe say"
     if name == "note":
+        if not value.strip():
+            raise ConfigError('note: needs a text: `crepe say note "medium changed"`')
         store.send_command(name, value, sender, CONTROL)
         return
     game = _game(store, title)

@@ -12,7 +12,6 @@ from crepe.config.experiment import Experiment
 from crepe.environment import paths, session
 from crepe.errors import ConfigError, CrepeError, ExitCode
 from crepe.messages import GameState
-from crepe.redis_server.server import redis_cli_line
 from crepe.safety import arming
 from crepe.supervise import control, unfinished
 
@@ -132,8 +131,8 @@ def up(
     page = start.page_links(checked)
     for line in page.lines if page else ():
         output.text(line)
-    line = redis_cli_line(paths.var_directory())
-    output.text(f"{line} shows the streams")
+    newest = f"crepe redis-cli XREVRANGE {checked.name}:data + - COUNT 1"
+    output.text(f"`{newest}` shows the newest data")
     begun = session.current()
     output.document(
         {
@@ -141,7 +140,7 @@ def up(
             "experiment": str(checked.path),
             "programs": [program.name for program in checked.programs],
             "live_page": page._asdict() if page else None,
-            "redis_cli": line,
+            "redis_cli": "crepe redis-cli",
         }
     )
 

@@ -180,7 +180,8 @@ def _programs(rows: list[dict[str, Any]], rate_hz: float, room: int) -> Table:
     for row in rows:
         style = "" if row["state"] in _GOOD else "red"
         lag_ms = f"{1000 * row['lag'] / rate_hz:.0f}"
-        steps = (lag_ms, str(row["p50/ms"]), str(row["p99/ms"])) if row["position"] else ("-",) * 3
+        p50, p99 = (f"{row[name]:.1f}" for name in ("p50/ms", "p99/ms"))
+        steps = (lag_ms, p50, p99) if row["position"] else ("-",) * 3
         table.add_row(
             row["program"],
             Text(row["state"], style),

@@ -12,6 +12,7 @@ from crepe.actors.stimulate import Stimulate
 from crepe.config.mistakes import Mistakes
 from crepe.config.services import SERVICES, rhx_devices
 from crepe.config.tables import SENSOR_PORT
+from crepe.environment.installation import pip_install
 from crepe.errors import ConfigError, suggest
 from crepe.hw.device import address
 from crepe.hw.rhx.settings import SIMULATOR, host_and_port
@@ -41,7 +42,7 @@ def check_consistency(experiment: "Experiment", mistakes: Mistakes) -> None:
         mistakes.add(*_stimuli_too_late(experiment))
     mistakes.add(*_ports_of_rhx(experiment))
     if experiment.rpyc is not None and find_spec("rpyc") is None:
-        mistakes.add(f"{experiment.path}: [rpyc]: needs the package rpyc: pip install 'rpyc>=6'")
+        mistakes.add(f"{experiment.path}: [rpyc]: needs the package rpyc: {pip_install('rpyc>=6')}")
     if is_whole and mistakes.left_out.isdisjoint({"culture", "chains"}):
         with mistakes.collect():
             _check_lockstep(experiment)

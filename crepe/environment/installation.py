@@ -1,9 +1,11 @@
-"""An installation that another distribution has put files into (decision 66).
+"""The installation: what another distribution has put into it (decision 66), and what it lacks.
 
 The index has a pitch tracker called `crepe`, whose files lie in a folder `crepe`, too. In one
 environment each overwrites `__init__.py` and `__main__.py` of the other.
 """
 
+import shlex
+import sys
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -27,3 +29,8 @@ def mixture() -> str:
         f"{folder} has files of two packages, {_OWN} and {_OTHER} {other.version} (on the index a "
         f"pitch tracker): uninstall both, and install {_OWN} into an environment of its own"
     )
+
+
+def pip_install(requirement: str) -> str:
+    """Return the command that installs a package for this Python: a bare `pip` may be another's."""
+    return f"{shlex.quote(sys.executable)} -m pip install {shlex.quote(requirement)}"

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from crepe.electrodes.layouts import MCS_60_LABELS, MCS_REFERENCE
+from crepe.environment.installation import pip_install
 from crepe.errors import ConfigError
 from crepe.games.trial_game import Game
 
@@ -81,7 +82,8 @@ def images(task: Task) -> dict[str, NDArray[np.bool_]]:
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise ConfigError(
-            f"task 'digits': {error}; the images come with scikit-learn: pip install scikit-learn"
+            f"task 'digits': {error}; the images come with scikit-learn: "
+            f"{pip_install('scikit-learn')}"
         ) from error
 
     digits = load_digits()

@@ -207,19 +207,6 @@ def forget_server(var: Path) -> None:
     shutil.rmtree(var / "redis", ignore_errors=True)
 
 
-def redis_cli_line(var: Path) -> str:
-    """Return the command that inspects the running server: redis-cli with its port.
-
-    For a server that others run, whose URL may hold a password, and for one without a port it is
-    `crepe redis-cli`.
-    """
-    content = running_server(var)
-    port = content["port"] if content else USUAL_PORT
-    if choose().binary is None or port == 0:
-        return "crepe redis-cli"
-    return "redis-cli" if port == USUAL_PORT else f"redis-cli -p {port}"
-
-
 def _free_port(port: int | None) -> int:
     if port is not None:
         if port and _is_taken(port):

@@ -46,12 +46,12 @@ class Content(NamedTuple):
 N_STEPS = 4
 """Steps of a report: the recording is read, numbers, pictures, files."""
 
-Reached = Callable[[float], None]
-"""Receives the number of steps that are done."""
+Reached = Callable[[float, str], None]
+"""Receives the number of steps that are done, and the name of the next."""
 
 
-def _no_progress(done: float) -> None:
-    del done
+def _no_progress(done: float, step: str) -> None:
+    del done, step
 
 
 def write(name: str, out: Path | None = None, reached: Reached = _no_progress) -> Path:
@@ -81,19 +81,20 @@ def write(name: str, out: Path | None = None, reached: Reached = _no_progress) -
         )
     except OSError as error:
         raise CrepeError(f"{directory}: cannot be written: {error.strerror}") from error
-    reached(N_STEPS)
+    reached(N_STEPS, "")
     return path
 
 
 def content_of(session: Session, reached: Reached = _no_progress) -> Content:
     """Return the content of a session's report. Raises DeviceError for a damaged recording."""
+    reached(0, "reading")
     try:
         crossings = activity.crossings(session)
         states = session.all_of(GameState)
         requests, answers = session.all_of(Stimulus), session.all_of(Delivered)
     except (IndexError, KeyError, ValueError) as error:  # tables and arrays that do not fit
         raise DeviceError(f"session {session.id}: its recording is damaged: {error}") from error
-    reached(1)
+    reached(1, "numbers")
     ended = [state for state in states if state.phase == "outcome"]
     about = _about(session, states)
     trials = activity.trials(ended, requests, answers, about.sampling_rate_hz)
@@ -114,9 +115,9 @@ def content_of(session: Session, reached: Reached = _no_progress) -> Content:
         timing=timing.timing(session, answers),
         **(of_game.numbers if of_game else {}),
     )
-    reached(2)
+    reached(2, "pictures")
     pictures = _pictures(report, of_game, crossings, trials)
-    reached(3)
+    reached(3, "files")
     return Content(report, {picture.name: picture for picture in pictures}, of_game)
 
 

@@ -64,7 +64,7 @@ class Summary(BaseModel):
     title: Line = ""  # of the experiment
     is_simulated: bool = False
     is_running: bool = False  # its recording is being written; nothing in it was counted
-    has_ended: bool = False  # the session came to its end, and is recorded
+    has_ended: bool = False  # the data came to their end, and are recorded; `crepe down` ends none
     n_gaps: NonNegativeInt = 0  # in the data
     score: dict[Line, int] = {}  # in the last state of the game
     n_trials: NonNegativeInt = 0  # finished

@@ -1,6 +1,8 @@
 """A table of results: columns of numpy arrays, as CSV and as a DataFrame."""
 
 import csv
+import shutil
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crepe.environment.installation import pip_install
 from crepe.errors import CrepeError, suggest
 
 _SHOWN_ROWS = 10  # in a repr
@@ -87,22 +90,27 @@ class Table:
             import pandas
         except ImportError as error:
             raise CrepeError(
-                f"{error}; to_dataframe needs it: pip install pandas; "
+                f"{error}; to_dataframe needs it: {pip_install('pandas')}; "
                 "to_csv and the columns themselves do not"
             ) from error
         return pandas.DataFrame(self._columns)
 
     def __repr__(self) -> str:
-        shown = [
-            [name, *(_cell(value)[:_SHOWN_WIDTH] for value in column[:_SHOWN_ROWS])]
-            for name, column in self._columns.items()
-        ]
-        widths = [max(map(len, cells)) for cells in shown]
-        lines = [
-            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-            for line in zip(*shown, strict=True)
-        ]
-        rest = [f"... {len(self) - _SHOWN_ROWS} rows more"] if len(self) > _SHOWN_ROWS else []
+        room = shutil.get_terminal_size().columns  # 80 where there is no terminal
+        shown: list[list[str]] = []
+        for name, column in self._columns.items():
+            cells = [name, *(_shortened(_cell(value)) for value in column[:_SHOWN_ROWS])]
+            width = max(map(len, cells))
+            room -= width + (2 if shown else 0)
+            if room < 0 and shown:
+                break
+            shown.append([cell.rjust(width) for cell in cells])
+        lines = ["  ".join(line) for line in zip(*shown, strict=True)]
+        n_rows = len(self) - _SHOWN_ROWS
+        rest = [f"... {n_rows} rows more"] if n_rows > 0 else []
+        if left_out := self.columns[len(shown) :]:
+            names = textwrap.wrap(", ".join(left_out), 72)
+            rest += [f"... {len(left_out)} columns more:", *(f"    {line}" for line in names)]
         return "\n".join([f"<Table of {len(self)} rows>", *lines, *rest])
 
 
@@ -112,6 +120,10 @@ def _array(values: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
     if any(isinstance(value, str) for value in values):
         return np.array(values, object)
     return np.array(values)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN_WIDTH else f"{text[: _SHOWN_WIDTH - 3]}..."
 
 
 def _cell(value: Any) -> str:

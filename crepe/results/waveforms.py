@@ -1,5 +1,6 @@
 """Waveforms of spikes, cut out of a recorded signal after the session."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,7 +56,7 @@ def waveforms(
         Labels of the electrodes whose signal is cut out; by default the same electrode's.
     stream
         Name of the signal; by default `data:filtered` where there is one, in which peaks were
-        found, else the first stream of samples.
+        found, else the first stream of samples, with a warning that it is not filtered.
     before_s, after_s
         Seconds before the peak, and from the peak on.
 
@@ -99,7 +100,15 @@ def waveforms(
 
 
 def _signal(store: Store) -> Stream:
-    return store[FILTERED] if FILTERED in store else stream_of(Segment, store)
+    if FILTERED in store:
+        return store[FILTERED]
+    signal = stream_of(Segment, store)
+    warnings.warn(
+        f"{FILTERED} was not recorded: waveforms are cut from {signal.name}, which is not "
+        f"filtered; stream={signal.name!r} chooses it without this warning",
+        stacklevel=3,
+    )
+    return signal
 
 
 def _pages(peaks: NDArray[np.int64], longest: int) -> list[NDArray[np.int64]]:

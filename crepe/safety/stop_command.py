@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
+from crepe.environment.called_as import as_called
 from crepe.errors import ExitCode
 from crepe.hw.capabilities import StopEvidence
 from crepe.safety import arming
@@ -48,7 +49,7 @@ def run(server: str, *, as_json: bool, problems: Sequence[str] = ()) -> int:
     def report(line: str) -> None:
         lines.append(line)
         # Read at once, through a pipe, too.
-        print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
+        print(as_called(line), file=sys.stderr if as_json else sys.stdout, flush=True)
 
     problems = list(problems)
     evidence = StopEvidence.ASKED

@@ -68,6 +68,7 @@ class RedisConnection:
         self.url = url
         self.name = name
         self.is_connected = False
+        self._is_lost = False  # since the last warning
         self._login = login_to(url)
         self._socket: socket.socket
         self._replies: hiredis.Reader
@@ -101,6 +102,9 @@ class RedisConnection:
             self.disconnect()
             raise
         self.is_connected = True
+        if self._is_lost:
+            log.warning("found Redis again: %s", self.place)
+            self._is_lost = False
 
     def disconnect(self) -> None:
         """Close the socket; harmless to repeat."""
@@ -151,6 +155,7 @@ class RedisConnection:
     def _lose(self, error: Exception) -> NoReturn:
         self.disconnect()
         log.warning("lost Redis: %s: %s", self.place, error)
+        self._is_lost = True
         raise ConnectionLostError(f"{self.place}: {error}") from error
 
     def _reply(self) -> Any:

@@ -131,7 +131,8 @@ class Stream:
         """Return `stream[rows, start:stop]` or `stream[rows, i]`, as `read` does.
 
         Rows are electrodes by label (`"47"`, `["47", "48"]`), or channels by index (`0`, `0:8`).
-        Raises KeyError for an unknown label, and IndexError for an index that is too large.
+        A slice ends where the stream does, as numpy's: one after the end is empty. Raises KeyError
+        for an unknown label, IndexError for an index that is too large, GapError for lost samples.
         """
         rows, columns = index if isinstance(index, tuple) else (index, slice(None))
         rows = self.rows(rows)

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from crepe.cli import play_data
@@ -129,12 +130,15 @@ def test_play_says_first_that_there_is_no_game_and_how_it_ends(monkeypatch, caps
 
     monkeypatch.setattr(play_data, "running_session", interrupt)
     experiment = load_experiment(RECORD)
-    assert not play_data.play_data(experiment, Output(), seconds=None, take_over=False)
+    with pytest.raises(typer.Exit) as ended:
+        play_data.play_data(experiment, Output(), seconds=None, take_over=False)
+    assert ended.value.exit_code == 130
     lines = capsys.readouterr().out.splitlines()
     assert "no game in" in lines[1]
     assert "acquire, channels, filter, detect" in lines[1]
     assert lines[1].endswith("run until its data end; --seconds N ends it, or Ctrl-C")
-    play_data.play_data(experiment, Output(as_json=True), seconds=5, take_over=False)
+    with pytest.raises(typer.Exit):
+        play_data.play_data(experiment, Output(as_json=True), seconds=5, take_over=False)
     out, err = capsys.readouterr()
     assert json.loads(out) == {
         "has_ended": False, "seconds": 0.0, "n_gaps": 0, "missing_s": 0.0, "n_spikes": 0,

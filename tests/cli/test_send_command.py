@@ -56,3 +56,8 @@ def test_without_a_game_a_note_can_be_sent_and_nothing_else(memory, monkeypatch)
     with pytest.raises(ConfigError, match="did you mean 'pause'"):
         send_command.send_command(store, "A title", "paus", "")
     assert len(sent) == 1
+
+
+def test_a_note_without_a_text_is_refused(memory):
+    with pytest.raises(ConfigError, match="note: needs a text: `crepe say note"):
+        send_command.send_command(Store(memory), "A title", "note", " ")

@@ -106,7 +106,7 @@ def test_a_small_terminal_shows_first_what_does_not_run_and_counts_what_it_has_n
         "detect",
         "program0",
     ]
-    assert lines[first + 1].split() == "detect stale for 7 s 10 0.511 12.512 0 86000".split()
+    assert lines[first + 1].split() == "detect stale for 7 s 10 0.5 12.5 0 86000".split()
     n_shown = sum(line.strip().startswith("program") for line in lines[first:]) + 2
     assert lines[-1].split() == [str(16 - n_shown), "more", "all", "running"]
     live.programs = live.programs[:5]

@@ -1,5 +1,6 @@
 """The pitch tracker `crepe` in the same environment is reported, whichever was installed last."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import crepe
-from crepe.environment.installation import mixture
+from crepe.environment.installation import mixture, pip_install
 
 SENTENCE = (
     "has files of two packages, crepe-mea and crepe 0.0.16 (on the index a pitch tracker): "
@@ -91,3 +92,8 @@ def test_the_version_is_no_question_to_the_metadata(tmp_path: Path) -> None:
     install(site(tmp_path / "site"), [])
     answer = run(tmp_path / "site", "-c", "import crepe; print(crepe.__version__)")
     assert answer.stdout == f"{crepe.__version__}\n"
+
+
+def test_the_command_to_install_is_that_of_this_python():
+    assert pip_install("rpyc>=6").endswith(" -m pip install 'rpyc>=6'")
+    assert pip_install("pandas").startswith(shlex.quote(sys.executable))

@@ -76,3 +76,15 @@ def test_a_long_table_shows_its_first_rows():
     assert text.splitlines()[:3] == ["<Table of 12 rows>", "number", "     0"]
     assert text.endswith("     9\n... 2 rows more")
     assert repr(Table({"number": []})) == "<Table of 0 rows>\nnumber"
+
+
+def test_a_cut_cell_and_columns_without_room_are_marked(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "39")
+    text = "shot not verified: MEAME did not answer"
+    lines = repr(
+        Table({"number": [1], "reason": [text], "outcome": ["won"], "b": [2]})
+    ).splitlines()
+    assert lines[1].split() == ["number", "reason", "outcome"]
+    assert lines[2].split()[1:5] == ["shot", "not", "verified...", "won"]
+    assert lines[-2:] == ["... 1 columns more:", "    b"]
+    assert max(map(len, lines)) <= 39

@@ -40,7 +40,7 @@ def by_hand():
 @pytest.mark.parametrize("page_s", [1.0, 0.05, 0.001])
 def test_spikes_with_a_whole_waveform_have_it_in_microvolts(by_hand, monkeypatch, page_s):
     monkeypatch.setattr(module, "PAGE_S", page_s)
-    cut = waveforms(by_hand, "72", before_s=0.003, after_s=0.005)
+    cut = waveforms(by_hand, "72", stream="data", before_s=0.003, after_s=0.005)
     assert cut.sample.tolist() == [5, 100, 106, 300, 395]
     assert (cut.n_cut, cut.stream, cut.electrodes) == (3, "data", ("72",))
     assert cut.uv.shape == (5, 1, 8)
@@ -50,19 +50,24 @@ def test_spikes_with_a_whole_waveform_have_it_in_microvolts(by_hand, monkeypatch
 
 
 def test_other_electrodes_are_cut_at_the_same_peaks(by_hand):
-    cut = waveforms(by_hand, "72", channels=LABELS, before_s=0.001, after_s=0.001)
+    cut = waveforms(by_hand, "72", stream="data", channels=LABELS, before_s=0.001, after_s=0.001)
     assert cut.uv.shape == (len(cut.sample), 2, 2)
     np.testing.assert_allclose(cut.uv[:, 0, 1], 0.5 * cut.sample)
     np.testing.assert_allclose(cut.uv[:, 1, 1], 4.0 * cut.sample)
 
 
+def test_a_signal_that_is_not_filtered_is_used_with_a_warning_unless_it_is_named(by_hand):
+    with pytest.warns(UserWarning, match="data:filtered was not recorded: .* from data, which is"):
+        assert waveforms(by_hand, "72").stream == "data"
+
+
 def test_an_electrode_without_spikes_has_no_waveforms(by_hand):
-    assert waveforms(by_hand, "22").uv.shape == (0, 1, 3)
+    assert waveforms(by_hand, "22", stream="data").uv.shape == (0, 1, 3)
 
 
 def test_what_is_not_there_is_named(by_hand):
     with pytest.raises(KeyError, match="no electrode '73'; known are 22, 72"):
-        waveforms(by_hand, "73")
+        waveforms(by_hand, "73", stream="data")
     with pytest.raises(KeyError, match="no stream 'data:clean'; there are: data, data:spikes"):
         waveforms(by_hand, "72", stream="data:clean")
     by_hand["data"].delete()

@@ -15,7 +15,7 @@ from crepe.environment.process_identity import ProcessIdentity
 from crepe.safety import arming, emergency_stop, stop_command
 from crepe.safety.emergency_stop import EmergencyStop
 from crepe.safety.protocol.announcement import INSTRUMENT_FILE, Instrument, announce, announced
-from crepe.safety.protocol.datagrams import Heartbeat, pack
+from crepe.safety.protocol.datagrams import Heartbeat, Latch, State, pack
 from crepe.safety.watchdog import Watchdog
 from tests.misbehaving_server import FAULTS, misbehaving
 
@@ -622,3 +622,62 @@ def test_an_instrument_that_only_its_driver_can_stop_is_not_verified(tmp_path):
         "NOT VERIFIED: instrument bench:4: only the program that drives it can stop it"
     )
     assert "Switch the stimulator off by hand" in lines[2]
+
+
+# What a run directory reports when its disk refuses the latch
+
+
+def in_memory(monkeypatch, state):
+    monkeypatch.setattr(
+        "crepe.safety.protocol.latched_directory.latch_in_memory", lambda path, by: state
+    )
+
+
+CLOSED = State(Latch(1, "crepe stop"), None)
+OPEN = State(Latch(), None)
+
+
+def without_a_stimulator(directory):
+    announcement = Instrument("7-abc", GONE, "127.0.0.1", 1).to_json()
+    (directory / INSTRUMENT_FILE).write_text(json.dumps(announcement))
+
+
+def test_an_error_that_is_none_of_the_disk_is_no_proof_though_no_stimulator_runs(
+    read_only, stops_everything, monkeypatch
+):
+    def fails(path, by):
+        raise RuntimeError("odd")
+
+    without_a_stimulator(read_only)
+    monkeypatch.setattr(arming, "latch", fails)
+    is_verified, lines = stop([read_only])
+    assert not is_verified
+    assert lines[0].startswith(f"NOT LATCHED: {read_only}: odd")
+
+
+def test_a_latch_in_memory_is_reported_as_that_though_no_stimulator_runs(
+    read_only, stops_everything, monkeypatch
+):
+    without_a_stimulator(read_only)
+    in_memory(monkeypatch, CLOSED)
+    _, lines = stop([read_only])
+    assert lines[0].startswith("latched in memory")
+
+
+def test_a_watchdog_whose_latch_is_open_has_latched_nothing(
+    read_only, stops_everything, monkeypatch
+):
+    in_memory(monkeypatch, OPEN)
+    is_verified, lines = stop([read_only])
+    assert not is_verified
+    assert lines[0].startswith("NOT LATCHED")
+
+
+def test_a_watchdog_that_names_no_instrument_is_no_proof_that_there_is_none(
+    tmp_path, stops_everything, monkeypatch
+):
+    (tmp_path / INSTRUMENT_FILE).write_text("{")
+    in_memory(monkeypatch, CLOSED)
+    is_verified, lines = stop([tmp_path])
+    assert not is_verified
+    assert any("instrument.json" in line for line in lines)

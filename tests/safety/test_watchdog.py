@@ -391,6 +391,14 @@ def test_a_latch_in_memory_is_written_as_soon_as_the_disk_can_be_written(bench, 
     assert arming.stopped_by(bench.directory) is None
 
 
+def within(step):
+    """Call it on a thread: one that waits for the disk fails the test."""
+    thread = threading.Thread(target=step, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
 def test_a_disk_that_hangs_is_tried_once_at_a_time(bench, monkeypatch):
     is_over = threading.Event()
     tries = []
@@ -403,8 +411,9 @@ def test_a_disk_that_hangs_is_tried_once_at_a_time(bench, monkeypatch):
     order(bench, orders.latch_in_memory, "crepe stop")
     for _ in range(5):
         bench.now_ns += SECOND
-        assert not bench.watchdog.step()
+        within(bench.watchdog.step)
     bench.step_until(lambda: tries)
+    within(bench.watchdog.step)  # waits for no write
     is_over.set()
     bench.step_until(lambda: bench.watchdog._written.is_closed)
     assert tries == ["crepe stop"]

@@ -301,3 +301,15 @@ def test_a_program_never_goes_to_the_server_of_another_clone(own_server, tmp_pat
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "mine"))
     with pytest.raises(StoreError, match="no CREPE is running"):
         find_url()
+
+
+def test_a_server_that_comes_back_is_reported_once(own_server, caplog):
+    own_server.start()
+    store = RedisStore(own_server.url, patience_s=60)
+    own_server.kill()
+    own_server.start()
+    assert store.last("data") is None
+    store.last("data")
+    assert caplog.text.count("lost Redis") == 1
+    assert caplog.text.count("found Redis again") == 1
+    store.close()

@@ -140,7 +140,7 @@ def test_interrupted_play_leaves_no_process_and_a_readable_recording(stack):
         stack.wait(lambda: has_grown(store, "result:game", 0))
     game.send_signal(signal.SIGINT)
     output, _ = game.communicate()
-    assert game.returncode == 1
+    assert game.returncode == 130
     assert "interrupted" in output
     (path,) = (stack.var / "recordings").glob("*.h5")
     with Store(path) as kept:
