@@ -1,10 +1,10 @@
 """Pulse trains as patterns of an RHS controller: quantised, checked, one key each.
 
-RHX checks nothing of this (sections 6.2 and 6.3 of the observations in decision 73): an amplitude
-above 255 steps programs one phase only, a duration under a sample none.
+RHX checks nothing of this: an amplitude above 255 steps programs one phase only, a duration under
+a sample none.
 """
 
-# Decision 73: why patterns are fixed before a run.
+# Decision 74: why patterns are fixed before a run.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
