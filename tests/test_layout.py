@@ -48,6 +48,9 @@ TESTED_THROUGH = {
     "long/test_experiment.py": "cli/experiment cli/study",
     "system/test_stack.py": "cli/play",
     "system/test_supervisord.py": "cli/run cli/run_services cli/supervised dashboard/program",
+    # What only others' programs can judge.
+    "neighbours/test_nwb.py": "bridge/nwb_series bridge/nwb_subject bridge/nwb_tables",
+    "neighbours/test_spikeinterface.py": "bridge/spikeinterface",
     # Parts of a whole that is tested as one.
     "actors/test_output.py": "environment/source_place",
     "config/test_experiment.py": """

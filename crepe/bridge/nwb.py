@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from crepe.bridge.nwb_series import add_electrodes, add_samples
 from crepe.bridge.nwb_subject import missing_fields, subject
 from crepe.bridge.nwb_tables import add_notes, add_stimuli, add_trials, add_units
+from crepe.environment.installation import pip_install
 from crepe.environment.versions import versions
 from crepe.errors import ConfigError, CrepeError
 from crepe.messages import Segment, StreamInfo
@@ -24,7 +25,6 @@ from crepe.store.stream import Stream
 if TYPE_CHECKING:
     from pynwb import NWBFile
 
-PIP = "pip install 'pynwb>=4'"
 _KEYWORDS = ("multi-electrode array", "cell culture", "closed loop")
 SIMULATED = "SIMULATED: no living culture. "
 
@@ -62,7 +62,9 @@ def export_nwb(
     try:
         from pynwb import NWBHDF5IO
     except ImportError as error:
-        raise ConfigError(f"{error}; an export to NWB needs pynwb: {PIP}") from error
+        raise ConfigError(
+            f"{error}; an export to NWB needs pynwb: {pip_install('pynwb>=4')}"
+        ) from error
     path = find_recording(session) if isinstance(session, str) else session
     out = out or path.with_suffix(".nwb")
     unfinished = out.with_name(f".{out.stem}.{os.getpid()}.nwb")

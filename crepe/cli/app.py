@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from crepe import __version__
-from crepe.cli import export, operator, services, sessions, start, study
+from crepe.cli import operator, services, sessions, start, study
 from crepe.cli.options import LOOK, TOOLS, AsJson, Settings
 from crepe.cli.output import Output
 from crepe.config.experiment import Experiment, load_experiment
@@ -256,7 +256,5 @@ def top(
 
 
 # In the order of their groups in the help.
-for part in (
-    start.app, look, sessions.app, operator.app, study.app, tools, export.app, services.app
-):  # fmt: skip
+for part in (start.app, look, sessions.app, operator.app, study.app, tools, services.app):
     app.add_typer(part)

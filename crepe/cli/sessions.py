@@ -1,4 +1,4 @@
-"""The commands about recorded sessions: `crepe sessions`, `crepe report` and `crepe recover`."""
+"""The commands about recorded sessions: `sessions`, `report`, `export` and `recover`."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from crepe.results.library import Summary
 
 app = typer.Typer()
+export = typer.Typer(
+    no_args_is_help=True, help="Write a recorded session in a format of other programs."
+)
 
 
 @app.command(rich_help_panel=LOOK)
@@ -66,6 +69,57 @@ def report(
         path = write(session, out, reached)
     output.text(f"report: {path}")
     output.document({"report": str(path), "numbers": str(path.with_name("report.json"))})
+
+
+app.add_typer(export, name="export", rich_help_panel=LOOK)
+
+
+@export.command()
+def nwb(
+    session: SessionName,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write. Default: beside the recording, SESSION.nwb.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write samples, spikes, trials, stimuli and notes as Neurodata Without Borders (NWB).
+
+    It needs pynwb. What the archive DANDI requires and the experiment does not say is listed.
+
+    Example: `crepe export nwb last`
+    """
+    from crepe.bridge.nwb import export_nwb
+
+    output = Output(as_json=as_json)
+    with progress("export", "s of data", None, open_console(stderr=True)) as reached:
+        path, missing = export_nwb(
+            session, out, lambda done_s, all_s: reached(done_s, f"of {all_s:.0f}")
+        )
+    output.text(f"nwb: {path}")
+    for problem in missing:
+        output.text(problem)
+    output.document({"nwb": str(path), "missing": missing})
+
+
+@export.command()
+def csv(
+    session: SessionName,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory to write to. Default: beside the recording.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write trials, stimuli, spikes and notes as CSV files, for R and spreadsheets.
+
+    Example: `crepe export csv last --out tables`
+    """
+    from crepe.bridge.csv_files import export_csv
+
+    output = Output(as_json=as_json)
+    n_rows = export_csv(session, out)
+    for path, n in n_rows.items():
+        output.text(f"{path}: {n} rows")
+    output.document({path.stem: {"csv": str(path), "n_rows": n} for path, n in n_rows.items()})
 
 
 @app.command(rich_help_panel=LOOK)
