@@ -3,6 +3,7 @@
 LSL drops samples silently where a buffer is full; all that shows is a jump of the stamps. But a
 sender that stamps what it sends also jumps where it was late, and then catches up. So what follows
 a jump is held: if later stamps come back there was a delay, and if they stay late there was a loss.
+A loss in the middle of a delay is counted right; what came during the delay may be misplaced by it.
 """
 
 from collections import deque

@@ -72,15 +72,18 @@ def test_a_loss_while_the_sender_is_late_is_counted_without_its_delay():
 
 @settings(max_examples=30)
 @given(
-    st.dictionaries(st.integers(20, 180), st.floats(0, 0.1), max_size=20),
+    st.dictionaries(st.integers(20, 150), st.floats(0, 0.1), max_size=20),
     st.sets(st.sampled_from([40, 90, 140]), max_size=2),
     st.floats(-200, 200),
 )
 def test_jitter_and_drift_neither_make_nor_hide_a_gap(late_s, lost_at, ppm):
     chunks = list(stream(200, late_s=late_s, lost=dict.fromkeys(lost_at, 5000), ppm=ppm))
     at, true = indices(SampleClock(RATE_HZ, 0.02, 0.25), chunks)
-    # as exact as delays below the limit leave it, and a rounding
-    assert abs(at - true).max() <= 0.02 * RATE_HZ + 2
+    error = abs(at - true)
+    # samples that came late right before a loss may be misplaced by their delay, and only they
+    assert error.max() <= 0.1 * RATE_HZ + 2
+    assert error[-1] <= 0.02 * RATE_HZ + 2
+    assert lost_at or not error.any()
     assert len(at) > 17_000
 
 
