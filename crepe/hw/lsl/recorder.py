@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import PositiveFloat, PositiveInt
 
 from crepe.errors import ConfigError, DeviceError
+from crepe.hw.capabilities import Latency, RecorderCapabilities
 from crepe.hw.instrument import DeviceSettings, Recorder
 from crepe.hw.lsl.description import describe
 from crepe.hw.lsl.sample_clock import SampleClock
@@ -76,6 +77,18 @@ class LslRecorder(Recorder):
         self._gaps: set[int] = set()  # samples before which some are missing
         self._n_missing, self._n_gaps = 0, 0
         self._sample_s = time.monotonic()
+
+    @property
+    def capabilities(self) -> RecorderCapabilities:
+        return RecorderCapabilities(
+            latency=Latency(source="one machine only"),
+            clock="the sender's; its drift against the nominal rate is measured",
+            verified=("labels, units and rate, as the stream's description states them",),
+            not_verified=(
+                "that the sender keeps to its description",
+                "losses shorter than gap_s; the length of others follows from the time stamps",
+            ),
+        )
 
     def open(self, position: int) -> StreamInfo:
         self.close()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from crepe.hw.capabilities import Latency, RecorderCapabilities, SampleIndex
 from crepe.hw.instrument import DeviceSettings, EndOfData, Recorder
 from crepe.hw.neo.reader import UNDESCRIBED, Description
 from crepe.hw.neo.signal import NeoSignal, Span
@@ -51,6 +52,16 @@ class NeoRecording(Recorder):
         self._spans: list[Span] = []
         self._stops: list[int] = []
         self._position = 0
+
+    @property
+    def capabilities(self) -> RecorderCapabilities:
+        return RecorderCapabilities(
+            sample_index=SampleIndex.EXACT,
+            latency=Latency(0.0, 0.0, "read from the file when it is due"),
+            clock="the file's time stamps; replayed by this computer at `speed` times real time",
+            verified=("labels, rate, units, type and gaps: as Neo reads them from the file",),
+            not_verified=("that Neo's reader is right about the format",),
+        )
 
     def open(self, position: int) -> StreamInfo:
         self.close()

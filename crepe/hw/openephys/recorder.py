@@ -10,6 +10,7 @@ from collections import deque
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from crepe.errors import ConfigError, DeviceError
+from crepe.hw.capabilities import Latency, RecorderCapabilities, SampleIndex
 from crepe.hw.instrument import DeviceSettings, Recorder
 from crepe.hw.openephys.assembly import Assembly, Block, Channels
 from crepe.hw.openephys.gui import Gui
@@ -84,6 +85,20 @@ class OpenEphysRecorder(Recorder):
         self._events_until = position
         self._block_at_s = time.monotonic()
         self._error: DeviceError | None = None
+
+    @property
+    def capabilities(self) -> RecorderCapabilities:
+        return RecorderCapabilities(
+            sample_index=SampleIndex.EXACT,
+            latency=Latency(source="CREPE's simulated publisher only"),
+            clock="the acquisition system's crystal; the GUI numbers the samples",
+            only_while_stopped=("stream and channels, in the GUI",),
+            verified=("channels, stream and rate: every block carries them",),
+            not_verified=(
+                "microvolts: the messages state no unit",
+                "the number of samples lost in an outage: estimated from this computer's clock",
+            ),
+        )
 
     def open(self, position: int) -> StreamInfo:
         self.close()
