@@ -1,4 +1,4 @@
-"""The contract of all recorders: generator, MCS file, MEAME on the wire and in lock-step."""
+"""The contract of all recorders: generator, MCS file, MEAME on the wire and in lock-step, RHX."""
 
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -14,6 +14,7 @@ from crepe.hw.instrument import EndOfData, Recorder
 from crepe.messages import Segment
 from crepe.simulator.lockstep import Lockstep
 from crepe.simulator.meame.settings import SimulatorSettings
+from tests.running_rhx import running_rhx, running_service
 
 N_SAMPLES = 1000  # of a recorder that comes to an end
 FINITE = ("generator", "hdf5")
@@ -42,6 +43,16 @@ def lockstep() -> Lockstep:
     return Lockstep(SimulatorSettings(seed=3))
 
 
+@pytest.fixture
+def rhx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A simulated RHX for which an operator has clicked, and the program that has its connection."""
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
+    with running_rhx() as simulator:
+        simulator.click()
+        with running_service():
+            yield
+
+
 Maker = Callable[..., Recorder]
 
 
@@ -56,10 +67,15 @@ def maker(kind: str, request: pytest.FixtureRequest, directory: Path) -> Maker:
         case "meame on the wire":
             request.getfixturevalue("simulator")
             return partial(open_recorder, "meame://simulator")
+        case "rhx on the wire":
+            request.getfixturevalue("rhx")
+            return lambda **settings: open_recorder(
+                "rhx://simulator", **{"segment_samples": 100, **settings}
+            )
     return partial(lockstep().open_recorder, "meame://simulator")
 
 
-@pytest.fixture(params=[*FINITE, "meame on the wire", "meame in lock-step"])
+@pytest.fixture(params=[*FINITE, "meame on the wire", "meame in lock-step", "rhx on the wire"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Maker:
     """Make recorders of every kind."""
     return maker(request.param, request, tmp_path)
