@@ -23,8 +23,8 @@ from crepe.safety.pulse import Phases, density_mc_cm2, merged, place_of, total_c
 _DENSITY_MC_CM2 = {"TiN": 0.5, "Pt": 0.2}
 """Charge per phase and area. TiN: below the 0.9 that is usually given (Cogan 2008, Annu Rev Biomed
 Eng 10:275), and far below the 23 of the MCS MEA manual, section 8.3; Pt: half of that manual's.
-PEDOT, IrOx and platinum black are not here: their limits depend on how they were made.
-"""
+Others such as PEDOT, IrOx and platinum black are not here: their limits depend on how they are
+made."""
 
 _LEAST_UA = 0.001
 _LEAST_MV = 0.01

@@ -1,4 +1,4 @@
-"""The contract of all recorders: generator, files, MEAME on the wire and in lock-step."""
+"""The contract of all recorders: generator, files, live inputs, MEAME and RHX."""
 
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -17,6 +17,7 @@ from crepe.simulator.openephys.publisher import Publisher, PublisherSettings, pu
 from crepe.testing import Rule, recorder_contract
 from tests.hw.lsl.outlet import lsl, sending
 from tests.hw.neo.recordings import open_ephys
+from tests.running_rhx import running_rhx, running_service
 
 N_SAMPLES = 1000  # of a recorder that comes to an end
 
@@ -42,6 +43,16 @@ def make_file(path: Path) -> Path:
 @cache  # its culture takes long to make
 def lockstep() -> Lockstep:
     return Lockstep(SimulatorSettings(seed=3))
+
+
+@pytest.fixture
+def rhx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A simulated RHX for which an operator has clicked, and the program that has its connection."""
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
+    with running_rhx() as simulator:
+        simulator.click()
+        with running_service():
+            yield
 
 
 Maker = Callable[..., Recorder]
@@ -74,6 +85,7 @@ def outlet() -> Iterator[str]:
         "open ephys",
         "meame on the wire",
         "meame in lock-step",
+        "rhx on the wire",
     ]
 )
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Maker:
@@ -99,6 +111,11 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Maker:
         case "meame on the wire":
             request.getfixturevalue("simulator")
             return partial(open_recorder, "meame://simulator")
+        case "rhx on the wire":
+            request.getfixturevalue("rhx")
+            return lambda **settings: open_recorder(
+                "rhx://simulator", **{"segment_samples": 100, **settings}
+            )
     return partial(lockstep().open_recorder, "meame://simulator")
 
 

@@ -92,9 +92,11 @@ def test_outputs_are_connected_for_the_channels_and_no_others(rhx, controller):
 
 def test_a_port_that_another_program_has_is_noticed(rhx, controller, monkeypatch):
     monkeypatch.setattr(module, "_STATUS_S", 0.2)
-    with socket.create_server(("127.0.0.1", rhx._data["waveform"].port)):
-        with pytest.raises(DeviceError, match="must be 'Connected'"):
-            controller.connect_outputs(["A-000"], "127.0.0.1")
+    with (
+        socket.create_server(("127.0.0.1", rhx._data["waveform"].port)),
+        pytest.raises(DeviceError, match="must be 'Connected'"),
+    ):
+        controller.connect_outputs(["A-000"], "127.0.0.1")
 
 
 def test_a_stop_is_read_back_and_disables_all(rhx, controller):

@@ -61,14 +61,13 @@ def test_what_rhx_would_take_for_another_pulse_is_refused_by_its_name(changes, r
     st.floats(0, 6000),
     st.sampled_from(STEPS_UA),
     st.sampled_from((20_000.0, 25_000.0, 30_000.0)),
-    st.integers(-1, 300),
-    st.floats(0.1, 2000),
+    st.tuples(st.integers(-1, 300), st.floats(0.1, 2000)),
 )
 def test_whatever_is_a_pattern_is_balanced_whole_and_within_the_registers(
-    current_ua, width_us, step_ua, rate_hz, n_pulses, pulse_rate_hz
+    current_ua, width_us, step_ua, rate_hz, pulses
 ):
     phases = ((current_ua, width_us), (-current_ua, width_us))
-    train = replace(TRAIN, phases=phases, n_pulses=n_pulses, rate_hz=pulse_rate_hz)
+    train = replace(TRAIN, phases=phases, n_pulses=pulses[0], rate_hz=pulses[1])
     if refusal(train, step_ua, rate_hz) is not None:
         return
     values = patterns_of([train], step_ua, rate_hz)[0].parameters
