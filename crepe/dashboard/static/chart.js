@@ -32,7 +32,15 @@ export function chart(id, options, makeData) {
     }
     if (document.hidden || !place.offsetParent) return;
     if (!self.plot) make();
-    self.plot?.setData(makeData());
+    // uPlot asks for a range that is not automatic when a chart is made, and no more.
+    self.plot?.batch(() => {
+      self.plot.setData(makeData());
+      const { auto, range } = self.plot.scales.y;
+      if (!auto(self.plot, false)) {
+        const [min, max] = range(self.plot, null, null, "y");
+        self.plot.setScale("y", { min, max });
+      }
+    });
   };
   self.remake = () => { self.plot?.destroy(); self.plot = null; };
   charts.push(self);

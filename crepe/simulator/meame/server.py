@@ -118,10 +118,17 @@ class Simulator:
             "simulated MEAME on http://%s:%d, data %d, sawtooth %d",
             *(self.settings.host, self.http_port, self.data_port, self.sawtooth_port),
         )
+        if 0 < self.settings.http_port != self.http_port:
+            log.warning(
+                "port %d is taken, by another simulator for example: an experiment that names it "
+                "does not drive this one",
+                self.settings.http_port,
+            )
         query = "" if self.data_port == _USUAL_DATA_PORT else f"?data_port={self.data_port}"
         log.info(
-            'to record from it: device = "meame://%s:%d%s"',
-            *(self.settings.host, self.http_port, query),
+            'its device: "meame://%s:%d%s" in [actors.acquire], "meame://%s:%d" in '
+            "[actors.stimulate]",
+            *(*self._address, query, *self._address),
         )
 
     def _announced(self) -> Server | None:

@@ -244,6 +244,22 @@ def test_a_second_simulator_leaves_the_first_where_it_is_found(simulator, ask, c
     assert (directory / "simulator.json").read_text() == before
 
 
+def test_a_port_that_is_taken_is_reported_with_the_devices_of_both_actors(
+    tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path))
+    monkeypatch.setattr(SimulatorSettings, "is_fixed", lambda self, name: False)
+    caplog.set_level("INFO")
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        settings = SETTINGS.model_copy(update={"http_port": port})
+        with running_simulator(settings, paths.run_directory()) as simulator:
+            assert simulator.http_port != port
+    assert f"port {port} is taken" in caplog.text
+    device = f'"meame://127.0.0.1:{simulator.http_port}"'
+    assert f"{device} in [actors.stimulate]" in caplog.text
+
+
 def test_a_simulator_takes_the_place_of_one_that_was_killed(tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path))
     path = paths.run_directory() / "simulator.json"

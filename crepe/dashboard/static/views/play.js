@@ -63,7 +63,17 @@ const responseChart = chart("response", () => ({
   xLabel: "session time (s)", yLabel: "Hz per channel",
   series: [{}, { stroke: css("--green"), fill: css("--response"), width: 1.5, points: { show: false } }],
   hooks: { drawClear: [shade] },
-}), () => population(responseFrom, Math.min(responseFrom + RESPONSE_S, page.about ? seconds(page.now) : 0), 1));
+}), response);
+
+function response() {
+  return population(responseFrom, Math.min(responseFrom + RESPONSE_S, page.about ? seconds(page.now) : 0), 1);
+}
+
+// Why the plot is empty, or how it is read.
+function responseHint() {
+  if (response()[1].some((rate) => rate !== null)) return gameView().responseHint;
+  return page.slow.notice || "empty: no trial has shown a gesture, or its spikes are older than a minute";
+}
 
 export const play = {
   name: "play",
@@ -82,7 +92,7 @@ export const play = {
     drawTrials();
     drawGame();
     responseChart.draw();
-    byId("response-hint").textContent = gameView().responseHint;
+    byId("response-hint").textContent = responseHint();
   },
   key: (event) => gameView().key?.(event),
 };

@@ -58,7 +58,8 @@ function tracesData() {
     const row = columns[r + 1];
     for (let i = 0; i < row.length; i++) if (row[i] !== null) row[i] += middle;
   }
-  byId("traces-scale").textContent = `${lane} µV between lines; minimum and maximum of ${(1000 * traces.column_samples / page.about.rate_hz).toPrecision(2)} ms; ${n <= MOST_WITH_THRESHOLDS && traces.thresholds_uv.some((uvs) => uvs.length) ? "dashes: threshold; " : ""}dots: spikes`;
+  const begins = columns[1][0] === null && first > 0; // the samples before are not sent again
+  byId("traces-scale").textContent = `${lane} µV between lines; minimum and maximum of ${(1000 * traces.column_samples / page.about.rate_hz).toPrecision(2)} ms; ${n <= MOST_WITH_THRESHOLDS && traces.thresholds_uv.some((uvs) => uvs.length) ? "dashes: threshold; " : ""}dots: spikes${begins ? "; shown since they were chosen" : ""}`;
   return columns;
 }
 
