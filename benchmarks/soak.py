@@ -27,6 +27,7 @@ import urllib3
 from crepe.config.experiment import load_experiment, save_experiment
 from crepe.electrodes.layouts import MCS_60_LABELS
 from crepe.environment import paths
+from crepe.errors import StoreError
 from crepe.messages import Delivered, Segment, Stimulus
 from crepe.redis_server.server import running_server
 from crepe.safety.limits import Limits
@@ -110,9 +111,11 @@ class Soak:
         if server is None:
             return 0
         connection = RedisConnection(server["url"], "soak")
-        connection.connect()
         try:
+            connection.connect()
             memory = str(connection.call("INFO", "memory"), "ascii")
+        except StoreError:  # it was killed, and loads its file
+            return 0
         finally:
             connection.disconnect()
         return int(memory.partition("used_memory:")[2].split()[0])

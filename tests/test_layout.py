@@ -38,6 +38,7 @@ TESTED_THROUGH = {
     "testing/test_recorder.py": "testing/rule",
     "testing/test_stimulator.py": "testing/bench testing/trains",
     "safety/test_watchdog.py": "hw/meame/remote_stop",
+    "safety/test_pursuit.py": "hw/rhx/remote_stop",
     "hw/test_stimulator_contract.py": "hw/no_stimulator",
     # Commands of the command line, through a run of the command.
     "cli/test_app.py": "cli/options cli/services cli/simulate",

@@ -69,7 +69,7 @@ class Chaos:
         self.kept: list[Kept] = []
         self._experiment = experiment
         self._random = random
-        self._n_newborn = self._n_stuck = self._n_left = self._n_refused_starts = 0
+        self._n_newborn = self._n_stuck = self._n_left = self._n_refused_starts = self._n_resumed_ends = 0
         loaded = load_experiment(experiment)
         self._name, self._has_culture = loaded.name, "stimulate" in loaded.actors
 
@@ -105,6 +105,7 @@ class Chaos:
         return {
             "faults": self.n_faults.total(),
             "programs killed in their first second": self._n_newborn,
+            "ends that asked for a resume, which recorded the rest": self._n_resumed_ends,
             "must be 0: times the samples did not go on": self._n_stuck,
             "must be 0: processes left": self._n_left,
             "must be 0: starts that failed": self._n_refused_starts,
@@ -192,6 +193,10 @@ class Chaos:
     def _stop(self) -> None:
         self._keep()
         done = self._crepe("down")
+        if "crepe up --resume" in done.stderr:  # its recorder had been killed a moment ago
+            self._n_resumed_ends += 1
+            self._start("--resume")
+            done = self._crepe("down")
         if done.returncode:
             self._n_refused_starts += 1
             print(f"crepe down: {done.stdout}{done.stderr}", flush=True)

@@ -117,3 +117,26 @@ def rhx(
         **({} if port is None else {"port": port}),
     )
     serve(settings, run_directory, is_clicked=not unclicked)
+
+
+@simulate.command("openephys")
+def openephys(
+    channels: Annotated[int, typer.Option(min=1, help="Number of channels.")] = 16,
+    rate: Annotated[float, typer.Option(min=1, help="Sampling rate in Hz.")] = 30_000.0,
+    seed: Seed = None,
+    port: Annotated[
+        int, typer.Option(min=1, max=65534, help="Port of the data; the next takes heartbeats.")
+    ] = 5556,
+) -> None:
+    """Run a simulated ZMQ interface of Open Ephys, in the foreground, until Ctrl-C.
+
+    It sends noise with spikes at known times; nothing answers to stimulation.
+
+    Example: `crepe simulate openephys --channels 32`
+
+    Exit status: 1 if a port is taken.
+    """
+    from crepe.simulator.openephys.publisher import PublisherSettings, serve
+
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout)
+    serve(PublisherSettings(n_channels=channels, sampling_rate_hz=rate, seed=seed or 0, port=port))

@@ -19,7 +19,7 @@ from crepe.environment import session
 from crepe.errors import ConfigError, ExitCode
 from crepe.supervise import control, status
 
-IN_THE_FOREGROUND = {"run", "redis", "simulate meame", "simulate rhx"}
+IN_THE_FOREGROUND = {"run", "redis", "simulate meame", "simulate openephys", "simulate rhx"}
 """Commands that run until they are stopped: what they print is a log."""
 GROUPS = [
     options.START_AND_STOP,

@@ -1,6 +1,8 @@
 """A simulated ZMQ interface of Open Ephys, which loses messages on request."""
 
+import asyncio
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -11,12 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
+from crepe.environment import process
+from crepe.errors import DeviceError
 from crepe.hw.generator import Generator, GeneratorSettings
 from crepe.hw.openephys.wire import Data, Ttl, pack_data, pack_ttl
 from crepe.hw.optional_package import import_optional
 from crepe.hw.pace import Pace
 
+log = logging.getLogger(__name__)
+
 _LISTEN_MS = 5
+_POLL_S = 0.1
 
 
 class PublisherSettings(BaseModel):
@@ -143,11 +150,13 @@ class Publisher:
                     data.bind(f"{address}:{port}")
                 listen.bind(f"{address}:{port + 1}")
                 return data, listen, int(port)
-            except self._zmq.ZMQError:
+            except self._zmq.ZMQError as error:
                 data.close()
                 listen.close()
                 if settings.port:
-                    raise
+                    self._context.destroy(linger=0)
+                    place = f"{settings.host} ports {port} and {port + 1}"
+                    raise DeviceError(f"{place}: {error}; choose others") from error
         raise RuntimeError("no two free ports in a row")
 
     def _run(self) -> None:
@@ -209,3 +218,17 @@ def publishing(settings: PublisherSettings) -> Iterator[Publisher]:
         yield publisher
     finally:
         publisher.close()
+
+
+def serve(settings: PublisherSettings) -> None:
+    """Run in the foreground until SIGTERM or SIGINT. Raises DeviceError if a port is taken."""
+    is_over = threading.Event()
+
+    async def run() -> None:
+        with publishing(settings) as publisher:
+            device = f"openephys://{settings.host}:{publisher.port}"
+            log.info('simulated Open Ephys; to record from it: device = "%s"', device)
+            while not is_over.is_set():
+                await asyncio.sleep(_POLL_S)
+
+    process.serve(run, is_over.set)

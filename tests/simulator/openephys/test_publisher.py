@@ -1,6 +1,8 @@
 """The simulated publisher, looked at with bare sockets as any client would."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -32,3 +34,18 @@ def test_messages_have_the_parts_and_the_numbers_of_the_plugin():
         start = content["sample_num"]
         truth = publisher.samples(start, start + content["num_samples"])
         assert np.array_equal(np.frombuffer(messages[0][2], "<f4"), truth[content["channel_num"]])
+
+
+def test_the_command_serves_until_it_is_stopped_and_refuses_a_taken_port():
+    with publishing(PublisherSettings()) as other:
+        command = [sys.executable, "-m", "crepe", "simulate", "openephys", "--port"]
+        taken = subprocess.run(
+            [*command, str(other.port)], capture_output=True, text=True, check=False
+        )
+        assert taken.returncode == 1
+        assert f"ports {other.port} and {other.port + 1}: Address already in use" in taken.stderr
+        free = str(other.port + 10)
+        with subprocess.Popen([*command, free], stdout=subprocess.PIPE, text=True) as process:
+            assert f'device = "openephys://127.0.0.1:{free}"' in process.stdout.readline()
+            process.terminate()
+        assert process.returncode == 0
