@@ -69,7 +69,8 @@ class Chaos:
         self.kept: list[Kept] = []
         self._experiment = experiment
         self._random = random
-        self._n_newborn = self._n_stuck = self._n_left = self._n_refused_starts = self._n_resumed_ends = 0
+        self._n_newborn = self._n_stuck = self._n_left = 0
+        self._n_refused_starts = self._n_resumed_ends = 0
         loaded = load_experiment(experiment)
         self._name, self._has_culture = loaded.name, "stimulate" in loaded.actors
 

@@ -376,6 +376,7 @@ def test_a_writer_is_not_disturbed_by_those_who_list(tmp_path):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path))
+    monkeypatch.delenv("COLUMNS", raising=False)  # workers of pytest-xdist have it
     return lambda *arguments: CliRunner().invoke(app, ["sessions", *arguments])
 
 
