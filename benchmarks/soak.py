@@ -27,8 +27,8 @@ import urllib3
 from crepe.config.experiment import load_experiment, save_experiment
 from crepe.electrodes.layouts import MCS_60_LABELS
 from crepe.environment import paths
-from crepe.errors import StoreError
 from crepe.messages import Delivered, Segment, Stimulus
+from crepe.redis_server.login import ConnectionLostError
 from crepe.redis_server.server import running_server
 from crepe.safety.limits import Limits
 from crepe.store import Store
@@ -114,7 +114,7 @@ class Soak:
         try:
             connection.connect()
             memory = str(connection.call("INFO", "memory"), "ascii")
-        except StoreError:  # it was killed, and loads its file
+        except ConnectionLostError:  # it was killed, and loads its file
             return 0
         finally:
             connection.disconnect()

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -88,6 +88,14 @@ class Chaos:
             kinds.append((3, self._disturb_network))
         weights, faults = zip(*kinds, strict=True)
         self._start("--new")
+        try:
+            self._try(seconds, weights, faults)
+        finally:
+            self._stop()
+
+    def _try(
+        self, seconds: float, weights: Sequence[float], faults: Sequence[Callable[[], None]]
+    ) -> None:
         end_s = time.monotonic() + seconds
         while time.monotonic() < end_s:
             (fault,) = self._random.choices(faults, weights)
@@ -99,7 +107,6 @@ class Chaos:
             if self._has_culture:
                 self.soak.look()
         self._must_go_on()
-        self._stop()
 
     def figures(self) -> dict[str, float]:
         """Return what is known without a look at the recordings."""
