@@ -142,7 +142,8 @@ class RhxSession:
         another one, with patterns.
         """
         link = self._link
-        if may_arm and self._patterns and not link.may_load and self.is_connected:
+        # Until they are loaded: a recorder may have begun a run right after the last stop.
+        if may_arm and self._patterns and not link.is_loaded and self.is_connected:
             if link.state is LinkState.RUNNING:
                 self._stop()
             link.may_load = True

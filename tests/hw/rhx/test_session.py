@@ -315,3 +315,18 @@ def test_a_train_that_is_no_pattern_is_refused():
         fields = {"electrodes": ["A-001"], "phases": TRAIN.phases, "rate_hz": 5.0, "n_pulses": 5}
         assert "none of the patterns" in machine.session.trigger(**fields)["refused"]
         machine.teardown()
+
+
+def test_a_run_that_began_right_after_the_stop_to_arm_is_stopped_and_loaded():
+    machine = Machine()
+    try:
+        machine.all_is_made_ready()
+        machine.session.stop()
+        machine.the_recorder_begins(CHANNELS[0])
+        machine.link.may_load = True  # the recorder was faster than the stimulator
+        assert "not loaded" in machine.session.watch(may_arm=False)["problem"]
+        machine.session.watch(may_arm=True)
+        machine.the_recorder_begins(CHANNELS[0])
+        assert machine.session.watch(may_arm=True)["problem"] == ""
+    finally:
+        machine.teardown()
