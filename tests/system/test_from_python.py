@@ -84,7 +84,9 @@ def test_a_script_of_the_original_reads_by_rpyc_what_redis_has_across_a_kill(sta
     for _ in range(2):
         with connected(port) as connection:
             parts += [segments.next_or_wait(connection, 0.01) for _ in range(3)]
-        os.kill(stack.rows()["rpyc"]["pid"], signal.SIGKILL)
+        pid = stack.rows()["rpyc"]["pid"]
+        os.kill(pid, signal.SIGKILL)
+        stack.wait(lambda pid=pid: stack.rows()["rpyc"]["pid"] not in (0, pid))
     with Store() as store:
         np.testing.assert_array_equal(np.hstack(parts), store["data"][:, 0:6000])
     stack.crepe("down")
