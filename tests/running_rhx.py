@@ -21,7 +21,7 @@ LONG = Stimulus(9, 10, 1, 10, ("A-020",), PHASES, 50.0, 50)
 
 @contextmanager
 def running_rhx(**settings: Any) -> Iterator[SimulatedRhx]:
-    """A simulated RHX in this run directory, whose port nobody has opened yet."""
+    """A simulated RHX in this run directory, whose port is not open yet."""
     few = {"seed": 3, "n_cells": 20, "port": 0, "waveform_port": 0, "spike_port": 0}
     simulator = SimulatedRhx(
         RhxSimulatorSettings.model_validate({**few, **settings}), paths.run_directory()

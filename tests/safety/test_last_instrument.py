@@ -79,7 +79,7 @@ def test_nothing_is_written_to_what_another_program_stimulates_with(tmp_path, st
         assert not is_verified
         assert not stopped
         assert f"process {OWN.pid} of user" in lines[-1]
-        assert stop(tmp_path)[0]  # nobody has the lease any more
+        assert stop(tmp_path)[0]  # the lease is free
         assert stopped == [server.port]
 
 

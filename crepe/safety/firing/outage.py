@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 class Outage:
     """Disarms when the data were away for longer than `limit_s`.
 
-    Nobody has seen what became of the culture meanwhile, and another instrument may have been
+    What became of the culture meanwhile is not known, and another instrument may have been
     connected. An arming that is given while the data are away counts until they are back.
 
     Parameters

@@ -84,7 +84,7 @@ class SimulatedRhx:
     # The operator
 
     def click(self) -> None:
-        """Do as the operator who clicks Connect: listen for one client."""
+        """Do as a click on Connect does: listen for one client."""
         with self._lock:
             if self._listener is not None or self._client is not None or self.has_crashed:
                 return

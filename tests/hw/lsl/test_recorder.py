@@ -127,8 +127,8 @@ def test_a_stream_without_unit_labels_or_rate_is_refused_or_described_by_the_set
         open_recorder("lsl://markers").open(0)
     with pytest.raises(DeviceError, match="has 10000 Hz, must have 20000"):
         open_recorder("lsl://plain?scale_uv=1", sampling_rate_hz=20_000).open(0)
-    with pytest.raises(DeviceError, match=r"not seen in 0\.1 s \(name='nobody'\)"):
-        open_recorder("lsl://nobody?wait_s=0.1").open(0)
+    with pytest.raises(DeviceError, match=r"not seen in 0\.1 s \(name='absent'\)"):
+        open_recorder("lsl://absent?wait_s=0.1").open(0)
     with pytest.raises(ConfigError, match="needs a name, or"):
         open_recorder("lsl://")
     for each in (plain, markers):

@@ -20,7 +20,7 @@ def port(rhx):
     port.close()
 
 
-def test_without_a_click_nobody_listens_and_the_text_says_what_to_click(rhx):
+def test_without_a_click_no_port_listens_and_the_text_says_what_to_click(rhx):
     with pytest.raises(PortClosedError, match="Network > Remote TCP Control > Connect"):
         CommandPort("127.0.0.1", rhx.port)
 

@@ -266,7 +266,7 @@ class Machine(RuleBasedStateMachine):
             self.is_stopped()
 
     @rule()
-    def somebody_stops(self):
+    def crepe_stop_stops(self):
         doubts = self.session.stop()["doubts"]
         assert doubts or not self.rhx.is_lost
         if not doubts:

@@ -43,7 +43,7 @@ def test_a_long_silence_disarms_and_says_what_to_do():
     assert outage.problem.endswith("disarmed; look at the instrument, then `crepe arm`")
 
 
-def test_a_gap_disarms_though_nobody_saw_the_silence():
+def test_a_gap_disarms_though_the_silence_was_not_seen():
     arming = Arming()
     outage = outage_of(arming)
     outage.end(97.0, 500)
