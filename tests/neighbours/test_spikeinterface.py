@@ -1,5 +1,8 @@
 """A session in SpikeInterface: samples, probe, spikes and stimuli; and a spike sorter on them."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from spikeinterface.core import get_noise_levels
@@ -22,6 +25,7 @@ from tests.recorded_session import (
 )
 
 SLICES = {"num_chunks_per_segment": 5, "chunk_size": 1000, "seed": 1}
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "export-a-session.md"
 STRETCHES = ((FIRST, 12_000), (15_000, 20_000), (20_500, STOP))
 
 
@@ -88,3 +92,16 @@ def test_a_running_stream_is_read_up_to_this_moment_and_has_its_probe():
     assert recording.get_annotation("is_simulated")
     np.testing.assert_array_equal(recording.get_channel_locations(), places)
     assert sorting_of(store).count_total_num_spikes() == 0
+
+
+@pytest.mark.filterwarnings("ignore")  # of SpikeInterface, about arguments that have no default yet
+def test_the_lines_of_the_page_run_as_they_are_printed(tmp_path, monkeypatch):
+    (tmp_path / "recordings").mkdir()
+    record(tmp_path / "recordings" / "20261118-101010-abcd.h5")
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path))
+    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
+    names: dict[str, object] = {}
+    exec(block, names)
+    assert names["recording"].get_num_segments() == len(STRETCHES)
+    assert names["ours"].count_total_num_spikes() == len(SPIKES)
+    assert names["stimuli"].get_event_times("rock").tolist() == [1.01]
