@@ -193,6 +193,7 @@ def status(as_json: AsJson = False) -> None:
 
     Exit status: 1 if nothing runs.
     """
+    from crepe.safety import arming
     from crepe.supervise.start import links_now
     from crepe.supervise.status import rows
 
@@ -209,6 +210,8 @@ def status(as_json: AsJson = False) -> None:
         _print_status(programs, output)
         for line in page.lines if (page := links_now()) else ():
             output.line(line)
+        if by := arming.stopped_by(paths.run_directory()):
+            output.line(f"STOPPED by {by}: nothing is stimulated until `crepe arm`", "bold red")
 
 
 _SHOWN = ("pid", "up/s", "restarts", "lag", "p99/ms", "gaps", "missing")

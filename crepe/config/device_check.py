@@ -39,16 +39,25 @@ def check_device(url: str, **settings: Any) -> Iterator[Finding]:
     labels: tuple[str, ...] = ()
     if not mistakes[_RECORDER]:
         make = partial(open_recorder, url, **settings)
+        promises = make().capabilities
         try:
-            info = _described(make())
+            info = _described(make(), is_closed=bool(promises.owner))
         except DeviceError as error:
             yield Finding(False, str(error))
             return
-        labels = info.labels
-        yield Finding(True, _summary(info))
-        rules = [rule for rule in recorder_contract if rule.is_for_live in (None, info.is_live)]
-        yield from _tried(_RECORDER, rules, make)
-        yield from _promises_of_recorder(make().capabilities)
+        labels = info.labels if info else ()
+        if promises.owner:
+            yield Finding(
+                None,
+                f"the recorder is not tried: only the program `{promises.owner}` of a session can "
+                "open it; `crepe up` starts that, which reads every setting back",
+            )
+        elif info:
+            yield Finding(True, _summary(info))
+            live = (None, info.is_live)
+            rules = [rule for rule in recorder_contract if rule.is_for_live in live]
+            yield from _tried(_RECORDER, rules, make)
+        yield from _promises_of_recorder(promises)
     if not mistakes[_STIMULATOR]:
         yield from _tried(_STIMULATOR, offline_rules, _Unopened(url, labels))
         yield from _promises_of_stimulator(open_stimulator(url, InProcess()).capabilities)
@@ -71,7 +80,9 @@ def _is_registered(url: str, half: str) -> bool:
     return True
 
 
-def _described(recorder: Recorder) -> StreamInfo:
+def _described(recorder: Recorder, *, is_closed: bool) -> StreamInfo | None:
+    if is_closed:
+        return recorder.expected()
     try:
         return recorder.open(0)
     finally:

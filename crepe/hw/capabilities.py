@@ -79,6 +79,8 @@ class RecorderCapabilities:
     """What `open` reads back."""
     not_verified: tuple[str, ...] = ("nothing is stated to be verified",)
     """What nothing can verify."""
+    owner: str = ""
+    """Program of the session that alone can open the instrument; empty if any program can."""
 
 
 @dataclass(frozen=True, kw_only=True)

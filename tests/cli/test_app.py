@@ -17,6 +17,7 @@ from crepe.cli import options
 from crepe.cli.app import app
 from crepe.environment import session
 from crepe.errors import ConfigError, ExitCode
+from crepe.safety import arming
 from crepe.supervise import control, status
 
 IN_THE_FOREGROUND = {"run", "redis", "simulate meame", "simulate openephys", "simulate rhx"}
@@ -205,6 +206,14 @@ def test_status_cuts_no_name_and_no_state(rows):
     assert "…" not in "".join(lines)
     assert "simulated_sensor: waiting for data:spikes" in lines
     assert "acquire: the recording is set aside" in lines
+
+
+def test_status_says_that_a_stop_holds(rows, monkeypatch, tmp_path):
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path))
+    assert "STOPPED" not in CliRunner().invoke(app, ["status"]).stdout
+    (tmp_path / "run").mkdir()
+    arming.latch(tmp_path / "run", "crepe stop")
+    assert "\nSTOPPED by crepe stop at " in CliRunner().invoke(app, ["status"]).stdout
 
 
 def test_status_has_the_same_exit_status_as_text_and_as_json(rows, monkeypatch):

@@ -48,12 +48,23 @@ def test_a_live_instrument_is_recorded_and_its_stimulator_not_opened(simulator, 
 
 
 def test_a_half_that_the_settings_do_not_fit_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr("crepe.config.device_check._described", lambda recorder: 1 / 0)
+    monkeypatch.setattr("crepe.config.device_check._described", lambda *_, **__: 1 / 0)
     url = "meame://127.0.0.1:9?data_port=9"
     finding = next(check_device(url))
     assert finding.is_well is None
     assert finding.text.startswith("the stimulator is not tried: ")
     assert "data_port: Extra inputs are not permitted" in finding.text
+
+
+def test_an_instrument_that_one_program_owns_is_not_opened(monkeypatch):
+    monkeypatch.setattr("crepe.hw.rhx.recorder.RhxRecorder.open", None)
+    findings = list(check_device("rhx://127.0.0.1:9"))
+    assert findings[0].is_well is None
+    assert findings[0].text.startswith(
+        "the recorder is not tried: only the program `rhx` of a session can open it"
+    )
+    assert not any(finding.is_well is False for finding in findings)
+    assert any("promised: a stop is reported" in finding.text for finding in findings)
 
 
 def test_an_instrument_that_does_not_answer_is_wrong_once(tmp_path):

@@ -31,6 +31,7 @@ CAPABILITIES = RecorderCapabilities(
     only_while_stopped=("channels", "sampling rate: only by a restart of RHX"),
     verified=("type, version and sampling rate", "every setting that is made"),
     not_verified=("order and number of words in a block: RHX announces neither",),
+    owner="rhx",
 )
 
 
