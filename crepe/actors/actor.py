@@ -84,6 +84,8 @@ class Actor(BaseModel, Generic[In, Out]):
     is_sparse: ClassVar[bool] = False
     merges: ClassVar[bool] = True  #: Inputs are merged by sample index; False: as they arrive.
     truth_type: ClassVar[type[Message] | None] = None  # the output type that only Record reads
+    #: Of a decoder: what an answer follows from, for people who read results.
+    decides_by: ClassVar[str] = ""
     priority: ClassVar[int] = 50  # programs start in this order and stop in the reverse
 
     @property

@@ -1,5 +1,7 @@
 """Control decoder: random decisions, independent of the culture."""
 
+from typing import ClassVar
+
 import numpy as np
 from pydantic import Field, PrivateAttr
 
@@ -12,6 +14,8 @@ class RandomDecision(Actor[Spikes, Decision]):
 
     The draw follows from the seed and the sample index, so a restart changes nothing.
     """
+
+    decides_by: ClassVar[str] = "chance alone, whatever the culture does"
 
     answers: tuple[str, ...] = Field(min_length=2)
     """The possible answers, drawn with equal chance."""

@@ -67,6 +67,7 @@ class Decoding(_Table):
 
     gestures: list[str]
     chance: float
+    decided_by: dict[str, str] = {}  # by decoder: what its answers follow from
     conditions: list[ConditionScore]
     blocks: list[BlockScore]
 

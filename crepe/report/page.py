@@ -101,6 +101,7 @@ def _decoding(report: Report, pictures: Mapping[str, Picture]) -> Element:
         "Decoding",
         element("p", wording.chance_text(decoding)),
         verdicts,
+        element("p", wording.decided_text(decoding)),
         element("p", wording.controls_text(decoding)),
         figure(pictures["score"], "Decoding accuracy by condition, 95 % intervals, and chance."),
         _score_table(decoding),
