@@ -18,6 +18,7 @@ class About(_Table):
     title: str
     is_simulated: bool
     seed: int
+    course: int = 0  # with the seed: all that the session drew
     duration_s: float  # of data, without gaps
     n_gaps: int  # in the longest stream that has a window for every sample
     missing_s: float  # in these gaps

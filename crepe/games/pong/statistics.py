@@ -160,8 +160,8 @@ def _long(blocks: Blocks) -> Estimate:
     at_risk, lost = risk.sum(0), missed.sum(0)
     variance = value**2 * (lost / (at_risk * (at_risk - lost))).sum()
     without = [_survival(at_risk - r, lost - m) for r, m in zip(risk, missed, strict=True)]
-    known = np.array([each for each in without if not np.isnan(each)])
-    between = (len(known) - 1) * known.var() if len(known) > 1 else 0.0
+    of_others = np.array([each for each in without if not np.isnan(each)])
+    between = (len(of_others) - 1) * of_others.var() if len(of_others) > 1 else 0.0
     n = value * (1 - value) / variance
     return Estimate(value, effective_interval(value, n, variance, between, len(risk)))
 
