@@ -2,8 +2,8 @@
 
 Run on its own (`python -m benchmarks.pong [N_CULTURES]`): a culture takes some five minutes of one
 core. What each culture gave stands in docs/data/pong-by-culture.json; seeds that are there already
-are not played again. The culture is the unit: its share of balls met is one number of a condition, and p is of
-closed loop and control exchanged within cultures.
+are not played again. The culture is the unit: its share of balls met is one number of a
+condition, and p is of closed loop and control exchanged within cultures.
 """
 
 import json
