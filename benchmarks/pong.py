@@ -1,9 +1,9 @@
-"""Several cultures play Pong under its conditions: are rallies longer in the closed loop?
+"""Several cultures play Pong under its conditions: are more balls met in the closed loop?
 
 Run on its own (`python -m benchmarks.pong [N_CULTURES]`): a culture takes some five minutes of one
 core. What each culture gave stands in docs/data/pong-by-culture.json; seeds that are there already
-are not played again. The culture is the unit: its mean is one number of a condition, and p is of
-closed loop and control exchanged within cultures.
+are not played again. The culture is the unit: its share of balls met is one number of a
+condition, and p is of closed loop and control exchanged within cultures.
 """
 
 import json
@@ -56,23 +56,23 @@ def run(n_cultures: int = len(SEEDS)) -> list[dict[str, Any]]:
 
 def table(results: list[dict[str, Any]]) -> list[str]:
     """Return Markdown rows by condition: means over cultures, 95 % interval (Student's t)."""
-    head = ("condition", "rallies", "mean length", "95 % interval", "aces", "long")
+    head = ("condition", "rallies", "cut", "hits", "95 % interval", "aces", "long")
     columns = (*head, "closed loop minus it", "p")
     rows = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for name in sorted(results[0]["conditions"], key=lambda name: (name != STIMULATION, name)):
         played = [each["conditions"][name] for each in results]
-        lengths, aces, long = (
-            np.array([each[what]["value"] for each in played])
-            for what in ("length", "aces", "long")
+        hits, aces, long = (
+            np.array([each[what]["value"] for each in played]) for what in ("hits", "aces", "long")
         )
-        reach = t.ppf(0.975, len(results) - 1) * lengths.std(ddof=1) / np.sqrt(len(results))
-        closed = [each["conditions"][STIMULATION]["length"]["value"] for each in results]
-        against = compare_pairs(list(zip(closed, lengths, strict=True)))
-        comparison = f"{against.difference:+.2f} | {against.p_value:.3f}"
+        reach = t.ppf(0.975, len(results) - 1) * hits.std(ddof=1) / np.sqrt(len(results))
+        closed = [each["conditions"][STIMULATION]["hits"]["value"] for each in results]
+        against = compare_pairs(list(zip(closed, hits, strict=True)))
+        comparison = f"{against.difference:+.3f} | {against.p_value:.3f}"
+        n, n_cut = (sum(each[what] for each in played) for what in ("n", "n_cut"))
         rows.append(
-            f"| `{name}` | {sum(each['n'] for each in played)} | {lengths.mean():.2f} | "
-            f"{lengths.mean() - reach:.2f} to {lengths.mean() + reach:.2f} | {aces.mean():.2f} | "
-            f"{long.mean():.2f} | {'- | -' if name in (STIMULATION, OPEN_LOOP) else comparison} |"
+            f"| `{name}` | {n} | {n_cut} | {hits.mean():.3f} | "
+            f"{hits.mean() - reach:.3f} to {hits.mean() + reach:.3f} | {aces.mean():.2f} | "
+            f"{long.mean():.3f} | {'- | -' if name in (STIMULATION, OPEN_LOOP) else comparison} |"
         )
     return rows
 

@@ -116,7 +116,9 @@ class Activity(Message):
     #: (n_channels,): ratio of variance to mean of counts in equal parts of the window.
     fano_factor: NDArray[np.float32]
     n_bursts: NDArray[np.int32]  #: (n_channels,): number of bursts, by MaxInterval.
-    n_network_bursts: int = 0  #: Number of network bursts.
+    #: Number of network bursts: a fifth of the active channels burst at once, half take part.
+    n_network_bursts: int = 0
+    n_isi_n_bursts: int = 0  #: Number of network bursts by ISI_N, three spikes a channel in 100 ms.
 
 
 @dataclass(frozen=True, slots=True)

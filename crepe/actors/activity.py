@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import PositiveFloat, PrivateAttr
 
 from crepe.actors.actor import Actor, ActorContext
-from crepe.analysis.bursts import max_interval, network_bursts
+from crepe.analysis.bursts import ISI_N_S, isi_n, isi_n_spikes, max_interval, network_bursts
 from crepe.analysis.rates import ACTIVE_HZ, counts_in, cv, fano_factor
 from crepe.messages import Activity, Spikes
 
@@ -83,6 +83,6 @@ class Describe(Actor[Spikes, Activity]):
             np.array([cv(each) for each in trains], np.float32),
             np.array([fano_factor(each) for each in counts], np.float32),
             np.array([len(each) for each in bursts], np.int32),
-            # `network_bursts` takes one channel at least, so a quiet one would count alone.
-            len(network_bursts(bursts, n_active)) if n_active else 0,
+            len(network_bursts(trains, bursts, duration_s)),
+            len(isi_n((sample - start) / self._rate_hz, isi_n_spikes(n_active), ISI_N_S)),
         )

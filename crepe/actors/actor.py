@@ -49,7 +49,8 @@ class ActorContext:
     snapshot: Mapping[str, Any] | None = None  # the actor's snapshot at that position
     name: str = ""  # of the actor
     session: str = ""
-    seed: int = 0
+    seed: int = 0  # of the experiment
+    course: int = 0  # tells the session from others of its seed
     experiment: str = ""  # text of the experiment file
     culture: Mapping[str, str] = field(default_factory=dict)  # the [culture] table, flat
     recordings: Path = field(default_factory=Path)  # directory for files that outlive the session
@@ -61,6 +62,16 @@ class ActorContext:
     open_stimulator: Callable[..., Stimulator] = open_stimulator
     open_guard: Callable[[], Guard] = open_watchdog_link
     disarm: Callable[[], None] = disarm_stimulator
+
+    @property
+    def session_seed(self) -> int:
+        """The number from which all that an actor draws follows: of the seed and the course."""
+        if not self.course:
+            return self.seed
+        import numpy as np  # most actors draw nothing
+
+        mixed = np.random.SeedSequence([self.seed, self.course])
+        return int(mixed.generate_state(1, np.uint64)[0])
 
     @property
     def first(self) -> StreamInfo:
@@ -84,6 +95,8 @@ class Actor(BaseModel, Generic[In, Out]):
     is_sparse: ClassVar[bool] = False
     merges: ClassVar[bool] = True  #: Inputs are merged by sample index; False: as they arrive.
     truth_type: ClassVar[type[Message] | None] = None  # the output type that only Record reads
+    #: Of a decoder: what an answer follows from, for people who read results.
+    decides_by: ClassVar[str] = ""
     priority: ClassVar[int] = 50  # programs start in this order and stop in the reverse
 
     @property

@@ -13,7 +13,8 @@ from crepe.processing.noise_level import NoiseLevel
 from crepe.processing.threshold import falling_crossings, peaks_after
 
 _NOISE_WINDOW_S = 1.0
-_LEAST = 0.8  # part of the second before; chosen: noise falls no faster
+_LEAST = 0.8  # part of the level a second before; chosen: noise falls no faster
+_MEMORY = 3  # whole seconds that the floor remembers; chosen, as a restart must measure them again
 
 
 Polarity = Literal["negative", "positive", "both"]
@@ -23,11 +24,11 @@ class Detect(Actor[Segment, Spikes]):
     """A spike where a channel crosses threshold_sd noise levels (Quiroga et al. 2004).
 
     The noise level is median(|x|) / 0.6745 over the last whole second of the sample index, and at
-    least 0.8 times that of the second before. Times at which an amplifier was held, or at the rail,
-    are no part of it (see `NoiseLevel`). A second in which a channel moved for less than a tenth
-    gives no level: the one before stays for a second, then the channel has no spikes until it has
-    moved again. At the beginning and after a gap there are none for 0.1 s; then the level is
-    that of the samples so far, until the second ends.
+    least 0.8 times the level used a second before, which three whole seconds determine. Times at
+    which an amplifier was held, or at the rail, are no part of it (see `NoiseLevel`). A second in
+    which a channel moved for less than a tenth gives no level: the one before stays for a second,
+    then the channel has no spikes until it has moved again. At the beginning and after a gap there
+    are none for 0.1 s; then the level is that of the samples so far, until the second ends.
 
     A spike's sample is the extreme within `align_ms` after the crossing; the next spike may follow
     `refractory_ms` after that. Output windows lag by `align_ms`, so that a peak never falls between
@@ -54,7 +55,8 @@ class Detect(Actor[Segment, Spikes]):
     _sent: int = PrivateAttr(0)  # spikes before this sample are published
     _held: NDArray[np.float32] = PrivateAttr()  # from sample _scanned - 1 on
     _noise_uv: NDArray[np.float32] | None = PrivateAttr(None)  # (n_channels,)
-    _before_uv: NDArray[np.float32] = PrivateAttr()  # of the last whole second, or 0
+    # Levels as measured, of the last whole seconds, the newest first; 0 where there was none.
+    _measured_uv: list[NDArray[np.float32]] = PrivateAttr(default_factory=list)
     _noise: NoiseLevel = PrivateAttr()
     _noise_start: int = PrivateAttr(0)  # of the current window
     _blocked: NDArray[np.int64] = PrivateAttr()  # per channel: no spike before this sample
@@ -62,7 +64,8 @@ class Detect(Actor[Segment, Spikes]):
 
     @property
     def warmup_s(self) -> float:
-        return 3 * _NOISE_WINDOW_S + 0.1  # two whole seconds of the index are in it
+        # The whole second of the present level is in it, and those that the floor remembers.
+        return (_MEMORY + 2) * _NOISE_WINDOW_S + 0.1
 
     @property
     def delay_samples(self) -> int:
@@ -104,7 +107,7 @@ class Detect(Actor[Segment, Spikes]):
         self._noise = NoiseLevel(n_channels, self._window, self._rate_hz)
         self._peaks.clear()
         self._noise_uv = None
-        self._before_uv = np.zeros(n_channels, np.float32)
+        self._measured_uv = [np.zeros(n_channels, np.float32)] * _MEMORY
 
     def _parts(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
         """Yield [start, stop) cut where a noise window ends."""
@@ -126,13 +129,13 @@ class Detect(Actor[Segment, Spikes]):
         if stop < self._window_end():
             return
         is_first = self._noise_uv is None
-        # Only whole seconds of the index count as `_before_uv`: a restart measures the same ones.
+        # Only whole seconds of the index are remembered: a restart measures the same ones.
         if self._noise_start % self._window == 0 and stop % self._window == 0:
-            level_uv = self._noise.level_uv()
-            least_uv = np.float32(_LEAST) * self._before_uv
-            has_level = level_uv > 0
-            self._noise_uv = np.where(has_level, np.maximum(level_uv, least_uv), self._before_uv)
-            self._before_uv = level_uv
+            level_uv, before_uv = self._noise.level_uv(), self._measured_uv
+            least_uv = [np.float32(_LEAST**k) * each for k, each in enumerate(before_uv, 1)]
+            floor_uv = np.maximum.reduce([level_uv, *least_uv])
+            self._noise_uv = np.where(level_uv > 0, floor_uv, before_uv[0])
+            self._measured_uv = [level_uv, *before_uv[:-1]]
         elif is_first:
             self._noise_uv = self._noise.level_uv()
         if is_first and stop < (self._noise_start // self._window + 1) * self._window:

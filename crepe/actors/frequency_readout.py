@@ -1,6 +1,7 @@
 """Decoder of the original CREPE: the frequency that the electrodes carry, second by second."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,11 @@ class FrequencyReadout(Actor[Segment, Decision]):
     decision. A decision covers the segment in which its second ends. Noise, too, has a peak
     somewhere: the mean must be within `farthest_hz` of a rate.
     """
+
+    decides_by: ClassVar[str] = (
+        "the strongest rhythm of the signal in each second, stimulated or not; it is following, "
+        "not a response of its own"
+    )
 
     electrodes: tuple[str, ...] = Field(min_length=1)
     """Labels of the electrodes to decode."""

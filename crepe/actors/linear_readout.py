@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,11 @@ class LinearReadout(Actor[Spikes | GameState, Decision]):
     With `forgetting` it adapts: after each trial it learns the gesture shown, from the game's
     stream in its table `feedback`.
     """
+
+    decides_by: ClassVar[str] = (
+        "the numbers of spikes by electrode in the readout's window, weighted as trained on "
+        "labelled trials"
+    )
 
     readout: str = ""
     """Path of the file from `crepe calibrate`; empty: no readout yet, and every decision is

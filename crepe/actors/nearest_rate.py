@@ -1,6 +1,7 @@
 """Decoder: the one of the stimulation rates that the culture follows."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,22 @@ from crepe.messages import Decision, Spikes
 class NearestRate(Actor[Spikes, Decision]):
     """Decoder: the rate to which the spikes of the electrodes lock best; None without one.
 
+    It reads how closely cells follow the train, most of it while the train lasts, and nothing of
+    what a culture makes of it afterwards. That an answer comes from cells rests on `min_score`
+    alone: held amplifiers leave holes in the noise at the train's rate, so that without cells the
+    highest score, however low, names the rate more often than chance.
+
     For each candidate rate f the phases 2 pi f t of the spikes in the last `window_s` are added as
     unit vectors. For n spikes without any rhythm |sum|^2 / n has the mean 1 and an exponential
     distribution (Rayleigh test; Mardia & Jupp 2000, ch. 6), so `min_score` sets the significance.
     Cultures respond to a pulse with several spikes at once, which are not independent; the limit is
     therefore far above the one that the test alone would need.
     """
+
+    decides_by: ClassVar[str] = (
+        "how closely the spikes follow one of the trains, during the stimulation and just after "
+        "it; it is following, not a response of its own"
+    )
 
     electrodes: tuple[str, ...] = Field(min_length=1)
     """Labels of the electrodes to decode."""
@@ -28,7 +39,8 @@ class NearestRate(Actor[Spikes, Decision]):
     window_s: PositiveFloat = 1.0
     """Time before the newest sample whose spikes are used."""
     min_score: PositiveFloat = 20.0
-    """Least score (a number without unit, 1 in the mean for random spikes) of an answer."""
+    """Least score (a number without unit, 1 in the mean for random spikes) of an answer. Keep it
+    where the detection's threshold is lowered: a silenced culture scored up to 9 at 3 SD."""
     min_spikes: int = Field(20, ge=1)
     """Least number of spikes in the window; fewer are no answer."""
 

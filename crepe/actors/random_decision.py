@@ -1,5 +1,7 @@
 """Control decoder: random decisions, independent of the culture."""
 
+from typing import ClassVar
+
 import numpy as np
 from pydantic import Field, PrivateAttr
 
@@ -10,8 +12,10 @@ from crepe.messages import Decision, Spikes
 class RandomDecision(Actor[Spikes, Decision]):
     """Decoder that draws each answer with equal chance in every window.
 
-    The draw follows from the seed and the sample index, so a restart changes nothing.
+    The draw follows from the session's seed and the sample index, so a restart changes nothing.
     """
+
+    decides_by: ClassVar[str] = "chance alone, whatever the culture does"
 
     answers: tuple[str, ...] = Field(min_length=2)
     """The possible answers, drawn with equal chance."""
@@ -19,7 +23,7 @@ class RandomDecision(Actor[Spikes, Decision]):
     _seed: int = PrivateAttr()
 
     def open(self, context: ActorContext) -> None:
-        self._seed = context.seed
+        self._seed = context.session_seed
 
     def possible_decisions(self) -> tuple[str, ...]:
         return self.answers

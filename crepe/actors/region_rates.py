@@ -1,7 +1,7 @@
 """Decoder: a direction, from the more active of two regions."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ class RegionRates(Actor[Spikes, Decision]):
     region that is always the more active one would decide alone; with `gain_s` each count is
     divided by the region's own running mean.
     """
+
+    decides_by: ClassVar[str] = "which of two regions has more spikes at the moment"
 
     up: Parts = Field(min_length=1)
     """Labels of the electrodes that mean "up", group by group."""

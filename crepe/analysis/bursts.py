@@ -7,7 +7,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
-from crepe.analysis.rates import Times, intervals_s
+from crepe.analysis.rates import Times, intervals_s, is_active
+
+Span = tuple[float, float]  # begin and end, seconds
 
 _SAME_S = 1e-9  # tolerance: rounding must not move an interval across a limit
 
@@ -146,21 +148,80 @@ def log_isi(times_s: Times, n_spikes: int = 3) -> list[Burst]:
 # Network bursts
 
 
-def network_bursts(
-    bursts: Sequence[Sequence[Burst]], n_active: int, part: float = 0.2
-) -> list[tuple[float, float]]:
-    """Return begin and end of the times when at least a part of the active channels burst.
+TAKING_PART, PART_SPIKES = 0.5, 3
+"""Least share of the active channels that have PART_SPIKES spikes each within ISI_N_S, somewhere in
+a network burst. Chosen: MaxInterval calls no fewer spikes a burst; of two simulated cultures all
+channels have them in every true one, and 0.27 at most in overlaps that are none."""
+ISI_N_S = 0.1
+"""Time in which a network burst has these spikes, and those of ISI_N (Bakkum et al. 2013)."""
 
-    Method: Chiappalone et al. 2005, Neurocomputing 65:653, with 20 %.
+
+def isi_n_spikes(n_active: int) -> int:
+    """Return N of ISI_N for so many active channels: three of each, at least ten. Chosen.
+
+    Tonic activity of 60 channels at 4 Hz has 24 spikes in ISI_N_S, so a fixed small N counts it.
     """
+    return max(10, PART_SPIKES * n_active)
+
+
+def network_bursts(
+    trains: Sequence[Times],
+    bursts: Sequence[Sequence[Burst]],
+    duration_s: float,
+    part: float = 0.2,
+    taking_part: float = TAKING_PART,
+) -> list[Span]:
+    """Return begin and end of the times when the network bursts.
+
+    At least a part of the active channels burst at once (Chiappalone et al. 2005, Neurocomputing
+    65:653, with 20 %), and at some moment of it the share `taking_part` of them has PART_SPIKES
+    spikes each within ISI_N_S. Without the second condition tonic channels, whose intervals
+    MaxInterval often takes for bursts, overlap by chance.
+
+    Parameters
+    ----------
+    trains, bursts
+        The spikes and the bursts of each channel.
+    duration_s
+        Length of the recording, by which channels are active.
+    """
+    n_active = sum(is_active(trains, duration_s))
+    if not n_active:
+        return []
+    spans = [[(burst.begin_s, burst.end_s) for burst in each] for each in bursts]
+    dense = _overlaps([_dense(times_s) for times_s in trains], n_active, taking_part)
+    return [
+        (begin_s, end_s)
+        for begin_s, end_s in _overlaps(spans, n_active, part)
+        if any(first_s <= end_s and last_s + ISI_N_S >= begin_s for first_s, last_s in dense)
+    ]
+
+
+def _dense(times_s: Times) -> list[Span]:
+    """Return when a window of ISI_N_S may begin to have PART_SPIKES spikes of a channel."""
+    first_s, last_s = times_s[: 1 - PART_SPIKES], times_s[PART_SPIKES - 1 :]
+    is_near = last_s - first_s <= ISI_N_S + _SAME_S
+    spans: list[Span] = []
+    for begin_s, end_s in zip(
+        (last_s[is_near] - ISI_N_S).tolist(), first_s[is_near].tolist(), strict=True
+    ):
+        if spans and begin_s <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(end_s, spans[-1][1]))
+        else:
+            spans.append((min(begin_s, end_s), end_s))
+    return spans
+
+
+def _overlaps(spans: Sequence[Sequence[Span]], n_active: int, part: float) -> list[Span]:
+    """Return when at least a part of the active channels have a span at once."""
     edges = sorted(
         (at, step)
-        for of_channel in bursts
-        for burst in of_channel
-        for at, step in ((burst.begin_s, 0), (burst.end_s, 1))  # a begin before an end at a tie
+        for of_channel in spans
+        for begin, end in of_channel
+        for at, step in ((begin, 0), (end, 1))  # a begin before an end at a tie
     )
     least = max(1, int(np.ceil(part * n_active - 1e-9)))  # rounding must not add a channel
-    together: list[tuple[float, float]] = []
+    together: list[Span] = []
     n, begin_s = 0, 0.0
     for at, is_end in edges:
         n += -1 if is_end else 1

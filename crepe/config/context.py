@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from crepe.actors.actor import ActorContext
 from crepe.config.experiment_file import ExperimentFile
 from crepe.config.wiring import OUTSIDE, ActorSpec
+from crepe.environment.session import course_of
 from crepe.hw.instrument import InProcess
 from crepe.messages import StreamInfo
 
@@ -39,6 +40,9 @@ def actor_context(
     wall_ns
         The wall clock; None for that of the machine.
     """
+    # Decision 87: sessions in real time differ, and one in lock-step is the same again.
+    is_real_time = lockstep is None and wall_ns is None and experiment.lockstep_s is None
+    default_course = course_of(session) if is_real_time and session else 0
     changes: dict[str, Any] = {}
     if lockstep is not None:
         changes = {
@@ -59,6 +63,7 @@ def actor_context(
         name=spec.name,
         session=session,
         seed=experiment.seed,
+        course=experiment.course if experiment.course is not None else default_course,
         experiment=experiment.text,
         culture=experiment.culture.flat(),
         recordings=recordings,

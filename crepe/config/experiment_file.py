@@ -59,6 +59,7 @@ class ExperimentFile:
     title: str
     name: str
     seed: int
+    course: int | None
     redis: RedisTable
     culture: CultureTable
     dashboard: DashboardTable | None
@@ -225,6 +226,7 @@ def _parse(path: Path, text: str, table: Mapping[str, Any]) -> tuple[ExperimentF
         title=file.title,
         name=file.name,
         seed=file.seed,
+        course=file.course,
         redis=file.redis,
         culture=file.culture,
         dashboard=file.dashboard,

@@ -198,7 +198,11 @@ class File(Table):
     """Name of the culture on the Redis server: first part of every key."""
     seed: int = Field(0, ge=0)
     """Number from which everything random in the experiment follows, but for the simulated
-    culture."""
+    culture; in each session together with its `course`."""
+    course: int | None = Field(None, ge=0)
+    """Number that tells sessions of one seed apart: with the seed it gives the order of gestures
+    and all else that is drawn. Without it: of the session's ID, in real time; 0 in lock-step. A
+    report names it, so that the session can be played again."""
     directory: str | None = None
     """Directory from which modules of actors are imported; None: that of the file. Copies of an
     experiment that `crepe play` and others save have it."""

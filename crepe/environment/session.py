@@ -8,6 +8,7 @@ import secrets
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from zlib import crc32
 
 from crepe.environment import paths
 from crepe.errors import ConfigError
@@ -53,6 +54,11 @@ class Session:
             f"began it, or abandon it with `crepe up --new`; `crepe report {self.id}` reads its "
             "recording in any case"
         )
+
+
+def course_of(session: str) -> int:
+    """Return the number that tells a session from others of its seed, from the session's ID."""
+    return crc32(session.encode())
 
 
 def new_id(now: datetime | None = None) -> str:

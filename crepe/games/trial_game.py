@@ -84,7 +84,7 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
 
     def open(self, start: ActorContext) -> None:
         self._rate_hz = start.first.sampling_rate_hz
-        self._seed = start.seed
+        self._seed = start.session_seed
         self._decides = next(iter(start.inputs))
         self._reads_gestures = INPUT in start.outside
         check_decisions(self.decisions, start)

@@ -176,6 +176,7 @@ def _about(session: Session, states: Sequence[GameState]) -> About:
         title=str(session.experiment.get("title", "")),
         is_simulated=session.is_simulated,
         seed=session.seed,
+        course=session.course(is_real_time=begun is not None),
         duration_s=coverage.covered_s,
         n_gaps=len(coverage.gaps),
         missing_s=coverage.missing_s,

@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 from crepe.actors.actor import ActorContext
 from crepe.actors.detect import Detect
 from crepe.actors.filter import BandPass
-from crepe.analysis.bursts import max_interval, network_bursts
+from crepe.analysis.bursts import ISI_N_S, isi_n, isi_n_spikes, max_interval, network_bursts
 from crepe.analysis.rates import ACTIVE_HZ, Times, cv, mean_rate_hz
 from crepe.config.experiment import load_experiment
 from crepe.culture.contract import Shot
@@ -74,7 +74,9 @@ class Dish:
     def advance(self, n_ms: int, electrodes: tuple[str, ...] = ()) -> Spikes:
         """Return the spikes of the next milliseconds, which begin with a pulse at `electrodes`."""
         rows = tuple(MCS_60_LABELS.index(label) for label in electrodes)
-        shots = [Shot(0, rows, PHASES, rows, BLANKED_US)] if rows else []
+        # An experiment holds the amplifiers of all electrodes, which the artefact reaches.
+        held = tuple(range(len(MCS_60_LABELS)))
+        shots = [Shot(0, rows, PHASES, held, BLANKED_US)] if rows else []
         start = self.stop
         blocks = [self.culture.block(shots if ms == 0 else [])[0] for ms in range(n_ms)]
         samples = np.concatenate(blocks, axis=1)
@@ -105,8 +107,7 @@ def observe(
     times = [np.sort(time_s[channel == electrode]) for electrode in range(len(MCS_60_LABELS))]
     after_ms, counts = evoked(dish, settings.seed)
     rates_hz = np.array([mean_rate_hz(each, seconds) for each in times])
-    n_active = int((rates_hz >= ACTIVE_HZ).sum())
-    bursts_s = network_bursts([max_interval(each) for each in times], n_active)
+    bursts_s = network_bursts(times, [max_interval(each) for each in times], seconds)
     numbers = {
         **_numbers(times, rates_hz, bursts_s, counts, seconds),
         **place_accuracy(counts, dish.rate_hz),
@@ -173,14 +174,18 @@ def _numbers(
     everything = np.concatenate(times)
     in_bursts = sum(((everything >= a) & (everything <= b)).sum() for a, b in bursts_s)
     length_s = [end - begin for begin, end in bursts_s]
+    n_active = int((rates_hz >= ACTIVE_HZ).sum())
+    by_isi_n = isi_n(np.sort(everything), isi_n_spikes(n_active), ISI_N_S)
     return {
         "mean_rate_hz": rates_hz.mean(),
         "median_rate_hz": np.median(rates_hz),
         "lowest_tenth_rate_hz": np.percentile(rates_hz, 10),
         "highest_tenth_rate_hz": np.percentile(rates_hz, 90),
-        "n_active_electrodes": (rates_hz >= ACTIVE_HZ).sum(),
+        "n_active_electrodes": n_active,
         "network_bursts_per_min": len(bursts_s) * 60 / seconds,
+        "isi_n_bursts_per_min": len(by_isi_n) * 60 / seconds,
         "median_network_burst_s": np.median(length_s) if length_s else 0.0,
+        "median_isi_n_burst_s": np.median([b - a for a, b in by_isi_n]) if by_isi_n else 0.0,
         "part_of_spikes_in_network_bursts": in_bursts / max(1, len(everything)),
         "interval_cv": np.nanmedian([cv(each) for each in times]),
         "evoked_spikes_per_trial": np.mean([each.sum(axis=1).mean() for each in counts.values()]),

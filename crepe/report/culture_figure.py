@@ -71,8 +71,10 @@ def _population(axes: "Axes", report: Report) -> None:
     for begin, end in report.bursts_s:
         axes.axvspan(begin, end, ymin=0.93, color="#d55e00")
     axes.set(xlabel="time, s", ylabel="all electrodes,\nspikes/s", ylim=(0, None))
-    per_min = report.numbers["network_bursts_per_min"]
-    axes.set_title(f"Network bursts (orange): {per_min:.1f} per minute", fontsize=10)
+    overlap, isi_n = (report.numbers[f"{n}_bursts_per_min"] for n in ("network", "isi_n"))
+    axes.set_title(
+        f"Network bursts (orange): {overlap:.1f} per minute, {isi_n:.1f} by ISI_N", fontsize=10
+    )
 
 
 def _map(

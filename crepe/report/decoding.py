@@ -15,6 +15,7 @@ from crepe.messages import GameState
 from crepe.report.numbers import BlockScore, ConditionScore, Decoding, Interval, ReadoutNumbers
 from crepe.report.session import Session
 from crepe.reservoir.readout import load
+from crepe.results.decoders import decided_by
 from crepe.results.trials import accuracy, by_condition
 
 
@@ -46,6 +47,7 @@ def decoding(
     return Decoding(
         gestures=gestures,
         chance=1 / len(gestures),
+        decided_by=decided_by(session.actors()),
         conditions=[
             _score(name, by_name[name], gestures, session.seed, has_pulses) for name in names
         ],

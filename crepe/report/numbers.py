@@ -18,6 +18,7 @@ class About(_Table):
     title: str
     is_simulated: bool
     seed: int
+    course: int = 0  # with the seed: all that the session drew
     duration_s: float  # of data, without gaps
     n_gaps: int  # in the longest stream that has a window for every sample
     missing_s: float  # in these gaps
@@ -67,6 +68,7 @@ class Decoding(_Table):
 
     gestures: list[str]
     chance: float
+    decided_by: dict[str, str] = {}  # by decoder: what its answers follow from
     conditions: list[ConditionScore]
     blocks: list[BlockScore]
 

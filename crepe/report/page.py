@@ -62,6 +62,7 @@ def _about(about: About) -> Element:
     kind = "SIMULATED" if about.is_simulated else "living culture"
     facts = [
         ("seed", str(about.seed)),
+        ("course, which with the seed gives what was drawn", str(about.course)),
         ("begun", about.started_at or wording.NOT_MEASURED),
         ("duration", wording.duration_text(about)),
         ("array", f"{about.n_electrodes} electrodes at {about.sampling_rate_hz:g} Hz"),
@@ -101,6 +102,7 @@ def _decoding(report: Report, pictures: Mapping[str, Picture]) -> Element:
         "Decoding",
         element("p", wording.chance_text(decoding)),
         verdicts,
+        element("p", wording.decided_text(decoding)),
         element("p", wording.controls_text(decoding)),
         figure(pictures["score"], "Decoding accuracy by condition, 95 % intervals, and chance."),
         _score_table(decoding),

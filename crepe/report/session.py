@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from crepe.environment.session import course_of
 from crepe.messages import Message
 from crepe.recording.computed import experiment_tables
 from crepe.recording.reader import Recording
@@ -41,6 +42,13 @@ class Session:
     def experiment(self) -> dict[str, Any]:
         """The experiment file's tables; empty if it is neither JSON nor TOML."""
         return experiment_tables(self.text)
+
+    def course(self, *, is_real_time: bool) -> int:
+        """Return the number that tells the session from others of its seed (decision 87)."""
+        course = self.experiment.get("course")
+        if isinstance(course, int):
+            return course
+        return course_of(self.id) if is_real_time else 0
 
     def actors(self) -> dict[str, dict[str, Any]]:
         """Return the experiment's `[actors.NAME]` tables, by name."""

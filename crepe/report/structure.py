@@ -6,7 +6,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from crepe.analysis.bursts import isi_n, log_isi, max_interval, network_bursts
+from crepe.analysis.bursts import (
+    ISI_N_S,
+    PART_SPIKES,
+    TAKING_PART,
+    isi_n,
+    isi_n_spikes,
+    log_isi,
+    max_interval,
+    network_bursts,
+)
 from crepe.analysis.rates import Times, cv, cv2, is_active, lv, psth_hz
 from crepe.analysis.synchrony import connectivity, sttc
 from crepe.report.html import Element, element, figure, section, table
@@ -17,8 +26,6 @@ from crepe.results.spikes import SpikeTrains
 MOST_S = 600.0  # of the analysed stretch
 MOST_PAIRED = 20
 """Number of the most active electrodes that are compared in pairs; shifting trains is slow."""
-ISI_N, ISI_N_S = 10, 0.1
-"""A network burst by ISI_N: spikes of any electrodes, and the time they fall in. Chosen."""
 AROUND_S = (0.5, 1.0)  # before and after the begin of a network burst
 BIN_S = 0.02
 
@@ -39,7 +46,7 @@ def structure(crossings: SpikeTrains, seed: int) -> Structure | None:
     if len(active) < 2:
         return None
     bursts = [max_interval(times_s) for times_s in trains]
-    network = network_bursts(bursts, len(active))
+    network = network_bursts(trains, bursts, duration_s)
     all_s = all_s[all_s >= 0]
     order = sorted(active, key=lambda k: -len(trains[k]))[:MOST_PAIRED]
     paired = [trains[k] for k in sorted(order)]
@@ -67,7 +74,7 @@ def structure(crossings: SpikeTrains, seed: int) -> Structure | None:
         bursts_per_min=median(lambda times_s: len(max_interval(times_s)) * per_min),
         log_isi_bursts_per_min=median(lambda times_s: len(log_isi(times_s)) * per_min),
         network_bursts_per_min=len(network) * per_min,
-        isi_n_bursts_per_min=len(isi_n(all_s, ISI_N, ISI_N_S)) * per_min,
+        isi_n_bursts_per_min=len(isi_n(all_s, isi_n_spikes(len(active)), ISI_N_S)) * per_min,
         around_burst_hz=around.tolist() if network else [],
         electrodes=[crossings.labels[k] for k in sorted(order)],
         sttc=tiling.tolist(),
@@ -119,11 +126,13 @@ def structure_section(structure: Structure | None, pictures: Mapping[str, Pictur
         ("bursts per minute, median over them, MaxInterval", f"{structure.bursts_per_min:.2f}"),
         ("the same, logISI", f"{structure.log_isi_bursts_per_min:.2f}"),
         (
-            "network bursts per minute, 20 % of them at once",
+            f"network bursts per minute: 20 % of them at once, {100 * TAKING_PART:g} % with "
+            f"{PART_SPIKES} crossings in {ISI_N_S * 1000:g} ms",
             f"{structure.network_bursts_per_min:.2f}",
         ),
         (
-            f"the same, ISI_N: {ISI_N} crossings within {ISI_N_S * 1000:g} ms",
+            f"the same, ISI_N: {isi_n_spikes(structure.n_active)} crossings within "
+            f"{ISI_N_S * 1000:g} ms",
             f"{structure.isi_n_bursts_per_min:.2f}",
         ),
         ("spike time tiling coefficient, 50 ms, median of pairs", f"{structure.median_sttc:.2f}"),

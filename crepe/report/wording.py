@@ -63,6 +63,12 @@ def chance_text(decoding: Decoding) -> str:
     )
 
 
+def decided_text(decoding: Decoding) -> str:
+    """Return what the answers follow from, by decoder, as a sentence; empty if not known."""
+    texts = [f"[actors.{name}] by {text}" for name, text in decoding.decided_by.items()]
+    return f"Decided: {'; '.join(texts)}." if texts else ""
+
+
 def verdict(score: ConditionScore, chance: float) -> str:
     """Return the result of a condition as a sentence, which calls a null result one."""
     result = (

@@ -162,6 +162,7 @@ class Plan:
             **self._changes,
             **changes,
             f"{game}.blocks": [block.model_dump() for block in blocks],
+            "course": course,  # else both sessions would show the gestures in the same order
         }
         if self._trial_s is not None:
             changes[f"{game}.n_trials"] = sum(block.n_trials for block in blocks)

@@ -54,7 +54,7 @@ def test_rates_bursts_and_regularity_are_of_the_last_while():
     after = result[2]  # at 3 s: the burst is 2 s ago
     assert after.rate_hz.tolist() == pytest.approx([10 / 3, 10 / 3, 0.0])
     assert after.n_bursts.tolist() == [1, 1, 0]
-    assert after.n_network_bursts == 1
+    assert (after.n_network_bursts, after.n_isi_n_bursts) == (1, 1)
     assert after.interval_cv[:2] == pytest.approx([0.0, 0.0], abs=1e-6)
     assert np.isnan(after.interval_cv[2])
     assert after.fano_factor[0] == pytest.approx(np.var([0, 10, 0]) / np.mean([0, 10, 0]))

@@ -13,7 +13,7 @@ from crepe.messages import Segment, Spikes, StreamInfo
 
 RATE_HZ = 1000.0
 INFO = StreamInfo(labels=("a", "b", "c"), sampling_rate_hz=RATE_HZ)
-N = 5000
+N = 7000
 
 
 def signal():
@@ -97,8 +97,23 @@ def test_the_level_of_a_channel_at_the_rail_is_forgotten_after_a_second():
     assert [at for at in spikes if at >= 4000]
 
 
+def test_the_floor_follows_the_level_that_was_used():
+    """A faint, moving signal while amplifiers are held lowers the level by a fifth a second only."""
+    rng = np.random.default_rng(8)
+    noise = rng.normal(0, 5, (3, 6000)).astype(np.float32)
+    for second in (2, 3, 4):  # 70 % of each
+        noise[:, 1000 * second : 1000 * second + 700] *= 0.02
+    actor, levels_uv = opened(), []
+    for start in range(0, 6000, 1000):
+        list(actor.step(Segment(start, start + 1000, noise[:, start : start + 1000])))
+        levels_uv.append(float(actor._noise_uv.mean()))
+    falls = np.array(levels_uv[2:5]) / levels_uv[1:4]
+    assert np.allclose(falls, 0.8, atol=0.01)
+    assert levels_uv[5] == pytest.approx(5.0, rel=0.1)
+
+
 @settings(deadline=None, max_examples=20)
-@given(st.integers(3300, N - 100))
+@given(st.integers(5300, N - 100))
 def test_a_restart_while_channels_are_held_changes_nothing(at):
     held = SIGNAL.copy()
     held[:, 1200:1900] = held[:, 2100:2995] = held[0, 3000:4100] = 0
@@ -156,7 +171,7 @@ def test_any_split_gives_the_same_spikes(cuts):
 
 
 @settings(deadline=None, max_examples=20)
-@given(st.integers(3300, N - 100))
+@given(st.integers(5300, N - 100))
 def test_a_restarted_detector_goes_on_as_if_it_had_never_stopped(at):
     cuts = range(0, N, 50)
     whole = [s for s in pairs(run(opened(), cuts)) if s[0] >= at]

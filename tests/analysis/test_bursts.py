@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crepe.analysis.bursts import (
+    ISI_N_S,
     MaxInterval,
     isi_n,
+    isi_n_spikes,
     log_isi,
     log_isi_threshold_s,
     max_interval,
@@ -101,14 +103,37 @@ def test_without_a_void_100_ms_is_taken():
 
 
 def test_network_bursts_are_overlaps_on_a_part_of_the_active_channels():
-    def burst(a, b):
-        return max_interval(np.linspace(a, b, 20))
+    begins_ends = [(0.0, 1.0), (0.5, 1.5), (0.9, 2.0), (5.0, 6.0)]
+    trains = [np.linspace(begin, end, 40) for begin, end in begins_ends]
+    alone = [np.arange(k, 100.0, 9.7) for k in range(6)]  # active, and without a burst
+    bursts = [max_interval(times) for times in (*trains, *alone)]
 
-    bursts = [burst(0.0, 1.0), burst(0.5, 1.5), burst(0.9, 2.0), burst(5.0, 6.0), []]
-    assert network_bursts(bursts, 10, 0.2) == [(0.5, 1.5)]
-    assert network_bursts(bursts, 10, 0.3) == [(0.9, 1.0)]
-    assert network_bursts(bursts, 10, 0.1) == [(0.0, 2.0), (5.0, 6.0)]
-    assert network_bursts([], 0) == []
+    def of(part, taking_part):
+        return network_bursts([*trains, *alone], bursts, 100.0, part, taking_part)
+
+    assert of(0.2, 0.2) == [(0.5, 1.5)]
+    assert of(0.1, 0.1) == [(0.0, 2.0), (5.0, 6.0)]
+    assert of(0.3, 0.1) == [(0.9, 1.0)]
+    assert of(0.2, 0.5) == []  # three of ten take part
+    assert network_bursts(trains, bursts[:4], 100.0) == [(0.0, 2.0)]
+    assert network_bursts([], [], 100.0) == []
+
+
+def test_tonic_channels_have_no_network_bursts_and_true_ones_are_counted():
+    """By overlap alone, 60 Poisson trains of 2 to 6 Hz had some twenty a minute."""
+    rng = np.random.default_rng(1)
+    tonic = [np.sort(rng.uniform(0, 60, rng.poisson(60 * hz))) for hz in np.linspace(2, 6, 60)]
+    true_s = np.arange(5.0, 60, 10)
+    trains = [
+        np.sort(np.concatenate([t, *(true_s + rng.exponential(0.05, (15, 6)))])) for t in tonic
+    ]
+    for times_s, expected in ((tonic, 0), (trains, len(true_s))):
+        bursts = [max_interval(each) for each in times_s]
+        assert len(network_bursts(times_s, bursts, 60.0)) == expected
+        everything = np.sort(np.concatenate(times_s))
+        assert len(isi_n(everything, isi_n_spikes(60), ISI_N_S)) == expected
+    any_overlap = network_bursts(tonic, [max_interval(t) for t in tonic], 60.0, taking_part=0.01)
+    assert len(any_overlap) > 10
 
 
 def test_isi_n_takes_n_spikes_of_any_channels_within_a_time():

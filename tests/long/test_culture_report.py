@@ -6,6 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from crepe.cli.app import app
+from crepe.report.culture import Dish, evoked
+from crepe.simulator.meame.settings import SimulatorSettings
 
 
 @pytest.mark.timeout(200)
@@ -28,3 +30,11 @@ def test_the_report_draws_a_figure_and_keeps_its_numbers(tmp_path):
 def test_a_recording_has_no_simulated_culture_to_report_on():
     result = CliRunner().invoke(app, ["culture", "report", "config/file.toml"])
     assert result.exit_code != 0
+
+
+def test_a_silenced_culture_shows_no_spikes_after_a_pulse():
+    """With the stimulated amplifiers held alone, 60 crossings a pulse were of the artefact."""
+    dish = Dish(SimulatorSettings(seed=11, silenced=True))
+    dish.advance(2000)
+    after_ms, _ = evoked(dish, 11, n_trials=4)
+    assert sum(len(each) for each in after_ms.values()) < 12  # of 12 pulses, 1.5 s each

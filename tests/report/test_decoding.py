@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from crepe.report.decoding import decoding, readouts, wilson
+from crepe.report.wording import decided_text
 
 
 def test_accuracy_counts_what_was_decoded_and_unreadable_is_wrong(by_hand, trials):
@@ -73,3 +74,11 @@ def test_a_readout_whose_file_is_gone_says_so(by_hand, tmp_path):
 def test_trials_without_pulses_are_counted_apart(by_hand, trials):
     stimulation, sham = decoding(by_hand, trials, 1000.0, {2}).conditions
     assert (stimulation.n_stimulated, sham.n_stimulated) == (1, 0)
+
+
+def test_the_page_says_what_the_answers_follow_from(by_hand, trials):
+    session = replace(
+        by_hand, text='[actors.decode]\nrun = "crepe.actors.nearest_rate:NearestRate"'
+    )
+    assert "follow one of the trains" in decided_text(decoding(session, trials, 1000.0))
+    assert decided_text(decoding(by_hand, trials, 1000.0)) == ""

@@ -5,8 +5,13 @@ from typer.testing import CliRunner
 
 from crepe.cli.app import app
 from crepe.conditions import Block, Calibration, Conditions, calibration_blocks, condition_blocks
+from crepe.config.context import actor_context
+from crepe.config.experiment import load_experiment
+from crepe.config.overrides import lockstep_changes
 from crepe.environment.paths import project_directory
+from crepe.environment.session import course_of
 from crepe.errors import ConfigError
+from crepe.messages import StreamInfo
 from crepe.study.plan import Plan
 
 CONTROLS = project_directory() / "config" / "rps-controls.toml"
@@ -88,3 +93,39 @@ def test_a_decoder_that_needs_no_calibration_is_refused_before_any_trial(small, 
 def test_real_time_and_as_fast_as_it_goes_are_not_both():
     result = CliRunner().invoke(app, ["experiment", "--live", "--lockstep"])
     assert "not both" in str(result.exception)
+
+
+def _gestures(experiment, session="", n_blocks=5):
+    """The order in which the game shows gestures in each block."""
+    spec = experiment.actors["game"]
+    infos = {stream: StreamInfo("Decision") for stream in spec.reads}
+    orders = []
+    for block in range(n_blocks):
+        game = spec.make()
+        game.open(actor_context(experiment, spec, infos, session=session))
+        game._state.block = block
+        game._reset()
+        orders.append(game._order)
+    return orders
+
+
+def test_calibration_and_conditions_do_not_show_the_gestures_in_the_same_order(small, tmp_path):
+    """A readout tried again on the order it was trained on had p <= 0.05 in 12 % of nulls."""
+    readout = tmp_path / "readout.h5"
+    plan = Plan(small, 5)
+    first, second = plan.calibration(), Plan(small, 5).conditions(readout, readout)
+    assert (first.course, second.course) == (0, 1)
+    orders = [_gestures(each, n_blocks=2) for each in (first, second)]
+    assert not set(orders[0]) & set(orders[1])
+    assert orders == [_gestures(each, n_blocks=2) for each in (plan.calibration(), second)]
+
+
+def test_sessions_of_one_seed_differ_in_real_time_and_can_be_repeated():
+    live = load_experiment(None, {"actors.game.player": "script"})
+    monday, tuesday = (_gestures(live, f"2026112{day}-101500-ab12") for day in (3, 4))
+    assert monday != tuesday
+    assert monday == _gestures(live, "20261123-101500-ab12")  # as after a restart
+    again = load_experiment(None, {"course": course_of("20261123-101500-ab12")})
+    assert _gestures(again, "20261130-090000-cd34") == monday
+    in_lockstep = load_experiment(None, lockstep_changes(live))
+    assert _gestures(in_lockstep, "a") == _gestures(in_lockstep, "b")

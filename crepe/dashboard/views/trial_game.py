@@ -7,6 +7,7 @@ from crepe.commands import INPUT
 from crepe.conditions import SHAM, STIMULATION
 from crepe.dashboard.session_view import SessionView
 from crepe.dashboard.views.view import View
+from crepe.results.decoders import decided_by
 
 
 class TrialGameView(View[None, None]):
@@ -24,6 +25,7 @@ class TrialGameView(View[None, None]):
             "can_be_played": can_be_played(session),
             "gestures": sorted(rates) if isinstance(rates, dict) else [],
             "conditions": _conditions(game),
+            "decided_by": _decided_by(session, game),
         }
 
 
@@ -39,6 +41,13 @@ def _game(session: SessionView) -> Mapping[str, Any]:
     return next(
         (table for table in session.actors() if set(table.get("writes") or []) & set(states)), {}
     )
+
+
+def _decided_by(session: SessionView, game: Mapping[str, Any]) -> str:
+    """Return what the answers follow from that the game reads first; empty if not known."""
+    reads = game.get("reads") or [""]
+    tables = [t for t in session.actors() if reads[0] in (t.get("writes") or [])]
+    return next(iter(decided_by({str(k): t for k, t in enumerate(tables)}).values()), "")
 
 
 def _conditions(game: Mapping[str, Any]) -> list[str]:

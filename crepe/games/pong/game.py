@@ -55,7 +55,7 @@ class Pong(PongSettings, Actor[Decision | Command, GameState | Stimulus | Court 
         self._decides = next(iter(start.inputs))
         self._reads_gestures = INPUT in start.outside
         check_decisions(self.decisions, start)
-        self._match = Match(self, start.first.sampling_rate_hz, start.seed, start.snapshot)
+        self._match = Match(self, start.first.sampling_rate_hz, start.session_seed, start.snapshot)
 
     @property
     def is_over(self) -> bool:

@@ -24,3 +24,10 @@ def test_gestures_and_conditions_are_those_of_the_actor_that_writes_game_states(
     about = TrialGameView().about(fed.session_view)
     assert about["gestures"] == ["paper", "rock"]
     assert about["conditions"] == ["stimulation", "sham"]
+
+
+def test_what_the_answers_follow_from_is_shown(session):
+    decode = {"run": "crepe.actors.nearest_rate:NearestRate", "writes": ["result"]}
+    game = {"reads": ["result", "input"], "writes": ["result:game"]}
+    fed = session(experiment={"actors": {"decode": decode, "game": game}})
+    assert "follow one of the trains" in TrialGameView().about(fed.session_view)["decided_by"]

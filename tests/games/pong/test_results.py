@@ -1,5 +1,9 @@
 """Results of Pong: rallies counted by condition, and compared with the closed loop."""
 
+from dataclasses import replace
+
+import pytest
+
 from crepe.games.pong.results import comparison, rally_scores, section
 from crepe.games.section import Groups, Table, Text, TimeSeries
 from crepe.messages import GameState
@@ -29,16 +33,20 @@ STATES = [
 def test_rallies_are_counted_by_condition_the_closed_loop_first():
     first, second = rally_scores(STATES, 1, 1000.0)
     assert (first.condition, second.condition) == ("stimulation", "rest")
-    assert (first.n, first.mean_length, first.aces, first.long) == (40, 2.0, 0.25, 0.25)
+    assert (first.n, first.n_cut, first.hits, first.aces) == (40, 0, 2 / 3, 0.25)
+    assert first.mean_length == pytest.approx(2.0)
+    assert first.long == pytest.approx(0.25)
+    assert first.long_ci95 == pytest.approx((0.127, 0.412), abs=1e-3)
+    assert first.aces_ci95 == pytest.approx((0.127, 0.412), abs=1e-3)
     assert first.p_against is None
     assert second.n_rounds == 10
     assert second.p_against == 2 / 2**10
 
 
-def test_each_block_has_its_mean_and_its_time():
+def test_each_block_has_its_share_and_its_time():
     _, second = rally_scores(STATES, 1, 1000.0)
     first = second.blocks[0]
-    assert (first.block, first.stop_s, first.n, first.mean_length) == (2, 4.0, 4, 0.25)
+    assert (first.block, first.stop_s, first.n, first.n_balls, first.hits) == (2, 4.0, 4, 5, 0.2)
     assert [block.block for block in second.blocks] == list(range(2, 21, 2))
 
 
@@ -47,8 +55,11 @@ def test_a_session_without_a_rally_has_no_section():
 
 
 def test_too_few_rallies_are_no_number():
-    (only,) = rally_scores(ended("stimulation", []) + ended("rest", [2]), 1, 1000.0)
-    assert only.mean_length_ci95 == (None, None)
+    (cut,) = [replace(state, outcome="cut") for state in ended("rest", [2])]
+    (only,) = rally_scores([cut], 1, 1000.0)
+    assert (only.n, only.n_cut, only.hits, only.mean_length) == (0, 1, 1.0, None)
+    assert only.mean_length_ci95[1] is None
+    assert only.long is None
     assert only.p_against is None
 
 
@@ -56,14 +67,15 @@ def test_the_section_has_a_table_two_figures_and_the_numbers_behind_them():
     content = section(STATES, 1, 1000.0)
     assert [type(view) for view in content.views] == [Table, Groups, TimeSeries, Text]
     rows = content.views[0].rows
-    assert rows[0][:3] == ["stimulation", "40", "2.00"]
+    assert rows[0][:3] == ["stimulation", "40", "0"]
     assert "closed loop against this condition" in content.views[3].text
     assert [score["condition"] for score in content.numbers["rallies"]] == ["stimulation", "rest"]
     assert set(content.numbers["rallies"][0]["blocks"][0]) == {
         "block",
         "stop_s",
         "n",
-        "mean_length",
+        "n_balls",
+        "hits",
     }
 
 

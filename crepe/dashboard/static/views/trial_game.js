@@ -121,7 +121,10 @@ export const trialGame = {
   outcomes: OUTCOMES,
   columns: ["trial", "shown", "decoded", "answered", "culture"],
   row: ({ trial, gesture, decoded, answer, outcome }) => [trial, gesture, decoded, answer, outcome],
-  responseHint: "spikes of all channels in bins of 20 ms; orange: stimulus, blue: the time in which an answer counts",
+  get responseHint() {
+    const by = page.about.decided_by;
+    return "spikes of all channels in bins of 20 ms; orange: stimulus, blue: the time in which an answer counts" + (by ? `. Decided by ${by}` : "");
+  },
   responseFrom() {
     const trial = [page.events?.game, page.events?.trials?.at(-1)].find((each) => each?.phases?.stimulation);
     return trial ? seconds(trial.phases.stimulation) - 0.25 : null;

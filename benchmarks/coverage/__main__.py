@@ -1,0 +1,17 @@
+"""How often intervals hold the truth, and tests find a difference: under the null and an effect.
+
+Run separately (`python -m benchmarks.coverage`, about two minutes, seeded); it prints the tables of
+docs/explanations/statistics.md. An estimate that is not in them is not shown by CREPE.
+"""
+
+from benchmarks.coverage import pong
+
+TABLES = {
+    "Pong: 95 % intervals": pong.intervals,
+    "Pong: closed loop against a control, eight rounds": pong.tests,
+}
+
+if __name__ == "__main__":
+    for title, table in TABLES.items():
+        print(f"### {title}\n")
+        print("\n".join(table()), "\n", flush=True)
