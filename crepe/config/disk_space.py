@@ -45,16 +45,30 @@ class DiskUse(NamedTuple):
         return seconds / 3600
 
 
+class DiskLeft(NamedTuple):
+    """The space on a disk, and how long an experiment can record to it."""
+
+    free_bytes: int
+    hours: float | None  # None: the instrument states its data rate later
+
+
+def disk_left(directory: Path, experiment: Experiment) -> DiskLeft:
+    """Return what is left on a disk. Raises DeviceError for a recording that does not exist."""
+    free = _free_bytes(directory)
+    sources = [spec.make() for spec in experiment.actors.values() if issubclass(spec.kind, Source)]
+    if any(isinstance(each, Source) and each.expected() is None for each in sources):
+        return DiskLeft(free, None)
+    return DiskLeft(free, disk_use(experiment).hours_in(free))
+
+
 def disk_message(directory: Path, experiment: Experiment) -> str:
     """Return one line for the operator: how many hours of the experiment the disk can hold.
 
     Raises DeviceError for a recording that does not exist.
     """
-    use, free = disk_use(experiment), _free_bytes(directory)
-    sources = [spec.make() for spec in experiment.actors.values() if issubclass(spec.kind, Source)]
-    if any(isinstance(each, Source) and each.expected() is None for each in sources):
+    use, (free, hours) = disk_use(experiment), disk_left(directory, experiment)
+    if hours is None:
         return f"{directory}: {free / 1e9:.1f} GB free; the instrument states its data rate later"
-    hours = use.hours_in(free)
     text = f"{directory}: the disk lasts {hours:.1f} h: {use.recording / 1e6:.1f} MB/s of recording"
     if not use.append_only:
         return text

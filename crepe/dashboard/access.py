@@ -1,7 +1,9 @@
 """Access to the live page: which browsers are let in, and which may do more than watch.
 
 A link with `?token=` sets a cookie and redirects to the page without it, so that no token stays in
-an address bar. On loopback it is no different: other users of the machine reach it, too.
+an address bar. A program that reads without cookies, such as Prometheus, sends the token of either
+link as `Authorization: Bearer TOKEN`. On loopback it is no different: other users of the machine
+reach it, too.
 """
 
 # Decisions 34 and 55: rights over the network, and on this machine.
@@ -88,6 +90,10 @@ class PageAccess:
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
         if scope["type"] == "http" and scope["method"] in _SAFE and "token" in query:
             return self._enter(scope, query["token"][0], cookie, host), None
+        bearer = _bearer(headers)
+        if scope["type"] == "http" and scope["method"] in _SAFE and bearer:
+            of_bearer = self._role_of(bearer, address_of(scope))
+            return (of_bearer, None) if isinstance(of_bearer, Response) else (None, of_bearer)
         role = cookie.role_in(headers, Role)
         if role is None:
             return _without_token(scope), None
@@ -110,18 +116,9 @@ class PageAccess:
 
     def _enter(self, scope: Scope, token: str, cookie: SignedCookie, host: str) -> Response:
         """Return the answer to a link with a token: a redirection that sets the cookie."""
-        address = address_of(scope)
-        # Before the comparison: an address that guesses is refused even with the right token.
-        if not self._attempts.are_left(address):
-            return refused(429, "too many wrong tokens from this address; wait a minute")
-        role = None
-        if is_same(token, self._token):
-            role = Role.OPERATOR
-        elif is_same(token, spectator_key(self._token)):
-            role = Role.SPECTATOR
-        if role is None:
-            self._attempts.add_failure(address)
-            return PlainTextResponse(f"This token is not the one of this page. {_HOW}", 401)
+        role = self._role_of(token, address_of(scope))
+        if isinstance(role, Response):
+            return role
         answer = RedirectResponse(_local(scope["path"]), 303)
         public = self._hosts.public
         answer.set_cookie(
@@ -134,6 +131,24 @@ class PageAccess:
             path="/",
         )
         return answer
+
+    def _role_of(self, token: str, address: str) -> Role | Response:
+        """Return the role of a link's token, or the refusal of another one."""
+        # Before the comparison: an address that guesses is refused even with the right token.
+        if not self._attempts.are_left(address):
+            return refused(429, "too many wrong tokens from this address; wait a minute")
+        if is_same(token, self._token):
+            return Role.OPERATOR
+        if is_same(token, spectator_key(self._token)):
+            return Role.SPECTATOR
+        self._attempts.add_failure(address)
+        return PlainTextResponse(f"This token is not the one of this page. {_HOW}", 401)
+
+
+def _bearer(headers: Headers) -> str:
+    """Return the token of a request without a cookie; empty without one."""
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
 
 
 def _without_token(scope: Scope) -> Response:

@@ -29,12 +29,14 @@ class Counts:
         self.bin_s = self.bin_samples / info.sampling_rate_hz
         self.n_bins = round(KEPT_S / BIN_S)
         self.stop = 0
+        self.n_spikes = 0  # of all windows
         self._counts = np.zeros((self.n_channels, self.n_bins), np.uint16)
         self._newest: deque[Spikes] = deque()  # of the last seconds
 
     def take(self, spikes: Spikes) -> None:
         """Add the next window of spikes."""
         self.reach(spikes.stop)
+        self.n_spikes += len(spikes.sample)
         if len(spikes.sample):
             self._newest.append(spikes)
         while (

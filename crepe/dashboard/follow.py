@@ -53,6 +53,7 @@ class SessionFollower:
         self._period_s = 1 / frames_per_s
         self._store: StreamStore | None = None
         self._cursors: dict[str, int] = {}
+        self._measured = 0  # stop of the last decision whose delay was measured
         self._tick = asyncio.Event()
         self._looked_s = float("-inf")
         self._advanced_s = time.monotonic()
@@ -191,18 +192,22 @@ class SessionFollower:
         return entries, self._latency_ms(store)
 
     def _latency_ms(self, store: StreamStore) -> float | None:
-        """Return the newest decision's delay since its last segment arrived; None if unknown."""
+        """Return the newest decision's delay since its last segment arrived.
+
+        None if that is not known, or was returned before.
+        """
         result = self.session_view.result_stream
         if result is None or "data" not in self.session_view.infos:
             return None
         newest = store.last(result)
-        if newest is None or newest.is_end:
+        if newest is None or newest.is_end or newest.stop == self._measured:
             return None
         longest = self.session_view.infos["data"].longest_samples
         # The first segment that ends with the decision's window or after it holds its last sample.
         segments = store.entries("data", newest.stop - 1, newest.stop + longest, 1)
         if not segments or not segments[0].t_ns:
             return None
+        self._measured = newest.stop
         return (newest.t_ns - segments[0].t_ns) / 1e6
 
     def slow_state(self) -> dict[str, Any]:

@@ -100,17 +100,23 @@ _FILE: dict[str, Any] = {
     "description": "The file",
     "content": {kind: {} for kind in ("text/html", _JSON, "image/png")},
 }
+_METRICS: dict[str, Any] = {
+    "description": "In the text format, or in OpenMetrics if the request accepts it",
+    "content": {"text/plain": {}, "application/openmetrics-text": {}},
+}
 
 DOCUMENT: dict[str, Any] = {
     "openapi": "3.1.0",
     "info": {
         "title": "CREPE's live page",
         "version": "1",
-        "description": "Needs the cookie `crepe_dashboard_PORT` that the page's link sets.",
+        "description": "Needs the cookie `crepe_dashboard_PORT` that the page's link sets; "
+        "a GET may send the token of a link as a bearer instead.",
     },
     "components": {
         "securitySchemes": {
             "cookie": {"type": "apiKey", "in": "cookie", "name": "crepe_dashboard_8080"},
+            "bearer": {"type": "http", "scheme": "bearer"},
             "page": {
                 "type": "apiKey",
                 "in": "header",
@@ -119,9 +125,16 @@ DOCUMENT: dict[str, Any] = {
             },
         }
     },
-    "security": [{"cookie": []}],
+    "security": [{"cookie": []}, {"bearer": []}],
     "paths": {
         "/openapi.json": {"get": _get("This document", _answer("OpenAPI 3.1", {}))},
+        "/metrics": {
+            "get": _get(
+                "Metrics of the session for Prometheus",
+                _METRICS,
+                _501="The package prometheus-client is missing",
+            )
+        },
         "/api/stop": {
             "post": _post(
                 "Emergency stop; the body is not read", _answer("The verified result", _STOP)

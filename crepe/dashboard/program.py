@@ -13,6 +13,7 @@ from crepe.config.tables import DASHBOARD, DASHBOARD_PORT, DashboardTable
 from crepe.dashboard.access import PageAccess
 from crepe.dashboard.control import Control
 from crepe.dashboard.follow import SessionFollower
+from crepe.dashboard.monitoring.routes import metrics_routes
 from crepe.dashboard.player_queue import PlayerQueue
 from crepe.dashboard.report_maker import ReportMaker
 from crepe.dashboard.routes import Page
@@ -54,7 +55,12 @@ class Dashboard:
             can_stimulate=experiment.can_stimulate,
             frames_per_s=table.frames_per_s,
         )
-        app = self._page.app(session_routes(library, self._reports))
+        app = self._page.app(
+            [
+                *session_routes(library, self._reports),
+                *metrics_routes(self._live, self._control, experiment, var),
+            ]
+        )
         self.server = HttpServer(
             PageAccess(app, host=table.host, token=token, public_url=table.public_url),
             DASHBOARD,

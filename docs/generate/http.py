@@ -6,6 +6,7 @@ from unittest.mock import MagicMock
 
 from starlette.routing import Mount, Route, WebSocketRoute
 
+from crepe.dashboard.monitoring.routes import metrics_routes
 from crepe.dashboard.openapi import DOCUMENT as PAGE_API
 from crepe.dashboard.routes import Page
 from crepe.dashboard.session_routes import session_routes
@@ -50,9 +51,10 @@ SIMULATOR: Mapping[str, str] = {
 _INTRO = """Every route of the live page, of the sensor gateway and of the simulated instrument."""
 
 _PAGE = """The program `dashboard`, on 127.0.0.1:8080 or the next free port (see
-`run/dashboard.json`). A request needs the cookie that the printed link sets. A `POST` needs the
-operator's link, the page's own origin, the header `X-CREPE: 1` and `application/json`. A link is
-answered with 429 after many wrong tokens."""
+`run/dashboard.json`). A request needs the cookie that the printed link sets; a `GET` may send the
+link's token as `Authorization: Bearer TOKEN` instead. A `POST` needs the operator's link, the
+page's own origin, the header `X-CREPE: 1` and `application/json`. A link is answered with 429 after
+many wrong tokens."""
 
 _SENSOR = """The program `sensor`, on 127.0.0.1:5000 or the next free port (see
 `run/sensor.json`, which also holds the token). Paths answer with and without the slash at their
@@ -78,7 +80,8 @@ def page_routes() -> list[str]:
     """Return the routes of the live page, as `VERB /path`."""
     mocks = MagicMock(), MagicMock(), MagicMock(), MagicMock()
     live_page = Page(*mocks, can_stimulate=True, frames_per_s=1.0)
-    routes = live_page.app(session_routes(MagicMock(), MagicMock()))
+    further = [*session_routes(*mocks[:2]), *metrics_routes(*mocks)]
+    routes = live_page.app(further)
     return list(_routes(routes.routes))
 
 

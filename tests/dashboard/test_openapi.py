@@ -4,6 +4,7 @@ from unittest.mock import MagicMock
 
 from starlette.routing import Route
 
+from crepe.dashboard.monitoring.routes import metrics_routes
 from crepe.dashboard.openapi import DOCUMENT
 from crepe.dashboard.routes import Page
 from crepe.dashboard.session_routes import session_routes
@@ -12,10 +13,11 @@ from crepe.dashboard.session_routes import session_routes
 def test_every_route_of_the_api_is_described():
     mocks = MagicMock(), MagicMock(), MagicMock(), MagicMock()
     page = Page(*mocks, can_stimulate=True, frames_per_s=1.0)
+    further = [*session_routes(*mocks[:2]), *metrics_routes(*mocks)]
     served = {
         (verb, route.path)
-        for route in page.app(session_routes(MagicMock(), MagicMock())).routes
-        if isinstance(route, Route) and route.path.startswith(("/api/", "/openapi"))
+        for route in page.app(further).routes
+        if isinstance(route, Route) and route.path.startswith(("/api/", "/openapi", "/metrics"))
         for verb in route.methods - {"HEAD"}
     }
     described = {
