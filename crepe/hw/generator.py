@@ -42,12 +42,15 @@ class GeneratorSettings(DeviceSettings):
     """Depth of a spike's (negative) peak."""
     segment_samples: PositiveInt = 100
     """Length of a segment, in samples."""
+    repeat_s: NonNegativeFloat = 0.0
+    """Length of data that are drawn in advance and then repeated, in whole blocks of 50 ms: to
+    measure programs, and not random numbers; 0: nothing is repeated."""
 
 
 class _Block(NamedTuple):
-    trace_uv: NDArray[np.float32]  # (n_channels, n_samples)
+    counts: NDArray[np.int32]  # (n_channels, n_samples)
     channel: NDArray[np.int32]  # of each spike, in order of time
-    sample: NDArray[np.int64]  # index of each spike's peak
+    sample: NDArray[np.int64]  # offset of each spike's peak
 
 
 class Generator(Recorder):
@@ -73,8 +76,11 @@ class Generator(Recorder):
         self._length = None if is_endless else round(settings.duration_s * rate_hz)
         self._position = 0
         self._pace = Pace(rate_hz, settings.speed)
+        self._n_repeated = 0
+        if settings.repeat_s:
+            self._n_repeated = max(1, round(settings.repeat_s * rate_hz / self._block_samples))
         # As a decorator on the method, the cache would keep every generator alive.
-        self._block = lru_cache(maxsize=4)(self._draw)
+        self._block = lru_cache(maxsize=self._n_repeated or 4)(self._draw)
 
     @property
     def capabilities(self) -> RecorderCapabilities:
@@ -89,6 +95,8 @@ class Generator(Recorder):
     def open(self, position: int) -> StreamInfo:
         settings = self._settings
         self._position = position
+        for number in range(self._n_repeated):
+            self._block(number)
         self._pace = Pace(settings.sampling_rate_hz, settings.speed)
         info = StreamInfo(
             sampling_rate_hz=settings.sampling_rate_hz,
@@ -115,8 +123,8 @@ class Generator(Recorder):
 
     def truth(self, start: int, stop: int) -> Spikes:
         blocks = list(self._blocks(start, stop))
-        channel = np.concatenate([block.channel for block in blocks])
-        sample = np.concatenate([block.sample for block in blocks])
+        channel = np.concatenate([block.channel for _, block in blocks])
+        sample = np.concatenate([begin + block.sample for begin, block in blocks])
         inside = (sample >= start) & (sample < stop)
         amplitude_uv = np.full(inside.sum(), -self._settings.spike_uv, np.float32)
         return Spikes(start, stop, channel[inside], sample[inside], amplitude_uv)
@@ -124,35 +132,39 @@ class Generator(Recorder):
     def close(self) -> None:
         pass
 
-    def _blocks(self, start: int, stop: int) -> Iterator[_Block]:
+    def _blocks(self, start: int, stop: int) -> Iterator[tuple[int, _Block]]:
+        """Yield the blocks that hold [start, stop), each with its first sample index."""
         first, last = start // self._block_samples, max(start, stop - 1) // self._block_samples
-        return (self._block(number) for number in range(first, last + 1))
+        for number in range(first, last + 1):
+            drawn = number % self._n_repeated if self._n_repeated else number
+            yield number * self._block_samples, self._block(drawn)
 
     def _draw(self, number: int) -> _Block:
         settings = self._settings
         random = np.random.default_rng([settings.seed, number])
-        n_channels, begin = settings.n_channels, number * self._block_samples
+        n_channels = settings.n_channels
         probability = settings.spike_rate_hz * self._slot / settings.sampling_rate_hz
         channel, slot = np.nonzero(random.random((n_channels, _BLOCK_SLOTS)) < probability)
         within = random.integers(self._jitter, size=slot.size)
-        sample = begin + slot * self._slot + within + self._peak
+        sample = slot * self._slot + within + self._peak
         order = np.lexsort((channel, sample))
         channel, sample = channel[order], sample[order]
         trace_uv = random.standard_normal((n_channels, self._block_samples), dtype=np.float32)
         trace_uv *= np.float32(settings.noise_uv)
         # A slot holds the whole of its spike, so no waveform reaches into another block.
-        at = (sample - self._peak - begin)[:, None] + np.arange(self._shape_uv.size)
+        at = (sample - self._peak)[:, None] + np.arange(self._shape_uv.size)
         trace_uv[channel[:, None], at] += self._shape_uv
-        return _Block(trace_uv, channel.astype(np.int32), sample.astype(np.int64))
+        counts = np.rint(trace_uv / np.float32(_SCALE_UV)).astype(np.int32)
+        counts.flags.writeable = False  # segments are views of it
+        return _Block(counts, channel.astype(np.int32), sample.astype(np.int64))
 
     def _samples(self, start: int, stop: int) -> NDArray[np.int32]:
         """Return (n_channels, stop - start) counts."""
-        first = start // self._block_samples * self._block_samples
-        traces = [block.trace_uv for block in self._blocks(start, stop)]
-        whole_uv = traces[0] if len(traces) == 1 else np.concatenate(traces, axis=1)
-        window_uv = whole_uv[:, start - first : stop - first]
-        counts: NDArray[np.int32] = np.rint(window_uv / np.float32(_SCALE_UV)).astype(np.int32)
-        return counts
+        parts = [
+            block.counts[:, max(0, start - begin) : stop - begin]
+            for begin, block in self._blocks(start, stop)
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 def _shape(n_samples: int, peak: int) -> NDArray[np.float32]:

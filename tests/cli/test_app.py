@@ -211,7 +211,6 @@ def test_status_cuts_no_name_and_no_state(rows):
 def test_status_says_that_a_stop_holds(rows, monkeypatch, tmp_path):
     monkeypatch.setenv("CREPE_VAR", str(tmp_path))
     assert "STOPPED" not in CliRunner().invoke(app, ["status"]).stdout
-    (tmp_path / "run").mkdir()
     arming.latch(tmp_path / "run", "crepe stop")
     assert "\nSTOPPED by crepe stop at " in CliRunner().invoke(app, ["status"]).stdout
 

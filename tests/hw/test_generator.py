@@ -39,6 +39,7 @@ def joined(segments: Sequence[Segment]) -> NDArray[np.int32]:
 
 
 WHOLE = joined(read_all(generator()))
+WHOLE_BUSY = joined(read_all(generator(spike_rate_hz=50)))
 
 
 @given(position=st.integers(0, N_SAMPLES - 1), segment_samples=st.integers(50, 2 * N_SAMPLES))
@@ -79,6 +80,17 @@ def test_truth_of_two_parts_is_the_truth_of_the_whole(cut: int) -> None:
     whole = recorder.truth(0, N_SAMPLES)
     assert whole is not None
     assert [s for part in parts if part for s in part.sample] == whole.sample.tolist()
+
+
+def test_repeated_data_are_those_of_the_beginning() -> None:
+    n = 1_500  # three blocks
+    recorder = generator(repeat_s=0.16, segment_samples=400, spike_rate_hz=50)
+    assert np.array_equal(joined(read_all(recorder)), np.resize(WHOLE_BUSY[:, :n].T, (4_000, 3)).T)
+    parts = [recorder.truth(start, start + n) for start in (0, n)]
+    assert parts[0] is not None
+    assert parts[1] is not None
+    assert (parts[1].sample - n).tolist() == parts[0].sample.tolist()
+    assert parts[1].channel.tolist() == parts[0].channel.tolist()
 
 
 def test_noise_and_spike_rate_are_as_asked_for() -> None:
