@@ -71,10 +71,10 @@ test:
 	.venv/bin/python -m pytest -n 4 --dist loadfile \
 		--ignore tests/long --ignore tests/system --ignore tests/neighbours
 
+# Two at once on two cores: a stack takes half a core once it runs.
 test-long:
 	$(call PREPARE,[test$(COMMA)analysis],installed-test)
-	.venv/bin/python -m pytest -n auto --dist loadfile tests/long
-	.venv/bin/python -m pytest tests/system
+	.venv/bin/python -m pytest -n 2 --dist loadfile tests/long tests/system
 
 # Their versions change for reasons of their own, so they have an environment of their own.
 test-neighbours:

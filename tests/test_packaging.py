@@ -64,7 +64,8 @@ def test_ci_runs_all_tests_and_makes_the_documents() -> None:
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & 0o111
     lines = script.read_text().splitlines()
-    assert lines[-3:] == ["make test", "make test-long", "make docs"]
+    targets = ["test", "test-long", "test-neighbours", "docs"]
+    assert lines[-4:] == [f"make {target}" for target in targets]
     assert "set -eu" in lines  # the first that fails ends it
 
 
