@@ -3,6 +3,8 @@
 
 .DEFAULT_GOAL := help
 COMMA := ,
+# Hundreds of programs and several workers of pytest read the same modules: compiled once, not each time.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help play test test-long test-neighbours bench docs reference clean python
 
 # What a test run needs comes on top of what playing needs, in the same .venv.

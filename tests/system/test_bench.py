@@ -6,6 +6,7 @@ import pytest
 
 from crepe.recording.reader import Recording
 from crepe.simulator.meame.settings import SimulatorSettings
+from crepe.store import Store
 from tests.running_simulator import running_simulator
 
 ROOT = Path(__file__).parent.parent.parent
@@ -47,23 +48,28 @@ def test_the_steps_at_the_bench(stack, instrument, lab_toml):
     assert "WRONG" not in done.stdout
 
     stack.crepe("up", str(lab_toml), "--new")
-    stack.wait(lambda: "not armed" in delivered(stack), 90)
+    stack.wait(lambda: is_answered("not armed"))
     assert not dsp.shots
 
     assert "armed for 5 minutes" in stack.crepe("arm", "--minutes", "5").stdout
-    stack.wait(lambda: len(dsp.shots) > 3, 90)
+    stack.wait(lambda: len(dsp.shots) > 3)
 
     assert "stop proved" in stack.crepe("stop").stdout
     n_shots = len(dsp.shots)
     stopped = dsp.now
     stack.wait(lambda: instrument.catch_up().now > stopped + 5 * SECOND)
     assert len(dsp.shots) == n_shots
-    stack.wait(lambda: "stopped by crepe stop" in delivered(stack))
+    stack.wait(lambda: is_answered("stopped by crepe stop"))
     stack.crepe("down")
     (path,) = (stack.var / "recordings").glob("*.h5")
     with Recording(path) as recording:
         assert recording.is_simulated  # though it proves nothing, and had to be armed
 
 
-def delivered(stack):
-    return stack.crepe("redis-cli", "XRANGE", "crepe:result:delivered", "-", "+").stdout
+def is_answered(reason):
+    """Whether a request has been answered with a reason that contains this."""
+    with Store(patience_s=60) as store:
+        if "result:delivered" not in store:
+            return False
+        stream = store["result:delivered"]
+        return any(reason in m.reason for m in stream.messages(stream.first, len(stream)))

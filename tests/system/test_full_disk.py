@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from crepe.environment import paths, session
 from crepe.recording.reader import Recording
 from crepe.safety import arming
 from tests.system.conftest import Stack
+
+PAGE = 4096  # bytes
 
 SLOW = """
 [actors.acquire]
@@ -51,6 +54,15 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+def fill(disk: Path, ballast: Path) -> None:
+    """Leave a page of a disk, to which others may write between a look and the next step."""
+    with ballast.open("wb") as file:
+        while (free := shutil.disk_usage(disk).free) > PAGE:
+            size = os.fstat(file.fileno()).st_size
+            with suppress(OSError):  # there is less by now
+                os.posix_fallocate(file.fileno(), size, free - PAGE)
+
+
 def wait_until(is_so: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 120
     while not is_so():
@@ -70,9 +82,7 @@ def test_the_experiment_outlives_a_full_disk_and_a_frozen_recorder(
         now = session.current()
         assert now is not None
         ballast = disk / "ballast"
-        ballast.touch()
-        with ballast.open("r+b") as fill:
-            os.posix_fallocate(fill.fileno(), 0, shutil.disk_usage(disk).free - 4096)
+        fill(disk, ballast)
         wait_until(lambda: "NOT RECORDING" in stack.rows().get("record", {}).get("problem", ""))
         full = stack.rows()
         wait_until(lambda: stack.rows()["acquire"]["position"] > full["acquire"]["position"])

@@ -88,12 +88,13 @@ def by_http(page: str, sensor: str) -> Iterator[tuple[str, str]]:
             yield f"sensor {verb} {path}", str(status(sensor, verb, path, FRAME))
 
 
-def by_files(files: list[Path], pids: list[int]) -> Iterator[tuple[str, str]]:
+def by_files(files: list[Path], sockets: list[Path], pids: list[int]) -> Iterator[tuple[str, str]]:
     order = pack(Order(releases=True))
     for path in files:
         yield f"read {path}", refusal(path.read_bytes)
         yield f"write {path}", refusal(lambda path=path: path.write_bytes(b""))
         yield f"remove {path}", refusal(path.unlink)
+    for path in sockets:
         for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
             yield f"{kind} {path}", refusal(lambda path=path, kind=kind: send_to(path, kind, order))
     for pid in pids:
@@ -159,6 +160,8 @@ def test_another_user_reads_the_streams_and_can_do_nothing_else(shared_stack):
     for name in (STIMULATOR_SOCKET, WATCHDOG_SOCKET, "redis.sock", "redis-password", "redis.json"):
         assert run / name in files
     assert run / "dashboard-token" in files
+    sockets = [path for path in files if path.is_socket()]
+    assert len(sockets) >= 3
     pids = [row["pid"] for row in shared_stack.rows().values()]
     armed = arming.armed_s(run)
     with Store(patience_s=30) as store:
@@ -172,8 +175,8 @@ def test_another_user_reads_the_streams_and_can_do_nothing_else(shared_stack):
             results = as_nobody(lambda: by_http(page, sensor))
             assert len(results) > 20
             assert {n: r for n, r in results.items() if r not in ("401", "403")} == {}
-            results = as_nobody(lambda: by_files(files, pids))
-            assert len(results) > 100
+            results = as_nobody(lambda: by_files(files, sockets, pids))
+            assert len(results) == 3 * len(files) + 2 * len(sockets) + len(pids)
             assert {n: r for n, r in results.items() if r != "PermissionError"} == {}
         assert MARK not in owners_view(store)
         assert owners_view(store).startswith("[':1', ':0']")
