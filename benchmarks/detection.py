@@ -5,7 +5,7 @@ docs/explanations/statistics.md. The signal
 is the generator's: spikes of 60 uV at 2 Hz per channel in white noise. Spikes of a channel are 3 ms
 apart or more, so within the tolerance a crossing belongs to one of them at most; a spike's second
 crossing is a wrong one. With SpikeInterface the same filtered signal and the same thresholds, those
-of the second before, are given to its `detect_peaks`.
+of a second that hold from 0.25 s after it on, are given to its `detect_peaks`.
 """
 
 import warnings
@@ -70,7 +70,7 @@ def detected(recorded: Signal, threshold_sd: float) -> Trains:
 
 
 def detected_by_spikeinterface(recorded: Signal, threshold_sd: float) -> Trains | None:
-    """Return SpikeInterface's spikes, second by second, by the noise level of the second before."""
+    """Return SpikeInterface's spikes, level by level, by the noise levels of `Detect`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -80,8 +80,9 @@ def detected_by_spikeinterface(recorded: Signal, threshold_sd: float) -> Trains 
         return None
     samples_uv, second = recorded.samples_uv, round(recorded.info.sampling_rate_hz)
     channel, sample = [], []
-    for start in range(SETTLED, samples_uv.shape[1] - second + 1, second):
-        before_uv = samples_uv[:, start - second : start]
+    measured = second // 4
+    for start in range(SETTLED + measured - second, samples_uv.shape[1] - MARGIN, second):
+        before_uv = samples_uv[:, start - measured - second : start - measured]
         first = start - MARGIN
         peaks = detect_peaks(
             NumpyRecording([samples_uv[:, first : start + second + MARGIN].T], second),

@@ -29,7 +29,8 @@ class ChannelState(Actor[Segment, ChannelStates]):
     saturation_uv: PositiveFloat = 1000.0
     """Distance from zero from which a channel that stands still is saturated, and not dead."""
     settle_s: PositiveFloat = 1.0
-    """Time for which a channel must have moved before it is ok; `Detect` has its level by then."""
+    """Time for which a channel must have moved before it is ok; as a rule `Detect` has its level by
+    then."""
 
     _stillness: Stillness = PrivateAttr()
     _scale: NDArray[np.float64] = PrivateAttr()  # microvolts per count, (n_channels or 1,)

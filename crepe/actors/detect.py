@@ -13,6 +13,7 @@ from crepe.processing.noise_level import NoiseLevel
 from crepe.processing.threshold import falling_crossings, peaks_after
 
 _NOISE_WINDOW_S = 1.0
+_MEASURED_S = 0.25  # in which the medians are taken: all at once would take longer than a segment
 _LEAST = 0.8  # part of the level a second before; chosen: noise falls no faster
 _MEMORY = 3  # whole seconds that the floor remembers; chosen, as a restart must measure them again
 
@@ -23,12 +24,13 @@ Polarity = Literal["negative", "positive", "both"]
 class Detect(Actor[Segment, Spikes]):
     """A spike where a channel crosses threshold_sd noise levels (Quiroga et al. 2004).
 
-    The noise level is median(|x|) / 0.6745 over the last whole second of the sample index, and at
-    least 0.8 times the level used a second before, which three whole seconds determine. Times at
-    which an amplifier was held, or at the rail, are no part of it (see `NoiseLevel`). A second in
-    which a channel moved for less than a tenth gives no level: the one before stays for a second,
-    then the channel has no spikes until it has moved again. At the beginning and after a gap there
-    are none for 0.1 s; then the level is that of the samples so far, until the second ends.
+    The noise level is median(|x|) / 0.6745 over a whole second of the sample index, and at least
+    0.8 times the level used a second before, which three whole seconds determine. It holds for a
+    second, from 0.25 s after its own second on. Times at which an amplifier was held, or at the
+    rail, are no part of it (see `NoiseLevel`). A second in which a channel moved for less than a
+    tenth gives no level: the one before stays for a second, then the channel has no spikes until it
+    has moved again. At the beginning and after a gap there are none for 0.1 s; then the level is
+    that of the samples so far, until that of a whole second follows.
 
     A spike's sample is the extreme within `align_ms` after the crossing; the next spike may follow
     `refractory_ms` after that. Output windows lag by `align_ms`, so that a peak never falls between
@@ -48,6 +50,7 @@ class Detect(Actor[Segment, Spikes]):
     _align: int = PrivateAttr()  # samples
     _refractory: int = PrivateAttr()  # samples
     _window: int = PrivateAttr()  # samples
+    _measured: int = PrivateAttr()  # samples from a window's end until its level holds
     _rate_hz: float = PrivateAttr()  # sampling
     _first: int = PrivateAttr()  # samples of the first, shorter noise window
     _stop: int = PrivateAttr(-1)
@@ -59,13 +62,15 @@ class Detect(Actor[Segment, Spikes]):
     _measured_uv: list[NDArray[np.float32]] = PrivateAttr(default_factory=list)
     _noise: NoiseLevel = PrivateAttr()
     _noise_start: int = PrivateAttr(0)  # of the current window
+    _due: int | None = PrivateAttr(None)  # sample from which the level holds that is measured now
     _blocked: NDArray[np.int64] = PrivateAttr()  # per channel: no spike before this sample
     _peaks: list[tuple[int, int, float]] = PrivateAttr(default_factory=list)
 
     @property
     def warmup_s(self) -> float:
-        # The whole second of the present level is in it, and those that the floor remembers.
-        return (_MEMORY + 2) * _NOISE_WINDOW_S + 0.1
+        # The whole second of the present level is in it, those that the floor remembers, and the
+        # time until the level of all of them holds.
+        return (_MEMORY + 2) * _NOISE_WINDOW_S + _MEASURED_S + 0.1
 
     @property
     def delay_samples(self) -> int:
@@ -76,6 +81,7 @@ class Detect(Actor[Segment, Spikes]):
         self._align = max(1, round(self.align_ms * rate_hz / 1000))
         self._refractory = round(self.refractory_ms * rate_hz / 1000)
         self._window = max(1, round(_NOISE_WINDOW_S * rate_hz))
+        self._measured = max(1, round(_MEASURED_S * rate_hz))
         self._first = max(1, self._window // 10)
         self._rate_hz = rate_hz
 
@@ -106,14 +112,13 @@ class Detect(Actor[Segment, Spikes]):
         self._scanned = self._sent = self._noise_start = segment.start
         self._noise = NoiseLevel(n_channels, self._window, self._rate_hz)
         self._peaks.clear()
-        self._noise_uv = None
+        self._noise_uv = self._due = None
         self._measured_uv = [np.zeros(n_channels, np.float32)] * _MEMORY
 
     def _parts(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
-        """Yield [start, stop) cut where a noise window ends."""
+        """Yield [start, stop) cut where a noise window ends, and where a level begins to hold."""
         while start < stop:
-            end = self._window_end()
-            cut = min(stop, end) if end > start else stop
+            cut = min(stop, self._window_end(), self._due or stop)
             yield start, cut
             start = cut
 
@@ -123,25 +128,35 @@ class Detect(Actor[Segment, Spikes]):
         return (self._noise_start // self._window + 1) * self._window
 
     def _learn(self, start: int, part: NDArray[np.float32]) -> None:
-        """Add a part of the noise window; change the noise level at the window's end."""
+        """Add a part of the noise window; change the noise level where one begins to hold."""
         self._noise.add(part)
         stop = start + part.shape[1]
+        if self._due is not None:
+            self._noise.measure(1 - (self._due - stop) / self._measured)
+            if stop == self._due:
+                self._set_level(self._noise.ended_level_uv())
+                self._due = None
         if stop < self._window_end():
             return
         is_first = self._noise_uv is None
         # Only whole seconds of the index are remembered: a restart measures the same ones.
         if self._noise_start % self._window == 0 and stop % self._window == 0:
-            level_uv, before_uv = self._noise.level_uv(), self._measured_uv
-            least_uv = [np.float32(_LEAST**k) * each for k, each in enumerate(before_uv, 1)]
-            floor_uv = np.maximum.reduce([level_uv, *least_uv])
-            self._noise_uv = np.where(level_uv > 0, floor_uv, before_uv[0])
-            self._measured_uv = [level_uv, *before_uv[:-1]]
+            self._noise.end_window()
+            self._due = stop + self._measured
         elif is_first:
             self._noise_uv = self._noise.level_uv()
-        if is_first and stop < (self._noise_start // self._window + 1) * self._window:
-            return  # the window continues
+            if stop < (self._noise_start // self._window + 1) * self._window:
+                return  # the window continues
         self._noise.restart()
         self._noise_start = stop
+
+    def _set_level(self, level_uv: NDArray[np.float32]) -> None:
+        """Set the level of a whole second; with none, or far less, those before limit it."""
+        before_uv = self._measured_uv
+        least_uv = [np.float32(_LEAST**k) * each for k, each in enumerate(before_uv, 1)]
+        floor_uv = np.maximum.reduce([level_uv, *least_uv])
+        self._noise_uv = np.where(level_uv > 0, floor_uv, before_uv[0])
+        self._measured_uv = [level_uv, *before_uv[:-1]]
 
     def _scan(self, until: int) -> None:
         """Find the peaks after crossings in [_scanned, until); `_align` samples more are held."""

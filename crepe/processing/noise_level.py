@@ -12,6 +12,7 @@ _QUIET = np.float32(0.3)  # part of the median block's maximum; both chosen so t
 _QUIET_BLOCKS = 4  # the spike band gave no such run in 12,000 channel seconds
 _BEFORE_BLOCKS, _AFTER_BLOCKS = 3, 2  # around a run, in which a band-pass still responds
 _NEAR = np.float32(0.07)  # part of the last median; four standard errors of 10,000 samples
+_TOGETHER = 8  # channels that are measured in one go: so many fit into the processor's cache
 
 
 class NoiseLevel:
@@ -19,12 +20,16 @@ class NoiseLevel:
 
     The medians are exact. Sorting a whole window takes longer than a segment lasts, so only the
     samples near the last window's median are sorted; if the new median is not among them, all are.
+    A window that has ended can be measured channel by channel while the next one is filled.
     """
 
     def __init__(self, n_channels: int, n_samples: int, sampling_rate_hz: float) -> None:
         self._n_block = max(_BLOCK_SAMPLES, round(_BLOCK_S * sampling_rate_hz))
         self._magnitude = np.empty((n_channels, n_samples), np.float32)
         self._n = 0  # samples of the window so far
+        self._ended = self._magnitude[:, :0]  # the window that is measured
+        self._spare: NDArray[np.float32] | None = None  # holds every second window
+        self._n_measured = n_channels  # channels of the window that has ended
         self._last = np.full(n_channels, -1.0, np.float32)  # medians; -1: none yet
 
     def add(self, part: NDArray[np.float32]) -> None:
@@ -38,15 +43,45 @@ class NoiseLevel:
         0 for a channel that moved in less than a tenth of the whole window, and in less than half
         of a shorter one: that is too little to trust.
         """
-        magnitude = self._magnitude[:, : self._n]
-        moving: list[NDArray[np.float32]] = list(magnitude)
-        least = min(self._magnitude.shape[1] // 10, self._n // 2)
-        for channel, runs in self._quiet_runs(magnitude):
-            moving[channel] = _outside(magnitude[channel], runs, max(1, least))
-        pairs = zip(moving, self._last, strict=True)
-        self._last = np.array([_median(row, near) for row, near in pairs], np.float32)
+        self._begin_measuring()
+        return self.ended_level_uv()
+
+    def restart(self) -> None:
+        """Begin the next window."""
+        self._n = 0
+
+    def end_window(self) -> None:
+        """Begin the next window, and keep this one to be measured until that one ends."""
+        self._begin_measuring()
+        spare = np.empty_like(self._magnitude) if self._spare is None else self._spare
+        self._spare, self._magnitude = self._magnitude, spare
+        self.restart()
+
+    def measure(self, part: float) -> None:
+        """Measure as many channels of the window that has ended as this part of them asks for.
+
+        A few are measured together, so that parts may be ahead of it.
+        """
+        while self._n_measured < min(1.0, part) * len(self._last):
+            some = slice(self._n_measured, self._n_measured + _TOGETHER)
+            magnitude = self._ended[some]
+            least = min(self._magnitude.shape[1] // 10, magnitude.shape[1] // 2)
+            moving: list[NDArray[np.float32]] = list(magnitude)
+            for channel, runs in self._quiet_runs(magnitude):
+                moving[channel] = _outside(magnitude[channel], runs, max(1, least))
+            pairs = zip(moving, self._last[some], strict=True)
+            self._last[some] = [_median(row, near) for row, near in pairs]
+            self._n_measured += len(magnitude)
+
+    def ended_level_uv(self) -> NDArray[np.float32]:
+        """Return the levels, as `level_uv` does, of the window that has ended."""
+        self.measure(1.0)
         level: NDArray[np.float32] = (self._last / MAD_TO_SD).astype(np.float32)
         return level
+
+    def _begin_measuring(self) -> None:
+        self._ended = self._magnitude[:, : self._n]
+        self._n_measured = 0
 
     def _quiet_runs(
         self, magnitude: NDArray[np.float32]
@@ -71,10 +106,6 @@ class NoiseLevel:
             first = np.flatnonzero(is_run[channel])
             edges = [first - _BEFORE_BLOCKS, first + _QUIET_BLOCKS + _AFTER_BLOCKS]
             yield channel, np.stack(edges, axis=1) * self._n_block
-
-    def restart(self) -> None:
-        """Begin the next window."""
-        self._n = 0
 
 
 def _outside(row: NDArray[np.float32], runs: NDArray[np.int64], least: int) -> NDArray[np.float32]:

@@ -56,6 +56,21 @@ def test_levels_do_not_depend_on_how_the_window_is_filled(sds, cuts):
     assert (levels(windows, sorted(cuts)) == expected(windows)).all()
 
 
+@pytest.mark.parametrize("n_parts", [1, 3, 50])
+def test_a_window_that_has_ended_is_measured_while_the_next_one_is_filled(n_parts):
+    rng = np.random.default_rng(4)
+    windows = [rng.normal(0, sd, (30, N)).astype(np.float32) for sd in (5, 5.1, 40)]
+    noise, result = NoiseLevel(30, N, RATE_HZ), []
+    noise.add(windows[0])
+    for following in (*windows[1:], np.zeros_like(windows[0])):
+        noise.end_window()
+        for at, part in enumerate(np.array_split(following, n_parts, axis=1)):
+            noise.add(part)
+            noise.measure(at / n_parts)
+        result.append(noise.ended_level_uv())
+    assert (np.array(result) == expected(windows)).all()
+
+
 def band_passed(raw):
     """White noise in the spike band, zero where a channel stands still, as `BandPass` gives it."""
     kernel = band_pass(300.0, 3000.0, 2, RATE_HZ)
