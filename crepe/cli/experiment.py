@@ -12,7 +12,7 @@ from rich.table import Table
 
 from crepe.cli.output import Output, open_console
 from crepe.cli.progress import progress
-from crepe.conditions import CALIBRATION, UNSTIMULATED
+from crepe.conditions import CALIBRATION
 from crepe.errors import ConfigError
 from crepe.messages import GameState
 from crepe.study.plan import Plan
@@ -125,14 +125,11 @@ def _trials(label: str, total: int | None) -> Iterator[OnState]:
 def _warn(result: Result) -> None:
     """Print on stderr how many trials lacked their pulses."""
     lacking = {CALIBRATION: result.calibrated.n_left_out} | {
-        name: score.n_trials - score.n_stimulated
-        for name, score in result.conditions.items()
-        if name not in UNSTIMULATED
+        name: score.n_left_out for name, score in result.conditions.items()
     }
     for name, n in lacking.items():
         if n:
-            use = "left out" if name == CALIBRATION else "counted all the same"
-            print(f"{name}: {n} trials without their pulses, {use}", file=sys.stderr)
+            print(f"{name}: {n} trials without their pulses, left out", file=sys.stderr)
 
 
 def _print_calibrated(calibrated: Calibrated, plan: Plan, console: Console) -> None:
@@ -149,21 +146,23 @@ def _print_calibrated(calibrated: Calibrated, plan: Plan, console: Console) -> N
 
 
 def _print_result(result: Result, plan: Plan, console: Console) -> None:
-    table = Table("condition", "trials", "stimulated", "accuracy", "95 % interval", "p", box=None)
+    columns = ("accuracy", "chance", "95 % interval", "over blocks", "p")
+    table = Table("condition", "trials", "left out", *columns, box=None)
     for name, score in result.conditions.items():
-        low, high = score.ci95
         table.add_row(
             name,
             str(score.n_trials),
-            str(score.n_stimulated),
+            str(score.n_left_out),
             f"{score.accuracy:.3f}",
-            f"{low:.3f} to {high:.3f}",
+            f"{score.chance:.3f}",
+            "{:.3f} to {:.3f}".format(*score.ci95),
+            "{:.3f} to {:.3f}".format(*score.ci95_blocks),
             f"{score.p_value:.4f}",
         )
     console.print(table)
-    chance = 1 / len(result.calibrated.readout.answers)
     console.print(
-        f"chance {chance:.3f}; p: permutation within blocks; spikes are threshold crossings "
+        "chance: the same answers, gestures permuted within blocks, from which p is; intervals: "
+        "trials as independent, and exact with blocks as the unit; spikes are threshold crossings "
         f"(multi-unit activity){_simulated(plan)}"
     )
 

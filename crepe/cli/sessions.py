@@ -196,6 +196,7 @@ def _length(summary: "Summary") -> str:
 def _score(summary: "Summary") -> str:
     """Return the score by condition where there are several, else the score of the game."""
     if summary.by_condition:
-        parts = summary.by_condition.items()
-        return ", ".join(f"{name} {n_right}/{n}" for name, (n_right, n) in parts)
+        parts = [f"{name} {right}/{n}" for name, (right, n) in summary.by_condition.items()]
+        left_out = [f"left out {summary.n_left_out}"] if summary.n_left_out else []
+        return ", ".join([*parts, *left_out])
     return ", ".join(f"{name} {n}" for name, n in summary.score.items())

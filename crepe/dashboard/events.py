@@ -4,8 +4,8 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from typing import Any
 
-from crepe.messages import Command, Delivered, GameState, Message, Stimulus
-from crepe.results.answers import FINAL
+from crepe.messages import Command, Delivered, DeliveryState, GameState, Message, Stimulus
+from crepe.results.answers import FINAL, counted
 from crepe.safety.too_slow import is_too_late, too_slow
 
 MESSAGES = ("GameState", "Stimulus", "Delivered", "Command")
@@ -14,6 +14,8 @@ TRIALS_KEPT = 50
 STIMULI_KEPT = 200
 TRAINS_KEPT = 3000  # of a minute, fifty a second
 COMMANDS_KEPT = 30
+WITHOUT_PULSES = "without pulses"
+"""Counted in place of the outcome of a trial whose pulses were not delivered."""
 _MOVES = ("gesture", "frame")
 _OPEN = {"state": "", "reason": "", "fired": 0}  # of a stimulus without an outcome yet
 
@@ -31,6 +33,7 @@ class SessionEvents:
         # Final answers to stimuli by state: those that were read, and as the stimulator counts them
         # (decision 36); None where it does not.
         self.answers: Counter[str] = Counter()
+        self._judged: dict[int, tuple[str, str]] = {}  # trial: condition and outcome
         self.reported_answers: Mapping[str, int] | None = None
         self.n_late = 0  # of those not delivered: the programs or the data lagged
         self.refusals: deque[dict[str, Any]] = deque(maxlen=COMMANDS_KEPT)
@@ -64,7 +67,7 @@ class SessionEvents:
         if state.phase != "outcome":
             return
         outcome = state.outcome or "none"
-        self.by_condition.setdefault(state.condition, Counter())[outcome] += 1
+        self._count(state, outcome)
         self.trials.append(
             {
                 "trial": state.trial,
@@ -78,6 +81,20 @@ class SessionEvents:
                 "at": state.stop,
             }
         )
+
+    def _count(self, state: GameState, outcome: str) -> None:
+        """Count a finished trial; its outcome counts only if its pulses were not refused."""
+        counts = self.by_condition.setdefault(state.condition, Counter())
+        if counted([state], ()):  # no pulses belong to it
+            counts[outcome] += 1
+            return
+        answer = self._outcomes.get(state.trial, _OPEN)["state"]
+        if answer in FINAL and answer != DeliveryState.DELIVERED:
+            counts[WITHOUT_PULSES] += 1
+            return
+        counts[outcome] += 1
+        self._judged[state.trial] = (state.condition, outcome)
+        _forget_oldest(self._judged)
 
     def _refused(self, state: GameState) -> None:
         """Keep a gesture or another command that the game has refused."""
@@ -112,6 +129,10 @@ class SessionEvents:
             return  # the train is still to come, or under way
         self.answers[delivered.state] += 1
         if delivered.state != "delivered":
+            if delivered.number in self._judged:  # the trial's end was read first
+                condition, outcome = self._judged.pop(delivered.number)
+                self.by_condition[condition] -= Counter([outcome])
+                self.by_condition[condition][WITHOUT_PULSES] += 1
             self.n_late += is_too_late(delivered.reason)
             self.refusals.append(
                 {

@@ -29,10 +29,10 @@ from crepe.report.game import game_section
 from crepe.report.numbers import About, Report
 from crepe.report.session import Session, read
 from crepe.report.style import Picture
+from crepe.results.answers import stimulated
 from crepe.results.library import REPORT_PAGE, report_directory
 from crepe.results.spikes import SpikeTrains
 from crepe.results.streams import streams_of
-from crepe.results.trials import stimulated
 
 
 class Content(NamedTuple):

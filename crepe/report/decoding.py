@@ -6,17 +6,17 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import binomtest
 
 from crepe.conditions import CALIBRATION, STIMULATION
 from crepe.errors import ConfigError
 from crepe.games.blocks import in_blocks
 from crepe.messages import GameState
-from crepe.report.numbers import BlockScore, ConditionScore, Decoding, Interval, ReadoutNumbers
+from crepe.report.numbers import BlockScore, ConditionScore, Decoding, ReadoutNumbers
 from crepe.report.session import Session
 from crepe.reservoir.readout import load
+from crepe.results.answers import counted
 from crepe.results.decoders import decided_by
-from crepe.results.trials import accuracy, by_condition
+from crepe.results.trials import accuracy, by_condition, wilson
 
 
 def decoding(
@@ -26,6 +26,8 @@ def decoding(
     has_pulses: Collection[int] | None = None,
 ) -> Decoding | None:
     """Return the decoding of the trials with a gesture; None without any, as in a calibration.
+
+    Trials whose pulses were not delivered are numbered and left out.
 
     Parameters
     ----------
@@ -44,14 +46,20 @@ def decoding(
     gestures = sorted(_gestures(session) | {s.gesture for s in judged if s.gesture is not None})
     by_name = by_condition(judged)
     names = sorted(by_name, key=lambda name: (name != STIMULATION, name))
+    conditions = [_score(name, by_name[name], gestures, session.seed, has_pulses) for name in names]
+    n_counted = [score.n_trials - score.n_left_out for score in conditions]
+    shares = [(score.chance, n) for score, n in zip(conditions, n_counted, strict=True) if n]
+    if not shares:
+        return None
     return Decoding(
         gestures=gestures,
-        chance=1 / len(gestures),
+        chance=sum((chance or 0.0) * n for chance, n in shares) / sum(n_counted),
         decided_by=decided_by(session.actors()),
-        conditions=[
-            _score(name, by_name[name], gestures, session.seed, has_pulses) for name in names
+        conditions=conditions,
+        blocks=[
+            _block(number, group, rate_hz)
+            for number, group in in_blocks(counted(judged, has_pulses))
         ],
-        blocks=[_block(number, group, rate_hz) for number, group in in_blocks(judged)],
     )
 
 
@@ -68,12 +76,6 @@ def readouts(session: Session, directory: Path, *, is_real_time: bool) -> list[R
     return numbers
 
 
-def wilson(n_right: int, n_trials: int) -> Interval:
-    """Return the 95 % interval of a proportion, trials taken as independent (Wilson 1927)."""
-    interval = binomtest(n_right, n_trials).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
-
-
 def _gestures(session: Session) -> set[str]:
     """Return the gestures that could be shown, by the game's table."""
     rates = [table.get("rates_hz") for table in session.actors().values()]
@@ -87,9 +89,9 @@ def _score(
     seed: int,
     has_pulses: Collection[int] | None,
 ) -> ConditionScore:
-    score = accuracy(states, seed, has_pulses or ())
+    score = accuracy(states, seed, has_pulses)
     confusion = np.zeros((len(gestures), len(gestures) + 1), int)
-    for state in states:
+    for state in counted(states, has_pulses):
         is_gesture = state.decoded in gestures
         column = gestures.index(state.decoded) if is_gesture and state.decoded else len(gestures)
         confusion[gestures.index(state.gesture or ""), column] += 1
@@ -97,9 +99,12 @@ def _score(
         condition=name,
         n_trials=score.n_trials,
         n_stimulated=None if has_pulses is None else score.n_stimulated,
-        n_right=_n_right(states),
-        accuracy=score.accuracy,
-        ci95=score.ci95,
+        n_left_out=score.n_left_out,
+        n_right=score.n_right,
+        accuracy=score.accuracy if score.n_counted else None,
+        chance=score.chance if score.n_counted else None,
+        ci95=score.ci95 if score.n_counted else None,
+        ci95_blocks=score.ci95_blocks if score.n_counted else None,
         p_value=score.p_value,
         outcomes=dict(sorted(Counter(s.outcome or "none" for s in states).items())),
         confusion=confusion.tolist(),

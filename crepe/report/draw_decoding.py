@@ -18,9 +18,11 @@ def score(decoding: Decoding, *, is_simulated: bool) -> Picture:
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         for k, entry in enumerate(decoding.conditions):
+            if entry.accuracy is None or entry.ci95 is None:
+                continue
             _point(axes, k, entry.accuracy, entry.ci95, condition_look(entry.condition, names))
             axes.annotate(
-                f"{entry.accuracy:.2f}\n{entry.n_right} of {entry.n_trials}",
+                f"{entry.accuracy:.2f}\n{entry.n_right} of {entry.n_trials - entry.n_left_out}",
                 (k, entry.accuracy),
                 (14, 0),
                 textcoords="offset points",
@@ -35,7 +37,8 @@ def score(decoding: Decoding, *, is_simulated: bool) -> Picture:
         figure.legend(loc="outside lower right")
 
     scores = ", ".join(
-        f"{named(entry.condition)} {entry.accuracy:.2f}" for entry in decoding.conditions
+        f"{named(entry.condition)} {'-' if entry.accuracy is None else f'{entry.accuracy:.2f}'}"
+        for entry in decoding.conditions
     )
     return picture(
         "score", f"Decoding accuracy: {scores}; chance {decoding.chance:.2f}", 4.6, draw,

@@ -42,9 +42,12 @@ class ConditionScore(_Table):
     condition: str
     n_trials: int
     n_stimulated: int | None  # in which pulses were delivered; None: not recorded
+    n_left_out: int  # whose pulses were not delivered; the numbers below are of the others
     n_right: int
-    accuracy: float
-    ci95: Interval  # Wilson
+    accuracy: float | None  # None: no trial is left; so are the next three
+    chance: float | None  # of the same answers, gestures permuted within blocks
+    ci95: Interval | None  # Wilson, trials taken as independent
+    ci95_blocks: Interval | None  # exact, blocks as the unit
     p_value: float  # of so many or more right by chance: gestures permuted within blocks
     outcomes: dict[str, int]
     confusion: list[list[int]]  # (shown, decoded), both as `gestures`; last column: nothing decoded
@@ -67,7 +70,7 @@ class Decoding(_Table):
     """Share of trials in which the decoded gesture was the one shown."""
 
     gestures: list[str]
-    chance: float
+    chance: float  # mean over the conditions' trials
     decided_by: dict[str, str] = {}  # by decoder: what its answers follow from
     conditions: list[ConditionScore]
     blocks: list[BlockScore]

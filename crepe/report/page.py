@@ -95,9 +95,7 @@ def _decoding(report: Report, pictures: Mapping[str, Picture]) -> Element:
         return section(
             "Decoding", element("p", "None: no finished trial whose gesture was decoded.")
         )
-    verdicts = element(
-        "ul", *(element("li", wording.verdict(o, decoding.chance)) for o in decoding.conditions)
-    )
+    verdicts = element("ul", *(element("li", wording.verdict(o)) for o in decoding.conditions))
     return section(
         "Decoding",
         element("p", wording.chance_text(decoding)),
@@ -128,9 +126,12 @@ def _score_table(decoding: Decoding) -> Element:
         "condition",
         "trials",
         "stimulated",
+        "left out",
         "right",
         "accuracy",
+        "chance",
         "95 % interval",
+        "over blocks",
         "p",
         *outcomes,
     ]
@@ -139,9 +140,13 @@ def _score_table(decoding: Decoding) -> Element:
             named(entry.condition),
             str(entry.n_trials),
             "unknown" if entry.n_stimulated is None else str(entry.n_stimulated),
+            str(entry.n_left_out),
             str(entry.n_right),
-            f"{entry.accuracy:.3f}",
-            f"{entry.ci95[0]:.3f} to {entry.ci95[1]:.3f}",
+            *("-" if value is None else f"{value:.3f}" for value in (entry.accuracy, entry.chance)),
+            *(
+                "-" if ci95 is None else f"{ci95[0]:.3f} to {ci95[1]:.3f}"
+                for ci95 in (entry.ci95, entry.ci95_blocks)
+            ),
             f"{entry.p_value:.4f}",
             *(str(entry.outcomes.get(name, 0)) for name in outcomes),
         ]

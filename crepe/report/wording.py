@@ -19,16 +19,19 @@ MULTI_UNIT = (
     "into cells, and those within a few milliseconds of a pulse may be its artefact."
 )
 INTERVALS = (
-    "The 95 % intervals are Wilson's and take trials as independent. p is the part of random "
+    "The first 95 % intervals are Wilson's and take trials as independent; those over blocks are "
+    "exact and take blocks as the unit: they hold where accuracy varies from block to block, and "
+    "Wilson's then do not. p is the part of random "
     "permutations of the gestures, within blocks, in which as many trials or more are decoded "
     "rightly; it is not corrected for the number of conditions."
 )
 DECODED = (
     "Accuracy is the fraction of finished trials in which the decoded gesture is the gesture that "
     "was shown; a trial in which nothing was decoded counts as wrong, and a trial whose pulses "
-    "were refused counts like any other. It shows how well a linear readout, or another decoder, "
-    "distinguishes the gestures in the activity it was given, and nothing about what the culture "
-    "does of itself. “won” is the game's name for a trial that was decoded correctly."
+    "were not delivered, as before arming, is left out. It shows how well a linear readout, or "
+    "another decoder, distinguishes the gestures in the activity it was given, and nothing about "
+    "what the culture does of itself. “won” is the game's name for a trial that was decoded "
+    "correctly."
 )
 NOT_MEASURED = "not measured"
 CONTROLS = (SHAM, SILENCED, "shuffled", "random")
@@ -58,8 +61,8 @@ def chance_text(decoding: Decoding) -> str:
     """Return the accuracy of guessing, as a sentence."""
     names = ", ".join(decoding.gestures)
     return (
-        f"There are {len(decoding.gestures)} gestures ({names}), so guessing is right in "
-        f"{decoding.chance:.2f} of the trials on average."
+        f"There are {len(decoding.gestures)} gestures ({names}). The same answers, given without "
+        f"regard to the gestures, would be right in {decoding.chance:.2f} of the trials on average."
     )
 
 
@@ -69,12 +72,16 @@ def decided_text(decoding: Decoding) -> str:
     return f"Decided: {'; '.join(texts)}." if texts else ""
 
 
-def verdict(score: ConditionScore, chance: float) -> str:
+def verdict(score: ConditionScore) -> str:
     """Return the result of a condition as a sentence, which calls a null result one."""
+    left_out = f"; {score.n_left_out} without their pulses are left out" if score.n_left_out else ""
+    n = score.n_trials - score.n_left_out
+    if score.accuracy is None or score.ci95 is None or score.ci95_blocks is None:
+        return f"{named(score.condition)}: no trial that counts{left_out}."
     result = (
-        f"{named(score.condition)}: {score.n_right} of {score.n_trials} trials were decoded "
-        f"correctly ({score.accuracy:.2f}, 95 % interval {interval_text(score.ci95)}; "
-        f"chance {chance:.2f})"
+        f"{named(score.condition)}: {score.n_right} of {n} trials were decoded correctly "
+        f"({score.accuracy:.2f}, 95 % interval {interval_text(score.ci95)}, over blocks "
+        f"{interval_text(score.ci95_blocks)}; chance {score.chance:.2f}{left_out})"
     )
     if score.p_value < _ALPHA:
         return f"{result}: more than by chance ({p_text(score.p_value)})."

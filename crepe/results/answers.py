@@ -1,8 +1,9 @@
 """The stimulator's answers by request: the stream of a request and its number name it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from crepe.messages import Delivered, DeliveryState
+from crepe.conditions import UNSTIMULATED
+from crepe.messages import Delivered, DeliveryState, GameState, Message
 
 FINAL = (
     DeliveryState.DELIVERED,
@@ -42,3 +43,25 @@ def counts_text(n_by_state: Mapping[str, int]) -> str:
 def answer_to(stream: str, number: int, answers: Answers) -> Delivered | None:
     """Return the answer to a request; in early recordings answers name no stream."""
     return answers.get((stream, number)) or answers.get(("", number))
+
+
+def stimulated(answers: Iterable[Message]) -> set[int]:
+    """Return the numbers of the trials whose pulses were delivered to their end."""
+    return {a.number for a in answers if isinstance(a, Delivered) and a.state == "delivered"}
+
+
+def counted(states: Sequence[GameState], has_pulses: Collection[int] | None) -> list[GameState]:
+    """Return the trials whose answers count: without those whose pulses were not delivered.
+
+    Pulses that were refused, as before arming, asked the culture nothing. All trials count where no
+    pulse is requested (`sham`, `rest`), where a trial shows no gesture (rallies of Pong), and where
+    nothing is known (`has_pulses` is None).
+    """
+    return [
+        state
+        for state in states
+        if has_pulses is None
+        or state.gesture is None
+        or state.condition in UNSTIMULATED
+        or state.trial in has_pulses
+    ]

@@ -18,7 +18,7 @@ from crepe.recording.choice import recordings_in
 from crepe.recording.computed import experiment_tables
 from crepe.recording.coverage import Coverage
 from crepe.recording.parts import parts_set_aside
-from crepe.results.answers import FINAL, by_request
+from crepe.results.answers import FINAL, by_request, counted, stimulated
 from crepe.results.streams import names_of
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ class Summary(BaseModel):
     n_trials: NonNegativeInt = 0  # finished
     by_condition: dict[
         Line, tuple[int, int]
-    ] = {}  # trials decoded as shown, and finished; no calibration
+    ] = {}  # trials decoded as shown, and that count; no calibration
+    n_left_out: NonNegativeInt = 0  # finished trials whose pulses were not delivered
     n_stimuli_delivered: NonNegativeInt = 0
     n_stimuli_stopped: NonNegativeInt = 0  # after some of their pulses
     n_stimuli_refused: NonNegativeInt = 0
@@ -189,7 +190,9 @@ def _counted(recording: "Recording", infos: Mapping[str, StreamInfo]) -> dict[st
     )
     states = _all(recording, GameState)
     judged = [state for state in states if state.phase == "outcome"]
-    final = by_request(_all(recording, Delivered))
+    answers = _all(recording, Delivered)
+    final = by_request(answers)
+    has_pulses = stimulated(answers) if names_of(Delivered, infos) else None
     n_stimuli = Counter(str(answer.state) for answer in final.values())
     return {
         "duration_s": coverage.covered_s,
@@ -197,14 +200,18 @@ def _counted(recording: "Recording", infos: Mapping[str, StreamInfo]) -> dict[st
         "n_gaps": len(gaps),
         "score": dict(states[-1].score) if states else {},
         "n_trials": len(judged),
-        "by_condition": _by_condition(judged),
+        "by_condition": _by_condition(judged, has_pulses),
+        "n_left_out": len(judged) - len(counted(judged, has_pulses)),
         **{f"n_stimuli_{state}": n_stimuli[state] for state in FINAL},
         "n_notes": _n_notes(recording),
     }
 
 
-def _by_condition(judged: list[GameState]) -> dict[str, tuple[int, int]]:
-    shown = [s for s in judged if s.gesture is not None and s.condition not in ("", CALIBRATION)]
+def _by_condition(
+    judged: list[GameState], has_pulses: set[int] | None
+) -> dict[str, tuple[int, int]]:
+    answered = counted(judged, has_pulses)
+    shown = [s for s in answered if s.gesture is not None and s.condition not in ("", CALIBRATION)]
     n_judged = Counter(state.condition for state in shown)
     n_right = Counter(state.condition for state in shown if state.decoded == state.gesture)
     return {name: (n_right[name], n_judged[name]) for name in sorted(n_judged)}

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from crepe.messages import Delivered, GamePhase, GameState, Stimulus
-from crepe.results.answers import FINAL, answer_to, by_request
+from crepe.results.answers import FINAL, answer_to, by_request, counted
 from crepe.results.streams import messages_of, stream_of, streams_of
 from crepe.results.table import Table
-from crepe.results.trials import outcomes
+from crepe.results.trials import outcomes, stimulated_in
 from crepe.store import Store
 
 UNANSWERED = "unanswered"
@@ -29,6 +29,8 @@ def trial_table(store: Store) -> Table:
         Numbers from 1; block 0 where there are none.
     condition, gesture, shown_by, decoded, answer, outcome
         As in `crepe.messages.GameState`; empty where the game has none.
+    is_counted
+        Whether the answer counts: not if the trial's pulses were not delivered.
     is_right
         Whether the gesture was decoded; an unreadable answer is not right. Only with gestures.
     start, stop, start_s, stop_s
@@ -49,7 +51,7 @@ def trial_table(store: Store) -> Table:
 
     Examples
     --------
-    >>> trials = trial_table(Store("last"))
+    >>> trials = trial_table(Store("last")).where(is_counted=True)
     >>> {name: of["is_right"].mean() for name, of in trials.by("gesture").items()}
     >>> trials.to_csv("trials.csv")
     """
@@ -62,6 +64,9 @@ def trial_table(store: Store) -> Table:
     }
     for name in ("condition", "gesture", "shown_by", "decoded", "answer", "outcome"):
         columns[name] = _text([getattr(state, name) or "" for state in states])
+    has_pulses = stimulated_in(store) if streams_of(Delivered, store) else None
+    answered = {state.trial for state in counted(states, has_pulses)}
+    columns["is_counted"] = [state.trial in answered for state in states]
     if any(state.gesture for state in states):
         columns["is_right"] = [bool(s.gesture) and s.decoded == s.gesture for s in states]
     columns["start"] = [_begin(state) for state in states]

@@ -3,16 +3,19 @@
 Works on a running session, a recording and the memory of a loop alike.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import binomtest
 
+from crepe.analysis.shares import Interval, share_interval
 from crepe.errors import ConfigError
-from crepe.messages import Delivered, GameState, Message, Spikes
+from crepe.games.blocks import in_blocks
+from crepe.messages import Delivered, GameState, Spikes
 from crepe.reservoir.features import Window
 from crepe.reservoir.training import Trials, permuted
+from crepe.results.answers import counted, stimulated
 from crepe.results.spikes import spikes_in
 from crepe.results.streams import messages_of, stream_of, streams_of
 from crepe.store import Store
@@ -24,11 +27,6 @@ N_PERMUTATIONS = 10_000
 def outcomes(store: Store) -> list[GameState]:
     """Return the finished trials of a session, in order."""
     return [state for state in messages_of(GameState, store) if state.phase == "outcome"]
-
-
-def stimulated(answers: Iterable[Message]) -> set[int]:
-    """Return the numbers of the trials whose pulses were delivered to their end."""
-    return {a.number for a in answers if isinstance(a, Delivered) and a.state == "delivered"}
 
 
 def stimulated_in(store: Store) -> set[int]:
@@ -69,23 +67,38 @@ def labelled(store: Store, window: Window) -> Trials:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Share of the trials of one condition whose gesture was decoded."""
+    """Share of the trials of one condition whose gesture was decoded; nan where none counts."""
 
     n_trials: int  #: Finished trials.
-    n_stimulated: int  #: Of them those whose pulses were delivered; all count.
-    accuracy: float  #: Share of the trials whose gesture was decoded, 0 to 1.
-    ci95: tuple[float, float]  #: Wilson's interval of 95 %, trials taken as independent.
+    n_stimulated: int  #: Of them those whose pulses were delivered.
+    n_left_out: int  #: Trials that do not count, since their pulses were not delivered.
+    n_right: int  #: Trials that count and whose gesture was decoded.
+    accuracy: float  #: Share of the trials that count whose gesture was decoded, 0 to 1.
+    #: Mean accuracy of the same answers to gestures permuted within blocks.
+    chance: float
+    ci95: Interval  #: Wilson's interval of 95 %, trials taken as independent.
+    #: Exact interval of 95 %, blocks as the unit (`crepe.analysis.shares`).
+    ci95_blocks: Interval
     #: Probability of so many or more right by chance: gestures permuted within blocks.
     p_value: float
 
+    @property
+    def n_counted(self) -> int:
+        """Number of trials that count."""
+        return self.n_trials - self.n_left_out
 
-def wilson(n_right: int, n: int) -> tuple[float, float]:
+
+def wilson(n_right: int, n: int) -> Interval:
     """Return the 95 % confidence interval of a share (Wilson 1927), n independent trials."""
+    if not n:
+        return np.nan, np.nan
     interval = binomtest(n_right, n).proportion_ci(method="wilson")
     return float(interval.low), float(interval.high)
 
 
-def accuracy(states: Sequence[GameState], seed: int, has_pulses: Collection[int]) -> Accuracy:
+def accuracy(
+    states: Sequence[GameState], seed: int, has_pulses: Collection[int] | None
+) -> Accuracy:
     """Return the accuracy of one condition; an unreadable trial counts as wrong.
 
     Parameters
@@ -95,24 +108,33 @@ def accuracy(states: Sequence[GameState], seed: int, has_pulses: Collection[int]
     seed
         Of the permutations.
     has_pulses
-        Numbers of the trials that were stimulated, as `stimulated_in` returns them.
+        Numbers of the trials that were stimulated, as `stimulated_in` returns them; None: not
+        known, and all trials count.
     """
-    gesture = np.array([state.gesture for state in states], str)
-    decoded = np.array([state.decoded or "" for state in states], str)
-    block = np.array([state.block for state in states], np.int64)
-    n, right = len(states), int(np.sum(gesture == decoded))
+    answered = counted(states, has_pulses)
+    gesture = np.array([state.gesture for state in answered], str)
+    decoded = np.array([state.decoded or "" for state in answered], str)
+    block = np.array([state.block for state in answered], np.int64)
+    n, is_right = len(answered), gesture == decoded
+    right = int(is_right.sum())
     rng = np.random.default_rng([seed, n])
-    by_chance = sum(
-        int(np.sum(permuted(gesture, block, rng) == decoded)) >= right
-        for _ in range(N_PERMUTATIONS)
+    n_permutations = N_PERMUTATIONS if n else 0
+    permuted_right = np.array(
+        [int(np.sum(permuted(gesture, block, rng) == decoded)) for _ in range(n_permutations)],
+        np.int64,
     )
+    groups = [[s.gesture == s.decoded for s in group] for _, group in in_blocks(answered)]
     return Accuracy(
-        n,
-        sum(state.trial in has_pulses for state in states),
-        right / n,
+        len(states),
+        sum(state.trial in (has_pulses or ()) for state in states),
+        len(states) - n,
+        right,
+        right / n if n else np.nan,
+        float(permuted_right.mean()) / n if n else np.nan,
         wilson(right, n),
+        share_interval([sum(group) for group in groups], [len(group) for group in groups]),
         # The gestures as shown are one of the permutations, so p is never 0 (Phipson & Smyth 2010).
-        (1 + by_chance) / (1 + N_PERMUTATIONS),
+        float(1 + (permuted_right >= right).sum()) / (1 + n_permutations),
     )
 
 

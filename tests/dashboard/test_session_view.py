@@ -44,6 +44,20 @@ def test_trials_are_kept_by_condition_and_commands_without_the_sensors_frames(se
     assert [one["value"] for one in found["said"]] == ["hello"]
 
 
+def test_a_trial_whose_pulses_were_refused_is_no_answer(session):
+    fed = session()
+    refused = Delivered(50, 60, 1, "refused", "not armed")
+    outcome = {"gesture": "rock", "outcome": "won", "condition": "stimulation"}
+    fed.take("result:delivered", refused, Delivered(60, 70, 3, "delivered"))
+    for trial in (1, 2, 3):
+        fed.take(
+            "result:game", GameState(trial * 100, trial * 100 + 1, trial, "outcome", **outcome)
+        )
+    fed.take("result:delivered", Delivered(400, 410, 2, "stopped"))  # read after the trial's end
+    found = fed.session_view.events.as_json()
+    assert found["by_condition"] == {"stimulation": {"won": 1, "without pulses": 2}}
+
+
 def test_a_refusal_is_kept_with_its_sender_and_is_no_gesture_unless_it_was_one(session):
     fed = session()
     said = {"outcome": "condition 'x': the plan decides", "shown_by": "page"}

@@ -49,7 +49,10 @@ def test_json_is_one_object_with_all_that_is_promised(done):
         "stimulation": 18, "sham": 0, "silenced": 18, "shuffled": 18, "random": 18,
     }  # fmt: skip
     for score in numbers["conditions"].values():
-        assert set(score) == {"n_trials", "n_stimulated", "accuracy", "ci95", "p_value"}
+        assert set(score) == {
+            *("n_trials", "n_stimulated", "n_left_out", "n_right"),
+            *("accuracy", "chance", "ci95", "ci95_blocks", "p_value"),
+        }
         assert score["n_trials"] == 18
         assert score["ci95"][0] <= score["accuracy"] <= score["ci95"][1]
     assert "numpy" in numbers["versions"]

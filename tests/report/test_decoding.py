@@ -2,16 +2,19 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from crepe.report.decoding import decoding, readouts, wilson
-from crepe.report.wording import decided_text
+from crepe.report.decoding import decoding, readouts
+from crepe.report.wording import decided_text, verdict
+from crepe.results.trials import wilson
 
 
 def test_accuracy_counts_what_was_decoded_and_unreadable_is_wrong(by_hand, trials):
     result = decoding(by_hand, trials, 1000.0)
     assert result.gestures == ["paper", "rock"]
-    assert result.chance == 0.5
+    # Unreadable once: the same answers are right in 0.5 and 0.25 of trials on average.
+    assert result.chance == pytest.approx(0.375, abs=0.01)
     stimulation, sham = result.conditions
     assert (stimulation.condition, sham.condition) == ("stimulation", "sham")
     assert (stimulation.n_right, stimulation.n_trials, stimulation.accuracy) == (2, 2, 1.0)
@@ -72,8 +75,17 @@ def test_a_readout_whose_file_is_gone_says_so(by_hand, tmp_path):
 
 
 def test_trials_without_pulses_are_counted_apart(by_hand, trials):
-    stimulation, sham = decoding(by_hand, trials, 1000.0, {2}).conditions
+    result = decoding(by_hand, trials, 1000.0, {2})
+    stimulation, sham = result.conditions
     assert (stimulation.n_stimulated, sham.n_stimulated) == (1, 0)
+    assert (stimulation.n_trials, stimulation.n_left_out, stimulation.n_right) == (2, 1, 1)
+    assert "1 without their pulses are left out" in verdict(stimulation)
+    assert np.sum(stimulation.confusion) == 1
+    assert (sham.n_left_out, sham.n_right) == (0, 1)  # no pulse was requested
+    assert [block.n_trials for block in result.blocks] == [1, 2]
+    (nothing, _) = decoding(by_hand, trials, 1000.0, set()).conditions
+    assert (nothing.accuracy, nothing.ci95) == (None, None)
+    assert "no trial that counts" in verdict(nothing)
 
 
 def test_the_page_says_what_the_answers_follow_from(by_hand, trials):

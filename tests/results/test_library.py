@@ -107,7 +107,8 @@ def test_a_session_in_numbers(tmp_path):
         "n_gaps": 1,
         "score": {"won": 1, "lost": 2},
         "n_trials": 3,
-        "by_condition": {"sham": (0, 1), "stimulation": (1, 2)},
+        "by_condition": {"sham": (0, 1), "stimulation": (1, 1)},
+        "n_left_out": 1,  # of a trial whose pulses were refused
         "n_stimuli_delivered": 1,
         "n_stimuli_stopped": 0,
         "n_stimuli_refused": 2,
