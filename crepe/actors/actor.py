@@ -84,6 +84,7 @@ class Actor(BaseModel, Generic[In, Out]):
     is_sparse: ClassVar[bool] = False
     merges: ClassVar[bool] = True  #: Inputs are merged by sample index; False: as they arrive.
     truth_type: ClassVar[type[Message] | None] = None  # the output type that only Record reads
+    acts_outside: ClassVar[bool] = False  #: On a file, a network or an instrument: never tried.
     priority: ClassVar[int] = 50  # programs start in this order and stop in the reverse
 
     @property
@@ -209,6 +210,8 @@ class Source(Actor[In, Out]):
 
 class Sink(Actor[In, Out]):
     """An actor without output that stores its input, and tracks its own positions."""
+
+    acts_outside: ClassVar[bool] = True
 
     def positions(self) -> Mapping[str, int]:
         """Return, by stream, the sample index before which everything is stored for good."""
