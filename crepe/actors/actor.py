@@ -97,6 +97,7 @@ class Actor(BaseModel, Generic[In, Out]):
     truth_type: ClassVar[type[Message] | None] = None  # the output type that only Record reads
     #: Of a decoder: what an answer follows from, for people who read results.
     decides_by: ClassVar[str] = ""
+    acts_outside: ClassVar[bool] = False  #: On a file, a network or an instrument: never tried.
     priority: ClassVar[int] = 50  # programs start in this order and stop in the reverse
 
     @property
@@ -222,6 +223,8 @@ class Source(Actor[In, Out]):
 
 class Sink(Actor[In, Out]):
     """An actor without output that stores its input, and tracks its own positions."""
+
+    acts_outside: ClassVar[bool] = True
 
     def positions(self) -> Mapping[str, int]:
         """Return, by stream, the sample index before which everything is stored for good."""

@@ -47,13 +47,13 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
 
     The instrument is given at most `burst_s` of a train at once: a sub-train. The next sub-train
     follows only if the guard and all checks still allow it. The instrument is stopped after each
-    train, unless a train with the same pulses waits. When the clock stands still or jumps, when a
-    stream of requests falls behind (a rest is not silence), or when this process ends, everything
-    is stopped.
+    train, unless a train with the same pulses waits. Everything is stopped when the clock stands
+    still or jumps, a stream of requests falls behind (a rest is not silence), or this process ends.
     """
 
     is_sparse: ClassVar[bool] = True
     merges: ClassVar[bool] = False
+    acts_outside: ClassVar[bool] = True
     priority: ClassVar[int] = 90
 
     device: str

@@ -1,28 +1,11 @@
 """The tables of a recorded session as CSV, for R and spreadsheets."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from crepe.errors import ConfigError, CrepeError
 from crepe.recording.choice import find_recording
-from crepe.results.notes import note_table
-from crepe.results.spikes import spike_trains
-from crepe.results.table import Table
-from crepe.results.tables import stimulus_table, trial_table
+from crepe.results.stream_table import TABLES
 from crepe.store import Store
-
-
-def _spike_table(store: Store) -> Table:
-    return spike_trains(store).table()
-
-
-TABLES: dict[str, Callable[[Store], Table]] = {
-    "trials": trial_table,
-    "stimuli": stimulus_table,
-    "spikes": _spike_table,
-    "notes": note_table,
-}
-"""The functions behind the files, by the name of the file."""
 
 
 def export_csv(session: str | Path, out: Path | None = None) -> dict[Path, int]:

@@ -28,6 +28,8 @@ from spikeinterface.core import (
 from crepe.electrodes.geometry import as_array, positions_um
 from crepe.recording.choice import find_recording
 from crepe.results.spikes import spike_trains
+from crepe.results.stream_table import stream_table
+from crepe.results.streams import stretches
 from crepe.results.tables import stimulus_table
 from crepe.store import Store
 from crepe.store.stream import Stream
@@ -70,6 +72,13 @@ class CrepeRecording(BaseRecording):  # type: ignore[misc]
         if isinstance(source, Store):
             self._serializability.update(memory=False, json=False, pickle=False)
         self._kwargs = {"session": source, "stream": stream}
+
+    def table(self, stream: str) -> Any:
+        """Return trials, stimuli, spikes or notes as a pandas.DataFrame, by a stream of theirs.
+
+        Raises what `crepe.results.stream_table` raises, and CrepeError without pandas.
+        """
+        return stream_table(_store(self._kwargs["session"]), stream).to_dataframe()
 
 
 class _Stretch(BaseRecordingSegment):  # type: ignore[misc]
@@ -120,13 +129,6 @@ def events_of(session: str | Path | Store = "last") -> BaseEvent:
     return NumpyEvent.from_dict(
         [{name or "stimulus": times_s[~np.isnan(times_s)] for name, times_s in fired.items()}]
     )
-
-
-def stretches(stream: Stream) -> list[tuple[int, int]]:
-    """Return the windows [start, stop) between the gaps of a stream."""
-    edges = [stream.first, *(edge for gap in stream.gaps() for edge in gap), len(stream)]
-    pairs = zip(edges[::2], edges[1::2], strict=True)
-    return [(start, stop) for start, stop in pairs if stop > start]
 
 
 def _source(session: str | Path | Store) -> str | Store:

@@ -44,3 +44,10 @@ def messages_of(kind: type[M], store: "Store") -> Iterator[M]:
         for message in stream.messages():
             if isinstance(message, kind):
                 yield message
+
+
+def stretches(stream: "Stream") -> list[tuple[int, int]]:
+    """Return the windows [start, stop) between the gaps of a stream."""
+    edges = [stream.first, *(edge for gap in stream.gaps() for edge in gap), len(stream)]
+    pairs = zip(edges[::2], edges[1::2], strict=True)
+    return [(start, stop) for start, stop in pairs if stop > start]

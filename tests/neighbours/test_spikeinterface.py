@@ -105,3 +105,8 @@ def test_the_lines_of_the_page_run_as_they_are_printed(tmp_path, monkeypatch):
     assert names["recording"].get_num_segments() == len(STRETCHES)
     assert names["ours"].count_total_num_spikes() == len(SPIKES)
     assert names["stimuli"].get_event_times("rock").tolist() == [1.01]
+
+
+def test_a_stream_of_results_is_a_dataframe(path):
+    frame = CrepeRecording(path).table("result:game")
+    assert frame["decoded"].tolist() == ["rock", "paper", "rock"]

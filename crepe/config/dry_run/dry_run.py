@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from crepe.actors.actor import Actor, Sink, Source
+from crepe.actors.actor import Actor, Source
 from crepe.actors.output import ErrorsOf
 from crepe.actors.stimulate import Stimulate
 from crepe.config.context import actor_context
@@ -86,8 +86,8 @@ def _surveyed(experiment: "Experiment", mistakes: Mistakes) -> _DryRun:
             if isinstance(actor, Source):
                 if (info := _expected(actor, place)) is not None:
                     run.infos |= dict.fromkeys(spec.writes.values(), info)
-            # A sink would create its file, and a stimulator contact its instrument.
-            elif not isinstance(actor, Sink | Stimulate) and run.infos.keys() & spec.reads:
+            # A recorder would create its file, and a stimulator contact its instrument.
+            elif not actor.acts_outside and run.infos.keys() & spec.reads:
                 _try(run, spec, place, mistakes)
     mistakes.add(*(f"{experiment.path}: {text}" for text in run.judge.refusals_together()))
     run.notes += [
