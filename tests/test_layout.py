@@ -99,7 +99,7 @@ TESTED_THROUGH = {
     "simulator/rhx/test_server.py": "simulator/rhx/control simulator/rhx/data_port simulator/rhx/run",
     "recording/test_writer.py": """
         recording/file recording/layout recording/mcs_appenders recording/mcs_layout
-        recording/samples recording/stream_writer
+        recording/stream_writer
     """,
     "recording/test_reader.py": "recording/part recording/parts",
     "report/test_build.py": """

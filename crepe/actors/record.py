@@ -49,6 +49,10 @@ class Record(Sink[Message, None]):
     """Record filtered signals as well, although readers can compute them: for programs that read
     the file without CREPE."""
 
+    compress_mb_per_s: float = Field(50.0, ge=0)
+    """Fastest signal that is compressed, in megabytes of samples per second; compression takes a
+    core for each 100 MB/s. A faster one is recorded at its full size, in the same format."""
+
     merges: ClassVar[bool] = False
     priority: ClassVar[int] = 30
 
@@ -102,7 +106,9 @@ class Record(Sink[Message, None]):
         from crepe.recording.writer import RecordingWriter
 
         infos = {n: i for n, i in self._context.inputs.items() if n not in self._origins}
-        self._writer = RecordingWriter(self._path, self._about, infos)
+        self._writer = RecordingWriter(
+            self._path, self._about, infos, compress_mb_per_s=self.compress_mb_per_s
+        )
         self._flushed = max(self._writer.positions.values())
         self._is_full = False
 

@@ -111,13 +111,20 @@ def disk_use(experiment: Experiment) -> DiskUse:
     rates = [_rate(actor) for actor in actors if isinstance(actor, Source)]
     samples_per_s = sum(rate.samples_per_s for rate in rates)
     count_bytes = max((rate.sample_bytes for rate in rates), default=_SAMPLE_BYTES)
+    compressed = min((a.compress_mb_per_s for a in actors if isinstance(a, Record)), default=0.0)
     bytes_recorded, bytes_sent = 0.0, 0.0
     for spec in experiment.actors.values():
         stream = spec.writes.get(Segment)
         is_source = issubclass(spec.kind, Source)
-        if stream is not None:
-            bytes_sent += count_bytes if is_source else _SAMPLE_BYTES
-        if stream in recorded:
+        if stream is None:
+            continue
+        sample_bytes = count_bytes if is_source else _SAMPLE_BYTES
+        bytes_sent += sample_bytes
+        if stream not in recorded:
+            continue
+        if samples_per_s * sample_bytes > compressed * 1e6:
+            bytes_recorded += sample_bytes
+        else:
             bytes_recorded += _COUNT_BYTES if is_source else _FLOAT_BYTES
     return DiskUse(
         samples_per_s * bytes_recorded,

@@ -165,7 +165,7 @@ class Chunks:
             offset = (0,) * (len(self._shape) - 1) + (number * self._n,)
             mask, data = self._id.read_direct_chunk(offset)
             skipped = mask if self._is_packed else _NO_SHUFFLE | _NO_DEFLATE
-            if skipped not in (0, _NO_DEFLATE, _NO_SHUFFLE | _NO_DEFLATE):
+            if skipped & ~(_NO_SHUFFLE | _NO_DEFLATE):
                 return None
             if not skipped & _NO_DEFLATE:
                 data = zlib.decompress(data)

@@ -2,8 +2,11 @@
 
 A chunk is written once, when it is full. A chunk that must be written earlier (at the end, when no
 input comes, or when a writer continues after the last confirmed sample) is stored uncompressed, so
-that its later, fuller version has exactly its size.
+that its later, fuller version has exactly its size. A signal too fast to be compressed is stored at
+its full size, in the same format and with the same checksum.
 """
+
+# Decision 96: which signals are compressed.
 
 import zlib
 from collections.abc import Mapping
@@ -15,7 +18,8 @@ from numpy.typing import NDArray
 
 # Filters that every HDF5 reader has, those of MCS among them.
 _PACKED: Mapping[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-_ALL, _NONE = 0, 0b11  # masks: both filters (shuffle, deflate) used, both skipped
+# masks: both filters (shuffle, deflate) used, only deflate, both skipped
+_ALL, _ONLY_DEFLATE, _NONE = 0, 0b01, 0b11
 _LONGEST_CHUNK, _SHORTEST_CHUNK = 2048, 64
 
 
@@ -47,6 +51,11 @@ def create_column(group: h5py.Group, name: str, dtype: np.dtype[Any], chunk: int
 class SampleWriter:
     """A writer that appends to a matrix of `create_matrix`.
 
+    Parameters
+    ----------
+    compresses
+        Whether full chunks are compressed.
+
     Attributes
     ----------
     n_channels, dtype
@@ -57,7 +66,7 @@ class SampleWriter:
         Number of these that are in the file.
     """
 
-    def __init__(self, dataset: h5py.Dataset, n_samples: int) -> None:
+    def __init__(self, dataset: h5py.Dataset, n_samples: int, *, compresses: bool = True) -> None:
         self._dataset = dataset
         self._chunk: int = dataset.chunks[1]
         self._is_packed = dataset.compression is not None
@@ -67,7 +76,8 @@ class SampleWriter:
         self.n_samples = n_samples
         self._begin = n_samples - n_samples % self._chunk  # of the chunk in the buffer
         self._buffer[:, : n_samples - self._begin] = dataset[:, self._begin : n_samples]
-        self._mask = _ALL
+        self._full_mask = _ALL if compresses else _ONLY_DEFLATE
+        self._mask = self._full_mask
         self._continue()
 
     def _continue(self) -> None:
@@ -89,7 +99,7 @@ class SampleWriter:
             if at + part == self._chunk:
                 self._write(self._mask)
                 self._begin = self.n_samples
-                self._mask = _ALL
+                self._mask = self._full_mask
 
     def write_rest(self) -> None:
         """Write the partial chunk, too."""
@@ -100,8 +110,11 @@ class SampleWriter:
             self._write(_NONE)
 
     def _write(self, mask: int) -> None:
-        data = self._buffer.tobytes()
-        if self._is_packed and mask == _ALL:
+        if not self._is_packed or mask == _NONE:
+            data = self._buffer.tobytes()
+        elif mask == _ONLY_DEFLATE:
+            data = zlib.compress(self._buffer.data, level=0)  # copied into blocks, with a checksum
+        else:
             # as HDF5's shuffle filter: the first bytes of all items, then their second bytes, ...
             octets = self._buffer.reshape(-1).view(np.uint8).reshape(-1, self._buffer.itemsize)
             data = _deflate(octets.T.tobytes())

@@ -1,5 +1,6 @@
 """Writer of one stream's messages into its group of a recording, safe against a crash."""
 
+import math
 from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Any
@@ -34,7 +35,7 @@ class StreamWriter:
 
     `write` puts rows and arrays into the file and counts them; after the commit, `confirm` moves
     `position`. Readers rely on the number of messages only, and a writer that continues the file
-    begins after them.
+    begins after them. Samples that come faster than `compress_mb_per_s` are not compressed.
 
     Attributes
     ----------
@@ -46,8 +47,9 @@ class StreamWriter:
         Stop of the stream in the earlier parts, as far as they can be read.
     """
 
-    def __init__(self, group: h5py.Group) -> None:
+    def __init__(self, group: h5py.Group, compress_mb_per_s: float = math.inf) -> None:
         self.info = info_from_json(group["info"][()])
+        self._compress_mb_per_s = compress_mb_per_s
         self._group = group
         begins = group.attrs.get("begins")
         self.begins = None if begins is None else int(begins)
@@ -75,7 +77,7 @@ class StreamWriter:
         _truncate(group["json"], self._json_end)
         for name, dataset in self._fields.items():
             if name in self._layout.matrices:
-                self._samples[name] = SampleWriter(dataset, self._ends[name])
+                self._samples[name] = self._sample_writer(dataset, self._ends[name])
             else:
                 _truncate(dataset, self._ends[name])
         self._resumed_at = self.position
@@ -190,7 +192,7 @@ class StreamWriter:
         if name not in self._samples:
             chunk = chunk_samples(self.info.sampling_rate_hz)
             matrix = create_matrix(self._fields, name, len(samples), samples.dtype, chunk)
-            self._samples[name] = SampleWriter(matrix, 0)
+            self._samples[name] = self._sample_writer(matrix, 0)
         writer = self._samples[name]
         if len(samples) != writer.n_channels or not np.can_cast(samples.dtype, writer.dtype):
             raise DeviceError(
@@ -198,6 +200,10 @@ class StreamWriter:
                 f"the recording has {writer.n_channels} of {writer.dtype}"
             )
         return writer
+
+    def _sample_writer(self, matrix: h5py.Dataset, n_samples: int) -> SampleWriter:
+        mb_per_s = matrix.shape[0] * matrix.dtype.itemsize * self.info.sampling_rate_hz / 1e6
+        return SampleWriter(matrix, n_samples, compresses=mb_per_s <= self._compress_mb_per_s)
 
     def _array_of(self, name: str, dtype: np.dtype[Any]) -> h5py.Dataset:
         # Created late, since only the first message shows the dtype.

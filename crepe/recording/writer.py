@@ -8,6 +8,7 @@ file that cannot be continued is set aside, and a new part of the recording begi
 
 import errno
 import logging
+import math
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -44,6 +45,8 @@ class RecordingWriter:
     path
         Of the file; if it exists, it is continued, and `about` is not used. A file that cannot be
         continued is set aside under another name, never removed, and a new part begins.
+    compress_mb_per_s
+        Fastest signal that is compressed.
 
     Attributes
     ----------
@@ -52,8 +55,16 @@ class RecordingWriter:
         samples are missing before it; empty for the first part.
     """
 
-    def __init__(self, path: Path, about: About, infos: Mapping[str, StreamInfo]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        about: About,
+        infos: Mapping[str, StreamInfo],
+        *,
+        compress_mb_per_s: float = math.inf,
+    ) -> None:
         self._path = path
+        self._compress_mb_per_s = compress_mb_per_s
         with self._writing():
             problem = self._try_to_continue(infos) if path.exists() else ""
             if problem:
@@ -199,7 +210,7 @@ class RecordingWriter:
 
     def _open_stream(self, name: str) -> None:
         group = self._file[STREAMS][name]
-        stream = self._streams[name] = StreamWriter(group)
+        stream = self._streams[name] = StreamWriter(group, self._compress_mb_per_s)
         rate_hz = stream.info.sampling_rate_hz
         if issubclass(stream.kind, Stimulus):
             for message in stream.messages():

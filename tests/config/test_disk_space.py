@@ -76,7 +76,7 @@ def test_what_does_not_grow_lasts_for_ever():
     ("device", "more", "n_samples"),
     [
         ("meame://simulator", "sampling_rate_hz = 20000\n", 60 * 20_000),
-        ("generator://?n_channels=1024&sampling_rate_hz=20000", "", 1024 * 20_000),
+        ("generator://?n_channels=1024&sampling_rate_hz=10000", "", 1024 * 10_000),
         ("generator://?n_channels=100&sampling_rate_hz=1000&speed=0.5", "", 100 * 500),
     ],
 )
@@ -100,6 +100,16 @@ writes = ["data:filtered"]
     both += "records_filtered = true\n"
     assert disk_space.disk_use(acquiring(tmp_path, device, band + both)).recording == 5.1e6
     assert disk_space.disk_use(acquiring(tmp_path, device, band)).recording == 0
+
+
+def test_a_signal_too_fast_to_be_compressed_takes_its_full_size(tmp_path):
+    device = "generator://?n_channels=1000&sampling_rate_hz={}"
+    slow = acquiring(tmp_path, device.format(10_000), RECORD)
+    assert disk_space.disk_use(slow).recording == 16e6
+    fast = acquiring(tmp_path, device.format(20_000), RECORD)
+    assert disk_space.disk_use(fast).recording == 80e6
+    fast = acquiring(tmp_path, device.format(20_000), RECORD + "compress_mb_per_s = 80\n")
+    assert disk_space.disk_use(fast).recording == 32e6
 
 
 @pytest.mark.parametrize(("dtype", "n_bytes"), [("int32", 4), ("int16", 2)])
