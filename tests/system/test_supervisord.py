@@ -17,9 +17,9 @@ def supervisor(program, conf):
     return [sys.executable, "-m", f"supervisor.{program}", "-c", str(conf)]
 
 
-def test_every_program_runs_at_the_first_start_and_none_is_left(stack, tmp_path):
-    conf = tmp_path / "elsewhere" / "supervisord.conf"
-    conf.parent.mkdir()
+def test_every_program_runs_at_the_first_start_and_none_is_left(stack, tmp_path_factory):
+    # Its socket is beside it, and addresses of sockets are short.
+    conf = tmp_path_factory.mktemp("conf") / "supervisord.conf"
     shutil.copy(ROOT / "supervisord.conf", conf)
     running = subprocess.Popen(
         supervisor("supervisord", conf),
@@ -34,6 +34,7 @@ def test_every_program_runs_at_the_first_start_and_none_is_left(stack, tmp_path)
         have_run: set[str] = set()  # on a busy machine one may be late while another runs
 
         def all_have_run():
+            assert running.poll() is None, running.communicate()[0]
             have_run.update(name for name, state in states().items() if state == "running")
             return have_run == programs
 
