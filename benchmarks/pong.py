@@ -1,8 +1,8 @@
 """Several cultures play Pong under its conditions: are more balls met in the closed loop?
 
 Run on its own (`python -m benchmarks.pong [N_CULTURES]`): a culture takes some five minutes of one
-core. What each culture gave stands in docs/data/pong-by-culture.json; seeds that are there already
-are not played again. The culture is the unit: its share of balls met is one number of a
+core. What each culture gave stands in docs/data/pong-hits-by-culture.json; seeds that are there
+already are not played again. The culture is the unit: its share of balls met is one number of a
 condition, and p is of closed loop and control exchanged within cultures.
 """
 
@@ -24,7 +24,7 @@ from crepe.games.pong.statistics import compare_pairs
 
 SEEDS = tuple(range(4001, 4011))
 N_BLOCKS = 3
-KEPT = paths.project_directory() / "docs" / "data" / "pong-by-culture.json"
+KEPT = paths.project_directory() / "docs" / "data" / "pong-hits-by-culture.json"
 
 
 def measure_culture(seed: int) -> dict[str, Any]:

@@ -148,7 +148,10 @@ def early(seed: int) -> dict[str, float]:
 
 
 def memory(seed: int) -> dict[str, float]:
-    """Return how much of the inputs 1 to 5 back a linear readout recovers (Jaeger 2001)."""
+    """Return how much of the inputs 1 to 5 back a linear readout recovers.
+
+    Memory capacity: Jaeger 2001, GMD report 152.
+    """
     trials, shown = session(
         CONFIG / "rps-controls.toml",
         seed,

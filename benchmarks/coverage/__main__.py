@@ -1,14 +1,17 @@
 """How often intervals hold the truth, and tests find a difference: under the null and an effect.
 
-Run separately (`python -m benchmarks.coverage`, about two minutes, seeded); it prints the tables of
+Run separately (`python -m benchmarks.coverage`, some five minutes, seeded); it prints the tables of
 docs/explanations/statistics.md. An estimate that is not in them is not shown by CREPE.
 """
 
-from benchmarks.coverage import pong
+from benchmarks.coverage import accuracy, bursts, connectivity, pong
 
 TABLES = {
     "Pong: 95 % intervals": pong.intervals,
     "Pong: closed loop against a control, eight rounds": pong.tests,
+    "Accuracy: five blocks of 30 trials, three gestures": accuracy.table,
+    "Functional connectivity: ten trains of a minute": connectivity.table,
+    "Network bursts a minute, 60 channels": bursts.table,
 }
 
 if __name__ == "__main__":

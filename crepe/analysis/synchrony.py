@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from crepe.analysis.rates import Times
 
 STTC_S = 0.05
-"""Usual width for cultures (Cutts & Eglen 2014, J Neurosci 34:14288)."""
+"""Width on both sides of a spike. Chosen; Cutts & Eglen (2014, J Neurosci 34:14288), of retina."""
 
 
 def sttc(first_s: Times, second_s: Times, duration_s: float, dt_s: float = STTC_S) -> float:
@@ -52,12 +52,14 @@ def connectivity(
     *,
     dt_s: float = STTC_S,
     n_surrogates: int = 100,
-    quantile: float = 0.99,
+    family_error: float = 0.05,
 ) -> NDArray[np.float64]:
-    """Return the functional connectivity: each pair's STTC where it exceeds that of surrogates.
+    """Return the functional connectivity: each pair's STTC where chance does not explain it.
 
     A surrogate shifts one train by a random time, wrapping around, which keeps its bursts and
-    destroys its relation to the other; a value not above the surrogates' `quantile` becomes 0.
+    destroys its relation to the other. Each pair's value is standardised by its surrogates; what is
+    not above the 1 - `family_error` quantile of the surrogates' maximum over all pairs becomes 0,
+    so that among unrelated trains any link at all is that rare (Westfall & Young 1993).
 
     Returns
     -------
@@ -65,16 +67,25 @@ def connectivity(
     """
     n = len(trains)
     matrix = np.zeros((n, n))
-    for i in range(n):
-        for j in range(i + 1, n):
-            value = sttc(trains[i], trains[j], duration_s, dt_s)
-            if value > 0:  # others need no surrogates
-                # A shift of less than dt, either way round, would leave the trains in relation.
-                shifts_s = rng.uniform(dt_s, duration_s - dt_s, n_surrogates)
-                chance = [
-                    sttc(trains[i], np.sort((trains[j] + s) % duration_s), duration_s, dt_s)
-                    for s in shifts_s
-                ]
-                value = value if value > np.quantile(chance, quantile) else 0.0
-            matrix[i, j] = matrix[j, i] = value if np.isnan(value) else max(0.0, value)
+    pairs = [(i, j) for i in range(n) for j in range(i + 1, n)]
+    empty = {k for k, times_s in enumerate(trains) if not len(times_s)}
+    for i, j in pairs:
+        if {i, j} & empty:
+            matrix[i, j] = matrix[j, i] = np.nan
+    pairs = [pair for pair in pairs if not {*pair} & empty]
+    if not pairs:
+        return matrix
+    rows = []  # (n_pairs, 1 + n_surrogates): the pair's own value first
+    for i, j in pairs:
+        # A shift of less than dt, either way round, would leave the trains in relation.
+        shifts_s = rng.uniform(dt_s, duration_s - dt_s, n_surrogates)
+        shifted = [np.sort((trains[j] + shift_s) % duration_s) for shift_s in shifts_s]
+        rows.append([sttc(trains[i], each, duration_s, dt_s) for each in (trains[j], *shifted)])
+    values = np.array(rows)
+    # The own value is part of mean and SD: under the null it is one of the surrogates.
+    spread = values.std(axis=1, keepdims=True)
+    scores = (values - values.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
+    limit = np.quantile(scores[:, 1:].max(axis=0), 1 - family_error, method="higher")
+    for (i, j), value, score in zip(pairs, values[:, 0], scores[:, 0], strict=True):
+        matrix[i, j] = matrix[j, i] = value if value > 0 and score > limit else 0.0
     return matrix

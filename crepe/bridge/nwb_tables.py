@@ -167,6 +167,7 @@ _TRIALS = _TIMES | {
     "decoded": "What was decoded from the culture's activity",
     "answer": "Answer of the culture",
     "outcome": "Outcome for the culture",
+    "is_counted": "Whether the answer counts: not if the trial's pulses were not delivered",
     "is_right": "Whether the gesture was decoded",
     "start": "Sample index of the begin",
     "stop": "Sample index of the end",

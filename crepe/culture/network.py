@@ -18,8 +18,8 @@ Floats = NDArray[np.float32]
 INHIBITORY = 0.2
 NOISE = (1.0, 0.5)  # SD in the units of that model, excitatory and inhibitory
 NOISE_MS = 3.0  # its time constant
-# Wiring falls with distance (Song et al. 2014, Front Comput Neurosci 8:48, of cultures); conduction
-# without myelin (Bakkum et al. 2008, PLoS ONE 3:e2088, 0.2 to 0.5 m/s) and a synaptic delay.
+# Wiring falls with distance, exponentially; chosen. Conduction without myelin (Bakkum et al. 2008,
+# PLoS ONE 3:e2088, 0.2 to 0.5 m/s) and a synaptic delay.
 N_SYNAPSES = 60
 REACH_UM = (220.0, 160.0)  # mean distance, excitatory and inhibitory
 VELOCITY_UM_MS = 300.0

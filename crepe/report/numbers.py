@@ -124,7 +124,7 @@ class Structure(_Table):
     electrodes: list[str]  # the most active, in order of their channels
     sttc: list[list[float]]  # of each pair of them
     median_sttc: float
-    n_linked: int  # pairs that exceed 99 % of their surrogates
+    n_linked: int  # pairs that surrogates do not explain, corrected for the number of pairs
     n_pairs: int
 
 

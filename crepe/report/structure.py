@@ -137,7 +137,7 @@ def structure_section(structure: Structure | None, pictures: Mapping[str, Pictur
         ),
         ("spike time tiling coefficient, 50 ms, median of pairs", f"{structure.median_sttc:.2f}"),
         (
-            "pairs above 99 % of shifted trains (1 in 100 of unrelated ones is)",
+            "pairs that shifted trains do not explain (5 % chance of any among unrelated trains)",
             f"{structure.n_linked} of {structure.n_pairs}",
         ),
     ]

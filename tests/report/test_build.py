@@ -126,7 +126,7 @@ def test_a_null_result_is_called_one_and_chance_is_said(by_hand, undrawn):
     text = Page(page_of(by_hand)).text
     assert "stimulation: 2 of 2 trials were decoded correctly" in text
     assert "This is a null result." in text  # two trials prove nothing
-    assert "guessing is right in 0.50 of the trials" in text
+    assert "would be right in 0.3" in text  # of two conditions 0.5 and 0.25
     assert "multi-unit activity" in text
     assert "110 ms old, limit 100 ms" in text
     assert "not measured" in text
