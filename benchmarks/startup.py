@@ -54,18 +54,19 @@ def _measure() -> dict[str, float]:
             assert supervisor is not None
             supervisord = psutil.Process(supervisor.process.pid)
             processes = [supervisord, *supervisord.children(recursive=True)]
-            cpu_s = usage.ru_utime + usage.ru_stime + _cpu_s(processes)
+            start_s = usage.ru_utime + usage.ru_stime + cpu_s(processes)
             time.sleep(SETTLE_S)
             pss = sum(process.memory_full_info().pss for process in processes)
-            before_s, since_s = _cpu_s(processes), time.perf_counter()
+            before_s, since_s = cpu_s(processes), time.perf_counter()
             time.sleep(STEADY_S)
-            core = (_cpu_s(processes) - before_s) / (time.perf_counter() - since_s)
+            core = (cpu_s(processes) - before_s) / (time.perf_counter() - since_s)
         finally:
             subprocess.run([*crepe, "down"], stdout=subprocess.DEVNULL, check=True)
-    return {"s": elapsed_s, "CPU s": cpu_s, "MB PSS": pss / 1e6, "% of a core": 100 * core}
+    return {"s": elapsed_s, "CPU s": start_s, "MB PSS": pss / 1e6, "% of a core": 100 * core}
 
 
-def _cpu_s(processes: list[psutil.Process]) -> float:
+def cpu_s(processes: list[psutil.Process]) -> float:
+    """Return the CPU time that processes have used."""
     return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 

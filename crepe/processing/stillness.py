@@ -24,14 +24,21 @@ class Stillness:
 
     def mark(self, samples: NDArray[np.generic]) -> NDArray[np.bool_]:
         """Return whether each of the next samples stands still, (n_channels, n_samples)."""
-        n = samples.shape[1]
-        is_new = np.ones(samples.shape, np.bool_)
-        is_new[:, 1:] = samples[:, 1:] != samples[:, :-1]
+        is_equal = np.zeros(samples.shape, np.bool_)
+        np.equal(samples[:, 1:], samples[:, :-1], out=is_equal[:, 1:])
         if self._last is not None:
-            is_new[:, 0] = samples[:, 0] != self._last
-        at = np.arange(n)
-        since = np.maximum.accumulate(np.where(is_new, at, -1), axis=1)
-        n_equal = np.where(since >= 0, at - since, at + 1 + self._n_equal[:, np.newaxis])
-        self._last, self._n_equal = samples[:, -1].copy(), n_equal[:, -1]
-        is_still: NDArray[np.bool_] = n_equal >= self._n_least
+            is_equal[:, 0] = samples[:, 0] == self._last
+        is_still = np.zeros(samples.shape, np.bool_)
+        n_before, self._n_equal = self._n_equal, np.zeros(self._n_channels, np.int64)
+        self._last = samples[:, -1].copy()
+        # Noise repeats few samples, so that most channels have too few for a run, and none at the
+        # end that the next part could continue.
+        may_stand = np.count_nonzero(is_equal, axis=1) + n_before >= self._n_least
+        rows = np.flatnonzero(may_stand | is_equal[:, -1])
+        if len(rows):
+            at = np.arange(samples.shape[1])
+            since = np.maximum.accumulate(np.where(is_equal[rows], -1, at), axis=1)
+            n_equal = np.where(since >= 0, at - since, at + 1 + n_before[rows, np.newaxis])
+            is_still[rows] = n_equal >= self._n_least
+            self._n_equal[rows] = n_equal[:, -1]
         return is_still

@@ -32,6 +32,16 @@ def test_marks_do_not_depend_on_how_the_signal_is_cut(cuts):
     assert (np.concatenate(pieces, axis=1) == whole.mark(signal())).all()
 
 
+@given(st.integers(0, 1000), st.integers(1, 4), st.sets(st.integers(1, N - 1), max_size=20))
+def test_a_sample_stands_still_if_the_ten_before_are_equal(seed, n_values, cuts):
+    few = np.random.default_rng(seed).integers(0, n_values, (4, N)) ** 5 // 100  # mostly 0
+    stillness = Stillness(4, RATE_HZ)
+    marks = [stillness.mark(part) for part in np.split(few, sorted(cuts), axis=1)]
+    windows = np.lib.stride_tricks.sliding_window_view(few, 11, axis=1)
+    expected = (windows == windows[:, :, :1]).all(axis=2)
+    assert (np.concatenate(marks, axis=1)[:, 10:] == expected).all()
+
+
 def test_after_a_gap_nothing_is_remembered():
     stillness = Stillness(1, RATE_HZ)
     stillness.mark(np.zeros((1, 100), np.int32))

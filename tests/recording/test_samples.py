@@ -1,11 +1,13 @@
 """Samples on disk: compressed or not, any HDF5 reader gives them back."""
 
+import zlib
+
 import h5py
 import numpy as np
 import pytest
 
 from crepe.recording.damaged_file import Chunks
-from crepe.recording.samples import SampleWriter, create_matrix
+from crepe.recording.samples import SampleWriter, _stored, create_matrix
 
 CHUNK, N = 64, 300
 SAMPLES = np.random.default_rng(1).integers(-90, 90, (3, N)).astype(np.int32)
@@ -25,6 +27,12 @@ def written(path, *, compresses):
             assert writer.n_written == stop
         begin = stop
     return path
+
+
+@pytest.mark.parametrize("n", [1, 65_535, 65_536, 200_000])
+def test_a_stored_stream_is_one_of_zlib(n):
+    octets = np.random.default_rng(2).bytes(n)
+    assert zlib.decompress(_stored(memoryview(octets))) == octets
 
 
 @pytest.mark.parametrize("compresses", [True, False])
