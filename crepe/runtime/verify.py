@@ -100,7 +100,7 @@ class _Replay:
             raise ConfigError(f"session {recording.session}: its data were not recorded")
         self._chain = Chain(list(self._open(experiment)))
         self._replayed: dict[str, list[Message]] = {n: [] for n in self._compared()}
-        self._heard = {
+        self._received = {
             host.spec.name: self._commands(host.spec, host.spec.reads)
             for host in self._chain.hosted
         }
@@ -194,7 +194,7 @@ class _Replay:
     def _hear(self) -> None:
         """Feed each actor with the commands that it had received at its present position."""
         for host in self._chain.hosted:
-            commands = self._heard[host.spec.name]
+            commands = self._received[host.spec.name]
             while commands and commands[0][1].start <= host.position:
                 stream, command = commands.pop(0)
                 host.feed(Batch(stream, command.start, command.stop, (command,)))
