@@ -19,22 +19,8 @@ TRUTH = "data:truth"
 """Stream of the true spikes of a simulated culture, which a living one never gives: for validation
 only, so that no actor reads it but `Record`."""
 
-
 Position = tuple[float, float]
 """Place of an electrode: x and y in micrometres, y downwards."""
-
-
-class GamePhase(StrEnum):
-    """The values of `GameState.phase` that all readers understand; a game may have others."""
-
-    REST = "rest"  #: Before a trial, a rally or a block.
-    WAITING = "waiting"  #: For a gesture from outside.
-    STIMULATION = "stimulation"  #: The gesture is stimulated.
-    RESPONSE = "response"  #: The decisions of the culture count.
-    OUTCOME = "outcome"  #: The trial is over, and judged.
-    PAUSED = "paused"  #: An operator has paused the game.
-    OVER = "over"  #: The game has ended.
-    REFUSED = "refused"  #: A command was refused; the game stays in its phase.
 
 
 class DeliveryState(StrEnum):
@@ -111,10 +97,8 @@ class Activity(Message):
     """Statistics of the window, by channel; nan where there are too few spikes."""
 
     rate_hz: NDArray[np.float32]  #: (n_channels,): mean firing rate.
-    #: (n_channels,): coefficient of variation (a ratio) of the intervals.
-    interval_cv: NDArray[np.float32]
-    #: (n_channels,): ratio of variance to mean of counts in equal parts of the window.
-    fano_factor: NDArray[np.float32]
+    interval_cv: NDArray[np.float32]  #: (n_channels,): coefficient of variation, a ratio.
+    fano_factor: NDArray[np.float32]  #: (n_channels,): variance / mean of counts in equal parts.
     n_bursts: NDArray[np.int32]  #: (n_channels,): number of bursts, by MaxInterval.
     #: Number of network bursts: a fifth of the active channels burst at once, half take part.
     n_network_bursts: int = 0
@@ -153,18 +137,17 @@ class GameState(Message):
     is_event: ClassVar[bool] = True
 
     trial: int  #: Number of the trial, from 1; 0 before the first.
-    phase: str  #: A GamePhase, or one of the game's own (Pong: crepe.games.pong.state.Phase).
+    phase: str  #: A crepe.phases.GamePhase, or one of the game's own.
     gesture: str | None = None  #: Gesture that the player showed.
     answer: str | None = None  #: Move that the culture played.
-    #: Won, drawn or lost, as the culture sees it; in Pong hit, miss or cut.
-    outcome: str | None = None
+    outcome: str | None = None  #: Result for the culture, such as won; in Pong hit, miss or cut.
     score: Mapping[str, int] = field(default_factory=dict)  #: Number of trials so far, by outcome.
-    #: Sample index at which each phase of the trial began, by phase.
-    phases: Mapping[str, int] = field(default_factory=dict)
+    phases: Mapping[str, int] = field(default_factory=dict)  #: Sample index of each one's start.
     decoded: str | None = None  #: Gesture that was decoded; None: nothing readable, or not yet.
     shown_by: str = ""  #: Origin of the gesture: `script`, or the sender of the command.
     condition: str = ""  #: The trial's condition; see crepe.conditions.
     block: int = 0  #: Number of the block, from 1; 0 where there are none.
+    value: float | None = None  #: Result as a number, without unit: the return of an episode.
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +161,26 @@ class Court(Message):
     paddle_size: float  #: Fraction of the wall that the paddle covers.
     is_in_play: bool  #: The ball flies; else it rests in its last place.
     trial: int = 0  #: Number of the rally, from 1.
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Image(Message):
+    """A picture for display."""
+
+    pixels: NDArray[np.uint8]  #: (n_rows, n_columns, 3): red, green, blue; empty: no picture.
+    caption: str = ""  #: Text below it, such as why there is no picture.
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transition(Message):
+    """A step of an environment: the action, and what followed."""
+
+    trial: int  #: Number of the episode, from 1.
+    step: int  #: Number of the step, from 1; 0 for the beginning of an episode.
+    action: str  #: Name of the action; empty at the beginning.
+    reward: float  #: Reward of the step, in the environment's unit.
+    observation: NDArray[np.float64]  #: (n_values,), each in a unit of the environment.
+    end: str = ""  #: Why the episode is over: `terminated` or `truncated`; empty: it is not.
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ SNAPSHOT_KEYS = {"crepe/games/pong/match.py": {"wanted"}, "crepe/games/pong/stat
 """Such names that stay, since snapshots in recordings have them as keys."""
 
 WITHOUT_BEHAVIOUR = """
-    commands errors environment/finding config/tables culture/contract culture/settings games/pong/settings
+    commands errors environment/finding config/tables culture/contract culture/settings
+    games/pong/settings games/gymnasium/settings phases
     hw/meame/registers hw/meame/settings simulator/meame/settings simulator/rhx/settings store/modus
 """
 """Modules that only declare names, fields and bounds: every test that uses them tests them."""
@@ -72,7 +73,7 @@ TESTED_THROUGH = {
     "reservoir/test_training.py": "environment/versions reservoir/adaptation reservoir/readout",
     "culture/test_network.py": "culture/contacts",
     "dashboard/test_session_view.py": """
-        dashboard/events dashboard/views/array dashboard/views/court dashboard/views/health
+        dashboard/events dashboard/views/array dashboard/views/court dashboard/views/health dashboard/views/image
         dashboard/views/raster dashboard/views/traces dashboard/views/view
     """,
     "dashboard/test_routes.py": "dashboard/follow",
@@ -81,9 +82,10 @@ TESTED_THROUGH = {
     "sensor/test_routes.py": "sensor/access sensor/openapi web/body",
     "sensor/test_input_tracker.py": "sensor/original_wording",
     "sensor/test_client.py": "sensor/hand_frames sensor/send sensor/simulated",
-    "games/test_trial_game.py": "games/blocks games/decisions games/rock_paper_scissors games/trial_settings games/trial_state",
+    "games/test_trial_game.py": "games/blocks games/decisions games/schedule games/rock_paper_scissors games/trial_settings games/trial_state",
     "games/test_hooks.py": "games/section",
-    "games/pong/test_game.py": "games/pong/match games/pong/schedule games/pong/state games/pong/stimuli",
+    "games/gymnasium/test_game.py": "games/gymnasium/environment games/gymnasium/episodes games/gymnasium/state games/gymnasium/stimuli",
+    "games/pong/test_game.py": "games/pong/match games/pong/state games/pong/stimuli",
     "recording/test_recover.py": "recording/damaged_file recording/damaged_stream recording/damaged_table recording/windows",
     "hw/mcs/test_committed_file.py": "recording/committed_hdf5",
     "hw/mcs/test_recorder.py": "hw/mcs/analog_stream",

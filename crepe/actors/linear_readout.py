@@ -10,7 +10,8 @@ from pydantic import Field, PositiveFloat, PrivateAttr
 
 from crepe.actors.actor import Actor, ActorContext
 from crepe.errors import ConfigError
-from crepe.messages import Decision, GamePhase, GameState, Spikes
+from crepe.messages import Decision, GameState, Spikes
+from crepe.phases import GamePhase
 from crepe.reservoir.adaptation import Adaptation
 from crepe.reservoir.features import Window
 from crepe.reservoir.provenance import check_same

@@ -1,5 +1,6 @@
-"""The commands about recorded sessions: `sessions`, `report`, `export` and `recover`."""
+"""The commands on recorded sessions: `sessions`, `report`, `replay`, `export`, `recover`."""
 
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,7 @@ from crepe.cli.options import LOOK, AsJson, SessionName
 from crepe.cli.output import Output, open_console
 from crepe.cli.progress import progress
 from crepe.environment.process import end_with
-from crepe.errors import ExitCode
+from crepe.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
     from crepe.results.library import Summary
@@ -69,6 +70,41 @@ def report(
         path = write(session, out, reached)
     output.text(f"report: {path}")
     output.document({"report": str(path), "numbers": str(path.with_name("report.json"))})
+
+
+@app.command(rich_help_panel=LOOK)
+def replay(
+    session: SessionName,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare every message with the recorded one.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a recorded session through its actors again; nothing is stimulated.
+
+    Data, commands, and what became of the stimuli are taken from the recording. Actors of your own
+    are imported from this directory, if the recording does not name another.
+
+    Example: `crepe replay last --verify`
+
+    Exit status: 1 if a message differs; the first one is printed.
+    """
+    from crepe.recording.choice import find_recording
+    from crepe.runtime.verify import verify as verify_recording
+
+    if not verify:
+        raise ConfigError("replay: give --verify; to look at a session again use the live page")
+    output = Output(as_json=as_json)
+    result = verify_recording(find_recording(session), Path())
+    difference = result.difference
+    for stream, n in result.n_compared.items():
+        output.text(f"{stream}: {n} messages")
+    output.document(asdict(result))
+    if difference is not None:
+        written_by = ", ".join(f"{name} {version}" for name, version in result.versions.items())
+        output.line(f"different: {difference}; recorded with {written_by}", "red")
+        raise typer.Exit(ExitCode.FAILED)
+    output.text(f"session {result.session}: identical")
 
 
 app.add_typer(export, name="export", rich_help_panel=LOOK)

@@ -77,6 +77,8 @@ class SessionEvents:
                 "outcome": outcome,
                 "condition": state.condition,
                 "rally": state.score.get("rally"),
+                "steps": state.score.get("steps"),
+                "value": state.value,
                 "phases": dict(state.phases),
                 "at": state.stop,
             }

@@ -15,7 +15,8 @@ from crepe.games.decisions import check_decisions, decided
 from crepe.games.hook_results import checked_move, checked_outcome
 from crepe.games.trial_settings import TrialSettings
 from crepe.games.trial_state import NEXT, State
-from crepe.messages import Command, Decision, GamePhase, GameState, Message, Stimulus
+from crepe.messages import Command, Decision, GameState, Message, Stimulus
+from crepe.phases import GamePhase
 from crepe.safety.sub_trains import cuttable
 
 _STEP_S = 0.02  # longest interval between two decisions, by which a trial's phases may be late

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from crepe.messages import GamePhase
+from crepe.phases import GamePhase
 
 NEXT: Mapping[GamePhase, frozenset[GamePhase]] = {
     GamePhase.REST: frozenset({GamePhase.WAITING, GamePhase.STIMULATION, GamePhase.PAUSED}),

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from crepe.messages import Delivered, GamePhase, GameState, Stimulus
+from crepe.messages import Delivered, GameState, Stimulus
+from crepe.phases import GamePhase
 from crepe.results.answers import FINAL, answer_to, by_request, counted
 from crepe.results.streams import messages_of, stream_of, streams_of
 from crepe.results.table import Table

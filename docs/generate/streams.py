@@ -11,7 +11,8 @@ import crepe.messages
 from crepe import commands
 from crepe.config.experiment import Experiment, load_experiment
 from crepe.games.pong import state
-from crepe.messages import DeliveryState, GamePhase, Message, StreamInfo
+from crepe.messages import DeliveryState, Message, StreamInfo
+from crepe.phases import GamePhase
 from docs.generate.fields import unit_of
 from docs.generate.markdown import code, page, sentence, table
 from docs.generate.source import description, field_sentences, source_type, summary

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from crepe.actors.actor import ActorContext
-from crepe.actors.region_rates import RegionRates
+from crepe.actors.region_rates import RegionRates, RegionWinner
 from crepe.errors import ConfigError
 from crepe.messages import Spikes, StreamInfo
 from crepe.store.codec import pack_value, unpack_value
@@ -87,3 +87,40 @@ def test_an_electrode_that_is_not_there_or_named_twice_is_refused():
         opened(up=(("12",),))
     with pytest.raises(ValidationError, match="a part without electrodes"):
         opened(up=((),))
+
+
+def winner(**fields):
+    regions = {name: [[label]] for name, label in (("a", "11"), ("b", "12"), ("c", "13"))}
+    actor = RegionWinner(regions=regions, window_s=0.01, **fields)
+    actor.open(ActorContext(inputs={"data:spikes": INFO}, name="decode"))
+    return actor
+
+
+def test_the_most_active_of_any_number_of_regions_wins():
+    actor = winner()
+    assert actor.possible_decisions() == ("a", "b", "c")
+    assert [actor.step(spikes(at, rows)).value for at, rows in ((0, [2]), (10, [0, 0, 1]))] == [
+        "c",
+        "a",
+    ]
+
+
+def test_with_hysteresis_a_winner_holds_until_another_is_clearly_more_active():
+    rows = ([0] * 10, [0] * 10 + [1] * 12, [0] * 10 + [1] * 13, [0, 1], [])
+    plain, holding = winner(), winner(hysteresis=0.25)
+    values = [
+        [actor.step(spikes(10 * i, row)).value for i, row in enumerate(rows)]
+        for actor in (plain, holding)
+    ]
+    assert values == [["a", "b", "b", None, None], ["a", "a", "b", "b", "b"]]
+
+
+def test_a_winner_that_holds_survives_a_restart():
+    actor = winner(hysteresis=0.25)
+    actor.step(spikes(0, [1]))
+    restarted = winner(hysteresis=0.25)
+    restarted.open(
+        ActorContext(inputs={"data:spikes": INFO}, snapshot=actor.snapshot(), name="decode")
+    )
+    assert restarted.step(spikes(0, [0])).value == "b"  # warms up
+    assert restarted.step(spikes(10, [0])).value == "a"

@@ -8,7 +8,8 @@ import pytest
 from pydantic import BaseModel, Field, PositiveInt
 
 from crepe.games.pong.state import Phase
-from crepe.messages import DeliveryState, GamePhase, Message, StreamInfo
+from crepe.messages import DeliveryState, Message, StreamInfo
+from crepe.phases import GamePhase
 from crepe.simulator.meame.quirks import Quirk
 from crepe.store.contract import Entry
 from crepe.store.redis_fields import entry_fields

@@ -9,7 +9,8 @@ from crepe.commands import CONTROL
 from crepe.games.commands import GameCommands
 from crepe.games.pong.game import Pong
 from crepe.games.rock_paper_scissors import RockPaperScissors
-from crepe.messages import Command, Decision, GamePhase, GameState, Stimulus, StreamInfo
+from crepe.messages import Command, Decision, GameState, Stimulus, StreamInfo
+from crepe.phases import GamePhase
 
 RATE_HZ = 1000
 GESTURES = {"rock": 20.0, "paper": 40.0}

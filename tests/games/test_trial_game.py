@@ -11,7 +11,8 @@ from crepe.errors import ConfigError
 from crepe.games.rock_paper_scissors import BEATS, RockPaperScissors
 from crepe.games.trial_game import Game
 from crepe.games.trial_state import NEXT
-from crepe.messages import Command, Decision, GamePhase, GameState, Stimulus, StreamInfo
+from crepe.messages import Command, Decision, GameState, Stimulus, StreamInfo
+from crepe.phases import GamePhase
 
 INFO = StreamInfo(message="Decision", sampling_rate_hz=1000.0)
 RATES_HZ = {"rock": 20.0, "scissors": 30.3, "paper": 40.0}

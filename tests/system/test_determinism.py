@@ -11,6 +11,7 @@ from crepe.conditions import SILENCED
 from crepe.config.experiment import load_experiment, save_experiment
 from crepe.environment import paths
 from crepe.runtime.loop import Loop
+from crepe.runtime.verify import verify
 from crepe.store import Store
 from crepe.study.plan import Plan
 from crepe.study.runs import live
@@ -100,6 +101,12 @@ def test_a_session_recorded_live_decides_and_stimulates_again_as_it_did(lived, t
     )
     again = Store(Loop(replayed).run(until="result:game"))
     assert_same(Store(recording), again, DECIDED)
+
+
+def test_a_recording_in_real_time_is_identical_when_it_is_replayed(lived):
+    result = verify(lived[2], lived[2].parent)
+    assert result.difference is None
+    assert set(DECIDED) <= result.n_compared.keys()
 
 
 def test_a_calibrated_readout_in_lockstep_decides_as_in_one_process(lived, tmp_path, monkeypatch):

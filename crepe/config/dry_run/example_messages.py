@@ -13,14 +13,16 @@ from crepe.messages import (
     Decision,
     Delivered,
     DeliveryState,
-    GamePhase,
     GameState,
+    Image,
     Message,
     Segment,
     Spikes,
     Stimulus,
     StreamInfo,
+    Transition,
 )
+from crepe.phases import GamePhase
 
 _EVENT_EVERY = 25  # windows; a stream of events has messages in few of them
 _SPIKE_UV = -50.0
@@ -139,6 +141,20 @@ def _court(info: StreamInfo, decisions: Sequence[str]) -> Iterator[Court | None]
     return _events(info, fields, Court)
 
 
+def _images(info: StreamInfo, decisions: Sequence[str]) -> Iterator[Image | None]:
+    del decisions
+    pixels = np.zeros((2, 3, 3), np.uint8)
+    return _events(info, cycle([{"pixels": pixels}, {"pixels": pixels[:0]}]), Image)
+
+
+def _transitions(info: StreamInfo, decisions: Sequence[str]) -> Iterator[Transition | None]:
+    fields = (
+        {"trial": 1, "step": i, "action": action, "reward": 1.0, "observation": np.zeros(4)}
+        for i, action in enumerate(cycle(decisions or ("",)))
+    )
+    return _events(info, fields, Transition)
+
+
 _EXAMPLES: dict[type[Message], Any] = {
     Segment: _segments,
     Spikes: _spikes,
@@ -149,4 +165,6 @@ _EXAMPLES: dict[type[Message], Any] = {
     Stimulus: _stimuli,
     Delivered: _delivered,
     Court: _court,
+    Image: _images,
+    Transition: _transitions,
 }

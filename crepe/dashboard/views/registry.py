@@ -9,6 +9,7 @@ from crepe.dashboard.session_view import SessionView
 from crepe.dashboard.views.array import ArrayView
 from crepe.dashboard.views.court import CourtView
 from crepe.dashboard.views.health import HealthView
+from crepe.dashboard.views.image import ImageView
 from crepe.dashboard.views.raster import RasterView
 from crepe.dashboard.views.traces import TracesView
 from crepe.dashboard.views.trial_game import TrialGameView
@@ -20,6 +21,7 @@ VIEWS: tuple[View[Any, Any], ...] = (
     RasterView(),
     TrialGameView(),
     CourtView(),
+    ImageView(),
     HealthView(),
 )
 

@@ -7,10 +7,10 @@ from typing import Any
 from crepe.conditions import NO_FEEDBACK, OPEN_LOOP, STIMULATION
 from crepe.games.commands import GameCommands
 from crepe.games.pong import court
-from crepe.games.pong.schedule import Schedule, Span
 from crepe.games.pong.settings import PongSettings
 from crepe.games.pong.state import NEXT, Phase, State
 from crepe.games.pong.stimuli import StimulusPlanner
+from crepe.games.schedule import Schedule, Span
 from crepe.messages import Court, Decision, GameState, Message
 
 LONG_RALLY = 3
@@ -45,7 +45,7 @@ class Match:
         snapshot: Mapping[str, Any] | None = None,
     ) -> None:
         self._settings = settings
-        self._schedule = Schedule(settings, rate_hz)
+        self._schedule = Schedule(settings.blocks, settings.session_s, settings.step_s, rate_hz)
         self.state = State()
         self.commands = GameCommands(is_paused=settings.waits_for_start)
         if snapshot:

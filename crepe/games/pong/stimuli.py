@@ -7,9 +7,9 @@ import numpy as np
 
 from crepe.conditions import NO_FEEDBACK, SILENT, UNSTIMULATED
 from crepe.games.pong import court, place_code
-from crepe.games.pong.schedule import Schedule
 from crepe.games.pong.settings import PongSettings
 from crepe.games.pong.state import State
+from crepe.games.schedule import Schedule
 from crepe.messages import Message, Stimulus
 from crepe.safety.sub_trains import cuttable
 

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import crepe.dashboard
 from crepe.dashboard.frames import BrowserView, slow_state
 from crepe.dashboard.views import registry
-from crepe.messages import Command, Court, StreamInfo
+from crepe.messages import Command, Court, Image, StreamInfo
 
 STATIC = Path(crepe.dashboard.__file__).parent / "static" / "views"
 COURT = Court(0, 100, 0.5, 0.25, 0.75, 0.2, is_in_play=True, trial=3)
@@ -51,3 +52,23 @@ def test_every_script_of_the_page_is_imported_by_another():
     scripts["main.js"] = (STATIC.parent / "main.js").read_text(encoding="utf-8")
     imported = "".join(scripts.values())
     assert [name for name in scripts if name != "main.js" and f'/{name}";' not in imported] == []
+
+
+def test_a_picture_is_sent_once_and_its_caption_alone_where_there_is_none(session, unpacked):
+    fed = session()
+    fed.session_view.learn({"result:image": StreamInfo("Image")})
+    assert "image" in registry.about(fed.session_view)["views"]
+    view = BrowserView()
+    view.change({"shows_image": True})
+    pixels = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
+    fed.take("result:image", Image(0, 100, pixels))
+    head, arrays = unpacked(view.frame(fed.session_view, slow_state({}), {}))
+    assert head["caption"] == ""
+    assert arrays["image"].tolist() == pixels.reshape(2, 9).tolist()
+    head, arrays = unpacked(view.frame(fed.session_view, slow_state({}), {}))
+    assert "caption" not in head
+    assert "image" not in arrays
+    fed.take("result:image", Image(100, 200, np.empty(0, np.uint8), "no picture: why"))
+    head, arrays = unpacked(view.frame(fed.session_view, slow_state({}), {}))
+    assert head["caption"] == "no picture: why"
+    assert "image" not in arrays

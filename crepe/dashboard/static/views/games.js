@@ -15,9 +15,10 @@
 
 import { element, page } from "../state.js";
 import { court } from "./court.js";
+import { image } from "./image.js";
 import { trialGame } from "./trial_game.js";
 
-const GAMES = [court, trialGame]; // the first whose streams a session has
+const GAMES = [court, image, trialGame]; // the first whose streams a session has
 
 export const gameView = () => GAMES.find(({ name }) => page.about?.views.includes(name)) ?? trialGame;
 

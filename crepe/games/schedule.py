@@ -1,8 +1,9 @@
 """When each condition of a session holds, in sample indices."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from crepe.games.pong.settings import PongSettings
+from crepe.conditions import Block
 
 
 class Span(NamedTuple):
@@ -14,16 +15,26 @@ class Span(NamedTuple):
 
 
 class Schedule:
-    """The blocks of a session at a sampling rate, and the game's unit of time."""
+    """The blocks of a session at a sampling rate, and the game's unit of time.
 
-    def __init__(self, settings: PongSettings, rate_hz: float) -> None:
+    Parameters
+    ----------
+    blocks
+        The conditions in order of time; none: the closed loop for `session_s`.
+    step_s
+        Interval at which the game plays.
+    """
+
+    def __init__(
+        self, blocks: Sequence[Block], session_s: float, step_s: float, rate_hz: float
+    ) -> None:
         self.rate_hz = rate_hz
-        self.step = max(1, self.samples(settings.step_s))  # samples of one step of the game
-        self.has_blocks = bool(settings.blocks)
+        self.step = max(1, self.samples(step_s))  # samples of one step of the game
+        self.has_blocks = bool(blocks)
         self._spans = tuple(
             Span(block.condition, self.samples(block.start_s), self.samples(block.stop_s))
-            for block in settings.blocks
-        ) or (Span("", 0, self.samples(settings.session_s)),)
+            for block in blocks
+        ) or (Span("", 0, self.samples(session_s)),)
 
     def samples(self, seconds: float) -> int:
         """Return a duration in samples."""

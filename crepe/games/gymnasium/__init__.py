@@ -1,0 +1,5 @@
+"""A game for every environment of Gymnasium (https://gymnasium.farama.org)."""
+
+from crepe.games.gymnasium.game import GymGame
+
+__all__ = ["GymGame"]
