@@ -30,8 +30,7 @@ class DeliveryState(StrEnum):
     DELIVERED = "delivered"  #: The instrument took the train, and it is over.
     STOPPED = "stopped"  #: The train ended early.
     REFUSED = "refused"  #: No pulse left; see `reason`.
-    #: The stimulator was restarted meanwhile: the train may have been delivered.
-    UNKNOWN = "unknown"
+    UNKNOWN = "unknown"  #: The stimulator was restarted: the train may have been delivered.
 
 
 _DELIVERY_STATES: Mapping[str, DeliveryState] = {state.value: state for state in DeliveryState}
@@ -100,8 +99,7 @@ class Activity(Message):
     interval_cv: NDArray[np.float32]  #: (n_channels,): coefficient of variation, a ratio.
     fano_factor: NDArray[np.float32]  #: (n_channels,): variance / mean of counts in equal parts.
     n_bursts: NDArray[np.int32]  #: (n_channels,): number of bursts, by MaxInterval.
-    #: Number of network bursts: a fifth of the active channels burst at once, half take part.
-    n_network_bursts: int = 0
+    n_network_bursts: int = 0  #: Number of network bursts; see crepe.analysis.bursts.
     n_isi_n_bursts: int = 0  #: Number of network bursts by ISI_N, three spikes a channel in 100 ms.
 
 
