@@ -3,6 +3,7 @@
 import json
 import random
 from dataclasses import replace
+from functools import cache
 
 import h5py
 import numpy as np
@@ -74,6 +75,7 @@ def whole(tmp_path_factory):
     return path.read_bytes()
 
 
+@cache
 def written(name):
     return [message for stream, message in messages() if stream == name]
 

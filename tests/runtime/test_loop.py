@@ -29,15 +29,18 @@ def played(seed=1, silenced=False, n_trials=1):
 
 
 def everything(store):
-    """All messages of all streams, as plain values."""
+    """All messages of all streams, as values that can be compared."""
     found = {}
     for name in store:
         stream = store[name]
         for message in stream.messages(0, len(stream)):
             values = [getattr(message, field) for field in type(message).__dataclass_fields__]
-            plain = [v.tolist() if isinstance(v, np.ndarray) else v for v in values]
-            found.setdefault(name, []).append(plain)
+            found.setdefault(name, []).append([comparable(value) for value in values])
     return found
+
+
+def comparable(value):
+    return (value.dtype, value.shape, value.tobytes()) if isinstance(value, np.ndarray) else value
 
 
 def outcomes(store):
