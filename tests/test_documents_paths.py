@@ -50,7 +50,11 @@ def test_every_relative_link_resolves(path: Path) -> None:
 
 @pytest.mark.parametrize("name", in_documents(DOTTED))
 def test_every_module_path_exists(name: str) -> None:
-    resolve_name(name)
+    try:
+        resolve_name(name)
+    except ModuleNotFoundError as error:
+        if error.name != "cl":  # the CL SDK is no dependency
+            raise
 
 
 @pytest.mark.parametrize("name", in_documents(FILE))
