@@ -6,7 +6,10 @@ CONTROL = "control"
 INPUT = "input"
 """The stream of gestures, and of a sensor's frames."""
 
-SAYABLE = ("pause", "start", "condition", "player", "note")
+GAME_COMMANDS = ("pause", "start", "condition", "player")
+"""The commands to a game."""
+
+SAYABLE = (*GAME_COMMANDS, "note")
 """The commands that an operator may send by name."""
 
 PLAYERS = ("script", "person", "sensor")

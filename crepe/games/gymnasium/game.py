@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from pydantic import PrivateAttr
 
 from crepe.actors.actor import Actor, ActorContext
-from crepe.commands import CONTROL
+from crepe.commands import CONTROL, GAME_COMMANDS
 from crepe.conditions import NO_FEEDBACK, SILENT, STIMULATION, UNSTIMULATED
 from crepe.errors import ConfigError, suggest
 from crepe.games.decisions import check_decisions, decided
@@ -31,7 +31,9 @@ from crepe.messages import (
 from crepe.phases import GamePhase
 
 
-class GymGame(GymSettings, Actor[Decision | Command, GameState | Stimulus | Transition | Image]):
+class GymGame(
+    GymSettings, Actor[Decision | Command, GameState | Stimulus | Transition | Image | Command]
+):
     """A game in any environment of Gymnasium: `env` names it.
 
     An encoder turns the observation into rates of single pulses; the newest decision is the action
@@ -47,7 +49,8 @@ class GymGame(GymSettings, Actor[Decision | Command, GameState | Stimulus | Tran
     deterministic for a seed. Conditions come in blocks by time (`crepe.conditions`).
 
     Commands on the stream `control` pause and start the game, and choose the condition; see
-    `crepe.games.commands`. They take effect between episodes.
+    `crepe.games.commands`. They take effect between episodes, and are
+    published again with the sample index at which the game received them, for an exact replay.
     """
 
     is_sparse: ClassVar[bool] = True
@@ -116,8 +119,10 @@ class GymGame(GymSettings, Actor[Decision | Command, GameState | Stimulus | Tran
         yield from self._episodes.play(message, value)
 
     def _apply(self, message: Message) -> Iterator[Message]:
-        """Put an operator's command into force, or publish its refusal."""
+        """Publish an operator's command again, and put it into force or publish its refusal."""
         assert isinstance(message, Command)
+        if message.name in GAME_COMMANDS:
+            yield message
         offered = (STIMULATION, *UNSTIMULATED, SILENT, NO_FEEDBACK, *self.decisions)
         refusal = self._episodes.commands.apply(
             message, () if self.blocks else offered, reads_gestures=False

@@ -206,9 +206,11 @@ def test_one_seed_gives_one_game_and_another_seed_another(opened):
 def test_commands_pause_the_game_between_episodes_and_refusals_are_published(opened):
     game = opened(waits_for_start=True)
     assert [s.phase for s in of(GameState, play(game, stop=500))] == ["rest", "paused"]
-    assert list(game.step_from("control", Command(500, 501, "start", ""))) == []
+    start = Command(500, 501, "start", "")
+    assert list(game.step_from("control", start)) == [start]
+    assert list(game.step_from("control", Command(500, 501, "note", "not for a game"))) == []
     assert of(Transition, play(game, 500, 700))
-    (refused,) = game.step_from("control", Command(700, 701, "condition", "sillent"))
+    (_, refused) = game.step_from("control", Command(700, 701, "condition", "sillent"))
     assert "did you mean 'silent'" in refused.outcome
 
 
