@@ -59,6 +59,8 @@ def test_nothing_is_overwritten(wheel: Path) -> None:
 def test_an_unknown_name_is_answered_with_those_there_are(wheel: Path) -> None:
     with pytest.raises(ConfigError, match=r"'pog': no experiment .*did you mean 'pong'"):
         write_copy(Path("mine"), "pog")
-    with pytest.raises(ConfigError, match=r"known are file, meame-lab, online-analysis, .*rps"):
+    with pytest.raises(
+        ConfigError, match=r"known are cartpole, file, meame-lab, online-analysis, .*rps"
+    ):
         own_file("xyz")
     assert not list(Path.cwd().iterdir())

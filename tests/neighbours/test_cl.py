@@ -88,13 +88,15 @@ def test_an_unmodified_program_runs_and_each_run_is_the_same(tmp_path):
     (tmp_path / "program.py").write_text(PROGRAM)
     command = [sys.executable, "program.py"]
     runs = []
-    while len(runs) < 2:
+    for _ in range(8):
         run = subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
         if "Timeout waiting for timestamp" not in run.stderr:  # of the SDK, on a busy machine
             assert run.returncode == 0, run.stderr
             runs.append(run)
+        if len(runs) == 2:
+            break
     assert runs[0].stdout == runs[1].stdout
     n_spikes = int(runs[0].stdout.rpartition("spikes ")[2].split()[0])
     assert n_spikes > 100

@@ -337,7 +337,7 @@ reads = ["data:filtered"]
 def test_a_killed_chain_goes_on_where_it_was_and_misses_and_doubles_nothing(
     make_programs, is_published
 ):
-    text = CHAIN.replace(f"duration_s={LENGTH / 10_000}", "duration_s=12")
+    text = CHAIN.replace(f"duration_s={LENGTH / 10_000}", "duration_s=14")
     text += RECORD if is_published else ""
     programs = make_programs(text)
 
@@ -346,7 +346,7 @@ def test_a_killed_chain_goes_on_where_it_was_and_misses_and_doubles_nothing(
         return newest.stop if newest else 0
 
     programs.start("acquire", "front")
-    programs.wait(lambda: reached() > 50_000)
+    programs.wait(lambda: reached() > 60_000)
     programs.kill("front")
     programs.start("front")
     programs.wait(lambda: programs.state("front") == "ended")
@@ -354,7 +354,7 @@ def test_a_killed_chain_goes_on_where_it_was_and_misses_and_doubles_nothing(
     begun = re.findall(r"filter at (\d+), detect at (\d+)", programs.log)
     assert begun[0] == ("0", "0")
     # What warms detect up comes from the filter again, or from the stream.
-    assert int(begun[1][0]) == int(begun[1][1]) - (0 if is_published else 33_500)
+    assert int(begun[1][0]) == int(begun[1][1]) - (0 if is_published else 53_500)
     found = Store(programs.store)["data:spikes"]
     assert found.gaps() == []
     assert programs.gaps("front") == (0, 0, [])
