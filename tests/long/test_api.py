@@ -7,10 +7,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi import checks
 
+from crepe.config.experiment import load_experiment
 from crepe.config.tables import SensorTable
 from crepe.dashboard.access import PageAccess
 from crepe.dashboard.control import Control
 from crepe.dashboard.follow import SessionFollower
+from crepe.dashboard.monitoring.routes import metrics_routes
 from crepe.dashboard.player_queue import PlayerQueue
 from crepe.dashboard.report_maker import ReportState
 from crepe.dashboard.routes import Page
@@ -74,7 +76,8 @@ def page(tmp_path_factory):
     control = Control(directory, lambda: MemoryStore(memory, writer="page"))
     library = Library(directory)
     routes = Page(live, control, PlayerQueue(), library, can_stimulate=True, frames_per_s=5.0)
-    app = routes.app(session_routes(library, Reports()))
+    metrics = metrics_routes(live, control, load_experiment(), directory)
+    app = routes.app([*session_routes(library, Reports()), *metrics])
     with serving(PageAccess(app, host=HOST, token=TOKEN), directory) as server:
         answer = urllib3.request("GET", f"{server.url}/?token={TOKEN}", redirect=False)
         cookie = answer.headers["set-cookie"].partition(";")[0]
@@ -129,7 +132,7 @@ def try_all(served):
 
 
 def test_the_page_answers_as_it_is_described(page):
-    assert try_all(page) == 13
+    assert try_all(page) == 14
 
 
 def test_the_sensor_gateway_answers_as_it_is_described(sensor):

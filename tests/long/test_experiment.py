@@ -75,7 +75,7 @@ def test_a_recording_tells_all_that_the_result_was_made_of(done):
     has_pulses = stimulated_in(store)
     again = {name: accuracy(s, 7, has_pulses) for name, s in by_condition(outcomes(store)).items()}
     assert {name: asdict(numbers) for name, numbers in again.items()} == {
-        name: {**score, "ci95": tuple(score["ci95"])}
+        name: score | {key: tuple(score[key]) for key in ("ci95", "ci95_blocks")}
         for name, score in result["conditions"].items()
     }
 
