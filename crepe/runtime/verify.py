@@ -17,8 +17,10 @@ from crepe.commands import INPUT
 from crepe.config.context import actor_context
 from crepe.config.experiment import Experiment, load_experiment
 from crepe.config.wiring import OUTSIDE, ActorSpec
+from crepe.environment.session import course_of
 from crepe.errors import ConfigError
 from crepe.messages import Command, Message, Segment
+from crepe.recording.computed import experiment_tables
 from crepe.recording.reader import Recording
 from crepe.runtime.batch import Batch, OutputBatch
 from crepe.runtime.chain import Chain
@@ -78,6 +80,9 @@ def _experiment(recording: Recording, directory: Path) -> Experiment:
     text = recording.experiment
     is_json = text.lstrip().startswith("{")
     changes: dict[str, Any] = {"seed": recording.seed}
+    if experiment_tables(text).get("course") is None:  # decision 87: what the session drew with
+        is_real_time = any(info.origin_t_ns for info in recording.streams().values())
+        changes["course"] = course_of(recording.session) if is_real_time else 0
     if not (is_json and "directory" in json.loads(text)):
         changes["directory"] = str(directory.resolve())
     with tempfile.TemporaryDirectory() as temporary:

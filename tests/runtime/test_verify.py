@@ -1,6 +1,7 @@
 """A recorded session through its actors again: identical, or the first difference by name."""
 
 import json
+from types import SimpleNamespace
 
 import h5py
 import pytest
@@ -9,9 +10,11 @@ from typer.testing import CliRunner
 from crepe.cli.app import app
 from crepe.config.experiment import load_experiment
 from crepe.environment.paths import project_directory
+from crepe.environment.session import course_of
 from crepe.errors import ConfigError
+from crepe.messages import StreamInfo
 from crepe.runtime.loop import Loop
-from crepe.runtime.verify import verify
+from crepe.runtime.verify import _experiment, verify
 
 CONFIG = project_directory() / "config"
 SESSIONS = {
@@ -50,6 +53,19 @@ def _check(path, stream):
     assert result.n_compared[stream] > 20
     assert result.n_compared["result:stimuli"] > 0
     assert result.fed == ["data", "result:delivered"]
+
+
+@pytest.mark.parametrize(
+    ("own", "origin_t_ns", "course"), [("", 1, course_of("s")), ("", 0, 0), ("course = 7\n", 1, 7)]
+)
+def test_it_draws_as_the_session_did(own, origin_t_ns, course, tmp_path):
+    recording = SimpleNamespace(
+        experiment=own + (CONFIG / "pong.toml").read_text(encoding="utf-8"),
+        seed=1,
+        session="s",
+        streams=lambda: {"data": StreamInfo(origin_t_ns=origin_t_ns)},
+    )
+    assert _experiment(recording, tmp_path).course == course
 
 
 def edited(path, tmp_path, edit):
