@@ -106,7 +106,7 @@ TESTED_THROUGH = {
     """,
     "recording/test_reader.py": "recording/part recording/parts",
     "report/test_build.py": """
-        report/draw_decoding report/draw_evoked report/draw_raster report/html
+        report/draw_decoding report/draw_raster report/html
         report/numbers report/session report/style report/wording
     """,
     "safety/test_limits.py": "safety/pulse",

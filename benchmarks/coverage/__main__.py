@@ -4,13 +4,14 @@ Run separately (`python -m benchmarks.coverage`, some five minutes, seeded); it 
 docs/explanations/statistics.md. An estimate that is not in them is not shown by CREPE.
 """
 
-from benchmarks.coverage import accuracy, bursts, connectivity, pong
+from benchmarks.coverage import accuracy, bursts, connectivity, evoked, pong
 
 TABLES = {
     "Pong: 95 % intervals": pong.intervals,
     "Pong: closed loop against a control, eight rounds": pong.tests,
     "Accuracy: five blocks of 30 trials, three gestures": accuracy.table,
     "Functional connectivity: ten trains of a minute": connectivity.table,
+    "Evoked map: 30 electrodes, 200 maps a row": evoked.table,
     "Network bursts a minute, 60 channels": bursts.table,
 }
 

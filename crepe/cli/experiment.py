@@ -1,4 +1,4 @@
-"""`crepe calibrate` and `crepe experiment`: progress while they run, and results at the end."""
+"""`crepe calibrate`, `crepe experiment` and `crepe map`: progress, and results at the end."""
 
 import sys
 from collections.abc import Iterator
@@ -13,8 +13,11 @@ from rich.table import Table
 from crepe.cli.output import Output, open_console
 from crepe.cli.progress import progress
 from crepe.conditions import CALIBRATION
+from crepe.environment import paths
 from crepe.errors import ConfigError
 from crepe.messages import GameState
+from crepe.recording.choice import find_recording
+from crepe.study.mapping import mapping, n_pulses
 from crepe.study.plan import Plan
 from crepe.study.runs import in_process, live
 from crepe.study.study import Calibrated, OnState, Result, Runs, calibrate, compare, play
@@ -89,6 +92,64 @@ def run_experiment(chosen: Options, output: Output) -> None:
         _print_result(result, plan, output.console)
 
 
+def run_map(chosen: Options, out: Path | None, output: Output) -> None:
+    """Run the session of `crepe map`, and make its map."""
+    is_lockstep = chosen.mode is Mode.LOCKSTEP
+    experiment = mapping(
+        chosen.path, chosen.seed, n_rounds=chosen.n_trials, in_lockstep=is_lockstep
+    )
+    run = in_process if chosen.mode is Mode.PROCESS else live
+    with _trials("map", n_pulses(experiment), "pulses") as on_state:
+        session = run(experiment, on_state).session
+    write_map(session, out, output)
+
+
+def write_map(session: str, out: Path | None, output: Output) -> None:
+    """Write the map of a recorded session: map.json, map.csv and map.png.
+
+    `session` is its ID, the path of a recording, or `last`.
+    """
+    from crepe.report.draw_evoked import links  # matplotlib is slow to import
+    from crepe.results.evoked_map import Q, evoked_map
+
+    result = evoked_map(find_recording(session))
+    directory = out or paths.var_directory() / "maps" / result.session
+    directory.mkdir(parents=True, exist_ok=True)
+    files = {name: directory / f"map.{name}" for name in ("json", "csv", "png")}
+    result.save(files["json"])
+    result.table().to_csv(files["csv"])
+    files["png"].write_bytes(links(result).png)
+    simulated = "; SIMULATED culture" if result.is_simulated else ""
+    if result.n_left_out:
+        print(f"{result.n_left_out} pulses were not delivered, left out", file=sys.stderr)
+    output.text(
+        f"{result.title}, seed {result.seed}: {result.n_delivered} pulses at "
+        f"{len(result.stimulated)} electrodes{simulated}"
+    )
+    for name, (start_ms, stop_ms) in result.windows_ms.items():
+        output.text(f"{result.n_links[name]:6d} links, {name} ({start_ms:g} to {stop_ms:g} ms)")
+    output.text(f"{result.n_sham_links:6d} links at times halfway between pulses, a control")
+    output.text(
+        f"a link: more pulses with a spike after than before them, exact sign test, corrected for "
+        f"{result.n_tested} pairs and windows (Benjamini-Hochberg, {Q:g}); spikes are threshold "
+        f"crossings (multi-unit activity){simulated}"
+    )
+    output.text(", ".join(map(str, files.values())))
+    output.document(
+        {
+            "session": result.session,
+            "seed": result.seed,
+            "is_simulated": result.is_simulated,
+            "n_delivered": result.n_delivered,
+            "n_left_out": result.n_left_out,
+            "n_tested": result.n_tested,
+            "links": result.n_links,
+            "n_sham_links": result.n_sham_links,
+            **{name: str(path) for name, path in files.items()},
+        }
+    )
+
+
 def _run_game(plan: Plan, run: Runs, output: Output) -> None:
     """Run the conditions of a game that compares them itself."""
     table = plan.conditions_table
@@ -108,10 +169,10 @@ def _run_game(plan: Plan, run: Runs, output: Output) -> None:
 
 
 @contextmanager
-def _trials(label: str, total: int | None) -> Iterator[OnState]:
+def _trials(label: str, total: int | None, unit: str = "trials") -> Iterator[OnState]:
     """Show progress in finished trials on stderr, which leaves stdout to the result."""
     n_finished = 0
-    with progress(label, "trials", total, open_console(stderr=True)) as reached:
+    with progress(label, unit, total, open_console(stderr=True)) as reached:
 
         def on_state(state: GameState) -> None:
             nonlocal n_finished

@@ -1,16 +1,18 @@
-"""The commands that compare sessions: `crepe calibrate` and `crepe experiment`."""
+"""The commands of studies: `crepe calibrate`, `crepe experiment` and `crepe map`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from crepe.cli.options import STUDY, AsJson, ControlsFile, New, Seed
+from crepe.cli.options import STUDY, AsJson, ControlsFile, New, Seed, complete_sessions
 from crepe.cli.output import Output
 from crepe.config.own_files import default_file
+from crepe.errors import ConfigError
 from crepe.supervise import unfinished
 
 app = typer.Typer()
-CONTROLS = "rps-controls"
+CONTROLS, MAP = "rps-controls", "map"
 
 Trials = Annotated[int | None, typer.Option(min=3, help="Trials in each block.")]
 Live = Annotated[
@@ -71,3 +73,50 @@ def experiment(
     if request.is_supervised:
         unfinished.abandon(new=new)
     run_experiment(request, Output(as_json=as_json))
+
+
+@app.command("map", rich_help_panel=STUDY)
+def map_responses(
+    experiment: Annotated[
+        Path | None,
+        typer.Argument(metavar="EXPERIMENT", help="An experiment file. Default: config/map.toml."),
+    ] = None,
+    *,
+    seed: Seed = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="Number of pulses at each electrode.")
+    ] = None,
+    live: Live = False,
+    lockstep: InLockstep = False,
+    session: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SESSION",
+            help="Stimulate nothing: make the map of a recorded session.",
+            autocompletion=complete_sessions,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory to write to. Default: var/maps/SESSION.")
+    ] = None,
+    new: New = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give single pulses at every electrode, and test which electrodes answer to which.
+
+    Writes map.json, which other experiments read, map.csv and map.png.
+
+    Example: `crepe map --rounds 8`
+    """
+    from crepe.cli.experiment import options, run_map, write_map
+
+    output = Output(as_json=as_json)
+    if session is not None:
+        if experiment or rounds or live or lockstep or seed is not None or new:
+            raise ConfigError("--session: makes a map of a recording; only --out and --json fit")
+        write_map(session, out, output)
+        return
+    request = options(experiment or default_file(MAP), seed, rounds, live=live, lockstep=lockstep)
+    if request.is_supervised:
+        unfinished.abandon(new=new)
+    run_map(request, out, output)

@@ -33,17 +33,17 @@ def rate_map(rates: Activity, trials: Sequence[Trial], *, is_simulated: bool) ->
         hz = np.array(list(rates.rate_hz.values()))
         top = max(float(hz.max()), 1e-3)
         labels = tuple(rates.rate_hz)
-        drawn = _electrodes(
-            axes, _places(labels, rates.positions_um), labels, hz, circles=circles, size=9000,
+        drawn = draw_electrodes(
+            axes, places_of(labels, rates.positions_um), labels, hz, circles=circles, size=9000,
             cmap="cividis", vmin=0, vmax=top,
         )  # fmt: skip
-        places = _places(labels, rates.positions_um)
+        places = places_of(labels, rates.positions_um)
         records = is_recording(labels)
         for (x, y), label, value, is_used in zip(places, labels, hz, records, strict=True):
             text = label if is_used else f"{label}\nref"
             colour = "w" if value < _WHITE_BELOW * top else "k"
             axes.text(x, y, text, ha="center", va="center", size=9, color=colour)
-        _name_axes(axes, labels, rates.positions_um)
+        name_axes(axes, labels, rates.positions_um)
         figure.colorbar(drawn, ax=axes, label="threshold crossings per second (Hz)", shrink=0.8)
         alone = {min(gestures_of) for gestures_of in by_electrode.values() if len(gestures_of) == 1}
         marks = [(f"stimulated: {g}", gesture_colour(g, gestures)) for g in sorted(alone)]
@@ -74,12 +74,12 @@ def evoked_map(
             }
             hz = np.array(list(response.change_hz.values()))
             labels = tuple(response.change_hz)
-            drawn = _electrodes(
-                axes, _places(labels, positions), labels, hz, circles=circles, size=1000,
+            drawn = draw_electrodes(
+                axes, places_of(labels, positions), labels, hz, circles=circles, size=1000,
                 cmap="PuOr_r", vmin=-top, vmax=top,
             )  # fmt: skip
             axes.set_title(f"{response.gesture}, {response.n_trials} trials")
-            _name_axes(axes, labels, positions)
+            name_axes(axes, labels, positions)
             if axes is not panels[0]:
                 axes.set_ylabel("")
         figure.colorbar(drawn, ax=panels, label="change of rate (Hz)", shrink=0.8)
@@ -98,7 +98,9 @@ def _stimulated(trials: Sequence[Trial]) -> dict[str, set[str]]:
     return gestures_of
 
 
-def _places(labels: Sequence[str], positions: Mapping[str, Position | None]) -> NDArray[np.float64]:
+def places_of(
+    labels: Sequence[str], positions: Mapping[str, Position | None]
+) -> NDArray[np.float64]:
     """Return where to draw each electrode, (n, 2): its position, or nan if only others have one.
 
     Without any position: in rows, in the order of the channels; then the axes have no scale.
@@ -110,7 +112,7 @@ def _places(labels: Sequence[str], positions: Mapping[str, Position | None]) -> 
     return np.stack([row % side, row // side], axis=1).astype(np.float64)
 
 
-def _name_axes(axes: Axes, labels: Sequence[str], positions: Mapping[str, Position | None]) -> None:
+def name_axes(axes: Axes, labels: Sequence[str], positions: Mapping[str, Position | None]) -> None:
     places = [positions.get(label) for label in labels]
     note = unknown_text(labels, places)
     if any(places):
@@ -122,7 +124,7 @@ def _name_axes(axes: Axes, labels: Sequence[str], positions: Mapping[str, Positi
     axes.set_xlabel("positions not known:\nin the order of the channels")
 
 
-def _electrodes(
+def draw_electrodes(
     axes: Axes,
     where: NDArray[np.float64],
     labels: tuple[str, ...],
