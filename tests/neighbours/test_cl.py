@@ -12,7 +12,8 @@ cl = pytest.importorskip(
     "cl.sim", reason="needs Python 3.12 and cl-sdk 1.0, which is no dependency (CC BY-NC 4.0)"
 )
 
-from crepe.bridge.cl import RATE_HZ, SCALE_UV, CultureSource, channel_of, source  # noqa: E402
+from crepe.bridge.cl import CultureSource, source  # noqa: E402
+from crepe.bridge.cl_frames import RATE_HZ, SCALE_UV, channel_of  # noqa: E402
 from crepe.electrodes.layouts import MCS_60_LABELS  # noqa: E402
 from crepe.messages import Segment, StreamInfo  # noqa: E402
 from crepe.recording.mcs_layout import About  # noqa: E402
