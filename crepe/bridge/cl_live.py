@@ -141,12 +141,14 @@ class _Feed:
     def _run(self) -> None:
         try:
             cursors = {**self._reached, ANSWERS: self._origin}
-            while not self._stopping.is_set():
+            is_over = False
+            while not (is_over or self._stopping.is_set()):
                 for stream, entry in self._store.wait(cursors, _WAIT_S):
                     assert isinstance(entry, Entry)
-                    if entry.session != self._session or (entry.is_end and stream == DATA):
+                    is_over = entry.session != self._session or (entry.is_end and stream == DATA)
+                    if is_over:
                         log.warning("session %s has ended", self._session)
-                        return
+                        break
                     cursors[stream] = entry.stop
                     if entry.is_end:
                         del cursors[stream]
