@@ -1,6 +1,7 @@
 """Samples of a 60-electrode array as frames of the CL SDK: its grid, its rate, its scale."""
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,9 +46,9 @@ class Frames:
         self._to_counts = np.reshape(info.scale_uv, (-1, 1)) / SCALE_UV
         most = max(self.up, self.down)
         # Designed once: that takes longer than the filtering of a segment.
-        self._fir = (
-            None if most == 1 else firwin(2 * _FILTER * most + 1, 1 / most, window=("kaiser", 5.0))
-        )
+        self._fir: Any = None  # the stubs of scipy allow no array
+        if most > 1:
+            self._fir = firwin(2 * _FILTER * most + 1, 1 / most, window=("kaiser", 5.0))
         # Steps of the common grid on both sides of a window, beyond which the filter reads nothing.
         self.margin = (
             0 if self.up == self.down else 1 + math.ceil(_FILTER / min(self.up, self.down))
@@ -76,7 +77,7 @@ class Frames:
         `samples` are those of `window`, in counts: (n_channels, n_samples).
         """
         first, _ = self.window(start, stop)
-        counts = samples * self._to_counts
+        counts = np.multiply(samples, self._to_counts, dtype=np.float64)
         if self.up != self.down:
             counts = resample_poly(counts, self.up, self.down, axis=1, window=self._fir)
         at = start - first // self.down * self.up

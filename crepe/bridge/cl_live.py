@@ -141,19 +141,17 @@ class _Feed:
     def _run(self) -> None:
         try:
             cursors = {**self._reached, ANSWERS: self._origin}
-            is_over = False
-            while not (is_over or self._stopping.is_set()):
+            while not self._stopping.is_set() and cursors.keys() & self._reached.keys():
                 for stream, entry in self._store.wait(cursors, _WAIT_S):
                     assert isinstance(entry, Entry)
-                    is_over = entry.session != self._session or (entry.is_end and stream == DATA)
-                    if is_over:
-                        log.warning("session %s has ended", self._session)
-                        break
-                    cursors[stream] = entry.stop
-                    if entry.is_end:
-                        del cursors[stream]
-                    self._take(stream, entry)
+                    if entry.is_end or entry.session != self._session:
+                        cursors.pop(stream, None)
+                    elif stream in cursors:
+                        cursors[stream] = entry.stop
+                        self._take(stream, entry)
                 self._emit()
+            if not self._stopping.is_set():
+                log.warning("session %s has ended", self._session)
         except RuntimeError as error:  # of the SDK: the simulator has closed the source
             log.debug("%s", error)
         except (StoreError, ConfigError) as error:

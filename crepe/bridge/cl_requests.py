@@ -105,6 +105,6 @@ def pulses(stims: Iterable[Any], labels: Mapping[int, str]) -> list[Pulse]:
 
 
 def log_undelivered(answer: Delivered) -> None:
-    """Warn in the program's log of a stimulus that was not delivered, with the reason."""
+    """Write a warning of a stimulus that was not delivered, with the reason."""
     if answer.state not in (DeliveryState.INTENDED, DeliveryState.DELIVERED):
         log.warning("stimulus %d %s: %s", answer.number, answer.state, answer.reason)
