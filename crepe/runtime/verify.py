@@ -28,7 +28,7 @@ from crepe.runtime.hosted_actor import HostedActor
 
 _PAGE_S = 1.0
 _TAIL_S = 1.0  # programs stop one after the other, so the last messages of one may be missing
-_INPUT_NAMES = frozenset({"gesture", "frame"})  # of commands on `input`; others are on `control`
+_INPUT_NAMES = frozenset({"gesture", "frame", "pulse"})  # of commands on `input`, not `control`
 
 
 @dataclass(frozen=True)
