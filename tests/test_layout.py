@@ -33,7 +33,6 @@ WITHOUT_BEHAVIOUR = """
 
 TESTED_THROUGH = {
     # Base classes and protocols, through those who implement them.
-    "actors/test_nearest_rate.py": "actors/actor",
     "actors/test_acquire.py": "hw/instrument",
     "hw/test_device.py": "hw/entry_points",
     "testing/test_recorder.py": "testing/rule",

@@ -57,20 +57,28 @@ class Contacts:
         self._shape = np.asarray(rng.integers(0, N_SHAPES, n_cells))
         self._ahead = np.zeros((n_electrodes, shapes.shape[2]), np.float32)
         self._n = block_samples
+        self._ms_ahead = 0  # until the last spike is over
 
-    def see(self, fired: NDArray[np.int64], place: NDArray[np.int64]) -> Floats:
-        """Return the next millisecond, (n_electrodes, block_samples) microvolts of spikes alone.
+    @property
+    def is_active(self) -> bool:
+        """Whether the next millisecond has a part of a spike."""
+        return self._ms_ahead > 0
 
-        `place` is the sample of the millisecond at which each of the fired cells does.
-        """
+    def add(self, fired: NDArray[np.int64], place: NDArray[np.int64]) -> None:
+        """Let cells fire in the next millisecond, each at its sample `place`."""
         for cell, at in zip(fired.tolist(), place.tolist(), strict=True):
             seen = self._seen_by[cell]
             if seen.size:
                 shape = self._shapes[self._shape[cell], at]
                 self._ahead[seen] += self._gain_uv[cell][:, np.newaxis] * shape
+                self._ms_ahead = SPIKE_MS
+
+    def next(self) -> Floats:
+        """Return the next millisecond, (n_electrodes, block_samples) microvolts of spikes alone."""
         now = self._ahead[:, : self._n].copy()
         self._ahead[:, : -self._n] = self._ahead[:, self._n :]
         self._ahead[:, -self._n :] = 0
+        self._ms_ahead -= 1
         return now
 
 

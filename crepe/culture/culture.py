@@ -97,9 +97,12 @@ class Culture:
         forced = np.unique(np.concatenate(due)) if due else _NO_CELL
         fired = self.network.step(forced, is_silenced=self._is_silenced())
         voltage_uv = self._background.next()
-        place = self._rng.integers(0, self.block_samples, len(fired))
-        voltage_uv += self._contacts.see(fired, place)
-        self._field.add(fired)
+        if len(fired):  # in most milliseconds none does
+            place = self._rng.integers(0, self.block_samples, len(fired))
+            self._contacts.add(fired, place)
+            self._field.add(fired)
+        if self._contacts.is_active:
+            voltage_uv += self._contacts.next()
         field_uv = self._field.next()
         voltage_uv += field_uv
         voltage_uv += self._artefact.next()

@@ -37,8 +37,7 @@ class Field:
 
     def add(self, fired: NDArray[np.int64]) -> None:
         """Let cells fire in the next millisecond."""
-        if len(fired):
-            self._course.add(self._gain_uv[fired].sum(axis=0))
+        self._course.add(self._gain_uv[fired].sum(axis=0))
 
     def next(self) -> Floats:
         """Return (n_electrodes, block_samples) microvolts of the next millisecond."""

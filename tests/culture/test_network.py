@@ -45,6 +45,16 @@ def test_cells_fire_and_burst_together_as_published_of_cultures(seed):
     assert np.mean(per_cell == 0) < 0.3
 
 
+def test_currents_that_fade_away_do_not_become_subnormal():
+    """A processor takes tens of times as long for those."""
+    cells = network()
+    cells.step(np.arange(1000))
+    for _ in range(1000):
+        cells.step(NOBODY, is_silenced=True)
+    size = np.abs(cells._current)
+    assert not ((size > 0) & (size < np.finfo(np.float32).tiny)).any()
+
+
 def test_synapses_reach_as_far_as_they_should():
     cells = network()
     length_um = np.linalg.norm(cells.cells_um[cells.targets] - cells.cells_um[:, None], axis=2)
