@@ -51,7 +51,8 @@ TESTED_THROUGH = {
     "system/test_supervisord.py": "cli/run cli/run_services cli/supervised dashboard/program",
     # What only others' programs can judge.
     "neighbours/test_nwb.py": "bridge/nwb_series bridge/nwb_subject bridge/nwb_tables",
-    "neighbours/test_cl.py": "bridge/cl bridge/cl_live bridge/cl_recording",
+    "neighbours/test_cl.py": "bridge/cl bridge/cl_recording",
+    "neighbours/test_cl_live.py": "bridge/cl_live",
     "neighbours/test_spikeinterface.py": "bridge/spikeinterface",
     # Parts of a whole that is tested as one.
     "actors/test_output.py": "environment/source_place",

@@ -4,6 +4,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from threading import Event, Thread
 
 import numpy as np
@@ -35,6 +36,7 @@ REQUESTS, ANSWERS = "result:cl", "result:delivered"
 _BUFFER = RATE_HZ // 5  # frames; what waits longer than 200 ms leads to no stimulus any more
 _WAIT_S = 0.2
 _JOIN_S = 2.0
+_LAST_READS = 2  # of answers: a stimulus is announced, and then delivered or refused
 
 
 def running_experiment() -> StreamStore:
@@ -139,16 +141,10 @@ class _Feed:
             self._sends.append_unclocked(INPUT, payload)
 
     def _run(self) -> None:
+        cursors = {**self._reached, ANSWERS: self._origin}
         try:
-            cursors = {**self._reached, ANSWERS: self._origin}
             while not self._stopping.is_set() and cursors.keys() & self._reached.keys():
-                for stream, entry in self._store.wait(cursors, _WAIT_S):
-                    assert isinstance(entry, Entry)
-                    if entry.is_end or entry.session != self._session:
-                        cursors.pop(stream, None)
-                    elif stream in cursors:
-                        cursors[stream] = entry.stop
-                        self._take(stream, entry)
+                self._read(cursors)
                 self._emit()
             if not self._stopping.is_set():
                 log.warning("session %s has ended", self._session)
@@ -158,7 +154,23 @@ class _Feed:
             log.error("%s", error)
         finally:
             self._sink.close()  # no more frames will come
+            for stream in self._reached:
+                cursors.pop(stream, None)
+            with suppress(StoreError):
+                for _ in range(_LAST_READS):
+                    if cursors:
+                        self._read(cursors)
             self._store.close()
+
+    def _read(self, cursors: dict[str, int]) -> None:
+        """Take the next entries, and advance the cursors; one of a stream that has ended goes."""
+        for stream, entry in self._store.wait(cursors, _WAIT_S):
+            assert isinstance(entry, Entry)
+            if entry.is_end or entry.session != self._session:
+                cursors.pop(stream, None)
+            elif stream in cursors:
+                cursors[stream] = entry.stop
+                self._take(stream, entry)
 
     def _take(self, stream: str, entry: Entry) -> None:
         if stream in self._reached:

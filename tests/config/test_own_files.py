@@ -60,7 +60,7 @@ def test_an_unknown_name_is_answered_with_those_there_are(wheel: Path) -> None:
     with pytest.raises(ConfigError, match=r"'pog': no experiment .*did you mean 'pong'"):
         write_copy(Path("mine"), "pog")
     with pytest.raises(
-        ConfigError, match=r"known are cartpole, file, map, meame-lab, online-analysis, .*rps"
+        ConfigError, match=r"known are cartpole, cl, file, map, meame-lab, online-analysis, .*rps"
     ):
         own_file("xyz")
     assert not list(Path.cwd().iterdir())
