@@ -119,7 +119,7 @@ TESTED_THROUGH = {
         simulator/meame/routes simulator/meame/routes_control simulator/meame/routes_dsp
     """,
     "store/test_contract.py": """
-        store/client store/memory_store store/recording_store store/redis_reader
+        store/client store/memory_store store/recording_store
         store/redis_store store/retention store/segments store/stream_writer
     """,
     "store/test_fence.py": "store/connection",

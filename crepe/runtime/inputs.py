@@ -4,7 +4,7 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from crepe.actors.actor import Sink
@@ -123,7 +123,7 @@ class Inputs:
                     # A sum: an actor warms up on output of the actors before it.
                     at.append(max(0, resume.position - warmup))
             self._cursors[stream] = min(at)
-            self._register(stream)
+            self._register([stream])
         for host in hosted:
             for stream, lag in host.lags.items():
                 if not any(stream in other.infos for other in hosted):
@@ -276,21 +276,23 @@ class Inputs:
 
     def newest(self) -> int | None:
         """Return the sample index after the last one that any of the streams holds."""
-        return max((last.stop for s in self.infos if (last := self._store.last(s))), default=None)
+        return self._store.newest(self.infos)
 
     def register(self) -> None:
         """Protect data the recorder has not stored, and requests without answer, from trimming.
 
         A recording that is replayed waits for every reader.
         """
-        for stream in self.infos:
-            self._register(stream)
+        self._register(self.infos)
 
-    def _register(self, stream: str) -> None:
-        recorder, cursor = self._recorders.get(stream), self._cursors.get(stream)
-        if recorder is not None:
-            self._store.register(stream, self._program, recorder.positions().get(stream, 0))
-        elif isinstance(cursor, int) and (
-            not self.infos[stream].is_live or stream in self._answered
-        ):
-            self._store.register(stream, self._program, cursor)
+    def _register(self, streams: Iterable[str]) -> None:
+        positions: dict[str, int] = {}
+        for stream in streams:
+            recorder, cursor = self._recorders.get(stream), self._cursors.get(stream)
+            if recorder is not None:
+                positions[stream] = recorder.positions().get(stream, 0)
+            elif isinstance(cursor, int) and (
+                not self.infos[stream].is_live or stream in self._answered
+            ):
+                positions[stream] = cursor
+        self._store.register_all(self._program, positions)

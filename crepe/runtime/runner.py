@@ -289,9 +289,8 @@ class Runner:
         newest = self._inputs.newest()
         self._heartbeat.disarms_after_s = self._recorders.disarms_after_s
         self._heartbeat.beat(newest, self._inputs.n_unreadable + self._store.n_foreign)
-        for stream in (*self._outputs.streams, *self._inputs.infos):
-            info = self._store.info(stream)
-            if info is not None and info.session != self._session:
-                raise Stop(f"session {info.session} has begun")
+        for session in self._store.sessions((*self._outputs.streams, *self._inputs.infos)):
+            if session not in (None, self._session):
+                raise Stop(f"session {session} has begun")
         self._heartbeat.report(self._recorders.look(newest))
         self._inputs.register()

@@ -6,7 +6,7 @@ when the caches are cold.
 
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import hiredis
@@ -128,6 +128,17 @@ class RedisConnection:
             self.refuse(reply)
         return reply
 
+    def call_all(self, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
+        """Send commands in one round trip and return their replies.
+
+        Raises as `call` does, for the first error reply.
+        """
+        replies = self.exchange(b"".join(map(pack, commands)), b"", len(commands))
+        for reply in replies:
+            if isinstance(reply, Exception):
+                self.refuse(reply)
+        return replies
+
     def exchange(self, packed: bytes, then: bytes, n_replies: int) -> list[Any]:
         """Send packed commands in two parts and return all replies; an error reply is a value.
 
@@ -136,7 +147,8 @@ class RedisConnection:
         """
         try:
             self._socket.sendall(packed)
-            self._socket.sendall(then)
+            if then:
+                self._socket.sendall(then)
             return [self._reply() for _ in range(n_replies)]
         except OSError as error:
             self._lose(error)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -109,12 +109,22 @@ class RedisReader:
 
         Raises StoreUnavailableError after `patience_s`.
         """
+        return self._repeat(lambda: self._connection.call(*arguments))
+
+    def _retry_all(self, commands: Iterable[tuple[Argument, ...]]) -> list[Any]:
+        """Send such commands in one round trip; return their replies. Raises as `_retry` does."""
+        if not (listed := list(commands)):
+            return []
+        replies: list[Any] = self._repeat(lambda: self._connection.call_all(listed))
+        return replies
+
+    def _repeat(self, call: Callable[[], Any]) -> Any:
         began_s = time.monotonic()
         while True:
             if not self._connection.is_connected:
                 self._connect(began_s)
             try:
-                return self._connection.call(*arguments)
+                return call()
             except LATER as error:
                 self._wait_to_retry(error, began_s)
 
@@ -246,13 +256,33 @@ class RedisReader:
             if reply:  # only entries of others, which end the wait of XREAD each time
                 time.sleep(min(left_s, _FOREIGN_PAUSE_S))
 
+    def newest(self, streams: Iterable[str]) -> int | None:
+        """Return the sample index after the last one that any of the streams holds."""
+        names = list(streams)
+        commands = (("XREVRANGE", self._key(s), "+", "-", "COUNT", 1) for s in names)
+        stops: list[int] = []
+        for stream, items in zip(names, self._retry_all(commands), strict=True):
+            entries = self._entries_from(stream, items)
+            # Where another program has put the last entry, the one before it is looked up.
+            last = next(iter(entries), None) if entries or not items else self.last(stream)
+            stops += [last.stop] if last else []
+        return max(stops, default=None)
+
+    def sessions(self, streams: Iterable[str]) -> list[str | None]:
+        """Return the session of each stream; None for one that does not exist."""
+        keys = (self._key(stream, "info") for stream in streams)
+        texts = self._retry_all(("HGET", key, "session") for key in keys)
+        return [None if text is None else text.decode() for text in texts]
+
     def beats(self) -> dict[str, dict[str, str]]:
-        beats = {}
         # No KEYS and no SCAN: both look at all keys of a server that CREPE shares with others.
-        for name in sorted(text.decode() for text in pairs(self._retry("HGETALL", self._actors))):
-            if state := pairs(self._retry("HGETALL", self._actor(name))):
-                beats[name] = {field.decode(): text.decode() for field, text in state.items()}
-        return beats
+        names = sorted(text.decode() for text in pairs(self._retry("HGETALL", self._actors)))
+        states = self._retry_all(("HGETALL", self._actor(name)) for name in names)
+        return {
+            name: {field.decode(): text.decode() for field, text in pairs(state).items()}
+            for name, state in zip(names, states, strict=True)
+            if state
+        }
 
     @property
     def _actors(self) -> str:

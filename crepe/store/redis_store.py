@@ -272,7 +272,14 @@ class RedisStore(RedisReader):
         self._retry("XTRIM", self._key(stream), "MINID", before)
 
     def register(self, stream: str, reader: str, position: int) -> None:
-        self._retry("HSET", self._key(stream, "readers"), reader, position)
+        self.register_all(reader, {stream: position})
+
+    def register_all(self, reader: str, positions: Mapping[str, int]) -> None:
+        """Register a reader's positions, by stream, in one round trip."""
+        self._retry_all(
+            ("HSET", self._key(stream, "readers"), reader, position)
+            for stream, position in positions.items()
+        )
 
     def run_script(self, script: str, name: str, *arguments: Argument) -> Any:
         """Run a Lua script on one key of the culture, and return its reply.
@@ -283,7 +290,11 @@ class RedisStore(RedisReader):
 
     def beat(self, actor: str, state: Mapping[str, str]) -> None:
         key, actors = self._actor(actor), self._actors
-        self._retry("HSET", key, *(text for pair in state.items() for text in pair))
-        self._retry("HSET", actors, actor, self.writer)
-        for expiring in (key, actors):
-            self._retry("EXPIRE", expiring, _BEAT_KEPT_S)
+        self._retry_all(
+            (
+                ("HSET", key, *(text for pair in state.items() for text in pair)),
+                ("HSET", actors, actor, self.writer),
+                ("EXPIRE", key, _BEAT_KEPT_S),
+                ("EXPIRE", actors, _BEAT_KEPT_S),
+            )
+        )

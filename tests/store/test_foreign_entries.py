@@ -95,6 +95,13 @@ def test_writer_and_readers_go_on_behind_what_others_have_written(
         store.close()
 
 
+def test_the_newest_sample_is_that_before_garbage_at_the_end(server, writer):
+    with redis.Redis.from_url(server.url) as other:
+        for stream in INFOS:
+            other.xadd(f"crepe:{stream}", {"foo": "bar"}, HIGHEST)
+    assert writer.newest(INFOS) == 1000
+
+
 def test_more_garbage_than_is_read_at_once_hides_nothing(server, writer):
     others = redis.Redis.from_url(server.url)
     for number in range(200):
