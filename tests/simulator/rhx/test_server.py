@@ -2,6 +2,7 @@
 
 import socket
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -151,6 +152,13 @@ def test_a_crash_resets_the_connection_and_the_port_is_gone(rhx):
         socket.create_connection(("127.0.0.1", simulator.port))
 
 
+def is_reached(port):
+    with suppress(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port)).close()
+        return True
+    return False
+
+
 def test_the_operator_is_reached_over_the_run_directory(rhx):
     simulator, client = rhx
     directory = paths.run_directory()
@@ -158,7 +166,7 @@ def test_the_operator_is_reached_over_the_run_directory(rhx):
     wait_for(lambda: simulator._client is None)
     answer = ask(directory, click=True)
     assert answer["pulses"] == []
-    socket.create_connection(("127.0.0.1", simulator.port)).close()
+    wait_for(lambda: is_reached(simulator.port))
     ask(directory, faults=["silent"])
     assert len(simulator.controller.faults) == 1
     simulator.begin_run("Run")
