@@ -4,6 +4,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import NamedTuple
 
 from crepe.errors import DeviceError
@@ -14,6 +15,7 @@ from crepe.testing.rule import expect
 
 UNSEEN = "its outputs cannot be seen here"
 MARGIN_S = 0.1  # after the end of a train
+_LONGER = 10  # times the pulses of the bench's train, in one that is stopped
 
 
 class Pulse(NamedTuple):
@@ -55,9 +57,18 @@ class StimulatorBench(ABC):
     """A train that the instrument can deliver, of 5 pulses at 50 Hz or so; None: it delivers
     none."""
 
+    @property
+    def long_train(self) -> Stimulus | None:
+        """A train that is stopped in its middle: the bench's with ten times its pulses, unless the
+        instrument must hold all its trains at once and they may not share an electrode."""
+        return self.train and replace(self.train, n_pulses=_LONGER * self.train.n_pulses)
+
     @abstractmethod
     def open_stimulator(self, guard: RecordingGuard) -> Stimulator:
         """Return a new stimulator, not open yet."""
+
+    def begin_run(self, stimulator: Stimulator) -> None:  # noqa: B027  # optional
+        """Begin a run, if the instrument delivers trains during one only. Called after `open`."""
 
     def let_pass(self, seconds: float) -> None:
         """Wait until so much time has passed for the instrument; simulated time may be advanced."""
@@ -91,6 +102,7 @@ def opened(bench: StimulatorBench) -> Iterator[tuple[Stimulator, RecordingGuard]
     """Yield a stimulator that is open, and its guard; close it."""
     with closed(bench) as (stimulator, guard):
         stimulator.open()
+        bench.begin_run(stimulator)
         guard.calls.clear()
         yield stimulator, guard
 

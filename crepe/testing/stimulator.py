@@ -93,6 +93,7 @@ def _opens_to_rest(bench: StimulatorBench) -> str | None:
     with closed(bench) as (stimulator, _):
         stimulator.open()
         expect_unconnected(bench, "after open()")
+        bench.begin_run(stimulator)
         reason = stimulator.watch()
         expect(reason is None, f"watch() after open(): {reason}")
     return UNSEEN if bench.train is not None and bench.is_connected() is None else None

@@ -20,15 +20,10 @@ from crepe.testing.bench import (
 from crepe.testing.rule import Rule, adder, expect
 
 _NO_TRAIN = "it delivers no train"
-_MANY = 10  # times the pulses of the bench's train, in one that is stopped
 _STOPPED = "EMERGENCY STOP"
 
 _RULES: list[Rule[StimulatorBench]] = []
 _rule = adder(_RULES)
-
-
-def _long(train: Stimulus) -> Stimulus:
-    return replace(train, n_pulses=_MANY * train.n_pulses)
 
 
 @_rule("No pulse leaves at prepare, and the whole train once at start")
@@ -142,9 +137,8 @@ def _end_early(bench: StimulatorBench, train: Stimulus, end: Callable[[Stimulato
 
 @_rule("A stop ends the train, and what was prepared")
 def _stops_a_train(bench: StimulatorBench) -> str | None:
-    if bench.train is None:
+    if (train := bench.long_train) is None:
         return _NO_TRAIN
-    train = _long(bench.train)
 
     def end(stimulator: Stimulator) -> None:
         stimulator.stop()
@@ -156,9 +150,9 @@ def _stops_a_train(bench: StimulatorBench) -> str | None:
 
 @_rule("Closing ends the train")
 def _closes_a_train(bench: StimulatorBench) -> str | None:
-    if bench.train is None:
+    if (train := bench.long_train) is None:
         return _NO_TRAIN
-    _end_early(bench, _long(bench.train), lambda stimulator: stimulator.close())
+    _end_early(bench, train, lambda stimulator: stimulator.close())
     return UNSEEN if bench.pulses() is None else None
 
 

@@ -1,18 +1,20 @@
-"""The contract of all stimulators: MEAME's on the wire and in lock-step, and `none://`."""
+"""The contract of all stimulators: MEAME's on the wire and in lock-step, RHX's, and `none://`."""
 
 import time
+from collections import defaultdict
 from functools import cache
 
 import pytest
 import urllib3
 
 from crepe.electrodes.layouts import MCS_60_LABELS
-from crepe.hw.device import open_stimulator
+from crepe.hw.device import open_recorder, open_stimulator
 from crepe.hw.meame.registers import Register
 from crepe.messages import Stimulus
 from crepe.simulator.lockstep import Lockstep
 from crepe.simulator.meame.settings import SimulatorSettings
 from crepe.testing import Pulse, StimulatorBench, stimulator_contract
+from tests.running_rhx import LONG, RATE_HZ, TRAIN, running_rhx, running_service, wait_for
 
 TICKS_PER_S = 50_000
 
@@ -87,19 +89,66 @@ class LockstepBench(DspBench):
         self.dsp.advance(round(seconds * TICKS_PER_S))
 
 
+class RhxBench(StimulatorBench):
+    """A simulated RHX behind the program `rhx`; it runs where its recorder has begun a run."""
+
+    train, long_train = TRAIN, LONG
+
+    def __init__(self, rhx):
+        self._controller = rhx.controller
+        self._recorder = open_recorder("rhx://simulator?channels=A-000..A-031")
+
+    def open_stimulator(self, guard):
+        return open_stimulator("rhx://simulator", guard)
+
+    def begin_run(self, stimulator):
+        self._recorder.open(0)
+        wait_for(lambda: stimulator.watch() is None)
+
+    def let_pass(self, seconds):
+        until_s = time.monotonic() + seconds
+        while (left_s := until_s - time.monotonic()) > 0:
+            self._recorder.read(min(left_s, 0.05))
+
+    def pulses(self):
+        electrodes = defaultdict(list)
+        for _, pulse in list(self._controller.pulses):
+            electrodes[pulse.sample, pulse.phases].append(pulse.channel)
+        return [
+            Pulse(
+                sample / RATE_HZ,
+                tuple(channels),
+                tuple((current_ua, 1e6 * n / RATE_HZ) for current_ua, n in phases),
+            )
+            for (sample, phases), channels in sorted(electrodes.items())
+        ]
+
+    def close(self):
+        self._recorder.close()
+
+
 @cache  # its culture takes long to make, and is not needed here
 def lockstep():
     return Lockstep(SimulatorSettings())
 
 
-@pytest.fixture(params=["meame on the wire", "meame in lock-step", "none"])
-def bench(request):
+@pytest.fixture(params=["meame on the wire", "meame in lock-step", "rhx", "none"])
+def bench(request, tmp_path, monkeypatch):
     match request.param:
         case "meame on the wire":
-            return WireBench(request.getfixturevalue("simulator"))
+            yield WireBench(request.getfixturevalue("simulator"))
         case "meame in lock-step":
-            return LockstepBench()
-    return NoneBench()
+            yield LockstepBench()
+        case "rhx":
+            monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
+            with running_rhx() as rhx:
+                rhx.click()
+                with running_service():
+                    bench = RhxBench(rhx)
+                    yield bench
+                    bench.close()
+        case _:
+            yield NoneBench()
 
 
 @pytest.mark.parametrize("rule", stimulator_contract)
