@@ -8,6 +8,7 @@ import pytest
 import urllib3
 
 from crepe.electrodes.layouts import MCS_60_LABELS
+from crepe.errors import DeviceError
 from crepe.hw.device import open_recorder, open_stimulator
 from crepe.hw.meame.registers import Register
 from crepe.messages import Stimulus
@@ -108,7 +109,10 @@ class RhxBench(StimulatorBench):
     def let_pass(self, seconds):
         until_s = time.monotonic() + seconds
         while (left_s := until_s - time.monotonic()) > 0:
-            self._recorder.read(min(left_s, 0.05))
+            try:
+                self._recorder.read(min(left_s, 0.05))
+            except DeviceError:  # a stop has ended the run
+                time.sleep(left_s)
 
     def pulses(self):
         electrodes = defaultdict(list)
