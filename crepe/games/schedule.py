@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from crepe.conditions import Block
+from crepe.conditions import NO_FEEDBACK, SILENT, UNSTIMULATED, Block
+
+_WITHOUT_FEEDBACK = frozenset({SILENT, NO_FEEDBACK})
 
 
 class Span(NamedTuple):
@@ -12,6 +14,14 @@ class Span(NamedTuple):
     condition: str
     start: int
     stop: int
+
+    def allows(self, until: int, *, is_feedback: bool) -> bool:
+        """Whether a stimulus that is over at a sample may be requested under this condition."""
+        if self.condition in UNSTIMULATED:
+            return False
+        if is_feedback and self.condition in _WITHOUT_FEEDBACK:
+            return False
+        return until <= self.stop  # else it would act on the next condition
 
 
 class Schedule:
@@ -39,6 +49,10 @@ class Schedule:
     def samples(self, seconds: float) -> int:
         """Return a duration in samples."""
         return round(seconds * self.rate_hz)
+
+    def is_time(self, due: int, at: int, delay_s: float) -> bool:
+        """Whether a stimulus must be requested at sample `at`: a step later it would be late."""
+        return due < at + self.step + self.samples(delay_s)
 
     def span(self, block: int) -> Span:
         """Return the block of an index; after the end of the session, the last one."""

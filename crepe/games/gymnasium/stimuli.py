@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from crepe.conditions import NO_FEEDBACK, SILENT, UNSTIMULATED
 from crepe.games.gymnasium.settings import GymSettings
 from crepe.games.gymnasium.state import State
 from crepe.games.pong.place_code import unpredictable
@@ -17,7 +16,6 @@ from crepe.safety.sub_trains import cuttable
 OBSERVATION, PREDICTABLE, UNPREDICTABLE = "observation", "predictable", "unpredictable"
 """Meanings of stimuli."""
 
-_WITHOUT_FEEDBACK = frozenset({SILENT, NO_FEEDBACK})
 _MOST_WAITING = 2.0  # pulses of a site; what a busy stimulator leaves over must not pile up
 
 
@@ -112,8 +110,7 @@ class StimulusPlanner:
 
     def _is_time(self, due: int) -> bool:
         """Whether a pulse must be requested now: at the next tick it would be late."""
-        delay = self._schedule.samples(self._settings.delay_s)
-        return due < self._state.at + self._schedule.step + delay
+        return self._schedule.is_time(due, self._state.at, self._settings.delay_s)
 
     def _request(
         self,
@@ -130,11 +127,7 @@ class StimulusPlanner:
         rate_hz = rate_hz or 1 / self._settings.pulse_s
         state.free = due + self._schedule.samples(n_pulses / rate_hz)
         block = self._schedule.span(state.block)
-        is_withheld = block.condition in UNSTIMULATED or (
-            meaning != OBSERVATION and block.condition in _WITHOUT_FEEDBACK
-        )
-        # A stimulus that outlasts its block would act on the next condition.
-        if is_withheld or state.free > block.stop:
+        if not block.allows(state.free, is_feedback=meaning != OBSERVATION):
             return
         state.number += 1
         train = _train(self._settings, meaning, electrodes, rate_hz, n_pulses)

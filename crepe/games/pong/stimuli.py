@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from crepe.conditions import NO_FEEDBACK, SILENT, UNSTIMULATED
 from crepe.games.pong import court, place_code
 from crepe.games.pong.settings import PongSettings
 from crepe.games.pong.state import State
@@ -15,8 +14,6 @@ from crepe.safety.sub_trains import cuttable
 
 BALL, HIT, MISS = "ball", "hit", "miss"
 """Meanings of stimuli."""
-
-_WITHOUT_FEEDBACK = frozenset({SILENT, NO_FEEDBACK})
 
 
 def possible_trains(settings: PongSettings) -> Iterator[Stimulus]:
@@ -114,8 +111,7 @@ class StimulusPlanner:
 
     def _is_time(self, due: int) -> bool:
         """Whether a pulse must be requested now: at the next step it would be late."""
-        delay = self._schedule.samples(self._settings.delay_s)
-        return due < self._state.at + self._schedule.step + delay
+        return self._schedule.is_time(due, self._state.at, self._settings.delay_s)
 
     def _request(
         self,
@@ -131,11 +127,7 @@ class StimulusPlanner:
         state = self._state
         state.free = due + self._schedule.samples(n_pulses / rate_hz)
         block = self._schedule.span(state.block)
-        is_withheld = block.condition in UNSTIMULATED or (
-            meaning != BALL and block.condition in _WITHOUT_FEEDBACK
-        )
-        # A stimulus that outlasts its block would act on the next condition.
-        if is_withheld or state.free > block.stop:
+        if not block.allows(state.free, is_feedback=meaning != BALL):
             return
         state.number += 1
         train = _train(self._settings, meaning, electrodes, rate_hz, n_pulses)
