@@ -54,10 +54,21 @@ class Drain:
         self._thread = threading.Thread(target=self._run, name="drains", daemon=True)
         self._thread.start()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing is drained any more."""
+        return self._is_closed
+
     def join(self, client: socket.socket) -> None:
-        """Give a client all blocks from the next on; the one before it is dropped."""
+        """Give a client all blocks from the next on; the one before it is dropped.
+
+        Where the run has just ended, the client is closed at once, so that it begins another one.
+        """
         client.setblocking(False)
         with self._lock:
+            if self._is_closed:
+                close_all([client])
+                return
             self._drop("another client has taken the data")
             self._joining = client
 

@@ -131,7 +131,9 @@ class RhxSession:
 
     def _on_data_end(self, reason: str) -> None:
         log.error("%s: %s", self._link.name, reason)  # a look finds out whether the run has ended
-        self._link.drain = None
+        drain = self._link.drain
+        if drain is not None and drain.is_closed:  # else it is of the next run already
+            self._link.drain = None
 
     # Requests of the stimulator
 

@@ -95,3 +95,13 @@ def test_closing_reports_nothing_and_ends_the_client(bench):
     bench.drain._thread.join(20)
     assert bench.reasons == []
     client.close()
+
+
+def test_a_client_that_joins_after_the_end_is_closed_at_once(bench):
+    client, near = socket.socketpair()
+    client.settimeout(20)
+    bench.drain.close()
+    bench.drain.join(near)
+    assert client.recv(1) == b""
+    assert near.fileno() == -1
+    client.close()
