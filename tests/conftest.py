@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -26,6 +27,16 @@ from tests.running_simulator import running_simulator
 
 settings.register_profile("without deadlines", deadline=None)  # no test asserts a duration
 settings.load_profile("without deadlines")
+
+
+LONGEST_TMPDIR = 20
+"""Characters; a socket's path has 103 at most, of which the names below it take the rest."""
+
+
+def pytest_configure() -> None:
+    """Keep the sockets of tests bindable under a long TMPDIR, also those of other processes."""
+    if len(os.fsencode(tempfile.gettempdir())) > LONGEST_TMPDIR:
+        os.environ["TMPDIR"] = tempfile.tempdir = "/tmp"
 
 
 class Server:
