@@ -27,7 +27,7 @@ SNAPSHOT_KEYS = {"crepe/games/pong/match.py": {"wanted"}, "crepe/games/pong/stat
 WITHOUT_BEHAVIOUR = """
     commands errors environment/finding config/tables culture/contract culture/settings
     games/pong/settings games/gymnasium/settings phases
-    hw/meame/registers hw/meame/settings simulator/meame/settings simulator/rhx/settings store/modus
+    hw/meame/settings simulator/meame/settings simulator/rhx/settings store/modus
 """
 """Modules that only declare names, fields and bounds: every test that uses them tests them."""
 
