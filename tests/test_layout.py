@@ -27,7 +27,7 @@ SNAPSHOT_KEYS = {"crepe/games/pong/match.py": {"wanted"}, "crepe/games/pong/stat
 WITHOUT_BEHAVIOUR = """
     commands errors environment/finding config/tables culture/contract culture/settings
     games/pong/settings games/gymnasium/settings phases
-    hw/meame/registers hw/meame/settings simulator/meame/settings simulator/rhx/settings store/modus
+    hw/meame/settings simulator/meame/settings simulator/rhx/settings store/modus
 """
 """Modules that only declare names, fields and bounds: every test that uses them tests them."""
 
@@ -110,7 +110,6 @@ TESTED_THROUGH = {
         report/draw_decoding report/draw_raster report/html
         report/numbers report/session report/style report/wording
     """,
-    "safety/test_limits.py": "safety/pulse",
     "safety/test_arming.py": "safety/protocol/announcement",
     "safety/test_emergency_stop.py": "safety/protocol/latched_directory safety/stop_command",
     "simulator/meame/test_instrument.py": "simulator/lockstep",

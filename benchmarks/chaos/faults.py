@@ -17,6 +17,7 @@ import psutil
 import urllib3
 from numpy.typing import NDArray
 
+from benchmarks.chaos.disk import fill, is_appending
 from benchmarks.soak import Soak
 from crepe.config.experiment import load_experiment
 from crepe.environment import paths, session
@@ -51,6 +52,11 @@ class Kept(NamedTuple):
 class Chaos:
     """One stack and the faults in it; `run` ends with everything down.
 
+    Parameters
+    ----------
+    fills_disk
+        Whether `var` is on a disk of its own, which may be filled.
+
     Attributes
     ----------
     n_faults
@@ -61,7 +67,9 @@ class Chaos:
         Samples in Redis, to be compared with the recordings.
     """
 
-    def __init__(self, var: Path, experiment: Path, random: Random) -> None:
+    def __init__(
+        self, var: Path, experiment: Path, random: Random, *, fills_disk: bool = False
+    ) -> None:
         self.var = var
         self.soak = Soak(var)
         self.n_faults: Counter[str] = Counter()
@@ -69,6 +77,7 @@ class Chaos:
         self.kept: list[Kept] = []
         self._experiment = experiment
         self._random = random
+        self._fills_disk = fills_disk
         self._n_newborn = self._n_stuck = self._n_left = 0
         self._n_refused_starts = self._n_resumed_ends = 0
         loaded = load_experiment(experiment)
@@ -86,6 +95,8 @@ class Chaos:
         ]
         if self._has_culture:
             kinds.append((3, self._disturb_network))
+        if self._fills_disk:
+            kinds.append((0.5, self._fill_disk))
         weights, faults = zip(*kinds, strict=True)
         self._start("--new")
         try:
@@ -162,6 +173,15 @@ class Chaos:
                 )
             )
         )
+
+    def _fill_disk(self) -> None:
+        ballast = self.var / "ballast"
+        fill(ballast)
+        time.sleep(self._random.choice((0.5, 3.0, 12.0)))
+        ballast.unlink()
+        if not is_appending(self.var):
+            self._n_stuck += 1
+            print("the append-only file does not go on", flush=True)
 
     def _kill_supervisord(self) -> None:
         self._note_death("supervisord")

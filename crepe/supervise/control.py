@@ -18,7 +18,7 @@ from crepe.errors import ConfigError, CrepeError
 from crepe.redis_server.server import running_server, stop_server
 from crepe.supervise.conf import render
 from crepe.supervise.supervisor import KILL_S, Status, Supervisor, reap
-from crepe.supervise.unrecorded import StreamEnds, last_changes
+from crepe.supervise.unrecorded import START_S, StreamEnds, last_changes
 
 _LOG_LINES = 15  # of a program that does not start
 _TRIES = 2  # starts of a program after which `up` gives up
@@ -158,9 +158,10 @@ def down(
 ) -> Stopped:
     """Stop all programs in order, and kill those that have not ended in time.
 
-    The time counts anew while the recorder makes progress; `left` is called meanwhile with the
-    seconds of data that it lacks. A session whose recording lacks something stays unfinished.
-    Raises CrepeError if a program still runs then.
+    A recorder that is just being restarted first gets time to start: stopped before it reads, it
+    records nothing. The time counts anew while the recorder makes progress; `left` is called
+    meanwhile with the seconds of data that it lacks. A session whose recording lacks something
+    stays unfinished. Raises CrepeError if a program still runs then.
     """
     var = var or paths.var_directory()
     if not var.is_dir():
@@ -174,6 +175,7 @@ def down(
         return last_changes(var)
 
     if supervisor is not None:
+        _wait_for_recorders(supervisor, ends, progress)
         supervisor.shut_down(timeout_s, progress)
     # On macOS the Redis server outlives a supervisord that was killed (decision 1).
     was_orphan = running_server(var) is not None
@@ -181,6 +183,22 @@ def down(
     if supervisor is None:
         return Stopped(was_orphan)
     return Stopped(True, ends.conclude())
+
+
+def _wait_for_recorders(
+    supervisor: Supervisor, ends: StreamEnds, progress: Callable[[], object]
+) -> None:
+    """Wait until no recorder is being restarted, unless it fails at its next start, too."""
+    deadline = time.monotonic() + START_S
+    progress()
+    n_first = None
+    while recorders := ends.awaiting(supervisor.programs()):
+        n_restarts = sum(recorder.restarts for recorder in recorders)
+        n_first = n_restarts if n_first is None else n_first
+        if n_restarts > n_first + 1 or time.monotonic() > deadline:
+            return
+        time.sleep(_POLL_S)
+        progress()
 
 
 def clear(var: Path) -> None:

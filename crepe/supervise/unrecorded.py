@@ -3,18 +3,23 @@
 # Decision 58: when a session has ended.
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 
-from crepe.config.experiment_file import ExperimentFile, read_experiment_file, written_streams
+from crepe.config.experiment_file import read_experiment_file, written_streams
 from crepe.environment import session
 from crepe.errors import CrepeError, DeviceError
 from crepe.redis_server.find_url import find_url
+from crepe.runtime.heartbeat import is_from
 from crepe.store.redis_store import RedisStore
+from crepe.supervise.supervisor import Status
 
 _EVERY_S = 1.0
 _PATIENCE_S = 0.2
+START_S = 20.0
+"""In which a program starts, on a busy machine, too."""
+_DIED = ("EXITED", "BACKOFF")  # and is being started again
 
 
 def end_session(var: Path) -> None:
@@ -43,6 +48,7 @@ class StreamEnds:
         self._var = var
         self._session = session.current(var)
         self._ends: dict[str, tuple[int, float]] = {}  # sample index and rate, by stream
+        self._recorders: dict[str, Mapping[str, str]] = {}  # their heartbeats, by program
         self._next_s = 0.0
         self.left_s = 0.0
 
@@ -62,25 +68,44 @@ class StreamEnds:
                     is_dense = info is not None and info.kind.is_clocked
                     if info and last and is_dense and info.session == self._session.id:
                         self._ends[stream] = last.stop, info.sampling_rate_hz
-                self.left_s = self._lag_s(file, store.beats())
+                beats = store.beats()
         except (CrepeError, OSError):  # the server has ended, or hangs
             return
+        self._recorders = {
+            program: beats.get(program, {})
+            for actor, program in file.program_of.items()
+            if not written_streams(file.actor_tables[actor])
+        }
+        self.left_s = self._lag_s()
 
-    def _lag_s(self, file: ExperimentFile, beats: Mapping[str, Mapping[str, str]]) -> float:
+    def _lag_s(self) -> float:
         """Return the lag of the recorders that have not ended, by their heartbeats."""
         assert self._session is not None
         rate_hz = max((rate_hz for _, rate_hz in self._ends.values()), default=0.0)
-        recorders = (
-            beats.get(program, {})
-            for actor, program in file.program_of.items()
-            if not written_streams(file.actor_tables[actor])
-        )
         lags = [
             int(beat.get("lag_samples", 0))
-            for beat in recorders
+            for beat in self._recorders.values()
             if beat.get("session") == self._session.id and beat.get("state") != "stopped"
         ]
         return max(lags, default=0) / rate_hz if rate_hz else 0.0
+
+    def awaiting(self, programs: Iterable[Status]) -> list[Status]:
+        """Return the recorders that are just being restarted: stopped now, they record no more.
+
+        None if Redis has no data for them.
+        """
+        return [
+            program
+            for program in programs
+            if program.name in self._recorders
+            and self._ends
+            and (program.state in _DIED or self._has_just_started(program))
+        ]
+
+    def _has_just_started(self, program: Status) -> bool:
+        beat = self._recorders[program.name]
+        is_up = is_from(beat, program.process) and beat.get("state") not in ("starting", "stopped")
+        return bool(program.pid) and program.uptime_s < START_S and not is_up
 
     def conclude(self) -> str:
         """Mark the session as ended if its recording has everything; return what it lacks."""

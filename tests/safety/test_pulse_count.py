@@ -57,3 +57,23 @@ def test_the_session_counts_each_pulse_of_a_train_once():
     count.remember(train(30, electrodes=("48", "38")), Moment(0, 0))
     assert count.refusal(train(11), Moment(10**6, 10**6)) == "session: 101 pulses, limit 100"
     assert count.refusal(train(5), Moment(10**6, 10**6), [train(5, 10**6)]) is None
+
+
+def test_a_train_counts_from_its_first_pulse_on(count):
+    count.remember(train(50), Moment(0, 0))
+    assert count.refusal(train(1), Moment(9900, 9900)).startswith("electrode 48: 51 pulses")
+    assert count.refusal(train(1), Moment(10_000, 10_000)) is None
+
+
+def test_as_many_pulses_as_a_limit_names_pass():
+    count = PulseCount(Limits(max_total_rate_hz=20, max_session_pulses=10), RATE_HZ)
+    assert count.refusal(train(10, electrodes=("28", "18")), Moment(0, 0)) is None
+    assert count.n_pulses == 0
+
+
+def test_pulses_are_forgotten_when_they_are_a_second_old_by_both_clocks(count):
+    for i in range(100):
+        count.remember(train(1), Moment(10_001 * i, 10_001 * i))
+    assert len(count._pulses["48"]) == 1
+    count.remember(train(1), Moment(10_001 * 100, 10_001 * 99))
+    assert len(count._pulses["48"]) == 2

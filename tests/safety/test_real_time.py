@@ -36,6 +36,13 @@ def clocks():
     return Clocks()
 
 
+def test_before_the_first_segment_nothing_is_late(clocks):
+    assert not clocks.time.has_begun
+    assert clocks.time.late_s == 0.0
+    clocks.tick()
+    assert clocks.time.has_begun
+
+
 def test_data_are_as_late_as_the_least_late_were_not(clocks):
     assert clocks.tick() == 0.0
     assert clocks.tick(0.03) == pytest.approx(0.02, abs=1e-4)

@@ -56,3 +56,7 @@ def test_a_person_is_told_the_reason_and_the_way_out():
 @pytest.mark.parametrize(("n_late", "n"), [(0, 0), (0, 9), (1, 1), (2, 9)])
 def test_a_few_late_stimuli_are_no_news(n_late, n):
     assert too_slow(n_late, n, can_lockstep=True) == ""
+
+
+def test_two_late_stimuli_are_news_where_they_are_a_quarter():
+    assert too_slow(2, 8, can_lockstep=True).startswith("2 of 8 stimuli were too late")

@@ -227,6 +227,38 @@ def test_the_file_works_by_itself_from_any_directory(
     assert {path.name for path in clone.iterdir()} - before == {"var", "second"}
 
 
+@pytest.mark.parametrize(
+    ("restarts", "n_looks"),
+    [
+        ([0, 0, 1, 1], 5),  # it reads again
+        ([0, 1, 2, 2, 2], 3),  # it fails at its next start, too
+        ([7] * 50, 11),  # it takes too long
+    ],
+)
+def test_before_down_stops_anything_a_recorder_that_has_died_gets_one_more_start(
+    monkeypatch: pytest.MonkeyPatch, restarts: list[int], n_looks: int
+) -> None:
+    """`restarts` are those that supervisord reports, look by look, until the recorder reads."""
+    looks: list[str] = []
+    remaining = iter(restarts)
+
+    class Ends:
+        def awaiting(self, programs: list[Status]) -> list[Status]:
+            looks.append("recorder")
+            n = next(remaining, None)
+            return [] if n is None else [programs[0]._replace(restarts=n)]
+
+    class Supervising:
+        def programs(self) -> list[Status]:
+            return [Status("record", "BACKOFF", ProcessIdentity(0), 0.0, 0)]
+
+    clock = iter(range(100))
+    monkeypatch.setattr(time, "monotonic", lambda: 2.0 * next(clock))
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    control._wait_for_recorders(Supervising(), Ends(), lambda: None)  # type: ignore[arg-type]  # stand-ins
+    assert len(looks) == n_looks
+
+
 def test_down_kills_what_does_not_end_in_time(clone: Path) -> None:
     (clone / "bin" / "crepe").write_text("#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n")
     control.up([("stubborn", 50)])

@@ -1,5 +1,6 @@
 """A session has ended once its recorders have; while one makes progress it gets more time."""
 
+from contextlib import closing
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +9,7 @@ from supervisor.loggers import getLogger
 from supervisor.states import ProcessStates
 
 from crepe.environment import session
+from crepe.environment.process_identity import ProcessIdentity
 from crepe.messages import Segment, StreamInfo
 from crepe.recording.mcs_layout import About
 from crepe.recording.reader import Recording
@@ -16,7 +18,8 @@ from crepe.store import codec
 from crepe.store.contract import Entry
 from crepe.store.redis_store import RedisStore
 from crepe.supervise.session_end import SessionEnd
-from crepe.supervise.unrecorded import StreamEnds
+from crepe.supervise.supervisor import Status
+from crepe.supervise.unrecorded import START_S, StreamEnds
 
 
 @pytest.fixture
@@ -93,9 +96,9 @@ def test_a_recording_without_known_ends_leaves_the_session_to_be_resumed(var):
     assert not is_over(var)
 
 
-def test_what_a_recorder_still_lacks_is_known_in_seconds_until_it_has_ended(
-    tmp_path, own_server, monkeypatch
-):
+@pytest.fixture
+def culture(tmp_path, own_server, monkeypatch):
+    """The store of a session with data, which StreamEnds(tmp_path) reads."""
     file = tmp_path / "x.toml"
     file.write_text(
         '[actors.acquire]\nrun = "crepe.actors.acquire:Acquire"\nwrites = ["data"]\n'
@@ -104,18 +107,57 @@ def test_what_a_recorder_still_lacks_is_known_in_seconds_until_it_has_ended(
     now = session.begin(session.new(file, "digest", 1), tmp_path)
     own_server.start()
     monkeypatch.setenv("CREPE_REDIS", own_server.url)
-    store = RedisStore(own_server.url)
-    store.declare("data", StreamInfo(sampling_rate_hz=1000.0, labels=("a",), session=now.id))
-    segment = Segment(0, 100, np.zeros((1, 100), np.int32))
-    store.append([("data", Entry(0, 100, codec.pack([segment], 0, 100)))])
+    with closing(RedisStore(own_server.url)) as store:
+        store.declare("data", StreamInfo(sampling_rate_hz=1000.0, labels=("a",), session=now.id))
+        segment = Segment(0, 100, np.zeros((1, 100), np.int32))
+        store.append([("data", Entry(0, 100, codec.pack([segment], 0, 100)))])
+        yield store
+
+
+def ends_now(tmp_path):
+    ends = StreamEnds(tmp_path)
+    ends.look()
+    return ends
+
+
+def test_what_a_recorder_still_lacks_is_known_in_seconds_until_it_has_ended(tmp_path, culture):
     for program, lag, state in (
         ("acquire", "9999", "running"),
         ("record", "2500", "running"),
         ("record", "2500", "stopped"),
     ):
-        beat = {"session": now.id, "lag_samples": lag, "state": state}
-        store.beat(program, beat)
-        ends = StreamEnds(tmp_path)
-        ends.look()
-        assert ends.left_s == (2.5 if (program, state) == ("record", "running") else 0.0)
-    store.close()
+        beat = {"session": session.current(tmp_path).id, "lag_samples": lag, "state": state}
+        culture.beat(program, beat)
+        lag_s = 2.5 if (program, state) == ("record", "running") else 0.0
+        assert ends_now(tmp_path).left_s == lag_s
+
+
+def test_a_recorder_that_died_a_moment_ago_is_awaited_until_it_reads_again(tmp_path, culture):
+    own = ProcessIdentity.own()
+    died = Status("record", "BACKOFF", ProcessIdentity(0), 0.0, 0)
+    started = Status("record", "RUNNING", own, 1.5, 1)
+
+    def awaits(program):
+        return ends_now(tmp_path).awaiting([program]) == [program]
+
+    assert awaits(died)
+    assert awaits(died._replace(state="EXITED"))
+    assert not awaits(died._replace(state="STOPPED"))  # by an operator: nothing restarts it
+    assert not awaits(died._replace(name="acquire"))
+    for process, state, is_awaited in (
+        ("of the life before", "running", True),
+        (own.key, "starting", True),
+        (own.key, "stopped", True),
+        (own.key, "running", False),
+        (own.key, "waiting for data", False),
+    ):
+        culture.beat("record", {"process": process, "state": state})
+        assert awaits(started) == is_awaited
+    culture.beat("record", {"process": own.key, "state": "starting"})
+    assert not awaits(started._replace(uptime_s=START_S))  # it hangs
+
+
+def test_no_recorder_is_awaited_where_there_is_nothing_to_record(tmp_path, culture):
+    culture.delete("data")
+    died = Status("record", "BACKOFF", ProcessIdentity(0), 0.0, 0)
+    assert ends_now(tmp_path).awaiting([died]) == []

@@ -4,6 +4,7 @@ import pytest
 
 from crepe.errors import DeviceError
 from crepe.hw.instrument import InProcess
+from crepe.hw.meame.connection import Unreachable
 from crepe.hw.meame.dsp_stop import stop_dsp
 from crepe.hw.meame.http import Control, HttpControl, Server
 from crepe.hw.meame.registers import Register
@@ -82,6 +83,90 @@ def test_the_electrodes_get_nothing_from_the_tick_of_the_stop_on(bench):
     assert bench.dsp.advance(30 * SECOND) == []
     bench.dsp.write(Register.MANUAL_TRIGGER, 1)  # who is late fires nothing any more
     assert bench.dsp.advance(30 * SECOND) == []
+
+
+def test_the_first_request_clears_all_that_a_pulse_needs_and_the_registers_decide_at_the_end(bench):
+    """By address, as the instrument has them: a register that is left out is noticed by no train."""
+
+    class Recorded(Through):
+        requests = []
+
+        def write(self, addresses, values):
+            self.requests.append(("write", [int(a) for a in addresses], values))
+            super().write(addresses, values)
+
+        def call(self, function, arguments):
+            self.requests.append((int(function), [(int(a), v) for a, v in arguments]))
+            super().call(function, arguments)
+
+        def read(self, addresses):
+            self.requests.append(("read", [int(a) for a in addresses]))
+            return super().read(addresses)
+
+    electrodes, selects = [0x9158, 0x915C], [0x9160, 0x9164, 0x9168, 0x916C]
+    memories = [0x920C, 0x922C, 0x924C, 0x926C, 0x928C, 0x92AC]
+    control = Recorded(bench.control)
+    beats = []
+    assert stop_dsp(control, lambda: beats.append(len(control.requests))) == []
+    assert control.requests == [
+        ("write", [*electrodes, 0x0200, *selects, *memories], [0] * 13),
+        ("read", [0x1000]),
+        (2, []),
+        (6, []),
+        *((11, [(0x1010, group)]) for group in range(3)),
+        (8, []),
+        (13, []),
+        ("read", [0x1000, 0x1078, 0x1084, 0x1090, *electrodes, 0x0200, *selects]),
+    ]
+    assert beats == [2, 3, 4, 5, 6, 7, 8]  # before each call
+
+
+@pytest.mark.parametrize(
+    ("register", "fault"),
+    [
+        (0x915C, "electrodes still enabled"),
+        (0x0200, "triggers still enabled"),
+        (0x916C, "electrodes still on a DAC"),
+        (0x1090, "group still active"),
+    ],
+)
+def test_each_register_that_is_not_zero_at_the_end_is_a_doubt(bench, register, fault):
+    class Stuck(Through):
+        def read(self, addresses):
+            values = super().read(addresses)
+            return [4 if a == register else v for a, v in zip(addresses, values, strict=True)]
+
+    assert stop_dsp(Stuck(bench.control)) == [f"{fault}: register {register:04X} reads 0x4"]
+
+
+@pytest.mark.parametrize("n_reads", [0, 1])
+def test_registers_that_cannot_be_read_prove_nothing(bench, n_reads):
+    class Unreadable(Through):
+        n = 0
+
+        def read(self, addresses):
+            self.n += 1
+            if self.n == n_reads + 1:
+                raise DeviceError("status 500, must be 200")
+            return super().read(addresses)
+
+    assert stop_dsp(Unreadable(bench.control)) == ["reading registers: status 500, must be 200"]
+
+
+def test_a_server_that_is_gone_in_the_middle_ends_the_stop_with_all_that_failed_before(bench):
+    class Gone(Deaf):
+        def call(self, function, arguments):
+            if function == 8:
+                raise Unreachable("no answer")
+            super().call(function, arguments)
+
+    *failed, last = stop_dsp(Gone(bench.control))
+    assert [doubt.split(":")[0] for doubt in failed] == [
+        "RESET",
+        "COMMIT_CONFIG",
+        *["DISABLE_GROUP"] * 3,
+    ]
+    assert last == "no answer"
 
 
 def test_what_the_dsp_does_counts_and_not_what_the_server_acknowledges(bench):

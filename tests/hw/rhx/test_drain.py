@@ -18,10 +18,10 @@ class Bench:
     """The far ends of both data ports, and a drain on the near ones."""
 
     def __init__(self):
-        self.waveforms, near = socket.socketpair()
+        self.waveforms, self.near = socket.socketpair()
         self.spikes, near_spikes = socket.socketpair()
         self.reasons = []
-        self.drain = Drain([near, near_spikes], 2, self.reasons.append)
+        self.drain = Drain([self.near, near_spikes], 2, self.reasons.append)
         self.waveforms.settimeout(20)
 
     def send(self, first, n):
@@ -76,9 +76,73 @@ def test_a_client_that_does_not_read_is_cut_off_and_rhx_is_not_held(bench, monke
     client.close()
 
 
-def test_spikes_are_drained_too(bench):
+def test_a_client_that_reads_is_never_cut_off_however_much_it_gets(bench, monkeypatch):
+    monkeypatch.setattr(module, "_CLIENT_BYTES", 1 << 17)
+    client, near = socket.socketpair()
+    client.settimeout(20)
+    bench.drain.join(near)
+    block = len(pack_block(0, BLOCK))
+    n_bytes = 0
+    for i in range(0, 1000, 50):
+        bench.send(i, 50)
+        n_bytes += 50 * block
+        while n_bytes:
+            n_bytes -= len(client.recv(1 << 16))
+    assert bench.drain._client is near
+    assert bench.drain._queued == 0
+    client.close()
+
+
+def test_a_client_that_leaves_ends_nothing_and_the_next_one_gets_the_data(bench):
+    for first in (0, 10):
+        client, near = socket.socketpair()
+        client.settimeout(20)
+        bench.drain.join(near)
+        bench.send(first, 2)
+        parser, blocks = BlockParser(2), []
+        while len(blocks) < 2:
+            blocks += parser.feed(client.recv(1 << 16))
+        assert [it.timestamp for it in blocks] == [first * FRAMES, (first + 1) * FRAMES]
+        client.close()
+        bench.send(first + 2, 1)
+        wait_for(lambda: bench.drain._client is None)
+    assert not bench.drain.is_closed
+    assert bench.reasons == []
+
+
+@pytest.mark.parametrize("has_begun", [False, True])
+def test_a_client_that_joins_takes_the_data_from_the_one_before(bench, has_begun, caplog):
+    (first, near_first), (second, near_second) = socket.socketpair(), socket.socketpair()
+    for client in (first, second):
+        client.settimeout(20)
+    bench.drain.join(near_first)
+    if has_begun:
+        bench.send(0, 1)
+        assert BlockParser(2).feed(first.recv(1 << 16))
+    bench.drain.join(near_second)
+    assert first.recv(1) == b""
+    assert ("another client has taken the data" in caplog.text) == has_begun
+    bench.send(1, 1)
+    assert BlockParser(2).feed(second.recv(1 << 16))[0].timestamp == FRAMES
+    first.close()
+    second.close()
+
+
+def test_spikes_are_drained_too_and_are_no_sign_of_samples(bench):
+    before_s = bench.drain.received_s
     bench.spikes.settimeout(20)
     bench.spikes.sendall(bytes(4 << 20))
+    assert bench.drain.received_s == before_s
+    bench.send(0, 1)
+    wait_for(lambda: bench.drain.received_s > before_s)
+
+
+def test_a_port_that_fails_is_reported(bench):
+    bench.near.sendall(b"unread")  # so that closing the other end resets the connection
+    bench.waveforms.close()
+    wait_for(lambda: bench.reasons)
+    assert [reason.partition("[")[0] for reason in bench.reasons] == ["data port: "]
+    assert bench.drain.is_closed
 
 
 def test_a_port_that_rhx_closes_is_reported(bench):
