@@ -81,7 +81,7 @@ test-long:
 # Their versions change for reasons of their own, so they have an environment of their own.
 test-neighbours:
 	$(call PREPARE,[neighbours],installed,.venv-neighbours)
-	.venv-neighbours/bin/python -m pytest -n auto tests/neighbours
+	.venv-neighbours/bin/python -m pytest -n auto --dist loadfile tests/neighbours
 
 bench:
 	$(call PREPARE,[test$(COMMA)analysis],installed-test)

@@ -24,6 +24,7 @@ from spikeinterface.core import (
     NumpyEvent,
     NumpySorting,
 )
+from spikeinterface.core.base import base_period_dtype
 
 from crepe.electrodes.geometry import as_array, positions_um
 from crepe.recording.choice import find_recording
@@ -129,6 +130,31 @@ def events_of(session: str | Path | Store = "last") -> BaseEvent:
     return NumpyEvent.from_dict(
         [{name or "stimulus": times_s[~np.isnan(times_s)] for name, times_s in fired.items()}]
     )
+
+
+def train_periods(
+    session: str | Path | Store = "last", stream: str = "data", margin_s: float = 0.05
+) -> NDArray[Any]:
+    """Return the periods of stimulation in the segments of `CrepeRecording` of `stream`.
+
+    This is what `spikeinterface.preprocessing.silence_periods` takes. A period begins with the
+    command to start, before the first pulse, and ends `margin_s` after the last pulse is due.
+    """
+    store = _store(_source(session))
+    rate_hz = store[stream].info.sampling_rate_hz
+    periods: list[list[int]] = []  # segment, start, stop
+    for segment, (first, end) in enumerate(stretches(store[stream])):
+        for row in sorted(stimulus_table(store), key=lambda row: row["fired"]):
+            train_s = row["n_pulses"] / row["pulse_rate_hz"] + margin_s
+            if np.isnan(row["fired"]) or not first <= row["fired"] < end:
+                continue
+            start = int(row["fired"]) - first
+            stop = min(start + round(train_s * rate_hz), end - first)
+            if periods and periods[-1][0] == segment and start <= periods[-1][2]:
+                periods[-1][2] = max(stop, periods[-1][2])
+            else:
+                periods.append([segment, start, stop])
+    return np.array([tuple(period) for period in periods], base_period_dtype)
 
 
 def _source(session: str | Path | Store) -> str | Store:

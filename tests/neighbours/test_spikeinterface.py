@@ -1,6 +1,5 @@
-"""A session in SpikeInterface: samples, probe, spikes and stimuli; and a spike sorter on them."""
+"""A session in SpikeInterface: samples, probe, spikes and stimuli."""
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +7,11 @@ import pytest
 from spikeinterface.core import get_noise_levels
 from spikeinterface.preprocessing import bandpass_filter
 
-from crepe.bridge.spikeinterface import CrepeRecording, events_of, sorting_of
+from crepe.bridge.spikeinterface import CrepeRecording, events_of, sorting_of, train_periods
 from crepe.messages import Segment, Spikes, StreamInfo
 from crepe.store import Store
 from crepe.store.memory_store import MemoryStore
+from tests.document_files import printed_files
 from tests.recorded_session import (
     FIRST,
     LABELS,
@@ -69,6 +69,14 @@ def test_stimuli_that_were_started_are_events(path):
     assert events.get_event_times("rock").tolist() == [1.01]
 
 
+def test_periods_of_stimulation_end_with_their_segment(path):
+    (period,) = train_periods(path).tolist()
+    assert period == (0, 10_100 - FIRST, 12_000 - FIRST)
+    store = Store(path)
+    (period,) = train_periods(store, margin_s=-0.4).tolist()
+    assert period == (0, 10_100 - FIRST, 11_100 - FIRST)
+
+
 def test_other_processes_open_the_recording_for_themselves(path):
     filtered = bandpass_filter(CrepeRecording(path), 300, 3000)
     alone, beside = (
@@ -99,9 +107,8 @@ def test_the_lines_of_the_page_run_as_they_are_printed(tmp_path, monkeypatch):
     (tmp_path / "recordings").mkdir()
     record(tmp_path / "recordings" / "20261118-101010-abcd.h5")
     monkeypatch.setenv("CREPE_VAR", str(tmp_path))
-    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
     names: dict[str, object] = {}
-    exec(block, names)
+    exec(printed_files(PAGE)["peaks.py"], names)
     assert names["recording"].get_num_segments() == len(STRETCHES)
     assert names["ours"].count_total_num_spikes() == len(SPIKES)
     assert names["stimuli"].get_event_times("rock").tolist() == [1.01]
