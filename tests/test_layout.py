@@ -25,7 +25,7 @@ SNAPSHOT_KEYS = {"crepe/games/pong/match.py": {"wanted"}, "crepe/games/pong/stat
 """Such names that stay, since snapshots in recordings have them as keys."""
 
 WITHOUT_BEHAVIOUR = """
-    commands errors environment/finding config/tables culture/contract culture/settings
+    commands errors environment/finding config/tables
     games/pong/settings games/gymnasium/settings phases
     hw/meame/settings simulator/meame/settings simulator/rhx/settings store/modus
 """

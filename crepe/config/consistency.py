@@ -12,9 +12,12 @@ from crepe.actors.stimulate import Stimulate
 from crepe.config.mistakes import Mistakes
 from crepe.config.services import SERVICES, rhx_devices
 from crepe.config.tables import SENSOR_PORT
+from crepe.culture.contract import CellNetwork
+from crepe.culture.settings import NETWORK
 from crepe.environment.installation import pip_install
 from crepe.errors import ConfigError, suggest
 from crepe.hw.device import address
+from crepe.hw.entry_points import import_class
 from crepe.hw.rhx.settings import SIMULATOR, host_and_port
 from crepe.messages import GameState
 
@@ -34,6 +37,10 @@ def check_consistency(experiment: "Experiment", mistakes: Mistakes) -> None:
         with mistakes.collect():
             _check_chain(experiment, name, chain_of)
     _check_retention(experiment, mistakes)
+    if (simulated := experiment.culture.simulated) and simulated.network != NETWORK:
+        with mistakes.collect():
+            place = f"{experiment.path}: [culture.simulated] network"
+            import_class(simulated.network, CellNetwork, place)
     if mistakes.left_out.isdisjoint({"sensor", "simulated_sensor"}):
         mistakes.add(*_wrong_players(experiment))
         if is_whole:

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crepe.culture.contacts import Background, Contacts
-from crepe.culture.contract import Shot
+from crepe.culture.contract import CellNetwork, Shot
 from crepe.culture.field import Course, Field
-from crepe.culture.network import Network
 from crepe.culture.settings import CultureSettings
 from crepe.electrodes.layouts import (
     MCS_60_LABELS,
@@ -21,6 +20,7 @@ from crepe.electrodes.layouts import (
     is_recording,
     positions_60mea_um,
 )
+from crepe.hw.entry_points import import_class
 from crepe.hw.meame.wire import TICK_US
 
 MARGIN_UM = 100.0  # of the cells' plane beyond the outer electrodes
@@ -66,15 +66,14 @@ class Culture:
         # A generator for each part: a silenced culture has the same noise as one that fires.
         chance = [np.random.default_rng([settings.seed, settings.course, i]) for i in range(3)]
         self._rng = chance[0]
-        electrodes_um = _places_um(labels)
+        electrodes_um = _places_um(labels, settings.spacing_um)
         first_um, last_um = electrodes_um.min(axis=0), electrodes_um.max(axis=0)
         width, height = (last_um - first_um + 2 * MARGIN_UM).tolist()
-        self.network = Network(
-            settings.n_cells, (width, height), anatomy, chance[1], stdp=settings.stdp
-        )
+        kind = import_class(settings.network, CellNetwork, "[culture.simulated] network")
+        self.network: CellNetwork = kind(settings, (width, height), anatomy, chance[1])
         cells_um = self.network.cells_um + first_um - MARGIN_UM
-        self.distance_um = np.linalg.norm(cells_um[:, None] - electrodes_um[None], axis=2)
-        self._between_um = np.linalg.norm(electrodes_um[:, None] - electrodes_um[None], axis=2)
+        self.distance_um = _distances_um(cells_um, electrodes_um)
+        self._between_um = _distances_um(electrodes_um, electrodes_um)
         self._is_recording = is_recording(labels)
         self._threshold_nc = anatomy.uniform(*THRESHOLD_NC, self.network.n_cells)
         n, block = len(labels), self.block_samples
@@ -154,10 +153,22 @@ class Culture:
 _NO_CELL = np.empty(0, np.int64)
 
 
-def _places_um(labels: tuple[str, ...]) -> NDArray[np.float64]:
+def _distances_um(a_um: NDArray[np.float64], b_um: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the distance of each point of `a_um` from each of `b_um`: (len(a_um), len(b_um)).
+
+    In place, since 10,000 cells and 4,096 electrodes take 330 MB for each array on the way.
+    """
+    x, y = (np.subtract.outer(a_um[:, i], b_um[:, i]) for i in range(2))
+    x *= x
+    y *= y
+    x += y
+    return np.sqrt(x, out=x)
+
+
+def _places_um(labels: tuple[str, ...], spacing_um: float) -> NDArray[np.float64]:
     """Return where a culture's electrodes are: (n, 2), those of a 60MEA or else a square grid."""
     if set(labels) <= set(MCS_60_LABELS):
-        return positions_60mea_um(labels)
+        return positions_60mea_um(labels) * (spacing_um / MCS_SPACING_UM)
     row = np.arange(len(labels))
     side = int(np.ceil(np.sqrt(len(labels))))
-    return MCS_SPACING_UM * np.stack([row % side, row // side], axis=1).astype(np.float64)
+    return spacing_um * np.stack([row % side, row // side], axis=1).astype(np.float64)

@@ -2,12 +2,13 @@
 
 # Decision 22: why this model, in numpy.
 
-from itertools import pairwise
-
 import numpy as np
 from numpy.typing import NDArray
 
+from crepe.culture.contract import CellNetwork
 from crepe.culture.nearest import two_nearest
+from crepe.culture.plasticity import Plasticity
+from crepe.culture.settings import Cells, CultureSettings
 
 Floats = NDArray[np.float32]
 
@@ -18,23 +19,13 @@ Floats = NDArray[np.float32]
 INHIBITORY = 0.2
 NOISE = (1.0, 0.5)  # SD in the units of that model, excitatory and inhibitory
 NOISE_MS = 3.0  # its time constant
-# Wiring falls with distance, exponentially; chosen. Conduction without myelin (Bakkum et al. 2008,
-# PLoS ONE 3:e2088, 0.2 to 0.5 m/s) and a synaptic delay.
-N_SYNAPSES = 60
-REACH_UM = (220.0, 160.0)  # mean distance, excitatory and inhibitory
+# Wiring falls with distance (`cells` of the settings). Conduction without myelin (Bakkum et al.
+# 2008, PLoS ONE 3:e2088, 0.2 to 0.5 m/s) and a synaptic delay.
 VELOCITY_UM_MS = 300.0
 SYNAPSE_MS = 1.0
-WEIGHT = (1.4, -2.2)  # mean strength, in the units of the cells' current; chosen
-WEIGHT_SPREAD = 0.5  # SD of its logarithm; chosen
+WEIGHT_SPREAD = 0.5  # SD of a weight's logarithm; chosen
 DECAY_MS = (5.0, 8.0)  # of a synaptic current
 REFRACTORY_MS = 2
-# Depression of excitatory synapses (Tsodyks & Markram 1997, PNAS 94:719); it ends network bursts.
-RELEASE = 0.35  # part of the remaining resources that a spike uses; chosen
-RECOVERY_MS = 700.0
-# Pairwise plasticity of excitatory synapses (Song, Miller & Abbott 2000, Nat Neurosci 3:919).
-STDP_MS = 20.0
-STDP_UP, STDP_DOWN = 0.005, 0.00525  # of the largest weight, per pair
-STDP_LARGEST = 3.0  # the largest weight, in mean weights
 
 _PEAK_MV = 30.0
 # Without spikes a current decays to a subnormal number and stays there, and a processor takes tens
@@ -42,39 +33,41 @@ _PEAK_MV = 30.0
 _LEAST_CURRENT, _FLUSH_MS = 1e-28, 100  # e^(-100 ms / 5 ms) of it is still a normal number
 
 
-class Network:
-    """Cells, synapses and their state.
+class Network(CellNetwork):
+    """Cells after Izhikevich, synapses that tire, and their state; parameters as in the contract.
 
-    Parameters
+    Attributes
     ----------
-    size_um
-        Width and height of the plane.
-    rng
-        Draws the positions of the cells and their wiring.
-    noise
-        Draws all that happens by chance.
+    is_inhibitory
+        (n_cells,)
+    targets, weights
+        (n_cells, n_synapses): the cells that a cell's synapses end on, and their strength.
     """
 
     def __init__(
         self,
-        n_cells: int,
+        settings: CultureSettings,
         size_um: tuple[float, float],
         rng: np.random.Generator,
         noise: np.random.Generator,
-        *,
-        stdp: bool = False,
     ) -> None:
-        self.n_cells = n_cells
+        n_cells = self.n_cells = settings.n_cells
+        cells = settings.cells
+        self._release, self._recovery_ms = cells.release, cells.recovery_ms
         self.cells_um = rng.uniform((0.0, 0.0), size_um, (n_cells, 2))
         self.is_inhibitory = np.zeros(n_cells, bool)
         self.is_inhibitory[rng.permutation(n_cells)[: round(INHIBITORY * n_cells)]] = True
         self._noise = _Noise(np.where(self.is_inhibitory, NOISE[1], NOISE[0]), noise)
         self._make_cells(rng)
-        self._wire(size_um, rng)
+        self._wire(cells, size_um, rng)
         self._left = np.ones(n_cells, np.float32)  # resources at the last spike
         self._last_ms = np.full(n_cells, -1e6)
         self._now_ms = 0
-        self._stdp = Stdp(self.targets, self.weights, ~self.is_inhibitory) if stdp else None
+        self._plasticity = (
+            Plasticity(self.targets, self.weights, ~self.is_inhibitory, cells.excitation)
+            if settings.stdp
+            else None
+        )
 
     def _make_cells(self, rng: np.random.Generator) -> None:
         """Draw the parameters of each cell, named as in Izhikevich 2003."""
@@ -87,10 +80,10 @@ class Network:
         self._u = self._b * self._v
         self._change = np.empty_like(self._v)  # of v or u, within a step
 
-    def _wire(self, size_um: tuple[float, float], rng: np.random.Generator) -> None:
+    def _wire(self, cells: Cells, size_um: tuple[float, float], rng: np.random.Generator) -> None:
         """Draw each synapse at an exponentially distributed distance in a random direction."""
-        n, shape = self.n_cells, (self.n_cells, N_SYNAPSES)
-        reach_um = np.where(self.is_inhibitory, REACH_UM[1], REACH_UM[0])[:, np.newaxis]
+        n, shape = self.n_cells, (self.n_cells, cells.n_synapses)
+        reach_um = np.where(self.is_inhibitory, cells.reach_um[1], cells.reach_um[0])[:, np.newaxis]
         distance_um, angle = rng.exponential(reach_um, shape), rng.uniform(0, 2 * np.pi, shape)
         ends_um = self.cells_um[:, np.newaxis] + distance_um[..., np.newaxis] * np.stack(
             [np.cos(angle), np.sin(angle)], axis=-1
@@ -99,13 +92,13 @@ class Network:
         ends_um = np.abs(np.mod(ends_um + size_um, 2 * np.array(size_um)) - size_um)
         nearest = two_nearest(self.cells_um, ends_um, size_um)
         is_itself = nearest[..., 0] == np.arange(n)[:, np.newaxis]
-        self.targets = np.where(is_itself, nearest[..., 1], nearest[..., 0])  # (n, N_SYNAPSES)
+        self.targets = np.where(is_itself, nearest[..., 1], nearest[..., 0])  # (n, n_synapses)
         length_um = np.linalg.norm(self.cells_um[self.targets] - self.cells_um[:, None], axis=2)
         # One more, since a spike leaves after the currents of its own millisecond were used.
         delay_ms = 1 + np.rint(SYNAPSE_MS + length_um / VELOCITY_UM_MS).astype(np.int64)
-        # Of mean 1, so that WEIGHT is the mean strength.
+        # Of mean 1, so that the settings have the mean strength.
         strength = rng.lognormal(-(WEIGHT_SPREAD**2) / 2, WEIGHT_SPREAD, shape)
-        sign = np.where(self.is_inhibitory, WEIGHT[1], WEIGHT[0])[:, np.newaxis]
+        sign = np.where(self.is_inhibitory, -cells.inhibition, cells.excitation)[:, np.newaxis]
         self.weights = (sign * strength).astype(np.float32)
         # Currents on their way: a ring of the next milliseconds, for each kind of synapse.
         self._n_ring = int(delay_ms.max()) + 1
@@ -115,11 +108,6 @@ class Network:
         self._keep = np.exp(-1 / np.array(DECAY_MS, np.float32))[:, np.newaxis]
 
     def step(self, forced: NDArray[np.int64], *, is_silenced: bool = False) -> NDArray[np.int64]:
-        """Advance by a millisecond; return the cells that fire in it.
-
-        `forced` cells fire by a current from outside; a silenced network, as under TTX, has
-        currents and no spikes.
-        """
         slot = self._now_ms % self._n_ring
         current = self._current
         current *= self._keep
@@ -154,16 +142,16 @@ class Network:
             fired = fired[:0]
         if len(fired):
             self._transmit(fired)
-        if self._stdp is not None:
-            self._stdp.step(fired)
+        if self._plasticity is not None:
+            self._plasticity.step(fired)
         self._now_ms += 1
         return fired
 
     def _transmit(self, fired: NDArray[np.int64]) -> None:
         """Send the spikes of cells to their targets, weakened by depression."""
         since_ms = self._now_ms - self._last_ms[fired]
-        left = 1 - (1 - self._left[fired]) * np.exp(-since_ms / RECOVERY_MS)
-        self._left[fired] = left * (1 - RELEASE)
+        left = 1 - (1 - self._left[fired]) * np.exp(-since_ms / self._recovery_ms)
+        self._left[fired] = left * (1 - self._release)
         self._last_ms[fired] = self._now_ms
         strength = np.where(self.is_inhibitory[fired], 1.0, left)
         sent = self.weights[fired] * strength[:, np.newaxis].astype(np.float32)
@@ -171,38 +159,6 @@ class Network:
         slot = self._now_ms % self._n_ring * (2 * self.n_cells)
         # `ring[...] +=` would add only one of several spikes with the same target and time.
         np.add.at(ring, (self._place[fired] + slot) % len(ring), sent)
-
-
-class Stdp:
-    """Plasticity: the weights of excitatory synapses change with the order of spikes, in place."""
-
-    def __init__(
-        self, targets: NDArray[np.int64], weights: Floats, is_excitatory: NDArray[np.bool_]
-    ) -> None:
-        self._targets, self._weights = targets, weights
-        self._is_excitatory = is_excitatory
-        self._largest = STDP_LARGEST * WEIGHT[0]
-        flat = np.flatnonzero(np.repeat(is_excitatory, targets.shape[1]))
-        order = flat[np.argsort(targets.reshape(-1)[flat], kind="stable")]
-        bounds = np.searchsorted(targets.reshape(-1)[order], np.arange(len(targets) + 1))
-        self._into = [order[a:b] for a, b in pairwise(bounds)]
-        self._traces = np.zeros((2, len(targets)), np.float32)  # of spikes as source, as target
-        self._keep = np.float32(np.exp(-1 / STDP_MS))
-
-    def step(self, fired: NDArray[np.int64]) -> None:
-        """Advance by a millisecond, in which these cells fired."""
-        self._traces *= self._keep
-        before, after = self._traces
-        flat = self._weights.reshape(-1)
-        for cell in fired:
-            if self._is_excitatory[cell]:
-                row = self._weights[cell]
-                row -= STDP_DOWN * self._largest * after[self._targets[cell]]
-                np.maximum(row, 0, out=row)
-            into = self._into[cell]
-            risen = flat[into] + STDP_UP * self._largest * before[into // self._targets.shape[1]]
-            flat[into] = np.minimum(risen, self._largest)
-        self._traces[:, fired] += 1
 
 
 class _Noise:

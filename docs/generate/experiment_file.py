@@ -24,6 +24,7 @@ from crepe.config.tables import (
     SimulatedSensorTable,
 )
 from crepe.config.wiring import LEAST_LAG_S, LONGEST_LAG_S
+from crepe.culture.settings import Cells, Preset
 from crepe.games.trial_game import Game
 from crepe.hw.entry_points import OWN, RECORDERS, STIMULATORS
 from crepe.messages import (
@@ -49,6 +50,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[redis]": RedisTable,
     "[culture]": CultureTable,
     "[culture.simulated]": SimulatorSettings,
+    "[culture.simulated.cells]": Cells,
     "[dashboard]": DashboardTable,
     "[sensor]": SensorTable,
     "[sensor.infrared]": InfraredSettings,
@@ -168,6 +170,8 @@ def _sections(
         parts += [settings_table(model, headings)]
         if model is SimulatorSettings:
             parts += [
+                "Values of `preset`:",
+                _values(Preset),
                 "Values of `quirks`:",
                 _values(Quirk),
                 "Values of `firmware`: " + summary(Firmware),
