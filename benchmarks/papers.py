@@ -28,7 +28,7 @@ def figure(score: dict[str, Any]) -> float:
 
 
 def table(results: list[dict[str, Any]]) -> list[str]:
-    """Return Markdown rows by condition: mean over cultures, interval, difference from the first."""
+    """Return Markdown rows by condition: mean over cultures, interval, and the first against it."""
     conditions = [result["conditions"] for result in results]
     first = ADAPTIVE if ADAPTIVE in conditions[0] else STIMULATION
     rows = [

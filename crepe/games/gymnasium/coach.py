@@ -104,7 +104,7 @@ class Coach:
         return dict(zip(self.settings.pairs, self._values.tolist(), strict=True))
 
     def judge(self, total: float, episode: int, block: int, *, is_random: bool) -> Pair | None:
-        """Learn from an ended episode, and return the pair to train now, if any.
+        """Return the pair to train after an ended episode, if any, and learn from the episode.
 
         Parameters
         ----------
