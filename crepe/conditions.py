@@ -4,6 +4,8 @@ stimulation  the culture is stimulated, and its readout answers
 sham, rest   nothing is stimulated, everything else stays
 silenced     the same stimulation, artefact and noise, but no cell fires, as under TTX; of a
              simulated culture only
+blocked      as the first, with excitatory synapses off, as under NBQX and APV; a simulated culture
+             follows the blocks, to a living one the experimenter applies the drugs
 any other    stimulated like the first, and answered by the stream that the game names for it
 
 Games with feedback (`crepe.games.pong.game`) have these as well:
@@ -14,6 +16,12 @@ no_feedback  the same, and the next ball comes at once
 open_loop    stimulated as in an earlier block of `stimulation`, whatever the culture does. It shows
              what the loop adds to the stimulation; it is no control for decoding, since what is
              stimulated still reaches the readout
+
+A game with a coach (`crepe.games.gymnasium.coached_game`) has these as well:
+
+adaptive     after a bad episode comes a training stimulus that the coach has learned to choose
+random       the same, chosen by chance
+none         the time of the training stimulus passes without pulses
 """
 
 # Decision 23: how controls are arranged.
@@ -35,9 +43,13 @@ STIMULATION = "stimulation"
 SHAM = "sham"
 REST = "rest"
 SILENCED = "silenced"
+BLOCKED = "blocked"
 SILENT = "silent"
 NO_FEEDBACK = "no_feedback"
 OPEN_LOOP = "open_loop"
+ADAPTIVE = "adaptive"
+RANDOM = "random"
+NONE = "none"
 
 UNSTIMULATED = frozenset({SHAM, REST})
 """Conditions in which no pulse is requested."""

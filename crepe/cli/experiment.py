@@ -38,6 +38,7 @@ class Options(NamedTuple):
     seed: int | None
     n_trials: int | None
     mode: Mode
+    map_path: Path | None = None
 
     @property
     def is_supervised(self) -> bool:
@@ -46,19 +47,31 @@ class Options(NamedTuple):
 
 
 def options(
-    path: Path, seed: int | None, n_trials: int | None, *, live: bool, lockstep: bool
+    path: Path,
+    seed: int | None,
+    n_trials: int | None,
+    *,
+    live: bool,
+    lockstep: bool,
+    map_path: Path | None = None,
 ) -> Options:
     """Return the options. Raises ConfigError for two that contradict each other."""
     if live and lockstep:
         raise ConfigError("--live and --lockstep: in real time, or as fast as it goes; not both")
     mode = Mode.LIVE if live else Mode.LOCKSTEP if lockstep else Mode.PROCESS
-    return Options(path, seed, n_trials, mode)
+    return Options(path, seed, n_trials, mode, map_path)
 
 
 def _prepare(chosen: Options) -> tuple[Plan, Runs]:
     mode = chosen.mode
     in_lockstep = mode is Mode.LOCKSTEP
-    plan = Plan(chosen.path, chosen.seed, n_trials=chosen.n_trials, in_lockstep=in_lockstep)
+    plan = Plan(
+        chosen.path,
+        chosen.seed,
+        n_trials=chosen.n_trials,
+        in_lockstep=in_lockstep,
+        map_path=chosen.map_path,
+    )
     return plan, in_process if mode is Mode.PROCESS else live
 
 

@@ -54,6 +54,14 @@ def experiment(
     *,
     seed: Seed = None,
     trials: Trials = None,
+    map_path: Annotated[
+        Path | None,
+        typer.Option(
+            "--map",
+            metavar="MAP",
+            help="A map.json, from which a game with a coach gets its electrodes.",
+        ),
+    ] = None,
     live: Live = False,
     lockstep: InLockstep = False,
     new: New = False,
@@ -68,7 +76,12 @@ def experiment(
     from crepe.cli.experiment import options, run_experiment
 
     request = options(
-        experiment or default_file(CONTROLS), seed, trials, live=live, lockstep=lockstep
+        experiment or default_file(CONTROLS),
+        seed,
+        trials,
+        live=live,
+        lockstep=lockstep,
+        map_path=map_path,
     )
     if request.is_supervised:
         unfinished.abandon(new=new)

@@ -10,9 +10,13 @@ DEFAULT = "rps"
 
 
 def own_file(name: str) -> Path:
-    """Return an experiment file that comes with CREPE. Raises ConfigError for an unknown name."""
+    """Return an experiment file that comes with CREPE, such as `rps` or `papers/pong`.
+
+    Raises ConfigError for an unknown name.
+    """
     directory = paths.experiments_directory()
-    names = sorted(path.stem for path in directory.glob("*.toml"))
+    files = directory.rglob("*.toml")
+    names = sorted(path.relative_to(directory).with_suffix("").as_posix() for path in files)
     if name not in names:
         raise ConfigError(f"{name!r}: no experiment that comes with CREPE{suggest(name, names)}")
     return directory / f"{name}.toml"

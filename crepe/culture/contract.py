@@ -56,9 +56,12 @@ class CellNetwork(ABC):
         """
 
     @abstractmethod
-    def step(self, forced: NDArray[np.int64], *, is_silenced: bool = False) -> NDArray[np.int64]:
+    def step(
+        self, forced: NDArray[np.int64], *, is_silenced: bool = False, is_blocked: bool = False
+    ) -> NDArray[np.int64]:
         """Advance by a millisecond; return the cells that fire in it, each once, in rising order.
 
         `forced` cells fire by a current from outside unless they are refractory; a silenced
-        network, as under TTX, has currents and no spikes.
+        network, as under TTX, has currents and no spikes. In a blocked one excitatory currents
+        have no effect and weights do not change, as under NBQX and APV.
         """

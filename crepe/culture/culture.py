@@ -94,7 +94,12 @@ class Culture:
             self._stimulate(shot)
         due = self._due.pop(self._now_ms, None)
         forced = np.unique(np.concatenate(due)) if due else _NO_CELL
-        fired = self.network.step(forced, is_silenced=self._is_silenced())
+        settings = self._settings
+        fired = self.network.step(
+            forced,
+            is_silenced=settings.silenced or self._is_in(settings.silenced_s),
+            is_blocked=settings.blocked or self._is_in(settings.blocked_s),
+        )
         voltage_uv = self._background.next()
         if len(fired):  # in most milliseconds none does
             place = self._rng.integers(0, self.block_samples, len(fired))
@@ -109,11 +114,9 @@ class Culture:
         self._now_ms += 1
         return voltage_uv, fired
 
-    def _is_silenced(self) -> bool:
-        if self._settings.silenced:
-            return True
+    def _is_in(self, windows_s: Sequence[tuple[float, float]]) -> bool:
         now_s = self._now_ms / 1000
-        return any(start <= now_s < stop for start, stop in self._settings.silenced_s)
+        return any(start <= now_s < stop for start, stop in windows_s)
 
     def _stimulate(self, shot: Shot) -> None:
         """Apply a pulse to cells and to amplifiers."""

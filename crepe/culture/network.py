@@ -107,7 +107,9 @@ class Network(CellNetwork):
         self._current = np.zeros((2, n), np.float32)
         self._keep = np.exp(-1 / np.array(DECAY_MS, np.float32))[:, np.newaxis]
 
-    def step(self, forced: NDArray[np.int64], *, is_silenced: bool = False) -> NDArray[np.int64]:
+    def step(
+        self, forced: NDArray[np.int64], *, is_silenced: bool = False, is_blocked: bool = False
+    ) -> NDArray[np.int64]:
         slot = self._now_ms % self._n_ring
         current = self._current
         current *= self._keep
@@ -115,7 +117,8 @@ class Network(CellNetwork):
         self._coming[slot] = 0
         if self._now_ms % _FLUSH_MS == 0:
             current[np.abs(current) < _LEAST_CURRENT] = 0
-        total = current[0] + current[1] + self._noise.next()
+        received = current[1] if is_blocked else current[0] + current[1]
+        total = received + self._noise.next()
         v, u, change = self._v, self._u, self._change
         # Two half steps of v' = 0.04 v^2 + 5 v + 140 - u + I, as in Izhikevich 2003; in
         # place, since each new array takes time.
@@ -142,7 +145,7 @@ class Network(CellNetwork):
             fired = fired[:0]
         if len(fired):
             self._transmit(fired)
-        if self._plasticity is not None:
+        if self._plasticity is not None and not is_blocked:
             self._plasticity.step(fired)
         self._now_ms += 1
         return fired

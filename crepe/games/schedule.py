@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from crepe.conditions import NO_FEEDBACK, SILENT, UNSTIMULATED, Block
+from crepe.conditions import NO_FEEDBACK, NONE, SILENT, UNSTIMULATED, Block
 
-_WITHOUT_FEEDBACK = frozenset({SILENT, NO_FEEDBACK})
+_WITHOUT_FEEDBACK = frozenset({SILENT, NO_FEEDBACK, NONE})
 
 
 class Span(NamedTuple):

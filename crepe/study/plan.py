@@ -7,6 +7,7 @@ from typing import Any
 from crepe.actors.actor import Actor
 from crepe.actors.linear_readout import LinearReadout
 from crepe.conditions import (
+    BLOCKED,
     SILENCED,
     STIMULATION,
     UNSTIMULATED,
@@ -23,6 +24,7 @@ from crepe.config.wiring import ActorSpec
 from crepe.errors import ConfigError, suggest
 from crepe.games import hooks
 from crepe.messages import GameState
+from crepe.study.units import unit_changes
 
 SHUFFLED = "shuffled"
 """Name of the condition that a readout trained on permuted labels decides."""
@@ -38,6 +40,8 @@ class Plan:
         unless the file gives it another one and `seed` is None.
     in_lockstep
         Programs wait for each other and not for the clock.
+    map_path
+        A map from which the electrodes are chosen (`crepe.study.units`), instead of the file's.
 
     Raises
     ------
@@ -52,6 +56,7 @@ class Plan:
         *,
         n_trials: int | None = None,
         in_lockstep: bool = False,
+        map_path: Path | None = None,
     ) -> None:
         self._path = path
         self._changes: dict[str, Any] = {}
@@ -63,6 +68,9 @@ class Plan:
             for table in ("calibration", "conditions"):
                 if getattr(self.experiment, table) is not None:
                     self._changes[f"{table}.n_trials"] = n_trials
+            self.experiment = load_experiment(path, self._changes)
+        if map_path is not None:
+            self._changes |= unit_changes(self.experiment, map_path)
             self.experiment = load_experiment(path, self._changes)
         self.seed = self.experiment.seed
         simulated = self.experiment.culture.simulated
@@ -118,7 +126,7 @@ class Plan:
                 "no known length"
             )
         decisions = self._game.settings.get("decisions", {})
-        allowed = [STIMULATION, *UNSTIMULATED, SILENCED, *decisions]
+        allowed = [STIMULATION, *UNSTIMULATED, SILENCED, BLOCKED, *decisions]
         allowed += hooks.extra_conditions(self.game)
         for name in table.names:
             if name not in allowed:
@@ -145,8 +153,10 @@ class Plan:
             # Without a shuffled condition there is one readout only.
             paths = zip(self._readouts(), (readout, shuffled), strict=False)
             changes |= {f"actors.{actor.name}.readout": str(path) for actor, path in paths}
-        if silenced_s := windows_s(blocks, SILENCED):
-            changes["culture.simulated.silenced_s"] = silenced_s
+        if self.experiment.culture.simulated is not None:
+            for name in (SILENCED, BLOCKED):
+                if windows := windows_s(blocks, name):
+                    changes[f"culture.simulated.{name}_s"] = windows
         return self._session(blocks, changes, course=1)
 
     @property

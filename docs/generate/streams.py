@@ -112,7 +112,7 @@ def streams() -> str:
 
 
 def _stream_table() -> str:
-    experiments = [load_experiment(path) for path in sorted(CONFIG.glob("*.toml"))]
+    experiments = [load_experiment(path) for path in sorted(CONFIG.rglob("*.toml"))]
     rows: dict[str, list[list[str]]] = {}
     for experiment in experiments:
         for stream, (message, writer) in _written(experiment).items():

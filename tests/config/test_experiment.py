@@ -11,7 +11,6 @@ from crepe.actors.record import Record
 from crepe.config.experiment import Program, load_experiment, save_experiment
 from crepe.config.own_files import default_file
 from crepe.config.program_part import load_program
-from crepe.environment import paths
 from crepe.errors import ConfigError
 from crepe.messages import Delivered, GameState, Stimulus, find_message_type
 
@@ -46,10 +45,12 @@ def write(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in ROOT.glob("config/*.toml")))
-def test_every_experiment_that_ships_fits(name):
-    loaded = load_experiment(ROOT / "config" / name)
-    assert loaded.actors
+SHIPPED = sorted((ROOT / "config").rglob("*.toml"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_every_experiment_that_ships_fits(path):
+    assert load_experiment(path).actors
 
 
 def test_the_default_experiment_has_the_programs_of_the_flow_in_order():
@@ -332,7 +333,7 @@ def test_truth_has_a_name_of_its_own():
         load_experiment(None, {**TRUTH, "actors.acquire.writes": ["data", "data:known"]})
 
 
-@pytest.mark.parametrize("path", sorted((paths.project_directory() / "config").glob("*")))
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_no_actor_of_an_experiment_reads_the_truth(path):
     """Not as shipped, and not if somebody had the truth published and wired it to one."""
     loaded = load_experiment(path)

@@ -49,6 +49,11 @@ def test_a_copy_has_the_text_and_a_suffix(wheel: Path) -> None:
     assert write_copy(Path("a.b"), "rps") == Path("a.b.toml")
 
 
+def test_an_experiment_of_a_paper_is_named_by_its_folder_too(wheel: Path) -> None:
+    path = write_copy(Path("mine"), "papers/pong")
+    assert path.read_bytes() == (ROOT / "config" / "papers" / "pong.toml").read_bytes()
+
+
 def test_nothing_is_overwritten(wheel: Path) -> None:
     path = write_copy(Path("mine.toml"), "pong")
     with pytest.raises(ConfigError, match=r"mine\.toml: exists, and is not overwritten"):

@@ -156,6 +156,50 @@ def test_a_sparse_culture_has_fewer_spikes_and_no_network_bursts():
     assert rate.max() < 0.2 * 160  # a fifth of all cells within 50 ms
 
 
+def test_in_a_blocked_network_a_spike_reaches_nobody_by_excitatory_synapses():
+    """As under NBQX and APV; inhibition, the cells' own noise and forced spikes stay."""
+
+    excitatory = np.flatnonzero(~network(3).is_inhibitory)[:60]
+
+    def others(forced, *, is_blocked):
+        cells = network(3)
+        cells.step(forced, is_blocked=is_blocked)
+        later = [cells.step(NOBODY, is_blocked=is_blocked) for _ in range(30)]
+        return [np.setdiff1d(fired, excitatory).tolist() for fired in later]
+
+    quiet = others(NOBODY, is_blocked=True)
+    assert others(excitatory, is_blocked=True) == quiet
+    assert sum(map(len, others(excitatory, is_blocked=False))) > sum(map(len, quiet)) + 20
+
+
+def test_blocked_synapses_do_not_change():
+    cells = network(5, stdp=True)
+    before = cells.weights.copy()
+    for _ in range(20):
+        cells.step(np.arange(40), is_blocked=True)
+        cells.step(np.arange(40, 80), is_blocked=True)
+    np.testing.assert_array_equal(cells.weights, before)
+    for _ in range(20):
+        cells.step(np.arange(40))
+        cells.step(np.arange(40, 80))
+    assert not np.array_equal(cells.weights, before)
+
+
+def test_a_block_ends_by_the_clock():
+    settings = SimulatorSettings(seed=1, blocked_s=((0.1, 0.2),))
+    always, never = (SimulatorSettings(seed=1, blocked=b) for b in (True, False))
+    timed, blocked, free = (
+        Culture(s, grid_labels(60), 10_000.0) for s in (settings, always, never)
+    )
+    shot = Shot(0, tuple(range(20, 40)), PULSE, (), 0.0)
+    counts = []
+    for dish in (timed, blocked, free):
+        counts.append([len(dish.block([shot] if ms == 110 else [])[1]) for ms in range(150)])
+    assert counts[0][:100] == counts[2][:100]
+    assert sum(counts[0][114:]) < 0.2 * sum(counts[2][114:])
+    assert sum(counts[1][114:]) < 0.2 * sum(counts[2][114:])
+
+
 @pytest.mark.parametrize("n_electrodes", [60, 32 * 32])
 def test_any_array_has_a_culture(n_electrodes):
     is_large = n_electrodes > 60

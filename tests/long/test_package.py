@@ -102,7 +102,9 @@ def test_the_wheel_has_its_types_and_each_experiment_once(dist: Path) -> None:
     content = digests(wheel_in(dist))
     assert "crepe/py.typed" in content
     names = [name for name in content if name.endswith(".toml")]
-    shipped = [f"crepe/experiments/{path.name}" for path in (ROOT / "config").glob("*.toml")]
+    config = ROOT / "config"
+    files = [path.relative_to(config).as_posix() for path in config.rglob("*.toml")]
+    shipped = [f"crepe/experiments/{name}" for name in files]
     assert sorted(names) == sorted(shipped)
 
 

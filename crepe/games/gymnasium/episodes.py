@@ -1,14 +1,15 @@
 """Episodes in an environment, one after the other, block by block, advanced tick by tick."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crepe.conditions import NO_FEEDBACK
+from crepe.conditions import NO_FEEDBACK, RANDOM
 from crepe.games.commands import GameCommands
+from crepe.games.gymnasium.coach import Coach
 from crepe.games.gymnasium.environment import Environment
 from crepe.games.gymnasium.settings import Feedback, GymSettings
 from crepe.games.gymnasium.state import FEEDBACK, NEXT, PLAY, State
@@ -38,6 +39,8 @@ class Episodes:
         The episodes' seeds and the noise follow from it.
     snapshot
         A value of `snapshot`, from which the game goes on; None at the begin of a session.
+    coach
+        Chooses a training stimulus after an episode, if there is one.
     """
 
     def __init__(
@@ -49,7 +52,9 @@ class Episodes:
         rate_hz: float,
         seed: int,
         snapshot: Mapping[str, Any] | None = None,
+        coach: Coach | None = None,
     ) -> None:
+        self._coach = coach
         self._settings = settings
         self._environment = environment
         self._judge = judge
@@ -60,6 +65,7 @@ class Episodes:
         self._observation: NDArray[np.float64] = np.empty(0)
         if snapshot:
             fields = dict(snapshot)
+            fields.pop("coach", None)  # the coach itself has taken it
             self.commands = GameCommands(**fields.pop("commands"))
             self._schedule.choose(fields.pop("condition"))
             self.state = State(**fields)
@@ -69,7 +75,8 @@ class Episodes:
     def snapshot(self) -> Mapping[str, Any]:
         """Return all that changes, as numbers and text."""
         commands, condition = asdict(self.commands), self.block.condition
-        return {**asdict(self.state), "commands": commands, "condition": condition}
+        coach = {"coach": self._coach.snapshot()} if self._coach else {}
+        return {**asdict(self.state), "commands": commands, "condition": condition, **coach}
 
     @property
     def block(self) -> Span:
@@ -124,7 +131,8 @@ class Episodes:
             if not self.commands.is_paused:
                 yield from self._next_episode(message)
         elif state.phase == FEEDBACK:
-            yield from self._stimuli.noise(message)
+            if state.is_noisy:
+                yield from self._stimuli.noise(message)
             if state.at >= state.until:
                 yield from self._go_on(message)
         elif state.phase == PLAY:
@@ -188,10 +196,26 @@ class Episodes:
             settings, samples = self._settings, self._schedule.samples
             state.feedback_from, state.n_noise = soonest, 0
             state.until = soonest + samples(settings.unpredictable_s + settings.silence_s)
+            state.is_noisy = True
             yield self._enter(FEEDBACK, message)
             yield from self._stimuli.noise(message)
-        elif end:
+        elif end and not (yield from self._train(message)):
             yield from self._next_episode(message)
+
+    def _train(self, message: Message) -> Generator[Message, None, bool]:
+        """Give the training stimulus that the coach chooses, and return whether it chose any."""
+        state, coach, condition = self.state, self._coach, self.block.condition
+        if coach is None or condition == NO_FEEDBACK:
+            return False
+        is_random = condition == RANDOM
+        pair = coach.judge(state.total, state.trial, state.block, is_random=is_random)
+        if pair is None:
+            return False
+        yield from self._stimuli.training(message, coach.settings, pair)
+        state.until = state.free + self._schedule.samples(coach.settings.rest_s)
+        state.is_noisy = False
+        yield self._enter(FEEDBACK, message)
+        return True
 
     def _go_on(self, message: Message) -> Iterator[Message]:
         """Go on after feedback: with the episode, or with the next one."""

@@ -13,6 +13,7 @@ from crepe.commands import CONTROL, GAME_COMMANDS
 from crepe.conditions import NO_FEEDBACK, SILENT, STIMULATION, UNSTIMULATED
 from crepe.errors import ConfigError, suggest
 from crepe.games.decisions import check_decisions, decided
+from crepe.games.gymnasium.coach import Coach, CoachSettings
 from crepe.games.gymnasium.environment import Environment
 from crepe.games.gymnasium.episodes import Episodes
 from crepe.games.gymnasium.settings import Feedback, GymSettings
@@ -68,10 +69,19 @@ class GymGame(
             return "unpredictable"
         return self.on_termination if transition.end == "terminated" else "none"
 
+    @property
+    def coach_settings(self) -> CoachSettings | None:
+        """The settings of a coach; this game has none."""
+        return None
+
     def open(self, context: ActorContext) -> None:
         self._decides = next(iter(context.inputs))
         check_decisions(self.decisions, context)
         self._environment = Environment(self, context.name)
+        coach = None
+        if self.coach_settings:
+            past = context.snapshot["coach"] if context.snapshot else None
+            coach = Coach(self.coach_settings, context.seed, past)
         self._episodes = Episodes(
             self,
             self._environment,
@@ -79,6 +89,7 @@ class GymGame(
             rate_hz=context.first.sampling_rate_hz,
             seed=context.seed,
             snapshot=context.snapshot,
+            coach=coach,
         )
 
     def output_info(self, context: ActorContext) -> StreamInfo:
@@ -123,7 +134,7 @@ class GymGame(
         assert isinstance(message, Command)
         if message.name in GAME_COMMANDS:
             yield message
-        offered = (STIMULATION, *UNSTIMULATED, SILENT, NO_FEEDBACK, *self.decisions)
+        offered = (STIMULATION, *UNSTIMULATED, *self.extra_conditions, *self.decisions)
         refusal = self._episodes.commands.apply(
             message, () if self.blocks else offered, reads_gestures=False
         )

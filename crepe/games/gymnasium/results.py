@@ -26,7 +26,7 @@ _HEAD = ("condition", "episodes", "cut", "return", "steps", "rounds", "p")
 _NOTE = (
     "Return and steps: sums over all episodes, divided by the number of those that ended (at least "
     "one). So an episode that a block's end cut off adds what it reached, and a long one is not "
-    "lost. p: closed loop against this condition, by the return of blocks, labels permuted within "
+    "lost. p: the first condition against this one, by the return of blocks, labels permuted in "
     "each round, two-sided, not corrected for the number of conditions. Of n rounds p is at least "
     "2 / 2^n; 0.05 and more is a null result."
 )
@@ -55,7 +55,9 @@ class EpisodeScore:
     p_against: float | None
 
 
-def episode_scores(ended: Sequence[GameState], seed: int, rate_hz: float) -> list[EpisodeScore]:
+def episode_scores(
+    ended: Sequence[GameState], seed: int, rate_hz: float, closed: str = STIMULATION
+) -> list[EpisodeScore]:
     """Return the episodes by condition, the closed loop first.
 
     Parameters
@@ -66,17 +68,21 @@ def episode_scores(ended: Sequence[GameState], seed: int, rate_hz: float) -> lis
         Of the permutations.
     rate_hz
         Sampling rate of the states' sample indices.
+    closed
+        The condition that the others are compared with.
     """
-    names = sorted({s.condition for s in ended}, key=lambda name: (name != STIMULATION, name))
+    names = sorted({s.condition for s in ended}, key=lambda name: (name != closed, name))
     blocks = {name: _blocks([s for s in ended if s.condition == name], rate_hz) for name in names}
-    closed = blocks.get(STIMULATION)
+    closed_blocks = blocks.get(closed)
     scores = []
     for name in names:
         states = [state for state in ended if state.condition == name]
         n_cut = sum(state.outcome == _CUT for state in states)
         n_rounds, p_value = None, None
-        if closed and name != STIMULATION:
-            pairs = zip(closed, blocks[name], strict=False)  # a stopped session has half a round
+        if closed_blocks and name != closed:
+            pairs = zip(
+                closed_blocks, blocks[name], strict=False
+            )  # a stopped session has half a round
             test = compare_pairs([(a.mean_return, b.mean_return) for a, b in pairs], seed)
             n_rounds = test.n_rounds
             p_value = None if np.isnan(test.p_value) else test.p_value
@@ -95,18 +101,20 @@ def episode_scores(ended: Sequence[GameState], seed: int, rate_hz: float) -> lis
     return scores
 
 
-def section(ended: Sequence[GameState], seed: int, rate_hz: float) -> Section | None:
+def section(
+    ended: Sequence[GameState], seed: int, rate_hz: float, closed: str = STIMULATION
+) -> Section | None:
     """Return the report's section of a session, as `episode_scores`; None without an episode."""
-    scores = episode_scores(ended, seed, rate_hz)
+    scores = episode_scores(ended, seed, rate_hz, closed)
     if not scores:
         return None
     views: list[View] = [_table(scores), _groups(scores), _course(scores), Text(_NOTE)]
     return Section("Episodes", views, {"episodes": [asdict(score) for score in scores]})
 
 
-def comparison(ended: Sequence[GameState], seed: int) -> Comparison:
+def comparison(ended: Sequence[GameState], seed: int, closed: str = STIMULATION) -> Comparison:
     """Return the closed loop against every control, as `crepe experiment` shows it."""
-    scores = episode_scores(ended, seed, 1.0)
+    scores = episode_scores(ended, seed, 1.0, closed)
     numbers = {"conditions": {score.condition: asdict(score) for score in scores}}
     return Comparison(numbers, _table(scores), _NOTE)
 

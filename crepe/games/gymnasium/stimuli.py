@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from crepe.games.gymnasium.coach import CoachSettings, Pair
 from crepe.games.gymnasium.settings import GymSettings
 from crepe.games.gymnasium.state import State
 from crepe.games.pong.place_code import unpredictable
@@ -14,6 +15,7 @@ from crepe.messages import Message, Stimulus
 from crepe.safety.sub_trains import cuttable
 
 OBSERVATION, PREDICTABLE, UNPREDICTABLE = "observation", "predictable", "unpredictable"
+TRAINING = "training"
 """Meanings of stimuli."""
 
 _MOST_WAITING = 2.0  # pulses of a site; what a busy stimulator leaves over must not pile up
@@ -41,6 +43,11 @@ def _train(
     if meaning == UNPREDICTABLE:
         phases = settings.unpredictable_phases or phases
     return Stimulus(0, 0, 0, 0, electrodes, phases, rate_hz, n_pulses, meaning, settings.unit)
+
+
+def training_train(settings: GymSettings, coach: CoachSettings, pair: Pair) -> Stimulus:
+    """Return the training train of a coach at two electrodes, without times."""
+    return _train(settings, TRAINING, pair, coach.rate_hz, coach.n_pulses)
 
 
 class StimulusPlanner:
@@ -89,6 +96,12 @@ class StimulusPlanner:
             yield from self._request(
                 message, PREDICTABLE, self.soonest, sites, rate_hz=rate_hz, n_pulses=n
             )
+
+    def training(self, message: Message, coach: CoachSettings, pair: Pair) -> Iterator[Stimulus]:
+        """Yield the training train at a pair of electrodes."""
+        yield from self._request(
+            message, TRAINING, self.soonest, pair, rate_hz=coach.rate_hz, n_pulses=coach.n_pulses
+        )
 
     def noise(self, message: Message) -> Iterator[Stimulus]:
         """Yield the unpredictable pulses whose time has come."""

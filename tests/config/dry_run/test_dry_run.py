@@ -9,10 +9,12 @@ from crepe.config.experiment import load_experiment
 from crepe.errors import ConfigError, DeviceError
 
 ROOT = Path(__file__).parents[3]
-SHIPPED = [path for path in ROOT.glob("config/*.toml") if path.name != "file.toml"]
+SHIPPED = [path for path in (ROOT / "config").rglob("*.toml") if path.name != "file.toml"]
 
 
-@pytest.mark.parametrize("path", sorted(SHIPPED), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted(SHIPPED), ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
 def test_every_experiment_that_ships_stands_its_rehearsal(path):
     dry_run(load_experiment(path))
 
