@@ -24,6 +24,7 @@ from crepe.config.tables import (
     SimulatedSensorTable,
 )
 from crepe.config.wiring import LEAST_LAG_S, LONGEST_LAG_S
+from crepe.games.gymnasium.coach import CoachSettings
 from crepe.games.trial_game import Game
 from crepe.hw.entry_points import OWN, RECORDERS, STIMULATORS
 from crepe.messages import (
@@ -63,6 +64,7 @@ TABLES: dict[str, type[BaseModel]] = {
 NESTED: dict[str, type[BaseModel]] = {
     "Entries of blocks": Block,
     "[actors.NAME.window]": Window,
+    "[actors.NAME.coach]": CoachSettings,
     "[actors.NAME.limits]": Limits,
     "[actors.NAME.limits.override.LIMIT]": Override,
 }
