@@ -25,6 +25,7 @@ from crepe.config.tables import (
 )
 from crepe.config.wiring import LEAST_LAG_S, LONGEST_LAG_S
 from crepe.culture.settings import Cells, Preset
+from crepe.games.gymnasium.coach import CoachSettings
 from crepe.games.trial_game import Game
 from crepe.hw.entry_points import OWN, RECORDERS, STIMULATORS
 from crepe.messages import (
@@ -65,6 +66,7 @@ TABLES: dict[str, type[BaseModel]] = {
 NESTED: dict[str, type[BaseModel]] = {
     "Entries of blocks": Block,
     "[actors.NAME.window]": Window,
+    "[actors.NAME.coach]": CoachSettings,
     "[actors.NAME.limits]": Limits,
     "[actors.NAME.limits.override.LIMIT]": Override,
 }

@@ -34,7 +34,7 @@ class CoachSettings(BaseModel):
     learning_rate: float = Field(0.3, gt=0, le=1)
     """Part (a ratio) by which a pair's value moves towards each new reward."""
     exploration: float = Field(0.2, ge=0, le=1)
-    """Probability of a pair at random instead of the best one."""
+    """Probability (a ratio) of a pair at random instead of the best one."""
     rate_hz: PositiveFloat = 50.0
     """Rate of the training train, on both electrodes of a pair at once."""
     train_s: PositiveFloat = 0.2
