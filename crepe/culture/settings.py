@@ -87,6 +87,8 @@ class CultureSettings(BaseModel):
     """Whether no cell fires, as under TTX; noise and artefact stay."""
     silenced_s: tuple[tuple[float, float], ...] = ()
     """Windows [from, to) of the culture's clock in which no cell fires."""
+    noise_uv: PositiveFloat = 4.0
+    """Noise on each electrode, root mean square; a 60MEA has 3 to 5."""
     # Decision 111: what a block changes.
     blocked: bool = False
     """Whether excitatory synapses have no effect and do not change, as under NBQX and APV, which

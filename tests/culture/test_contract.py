@@ -24,7 +24,8 @@ class Obedient(CellNetwork):
         self.n_cells = settings.n_cells
         self.cells_um = rng.uniform((0.0, 0.0), size_um, (self.n_cells, 2))
 
-    def step(self, forced, *, is_silenced=False):
+    def step(self, forced, *, is_silenced=False, is_blocked=False):
+        del is_blocked
         return NO_CELL if is_silenced else forced
 
 
