@@ -199,6 +199,15 @@ def test_a_service_imports_no_actor(program: str, tmp_path: Path) -> None:
     assert "crepe.config.wiring" not in loaded_by(program, tmp_path)
 
 
+@pytest.mark.parametrize("program", ["acquire", "pipeline", "game", "record", "stimulate"])
+def test_a_program_imports_the_stimulator_and_the_recorder_only_if_it_runs_them(
+    program: str, tmp_path: Path
+) -> None:
+    own = {"record": {"crepe.actors.record"}, "stimulate": {"crepe.actors.stimulate"}}
+    both = {"crepe.actors.record", "crepe.actors.stimulate"}
+    assert loaded_by(program, tmp_path) & both == own.get(program, set())
+
+
 def test_the_watchdog_needs_no_numpy(tmp_path: Path) -> None:
     assert "numpy" not in loaded_by("watchdog", tmp_path)
 
