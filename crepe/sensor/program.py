@@ -77,7 +77,8 @@ class Follower:
             if self._has_stream:
                 self._heartbeat.set_state("running")
             return []
-        self._heartbeat.beat()
+        if self._heartbeat.is_due():
+            self._heartbeat.beat()
         cursors = {} if self._is_ended else {self._stream: self._cursor}
         entries = self._store.wait(cursors, _BLOCK_S) if cursors else []
         if not entries:
