@@ -244,3 +244,18 @@ def test_type_checkers_see_every_public_name() -> None:
         for alias in line.names
     ]
     assert sorted(imported) == sorted(crepe.__all__) == sorted(crepe._MODULES)
+
+
+def test_no_program_looks_for_plugins_of_pydantic_in_all_installed_packages() -> None:
+    text = (
+        "import sys, crepe.__main__\n"
+        "sys.argv = ['crepe', 'run', 'no-such-program']\n"
+        "try:\n"
+        "    crepe.__main__.main()\n"
+        "except SystemExit:\n"
+        "    from pydantic.plugin import _loader\n"
+        "    assert _loader._plugins is None\n"  # not even an empty collection
+    )
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "no program 'no-such-program'" in done.stderr
