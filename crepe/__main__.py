@@ -10,6 +10,8 @@ from crepe.errors import CrepeError, ExitCode
 def main() -> None:
     """Run a command. A CrepeError is printed without a traceback; the exit status is 1."""
     arguments = sys.argv[1:]
+    # Pydantic would look for plugins among all installed packages, in each of a dozen programs.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         if arguments[:1] == ["stop"] and not {"-h", "--help"} & {*arguments}:
             # An emergency stop must not wait until numpy and the like are imported.

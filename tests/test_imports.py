@@ -199,6 +199,15 @@ def test_a_service_imports_no_actor(program: str, tmp_path: Path) -> None:
     assert "crepe.config.wiring" not in loaded_by(program, tmp_path)
 
 
+@pytest.mark.parametrize("program", ["acquire", "pipeline", "game", "record", "stimulate"])
+def test_a_program_imports_the_stimulator_and_the_recorder_only_if_it_runs_them(
+    program: str, tmp_path: Path
+) -> None:
+    own = {"record": {"crepe.actors.record"}, "stimulate": {"crepe.actors.stimulate"}}
+    both = {"crepe.actors.record", "crepe.actors.stimulate"}
+    assert loaded_by(program, tmp_path) & both == own.get(program, set())
+
+
 def test_the_watchdog_needs_no_numpy(tmp_path: Path) -> None:
     assert "numpy" not in loaded_by("watchdog", tmp_path)
 
@@ -235,3 +244,18 @@ def test_type_checkers_see_every_public_name() -> None:
         for alias in line.names
     ]
     assert sorted(imported) == sorted(crepe.__all__) == sorted(crepe._MODULES)
+
+
+def test_no_program_looks_for_plugins_of_pydantic_in_all_installed_packages() -> None:
+    text = (
+        "import sys, crepe.__main__\n"
+        "sys.argv = ['crepe', 'run', 'no-such-program']\n"
+        "try:\n"
+        "    crepe.__main__.main()\n"
+        "except SystemExit:\n"
+        "    from pydantic.plugin import _loader\n"
+        "    assert _loader._plugins is None\n"  # not even an empty collection
+    )
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "no program 'no-such-program'" in done.stderr

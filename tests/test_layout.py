@@ -69,7 +69,7 @@ TESTED_THROUGH = {
     "supervise/test_session_end.py": "supervise/unrecorded",
     "supervise/test_control.py": "supervise/supervisor",
     "runtime/test_chain.py": "runtime/batch runtime/hosted_actor",
-    "runtime/test_runner.py": "runtime/inputs runtime/resume runtime/stops",
+    "runtime/test_runner.py": "runtime/resume runtime/stops",
     "redis_server/test_server.py": "redis_server/find_url",
     "redis_server/test_check.py": "redis_server/refusals",
     "reservoir/test_training.py": "environment/versions reservoir/adaptation reservoir/readout",

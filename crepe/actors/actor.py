@@ -240,6 +240,14 @@ class Sink(Actor[In, Out]):
         """Return, by stream, the sample index before which everything is stored for good."""
         raise NotImplementedError
 
+    @property
+    def left_out(self) -> Collection[str]:
+        """The input streams that it does not store and is not given; valid after `open`.
+
+        It has a position in each all the same.
+        """
+        return ()
+
     def covered(self, stream: str) -> int:
         """Return the sample index up to which its files have a stream, earlier files included.
 

@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -61,6 +61,7 @@ class Record(Sink[Message, None]):
     _about: "About" = PrivateAttr()
     _path: Path = PrivateAttr()
     _origins: Mapping[str, str] = PrivateAttr()  # of each stream that is left to readers
+    _left_out: Collection[str] = PrivateAttr()  # those of them that the file does not have, either
     _clock: StreamInfo = PrivateAttr()
     _is_full: bool = PrivateAttr(False)  # too little room: the file is closed, or will be
     _stored: dict[str, int] = PrivateAttr(default_factory=dict)  # positions while paused
@@ -74,7 +75,7 @@ class Record(Sink[Message, None]):
     _is_rested: bool = PrivateAttr(True)  # all messages are in the file
 
     def open(self, context: ActorContext) -> None:
-        # Not above: every program imports this class, and only the recorder needs h5py.
+        # Not above: a check of the experiment imports this class, and only the recorder needs h5py.
         from crepe.recording.computed import left_to_readers
         from crepe.recording.mcs_layout import About
 
@@ -97,10 +98,15 @@ class Record(Sink[Message, None]):
         )
         self._path = context.recordings / f"{context.session}.h5"
         if self._free_mb() < self.spare_mb:
-            self._stored = self._covered = self._with_filtered(_positions_in(self._path))
+            stored = _positions_in(self._path)
+            self._stored = self._covered = self._with_filtered(stored)
             self._note_pause()
         else:
             self._open_file()
+            assert self._writer is not None
+            stored = self._writer.positions
+        # A file that has such a stream already gets the rest.
+        self._left_out = self._origins.keys() - stored.keys()
 
     def _open_file(self) -> None:
         from crepe.recording.writer import RecordingWriter
@@ -120,7 +126,7 @@ class Record(Sink[Message, None]):
         if self._writer is None:
             raise DeviceError(self._pause)
         if not self._writer.has(stream):
-            if stream in self._origins:  # a file that has it already gets the rest
+            if stream in self._origins:  # the file that had it was replaced during a pause
                 return
             self._writer.add(stream, self._info_outside(message))
         is_due = message.stop - self._flushed >= _FLUSH_S * self._clock.sampling_rate_hz
@@ -166,6 +172,10 @@ class Record(Sink[Message, None]):
         """Add the streams that are left to readers: as far as their origin is stored."""
         origins = {name: positions.get(origin, 0) for name, origin in self._origins.items()}
         return {**origins, **positions}
+
+    @property
+    def left_out(self) -> Collection[str]:
+        return self._left_out
 
     def covered(self, stream: str) -> int:
         if self._writer is None:

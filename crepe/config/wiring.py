@@ -11,8 +11,6 @@ from pydantic import ValidationError
 
 from crepe.actors.actor import Actor, Source
 from crepe.actors.output import reason_of
-from crepe.actors.record import Record
-from crepe.actors.stimulate import Stimulate
 from crepe.config.actor_class import import_actor
 from crepe.config.experiment_file import streams
 from crepe.config.explain import explain
@@ -164,6 +162,8 @@ def check_wiring(
 
 def _check_instruments(actors: Mapping[str, ActorSpec], place: str) -> None:
     """Raise ConfigError for two stimulators, or for one that is not the recorded instrument."""
+    from crepe.actors.stimulate import Stimulate  # a program without one does not import it
+
     stimulators = [actor for actor in actors.values() if issubclass(actor.kind, Stimulate)]
     for actor in stimulators[1:]:
         raise ConfigError(
@@ -215,7 +215,11 @@ def _check_input(
         raise ConfigError(
             f"{where} carries {kind.__name__}, {actor.kind.__name__} reads {_names(inputs)}"
         )
-    if stream == TRUTH and not issubclass(actor.kind, Record):
+    if stream != TRUTH:
+        return
+    from crepe.actors.record import Record  # likewise
+
+    if not issubclass(actor.kind, Record):
         raise ConfigError(f"{where} has the true spikes of each cell; only Record may read it")
 
 

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 _BEGINNING_S = 1.0  # a stream that begins so early has not been trimmed
 _FAR_BEHIND_S = 2.0  # of samples; older ones are left out, since the newest count
 _LOOK_S = 1.0
+_UNWATCHED_S = 0.5  # between two reads that nobody waits for
 _PAGE = 256  # entries of a stream at once
 _STALE_S = 1.0
 
@@ -55,6 +56,7 @@ class SessionFollower:
         self._cursors: dict[str, int] = {}
         self._measured = 0  # stop of the last decision whose delay was measured
         self._tick = asyncio.Event()
+        self._n_waiting = 0
         self._looked_s = float("-inf")
         self._advanced_s = time.monotonic()
         self.session_view = SessionView("")
@@ -80,12 +82,19 @@ class SessionFollower:
             self.n_ticks += 1
             self._tick.set()
             self._tick = asyncio.Event()
-            # At least 20 ms, so that a store slower than a frame does not make this a busy loop.
-            await asyncio.sleep(max(0.02, self._period_s - (time.monotonic() - began_s)))
+            is_over = False
+            while not is_over:
+                # At least 20 ms, so that a store slower than a frame does not make this busy.
+                await asyncio.sleep(max(0.02, self._period_s - (time.monotonic() - began_s)))
+                is_over = self._n_waiting > 0 or time.monotonic() - began_s >= _UNWATCHED_S
 
     async def tick(self) -> None:
         """Wait until there is something new."""
-        await self._tick.wait()
+        self._n_waiting += 1
+        try:
+            await self._tick.wait()
+        finally:
+            self._n_waiting -= 1
 
     @property
     def age_s(self) -> float:
@@ -177,18 +186,20 @@ class SessionFollower:
     def _read(self, cursors: Mapping[str, int]) -> tuple[Entries, float | None]:
         store = self._connected()
         entries: list[tuple[str, Entry]] = []
+        after = dict(cursors)
         far = round(_FAR_BEHIND_S * self.session_view.rate_hz)
         for stream, at in cursors.items():
-            after = at
             if self.session_view.infos[stream].message == "Segment":
                 last = store.last(stream)
-                after = max(at, last.stop - far) if last else at
-            while True:
-                page = store.entries(stream, after, 2**62, _PAGE)
-                entries += [(stream, entry) for entry in page]
-                if len(page) < _PAGE:
-                    break
-                after = page[-1].stop
+                after[stream] = max(at, last.stop - far) if last else at
+        while after:
+            page: dict[str, list[Entry]] = {}
+            for stream, entry in store.wait(after, 0.0, _PAGE):
+                if isinstance(entry, Entry):
+                    page.setdefault(stream, []).append(entry)
+            entries += [(s, e) for s, batch in page.items() for e in batch if not e.is_end]
+            # A stream that has given less has given all.
+            after = {s: batch[-1].stop for s, batch in page.items() if len(batch) == _PAGE}
         return entries, self._latency_ms(store)
 
     def _latency_ms(self, store: StreamStore) -> float | None:

@@ -23,7 +23,11 @@ def falling_crossings(
     """
     is_below = samples < limit
     is_below &= limit < 0
-    return np.argwhere((is_below[:, 1:] & ~is_below[:, :-1]).T)
+    is_crossing = is_below[:, 1:] & ~is_below[:, :-1]
+    # They are few: to sort them is faster than to search transposed samples.
+    channel, offset = np.divmod(np.flatnonzero(is_crossing), is_crossing.shape[1])
+    order = np.argsort(offset, kind="stable")
+    return np.stack((offset[order], channel[order]), axis=1)
 
 
 def peaks_after(

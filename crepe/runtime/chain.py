@@ -36,7 +36,7 @@ class Chain:
             # First in, first out: the windows of a stream reach every reader in their order.
             batch = waiting.popleft()
             for host in self.hosted:
-                if batch.stream in host.spec.reads or batch.stream in host.lags:
+                if batch.stream in host.reads or batch.stream in host.lags:
                     new = host.feed(batch)
                     results += new
                     waiting.extend(out.batch for out in new)

@@ -10,7 +10,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from crepe.actors.actor import Actor, ActorContext, Output
+from crepe.actors.actor import Actor, ActorContext, Output, Sink
 from crepe.actors.output import ErrorsOf, messages_in
 from crepe.config.wiring import OUTSIDE, ActorSpec
 from crepe.messages import Command, Message, StreamInfo
@@ -21,7 +21,10 @@ CHECKPOINT_S = 0.25  # a sparse actor publishes its position at least this often
 
 
 class HostedActor:
-    """One opened actor: merges its inputs, keeps its position, forms its output windows."""
+    """One opened actor: merges its inputs, keeps its position, forms its output windows.
+
+    `reads` are the streams that it is fed: those of its table, without what a recorder leaves out.
+    """
 
     def __init__(
         self,
@@ -50,7 +53,9 @@ class HostedActor:
         self._begun = bool(resume)
         # An actor that does not merge has a position of its own in each input.
         self._done = dict(self.actor.resume_positions()) if resume else {}
-        self._clock_inputs = [stream for stream in spec.reads if stream not in OUTSIDE]
+        left_out = self.actor.left_out if isinstance(self.actor, Sink) else ()
+        self.reads = tuple(stream for stream in spec.reads if stream not in left_out)
+        self._clock_inputs = [stream for stream in self.reads if stream not in OUTSIDE]
         self._lags = {s: round(lag_s * self._rate_hz) for s, lag_s in spec.feedback.items()}
         merged = (*self._clock_inputs, *self._lags)
         self._queues: dict[str, deque[Batch]] = {stream: deque() for stream in merged}

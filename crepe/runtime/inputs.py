@@ -94,7 +94,6 @@ class Inputs:
 
     def begin(self, hosted: Sequence[HostedActor], resumes: Mapping[str, Resume | None]) -> None:
         """Set the cursor of each stream to where the first of its readers resumes."""
-        self.clock = next((s for s, info in self.infos.items() if info.kind.is_clocked), "")
         warmup = sum(host.warmup_samples for host in hosted)
         for stream in self._streams:
             readers = [host for host in hosted if stream in host.spec.reads]
@@ -108,8 +107,8 @@ class Inputs:
                 actor, resume = host.actor, resumes[host.spec.name]
                 is_clock = stream == host.spec.reads[0]
                 if isinstance(actor, Sink):
-                    at.append(actor.positions().get(stream, 0))
                     self._recorders.setdefault(stream, actor)
+                    at += [actor.positions().get(stream, 0)] if stream in host.reads else []
                 elif resume is None:
                     at.append(0)
                 elif not actor.merges and is_clock:
@@ -122,8 +121,11 @@ class Inputs:
                 else:
                     # A sum: an actor warms up on output of the actors before it.
                     at.append(max(0, resume.position - warmup))
-            self._cursors[stream] = min(at)
+            if at:  # else it is recorded without being read
+                self._cursors[stream] = min(at)
             self._register([stream])
+        clocked = (s for s in self._cursors if s in self.infos and self.infos[s].kind.is_clocked)
+        self.clock = next(clocked, "")
         for host in hosted:
             for stream, lag in host.lags.items():
                 if not any(stream in other.infos for other in hosted):
@@ -139,7 +141,7 @@ class Inputs:
         """
         for host in hosted:
             resume = resumes[host.spec.name]
-            for stream in (*host.spec.reads, *host.lags):
+            for stream in (*host.reads, *host.lags):
                 if not any(stream in other.infos for other in hosted):
                     continue
                 start = (resume.position if resume else 0) - host.warmup_samples

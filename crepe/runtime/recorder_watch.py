@@ -9,7 +9,7 @@ compares that with the recorder's progress.
 from collections.abc import Callable, Mapping, Sequence
 
 from crepe.actors.actor import Actor, Sink, disarm_stimulator
-from crepe.actors.stimulate import Stimulate
+from crepe.messages import Delivered
 from crepe.runtime.heartbeat import DISARMS_AFTER_S
 from crepe.store.contract import StreamStore
 
@@ -36,7 +36,8 @@ class RecorderWatch:
         disarm: Callable[[], None] = disarm_stimulator,
     ) -> None:
         self._sinks = [actor for actor in actors if isinstance(actor, Sink)]
-        self._stimulates = any(isinstance(actor, Stimulate) for actor in actors)
+        # By its answers: most programs have no stimulator, and need not import its class.
+        self._stimulates = any(Delivered in actor.message_types()[1] for actor in actors)
         self._actors = actors
         self._store = store
         self._session = session

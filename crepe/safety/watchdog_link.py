@@ -29,6 +29,7 @@ from crepe.safety.protocol.orders import STIMULATOR_SOCKET, WATCHDOG_SOCKET
 log = logging.getLogger(__name__)
 
 FRESH_S = 0.5  # after that an answer of the watchdog counts no more
+_BEAT_NS = 50_000_000  # between equal heartbeats: a tenth of the silence that counts as death
 _RETRY_NS = 1_000_000_000  # between attempts to announce the instrument
 _MOST_DATAGRAMS = 100  # that are received at once: the queue of a socket is shorter
 
@@ -50,6 +51,8 @@ class WatchdogLink:
         self._is_simulator = False  # True when proven: no living culture is behind it
         self._answered_ns: int | None = None  # by the clock since boot; None: no answer counts
         self._watchdog = ""  # process key of the one that answered last
+        self._sent: Heartbeat | None = None
+        self._sent_ns = 0  # by the clock since boot
         self._is_pulsing = True  # until a stop is certain: an earlier process may have left a train
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
@@ -109,12 +112,18 @@ class WatchdogLink:
         self.beat()
 
     def beat(self) -> None:
-        """Send a heartbeat, and receive the watchdog's answers."""
+        """Send a heartbeat if one is due or it has changed, and receive the watchdog's answers.
+
+        It is called more than once for each segment, and each heartbeat wakes the watchdog.
+        """
         if self._instrument is None:
             return
         heartbeat = Heartbeat(self._instrument, self._is_pulsing, self._latch)
-        with suppress(OSError):  # no watchdog: no answer comes, and nothing is stimulated
-            self._socket.sendto(pack(heartbeat), str(self.run_directory / WATCHDOG_SOCKET))
+        now_ns = self._clocks().boot_ns
+        if heartbeat != self._sent or now_ns - self._sent_ns >= _BEAT_NS:
+            with suppress(OSError):  # no watchdog: no answer comes, and nothing is stimulated
+                self._socket.sendto(pack(heartbeat), str(self.run_directory / WATCHDOG_SOCKET))
+                self._sent, self._sent_ns = heartbeat, now_ns
         self._receive()
 
     def _receive(self) -> None:
@@ -131,6 +140,7 @@ class WatchdogLink:
                 is_another |= self._note(datagram)
         if is_another:  # the last watchdog was killed: since then nothing could stop a train
             self._answered_ns = None
+            self._sent = None  # the new one does not know the latch yet
 
     def _obey(self, order: Order) -> None:
         if order.by or order.releases:

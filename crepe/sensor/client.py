@@ -16,7 +16,7 @@ from crepe.sensor.hand_frames import as_json
 from crepe.sensor.input_tracker import State
 from crepe.web.links import server_file
 
-_POLL_S = 0.1
+_POLL_S = 0.25  # each look at a trial is a request, which takes 2 ms of CPU time
 _CONNECT_S = 1.0
 
 

@@ -67,7 +67,6 @@ class Follower:
 
         Raises StoreError if the store cannot be reached, and CrepeError if another session began.
         """
-        self._heartbeat.set_position(self._cursor)
         if self._is_ended or not self._has_stream:
             time.sleep(_PAUSE_S)
         if not self._has_stream:
@@ -77,7 +76,6 @@ class Follower:
             if self._has_stream:
                 self._heartbeat.set_state("running")
             return []
-        self._heartbeat.beat()
         cursors = {} if self._is_ended else {self._stream: self._cursor}
         entries = self._store.wait(cursors, _BLOCK_S) if cursors else []
         if not entries:
@@ -88,6 +86,9 @@ class Follower:
             if isinstance(entry, Entry)
             for step in self._steps_of(entry)
         ]
+        self._heartbeat.set_position(self._cursor)
+        if self._heartbeat.is_due():
+            self._heartbeat.beat()
         if not entries and not self._is_caught_up:
             # Not before: the states still to be read may show that the gesture has begun its trial.
             self._is_caught_up = True

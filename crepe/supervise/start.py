@@ -35,7 +35,7 @@ DRAIN_S = 30.0
 
 _START_S = 60.0
 _SERVER_S = 5.0  # in which a server that others run must answer
-_POLL_S = 0.05
+_POLL_S = 0.1
 
 
 def _ignore(_: float) -> None: ...

@@ -141,6 +141,7 @@ writes = ["data:filtered"]
 
 def test_a_signal_that_readers_can_compute_is_not_recorded(tmp_path: Path) -> None:
     record = opened(tmp_path, experiment=FILTER)
+    assert set(record.left_out) == {"data:filtered"}
     take(record, messages(150))
     record.on_silence(2.0)
     assert record.positions()["data:filtered"] == record.positions()["data"] == 15_000
@@ -180,6 +181,7 @@ def test_a_file_that_has_a_filtered_signal_gets_the_rest_of_it(tmp_path: Path) -
     taken = take(record, messages(20))
     record.close()
     record = opened(tmp_path, experiment=FILTER)
+    assert not record.left_out
     taken += take(record, messages(20, first=20))
     record.close()
     assert_holds(tmp_path / "s.h5", taken)

@@ -24,3 +24,15 @@ def test_a_peak_is_the_minimum_after_the_crossing_and_blocks_its_channel():
     peaks = peaks_after(samples, crossings, blocked, first=100, n_align=2, n_rest=4)
     assert peaks == [(101, 0, -6.0), (106, 0, -5.0)]
     assert blocked.tolist() == [110]
+
+
+def test_crossings_are_in_the_order_of_time_and_then_of_channels():
+    random = np.random.default_rng(0)
+    for n in (1, 2, 60):
+        samples = random.normal(0, 1, (7, n)).astype(np.float32)
+        is_below = samples < -1
+        expected = np.argwhere((is_below[:, 1:] & ~is_below[:, :-1]).T)
+        limit = np.full((7, 1), -1, np.float32)
+        crossings = falling_crossings(samples, limit)
+        assert crossings.dtype == expected.dtype
+        assert np.array_equal(crossings, expected)

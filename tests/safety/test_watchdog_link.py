@@ -1,5 +1,6 @@
 """The stimulator's side of the watchdog: its answers, the latch in memory, the clocks."""
 
+import contextlib
 import socket
 
 import pytest
@@ -16,6 +17,7 @@ from crepe.safety.watchdog_link import FRESH_S, WatchdogLink
 
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND
+BEAT = SECOND // 20
 
 
 class Watchdog:
@@ -86,7 +88,8 @@ def make(tmp_path, clocks):
 
 
 def beat(guard, watchdog, process="11:5"):
-    """A heartbeat, and the watchdog's answer to it."""
+    """A heartbeat that is due, and the watchdog's answer to it."""
+    watchdog.clocks.pass_ns(awake=BEAT)
     guard.beat()
     watchdog.answer(process)
     guard._receive()
@@ -117,6 +120,45 @@ def test_an_answer_counts_for_half_a_second_from_its_time_at_the_watchdog(make, 
     assert "the watchdog has not answered within 0.5 s" in guard.refusal()
 
 
+def test_equal_heartbeats_are_sent_twenty_times_a_second_and_changes_at_once(
+    make, watchdog, clocks
+):
+    guard = make(is_simulator=True)
+    watchdog.socket.setblocking(False)
+
+    def sent():
+        n = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                n += isinstance(unpack(watchdog.socket.recv(16384)), Heartbeat)
+        return n
+
+    guard.beat()
+    guard.beat()
+    assert sent() == 1
+    clocks.pass_ns(awake=BEAT - 1)
+    guard.beat()
+    assert sent() == 0
+    clocks.pass_ns(awake=1)
+    guard.beat()
+    assert sent() == 1
+    guard.pulsing(False)
+    guard.pulsing(True)
+    assert sent() == 2
+    guard._disarm()  # a new name
+    guard.beat()
+    assert sent() == 1
+
+
+def test_a_heartbeat_that_reached_no_watchdog_is_sent_again_at_once(make, tmp_path, clocks):
+    guard = make(is_simulator=True)
+    guard.beat()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bound:
+        bound.bind(str(tmp_path / WATCHDOG_SOCKET))
+        guard.beat()
+        assert isinstance(unpack(bound.recv(16384)), Heartbeat)
+
+
 # Clocks
 
 
@@ -131,9 +173,10 @@ def armed(make, watchdog, tmp_path, clocks):
 
 
 def test_an_arming_ends_when_its_time_is_over(armed, watchdog, clocks):
-    for _ in range(3600):
+    for _ in range(3599):
+        clocks.pass_ns(awake=SECOND - BEAT)
         assert beat(armed, watchdog) is None
-        clocks.pass_ns(awake=SECOND)
+    clocks.pass_ns(awake=SECOND)
     assert beat(armed, watchdog) == "the arming has expired; `crepe arm`"
 
 

@@ -18,6 +18,7 @@ _QUIETER = 0.5  # than the electrodes it must be by this factor; chosen
 _LOUD_BLOCKS = 20  # in a row: longer than any artefact
 _LOUD_TIMES = 5.0
 _REFERENCE = MCS_60_LABELS.index(MCS_REFERENCE)
+_ALL, _ONLY_REFERENCE = slice(None), slice(_REFERENCE, _REFERENCE + 1)
 
 
 class Framing:
@@ -38,7 +39,7 @@ class Framing:
             if len(self._held) < _FIRST_BLOCKS:
                 return []
             self._limit = self._measure_limit()
-        elif _loudness(segment)[_REFERENCE] > self._limit:
+        elif _loudness(segment, _ONLY_REFERENCE)[0] > self._limit:
             if len(self._held) == _LOUD_BLOCKS:
                 raise DeviceError(
                     f"{self._place}: the reference (electrode {MCS_REFERENCE}) has been loud for "
@@ -62,10 +63,10 @@ class Framing:
         return _LOUD_TIMES * max(1.0, float(reference))
 
 
-def _loudness(segment: Segment) -> NDArray[np.float64]:
-    """Return the SD of each channel in counts.
+def _loudness(segment: Segment, channels: slice = _ALL) -> NDArray[np.float64]:
+    """Return the SD of channels in counts.
 
     Without the last sample, which some versions of MEAME set to zero.
     """
-    loudness: NDArray[np.float64] = segment.samples[:, :-1].std(axis=1)
+    loudness: NDArray[np.float64] = segment.samples[channels, :-1].std(axis=1)
     return loudness
