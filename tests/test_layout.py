@@ -109,7 +109,6 @@ TESTED_THROUGH = {
         report/draw_decoding report/draw_raster report/html
         report/numbers report/session report/style report/wording
     """,
-    "safety/test_arming.py": "safety/protocol/announcement",
     "safety/test_emergency_stop.py": "safety/protocol/latched_directory safety/stop_command",
     "simulator/meame/test_instrument.py": "simulator/lockstep",
     "simulator/meame/test_dsp.py": "simulator/meame/patterns simulator/meame/stim_queue",
