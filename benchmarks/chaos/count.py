@@ -80,7 +80,7 @@ def of_culture(chaos: Chaos) -> Figures:
             for message in kept["result:delivered"].messages(0, 2**62):
                 if isinstance(message, Delivered) and message.state != DeliveryState.INTENDED:
                     answers[message.stream, message.number] += 1
-                    figures[f"stimuli {message.state}"] += 1
+                    figures[f"answers: {message.state}"] += 1
             stimuli = kept["result:stimuli"].messages(0, 2**62)
             numbers = {("result:stimuli", m.number) for m in stimuli if isinstance(m, Stimulus)}
             figures["stimuli"] += len(numbers)
