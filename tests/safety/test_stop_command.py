@@ -51,7 +51,13 @@ def test_it_stops_what_runs_everywhere_and_the_named_server(attempts, capsys, ar
 
 @pytest.mark.parametrize(
     ("arguments", "unknown"),
-    [(["now"], ["now"]), (["--json=yes"], ["--json=yes"]), (["--serv", "x", "y"], ["y"])],
+    [
+        (["now"], ["now"]),
+        (["--json=yes"], ["--json=yes"]),
+        (["--serv", "x", "y"], ["y"]),
+        (["--help"], ["--help"]),
+        (["-h"], ["-h"]),
+    ],
 )
 def test_a_mistyped_argument_is_named_and_prevents_no_stop(attempts, arguments, unknown):
     assert stop_command.main(arguments) == 1
@@ -85,6 +91,28 @@ def test_a_stop_that_is_interrupted_is_not_verified(attempts, capsys):
     out, err = capsys.readouterr()
     assert json.loads(out)["lines"] == [LINE, "NOT VERIFIED: ended by Ctrl-C"]
     assert err == f"{LINE}\ncrepe: NOT VERIFIED: ended by Ctrl-C\n"
+
+
+class Pipe:
+    """A stdout of another program; what is not flushed has not arrived."""
+
+    def __init__(self):
+        self.arrived, self._written = "", ""
+
+    def write(self, text):
+        self._written += text
+
+    def flush(self):
+        self.arrived, self._written = self.arrived + self._written, ""
+
+
+def test_each_line_arrives_at_once_and_so_does_the_document(attempts, monkeypatch):
+    attempts.error = KeyboardInterrupt()
+    for arguments, begin in (([], f"{LINE}\n"), (["--json"], "{")):
+        pipe = Pipe()
+        monkeypatch.setattr("sys.stdout", pipe)
+        stop_command.main(arguments)
+        assert pipe.arrived.startswith(begin)
 
 
 def test_a_pipe_that_is_gone_does_not_change_the_status(attempts, monkeypatch):
