@@ -334,6 +334,16 @@ def test_an_answer_counts_for_the_same_address_and_for_no_other(make, watchdog):
     assert "the watchdog has not answered" in guard.refusal()
 
 
+def test_each_heartbeat_takes_what_has_come_since_the_last(make, watchdog, clocks):
+    guard = make()
+    guard.beat()
+    watchdog.latch = Latch(clocks.now.boot_ns, "crepe stop")
+    watchdog.answer()
+    for is_closed in (False, True):
+        guard.beat()
+        assert unpack(watchdog.socket.recv(16384)).latch.is_closed == is_closed
+
+
 def test_each_name_is_new(make, tmp_path):
     guard = make()
     names = {announced(tmp_path).stimulator}
