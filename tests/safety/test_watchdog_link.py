@@ -298,6 +298,36 @@ def test_the_announcement_has_the_address_and_the_requesters(make, tmp_path):
     assert (tmp_path / INSTRUMENT_FILE).stat().st_mode & 0o077 == 0
 
 
+def test_an_answer_to_another_stimulator_changes_nothing(make, watchdog, tmp_path, clocks):
+    guard = make(is_simulator=True)
+    assert beat(guard, watchdog) is None
+    other = Answer("1-other", "", clocks.now.boot_ns, "11:9", Latch())
+    watchdog.socket.sendto(pack(other), str(tmp_path / STIMULATOR_SOCKET))
+    assert guard.refusal() is None
+
+
+def test_a_jump_disarms_although_the_arming_stays_on_a_dead_disk(
+    armed, watchdog, clocks, monkeypatch
+):
+    def dead(run_directory):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(arming, "disarm", dead)
+    clocks.pass_ns(asleep=HOUR)
+    assert armed.refusal().startswith("disarmed")
+    assert beat(armed, watchdog) == "not armed; `crepe arm`"
+
+
+def test_what_is_announced_is_not_announced_again(make, watchdog, clocks, monkeypatch):
+    guard = make(is_simulator=True)
+    announcements = []
+    monkeypatch.setattr("crepe.safety.watchdog_link.announce", lambda *it: announcements.append(it))
+    for _ in range(5):
+        clocks.pass_ns(awake=SECOND)
+        assert beat(guard, watchdog) is None
+    assert announcements == []
+
+
 # What the watchdog receives
 
 
