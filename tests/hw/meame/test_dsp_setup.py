@@ -52,11 +52,12 @@ class Recorded:
     """The calls of a control, in order."""
 
     def __init__(self, control):
-        self.calls, self.written = [], {}
+        self.calls, self.values, self.written = [], {}, {}
         self._control = control
 
     def call(self, function, arguments):
         self.calls.append((int(function), [int(address) for address, _ in arguments]))
+        self.values = {**self.values, int(function): [value for _, value in arguments]}
         self._control.call(function, arguments)
 
     def write(self, addresses, values):
@@ -72,7 +73,7 @@ def test_the_dsp_is_set_up_by_these_calls_and_registers(unit):
     """By address, as the instrument has them: another order is noticed by no simulated train."""
     bench = Bench()
     control, looks = Recorded(bench.stimulator.control), []
-    bench.dsp.write(Register.DAC_MODE, 0x8001)  # bits that are not of the DACs
+    bench.dsp.write(Register.DAC_MODE, 0x8002)  # bits that are not of the DACs
     train = TRAIN if unit == "uA" else replace(TRAIN, unit="uV", phases=((-5710.0, 200.0),))
     registers = dsp_setup.set_up(control, train, 0, lambda: looks.append(len(control.calls)))
     assert control.calls == [
@@ -87,7 +88,9 @@ def test_the_dsp_is_set_up_by_these_calls_and_registers(unit):
         (13, []),
     ]
     assert looks == list(range(9))  # before each of them
-    modes = 0x8001 | (0x3F00 if unit == "uV" else 0)
+    everywhere = [0x3FFFBFFF, 0x3FFFFFFF]  # but at the reference
+    assert control.values[14] == control.values[15] == everywhere
+    modes = 0x8002 | (0x3F00 if unit == "uV" else 0)
     memories = {0x920C, 0x922C, 0x9F20, 0x9F24}
     assert {a: v for a, v in control.written.items() if a not in memories} == {
         0x9100: modes,
