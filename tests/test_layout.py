@@ -118,7 +118,7 @@ TESTED_THROUGH = {
     """,
     "store/test_contract.py": """
         store/client store/memory_store store/recording_store
-        store/redis_store store/retention store/segments store/stream_writer
+        store/redis_store store/retention store/stream_writer
     """,
     "store/test_fence.py": "store/connection",
     "store/test_tls.py": "redis_server/login",
