@@ -156,7 +156,7 @@ def run(minutes: float) -> dict[str, float]:
         (recording,) = (var / "recordings").glob("*.h5")
         limits = experiment.actors["stimulate"].make().limits
         with Store(recording) as kept:
-            figures = {**of_samples(kept), **of_pulses(kept, soak, limits)}
+            figures = {**of_samples(kept), **of_pulses([kept], soak, limits)}
         growth = soak.growth()
         for name, (mb, n_files) in growth.items():
             print(f"{name:>24}  {mb:+8.1f} MB  {n_files:+d} files")
@@ -221,18 +221,31 @@ def of_samples(kept: Store) -> dict[str, float]:
     }
 
 
-def of_pulses(kept: Store, soak: Soak, limits: Limits) -> dict[str, float]:
-    """Check each delivered pulse by the gate, and their number against the accepted trains."""
-    requested = {
-        m.number: m for m in kept["result:stimuli"].messages(0, 2**62) if isinstance(m, Stimulus)
-    }
-    states: dict[int, str] = {}
-    for message in kept["result:delivered"].messages(0, 2**62):
-        if isinstance(message, Delivered):
-            states[message.number] = message.state
-    fired = [requested[n] for n, state in states.items() if state != "refused" and n in requested]
-    allowed = sum(stimulus.n_pulses for stimulus in fired)
-    requested_phases = {stimulus.phases for stimulus in requested.values()}
+def of_pulses(sessions: Sequence[Store], soak: Soak, limits: Limits) -> dict[str, float]:
+    """Check each delivered pulse by the gate, and their number against the accepted trains.
+
+    `sessions` are all during which pulses were looked at.
+    """
+    allowed = 0
+    states: list[str] = []  # of each stimulus, in the end
+    requested_phases: set[tuple[tuple[float, float], ...]] = set()
+    for kept in sessions:
+        requested = {
+            m.number: m
+            for m in kept["result:stimuli"].messages(0, 2**62)
+            if isinstance(m, Stimulus)
+        }
+        state_of: dict[int, str] = {}
+        for message in kept["result:delivered"].messages(0, 2**62):
+            if isinstance(message, Delivered):
+                state_of[message.number] = message.state
+        allowed += sum(
+            requested[n].n_pulses
+            for n, state in state_of.items()
+            if state != "refused" and n in requested
+        )
+        states += state_of.values()
+        requested_phases |= {stimulus.phases for stimulus in requested.values()}
     pulses = [
         pulse for pulses_of_electrode in soak.pulses.values() for pulse in pulses_of_electrode
     ]
@@ -255,8 +268,8 @@ def of_pulses(kept: Store, soak: Soak, limits: Limits) -> dict[str, float]:
         "pulses that a stop cut short": cut,
         "pulses in the dish": len(pulses),
         "pulses let through": allowed,
-        "stimuli refused": sum(state == "refused" for state in states.values()),
-        "stimuli stopped early": sum(state == "stopped" for state in states.values()),
+        "stimuli refused": states.count("refused"),
+        "stimuli stopped early": states.count("stopped"),
     }
 
 

@@ -95,7 +95,7 @@ TESTED_THROUGH = {
     "hw/lsl/test_recorder.py": "hw/lsl/description",
     "hw/meame/test_recorder.py": "hw/meame/framing",
     "hw/openephys/test_recorder.py": "hw/openephys/gui hw/openephys/subscription",
-    "hw/meame/test_stimulator.py": "hw/meame/http safety/instrument_lock",
+    "hw/meame/test_stimulator.py": "hw/meame/http",
     "hw/rhx/test_link.py": "hw/rhx/link_state hw/rhx/settings",
     "hw/rhx/test_service.py": "hw/rhx/client",
     "hw/rhx/test_stimulator.py": "hw/fixed_patterns",
@@ -110,8 +110,7 @@ TESTED_THROUGH = {
         report/draw_decoding report/draw_raster report/html
         report/numbers report/session report/style report/wording
     """,
-    "safety/test_arming.py": "safety/protocol/announcement",
-    "safety/test_emergency_stop.py": "safety/protocol/latched_directory safety/stop_command",
+    "safety/test_emergency_stop.py": "safety/protocol/latched_directory",
     "simulator/meame/test_instrument.py": "simulator/lockstep",
     "simulator/meame/test_dsp.py": "simulator/meame/patterns simulator/meame/stim_queue",
     "simulator/meame/test_server.py": """
@@ -120,7 +119,7 @@ TESTED_THROUGH = {
     """,
     "store/test_contract.py": """
         store/client store/memory_store store/recording_store
-        store/redis_store store/retention store/segments store/stream_writer
+        store/redis_store store/retention store/stream_writer
     """,
     "store/test_fence.py": "store/connection",
     "store/test_tls.py": "redis_server/login",

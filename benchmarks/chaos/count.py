@@ -1,6 +1,7 @@
 """Counts of what a stack with faults has recorded, against what is known to be true."""
 
 from collections import Counter
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 
@@ -69,18 +70,21 @@ def _compare_spikes(figures: Counter[str], truth: Spikes, windows: list[Spikes])
 def of_culture(chaos: Chaos) -> Figures:
     """Check gaps against the clock, and each stimulus against its answer and the dish."""
     figures: Counter[str] = Counter()
-    for path in _recordings(chaos):
-        with Recording(path) as recording:
-            figures["must be 0: recordings with a damaged place"] += bool(recording.problems)
-        with Store(path) as kept:
+    with ExitStack() as stack:
+        sessions = []
+        for path in _recordings(chaos):
+            with Recording(path) as recording:
+                figures["must be 0: recordings with a damaged place"] += bool(recording.problems)
+            sessions.append(stack.enter_context(Store(path)))
+        _add(figures, of_pulses(sessions, chaos.soak, Limits()))
+        for kept in sessions:
             figures["sessions"] += 1
             _add(figures, of_samples(kept))
-            _add(figures, of_pulses(kept, chaos.soak, Limits()))
             answers: Counter[tuple[str, int]] = Counter()
             for message in kept["result:delivered"].messages(0, 2**62):
                 if isinstance(message, Delivered) and message.state != DeliveryState.INTENDED:
                     answers[message.stream, message.number] += 1
-                    figures[f"stimuli {message.state}"] += 1
+                    figures[f"answers: {message.state}"] += 1
             stimuli = kept["result:stimuli"].messages(0, 2**62)
             numbers = {("result:stimuli", m.number) for m in stimuli if isinstance(m, Stimulus)}
             figures["stimuli"] += len(numbers)

@@ -110,7 +110,9 @@ def info_from(raw_fields: Mapping[bytes, bytes]) -> StreamInfo:
     name = ""
     try:
         for raw_name, raw in raw_fields.items():
-            name, text = raw_name.decode(), raw.decode()
+            name = ""  # not that of the field before, should this one have none
+            name = raw_name.decode()
+            text = raw.decode()
             if name in _ITEMS:
                 values[name] = _tuple(json.loads(text), name)
             elif name in _TRUTH:

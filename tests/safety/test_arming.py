@@ -12,6 +12,7 @@ from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import ConfigError
 from crepe.safety import arming
 from crepe.safety.protocol.announcement import INSTRUMENT_FILE, Instrument, announce, announced
+from crepe.safety.protocol.datagrams import Latch, State
 
 NAME = "7-abc"
 ENDED = ProcessIdentity.own()._replace(start="1")  # its pid has gone to another since
@@ -226,3 +227,96 @@ def test_an_arming_lasts_as_long_as_it_states_and_at_most_eight_hours(run):
     assert arming.armed_s(run, now_ns=lambda: -1) == 0  # of another boot: longer than can be
     (run / arming.ARMED_FILE).unlink()
     assert arming.armed_s(run) == 0
+
+
+# The latch in the memory of a watchdog
+
+
+@pytest.fixture
+def watchdog(monkeypatch):
+    """Sets the state that a watchdog reports."""
+
+    def set_state(state):
+        monkeypatch.setattr(arming, "watchdog_state", lambda run_directory: state)
+
+    return set_state
+
+
+@pytest.mark.parametrize("is_announced", [False, True])
+def test_a_latch_that_only_a_watchdog_keeps_is_released_too(tmp_path, watchdog, is_announced):
+    if is_announced:
+        announce(tmp_path, Instrument(NAME, ENDED, "127.0.0.1", 8888))
+    watchdog(State(Latch(1, "a page"), None))
+    assert arming.release(tmp_path) == "a page"
+    for state in (None, State(Latch(), None)):
+        watchdog(state)
+        with pytest.raises(ConfigError, match="no latch of `crepe stop` to release"):
+            arming.release(tmp_path)
+
+
+@pytest.mark.parametrize("state", [None, State(Latch(), None), State(Latch(1, "a page"), None)])
+@pytest.mark.parametrize("is_latched", [False, True])
+def test_who_cannot_arm_hears_of_a_release_only_where_there_is_a_latch(
+    tmp_path, watchdog, state, is_latched
+):
+    watchdog(state)
+    if is_latched:
+        arming.latch(tmp_path, "crepe stop")
+    with pytest.raises(ConfigError, match="no stimulator runs here") as refused:
+        arming.arm(tmp_path, 1.0)
+    has_latch = is_latched or (state is not None and state.latch.is_closed)
+    assert ("--release" in str(refused.value)) == has_latch
+
+
+# Directories that cannot be used
+
+
+def test_if_the_chosen_directory_cannot_be_used_all_others_count(elsewhere, monkeypatch):
+    other = elsewhere("there")
+    chosen = paths.project_directory() / "chosen"
+    chosen.touch()
+    for value in (str(chosen), "~nobody-of-that-name/var"):
+        monkeypatch.setenv("CREPE_VAR", value)
+        problems = []
+        assert arming.run_directories(problems.append) == [other]
+        assert len(problems) >= 1
+        with pytest.raises(ConfigError, match=r"nothing is armed; elsewhere: 127.0.0.1:9"):
+            arming.to_arm()
+
+
+def test_where_nothing_runs_anywhere_the_reason_is_that_of_the_chosen_directory(
+    elsewhere, monkeypatch
+):
+    elsewhere("empty").joinpath(INSTRUMENT_FILE).unlink()
+    announce(elsewhere("ended"), Instrument(NAME, ENDED, "127.0.0.1", 9))
+    chosen = paths.project_directory() / "chosen"
+    chosen.touch()
+    monkeypatch.setenv("CREPE_VAR", str(chosen))
+    with pytest.raises(ConfigError) as refused:
+        arming.to_arm()
+    assert str(chosen) in str(refused.value)
+    assert "elsewhere" not in str(refused.value)
+
+
+def test_an_ended_stimulator_here_is_not_armed_in_place_of_one_elsewhere(elsewhere):
+    elsewhere("there")
+    announce(paths.run_directory(), Instrument(NAME, ENDED, "127.0.0.1", 9))
+    with pytest.raises(ConfigError, match="nothing is armed; elsewhere: 127.0.0.1:9"):
+        arming.to_arm()
+
+
+def test_a_disk_that_fails_elsewhere_is_reported_and_keeps_nothing_from_a_stop(
+    elsewhere, monkeypatch
+):
+    other = elsewhere("there")
+    run_directory = paths.run_directory
+
+    def dead(var=None):
+        if var is not None and var.name == "there":
+            raise OSError(5, "Input/output error")
+        return run_directory(var)
+
+    problems = []
+    monkeypatch.setattr(paths, "run_directory", dead)
+    assert arming.run_directories(problems.append) == [run_directory()]
+    assert problems == [f"{other.parent}: [Errno 5] Input/output error"]

@@ -1,6 +1,8 @@
 """The stimulator's side of the watchdog: its answers, the latch in memory, the clocks."""
 
 import contextlib
+import math
+import os
 import socket
 
 import pytest
@@ -13,7 +15,7 @@ from crepe.safety.protocol import orders
 from crepe.safety.protocol.announcement import INSTRUMENT_FILE, announced
 from crepe.safety.protocol.datagrams import Answer, Heartbeat, Latch, pack, unpack
 from crepe.safety.protocol.orders import STIMULATOR_SOCKET, WATCHDOG_SOCKET
-from crepe.safety.watchdog_link import FRESH_S, WatchdogLink
+from crepe.safety.watchdog_link import FRESH_S, WatchdogLink, watchdog_link
 
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND
@@ -337,3 +339,126 @@ def test_the_announcement_has_the_address_and_the_requesters(make, tmp_path):
     instrument = announced(tmp_path)
     assert (instrument.host, instrument.requesters) == ("127.0.0.1", ("game (result:stimuli)",))
     assert (tmp_path / INSTRUMENT_FILE).stat().st_mode & 0o077 == 0
+
+
+def test_an_answer_to_another_stimulator_changes_nothing(make, watchdog, tmp_path, clocks):
+    guard = make(is_simulator=True)
+    assert beat(guard, watchdog) is None
+    other = Answer("1-other", "", clocks.now.boot_ns, "11:9", Latch())
+    watchdog.socket.sendto(pack(other), str(tmp_path / STIMULATOR_SOCKET))
+    assert guard.refusal() is None
+
+
+def test_a_jump_disarms_although_the_arming_stays_on_a_dead_disk(
+    armed, watchdog, clocks, monkeypatch
+):
+    def dead(run_directory):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(arming, "disarm", dead)
+    clocks.pass_ns(asleep=HOUR)
+    assert armed.refusal().startswith("disarmed")
+    assert beat(armed, watchdog) == "not armed; `crepe arm`"
+
+
+def test_what_is_announced_is_not_announced_again(make, watchdog, clocks, monkeypatch):
+    guard = make(is_simulator=True)
+    announcements = []
+    monkeypatch.setattr("crepe.safety.watchdog_link.announce", lambda *it: announcements.append(it))
+    for _ in range(5):
+        clocks.pass_ns(awake=SECOND)
+        assert beat(guard, watchdog) is None
+    assert announcements == []
+
+
+# What the watchdog receives
+
+
+def test_pulses_may_flow_from_the_beginning_until_a_stop_is_certain(make, watchdog):
+    """An earlier process may have left a train."""
+
+    def is_pulsing():
+        heartbeat = unpack(watchdog.socket.recv(16384))
+        assert heartbeat.instrument == guard._instrument
+        return heartbeat.is_pulsing
+
+    guard = make()
+    guard.beat()
+    assert is_pulsing()
+    guard.pulsing(False)
+    assert not is_pulsing()
+    guard.beat()
+    assert not is_pulsing()
+    guard.pulsing(True)
+    assert is_pulsing()
+    guard.pulsing(False)
+    assert not is_pulsing()
+    guard.drives(guard._address, is_simulator=True)
+    guard.beat()
+    assert is_pulsing()
+
+
+def test_an_answer_counts_for_the_same_address_and_for_no_other(make, watchdog):
+    guard = make(is_simulator=True)
+    assert beat(guard, watchdog) is None
+    guard.drives(guard._address, is_simulator=True)
+    assert guard.refusal() is None
+    guard.drives(guard._address._replace(nonce="another"), is_simulator=True)
+    assert "the watchdog has not answered" in guard.refusal()
+
+
+def test_each_heartbeat_takes_what_has_come_since_the_last(make, watchdog, clocks):
+    guard = make()
+    guard.beat()
+    watchdog.latch = Latch(clocks.now.boot_ns, "crepe stop")
+    watchdog.answer()
+    for is_closed in (False, True):
+        guard.beat()
+        assert unpack(watchdog.socket.recv(16384)).latch.is_closed == is_closed
+
+
+def test_each_name_is_new(make, tmp_path):
+    guard = make()
+    names = {announced(tmp_path).stimulator}
+    guard.drives(guard._address, is_simulator=False)
+    names.add(announced(tmp_path).stimulator)
+    guard.serves(["another"])  # the same stimulator: an arming names its requesters
+    names.add(announced(tmp_path).stimulator)
+    assert len(names) == 2
+    assert all(name.startswith(f"{os.getpid()}-") and len(name) > 8 for name in names)
+
+
+def test_before_it_drives_an_instrument_a_stimulator_sends_nothing_and_fires_nothing(
+    watchdog, tmp_path, clocks
+):
+    guard = WatchdogLink(tmp_path, clocks)
+    guard.serves(["game"])
+    guard.beat()
+    watchdog.socket.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        watchdog.socket.recv(16384)
+    assert guard.refusal() == "no instrument is announced"
+    assert announced(tmp_path) is None
+    guard.close()
+
+
+def test_the_link_of_a_program_is_that_of_its_run_directory_and_knows_no_end(monkeypatch, tmp_path):
+    monkeypatch.setenv("CREPE_VAR", str(tmp_path))
+    link = watchdog_link()
+    assert link.run_directory == arming.paths.run_directory()
+    assert link.left_s() == math.inf
+    link.close()
+    with link.alone(0.0):
+        with pytest.raises(DeviceError, match="another program talks"), link.alone(0.0):
+            pytest.fail("two at a time")
+        with link.alone(0.0, may_break=True):
+            pass
+
+
+def test_a_link_that_is_closed_frees_the_instrument(make, tmp_path):
+    guard = make()
+    guard.close()
+    (tmp_path / "other").mkdir()
+    other = WatchdogLink(tmp_path / "other")
+    other.drives(guard._address, is_simulator=False)
+    other.close()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from crepe.electrodes.layouts import MCS_REFERENCE
 from crepe.errors import DeviceError
 from crepe.hw.instrument import InProcess, NotStarted
-from crepe.hw.meame import wire
+from crepe.hw.meame import dsp_setup, wire
 from crepe.hw.meame.registers import Register
 from crepe.messages import Stimulus
 from crepe.simulator.lockstep import Lockstep
@@ -46,6 +46,80 @@ def test_both_firmwares_are_set_up_each_in_its_own_way(firmware):
     assert n_auto == (2 if firmware is Firmware.LAB else 60)
     bench.stimulator.stop()
     assert len(bench.shots()) == 10
+
+
+class Recorded:
+    """The calls of a control, in order."""
+
+    def __init__(self, control):
+        self.calls, self.values, self.written = [], {}, {}
+        self._control = control
+
+    def call(self, function, arguments):
+        self.calls.append((int(function), [int(address) for address, _ in arguments]))
+        self.values = {**self.values, int(function): [value for _, value in arguments]}
+        self._control.call(function, arguments)
+
+    def write(self, addresses, values):
+        self.written.update(zip(map(int, addresses), values, strict=True))
+        self._control.write(addresses, values)
+
+    def read(self, addresses):
+        return self._control.read(addresses)
+
+
+@pytest.mark.parametrize("unit", ["uA", "uV"])
+def test_the_dsp_is_set_up_by_these_calls_and_registers(unit):
+    """By address, as the instrument has them: another order is noticed by no simulated train."""
+    bench = Bench()
+    control, looks = Recorded(bench.stimulator.control), []
+    bench.dsp.write(Register.DAC_MODE, 0x8002)  # bits that are not of the DACs
+    train = TRAIN if unit == "uA" else replace(TRAIN, unit="uV", phases=((-5710.0, 200.0),))
+    registers = dsp_setup.set_up(control, train, 0, lambda: looks.append(len(control.calls)))
+    assert control.calls == [
+        (8, []),
+        (2, []),
+        (14, [0x10AC, 0x10B0]),
+        (15, [0x10B4, 0x10B8]),
+        (3, [0x1010, 0x1018, 0x101C]),
+        (4, [0x10BC, 0x10C0, 0x10C4, 0x10C8]),
+        (6, []),
+        (12, []),
+        (13, []),
+    ]
+    assert looks == list(range(9))  # before each of them
+    everywhere = [0x3FFFBFFF, 0x3FFFFFFF]  # but at the reference
+    assert control.values[14] == control.values[15] == everywhere
+    modes = 0x8002 | (0x3F00 if unit == "uV" else 0)
+    memories = {0x920C, 0x922C, 0x9F20, 0x9F24}
+    assert {a: v for a, v in control.written.items() if a not in memories} == {
+        0x9100: modes,
+        0x0200: 1,
+        **dict.fromkeys((0x9190, 0x9194, 0x9198), 1),
+        0x9104: 0x20100,
+        0x9108: 0x20100,
+    }
+    assert memories <= control.written.keys()
+    assert (registers.electrodes, registers.unit) == (train.electrodes, unit)
+    again = Recorded(bench.stimulator.control)
+    dsp_setup.set_up(again, train, 0, lambda: None)
+    assert [function for function, _ in again.calls] == [8, 2, 3, 4, 6, 12, 13]
+
+
+def test_a_set_up_that_must_end_makes_no_further_call():
+    def stopped():
+        if len(control.calls) == 2:
+            raise DeviceError("stopped")
+
+    control = Recorded(Bench().stimulator.control)
+    with pytest.raises(DeviceError, match="stopped"):
+        dsp_setup.set_up(control, TRAIN, 0, stopped)
+    assert [function for function, _ in control.calls] == [8, 2]
+
+
+def test_a_train_lasts_until_its_amplifiers_are_free():
+    """9 periods of 50 ms, a pulse of 400 us with one tick more, and 4 ms of blanking."""
+    assert dsp_setup.lasts_s(TRAIN) == pytest.approx(0.45 + 0.00042 + 0.004)
 
 
 @pytest.mark.parametrize(

@@ -64,3 +64,65 @@ def test_a_long_value_is_cut_in_the_reason():
 )
 def test_an_answer_has_the_number_of_its_request_if_that_is_one(value, number):
     assert number_of(value) == number
+
+
+LARGEST = 2**62
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"start": -LARGEST},
+        {"due": LARGEST - 1},
+        {"number": 1},
+        {"number": LARGEST - 1},
+        {"rate_hz": 4.0 * 2**60},
+        {"rate_hz": -4.0 * 2**60},
+        {"rate_hz": 20},
+        {"electrodes": ("48",) * 1000},
+        {"electrodes": ["48"]},
+        {"phases": [[1.0, 2.0]]},
+    ],
+)
+def test_a_value_at_its_bound_has_the_form_of_a_request(fields):
+    plain = well_formed(replace(REQUEST, **fields))
+    assert isinstance(plain, Stimulus)
+    (name, value), *_ = fields.items()
+    if isinstance(value, list):
+        value = tuple(tuple(item) if isinstance(item, list) else item for item in value)
+    assert getattr(plain, name) == value
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"start": -LARGEST - 1}, "start: -4611686018427387905, must be a whole number"),
+        ({"stop": LARGEST}, "stop: 4611686018427387904, must be a whole number"),
+        ({"due": True}, "due: True, must be a whole number"),
+        ({"number": LARGEST}, "number: 4611686018427387904, must be a whole number from 1 on"),
+        ({"rate_hz": True}, "rate_hz: True, must be a finite number"),
+        ({"rate_hz": float("inf")}, "rate_hz: inf, must be a finite number"),
+        ({"rate_hz": 4.1 * 2**60}, "rate_hz: 4.726978168888072e+18, must be"),
+        ({"rate_hz": 10**400}, "rate_hz: 1000000"),
+        ({"electrodes": ("48",) * 1001}, "electrodes: ('48', '48'"),
+        ({"phases": ((1.0, 2.0, 3.0),)}, "phases[0]: (1.0, 2.0, 3.0), must be an amplitude"),
+        ({"phases": ("12",)}, "phases[0]: '12', must be an amplitude and a width"),
+        ({"phases": ((None, 2.0),)}, "phases[0] amplitude: None, must be a finite number"),
+        ({"meaning": None}, "meaning: None, must be text"),
+    ],
+)
+def test_a_value_beyond_its_bound_has_not(fields, reason):
+    assert well_formed(replace(REQUEST, **fields)).startswith(reason)
+
+
+def test_a_value_is_cut_to_sixty_characters():
+    for n, text in ((58, "x" * 58), (59, "x" * 55)):
+        reason = well_formed(replace(REQUEST, n_pulses="x" * n))
+        end = "'" if n == 58 else " ..."
+        assert reason == f"n_pulses: '{text}{end}, must be a whole number"
+        assert len(f"'{text}{end}") == 60
+
+
+def test_the_largest_number_is_that_of_an_answer():
+    assert number_of(LARGEST - 1) == LARGEST - 1
+    assert number_of(1) == 1

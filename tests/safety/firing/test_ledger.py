@@ -64,3 +64,16 @@ def test_a_requester_is_named_by_its_program_and_its_stream():
     info = replace(StreamInfo(), writer="game-0123456789ab")
     assert requester("result:stimuli", info) == "game (result:stimuli)"
     assert requester("more", StreamInfo()) == "more"
+
+
+def test_an_answer_has_the_last_sample_as_its_window():
+    for position, window in ((0, (0, 0)), (1, (0, 1)), (500, (499, 500))):
+        answer = ledger(position).refuse("a:stimuli", 1, "late")
+        assert (answer.start, answer.stop, answer.reason) == (*window, "late")
+
+
+def test_what_was_open_before_is_open_with_what_is_open_now():
+    again = restarted(ledger(), [("a:stimuli", 3)])
+    assert again.snapshot([("b:stimuli", 4)])["open_trains"] == [("a:stimuli", 3), ("b:stimuli", 4)]
+    (answer,) = again.answer_lost()
+    assert answer.reason == "the stimulator was restarted meanwhile"
