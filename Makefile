@@ -5,7 +5,7 @@
 COMMA := ,
 # Hundreds of programs and several workers of pytest read the same modules: compiled once, not each time.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help play test test-long test-neighbours bench docs reference clean python
+.PHONY: help play test test-long test-neighbours test-cl bench docs reference clean python
 
 # What a test run needs comes on top of what playing needs, in the same .venv.
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check \
@@ -53,6 +53,7 @@ help:
 	@echo "make test             format, lint, types, imports, and all tests but the long ones"
 	@echo "make test-long        whole stacks, the live page, faults, long experiments, the wheel"
 	@echo "make test-neighbours  what programs of others read of CREPE's files and streams, with those programs"
+	@echo "make test-cl          the same with the CL SDK (CC BY-NC 4.0), which needs Python 3.12: PYTHON=..."
 	@echo "make docs             build the documentation: build/docs/html/index.html"
 	@echo "make reference        bring the pages up to date that are generated from the code"
 	@echo "make bench            measure speed, as ratios within one run"
@@ -83,6 +84,13 @@ test-neighbours:
 	$(call PREPARE,[neighbours],installed,.venv-neighbours)
 	.venv-neighbours/bin/python -m pytest -n auto --dist loadfile tests/neighbours
 
+# An environment of its own: no extra brings the CL SDK, whose licence is CC BY-NC 4.0. One of its
+# dependencies, in pure Python, has no wheel.
+test-cl:
+	$(call PREPARE,[test],installed,.venv-cl)
+	.venv-cl/bin/python $(PIP_INSTALL) --no-binary python-louvain cl-sdk
+	.venv-cl/bin/python -m pytest tests/neighbours/test_cl*.py tests/neighbours/test_neighbours_page.py
+
 bench:
 	$(call PREPARE,[test$(COMMA)analysis],installed-test)
 	.venv/bin/python -m benchmarks
@@ -98,7 +106,7 @@ reference:
 	.venv/bin/python -m docs.generate
 
 clean:
-	rm -rf .venv .venv-neighbours build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-neighbours .venv-cl build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	rm -rf .import_linter_cache benchmarks/results
 	find crepe tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -d var ]; then echo "var/ (recordings, logs) is still there; remove it by hand"; fi

@@ -54,6 +54,7 @@ TESTED_THROUGH = {
     "neighbours/test_nwb.py": "bridge/nwb_series bridge/nwb_subject bridge/nwb_tables",
     "neighbours/test_cl.py": "bridge/cl bridge/cl_recording",
     "neighbours/test_cl_live.py": "bridge/cl_live",
+    "neighbours/test_mne.py": "bridge/mne",
     "neighbours/test_spikeinterface.py": "bridge/spikeinterface",
     # Parts of a whole that is tested as one.
     "actors/test_output.py": "environment/source_place",

@@ -14,10 +14,15 @@ from pydantic import Field, PrivateAttr
 
 from crepe.actors.actor import Actor, ActorContext
 from crepe.electrodes.geometry import as_array, positions_um
+from crepe.errors import ConfigError
 from crepe.hw.optional_package import import_optional
 from crepe.messages import Message, Segment, Spikes, StreamInfo
 
 _CHANNEL_TYPE = "seeg"  # the nearest that MNE knows; it ignores the unit of any other
+_NO_ORIGIN = (
+    "this instrument does not tell when it began, so that a stream of samples, such as `data`, "
+    "must be among them to date the others"
+)
 _APART_S = 0.1  # of the acquisition clock from this computer's, worth a note
 
 
@@ -30,9 +35,11 @@ class LslOutlet(Actor[Message, None]):
     Samples are regular channels in microvolts (float32), with labels and places. All other
     messages are markers: a text in JSON for each, and one for each spike. Times are those of the
     acquisition clock: sample 0 is where the session began, by this computer's clock, and each
-    sample follows the one before at the nominal rate. What the two clocks drift apart is stated as
-    the actor's problem. What was acquired before the outlets opened is not sent, so that a restart
-    doubles nothing; receivers know the outlets again by their `source_id`.
+    sample follows the one before at the nominal rate. An instrument that does not tell when it
+    began is dated by the arrival of its first samples, so that `reads` must have a stream of
+    them. What the two clocks drift apart is stated as the actor's problem. What was acquired
+    before the outlets opened is not sent, so that a restart doubles nothing; receivers know the
+    outlets again by their `source_id`.
     """
 
     prefix: str = "crepe"
@@ -50,14 +57,19 @@ class LslOutlet(Actor[Message, None]):
     _scale_uv: dict[str, NDArray[np.float32]] = PrivateAttr(default_factory=dict)  # (n_channels, 1)
     _lsl: Any = PrivateAttr(None)
     _opened_ns: int = PrivateAttr(0)  # wall clock
-    _origin_s: float | None = PrivateAttr(None)  # of sample 0, on LSL's clock
+    _origin_ns: int = PrivateAttr(0)  # of sample 0, wall clock; 0: not known yet
+    _origin_s: float = PrivateAttr(0.0)  # the same on LSL's clock
     _apart_s: float = PrivateAttr(0.0)
 
     def open(self, context: ActorContext) -> None:
         self._lsl = import_optional("pylsl", "pylsl", "lsl")
         self._context, self._opened_ns = context, context.wall_ns()
         if origin_ns := context.first.origin_t_ns:
-            self._origin_s = self._lsl.local_clock() - (self._opened_ns - origin_ns) / 1e9
+            self._set_origin(origin_ns)
+        elif all(info.message != "Segment" for info in context.inputs.values()):
+            raise ConfigError(
+                f"[actors.{context.name}] reads: found {', '.join(context.inputs)}; {_NO_ORIGIN}"
+            )
         for stream, info in context.inputs.items():
             self._outlets[stream] = self._lsl.StreamOutlet(
                 self._description(stream, info), max_buffered=self.buffer_s
@@ -98,13 +110,14 @@ class LslOutlet(Actor[Message, None]):
 
     def step_from(self, stream: str, message: Message) -> None:
         rate_hz = self._context.first.sampling_rate_hz
-        if isinstance(message, Segment) and message.t_ns:
-            arrived_s = self._lsl.local_clock() - (self._context.wall_ns() - message.t_ns) / 1e9
-            if self._origin_s is not None:
-                self._apart_s = arrived_s - self._origin_s - message.stop / rate_hz
-        if self._origin_s is None:
-            self._origin_s = self._lsl.local_clock() - message.stop / rate_hz
-        if self._is_older(message, rate_hz):
+        if isinstance(message, Segment):
+            arrived_ns = message.t_ns or self._context.wall_ns()
+            begun_ns = arrived_ns - round(message.stop / rate_hz * 1e9)
+            if not self._origin_ns:
+                self._set_origin(begun_ns)
+            if message.t_ns:
+                self._apart_s = (begun_ns - self._origin_ns) / 1e9
+        if not self._origin_ns or self._is_older(message, rate_hz):
             return
         outlet = self._outlets.get(stream)
         if outlet is None:  # `control` and `input` have no description before their first entry
@@ -119,12 +132,16 @@ class LslOutlet(Actor[Message, None]):
             for sample, text in markers(message, labels):
                 outlet.push_sample([text], self._origin_s + sample / rate_hz)
 
+    def _set_origin(self, origin_ns: int) -> None:
+        self._origin_ns = origin_ns
+        age_s = (self._context.wall_ns() - origin_ns) / 1e9
+        self._origin_s = self._lsl.local_clock() - age_s
+
     def _is_older(self, message: Message, rate_hz: float) -> bool:
         """Return whether a message was acquired before the outlets opened."""
         if isinstance(message, Segment) and message.t_ns:
             return message.t_ns < self._opened_ns
-        origin_ns = self._context.first.origin_t_ns
-        return bool(origin_ns) and origin_ns + message.stop / rate_hz * 1e9 < self._opened_ns
+        return self._origin_ns + message.stop / rate_hz * 1e9 < self._opened_ns
 
     @property
     def problem(self) -> str:

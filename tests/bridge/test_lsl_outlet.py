@@ -10,6 +10,7 @@ from crepe.actors.actor import ActorContext
 from crepe.bridge.lsl_outlet import LslOutlet, markers
 from crepe.config.experiment import load_experiment
 from crepe.electrodes.layouts import grid_labels
+from crepe.errors import ConfigError
 from crepe.messages import Delivered, GameState, Segment, Spikes, StreamInfo
 from tests.document_files import ROOT
 from tests.hw.lsl.outlet import lsl
@@ -113,6 +114,31 @@ def test_a_restart_doubles_nothing(opened):
     chunk, _ = inlet.pull_chunk(5.0, 200, min_samples=100)
     assert chunk[0, 0] == 50.0
     assert inlet.samples_available() == 0
+
+
+@pytest.mark.parametrize("opened", [{"origin_t_ns": 0}], indirect=True)
+def test_a_restart_with_an_instrument_that_does_not_tell_when_it_began_keeps_the_times(opened):
+    inlet, began_s = opened.inlet("data"), pylsl.local_clock() - 100.0
+    game = opened.inlet("result:game")
+    began_ns = time.time_ns() - 100 * 10**9
+    opened.actor.step_from("result:game", GameState(0, 100, 1, "show"))
+    opened.actor.step_from("data", segment(0, 100, began_ns + 10**7))
+    opened.actor.step_from("result:game", GameState(100, 200, 2, "show"))
+    later = 1_010_000  # a second from now
+    opened.actor.step_from("data", segment(later - 100, later, began_ns + 101 * 10**9))
+    opened.actor.step_from("result:game", GameState(later - 100, later, 3, "show"))
+    stamps = inlet.pull_chunk(5.0, 200, min_samples=100)[1]
+    assert len(stamps) == 100
+    assert abs(stamps[-1] - began_s - 101.0) < 60
+    assert stamps[-1] - began_s > 50
+    assert json.loads(game.pull_sample(10.0)[0][0])["trial"] == 3
+    assert opened.actor.problem == ""
+
+
+def test_without_samples_such_an_instrument_is_refused():
+    inputs = {"result:game": StreamInfo("GameState", RATE_HZ)}
+    with pytest.raises(ConfigError, match=r"\[actors.lsl\] reads: found result:game; .* `data`"):
+        LslOutlet().open(ActorContext(inputs=inputs, name="lsl"))
 
 
 def test_a_drift_of_the_acquisition_clock_is_stated(opened):

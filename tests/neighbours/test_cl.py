@@ -1,5 +1,6 @@
 """Programs of the CL API on CREPE's simulated culture, and on a recording; with the CL SDK itself."""
 
+import json
 import os
 import re
 import subprocess
@@ -19,8 +20,9 @@ from crepe.electrodes.layouts import MCS_60_LABELS  # noqa: E402
 from crepe.messages import Segment, StreamInfo  # noqa: E402
 from crepe.recording.mcs_layout import About  # noqa: E402
 from crepe.recording.writer import RecordingWriter  # noqa: E402
+from tests.document_files import ROOT, printed_files  # noqa: E402
 
-ROOT = Path(__file__).parents[2]
+GUIDE = os.environ.get("CL_API_DOC", "")
 PAGE = ROOT / "docs" / "how-to" / "cl-programs.md"
 PROGRAM = """
 import cl
@@ -75,7 +77,7 @@ def test_a_pulse_passes_the_gate_and_a_larger_one_is_refused(culture, caplog):
 
 
 def run(program, directory):
-    """Run a program on the simulated culture in accelerated time; return its output and its log."""
+    """Run a program on the simulated culture in accelerated time; return its output and the refusals in its log."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
@@ -93,21 +95,39 @@ def run(program, directory):
         if "Timeout waiting for timestamp" not in ended.stderr:  # of the SDK, on a busy machine
             break
     assert ended.returncode == 0, ended.stderr
-    assert "refused" not in ended.stderr
-    return ended.stdout
+    return ended.stdout, [line for line in ended.stderr.splitlines() if " refused: " in line]
 
 
 def test_an_unmodified_program_runs_and_each_run_is_the_same(tmp_path):
-    first, second = run(PROGRAM, tmp_path), run(PROGRAM, tmp_path)
-    assert first == second
+    first, refusals = run(PROGRAM, tmp_path)
+    assert run(PROGRAM, tmp_path) == (first, refusals)
     n_spikes = int(first.rpartition("spikes ")[2].split()[0])
     assert n_spikes > 100
+    assert refusals == []
 
 
 def test_the_closed_loop_of_the_page_runs_as_it_is_printed(tmp_path):
-    (program,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
-    (n_answers,) = re.findall(r"^(\d+) answers$", run(program, tmp_path), re.M)
+    output, refusals = run(printed_files(PAGE)["answer.py"], tmp_path)
+    (n_answers,) = re.findall(r"^(\d+) answers$", output, re.M)
     assert int(n_answers) > 0
+    assert refusals == []
+
+
+def test_a_program_that_stimulates_at_every_spike_gets_what_the_gate_lets_pass(tmp_path):
+    output, refusals = run(printed_files(PAGE)["echo.py"], tmp_path)
+    (n_requests,) = re.findall(r"^(\d+) requests$", output, re.M)
+    assert 0 < len(refusals) < int(n_requests)
+
+
+@pytest.mark.skipif(not GUIDE, reason="needs CL_API_DOC, where Cortical Labs' cl-api-doc is cloned")
+def test_the_closed_loops_of_the_developer_guide_run_as_they_are(tmp_path):
+    (notebook,) = Path(GUIDE).glob("CL-01. *.ipynb")
+    cells = ["".join(cell["source"]) for cell in json.loads(notebook.read_text("utf-8"))["cells"]]
+    programs = [cell for cell in cells if "neurons.loop(" in cell and "neurons.stim(" in cell]
+    assert programs
+    for program in programs:
+        _, refusals = run(program, tmp_path)
+        assert refusals  # it stimulates at every spike
 
 
 @pytest.mark.parametrize("rate_hz", [25_000, 10_000])

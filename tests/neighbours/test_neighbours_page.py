@@ -25,7 +25,9 @@ def licence(about) -> str:
     return classifiers[-1].rpartition(" :: ")[2].removesuffix(" License")
 
 
-@pytest.mark.parametrize("row", rows(), ids=lambda row: row[0])
+@pytest.mark.parametrize(
+    "row", [row for row in rows() if row[1].startswith("`")], ids=lambda row: row[0]
+)
 def test_version_and_licence_are_those_of_the_package(row):
     _, version, _, _, stated, _ = row
     name, _, _ = version.strip("`").partition(" ")
