@@ -38,6 +38,8 @@ class Plan:
         unless the file gives it another one and `seed` is None.
     in_lockstep
         Programs wait for each other and not for the clock.
+    settings
+        Values that replace the file's, by dotted name.
 
     Raises
     ------
@@ -52,9 +54,10 @@ class Plan:
         *,
         n_trials: int | None = None,
         in_lockstep: bool = False,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self._path = path
-        self._changes: dict[str, Any] = {}
+        self._changes: dict[str, Any] = dict(settings or {})
         if seed is not None:
             self._changes["seed"] = seed
         self.experiment = load_experiment(path, self._changes)
