@@ -21,9 +21,9 @@ TABLES: dict[str, type[BaseModel]] = {
 }
 
 _INTRO = """Every table and setting of the TOML file of `crepe sweep`; how to write one is in
-[Search for settings](../how-to/search-for-settings.md). Unknown names, wrong types and values out of bounds are
-refused, with the place, what was found and what is allowed. A setting without a default is marked
-*required*; an empty default means that the setting is absent."""
+[Search for settings](../how-to/search-for-settings.md). Unknown names, wrong types and values out
+of bounds are refused, with the place, what was found and what is allowed. A setting without a
+default is marked *required*; an empty default means that the setting is absent."""
 
 
 def sweep_file() -> str:
