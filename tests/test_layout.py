@@ -47,6 +47,8 @@ TESTED_THROUGH = {
     "long/test_report.py": "study/runs",
     "report/test_command.py": "cli/sessions report/page",
     "study/test_study.py": "study/plan",
+    "study/sweep/test_file.py": "study/sweep/tables",
+    "cli/sweep/test_run.py": "study/sweep/sections study/sweep/summary",
     "long/test_experiment.py": "cli/experiment cli/study",
     "system/test_stack.py": "cli/play",
     "system/test_supervisord.py": "cli/run cli/run_services cli/supervised dashboard/program",

@@ -1,11 +1,11 @@
 """`crepe calibrate`, `crepe experiment` and `crepe map`: progress, and results at the end."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -13,6 +13,7 @@ from rich.table import Table
 from crepe.cli.output import Output, open_console
 from crepe.cli.progress import progress
 from crepe.conditions import CALIBRATION
+from crepe.config.overrides import parse_settings
 from crepe.environment import paths
 from crepe.errors import ConfigError
 from crepe.messages import GameState
@@ -38,6 +39,7 @@ class Options(NamedTuple):
     seed: int | None
     n_trials: int | None
     mode: Mode
+    settings: Mapping[str, Any]  # by dotted name
     map_path: Path | None = None
 
     @property
@@ -54,12 +56,13 @@ def options(
     live: bool,
     lockstep: bool,
     map_path: Path | None = None,
+    settings: Iterable[str] | None,
 ) -> Options:
     """Return the options. Raises ConfigError for two that contradict each other."""
     if live and lockstep:
         raise ConfigError("--live and --lockstep: in real time, or as fast as it goes; not both")
     mode = Mode.LIVE if live else Mode.LOCKSTEP if lockstep else Mode.PROCESS
-    return Options(path, seed, n_trials, mode, map_path)
+    return Options(path, seed, n_trials, mode, parse_settings(settings or ()), map_path)
 
 
 def _prepare(chosen: Options) -> tuple[Plan, Runs]:
@@ -71,6 +74,7 @@ def _prepare(chosen: Options) -> tuple[Plan, Runs]:
         n_trials=chosen.n_trials,
         in_lockstep=in_lockstep,
         map_path=chosen.map_path,
+        settings=chosen.settings,
     )
     return plan, in_process if mode is Mode.PROCESS else live
 
@@ -109,7 +113,11 @@ def run_map(chosen: Options, out: Path | None, output: Output) -> None:
     """Run the session of `crepe map`, and make its map."""
     is_lockstep = chosen.mode is Mode.LOCKSTEP
     experiment = mapping(
-        chosen.path, chosen.seed, n_rounds=chosen.n_trials, in_lockstep=is_lockstep
+        chosen.path,
+        chosen.seed,
+        n_rounds=chosen.n_trials,
+        in_lockstep=is_lockstep,
+        settings=chosen.settings,
     )
     run = in_process if chosen.mode is Mode.PROCESS else live
     with _trials("map", n_pulses(experiment), "pulses") as on_state:

@@ -57,12 +57,13 @@ class Output:
     def document(self, content: Mapping[str, Any] | list[Any]) -> None:
         """Print the JSON document, if it was requested; nan and infinity become null."""
         if self.as_json:
-            print(json.dumps(_finite(content), indent=2, default=str))
+            print(json.dumps(finite(content), indent=2, default=str))
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Return content with None for numbers that JSON does not have."""
     if isinstance(value, Mapping):
-        return {name: _finite(item) for name, item in value.items()}
+        return {name: finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

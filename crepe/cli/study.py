@@ -1,11 +1,11 @@
-"""The commands of studies: `crepe calibrate`, `crepe experiment` and `crepe map`."""
+"""The commands of studies: `calibrate`, `experiment`, `map` and `sweep`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from crepe.cli.options import STUDY, AsJson, ControlsFile, New, Seed, complete_sessions
+from crepe.cli.options import STUDY, AsJson, ControlsFile, New, Seed, Settings, complete_sessions
 from crepe.cli.output import Output
 from crepe.config.own_files import default_file
 from crepe.errors import ConfigError
@@ -31,6 +31,7 @@ def calibrate(
     trials: Trials = None,
     live: Live = False,
     lockstep: InLockstep = False,
+    settings: Settings = None,
     new: New = False,
     as_json: AsJson = False,
 ) -> None:
@@ -41,7 +42,12 @@ def calibrate(
     from crepe.cli.experiment import options, run_calibration
 
     request = options(
-        experiment or default_file(CONTROLS), seed, trials, live=live, lockstep=lockstep
+        experiment or default_file(CONTROLS),
+        seed,
+        trials,
+        live=live,
+        lockstep=lockstep,
+        settings=settings,
     )
     if request.is_supervised:
         unfinished.abandon(new=new)
@@ -64,6 +70,7 @@ def experiment(
     ] = None,
     live: Live = False,
     lockstep: InLockstep = False,
+    settings: Settings = None,
     new: New = False,
     as_json: AsJson = False,
 ) -> None:
@@ -82,6 +89,7 @@ def experiment(
         live=live,
         lockstep=lockstep,
         map_path=map_path,
+        settings=settings,
     )
     if request.is_supervised:
         unfinished.abandon(new=new)
@@ -101,6 +109,7 @@ def map_responses(
     ] = None,
     live: Live = False,
     lockstep: InLockstep = False,
+    settings: Settings = None,
     session: Annotated[
         str | None,
         typer.Option(
@@ -125,11 +134,52 @@ def map_responses(
 
     output = Output(as_json=as_json)
     if session is not None:
-        if experiment or rounds or live or lockstep or seed is not None or new:
+        if experiment or rounds or live or lockstep or seed is not None or new or settings:
             raise ConfigError("--session: makes a map of a recording; only --out and --json fit")
         write_map(session, out, output)
         return
-    request = options(experiment or default_file(MAP), seed, rounds, live=live, lockstep=lockstep)
+    request = options(
+        experiment or default_file(MAP),
+        seed,
+        rounds,
+        live=live,
+        lockstep=lockstep,
+        settings=settings,
+    )
     if request.is_supervised:
         unfinished.abandon(new=new)
     run_map(request, out, output)
+
+
+@app.command(rich_help_panel=STUDY)
+def sweep(
+    file: Annotated[Path, typer.Argument(metavar="SWEEP", help="A sweep file (TOML).")],
+    *,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Number of runs at a time. Default: the cores of this machine."),
+    ] = None,
+    dask: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS", help="A scheduler of Dask that does the runs: tcp://HOST:8786."
+        ),
+    ] = "",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Directory of results and report. Default: var/sweeps/NAME."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run an experiment with many settings on several cultures, and compare them.
+
+    Each run prints its score and the command line that repeats it. An interrupted sweep goes on
+    where it was when the command is given again. The best settings are tried on other cultures.
+
+    Example: `crepe sweep sweep.toml --workers 2`
+
+    Exit status: 1 if a run failed; the others are kept.
+    """
+    from crepe.cli.sweep.run import run_sweep
+
+    run_sweep(file, workers, dask, out, Output(as_json=as_json))

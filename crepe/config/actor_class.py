@@ -106,12 +106,19 @@ def _hint(path: Any) -> str:
 
 def _check_message_types(kind: type[Actor[Any, Any]], place: str) -> None:
     """Raise ConfigError for an actor whose class does not name the messages it reads and writes."""
-    where = f"{place} run: {kind.__name__} ({place_of_code(kind)})"
-    allowed = "must be message types, as in `Actor[Spikes, Decision]`"
+
+    def mistake(text: str) -> ConfigError:
+        # The line of a class is slow to find: most of the time of reading a file, if it is sought
+        # for classes that are well.
+        return ConfigError(
+            f"{place} run: {kind.__name__} ({place_of_code(kind)}): {text} in `Actor[...]`, must "
+            "be message types, as in `Actor[Spikes, Decision]`"
+        )
+
     try:
         inputs, outputs = kind.message_types()
     except TypeError as error:
-        raise ConfigError(f"{where}: names no message types in `Actor[...]`, {allowed}") from error
+        raise mistake("names no message types") from error
     for message in (*(() if issubclass(kind, Source) else inputs), *outputs):
         if not (isinstance(message, type) and issubclass(message, Message)):
-            raise ConfigError(f"{where}: {message!r} in `Actor[...]`, {allowed}")
+            raise mistake(repr(message))

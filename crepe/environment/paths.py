@@ -6,6 +6,7 @@
       log/          one log per program
       recordings/   one HDF5 file per session
       reports/      pages of `crepe report`, a directory per session
+      sweeps/       results of `crepe sweep`, a directory per sweep file
 
 Sockets need a short path on a file system that allows them; where `var/run` is neither, the run
 directory moves to a private temporary directory whose name follows from `var`.

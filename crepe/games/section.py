@@ -52,6 +52,7 @@ class Groups(_Figure):
 
     y_label: str
     groups: Sequence[Group]
+    x_label: str = "condition"
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,27 @@ class TimeSeries(_Figure):
     lines: Sequence[Line]
 
 
+@dataclass(frozen=True)
+class Curve:
+    """Values of one condition over another quantity."""
+
+    condition: str
+    at: Sequence[float]  # of the other quantity, ascending
+    values: Sequence[float]
+    intervals: Sequence[tuple[float, float]] = ()  # of each value, nan where none is known
+
+
+@dataclass(frozen=True)
+class Curves(_Figure):
+    """A figure of values over another quantity, a curve for each condition."""
+
+    x_label: str
+    y_label: str
+    curves: Sequence[Curve]
+    is_log: bool = False  # scale of the other quantity
+    is_line: bool = True  # neighbours are joined; False: dots
+
+
 @dataclass(frozen=True, eq=False)
 class Image(_Figure):
     """A figure of a matrix of values."""
@@ -79,7 +101,7 @@ class Image(_Figure):
     value_label: str  # quantity and unit
 
 
-View = Text | Table | Groups | TimeSeries | Image
+View = Text | Table | Groups | TimeSeries | Curves | Image
 
 
 @dataclass(frozen=True)

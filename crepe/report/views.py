@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from crepe.games.section import Groups, Image, Section, Table, Text, TimeSeries
+from crepe.games.section import Curves, Groups, Image, Section, Table, Text, TimeSeries
 from crepe.report.html import Element, element, figure, section, table
 from crepe.report.style import Picture, condition_look, named, picture
 
@@ -20,6 +20,8 @@ def pictures_of(content: Section, *, is_simulated: bool) -> list[Picture]:
             draw = _groups(view)
         elif isinstance(view, TimeSeries):
             draw = _time_series(view)
+        elif isinstance(view, Curves):
+            draw = _curves(view)
         elif isinstance(view, Image):
             draw = _image(view)
         else:
@@ -59,7 +61,7 @@ def _groups(view: Groups) -> Callable[[Figure], None]:
                 spread = [[group.mean - low], [high - group.mean]]
                 axes.errorbar(k + 0.32, group.mean, spread, capsize=4, ms=8, **look)
         axes.set_xticks(range(len(names)), [named(name) for name in names])
-        axes.set(xlabel="condition", ylabel=view.y_label)
+        axes.set(xlabel=view.x_label, ylabel=view.y_label)
         axes.margins(y=0.08)
 
     return draw
@@ -80,6 +82,27 @@ def _time_series(view: TimeSeries) -> Callable[[Figure], None]:
         if all(value >= 0 for line in view.lines for value in line.values):
             axes.set_ylim(bottom=0)
         into.legend(loc="outside lower center", ncols=4)
+
+    return draw
+
+
+def _curves(view: Curves) -> Callable[[Figure], None]:
+    """A curve for each condition, with the intervals of its values."""
+    names = [curve.condition for curve in view.curves]
+
+    def draw(into: Figure) -> None:
+        axes = into.subplots()
+        for curve in view.curves:
+            look = condition_look(curve.condition, names)
+            line = "-" if view.is_line else ""
+            axes.plot(curve.at, curve.values, ls=line, ms=7, label=named(curve.condition), **look)
+            for at, (low, high) in zip(curve.at, curve.intervals, strict=False):
+                axes.plot([at, at], [low, high], color=look["color"], lw=1)
+        axes.set(xlabel=view.x_label, ylabel=view.y_label)
+        if view.is_log:
+            axes.set_xscale("log")
+        if len(names) > 1:
+            into.legend(loc="outside lower center", ncols=4)
 
     return draw
 

@@ -1,5 +1,6 @@
 """`crepe map`: a session of single pulses at one electrode after the other."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,12 @@ from crepe.messages import Delivered, Message, Spikes, Stimulus
 
 
 def mapping(
-    path: Path, seed: int | None = None, *, n_rounds: int | None = None, in_lockstep: bool = False
+    path: Path,
+    seed: int | None = None,
+    *,
+    n_rounds: int | None = None,
+    in_lockstep: bool = False,
+    settings: Mapping[str, Any] | None = None,
 ) -> Experiment:
     """Return the experiment whose session is made into a map.
 
@@ -22,13 +28,17 @@ def mapping(
         another one and `seed` is None.
     in_lockstep
         Programs wait for each other and not for the clock.
+    settings
+        Values that replace the file's, by dotted name.
 
     Raises
     ------
     ConfigError
         The file is wrong, has not exactly one game of `SinglePulses`, or records too little.
     """
-    changes: dict[str, Any] = {} if seed is None else {"seed": seed}
+    changes: dict[str, Any] = dict(settings or {})
+    if seed is not None:
+        changes["seed"] = seed
     experiment = load_experiment(path, changes)
     games = experiment.actors_of(SinglePulses)
     if len(games) != 1:

@@ -42,6 +42,8 @@ class Plan:
         Programs wait for each other and not for the clock.
     map_path
         A map from which the electrodes are chosen (`crepe.study.units`), instead of the file's.
+    settings
+        Values that replace the file's, by dotted name.
 
     Raises
     ------
@@ -57,9 +59,10 @@ class Plan:
         n_trials: int | None = None,
         in_lockstep: bool = False,
         map_path: Path | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self._path = path
-        self._changes: dict[str, Any] = {}
+        self._changes: dict[str, Any] = dict(settings or {})
         if seed is not None:
             self._changes["seed"] = seed
         self.experiment = load_experiment(path, self._changes)

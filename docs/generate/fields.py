@@ -19,7 +19,9 @@ UNITS = {
 }  # fmt: skip
 """Units by the end of a name; a longer end comes before one that it ends with."""
 
-_SCALARS = {bool: "boolean", int: "integer", float: "number", str: "string", date: "date"}
+_SCALARS = {
+    bool: "boolean", int: "integer", float: "number", str: "string", date: "date", Any: "value",
+}  # fmt: skip
 _GROUPS = {2: "pair", 3: "triple"}
 _PLURAL = {"character": "characters", "entry": "entries"}
 _FEW = 3  # values of an enumeration that the type lists; more have a table of their own

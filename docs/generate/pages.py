@@ -9,12 +9,14 @@ from docs.generate.http import http
 from docs.generate.index import indexes
 from docs.generate.python_api import python_api
 from docs.generate.streams import streams
+from docs.generate.sweep_file import sweep_file
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
 REFERENCE: Mapping[str, Callable[[], str]] = {
     "reference/experiment-file.md": experiment_file,
+    "reference/sweep-file.md": sweep_file,
     "reference/streams.md": streams,
     "reference/cli.md": cli,
     "reference/python-api.md": python_api,

@@ -3,6 +3,8 @@
 import numpy as np
 
 from crepe.games.section import (
+    Curve,
+    Curves,
     Group,
     Groups,
     Image,
@@ -24,6 +26,12 @@ CONTENT = Section(
             [Group("stimulation", [0, 1, 2], 1.0, (0.5, 1.5)), Group("rest", [0])],
         ),
         TimeSeries("course", "The course.", "course", "length", [Line("", [0.0, 60.0], [-1, 2])]),
+        Curves(
+            "threshold", "By threshold.", "by threshold", "threshold (SD)", "accuracy",
+            [Curve("stimulation", [3.0, 4.0], [0.5, 0.9], [(0.4, 0.6), (np.nan, np.nan)]),
+             Curve("rest", [3.0, 4.0], [0.3, 0.3])],
+            is_log=True,
+        ),
         Image("map", "The map.", "map", np.arange(6.0).reshape(2, 3), "rate (Hz)"),
         Text("A note."),
     ],
@@ -32,9 +40,17 @@ CONTENT = Section(
 
 def test_every_figure_is_drawn_and_stands_in_the_section_in_its_order():
     pictures = {drawn.name: drawn for drawn in pictures_of(CONTENT, is_simulated=True)}
-    assert list(pictures) == ["lengths", "course", "map"]
+    assert list(pictures) == ["lengths", "course", "threshold", "map"]
     assert all(drawn.png.startswith(b"\x89PNG") for drawn in pictures.values())
     text = page("t", section_of(CONTENT, pictures))
-    order = ["<h2>Echoes", "&lt;i&gt;", "Every length.", "The course.", "The map.", "A note."]
+    order = [
+        "<h2>Echoes",
+        "&lt;i&gt;",
+        "Every length.",
+        "The course.",
+        "By threshold.",
+        "The map.",
+        "A note.",
+    ]
     places = [text.index(part) for part in order]
     assert places == sorted(places)
