@@ -54,6 +54,7 @@ TESTED_THROUGH = {
     "system/test_supervisord.py": "cli/run cli/run_services cli/supervised dashboard/program",
     # What only others' programs can judge.
     "neighbours/test_nwb.py": "bridge/nwb_series bridge/nwb_subject bridge/nwb_tables",
+    "neighbours/test_brian2.py": "culture/brian2_network",
     "neighbours/test_cl.py": "bridge/cl bridge/cl_recording",
     "neighbours/test_cl_live.py": "bridge/cl_live",
     "neighbours/test_mne.py": "bridge/mne",

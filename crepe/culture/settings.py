@@ -44,7 +44,8 @@ class Cells(BaseModel):
     """Mean strength of an excitatory synapse, in the unit of a cell's current (Izhikevich 2003);
     chosen."""
     inhibition: NonNegativeFloat = 2.2
-    """Mean strength of an inhibitory synapse, in the same unit; 0 is a culture under bicuculline."""
+    """Mean strength of an inhibitory synapse, in the same unit; with 0 the culture is as under
+    bicuculline."""
     release: float = Field(0.35, ge=0, le=1)
     """Fraction of the remaining resources of an excitatory synapse that a spike uses (Tsodyks and
     Markram 1997); chosen. It ends network bursts."""

@@ -1,5 +1,7 @@
 """Another network of cells behind the same culture, named by its import path."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from crepe.environment.paths import project_directory
 from crepe.errors import ConfigError
 from crepe.simulator.meame.settings import SimulatorSettings
 
+HAS_BRIAN2 = find_spec("brian2") is not None
 PATH = f"{__name__}:Obedient"
 PULSE = Shot(0, (3,), ((-10.0, 200.0), (10.0, 200.0)))
 NO_CELL = np.empty(0, np.int64)
@@ -61,7 +64,15 @@ def test_a_network_keeps_the_contract(path):
 
 @pytest.mark.parametrize(
     ("path", "reason"),
-    [("nowhere:Cells", "cannot import 'nowhere'"), (f"{__name__}:Culture", "no CellNetwork")],
+    [
+        ("nowhere:Cells", "cannot import 'nowhere'"),
+        (f"{__name__}:Culture", "no CellNetwork"),
+        pytest.param(
+            "crepe.culture.brian2_network:Brian2Network",
+            r"needs the package brian2: .*pip install .*crepe-mea\[brian2\]",
+            marks=pytest.mark.skipif(HAS_BRIAN2, reason="brian2 is installed"),
+        ),
+    ],
 )
 def test_a_network_that_is_none_is_refused_before_anything_starts(path, reason):
     file = project_directory() / "config" / "rps.toml"
