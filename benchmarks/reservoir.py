@@ -139,11 +139,9 @@ def early(seed: int) -> dict[str, float]:
             "actors.game.rates_hz": dict.fromkeys(classes, 20),
             "calibration.n_trials": 6 * len(classes),
             "actors.game.phases": [[-current_ua, 200], [current_ua, 200]],
-            "actors.game.stimulation_s": 0.05,
-            "actors.game.response_s": 0.02,
-            "actors.decode.window": {"window_s": 0.066, "bin_s": 0.006},
         }
-        figures[task] = validate(session(CONFIG / "patterns.toml", seed, changes)[0]).accuracy
+        path = CONFIG / "papers" / "patterns.toml"
+        figures[task] = validate(session(path, seed, changes)[0]).accuracy
     return figures
 
 

@@ -131,7 +131,7 @@ class Episodes:
             if not self.commands.is_paused:
                 yield from self._next_episode(message)
         elif state.phase == FEEDBACK:
-            if state.is_noisy:
+            if not state.is_training:
                 yield from self._stimuli.noise(message)
             if state.at >= state.until:
                 yield from self._go_on(message)
@@ -196,7 +196,7 @@ class Episodes:
             settings, samples = self._settings, self._schedule.samples
             state.feedback_from, state.n_noise = soonest, 0
             state.until = soonest + samples(settings.unpredictable_s + settings.silence_s)
-            state.is_noisy = True
+            state.is_training = False
             yield self._enter(FEEDBACK, message)
             yield from self._stimuli.noise(message)
         elif end and not (yield from self._train(message)):
@@ -213,7 +213,7 @@ class Episodes:
             return False
         yield from self._stimuli.training(message, coach.settings, pair)
         state.until = state.free + self._schedule.samples(coach.settings.rest_s)
-        state.is_noisy = False
+        state.is_training = True
         yield self._enter(FEEDBACK, message)
         return True
 

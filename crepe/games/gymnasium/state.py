@@ -43,6 +43,6 @@ class State:
     number: int = 0  # of the last stimulus
     free: int = 0  # sample index at which the last requested stimulus is over
     feedback_from: int = 0  # sample index at which the first unpredictable pulse may come
-    is_noisy: bool = False  # the present feedback is unpredictable pulses
+    is_training: bool = False  # the present feedback is the coach's, and has no noise
     n_noise: int = 0  # unpredictable pulses of this feedback that were requested
     score: dict[str, int] = field(default_factory=dict)
