@@ -38,7 +38,8 @@ brian2.prefs.codegen.target = "numpy"  # compiled code needs a compiler at run t
 
 _STEPS = 2  # of half a millisecond, as Izhikevich 2003 integrates
 _CELL = """
-    current = excitation + inhibition + noise : 1
+    current = is_open*excitation + inhibition + noise : 1
+    is_open : 1 (shared)
     dv/dt = (0.04*v**2 + 5*v + 140 - u + current) / ms : 1 (unless refractory)
     du/dt = a*(b*v - u) / ms : 1
     dexcitation/dt = -excitation / excitation_decay : 1
@@ -110,6 +111,7 @@ class Brian2Network(CellNetwork):
         group.d = np.where(inhibitory, 2.0, 8.0 - 6.0 * r**2)
         group.v = -65.0
         group.u = "b*v"
+        group.is_open = 1.0
         return group
 
     def _synapses(self, settings: CultureSettings, kind: bool, rng: np.random.Generator) -> Any:
@@ -151,11 +153,14 @@ class Brian2Network(CellNetwork):
         synapses.delay = (SYNAPSE_MS + length_um / VELOCITY_UM_MS) * ms
         return synapses
 
-    def step(self, forced: NDArray[np.int64], *, is_silenced: bool = False) -> NDArray[np.int64]:
+    def step(
+        self, forced: NDArray[np.int64], *, is_silenced: bool = False, is_blocked: bool = False
+    ) -> NDArray[np.int64]:
         # The loop of `Network.run` without its preparations, which take longer than a millisecond.
         variables = self._group.variables
         v, current = variables["v"].get_value(), variables["noise"].get_value()
         push = self._noise_sd * np.sqrt(1 - self._keep**2)
+        variables["is_open"].get_value()[:] = 0.0 if is_blocked else 1.0
         current[:] = self._keep * current + push * self._noise.standard_normal(self.n_cells)
         if not is_silenced:
             v[forced[variables["not_refractory"].get_value()[forced]]] = 30.0

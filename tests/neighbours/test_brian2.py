@@ -80,6 +80,18 @@ def test_inhibition_and_depression_do_what_they_are_for():
     assert n_spikes(release=0.1) > n_spikes(release=0.9)
 
 
+def test_blocked_excitation_has_no_effect():
+    def trace(is_blocked, **cells):
+        network = culture(seed=1, cells=cells).network
+        return [
+            len(network.step(np.arange(60) if ms == 50 else NO_CELL, is_blocked=is_blocked))
+            for ms in range(200)
+        ]
+
+    assert trace(is_blocked=True) == trace(is_blocked=True, excitation=30.0)
+    assert sum(trace(is_blocked=True)) < sum(trace(is_blocked=False))
+
+
 def test_an_experiment_tells_places_apart():
     """`config/rps-controls.toml`: three places, 30 trials, chance 0.333."""
     path = project_directory() / "config" / "rps-controls.toml"
