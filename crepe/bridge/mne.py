@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import mne
 import numpy as np
 
 from crepe.electrodes.geometry import as_array, positions_um
-from crepe.errors import ConfigError
+from crepe.environment.installation import pip_install
+from crepe.errors import ConfigError, CrepeError
 from crepe.messages import GameState, Segment, Stimulus
 from crepe.recording.choice import find_recording
 from crepe.results.notes import note_table
@@ -23,13 +23,12 @@ from crepe.store.stream import Stream
 _CHANNEL_TYPE = "seeg"  # the nearest that MNE knows, as of streams by LSL
 
 
-def raw_of(session: str | Path = "last", stream: str = "") -> "mne.io.RawArray":
-    """Return a session as an MNE Raw, in volts, in memory (eight bytes for each sample).
+def raw_of(session: str | Path = "last", stream: str = "") -> Any:
+    """Return a session as an `mne.io.RawArray`, in volts, in memory (eight bytes for each sample).
 
     Gaps are zeros below an annotation `BAD_ACQ_SKIP`: MNE's filters begin anew after it, and epochs
-    leave it out.
-    Finished trials, stimuli that were started and notes are annotations called `trial/GESTURE`,
-    `stimulus/MEANING` and `note/TEXT`. Times are those of the session.
+    leave it out. Finished trials, stimuli that were started and notes are annotations called
+    `trial/GESTURE`, `stimulus/MEANING` and `note/TEXT`. Times are those of the session.
 
     Parameters
     ----------
@@ -42,9 +41,17 @@ def raw_of(session: str | Path = "last", stream: str = "") -> "mne.io.RawArray":
     ------
     DeviceError
         There is no such recording, or it cannot be read.
+    KeyError
+        It has no such stream.
     ConfigError
-        It has no such stream of samples.
+        That stream carries no samples, or there is none.
+    CrepeError
+        MNE is not installed.
     """
+    try:
+        import mne
+    except ImportError as error:
+        raise CrepeError(f"{error}; raw_of needs it: {pip_install('mne')}") from error
     path = find_recording(session) if isinstance(session, str) else session
     with Store(path) as store:
         samples = store[stream] if stream else stream_of(Segment, store)

@@ -42,8 +42,10 @@ def block_of(session: str | Path = "last", stream: str = "") -> "neo.Block":
     ------
     DeviceError
         There is no such recording, or it cannot be read.
+    KeyError
+        It has no such stream.
     ConfigError
-        It has no such stream of samples.
+        That stream carries no samples, or there is none.
     """
     path = find_recording(session) if isinstance(session, str) else session
     with Store(path) as store:

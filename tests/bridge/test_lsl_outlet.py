@@ -22,6 +22,7 @@ except (ImportError, OSError, RuntimeError) as error:  # no liblsl for this comp
 
 RATE_HZ, N = 10_000.0, 60
 LABELS = grid_labels(N)
+ORIGIN_NS = 1_795_000_000 * 10**9
 
 
 def context(*, is_simulated=True, origin_t_ns=None):
@@ -141,11 +142,11 @@ def test_without_samples_such_an_instrument_is_refused():
         LslOutlet().open(ActorContext(inputs=inputs, name="lsl"))
 
 
+@pytest.mark.parametrize("opened", [{"origin_t_ns": ORIGIN_NS}], indirect=True)
 def test_a_drift_of_the_acquisition_clock_is_stated(opened):
-    now_ns = time.time_ns()
-    opened.actor.step_from("data", segment(0, 100, now_ns))
+    opened.actor.step_from("data", segment(0, 100, ORIGIN_NS + 10**7))
     assert opened.actor.problem == ""
-    opened.actor.step_from("data", segment(100, 200, now_ns + 5 * 10**9))
+    opened.actor.step_from("data", segment(100, 200, ORIGIN_NS + 2 * 10**7 + 5 * 10**9))
     assert "clock is +5.0 s from this computer's" in opened.actor.problem
 
 

@@ -57,6 +57,8 @@ def test_every_spike_trial_and_note_is_there_once_and_no_refused_stimulus(path):
 def test_a_stream_without_samples_is_refused(path):
     with pytest.raises(ConfigError, match="'data:spikes' carries Spikes, must be Segment"):
         block_of(path, "data:spikes")
+    with pytest.raises(KeyError, match="no stream 'dta'; there are: data, "):
+        block_of(path, "dta")
 
 
 @pytest.mark.parametrize("is_simulated", [True, False])

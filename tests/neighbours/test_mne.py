@@ -84,3 +84,5 @@ def test_the_lines_of_the_page_run_as_they_are_printed(tmp_path, monkeypatch):
 def test_a_stream_without_samples_is_refused(path):
     with pytest.raises(ConfigError, match="'data:spikes' carries Spikes, must be Segment"):
         raw_of(path, "data:spikes")
+    with pytest.raises(KeyError, match="no stream 'dta'; there are: data, "):
+        raw_of(path, "dta")

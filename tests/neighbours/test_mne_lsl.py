@@ -16,6 +16,7 @@ from tests.bridge.lsl_sender import RATE_HZ, SCALE_UV
 from tests.hw.lsl.outlet import CONFIG, counting
 from tests.system.conftest import SMALL, running_stack
 
+pytestmark = pytest.mark.timeout(600)  # seconds; as all tests of a stack
 ROOT = Path(__file__).parents[2]
 N_CHANNELS, SECONDS = 60, 20
 N_SAMPLES = SECONDS * RATE_HZ

@@ -18,6 +18,7 @@ if not (shutil.which("prometheus") and shutil.which("promtool")):
         allow_module_level=True,
     )
 
+pytestmark = pytest.mark.timeout(600)  # seconds; as all tests of a stack
 PAGE = ROOT / "docs" / "how-to" / "monitoring.md"
 PAGE_PORT = 8080  # in the file of the page
 PAGE_TABLE = "\n[dashboard]\n"

@@ -15,6 +15,7 @@ from crepe.results.spikes import spike_trains
 from crepe.store import Store
 from tests.document_files import ROOT, printed_files
 
+pytestmark = pytest.mark.timeout(900)  # seconds; five programs, and a busy machine
 PAGE = ROOT / "docs" / "how-to" / "export-a-session.md"
 PROGRAMS = {"crepe": [sys.executable, "-m", "crepe"], "python": [sys.executable]}
 NEAR = 10  # samples; 1 ms
