@@ -93,6 +93,17 @@ def test_a_client_that_reads_is_never_cut_off_however_much_it_gets(bench, monkey
     client.close()
 
 
+def test_a_client_that_lags_gets_everything_although_no_more_comes(bench):
+    client, near = socket.socketpair()
+    client.settimeout(20)
+    bench.drain.join(near)
+    bench.send(0, 1000)
+    left = 1000 * len(pack_block(0, BLOCK))
+    while left:
+        left -= len(client.recv(1 << 16))
+    client.close()
+
+
 def test_a_client_that_leaves_ends_nothing_and_the_next_one_gets_the_data(bench):
     for first in (0, 10):
         client, near = socket.socketpair()
