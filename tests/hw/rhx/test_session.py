@@ -142,6 +142,7 @@ class Drain:
     def __init__(self, rhx):
         self._rhx = rhx
         self.is_closed = False
+        self.clients = []
         rhx.drains.append(self)
 
     @property
@@ -150,6 +151,7 @@ class Drain:
 
     def join(self, client):
         assert not self.is_closed
+        self.clients.append(client)
 
     def close(self):
         self.is_closed = True
@@ -386,6 +388,7 @@ def test_the_same_channels_join_a_run_and_others_begin_another(machine):
         begin(machine, channels)
         assert len(machine.rhx.drains) == n_runs
     assert [drain.is_closed for drain in machine.rhx.drains] == [True, False]
+    assert [len(drain.clients) for drain in machine.rhx.drains] == [2, 1]
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.1, 5.0])
@@ -412,6 +415,11 @@ def test_a_run_that_cannot_be_is_refused(machine, channels, rate_hz, reason):
     with pytest.raises(DeviceError, match=reason):
         begin(machine, channels, rate_hz)
     assert machine.rhx.run_mode == "Stop"
+
+
+def test_without_a_connection_no_run_begins(machine):
+    with pytest.raises(DeviceError, match="not connected"):
+        begin(machine)
 
 
 def test_a_run_of_another_user_is_neither_joined_nor_stopped(machine):
