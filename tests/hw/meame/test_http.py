@@ -201,3 +201,71 @@ def test_only_the_holder_of_the_nonce_is_our_simulator(control):
     challenges = {path for _, path, _, _ in control._connection.requests}
     assert len(challenges) == 4
     assert min(map(len, challenges)) >= len("/simulator/proof?challenge=") + 32
+
+
+class Opened:
+    """A control that proves to be our simulator, or does not."""
+
+    all = []
+    proofs = iter(())
+
+    def __init__(self, server):
+        self.server, self.is_closed = server, False
+        self.all.append(self)
+
+    def is_our_simulator(self):
+        return next(self.proofs)
+
+    def close(self):
+        self.is_closed = True
+
+
+@pytest.fixture
+def servers(monkeypatch):
+    """The servers that are looked up, one after another; all names lead to 10.0.0.1."""
+    servers = []
+    monkeypatch.setattr(Opened, "all", [])
+    monkeypatch.setattr(http, "HttpControl", Opened)
+    monkeypatch.setattr(http, "resolve", lambda host, port, wait_s: f"10.0.0.1 in {wait_s:g} s")
+    monkeypatch.setattr(http, "find_server", lambda *_: servers.pop(0))
+    clock = iter(range(100))
+    monkeypatch.setattr(http.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(http.time, "sleep", lambda _: None)
+    return servers
+
+
+OTHER = SERVER._replace(http_port=9)
+
+
+def test_a_simulator_that_proves_itself_is_opened_by_its_number(servers, monkeypatch):
+    servers += [SERVER]
+    monkeypatch.setattr(Opened, "proofs", iter([True]))
+    control, named, is_ours = http.open_control(SIMULATOR, 1, 5.0)
+    assert (named, is_ours) == (SERVER, True)
+    assert control.server == SERVER._replace(host="10.0.0.1 in 5 s")
+    assert not control.is_closed
+
+
+def test_an_instrument_is_opened_without_a_proof_unless_its_file_has_changed(servers, monkeypatch):
+    servers += [SERVER, OTHER, OTHER, OTHER]
+    monkeypatch.setattr(Opened, "proofs", iter([False, False]))
+    control, named, is_ours = http.open_control("lab", 1, 1.5)
+    assert (named, is_ours) == (OTHER, False)
+    assert control.server.host == "10.0.0.1 in 2 s"
+    assert [it.is_closed for it in Opened.all] == [True, False]
+
+
+def test_a_simulator_that_proves_nothing_is_given_up_in_the_end(servers, monkeypatch):
+    servers += [SERVER] * 9
+    monkeypatch.setattr(Opened, "proofs", iter([False] * 9))
+    with pytest.raises(
+        DeviceError, match="does not prove that it is the simulator of simulator.js"
+    ):
+        http.open_control(SIMULATOR, 1, 2.0)
+    assert [it.is_closed for it in Opened.all] == [True, True]
+
+
+def test_a_control_is_closed_with_its_block():
+    with HttpControl(SERVER) as control:
+        control._connection = Answering()
+    assert control._connection.requests == ["closed"]

@@ -486,8 +486,34 @@ def test_a_port_that_closes_in_a_run_ends_its_drain_and_no_later_one(machine):
     machine.session._on_data_end("data port: closed by RHX")
     assert machine.link.drain is not None  # it is of the next run already
     machine.link.drain.close()
-    machine.session._on_data_end("data port: closed by RHX")
-    assert machine.link.drain is None
+    for _ in range(2):
+        machine.session._on_data_end("data port: closed by RHX")
+        assert machine.link.drain is None
+
+
+def test_only_a_stimulator_that_may_arm_has_patterns_loaded(machine):
+    machine.an_operator_clicks()
+    machine.session.poll()
+    machine.session.watch()
+    assert not machine.link.may_load
+    machine.session.watch(may_arm=True)
+    assert machine.link.may_load
+
+
+def test_what_is_in_doubt_is_stopped_although_no_train_is_under_way(machine):
+    machine.all_is_made_ready()
+    machine.link.doubt("a doubt")
+    assert machine.session.halt()["doubts"] == []
+    assert machine.rhx.run_mode == "Stop"
+
+
+def test_a_stop_ends_the_wait_for_the_train_before(machine):
+    machine.all_is_made_ready()
+    machine.session.trigger(**fields_of(LONG))
+    machine.session.stop()
+    machine.session.watch(may_arm=True)
+    begin(machine)
+    assert machine.session.trigger(**fields_of(TRAIN)) == {}
 
 
 def test_the_end_stops_what_runs_and_disconnects(machine):
