@@ -96,11 +96,14 @@ def test_a_client_that_reads_is_never_cut_off_however_much_it_gets(bench, monkey
 def test_a_client_that_lags_gets_everything_although_no_more_comes(bench):
     client, near = socket.socketpair()
     client.settimeout(20)
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 14)
     bench.drain.join(near)
-    bench.send(0, 1000)
-    left = 1000 * len(pack_block(0, BLOCK))
-    while left:
-        left -= len(client.recv(1 << 16))
+    data = b"".join(pack_block(i * FRAMES, BLOCK) for i in range(1000))
+    bench.waveforms.sendall(data)  # in pieces that are larger than what a client takes at once
+    received = b""
+    while len(received) < len(data):
+        received += client.recv(1 << 16)
+    assert received == data
     client.close()
 
 
