@@ -99,7 +99,6 @@ TESTED_THROUGH = {
     "hw/lsl/test_recorder.py": "hw/lsl/description",
     "hw/meame/test_recorder.py": "hw/meame/framing",
     "hw/openephys/test_recorder.py": "hw/openephys/gui hw/openephys/subscription",
-    "hw/meame/test_stimulator.py": "hw/meame/http",
     "hw/rhx/test_link.py": "hw/rhx/link_state hw/rhx/settings",
     "hw/rhx/test_service.py": "hw/rhx/client",
     "hw/rhx/test_stimulator.py": "hw/fixed_patterns",

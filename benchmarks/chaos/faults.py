@@ -1,5 +1,6 @@
 """Faults in a stack that runs, one after another, as its seed gives them."""
 
+import math
 import os
 import signal
 import subprocess
@@ -39,6 +40,7 @@ class Death(NamedTuple):
     name: str
     nonce: str  # of the simulator
     tick: int
+    lasts_s: float  # of being frozen; infinite for a program that was killed
 
 
 class Kept(NamedTuple):
@@ -156,23 +158,18 @@ class Chaos:
 
     def _freeze(self) -> None:
         name, pid = self._any_program()
-        self._note_death(name)
+        lasts_s = self._random.choice((0.2, 1.0, 4.0))
+        self._note_death(name, lasts_s)
         _send(pid, signal.SIGSTOP)
-        time.sleep(self._random.choice((0.2, 1.0, 4.0)))
+        time.sleep(lasts_s)
         _send(pid, signal.SIGCONT)
 
     def _disturb_network(self) -> None:
-        self.soak.fault(
-            self._random.choice(
-                (
-                    {"drop": True},
-                    {"stall_s": 0.4},
-                    {"truncate_bytes": 1000},
-                    {"errors": 2},
-                    {"late": 2, "late_s": 0.6},
-                )
-            )
+        faults: tuple[dict[str, object], ...] = (
+            *({"drop": True}, {"stall_s": 0.4}, {"truncate_bytes": 1000}),
+            *({"errors": 2}, {"late": 2, "late_s": 0.6}),
         )
+        self.soak.fault(self._random.choice(faults))
 
     def _fill_disk(self) -> None:
         ballast = self.var / "ballast"
@@ -284,14 +281,14 @@ class Chaos:
             time.sleep(0.1)
         self._n_left += len(pids)
 
-    def _note_death(self, name: str) -> None:
+    def _note_death(self, name: str, lasts_s: float = math.inf) -> None:
         if not self._has_culture or name not in (*LOOP, "supervisord", "everything"):
             return
         simulator = paths.read_json(self.var / "run" / "simulator.json") or {}
         with suppress(urllib3.exceptions.HTTPError, KeyError):
             url = f"http://127.0.0.1:{simulator['http_port']}/simulator/pulses"
             now = urllib3.request("GET", url, retries=False, timeout=2).json()["now"]
-            self.deaths.append(Death(name, simulator["nonce"], now))
+            self.deaths.append(Death(name, simulator["nonce"], now, lasts_s))
 
 
 def _send(pid: int, number: int) -> None:

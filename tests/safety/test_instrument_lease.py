@@ -11,7 +11,7 @@ import pytest
 from crepe.errors import DeviceError
 from crepe.hw.instrument import Address
 from crepe.safety import instrument_lease
-from crepe.safety.instrument_lease import InstrumentLease
+from crepe.safety.instrument_lease import InstrumentLease, holder
 from crepe.safety.watchdog_link import WatchdogLink
 
 ELSEWHERE = "192.0.2.7"  # an address that is never one of this machine
@@ -44,6 +44,15 @@ def test_an_instrument_has_one_lease_at_a_time(kind, port):
     InstrumentLease(ELSEWHERE, port).release()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows who has a lease")
+def test_who_has_a_lease_can_be_seen(port):
+    assert holder(ELSEWHERE, port) == ""
+    lease = InstrumentLease(ELSEWHERE, port)
+    assert holder(ELSEWHERE, port) == f"process {os.getpid()} of user {os.getuid()}"
+    lease.release()
+    assert holder(ELSEWHERE, port) == ""
+
+
 def test_all_addresses_of_this_machine_are_one(kind, port):
     lease = InstrumentLease("127.0.0.1", port)
     assert lease.is_of("127.0.0.2", port)
@@ -63,17 +72,17 @@ def _hold(port, is_held):
 def test_the_holder_is_named_and_its_death_frees_the_instrument(port):
     context = multiprocessing.get_context("spawn")
     is_held = context.Event()
-    holder = context.Process(target=_hold, args=(port, is_held))
-    holder.start()
+    child = context.Process(target=_hold, args=(port, is_held))
+    child.start()
     try:
         assert is_held.wait(60)
         with pytest.raises(DeviceError) as refused:
             InstrumentLease(ELSEWHERE, port)
         if sys.platform == "linux":
-            assert f"process {holder.pid} of user {os.getuid()}" in str(refused.value)
+            assert f"process {child.pid} of user {os.getuid()}" in str(refused.value)
     finally:
-        holder.kill()
-        holder.join()
+        child.kill()
+        child.join()
     InstrumentLease(ELSEWHERE, port).release()
 
 

@@ -59,6 +59,11 @@ def test_regrouped_segments_have_the_same_samples(windows, n_samples, expected):
     assert [as_values(it) for it in groups] == [as_values(segment(*it)) for it in expected]
 
 
+def test_a_group_that_is_full_has_the_time_of_its_own_end():
+    groups = regrouped([segment(0, 2, 20), segment(2, 4, 40)], 2)
+    assert [group.t_ns for group in groups] == [20, 40]
+
+
 @pytest.mark.parametrize(
     ("windows", "gaps"),
     [

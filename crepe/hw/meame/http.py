@@ -100,8 +100,8 @@ def open_control(
 
 def host_and_port(location: str) -> tuple[str, int]:
     """Return the host and port of a location; the port is 8888 by default. Raises ConfigError."""
-    host, _, port = location.rpartition(":")
-    if not host:
+    host, colon, port = location.rpartition(":")
+    if not colon:
         host, port = location, "8888"
     if not host or not port.isdigit():
         raise ConfigError(f"device meame://{location}: must be meame://HOST:PORT")

@@ -101,6 +101,8 @@ def test_the_dsp_is_set_up_by_these_calls_and_registers(unit):
     }
     assert memories <= control.written.keys()
     assert (registers.electrodes, registers.unit) == (train.electrodes, unit)
+    is_off = {0x1078: (0,), 0x1084: (0,), 0x1090: (0,)}  # no group of the queue is active
+    assert registers.registers.items() >= is_off.items()
     again = Recorded(bench.stimulator.control)
     dsp_setup.set_up(again, train, 0, lambda: None)
     assert [function for function, _ in again.calls] == [8, 2, 3, 4, 6, 12, 13]

@@ -217,6 +217,44 @@ def test_a_zeroed_last_sample_does_not_hide_how_quiet_the_reference_is():
     assert [framing.check(block) for block in blocks][-1] == blocks
 
 
+def square(reference, electrodes=70):
+    """A block whose channels have exactly these SDs without their last sample."""
+    samples = np.tile(np.array([[1, -1]], np.int32), (60, 51))[:, :101] * electrodes
+    samples[14] = samples[0] // electrodes * reference
+    return Segment(0, 101, samples)
+
+
+def released(*blocks, first=(4, 70)):
+    """How many segments come out at the last of the blocks, after ten with the SDs `first`."""
+    framing = Framing("x")
+    for _ in range(10):
+        framing.check(square(*first))
+    return [len(framing.check(block)) for block in blocks][-1]
+
+
+def test_the_reference_is_loud_above_five_times_what_it_was_and_five_counts_at_least():
+    assert released(square(20)) == 1
+    assert released(square(21)) == 0
+    assert released(square(5), first=(0, 70)) == 1
+    assert released(square(6), first=(0, 70)) == 0
+    assert released(square(21), square(4)) == 2
+
+
+def test_a_reference_is_compared_with_electrodes_that_are_not_flat():
+    assert released(square(1), first=(1, 1)) == 1
+    assert released(square(4), first=(4, 8)) == 1
+    for reference, electrodes in ((2, 2), (5, 8)):
+        with pytest.raises(DeviceError, match="must be below 0.5 of the electrodes"):
+            released(square(1), first=(reference, electrodes))
+
+
+def test_only_the_last_sample_of_a_block_is_left_out():
+    for at, n in ((-1, 1), (-2, 0)):
+        block = square(4)
+        block.samples[14, at] = 10_000
+        assert released(block) == n
+
+
 @pytest.mark.parametrize("segment_samples", [200, 1000])
 def test_a_server_that_another_client_has_configured_gives_no_sample(
     simulate, segment_samples, monkeypatch

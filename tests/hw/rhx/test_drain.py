@@ -93,6 +93,20 @@ def test_a_client_that_reads_is_never_cut_off_however_much_it_gets(bench, monkey
     client.close()
 
 
+def test_a_client_that_lags_gets_everything_although_no_more_comes(bench):
+    client, near = socket.socketpair()
+    client.settimeout(20)
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 14)
+    bench.drain.join(near)
+    data = b"".join(pack_block(i * FRAMES, BLOCK) for i in range(1000))
+    bench.waveforms.sendall(data)  # in pieces that are larger than what a client takes at once
+    received = b""
+    while len(received) < len(data):
+        received += client.recv(1 << 16)
+    assert received == data
+    client.close()
+
+
 def test_a_client_that_leaves_ends_nothing_and_the_next_one_gets_the_data(bench):
     for first in (0, 10):
         client, near = socket.socketpair()

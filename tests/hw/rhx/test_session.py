@@ -142,6 +142,7 @@ class Drain:
     def __init__(self, rhx):
         self._rhx = rhx
         self.is_closed = False
+        self.clients = []
         rhx.drains.append(self)
 
     @property
@@ -150,6 +151,7 @@ class Drain:
 
     def join(self, client):
         assert not self.is_closed
+        self.clients.append(client)
 
     def close(self):
         self.is_closed = True
@@ -231,6 +233,7 @@ class Machine(RuleBasedStateMachine):
         else:
             assert replies
             assert self.link.state is LinkState.RUNNING
+            assert self.rhx.run_mode == "Run"
         if len(self.rhx.drains) > n_runs:  # a train of the run before has ended with it
             self.last_ends_s = 0.0
 
@@ -330,3 +333,192 @@ def test_a_run_that_began_right_after_the_stop_to_arm_is_stopped_and_loaded():
         assert machine.session.watch(may_arm=True)["problem"] == ""
     finally:
         machine.teardown()
+
+
+@pytest.fixture
+def machine():
+    machine = Machine()
+    yield machine
+    machine.teardown()
+
+
+def fields_of(train):
+    names = ("electrodes", "phases", "rate_hz", "n_pulses")
+    return {name: getattr(train, name) for name in names}
+
+
+def begin(machine, channels=("A-000", "A-001"), rate_hz=RATE_HZ):
+    replies = []
+    machine.session.begin(None, replies.append, channels=channels, sampling_rate_hz=rate_hz)
+    (reply,) = replies
+    return reply
+
+
+def test_an_experiment_that_only_records_has_no_patterns(machine):
+    watched = session.RhxSession("host", None).watch(may_arm=True)
+    assert (watched["patterns"], watched["step_ua"], watched["sampling_rate_hz"]) == ([], 0.0, 0.0)
+
+
+def test_a_click_is_noticed_by_the_next_look(machine):
+    machine.session.poll()
+    assert not machine.session.is_connected
+    machine.an_operator_clicks()
+    machine.session.poll()
+    assert machine.session.is_connected
+    assert machine.session.watch()["is_connected"]
+
+
+def test_the_recorder_learns_what_it_records(machine):
+    machine.an_operator_clicks()
+    machine.session.poll()
+    reply = begin(machine)
+    assert machine.rhx.run_mode == "Run"
+    assert reply["source"] == f"{machine.link.name} ControllerStimRecord 3.4.0"
+    assert reply["is_simulated"] == machine.link.controller.identity.is_demo
+    assert reply["identity"].startswith(machine.link.controller.identity.type)
+    machine.link.is_proven = True
+    reply = begin(machine)
+    assert (reply["is_simulated"], reply["identity"]) == (True, "")
+
+
+def test_the_same_channels_join_a_run_and_others_begin_another(machine):
+    machine.an_operator_clicks()
+    machine.session.poll()
+    for channels, n_runs in ((("A-000",), 1), (("A-000",), 1), (("A-001",), 2)):
+        begin(machine, channels)
+        assert len(machine.rhx.drains) == n_runs
+    assert [drain.is_closed for drain in machine.rhx.drains] == [True, False]
+    assert [len(drain.clients) for drain in machine.rhx.drains] == [2, 1]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 5.0])
+def test_rhx_rests_for_a_quarter_of_a_second_between_runs(machine, seconds):
+    machine.all_is_made_ready()
+    machine.session.stop()
+    stopped_s = machine.clock.now_s
+    machine.clock.sleep(seconds)
+    begin(machine)
+    starts_s = 0.1  # until the run is read back
+    assert machine.clock.now_s - stopped_s == pytest.approx(max(0.25, seconds) + starts_s)
+
+
+@pytest.mark.parametrize(
+    ("channels", "rate_hz", "reason"),
+    [
+        (("A-000",), RATE_HZ + 1, "the device asks for .*; RHX has one rate from its start"),
+        (("A-000", "X-1"), RATE_HZ, "no channel X-1; it has "),
+    ],
+)
+def test_a_run_that_cannot_be_is_refused(machine, channels, rate_hz, reason):
+    machine.an_operator_clicks()
+    machine.session.poll()
+    with pytest.raises(DeviceError, match=reason):
+        begin(machine, channels, rate_hz)
+    assert machine.rhx.run_mode == "Stop"
+
+
+def test_without_a_connection_no_run_begins(machine):
+    with pytest.raises(DeviceError, match="click"):
+        begin(machine)
+
+
+def test_a_run_of_another_user_is_neither_joined_nor_stopped(machine):
+    machine.an_operator_clicks()
+    machine.session.poll()
+    machine.an_operator_presses_run()
+    with pytest.raises(DeviceError):
+        begin(machine)
+    assert machine.rhx.run_mode == "Run"
+    assert machine.rhx.drains == []
+
+
+def test_data_that_are_older_than_a_fifth_of_a_second_allow_no_trigger(machine, monkeypatch):
+    machine.all_is_made_ready()
+    received_s = machine.clock.now_s
+    monkeypatch.setattr(Drain, "received_s", received_s)
+    for seconds, problem in ((0.19, ""), (0.02, "rhx://host: no data for more than 0.2 s")):
+        machine.clock.sleep(seconds)
+        assert (
+            machine.session.watch()["problem"].replace(machine.link.name, "rhx://host") == problem
+        )
+    assert "no data" in machine.session.trigger(**fields_of(TRAIN))["refused"]
+    machine.link.drain = None
+    assert "no data" in machine.session.watch()["problem"]
+
+
+def test_a_train_waits_for_the_one_before(machine):
+    machine.all_is_made_ready()
+    assert machine.session.trigger(**fields_of(TRAIN)) == {}
+    lasts_s = machine.session._patterns[0].lasts_s
+    machine.clock.sleep(lasts_s - 0.01)
+    refused = machine.session.trigger(**fields_of(TRAIN))["refused"]
+    assert refused == "the train before ends in 10 ms"
+    machine.clock.sleep(0.0101)
+    assert machine.session.trigger(**fields_of(TRAIN)) == {}
+
+
+def test_between_trains_nothing_needs_a_stop(machine):
+    machine.all_is_made_ready()
+    assert machine.session.halt() == {"doubts": [], "name": machine.link.name}
+    assert machine.rhx.run_mode == "Run"
+    machine.session.trigger(**fields_of(LONG))
+    assert machine.session.halt()["doubts"] == []
+    assert machine.rhx.run_mode == "Stop"
+    begin(machine)  # the stop has ended the train, too
+    assert machine.session.trigger(**fields_of(TRAIN))["refused"] != ""
+    machine.the_connection_is_lost()
+    machine.clock.sleep(60.0)
+    machine.session.poll()
+    assert machine.session.halt()["doubts"] == [machine.link.problem]
+
+
+def test_a_connection_that_is_lost_in_a_run_is_lost_to_everybody(machine):
+    machine.all_is_made_ready()
+    machine.the_connection_is_lost()
+    with pytest.raises(ConnectionLostError):
+        machine.session.trigger(**fields_of(TRAIN))
+    assert not machine.session.is_connected
+    assert machine.session.watch()["problem"]
+
+
+def test_a_port_that_closes_in_a_run_ends_its_drain_and_no_later_one(machine):
+    machine.all_is_made_ready()
+    machine.session._on_data_end("data port: closed by RHX")
+    assert machine.link.drain is not None  # it is of the next run already
+    machine.link.drain.close()
+    for _ in range(2):
+        machine.session._on_data_end("data port: closed by RHX")
+        assert machine.link.drain is None
+
+
+def test_only_a_stimulator_that_may_arm_has_patterns_loaded(machine):
+    machine.an_operator_clicks()
+    machine.session.poll()
+    machine.session.watch()
+    assert not machine.link.may_load
+    machine.session.watch(may_arm=True)
+    assert machine.link.may_load
+
+
+def test_what_is_in_doubt_is_stopped_although_no_train_is_under_way(machine):
+    machine.all_is_made_ready()
+    machine.link.doubt("a doubt")
+    assert machine.session.halt()["doubts"] == []
+    assert machine.rhx.run_mode == "Stop"
+
+
+def test_a_stop_ends_the_wait_for_the_train_before(machine):
+    machine.all_is_made_ready()
+    machine.session.trigger(**fields_of(LONG))
+    machine.session.stop()
+    machine.session.watch(may_arm=True)
+    begin(machine)
+    assert machine.session.trigger(**fields_of(TRAIN)) == {}
+
+
+def test_the_end_stops_what_runs_and_disconnects(machine):
+    machine.all_is_made_ready()
+    machine.session.trigger(**fields_of(LONG))
+    machine.session.end()
+    assert machine.rhx.run_mode == "Stop"
+    assert machine.rhx.is_lost

@@ -1,8 +1,9 @@
 """What was requested is answered once, by stream and number, over restarts, too."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
-from crepe.messages import StreamInfo
+from crepe.messages import DeliveryState, StreamInfo
 from crepe.safety.firing.ledger import Ledger, requester
 from crepe.safety.real_time import RealTime
 from crepe.store.codec import pack_value, unpack_value
@@ -77,3 +78,10 @@ def test_what_was_open_before_is_open_with_what_is_open_now():
     assert again.snapshot([("b:stimuli", 4)])["open_trains"] == [("a:stimuli", 3), ("b:stimuli", 4)]
     (answer,) = again.answer_lost()
     assert answer.reason == "the stimulator was restarted meanwhile"
+
+
+def test_an_answer_is_to_the_train_that_was_requested():
+    train = SimpleNamespace(stream="b:stimuli", number=7)
+    answer = ledger(500).answer(train, DeliveryState.STOPPED, "no data")
+    assert (answer.stream, answer.number, answer.state) == ("b:stimuli", 7, "stopped")
+    assert (answer.start, answer.stop, answer.reason) == (499, 500, "no data")

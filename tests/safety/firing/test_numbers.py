@@ -26,6 +26,13 @@ def test_a_requester_that_counts_needs_one_range():
     assert used.ranges == [(1, 999)]
 
 
+def test_numbers_that_come_backwards_need_one_range_too():
+    used = Numbers()
+    for number in range(9, 0, -1):
+        used.add(number)
+    assert used.ranges == [(1, 9)]
+
+
 def test_scattered_numbers_join_where_they_are_closest_and_none_becomes_free():
     used = Numbers()
     numbers = [*range(10, 1100, 10), 1_000_001, 1_000_003]
