@@ -1,18 +1,16 @@
-"""The simulated culture as a reservoir: a ladder of patterns, memory, and drift.
+"""A run of the sweeps of the simulated culture as a reservoir: patterns, memory or drift.
 
-Run on its own (`python -m benchmarks.reservoir [SEED ...]`); it draws
-docs/pictures/reservoir.png. Every
-figure is of the same path as an experiment: stimuli through the gate and the simulated DSP, spikes
-found in the samples, a cross-validated linear readout of their counts after the last pulse. Beside
-it stand an artificial reservoir of which as many values are read (60 units; the culture has 1,000
+`python -m benchmarks.reservoir ladder|memory|drift EXPERIMENT --seed N --json [--set NAME=VALUE]`
+is called by `crepe sweep benchmarks/sweeps/patterns.toml` (memory.toml, drift.toml). Every figure
+is of the same path as an experiment: stimuli through the gate and the simulated DSP, spikes found
+in the samples, a cross-validated linear readout of their counts after the last pulse. Beside it
+stand an artificial reservoir of which as many values are read (60 units; the culture has 1,000
 cells, seen by 60 electrodes), and a linear readout of the bare input.
 """
 
+import argparse
 import json
-import os
-import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,44 +21,26 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from crepe.conditions import Block, Calibration, calibration_blocks
-from crepe.config.experiment import Experiment, load_experiment
+from crepe.config.overrides import parse_settings
 from crepe.electrodes.layouts import MCS_60_LABELS
-from crepe.environment.paths import project_directory
-from crepe.games.patterns import images
 from crepe.messages import Stimulus
 from crepe.reservoir.readout import Readout
 from crepe.reservoir.training import Trials, train, validate
 from crepe.results.trials import labelled
+from crepe.study.plan import Plan
 from crepe.study.runs import in_process
 
-SEEDS = (4001, 4002, 4003)
-TASKS = ("points", "bars", "clock", "digits")
-EARLY_UA = {"points": 10.0, "bars": 10.0, "clock": 4.0, "digits": 2.0}
-"""Current of a pulse where the early response is read: the more electrodes, the less of it. Chosen
-with the cultures 4001 and 4002, so that only the third shows what to expect of others."""
 LAGS = 6
-CONFIG = project_directory() / "config"
+N_TRAINING, N_COMPARED = 5, 5  # blocks of a drift: trained on, and at its begin and end
 Numbers = NDArray[np.float64]
+Result = dict[str, dict[str, Any]]
 
 
-def session_blocks(experiment: Experiment) -> list[Block]:
-    """Return the blocks of labelled trials of a session."""
-    game = experiment.actors["game"].make()
-    return calibration_blocks(experiment.calibration or Calibration(), game.trial_s)
-
-
-def session(path: Path, seed: int, changes: dict[str, Any]) -> tuple[Trials, Numbers]:
-    """Return labelled trials of a session, and the stimulus of each, (n_trials, 60)."""
-    changes = {"seed": seed, "culture.simulated.seed": seed, **changes}
-    blocks = session_blocks(load_experiment(path, changes))
-    n_trials = sum(block.n_trials for block in blocks)
-    plain = [block.model_dump() for block in blocks]
-    changes |= {"actors.game.blocks": plain, "actors.game.n_trials": n_trials}
-    experiment = load_experiment(path, changes)
-    store = in_process(experiment, lambda _: None, kept=("result:stimuli",)).store
-    window = experiment.actors["decode"].make().window
-    trials = labelled(store, window)
+def session(path: Path, seed: int, settings: Mapping[str, Any]) -> tuple[Trials, Numbers]:
+    """Return the labelled trials of a calibration, and the stimulus of each, (n_trials, 60)."""
+    plan = Plan(path, seed, settings=settings)
+    store = in_process(plan.calibration(), lambda _: None, kept=("result:stimuli",)).store
+    trials = labelled(store, plan.readout.window)
     stream = store["result:stimuli"]
     shown = np.zeros((len(trials.gesture), len(MCS_60_LABELS)))
     for stimulus in stream.messages():
@@ -106,78 +86,35 @@ def with_features(trials: Trials, features: Numbers) -> Trials:
     )
 
 
-def ladder(seed: int) -> dict[str, float]:
-    """Return cross-validated accuracy per task: culture, artificial reservoir, bare input."""
-    figures = {}
-    for task in TASKS:
-        classes = list(images(task))
-        trials, shown = session(
-            CONFIG / "patterns.toml",
-            seed,
-            {
-                "actors.game.task": task,
-                "actors.game.rates_hz": dict.fromkeys(classes, 20),
-                "calibration.n_trials": 6 * len(classes),
-            },
-        )
-        n_bins = trials.window.n_bins
-        network = artificial(shown, n_bins, 8, seed)
-        figures[f"{task}, culture"] = validate(trials).accuracy
-        figures[f"{task}, artificial"] = validate(with_features(trials, network)).accuracy
-        figures[f"{task}, bare input"] = validate(with_features(trials, shown)).accuracy
-        figures[f"{task}, chance"] = 1 / len(classes)
-    return figures
+def ladder(trials: Trials, shown: Numbers, seed: int) -> Result:
+    """Return cross-validated accuracies: culture, artificial reservoir, bare input."""
+    readers = {
+        "culture": trials,
+        "artificial": with_features(trials, artificial(shown, trials.window.n_bins, 8, seed)),
+        "bare input": with_features(trials, shown),
+    }
+    return {
+        "readers": {name: {"accuracy": validate(each).accuracy} for name, each in readers.items()}
+    }
 
 
-def early(seed: int) -> dict[str, float]:
-    """Return accuracy per task after one pulse in place of two, read from 4 to 70 ms by 6 ms."""
-    figures = {}
-    for task, current_ua in EARLY_UA.items():
-        classes = list(images(task))
-        changes = {
-            "actors.game.task": task,
-            "actors.game.rates_hz": dict.fromkeys(classes, 20),
-            "calibration.n_trials": 6 * len(classes),
-            "actors.game.phases": [[-current_ua, 200], [current_ua, 200]],
-        }
-        path = CONFIG / "papers" / "patterns.toml"
-        figures[task] = validate(session(path, seed, changes)[0]).accuracy
-    return figures
-
-
-def memory(seed: int) -> dict[str, float]:
+def memory(trials: Trials, shown: Numbers, seed: int) -> Result:
     """Return how much of the inputs 1 to 5 back a linear readout recovers.
 
     Memory capacity: Jaeger 2001, GMD report 152.
     """
-    trials, shown = session(
-        CONFIG / "rps-controls.toml",
-        seed,
-        {
-            "actors.game.electrodes": {"left": ["22", "23", "33"], "right": ["72", "73", "63"]},
-            "actors.game.rates_hz": {"left": 20, "right": 20},
-            "actors.game.rest_s": 0.02,
-            "actors.game.stimulation_s": 0.05,
-            "actors.game.response_s": 0.15,
-            "calibration.n_trials": 100,
-            **{
-                f"actors.{name}.window": {"window_s": 0.195, "bin_s": 0.039}
-                for name in ("decode", "decode_shuffled")
-            },
-        },
-    )
     seen = {
         "culture": trials.features,
         "artificial": artificial(shown, trials.window.n_bins, 1, seed),
         "bare input": shown,
     }
-    signal = np.where(trials.gesture == "left", -1.0, 1.0)
-    result = {}
+    signal = np.where(trials.gesture == trials.gesture[0], -1.0, 1.0)
+    readers = {}
     for name, features in seen.items():
         parts = [_remembered(features, signal, trials.block, lag) for lag in range(LAGS)]
-        result |= {f"{name}, {lag} back": part for lag, part in enumerate(parts)}
-        result[f"{name}, capacity"] = sum(parts[1:])  # the present input is no memory
-    return result
+        readers[name] = {f"back_{lag}": part for lag, part in enumerate(parts)}
+        readers[name]["capacity"] = sum(parts[1:])  # the present input is no memory
+    return {"readers": readers}
 
 
 def _remembered(features: Numbers, signal: Numbers, block: NDArray[np.int64], lag: int) -> float:
@@ -195,14 +132,19 @@ def _remembered(features: Numbers, signal: Numbers, block: NDArray[np.int64], la
     return float(max(0.0, r) ** 2)
 
 
-def drift(seed: int, *, stdp: bool) -> list[float]:
-    """Return a clock-digit readout's accuracy in each block after its five training blocks."""
-    changes = {"culture.simulated.stdp": stdp, "calibration.n_blocks": 25}
-    trials, _ = session(CONFIG / "patterns.toml", seed, changes)
-    is_early = trials.block <= 5
-    readout = train(_some(trials, is_early), {})
-    later = range(6, 26)
-    return [_right(readout, _some(trials, trials.block == block)) for block in later]
+def drift(trials: Trials, shown: Numbers, seed: int) -> Result:
+    """Return a readout's accuracy in the first and the last blocks after its training."""
+    del shown, seed
+    readout = train(_some(trials, trials.block <= N_TRAINING), {})
+    later = range(N_TRAINING + 1, int(trials.block.max()) + 1)
+    by_block = [_right(readout, _some(trials, trials.block == block)) for block in later]
+    return {
+        "blocks": {
+            "first": {"accuracy": float(np.mean(by_block[:N_COMPARED]))},
+            "last": {"accuracy": float(np.mean(by_block[-N_COMPARED:]))},
+        },
+        "by_block": {"accuracy": by_block},
+    }
 
 
 def _some(trials: Trials, which: NDArray[np.bool_]) -> Trials:
@@ -221,64 +163,18 @@ def _right(readout: Readout, trials: Trials) -> float:
     return float(np.mean(np.array(decoded) == trials.gesture))
 
 
-def draw(figures: dict[str, Any], path: Path) -> None:
-    """Draw ladder, memory and drift."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
-    kinds = {"culture": "#0072B2", "artificial": "#E69F00", "bare input": "#009E73"}
-    for i, (kind, colour) in enumerate(kinds.items()):
-        values = np.array(
-            [[culture[f"{task}, {kind}"] for task in TASKS] for culture in figures["ladder"]]
-        )
-        at = np.arange(len(TASKS)) + 0.25 * (i - 1)
-        left.bar(at, values.mean(axis=0), 0.22, color=colour, label=kind)
-        left.plot(np.tile(at, (len(values), 1)).T, values.T, "k.", ms=3)
-        kept = np.array(
-            [[culture[f"{kind}, {k} back"] for k in range(LAGS)] for culture in figures["memory"]]
-        )
-        middle.plot(range(LAGS), kept.mean(axis=0), "o-", color=colour, label=kind)
-    chance = [figures["ladder"][0][f"{task}, chance"] for task in TASKS]
-    left.plot(range(len(TASKS)), chance, "k_", ms=30, label="chance")
-    left.set(ylabel="cross-validated accuracy", ylim=(0, 1.05), title="patterns on the array")
-    left.set_xticks(range(len(TASKS)), TASKS)
-    left.text(0.5, chance[0], "chance", fontsize=8, ha="center", va="bottom")
-    middle.set(xlabel="inputs back", ylabel="r²", ylim=(0, 1.05), title="memory")
-    middle.legend(frameon=False)
-    styles = {"drift": ("#0072B2", "fixed synapses"), "drift, STDP": ("#D55E00", "STDP")}
-    for name, (colour, label) in styles.items():
-        values = np.array(figures[name])
-        minutes = figures["block_s"] / 60 * (np.arange(values.shape[1]) + 0.5)
-        right.plot(minutes, values.T, color=colour, alpha=0.25, lw=0.8)
-        right.plot(minutes, values.mean(axis=0), color=colour, label=label)
-    right.axhline(0.1, color="k", lw=0.8, ls=":")
-    right.text(minutes[-1], 0.11, "chance", ha="right", fontsize=8)
-    right.set(xlabel="minutes since calibration", ylabel="accuracy", ylim=(0, 1.05))
-    right.set(title="drift of a fixed readout, clock")
-    right.legend(frameon=False, loc="lower left")
-    figure.suptitle(f"SIMULATED cultures, seeds {', '.join(map(str, figures['seeds']))}")
-    figure.savefig(path, dpi=120)
-
-
-def run(seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
-    """Measure ladder, memory and drift of each culture."""
-    with tempfile.TemporaryDirectory() as directory:
-        os.environ["CREPE_VAR"] = directory
-        first, second, *_ = session_blocks(load_experiment(CONFIG / "patterns.toml"))
-        figures: dict[str, Any] = {"seeds": list(seeds), "block_s": second.start_s - first.start_s}
-        figures["ladder"] = [ladder(seed) for seed in seeds]
-        figures["early"] = [early(seed) for seed in seeds]
-        figures["memory"] = [memory(seed) for seed in seeds]
-        figures["drift"] = [drift(seed, stdp=False) for seed in seeds]
-        figures["drift, STDP"] = [drift(seed, stdp=True) for seed in seeds]
-    kept = project_directory() / "docs" / "data" / "reservoir.json"
-    kept.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    draw(figures, project_directory() / "docs" / "pictures" / "reservoir.png")
-    return figures
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("figure", choices=("ladder", "memory", "drift"))
+    parser.add_argument("experiment", type=Path)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--json", action="store_true", help="As it always does.")
+    request = parser.parse_args()
+    measure = {"ladder": ladder, "memory": memory, "drift": drift}[request.figure]
+    trials, shown = session(request.experiment, request.seed, parse_settings(request.set))
+    print(json.dumps({"is_simulated": True, **measure(trials, shown, request.seed)}))
 
 
 if __name__ == "__main__":
-    print(json.dumps(run([int(word) for word in sys.argv[1:]] or SEEDS), indent=2))
+    main()

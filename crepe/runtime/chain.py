@@ -18,6 +18,10 @@ class Chain:
 
     def __init__(self, hosted: Sequence[HostedActor]) -> None:
         self.hosted = hosted
+        self._readers: dict[str, list[HostedActor]] = {}
+        for host in hosted:
+            for stream in dict.fromkeys((*host.reads, *host.lags)):
+                self._readers.setdefault(stream, []).append(host)
 
     def push(self, batch: Batch) -> list[OutputBatch]:
         """Feed a batch to the actors that read its stream; return the output that follows."""
@@ -35,11 +39,10 @@ class Chain:
         while waiting:
             # First in, first out: the windows of a stream reach every reader in their order.
             batch = waiting.popleft()
-            for host in self.hosted:
-                if batch.stream in host.reads or batch.stream in host.lags:
-                    new = host.feed(batch)
-                    results += new
-                    waiting.extend(out.batch for out in new)
+            for host in self._readers.get(batch.stream, ()):
+                new = host.feed(batch)
+                results += new
+                waiting.extend(out.batch for out in new)
         return results
 
     def catch_up(self, missed: Iterable[tuple[HostedActor, Batch]]) -> list[OutputBatch]:

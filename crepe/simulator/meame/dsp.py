@@ -229,9 +229,9 @@ class Dsp:
     @property
     def held(self) -> tuple[int, ...]:
         """Channels that record no signal: enabled, and permanently connected to their DAC."""
+        if not (self._registers[Register.HW_ENABLE] or self._registers[Register.HW_ENABLE + 4]):
+            return ()  # asked every millisecond
         enable = self._read_words(Register.HW_ENABLE, 2)
-        if not any(enable):
-            return ()
         modes = from_pairs(self._read_words(Register.HW_MODE, 4))
         return tuple(i for i in from_bitmap(enable) if modes[i] == 0)
 
