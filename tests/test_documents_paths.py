@@ -52,8 +52,8 @@ def test_every_relative_link_resolves(path: Path) -> None:
 def test_every_module_path_exists(name: str) -> None:
     try:
         resolve_name(name)
-    except ModuleNotFoundError as error:
-        if error.name != "cl":  # the CL SDK is no dependency
+    except ImportError as error:
+        if error.name not in ("cl", "brian2"):  # the CL SDK is no dependency, Brian2 an extra
             raise
 
 

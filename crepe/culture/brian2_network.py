@@ -32,7 +32,7 @@ try:
     from brian2 import ms
 except (ImportError, AttributeError) as error:  # Brian2 2.9 with numpy 2.4 lacks `ndarray.ptp`
     hint = f"needs the package brian2: {pip_install('crepe-mea[brian2]')} ({error})"
-    raise ImportError(hint) from error
+    raise ImportError(hint, name="brian2") from error
 
 brian2.prefs.codegen.target = "numpy"  # compiled code needs a compiler at run time
 

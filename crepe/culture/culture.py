@@ -90,16 +90,7 @@ class Culture:
 
         `shots` are the pulses of this millisecond, their ticks counted from its beginning.
         """
-        for shot in shots:
-            self._stimulate(shot)
-        due = self._due.pop(self._now_ms, None)
-        forced = np.unique(np.concatenate(due)) if due else _NO_CELL
-        settings = self._settings
-        fired = self.network.step(
-            forced,
-            is_silenced=settings.silenced or self._is_in(settings.silenced_s),
-            is_blocked=settings.blocked or self._is_in(settings.blocked_s),
-        )
+        fired = self._fire(shots)
         voltage_uv = self._background.next()
         if len(fired):  # in most milliseconds none does
             place = self._rng.integers(0, self.block_samples, len(fired))
@@ -113,6 +104,26 @@ class Culture:
         self._blank(voltage_uv, field_uv)
         self._now_ms += 1
         return voltage_uv, fired
+
+    def fire(self, shots: Sequence[Shot]) -> NDArray[np.int64]:
+        """Return the cells that fire in the next millisecond, without the electrodes' voltages.
+
+        In a fifth of the time; whoever advances a culture by it advances it by nothing else.
+        """
+        fired = self._fire(shots)
+        self._now_ms += 1
+        return fired
+
+    def _fire(self, shots: Sequence[Shot]) -> NDArray[np.int64]:
+        for shot in shots:
+            self._stimulate(shot)
+        due = self._due.pop(self._now_ms, None)
+        settings = self._settings
+        return self.network.step(
+            np.unique(np.concatenate(due)) if due else _NO_CELL,
+            is_silenced=settings.silenced or self._is_in(settings.silenced_s),
+            is_blocked=settings.blocked or self._is_in(settings.blocked_s),
+        )
 
     def _is_in(self, windows_s: Sequence[tuple[float, float]]) -> bool:
         now_s = self._now_ms / 1000

@@ -46,6 +46,13 @@ def test_the_same_seed_gives_the_same_samples_however_they_are_asked_for(parts):
     np.testing.assert_array_equal(np.concatenate([again.advance(n) for n in parts], axis=1), whole)
 
 
+def test_cells_alone_fire_as_they_do_under_electrodes():
+    with_voltages, alone = culture(), culture()
+    for _ in range(1000):
+        np.testing.assert_array_equal(with_voltages.block([])[1], alone.fire([]))
+    assert sum(len(alone.fire([shot()] if ms == 0 else [])) for ms in range(10)) > 30
+
+
 def test_another_seed_is_another_culture():
     assert not np.array_equal(run(culture(1), 50)[0], run(culture(2), 50)[0])
 
