@@ -53,6 +53,7 @@ class HostedActor:
         self._begun = bool(resume)
         # An actor that does not merge has a position of its own in each input.
         self._done = dict(self.actor.resume_positions()) if resume else {}
+        # Decision 84: what a recorder is not given.
         left_out = self.actor.left_out if isinstance(self.actor, Sink) else ()
         self.reads = tuple(stream for stream in spec.reads if stream not in left_out)
         self._clock_inputs = [stream for stream in self.reads if stream not in OUTSIDE]

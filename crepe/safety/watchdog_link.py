@@ -5,6 +5,8 @@ a train is under way. The watchdog answers with the name of a stimulator that it
 any. Without a fresh answer nothing is stimulated. Both send the latch that they keep in memory.
 """
 
+# Decision 84: how often a heartbeat is sent.
+
 import logging
 import os
 import secrets
