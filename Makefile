@@ -5,7 +5,7 @@
 COMMA := ,
 # Hundreds of programs and several workers of pytest read the same modules: compiled once, not each time.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help play test test-long test-neighbours test-cl bench docs reference clean python
+.PHONY: help play test test-long test-neighbours test-cl bench bench-peers docs reference clean python
 
 # What a test run needs comes on top of what playing needs, in the same .venv.
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check \
@@ -57,6 +57,7 @@ help:
 	@echo "make docs             build the documentation: build/docs/html/index.html"
 	@echo "make reference        bring the pages up to date that are generated from the code"
 	@echo "make bench            measure speed, as ratios within one run"
+	@echo "make bench-peers      the same work by CREPE, ZeroMQ, ezmsg, LSL, plain redis-py and others, in turn"
 	@echo "make clean            remove the environments and what tools left behind; recordings in var/ stay"
 	@echo "make python           which Python a new .venv would be made with (PYTHON=... to choose)"
 
@@ -95,6 +96,10 @@ bench:
 	$(call PREPARE,[test$(COMMA)analysis],installed-test)
 	.venv/bin/python -m benchmarks
 
+bench-peers:
+	$(call PREPARE,[peers],installed,.venv-peers)
+	.venv-peers/bin/python -m benchmarks.peers
+
 # -E: the tree of pages depends on all of them. The build needs no network.
 docs:
 	$(call PREPARE,[docs],installed-docs)
@@ -106,7 +111,7 @@ reference:
 	.venv/bin/python -m docs.generate
 
 clean:
-	rm -rf .venv .venv-neighbours .venv-cl build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-neighbours .venv-cl .venv-peers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	rm -rf .import_linter_cache benchmarks/results
 	find crepe tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -d var ]; then echo "var/ (recordings, logs) is still there; remove it by hand"; fi

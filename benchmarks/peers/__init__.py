@@ -1,0 +1,1 @@
+"""CREPE beside what a user would pick instead, at the same work: `make bench-peers`."""
