@@ -22,6 +22,8 @@ from crepe.study.sweep.summary import Summary
 
 REPORT = "report.html"
 
+_IN_REPORT_ONLY = ("median", "lowest", "highest")
+
 
 def run_sweep(
     path: Path, n_workers: int | None, dask: str, out: Path | None, output: Output
@@ -99,9 +101,13 @@ def _print(summary: Summary, output: Output) -> None:
 
 
 def _table(content: section.Table) -> Table:
-    table = Table(*content.head, box=None)
+    """Return a table that 80 columns hold: the spread over cultures is in the report only."""
+    shown = [i for i, name in enumerate(content.head) if name not in _IN_REPORT_ONLY]
+    table = Table(box=None)
+    for i in shown:
+        table.add_column(content.head[i], overflow="fold", no_wrap=i == 0)
     for row in content.rows:
-        table.add_row(*row)
+        table.add_row(*(row[i] for i in shown))
     return table
 
 
