@@ -68,6 +68,7 @@ def clocks():
 def watchdog(tmp_path, clocks):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bound:
         bound.bind(str(tmp_path / WATCHDOG_SOCKET))
+        bound.settimeout(20)
         yield Watchdog(bound, clocks)
 
 
@@ -374,7 +375,7 @@ def test_what_is_announced_is_not_announced_again(make, watchdog, clocks, monkey
 # What the watchdog receives
 
 
-def test_pulses_may_flow_from_the_beginning_until_a_stop_is_certain(make, watchdog):
+def test_pulses_may_flow_from_the_beginning_until_a_stop_is_certain(make, watchdog, clocks):
     """An earlier process may have left a train."""
 
     def is_pulsing():
@@ -387,6 +388,7 @@ def test_pulses_may_flow_from_the_beginning_until_a_stop_is_certain(make, watchd
     assert is_pulsing()
     guard.pulsing(False)
     assert not is_pulsing()
+    clocks.pass_ns(awake=BEAT)
     guard.beat()
     assert not is_pulsing()
     guard.pulsing(True)
@@ -413,6 +415,7 @@ def test_each_heartbeat_takes_what_has_come_since_the_last(make, watchdog, clock
     watchdog.latch = Latch(clocks.now.boot_ns, "crepe stop")
     watchdog.answer()
     for is_closed in (False, True):
+        clocks.pass_ns(awake=BEAT)
         guard.beat()
         assert unpack(watchdog.socket.recv(16384)).latch.is_closed == is_closed
 

@@ -208,7 +208,7 @@ def test_a_taken_port_moves_unless_it_was_asked_for(tmp_path):
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        values = {**SETTINGS.model_dump(), "http_port": port}
+        values = {**dict(SETTINGS), "http_port": port}
         moved = SimulatorSettings.model_construct(set(), **values)
         with running_simulator(moved, tmp_path) as second:
             assert second.http_port != port
