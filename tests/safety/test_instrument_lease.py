@@ -1,5 +1,6 @@
 """One experiment at one instrument, whatever directories they use."""
 
+import errno
 import multiprocessing
 import os
 import socket
@@ -60,6 +61,39 @@ def test_all_addresses_of_this_machine_are_one(kind, port):
     with pytest.raises(DeviceError, match="stimulates with it"):
         InstrumentLease("127.0.0.2", port)
     lease.release()
+
+
+def test_a_program_that_owns_an_instrument_is_no_address_of_this_machine(kind, port):
+    """RHX and others by the path of a socket: two of them are two instruments."""
+    leases = [InstrumentLease(path, port) for path in ("/run/a.sock", "/run/b.sock", "127.0.0.1")]
+    with pytest.raises(DeviceError, match="stimulates with it"):
+        InstrumentLease("/run/a.sock", port)
+    for lease in leases:
+        lease.release()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="abstract sockets are Linux's")
+def test_a_name_that_no_socket_can_have_gets_no_lease(port):
+    with pytest.raises(DeviceError, match=f"instrument /{'x' * 200}:{port}: no lease: "):
+        InstrumentLease("/" + "x" * 200, port)
+
+
+@pytest.mark.parametrize("kind", ["file"], indirect=True)
+def test_a_lease_that_the_disk_does_not_give(kind, port, monkeypatch, tmp_path):
+    closed = []
+
+    def no_lock(number):
+        closed.append(number)
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    InstrumentLease(ELSEWHERE, port).release()
+    (path,) = tmp_path.rglob("*.lock")
+    assert path.stat().st_mode & 0o777 == 0o600
+    monkeypatch.setattr(instrument_lease, "lock", no_lock)
+    with pytest.raises(DeviceError, match=f"{ELSEWHERE}:{port}: no lease: No locks available"):
+        InstrumentLease(ELSEWHERE, port)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(closed[0])
 
 
 def _hold(port, is_held):
