@@ -40,7 +40,7 @@ PANELS = {
     "to 1": "one reader",
     "to 4": "the last of 4 readers",
     "to 16": "the last of 16 readers",
-    "loop": "through another process and back",
+    "loop": "there and back",
 }
 
 _ROOT = Path(__file__).parents[2]
@@ -128,6 +128,9 @@ def figure(results: Results) -> bytes:
                 axes.plot(p50, y, "o", color=colour)
             axes.set_yticks(range(len(names)), [TITLES[name].strip("*") for name in names])
             axes.set_xscale("log")
+            axes.set_xlim(10, 20_000)
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter("")
             axes.set_title(title)
             axes.set_xlabel("us, from p50 (dot) to p99")
 
