@@ -108,7 +108,7 @@ class Culture:
     def fire(self, shots: Sequence[Shot]) -> NDArray[np.int64]:
         """Return the cells that fire in the next millisecond, without the electrodes' voltages.
 
-        In a fifth of the time; whoever advances a culture by it advances it by nothing else.
+        In a fifth of the time. A culture that is advanced by it is advanced by nothing else.
         """
         fired = self._fire(shots)
         self._now_ms += 1

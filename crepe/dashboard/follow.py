@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 _BEGINNING_S = 1.0  # a stream that begins so early has not been trimmed
 _FAR_BEHIND_S = 2.0  # of samples; older ones are left out, since the newest count
 _LOOK_S = 1.0
-_UNWATCHED_S = 0.5  # between two reads that nobody waits for
+_UNWATCHED_S = 0.5  # between two reads that no client waits for
 _PAGE = 256  # entries of a stream at once
 _STALE_S = 1.0
 

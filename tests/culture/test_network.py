@@ -14,7 +14,7 @@ from crepe.electrodes.layouts import MCS_60_LABELS, grid_labels
 from crepe.simulator.meame.settings import SimulatorSettings
 
 PULSE = ((-10.0, 200.0), (10.0, 200.0))
-NOBODY = np.empty(0, np.int64)
+NO_CELL = np.empty(0, np.int64)
 
 
 def network(seed=1, **options):
@@ -27,7 +27,7 @@ def activity(seed, n_ms=30_000):
     """Spikes per millisecond, and per cell."""
     cells, per_ms, per_cell = network(seed), np.zeros(n_ms, int), np.zeros(1000, int)
     for ms in range(n_ms):
-        fired = cells.step(NOBODY)
+        fired = cells.step(NO_CELL)
         per_ms[ms] = len(fired)
         per_cell[fired] += 1
     return per_ms, per_cell
@@ -51,7 +51,7 @@ def test_currents_that_fade_away_do_not_become_subnormal():
     cells = network()
     cells.step(np.arange(1000))
     for _ in range(1000):
-        cells.step(NOBODY, is_silenced=True)
+        cells.step(NO_CELL, is_silenced=True)
     size = np.abs(cells._current)
     assert not ((size > 0) & (size < np.finfo(np.float32).tiny)).any()
 
@@ -80,7 +80,7 @@ def test_synapses_that_are_used_again_and_again_tire_and_recover():
         sent = []
         for ms in range(2 * gap_ms + 1):
             before = cells._coming.copy()
-            cells.step(some if ms % gap_ms == 0 else NOBODY)
+            cells.step(some if ms % gap_ms == 0 else NO_CELL)
             if ms % gap_ms == 0:
                 sent.append(np.abs(cells._coming - before)[:, 0].sum())
         return sent[-1] / sent[0]
@@ -126,7 +126,7 @@ def burst_ms(per_ms):
 def preset_activity(preset, n_ms=15_000):
     cells, per_ms = network(1, preset=preset), np.zeros(n_ms, int)
     for ms in range(n_ms):
-        per_ms[ms] = len(cells.step(NOBODY))
+        per_ms[ms] = len(cells.step(NO_CELL))
     return per_ms
 
 
@@ -164,10 +164,10 @@ def test_in_a_blocked_network_a_spike_reaches_nobody_by_excitatory_synapses():
     def others(forced, *, is_blocked):
         cells = network(3)
         cells.step(forced, is_blocked=is_blocked)
-        later = [cells.step(NOBODY, is_blocked=is_blocked) for _ in range(30)]
+        later = [cells.step(NO_CELL, is_blocked=is_blocked) for _ in range(30)]
         return [np.setdiff1d(fired, excitatory).tolist() for fired in later]
 
-    quiet = others(NOBODY, is_blocked=True)
+    quiet = others(NO_CELL, is_blocked=True)
     assert others(excitatory, is_blocked=True) == quiet
     assert sum(map(len, others(excitatory, is_blocked=False))) > sum(map(len, quiet)) + 20
 

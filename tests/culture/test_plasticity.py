@@ -5,7 +5,7 @@ import pytest
 
 from crepe.culture.plasticity import LARGEST, SET_POINT_S, Plasticity
 
-NOBODY = np.empty(0, np.int64)
+NO_CELL = np.empty(0, np.int64)
 SOURCE, TARGET = np.array([0]), np.array([1])
 
 
@@ -21,7 +21,7 @@ def paired(delay_ms, strength=1.0, n_pairs=60):
     first, second = (SOURCE, TARGET) if delay_ms > 0 else (TARGET, SOURCE)
     for _ in range(n_pairs):
         for ms in range(1000):
-            plasticity.step(first if ms == 0 else second if ms == abs(delay_ms) else NOBODY)
+            plasticity.step(first if ms == 0 else second if ms == abs(delay_ms) else NO_CELL)
     return weights[0, 0] / strength - 1
 
 
@@ -52,7 +52,7 @@ def test_unrelated_spikes_lead_to_the_mean_strength_from_above_and_from_below():
 def advance(plasticity, seconds, rate_hz, cell=1):
     """Let a cell fire at regular times, alone: nothing is paired with it."""
     for ms in range(1000 * seconds):
-        plasticity.step(np.array([cell]) if ms % (1000 // rate_hz) == 0 else NOBODY)
+        plasticity.step(np.array([cell]) if ms % (1000 // rate_hz) == 0 else NO_CELL)
 
 
 @pytest.mark.parametrize(("later_hz", "sign"), [(1, 1), (10, -1), (5, 0)])
