@@ -11,7 +11,7 @@ import numpy as np
 
 from crepe.electrodes.geometry import as_array, positions_um
 from crepe.environment.installation import pip_install
-from crepe.errors import ConfigError, CrepeError
+from crepe.errors import CrepeError
 from crepe.messages import GameState, Segment, Stimulus
 from crepe.recording.choice import find_recording
 from crepe.results.notes import note_table
@@ -54,10 +54,8 @@ def raw_of(session: str | Path = "last", stream: str = "") -> Any:
         raise CrepeError(f"{error}; raw_of needs it: {pip_install('mne')}") from error
     path = find_recording(session) if isinstance(session, str) else session
     with Store(path) as store:
-        samples = store[stream] if stream else stream_of(Segment, store)
+        samples = stream_of(Segment, store, stream)
         info = samples.info
-        if info.message != Segment.__name__:
-            raise ConfigError(f"stream {samples.name!r} carries {info.message}, must be Segment")
         about = mne.create_info(list(info.labels), info.sampling_rate_hz, _CHANNEL_TYPE)
         simulated = "SIMULATED: no living culture. " if info.is_simulated else ""
         about["description"] = f"{simulated}Session {info.session} of CREPE: {info.source}"

@@ -9,7 +9,6 @@ import neo
 import numpy as np
 import quantities
 
-from crepe.errors import ConfigError
 from crepe.messages import GameState, Segment, Spikes, Stimulus
 from crepe.recording.choice import find_recording
 from crepe.results.notes import note_table
@@ -49,10 +48,8 @@ def block_of(session: str | Path = "last", stream: str = "") -> "neo.Block":
     """
     path = find_recording(session) if isinstance(session, str) else session
     with Store(path) as store:
-        samples = store[stream] if stream else stream_of(Segment, store)
+        samples = stream_of(Segment, store, stream)
         info = samples.info
-        if info.message != Segment.__name__:
-            raise ConfigError(f"stream {samples.name!r} carries {info.message}, must be Segment")
         simulated = "SIMULATED: no living culture. " if info.is_simulated else ""
         block = neo.Block(
             name=info.session,

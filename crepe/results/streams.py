@@ -29,8 +29,19 @@ def streams_of(kind: type[Message], store: "Store") -> "list[Stream]":
     return [store[name] for name in names_of(kind, infos)]
 
 
-def stream_of(kind: type[Message], store: "Store") -> "Stream":
-    """Return the first of these streams. Raises ConfigError if there is none."""
+def stream_of(kind: type[Message], store: "Store", name: str = "") -> "Stream":
+    """Return the stream of that name, or without one the first that carries these messages.
+
+    Raises KeyError if there is no stream of that name, and ConfigError if it carries other
+    messages, or if none carries them.
+    """
+    if name:
+        stream = store[name]
+        if stream.info.message != kind.__name__:
+            raise ConfigError(
+                f"stream {name!r} carries {stream.info.message}, must be {kind.__name__}"
+            )
+        return stream
     streams = streams_of(kind, store)
     if not streams:
         names = ", ".join(store) or "none"
