@@ -1,5 +1,6 @@
 """The command `crepe`: its groups of commands, and those that only read."""
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -155,6 +156,7 @@ def _check_device(url: str, output: Output) -> None:
     from crepe.config.device_check import check_device
 
     paths.import_from(Path())  # a module beside the reader, as one beside an experiment file
+    logging.getLogger("crepe.hw").setLevel(logging.CRITICAL + 1)  # findings tell what goes wrong
     findings = _print_findings(check_device(url), output)
     output.document({"device": url, "findings": findings})
     if any(finding["is_well"] is False for finding in findings):

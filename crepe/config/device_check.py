@@ -39,25 +39,18 @@ def check_device(url: str, **settings: Any) -> Iterator[Finding]:
     labels: tuple[str, ...] = ()
     if not mistakes[_RECORDER]:
         make = partial(open_recorder, url, **settings)
-        promises = make().capabilities
         try:
-            info = _described(make(), is_closed=bool(promises.owner))
+            with make().without_session():
+                info = _described(make())
+                yield Finding(True, _summary(info))
+                live = (None, info.is_live)
+                rules = [rule for rule in recorder_contract if rule.is_for_live in live]
+                yield from _tried(_RECORDER, rules, make)
         except DeviceError as error:
             yield Finding(False, str(error))
             return
-        labels = info.labels if info else ()
-        if promises.owner:
-            yield Finding(
-                None,
-                f"the recorder is not tried: only the program `{promises.owner}` of a session can "
-                "open it; `crepe up` starts that, which reads every setting back",
-            )
-        elif info:
-            yield Finding(True, _summary(info))
-            live = (None, info.is_live)
-            rules = [rule for rule in recorder_contract if rule.is_for_live in live]
-            yield from _tried(_RECORDER, rules, make)
-        yield from _promises_of_recorder(promises)
+        labels = info.labels
+        yield from _promises_of_recorder(make().capabilities)
     if not mistakes[_STIMULATOR]:
         yield from _tried(_STIMULATOR, offline_rules, _Unopened(url, labels))
         yield from _promises_of_stimulator(open_stimulator(url, InProcess()).capabilities)
@@ -80,9 +73,7 @@ def _is_registered(url: str, half: str) -> bool:
     return True
 
 
-def _described(recorder: Recorder, *, is_closed: bool) -> StreamInfo | None:
-    if is_closed:
-        return recorder.expected()
+def _described(recorder: Recorder) -> StreamInfo:
     try:
         return recorder.open(0)
     finally:
@@ -134,6 +125,8 @@ def _promises_of_recorder(promises: RecorderCapabilities) -> Iterator[Finding]:
         *(f"changes only while stopped: {text}" for text in promises.only_while_stopped),
         *(f"the recorder verifies {text}" for text in promises.verified),
     )
+    if promises.before_next_session:
+        yield Finding(None, f"before the next session: {promises.before_next_session}")
     yield from (Finding(None, text) for text in promises.not_verified)
 
 

@@ -81,10 +81,10 @@ def private(directory: Path) -> Path:
 
 def run_directory(var: Path | None = None) -> Path:
     """Create and return the directory for sockets and run files of `var`, by default ours."""
-    var = var or var_directory()
+    # Made in any case: where `var` is missing, nothing has ever run.
+    var = private(var or var_directory())
     preferred = var / "run"
     if len(os.fsencode(preferred / "redis.sock")) <= _SOCKET_PATH_LIMIT:
-        private(var)
         # Run files that exist prove that sockets worked, even if the disk is full by now.
         if any(private(preferred).glob("*.json")) or _holds_sockets(preferred):
             return preferred

@@ -79,8 +79,8 @@ class RecorderCapabilities:
     """What `open` reads back."""
     not_verified: tuple[str, ...] = ("nothing is stated to be verified",)
     """What nothing can verify."""
-    owner: str = ""
-    """Program of the session that alone can open the instrument; empty if any program can."""
+    before_next_session: str = ""
+    """What an operator must do after one session and before the next; or empty."""
 
 
 @dataclass(frozen=True, kw_only=True)

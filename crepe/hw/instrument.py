@@ -54,6 +54,14 @@ class Recorder(ABC):
         not answer, or is not the one that was expected.
         """
 
+    def without_session(self) -> AbstractContextManager[None]:
+        """Return what must surround the use of this recorder where no session runs.
+
+        Of an instrument whose connection a program of the session owns; by default nothing.
+        Entering it raises DeviceError while a session of this run directory has the instrument.
+        """
+        return nullcontext()
+
     def expected(self) -> StreamInfo | None:
         """Return what `open` will return, as far as it is known without a live instrument.
 

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from crepe.cli.app import app
 from crepe.config.device_check import check_device
 from crepe.errors import ConfigError
+from tests.running_rhx import running_rhx, running_service, wait_for
 
 
 def texts(url, is_well):
@@ -56,15 +57,34 @@ def test_a_half_that_the_settings_do_not_fit_is_named(tmp_path, monkeypatch):
     assert "data_port: Extra inputs are not permitted" in finding.text
 
 
-def test_an_instrument_that_one_program_owns_is_not_opened(monkeypatch):
-    monkeypatch.setattr("crepe.hw.rhx.recorder.RhxRecorder.open", None)
-    findings = list(check_device("rhx://127.0.0.1:9"))
-    assert findings[0].is_well is None
-    assert findings[0].text.startswith(
-        "the recorder is not tried: only the program `rhx` of a session can open it"
-    )
-    assert not any(finding.is_well is False for finding in findings)
-    assert any("promised: a stop is reported" in finding.text for finding in findings)
+def test_rhx_is_recorded_and_the_click_that_this_takes_is_named():
+    with running_rhx() as rhx:
+        rhx.click()
+        findings = list(check_device("rhx://simulator?channels=A-000..A-003"))
+        summary, *verified = [finding.text for finding in findings if finding.is_well]
+        assert "4 channels (A-000, A-001, ..., A-003) at 20000 Hz, int16" in summary
+        assert "recorder: Samples have the shape and the type of the description" in verified
+        assert not any(finding.is_well is False for finding in findings)
+        assert any(
+            finding.text.startswith("before the next session: click Network")
+            for finding in findings
+        )
+        assert rhx.tally()["pulses"] == []
+        (wrong,) = texts("rhx://simulator?wait_s=0.1", False)
+        assert "click Network > Remote TCP Control > Connect in RHX" in wrong
+
+
+def test_rhx_is_left_alone_while_a_session_has_it():
+    with running_rhx() as rhx:
+        rhx.click()
+        with running_service() as session:
+            wait_for(lambda: session.is_connected)
+            (wrong,) = texts("rhx://simulator", False)
+            assert wrong == (
+                "rhx://simulator: a session has the only connection that RHX takes; `crepe down` "
+                "ends it"
+            )
+            assert session.is_connected
 
 
 def test_an_instrument_that_does_not_answer_is_wrong_once(tmp_path):

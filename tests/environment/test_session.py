@@ -115,3 +115,9 @@ def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
     paths.write_json(paths.run_directory(tmp_path) / "session.json", {"id": "x"})
     with pytest.raises(ConfigError, match=r"session\.json.*remove it"):
         session.current(tmp_path)
+
+
+def test_a_session_is_found_again_where_sockets_have_no_room(tmp_path: Path) -> None:
+    var = tmp_path / ("v" * 100)
+    begun = session.begin(session.new(tmp_path / "a.toml", "digest", 1), var)
+    assert session.current(var) == begun

@@ -3,6 +3,7 @@
 import socket
 import time
 from collections import deque
+from contextlib import AbstractContextManager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from crepe.hw.instrument import Recorder
 from crepe.hw.rhx.blocks import FRAMES, SCALE_UV, BlockParser, counts
 from crepe.hw.rhx.channels import channels_in
 from crepe.hw.rhx.client import SERVICE_SOCKET, ServiceClient, ServiceDeadError
+from crepe.hw.rhx.connection import CLICK
 from crepe.hw.rhx.settings import SIMULATOR, RhxSettings
 from crepe.messages import Segment, StreamInfo
 
@@ -31,7 +33,7 @@ CAPABILITIES = RecorderCapabilities(
     only_while_stopped=("channels", "sampling rate: only by a restart of RHX"),
     verified=("type, version and sampling rate", "every setting that is made"),
     not_verified=("order and number of words in a block: RHX announces neither",),
-    owner="rhx",
+    before_next_session=CLICK,
 )
 
 
@@ -69,6 +71,11 @@ class RhxRecorder(Recorder):
     @property
     def capabilities(self) -> RecorderCapabilities:
         return CAPABILITIES
+
+    def without_session(self) -> AbstractContextManager[None]:
+        from crepe.hw.rhx.service import serving_alone
+
+        return serving_alone(self._settings.location, paths.run_directory())
 
     def open(self, position: int) -> StreamInfo:
         self.close()

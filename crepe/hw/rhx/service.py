@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from crepe.errors import DeviceError
-from crepe.hw.rhx.client import SERVICE_SOCKET
+from crepe.hw.rhx.client import SERVICE_SOCKET, ServiceClient, ServiceDeadError
 from crepe.hw.rhx.controller import close_all
 from crepe.hw.rhx.session import RhxSession
 
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 _LONGEST = 1 << 16  # characters of a request
 _ACCEPT_S = 0.2
 _POLL_S = 1.0  # between looks at the run mode
+_WATCH_S = 2.0  # in which a program that runs has answered
 _CONNECT_S = 0.5  # between attempts to connect
 
 
@@ -122,6 +123,32 @@ def serving(session: RhxSession, run_directory: Path) -> Iterator[RhxService]:
     finally:
         service.end()
         thread.join()
+
+
+@contextmanager
+def serving_alone(location: str, run_directory: Path) -> Iterator[None]:
+    """Record from RHX without a session while the block lasts; it loads no patterns.
+
+    Raises DeviceError while the program `rhx` of this run directory has the connection.
+    """
+    if _is_served(run_directory):
+        raise DeviceError(
+            f"rhx://{location}: a session has the only connection that RHX takes; `crepe down` "
+            "ends it"
+        )
+    with serving(RhxSession(location, run_directory), run_directory):
+        yield
+
+
+def _is_served(run_directory: Path) -> bool:
+    client = ServiceClient(run_directory / SERVICE_SOCKET)
+    try:
+        client.call("watch", _WATCH_S, may_arm=False)
+    except ServiceDeadError:
+        return False
+    finally:
+        client.close()
+    return True
 
 
 def wait_connected(session: RhxSession, wait_s: float) -> None:
