@@ -94,7 +94,7 @@ TESTED_THROUGH = {
     "games/pong/test_game.py": "games/pong/match games/pong/state games/pong/stimuli",
     "recording/test_recover.py": "recording/damaged_file recording/damaged_stream recording/damaged_table recording/windows",
     "hw/mcs/test_committed_file.py": "recording/committed_hdf5",
-    "hw/mcs/test_recorder.py": "hw/mcs/analog_stream",
+    "hw/mcs/test_recorder.py": "hw/mcs/analog_stream hw/replay",
     "hw/neo/test_recorder.py": "hw/neo/reader hw/neo/signal",
     "hw/lsl/test_recorder.py": "hw/lsl/description",
     "hw/meame/test_recorder.py": "hw/meame/framing",

@@ -84,10 +84,10 @@ def run_directory(var: Path | None = None) -> Path:
     # Made in any case: where `var` is missing, nothing has ever run.
     var = private(var or var_directory())
     preferred = var / "run"
-    if len(os.fsencode(preferred / "redis.sock")) <= _SOCKET_PATH_LIMIT:
-        # Run files that exist prove that sockets worked, even if the disk is full by now.
-        if any(private(preferred).glob("*.json")) or _holds_sockets(preferred):
-            return preferred
+    has_room = len(os.fsencode(preferred / "redis.sock")) <= _SOCKET_PATH_LIMIT
+    # Run files that exist prove that sockets worked, even if the disk is full by now.
+    if has_room and (any(private(preferred).glob("*.json")) or _holds_sockets(preferred)):
+        return preferred
     return private(temporary() / hashlib.sha256(os.fsencode(var)).hexdigest()[:12])
 
 

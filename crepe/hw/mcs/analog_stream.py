@@ -33,6 +33,7 @@ class Span(NamedTuple):
     start: int
     stop: int
     first: int
+    is_estimated: bool = False  # time stamps tell the length of each gap
 
 
 class AnalogStream:
@@ -212,8 +213,7 @@ class AnalogStream:
         end = 0
         for t_us, first, last in rows.tolist():
             n = last + 1 - first  # `last` is inclusive
-            if n > 0:
-                # Time stamps are rounded to microseconds, which must not make segments overlap.
+            if n > 0:  # rounded to microseconds, time stamps must not make segments overlap
                 start = max(end, round((t_us - first_us) * rate_hz / 1e6))
                 end = start + n
                 self.spans.append(Span(start, end, first))

@@ -1,49 +1,37 @@
 """`hdf5://`: replay of recordings in the HDF5 layout of Multi Channel Systems."""
 
-from bisect import bisect_right
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import PositiveFloat
 
 from crepe.hw.capabilities import Latency, RecorderCapabilities, SampleIndex
-from crepe.hw.instrument import DeviceSettings, EndOfData, Recorder
 from crepe.hw.mcs.analog_stream import AnalogStream, Span
-from crepe.hw.pace import Pace
-from crepe.messages import Segment, StreamInfo
+from crepe.hw.replay import Replay, ReplaySettings
 
 
-class McsSettings(DeviceSettings):
+class McsSettings(ReplaySettings):
     """The settings of `hdf5://PATH?speed=0`."""
 
-    location: str = Field(min_length=1)
-    """Path of the recording."""
-    speed: NonNegativeFloat = 1.0
-    """Speed as a factor of real time, 0: as fast as it goes; gaps between segments pass at once."""
     stream: str = ""
     """Label or name (`Stream_1`) of the analog stream; by default the first with raw electrode
     data."""
     recording: str = ""
     """Label or name of the recording in the file; by default the first."""
-    segment_samples: PositiveInt = 100
-    """Length of a segment, in samples."""
     sampling_rate_hz: PositiveFloat | None = None
     """Ignored: experiments may request a rate, but a recording keeps its own."""
 
 
-class McsRecording(Recorder):
+class McsRecording(Replay[Span]):
     """One analog stream of a recording; sample 0 is its first sample."""
 
     Settings = McsSettings
 
     def __init__(self, settings: McsSettings) -> None:
+        super().__init__(settings)
         self._settings = settings
-        self._stream: AnalogStream | None = None
-        self._spans: list[Span] = []
         self._notes: list[str] = []
-        self._stops: list[int] = []
-        self._position = 0
 
     @property
     def capabilities(self) -> RecorderCapabilities:
@@ -55,20 +43,16 @@ class McsRecording(Recorder):
             not_verified=(),
         )
 
-    def open(self, position: int) -> StreamInfo:
-        self.close()
+    def _open_signal(self) -> AnalogStream:
         settings = self._settings
-        self._stream = AnalogStream(
+        stream = AnalogStream(
             Path(settings.location).expanduser(),
             recording=settings.recording,
             stream=settings.stream,
             segment_samples=settings.segment_samples,
         )
-        self._spans, self._notes = self._stream.spans, self._stream.notes
-        self._stops = [span.stop for span in self._spans]
-        self._position = position
-        self._pace = Pace(self._stream.info.sampling_rate_hz, settings.speed)
-        return self._stream.info
+        self._notes = stream.notes
+        return stream
 
     @property
     def n_samples(self) -> int:
@@ -83,24 +67,5 @@ class McsRecording(Recorder):
     @property
     def stimuli(self) -> NDArray[np.int64]:
         """Windows of the recorded stimulation events: (n_events, 2), sample indices."""
-        assert self._stream is not None, "open comes first"
-        return self._stream.stimuli
-
-    def read(self, timeout_s: float) -> Segment | None:
-        assert self._stream is not None, "open comes first"
-        at = bisect_right(self._stops, self._position)
-        if at == len(self._stops):
-            raise EndOfData
-        span = self._stream.spans[at]
-        start = max(self._position, span.start)
-        stop = min(start + self._settings.segment_samples, span.stop)
-        if not self._pace.wait(stop - start, timeout_s):
-            return None
-        samples = self._stream.samples(span, start, stop)
-        self._position = stop
-        return Segment(start, stop, samples, self._pace.t_ns)
-
-    def close(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
+        assert isinstance(self._signal, AnalogStream), "open comes first"
+        return self._signal.stimuli
