@@ -91,7 +91,7 @@ TESTED_THROUGH = {
     "games/test_trial_game.py": "games/blocks games/decisions games/schedule games/rock_paper_scissors games/trial_settings games/trial_state",
     "games/test_hooks.py": "games/section",
     "games/gymnasium/test_game.py": "games/gymnasium/environment games/gymnasium/episodes games/gymnasium/state games/gymnasium/stimuli",
-    "games/pong/test_game.py": "games/pong/match games/pong/state games/pong/stimuli",
+    "games/pong/test_game.py": "games/stimulus_planner games/pong/match games/pong/state games/pong/stimuli",
     "recording/test_recover.py": "recording/damaged_file recording/damaged_stream recording/damaged_table recording/windows",
     "hw/mcs/test_committed_file.py": "recording/committed_hdf5",
     "hw/mcs/test_recorder.py": "hw/mcs/analog_stream hw/replay",

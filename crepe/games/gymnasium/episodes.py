@@ -13,7 +13,7 @@ from crepe.games.gymnasium.coach import Coach
 from crepe.games.gymnasium.environment import Environment
 from crepe.games.gymnasium.settings import Feedback, GymSettings
 from crepe.games.gymnasium.state import FEEDBACK, NEXT, PLAY, State
-from crepe.games.gymnasium.stimuli import StimulusPlanner
+from crepe.games.gymnasium.stimuli import GymPlanner
 from crepe.games.schedule import Schedule, Span
 from crepe.messages import Decision, GameState, Image, Message, Transition
 from crepe.phases import GamePhase
@@ -70,7 +70,7 @@ class Episodes:
             self._schedule.choose(fields.pop("condition"))
             self.state = State(**fields)
             self._play_again()
-        self._stimuli = StimulusPlanner(settings, self._schedule, self.state, seed)
+        self._stimuli = GymPlanner(settings, self._schedule, self.state, seed)
 
     def snapshot(self) -> Mapping[str, Any]:
         """Return all that changes, as numbers and text."""

@@ -1,7 +1,6 @@
 """The stimuli of a game in an environment: observations as single pulses, and feedback."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from crepe.games.gymnasium.settings import GymSettings
 from crepe.games.gymnasium.state import State
 from crepe.games.pong.place_code import unpredictable
 from crepe.games.schedule import Schedule
+from crepe.games.stimulus_planner import StimulusPlanner
 from crepe.messages import Message, Stimulus
 from crepe.safety.sub_trains import cuttable
 
@@ -50,25 +50,22 @@ def training_train(settings: GymSettings, coach: CoachSettings, pair: Pair) -> S
     return _train(settings, TRAINING, pair, coach.rate_hz, coach.n_pulses)
 
 
-class StimulusPlanner:
-    """Requests the stimuli that are due at the present tick.
+class GymPlanner(StimulusPlanner):
+    """The stimuli that show an environment, and those of feedback and training."""
 
-    A condition that withholds a stimulus still spends its time, so that conditions differ in
-    nothing but the pulses.
-    """
+    shown_as = OBSERVATION
 
     def __init__(self, settings: GymSettings, schedule: Schedule, state: State, seed: int) -> None:
+        super().__init__(schedule, state, settings.delay_s)
         self._settings = settings
-        self._schedule = schedule
         self._state = state
         self._seed = seed
         self._sites = [site for encoder in settings.encoders for site in encoder.sites]
 
-    @property
-    def soonest(self) -> int:
-        """Sample index at which the next stimulus can be due at the earliest."""
-        delay = self._schedule.samples(self._settings.delay_s)
-        return max(self._state.at + delay, self._state.free)
+    def _train(
+        self, meaning: str, electrodes: tuple[str, ...], rate_hz: float, n_pulses: int
+    ) -> Stimulus:
+        return _train(self._settings, meaning, electrodes, rate_hz, n_pulses)
 
     def show(self, message: Message, observation: NDArray[np.float64]) -> Iterator[Stimulus]:
         """Yield the pulses that encode an observation and whose time has come.
@@ -85,7 +82,8 @@ class StimulusPlanner:
             site = int(waiting.argmax())
             waiting[site] -= 1
             electrodes = (self._sites[site],)
-            yield from self._request(message, OBSERVATION, due, electrodes)
+            rate_hz = 1 / settings.pulse_s
+            yield from self._request(message, OBSERVATION, due, electrodes, rate_hz=rate_hz)
         state.dues = tuple(waiting.tolist())
 
     def predictable(self, message: Message) -> Iterator[Stimulus]:
@@ -119,29 +117,6 @@ class StimulusPlanner:
             if not self._is_time(due):
                 return
             state.n_noise += 1
-            yield from self._request(message, UNPREDICTABLE, due, (settings.sites[site],))
-
-    def _is_time(self, due: int) -> bool:
-        """Whether a pulse must be requested now: at the next tick it would be late."""
-        return self._schedule.is_time(due, self._state.at, self._settings.delay_s)
-
-    def _request(
-        self,
-        message: Message,
-        meaning: str,
-        due: int,
-        electrodes: tuple[str, ...],
-        *,
-        rate_hz: float = 0.0,
-        n_pulses: int = 1,
-    ) -> Iterator[Stimulus]:
-        """Yield a stimulus unless the condition withholds it, and spend its time either way."""
-        state = self._state
-        rate_hz = rate_hz or 1 / self._settings.pulse_s
-        state.free = due + self._schedule.samples(n_pulses / rate_hz)
-        block = self._schedule.span(state.block)
-        if not block.allows(state.free, is_feedback=meaning != OBSERVATION):
-            return
-        state.number += 1
-        train = _train(self._settings, meaning, electrodes, rate_hz, n_pulses)
-        yield replace(train, start=message.start, stop=message.stop, number=state.number, due=due)
+            electrodes = (settings.sites[site],)
+            rate_hz = 1 / settings.pulse_s
+            yield from self._request(message, UNPREDICTABLE, due, electrodes, rate_hz=rate_hz)

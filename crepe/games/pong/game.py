@@ -40,7 +40,7 @@ class Pong(PongSettings, Actor[Decision | Command, GameState | Stimulus | Court 
     player that serves; see `crepe.games.commands`. They take effect between rallies. The session
     goes on during a pause.
 
-    The actor sorts what it reads; `Match` has the rules, `StimulusPlanner` the stimuli, and
+    The actor sorts what it reads; `Match` has the rules, `PongPlanner` the stimuli, and
     `crepe.games.pong.results` what a report and a study show.
     """
 

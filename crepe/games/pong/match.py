@@ -9,7 +9,7 @@ from crepe.games.commands import GameCommands
 from crepe.games.pong import court
 from crepe.games.pong.settings import PongSettings
 from crepe.games.pong.state import NEXT, Phase, State
-from crepe.games.pong.stimuli import StimulusPlanner
+from crepe.games.pong.stimuli import PongPlanner
 from crepe.games.schedule import Schedule, Span
 from crepe.messages import Court, Decision, GameState, Message
 
@@ -53,7 +53,7 @@ class Match:
             self.commands = GameCommands(**fields.pop("told"))
             self._schedule.choose(fields.pop("condition"))
             self.state = State(**fields)
-        self._stimuli = StimulusPlanner(settings, self._schedule, self.state, seed)
+        self._stimuli = PongPlanner(settings, self._schedule, self.state, seed)
 
     def snapshot(self) -> Mapping[str, Any]:
         """Return all that changes, as numbers and text."""

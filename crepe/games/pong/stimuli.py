@@ -1,7 +1,6 @@
 """Every stimulus of Pong: the ball's position, the train after a hit, the noise after a miss."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -9,6 +8,7 @@ from crepe.games.pong import court, place_code
 from crepe.games.pong.settings import PongSettings
 from crepe.games.pong.state import State
 from crepe.games.schedule import Schedule
+from crepe.games.stimulus_planner import StimulusPlanner
 from crepe.messages import Message, Stimulus
 from crepe.safety.sub_trains import cuttable
 
@@ -38,25 +38,21 @@ def _train(
     return Stimulus(0, 0, 0, 0, electrodes, phases, rate_hz, n_pulses, meaning, settings.unit)
 
 
-class StimulusPlanner:
-    """Requests the stimuli of a match from its state.
+class PongPlanner(StimulusPlanner):
+    """The stimuli of a match of Pong."""
 
-    A condition that withholds a stimulus still spends its time, so that conditions differ in
-    nothing but the pulses. Each method yields the requests that are due at the present step, with
-    the window of the message that the step belongs to.
-    """
+    shown_as = BALL
 
     def __init__(self, settings: PongSettings, schedule: Schedule, state: State, seed: int) -> None:
+        super().__init__(schedule, state, settings.delay_s)
         self._settings = settings
-        self._schedule = schedule
         self._state = state
         self._seed = seed
 
-    @property
-    def soonest(self) -> int:
-        """Sample index at which the next stimulus can be due at the earliest."""
-        delay = self._schedule.samples(self._settings.delay_s)
-        return max(self._state.at + delay, self._state.free)
+    def _train(
+        self, meaning: str, electrodes: tuple[str, ...], rate_hz: float, n_pulses: int
+    ) -> Stimulus:
+        return _train(self._settings, meaning, electrodes, rate_hz, n_pulses)
 
     def rng(self, purpose: int) -> np.random.Generator:
         """Return the random numbers of a rally: of its serve (0), of the noise after it (1).
@@ -108,27 +104,3 @@ class StimulusPlanner:
             state.n_asked += 1
             electrodes = (settings.sites[site],)
             yield from self._request(message, MISS, due, electrodes, rate_hz=1 / settings.pulse_s)
-
-    def _is_time(self, due: int) -> bool:
-        """Whether a pulse must be requested now: at the next step it would be late."""
-        return self._schedule.is_time(due, self._state.at, self._settings.delay_s)
-
-    def _request(
-        self,
-        message: Message,
-        meaning: str,
-        due: int,
-        electrodes: tuple[str, ...],
-        *,
-        rate_hz: float,
-        n_pulses: int = 1,
-    ) -> Iterator[Stimulus]:
-        """Yield a stimulus unless the condition withholds it, and spend its time either way."""
-        state = self._state
-        state.free = due + self._schedule.samples(n_pulses / rate_hz)
-        block = self._schedule.span(state.block)
-        if not block.allows(state.free, is_feedback=meaning != BALL):
-            return
-        state.number += 1
-        train = _train(self._settings, meaning, electrodes, rate_hz, n_pulses)
-        yield replace(train, start=message.start, stop=message.stop, number=state.number, due=due)
