@@ -1,5 +1,6 @@
 """The command `crepe`; commands that must be quick load no more than they need."""
 
+import gc
 import os
 import sys
 
@@ -22,6 +23,7 @@ def main() -> None:
             from crepe.environment.process import end_if_orphan
 
             end_if_orphan()  # supervisord may have died; the rest takes its time to load
+            gc.disable()  # until the program runs: imports leave nothing to collect
             # A dozen programs start at once, so each skips the imports of the command line.
             from crepe.cli.run import run_program
 

@@ -65,12 +65,14 @@ def _check(hint: Any) -> Check:
 
 
 def _is_whole(value: Any) -> bool:
+    if type(value) is int:  # nearly always; the other check takes longer
+        return -_LARGEST <= value <= _LARGEST
     is_number = isinstance(value, int | np.integer) and not isinstance(value, bool)
     return is_number and -_LARGEST <= value <= _LARGEST
 
 
 def _is_real(value: Any) -> bool:
-    return isinstance(value, float | np.floating) or _is_whole(value)
+    return type(value) is float or isinstance(value, np.floating | float) or _is_whole(value)
 
 
 _PLAIN: Mapping[Any, Check] = {
@@ -100,7 +102,7 @@ def _tuple_of(arguments: tuple[Any, ...]) -> Check:
 
 def _mapping_of(is_key: Check, is_value: Check) -> Check:
     return lambda value: (
-        isinstance(value, Mapping)
+        (type(value) is dict or isinstance(value, Mapping))
         and all(is_key(key) and is_value(item) for key, item in value.items())
     )
 

@@ -142,16 +142,15 @@ NEEDED = {
     "record": {"h5py"},
     "pipeline": set(),
     "game": set(),
-    "sensor": {"asyncio", "starlette", "uvicorn"},
+    "sensor": {"asyncio", "starlette", "uvicorn", "urllib3"},  # the last for the simulated sensor
     "dashboard": {"asyncio", "starlette", "uvicorn"},
-    "simulated_sensor": {"urllib3"},
     "acquire": set(),
     "watchdog": set(),
     "stimulate": set(),
 }
 """The heavy modules that each program of the default experiment needs, `redis` apart."""
 
-NO_ACTORS = ("redis", "culture", "sensor", "simulated_sensor", "watchdog")
+NO_ACTORS = ("redis", "culture", "sensor", "watchdog")
 
 LOAD = """
 import json, sys
@@ -171,9 +170,8 @@ USES = {
     "import crepe.runtime.runner, crepe.store.redis_store\n"
     "band_pass(300, 3000, 2, 10000)",
     "culture": "import crepe.simulator.meame.server",
-    "sensor": "import crepe.sensor.program, crepe.store.redis_store",
+    "sensor": "import crepe.sensor.program, crepe.sensor.simulated, crepe.store.redis_store",
     "dashboard": "import crepe.dashboard.program",
-    "simulated_sensor": "import crepe.sensor.simulated",
     "acquire": "import crepe.runtime.runner, crepe.hw.meame.recorder",
     "stimulate": "import crepe.runtime.runner, crepe.hw.meame.stimulator",
     "watchdog": "from crepe.safety.watchdog import Watchdog\nWatchdog(Path(var), print)",

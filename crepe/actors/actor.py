@@ -202,6 +202,16 @@ class Actor(BaseModel, Generic[In, Out]):
             except (AttributeError, TypeError, KeyError):  # no private state, or not this
                 return super().__getattr__(name)
 
+        def __setattr__(self, name: str, value: Any) -> None:
+            try:
+                private = object.__getattribute__(self, "__pydantic_private__")
+            except AttributeError:
+                private = None
+            if private is not None and name in private:
+                private[name] = value
+            else:
+                super().__setattr__(name, value)
+
     @classmethod
     def message_types(cls) -> tuple[tuple[type, ...], tuple[type, ...]]:
         """Return the message types that it reads and those that it writes."""

@@ -65,7 +65,8 @@ class ChannelState(Actor[Segment, ChannelStates]):
             end = (start // self._period + 1) * self._period
             stop = min(end, segment.stop)
             part = slice(start - segment.start, stop - segment.start)
-            self._n_still += np.count_nonzero(is_still[:, part], axis=1)
+            if is_still is not None:
+                self._n_still += np.count_nonzero(is_still[:, part], axis=1)
             if stop == end:
                 yield from self._judge(segment.samples[:, part.stop - 1], stop)
             start = stop

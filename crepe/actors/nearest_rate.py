@@ -78,7 +78,7 @@ class NearestRate(Actor[Spikes, Decision]):
             spikes.start,
             spikes.stop,
             self._names[best] if is_readable else None,
-            {name: float(score) for name, score in zip(self._names, scores, strict=True)},
+            dict(zip(self._names, scores.tolist(), strict=True)),
         )
 
     def _scores(self, stop: int) -> NDArray[np.float64]:
@@ -86,7 +86,7 @@ class NearestRate(Actor[Spikes, Decision]):
         if not len(self._times):
             return np.zeros(len(self._rates))
         # Times from `stop` leave the magnitude as it is and keep the phases small and precise.
-        phases = np.outer(self._rates, self._times - stop)
+        phases = self._rates[:, np.newaxis] * (self._times - stop)
         x, y = np.cos(phases).sum(axis=1), np.sin(phases).sum(axis=1)
         power: NDArray[np.float64] = (x**2 + y**2) / len(self._times)
         return power

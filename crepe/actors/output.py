@@ -62,9 +62,11 @@ def messages_in(
     """
     if output is None:
         return
-    if isinstance(output, Message):
-        output = (output,)
-    is_iterable = isinstance(output, Iterable) and not isinstance(output, str | bytes | Mapping)
+    is_iterable = (
+        not isinstance(output, Message | str | bytes)
+        and isinstance(output, Iterable)
+        and not isinstance(output, Mapping)
+    )
     for message in output if is_iterable else (output,):  # type: ignore[attr-defined]  # is_iterable
         if type(message) not in outputs:
             kinds = " or ".join(kind.__name__ for kind in outputs) or "nothing"
@@ -81,6 +83,8 @@ def messages_in(
 
 
 def _is_window(start: object, stop: object) -> bool:
+    if type(start) is int and type(stop) is int:  # nearly always; the other check takes longer
+        return 0 <= start <= stop
     are_indices = isinstance(start, int | np.integer) and isinstance(stop, int | np.integer)
     return are_indices and 0 <= start <= stop  # type: ignore[operator]  # both are numbers
 

@@ -1,5 +1,6 @@
 """`crepe run NAME`: one program of an experiment, either a service or the runner of its actors."""
 
+import gc
 import logging
 import os
 import sys
@@ -39,6 +40,7 @@ def run_part(part: ProgramPart) -> None:
     if part.program not in SERVICES:
         _run_actors(part)
         return
+    gc.enable()
     module, _, function = SERVICES[part.program].run.partition(":")
     getattr(import_module(module), function)(part)
 

@@ -80,7 +80,7 @@ def run_rhx(part: ProgramPart) -> None:
 
 
 def run_sensor(part: ProgramPart) -> None:
-    """Run the sensor gateway."""
+    """Run the sensor gateway, and with it a simulated sensor if the experiment has one."""
     from crepe.environment.process import serve
     from crepe.redis_server.find_url import find_url
     from crepe.sensor.program import SensorGateway
@@ -101,6 +101,7 @@ def run_sensor(part: ProgramPart) -> None:
         )
         for _ in range(2)
     )
+    token = required_token("sensor", paths.run_directory())
     gateway = SensorGateway(
         table,
         reading,
@@ -108,8 +109,13 @@ def run_sensor(part: ProgramPart) -> None:
         session=now.id,
         since_ms=now.since_ms,
         run_directory=paths.run_directory(),
-        token=required_token("sensor", paths.run_directory()),
+        token=token,
     )
+    if part.simulated_sensor is not None:
+        from crepe.sensor import simulated
+
+        # A client as any other, over HTTP: its port is open already.
+        simulated.start(part.simulated_sensor, table, part.seed, gateway.server.url, token)
     serve(gateway.run, gateway.server.stop)
 
 
@@ -128,14 +134,3 @@ def run_dashboard(part: ProgramPart) -> None:
     experiment = load_experiment(part.path)  # the page shows what the whole experiment can do
     page = Dashboard(experiment, table, token, paths.var_directory())
     serve(page.run, page.server.stop)
-
-
-def run_simulated_sensor(part: ProgramPart) -> None:
-    """Run the simulated sensor."""
-    from crepe.sensor import simulated
-
-    if part.simulated_sensor is None or part.sensor is None:
-        raise ConfigError(
-            f"{part.path}: no [simulated_sensor] and [sensor] tables to simulate a sensor from"
-        )
-    simulated.run(part.simulated_sensor, part.sensor, part.seed)

@@ -61,12 +61,6 @@ _SERVICES = (
         "crepe.cli.run_services:run_dashboard",
         lambda file, _: file.dashboard is not None,
     ),
-    Service(
-        "simulated_sensor",
-        70,
-        "crepe.cli.run_services:run_simulated_sensor",
-        lambda file, _: file.simulated_sensor is not None,
-    ),
     Service(RPYC, 75, "crepe.legacy.rpyc_program:run_rpyc", lambda file, _: file.rpyc is not None),
     Service(
         # Before the stimulator (90), and stopped after it: no pulse goes unwatched.

@@ -173,7 +173,7 @@ class SensorTable(Table):
 
 
 class SimulatedSensorTable(Table):
-    """`[simulated_sensor]`: the program `simulated_sensor`, which sends frames to the gateway."""
+    """`[simulated_sensor]`: gestures that the program `sensor` shows itself, over HTTP."""
 
     frames_per_s: PositiveFloat = 10.0
     """Number of frames per second, as an AMG8833 measures them."""

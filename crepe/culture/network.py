@@ -28,6 +28,10 @@ DECAY_MS = (5.0, 8.0)  # of a synaptic current
 REFRACTORY_MS = 2
 
 _PEAK_MV = 30.0
+# The numbers of that model as arrays: numpy takes as long to convert a Python number as to use it.
+_QUADRATIC, _LINEAR, _CONSTANT, _HALF, _PEAK = (
+    np.array(number, np.float32) for number in (0.04, 5.0, 140.0, 0.5, _PEAK_MV)
+)
 # Without spikes a current decays to a subnormal number and stays there, and a processor takes tens
 # of times as long for those. Nothing is lost: added to the noise, such a current changes no bit.
 _LEAST_CURRENT, _FLUSH_MS = 1e-28, 100  # e^(-100 ms / 5 ms) of it is still a normal number
@@ -123,28 +127,30 @@ class Network(CellNetwork):
         # Two half steps of v' = 0.04 v^2 + 5 v + 140 - u + I, as in Izhikevich 2003; in
         # place, since each new array takes time.
         for _ in range(2):
-            np.multiply(v, 0.04, out=change)
-            change += 5
+            np.multiply(v, _QUADRATIC, out=change)
+            change += _LINEAR
             change *= v
-            change += 140
+            change += _CONSTANT
             change -= u
             change += total
-            change *= 0.5
+            change *= _HALF
             v += change
-        np.minimum(v, _PEAK_MV, out=v)
+        np.minimum(v, _PEAK, out=v)
         np.multiply(self._b, v, out=change)
         change -= u
         change *= self._a
         u += change
-        v[forced] = _PEAK_MV
-        (fired,) = (v >= _PEAK_MV).nonzero()
-        v[fired] = self._c[fired]
-        u[fired] += self._d[fired]
-        fired = fired[self._now_ms - self._last_ms[fired] >= REFRACTORY_MS]
-        if is_silenced:
-            fired = fired[:0]
-        if len(fired):
-            self._transmit(fired)
+        if len(forced):
+            v[forced] = _PEAK_MV
+        (fired,) = (v >= _PEAK).nonzero()
+        if len(fired):  # in most milliseconds none does
+            v[fired] = self._c[fired]
+            u[fired] += self._d[fired]
+            fired = fired[self._now_ms - self._last_ms[fired] >= REFRACTORY_MS]
+            if is_silenced:
+                fired = fired[:0]
+            if len(fired):
+                self._transmit(fired)
         if self._plasticity is not None and not is_blocked:
             self._plasticity.step(fired)
         self._now_ms += 1

@@ -43,6 +43,7 @@ class Dashboard:
     ) -> None:
         run_directory = paths.run_directory(var)
         self._experiment = experiment
+        self._tables = experiment_tables(experiment.text)
         self._live = SessionFollower(self._store, self._session, rows_of, table.frames_per_s)
         self._control = Control(run_directory, self._store)
         self._reports = ReportMaker(var)
@@ -109,7 +110,7 @@ class Dashboard:
 
     def _session(self) -> tuple[str, Mapping[str, Any]]:
         now = session.current()
-        return (now.id if now else ""), experiment_tables(self._experiment.text)
+        return (now.id if now else ""), self._tables
 
 
 def rows_of(store: StreamStore) -> list[dict[str, Any]]:

@@ -123,10 +123,11 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     part.replace(path)
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path | str) -> dict[str, Any] | None:
     """Return the content of a file written by `write_json`, or None if there is none."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError) as error:

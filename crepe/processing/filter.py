@@ -72,7 +72,7 @@ class SegmentFilter:
         self._stop = segment.stop
         filtered = self._kernel.apply(samples_uv)
         is_still = self._stillness.mark(segment.samples)
-        if is_still.any():
+        if is_still is not None:
             filtered[is_still] = samples_uv[is_still] if self._passes_still else 0
         return replace(segment, samples=filtered)
 

@@ -22,23 +22,47 @@ class Stillness:
         self._last: NDArray[np.generic] | None = None  # (n_channels,): the newest samples
         self._n_equal = np.zeros(self._n_channels, np.int64)  # how many before it equal it
 
-    def mark(self, samples: NDArray[np.generic]) -> NDArray[np.bool_]:
-        """Return whether each of the next samples stands still, (n_channels, n_samples)."""
-        is_equal = np.zeros(samples.shape, np.bool_)
-        np.equal(samples[:, 1:], samples[:, :-1], out=is_equal[:, 1:])
-        if self._last is not None:
-            is_equal[:, 0] = samples[:, 0] == self._last
-        is_still = np.zeros(samples.shape, np.bool_)
+    def mark(self, samples: NDArray[np.generic]) -> NDArray[np.bool_] | None:
+        """Return whether each of the next samples stands still: (n_channels, n_samples).
+
+        None if none does.
+        """
+        rows = self._repeating(samples)
         n_before, self._n_equal = self._n_equal, np.zeros(self._n_channels, np.int64)
-        self._last = samples[:, -1].copy()
-        # Noise repeats few samples, so that most channels have too few for a run, and none at the
-        # end that the next part could continue.
-        may_stand = np.count_nonzero(is_equal, axis=1) + n_before >= self._n_least
-        rows = np.flatnonzero(may_stand | is_equal[:, -1])
-        if len(rows):
-            at = np.arange(samples.shape[1])
-            since = np.maximum.accumulate(np.where(is_equal[rows], -1, at), axis=1)
-            n_equal = np.where(since >= 0, at - since, at + 1 + n_before[rows, np.newaxis])
-            is_still[rows] = n_equal >= self._n_least
-            self._n_equal[rows] = n_equal[:, -1]
+        last, self._last = self._last, samples[:, -1].copy()
+        if not len(rows):
+            return None
+        some = samples[rows]
+        is_equal = np.empty(some.shape, np.bool_)
+        np.equal(some[:, 1:], some[:, :-1], out=is_equal[:, 1:])
+        is_equal[:, 0] = False if last is None else some[:, 0] == last[rows]
+        at = np.arange(samples.shape[1])
+        since = np.maximum.accumulate(np.where(is_equal, -1, at), axis=1)
+        n_equal = np.where(since >= 0, at - since, at + 1 + n_before[rows, np.newaxis])
+        self._n_equal[rows] = n_equal[:, -1]
+        is_run = n_equal >= self._n_least
+        if not is_run.any():
+            return None
+        is_still = np.zeros(samples.shape, np.bool_)
+        is_still[rows] = is_run
         return is_still
+
+    def _repeating(self, samples: NDArray[np.generic]) -> NDArray[np.int64]:
+        """Return the channels that may have a run, go on with one, or begin one at the end.
+
+        Noise repeats few samples, so that most have none. A run has two neighbours of a grid half
+        as wide as its least length.
+        """
+        half = self._n_least // 2
+        in_grid = samples[:, half::half] == samples[:, half - 1 : -1 : half]
+        may_stand = np.logical_or.reduce(in_grid[:, 1:] & in_grid[:, :-1], axis=1)
+        before_last = samples[:, -2] if samples.shape[1] > 1 else self._last
+        if before_last is not None:
+            may_stand |= samples[:, -1] == before_last
+        if self._last is not None:
+            may_go_on = self._n_equal > 0
+            if in_grid.shape[1]:  # it has not the first sample
+                may_go_on |= in_grid[:, 0]
+            may_stand |= may_go_on & (samples[:, 0] == self._last)
+        (rows,) = may_stand.nonzero()
+        return rows

@@ -25,9 +25,12 @@ def falling_crossings(
     is_below &= limit < 0
     is_crossing = is_below[:, 1:] & ~is_below[:, :-1]
     # They are few: to sort them is faster than to search transposed samples.
-    channel, offset = np.divmod(np.flatnonzero(is_crossing), is_crossing.shape[1])
-    order = np.argsort(offset, kind="stable")
-    return np.stack((offset[order], channel[order]), axis=1)
+    (place,) = is_crossing.reshape(-1).nonzero()
+    channel, offset = np.divmod(place, is_crossing.shape[1])
+    order = offset.argsort(kind="stable")
+    crossings = np.empty((len(order), 2), np.int64)
+    crossings[:, 0], crossings[:, 1] = offset[order], channel[order]
+    return crossings
 
 
 def peaks_after(

@@ -4,7 +4,7 @@ The runner moves batches between a chain and Redis; the loop runs a whole experi
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from crepe.messages import Segment
 from crepe.runtime.batch import Batch, OutputBatch
@@ -12,38 +12,38 @@ from crepe.runtime.hosted_actor import HostedActor
 from crepe.store import codec
 from crepe.store.contract import Entry
 
+Readers = Mapping[str, Sequence[HostedActor]]
+"""The actors that read each stream."""
+
 
 class Chain:
     """The hosted actors of one process, in the order of the flow."""
 
     def __init__(self, hosted: Sequence[HostedActor]) -> None:
         self.hosted = hosted
-        self._readers: dict[str, list[HostedActor]] = {}
-        for host in hosted:
-            for stream in dict.fromkeys((*host.reads, *host.lags)):
-                self._readers.setdefault(stream, []).append(host)
+        self._readers = _readers(hosted)
+        self._groups = [_readers(group) for group in _connected(hosted)]
 
     def push(self, batch: Batch) -> list[OutputBatch]:
         """Feed a batch to the actors that read its stream; return the output that follows."""
-        return self.spread([], [batch])
+        return [out for outputs in self.push_by_group(batch) for out in outputs]
 
-    def spread(
-        self, outputs: Sequence[OutputBatch], fed: Sequence[Batch] = ()
-    ) -> list[OutputBatch]:
-        """Feed `outputs` and `fed` to their readers in this chain.
+    def push_by_group(self, batch: Batch) -> Iterator[list[OutputBatch]]:
+        """Yield what `push` returns, one group of actors after the other.
+
+        Groups hand nothing to each other, so the output of the first can leave before the others
+        begin: the longest, since a loop closes through filter, detector and decoder.
+        """
+        for readers in self._groups:
+            if batch.stream in readers:
+                yield _spread(readers, [], [batch])
+
+    def spread(self, outputs: Sequence[OutputBatch]) -> list[OutputBatch]:
+        """Feed `outputs` to their readers in this chain.
 
         Return `outputs` and all output that follows, also that of the readers' readers.
         """
-        results = list(outputs)
-        waiting = deque([*fed, *(out.batch for out in outputs)])
-        while waiting:
-            # First in, first out: the windows of a stream reach every reader in their order.
-            batch = waiting.popleft()
-            for host in self._readers.get(batch.stream, ()):
-                new = host.feed(batch)
-                results += new
-                waiting.extend(out.batch for out in new)
-        return results
+        return _spread(self._readers, outputs, [])
 
     def catch_up(self, missed: Iterable[tuple[HostedActor, Batch]]) -> list[OutputBatch]:
         """Feed actors alone with what they need again; return the output that follows."""
@@ -73,10 +73,52 @@ class Chain:
             raise errors[0]
 
 
+def _readers(hosted: Iterable[HostedActor]) -> dict[str, list[HostedActor]]:
+    readers: dict[str, list[HostedActor]] = {}
+    for host in hosted:
+        for stream in dict.fromkeys((*host.reads, *host.lags)):
+            readers.setdefault(stream, []).append(host)
+    return readers
+
+
+def _connected(hosted: Iterable[HostedActor]) -> list[list[HostedActor]]:
+    """Return the groups of actors that hand streams to each other, the longest first."""
+    groups: list[list[HostedActor]] = []
+    for host in hosted:
+        written = {*host.infos}
+        read = {*host.reads, *host.lags}
+        near = [
+            group
+            for group in groups
+            if any(
+                read & {*other.infos} or written & {*other.reads, *other.lags} for other in group
+            )
+        ]
+        groups = [group for group in groups if group not in near]
+        groups.append([*(other for group in near for other in group), host])
+    return sorted(groups, key=len, reverse=True)
+
+
+def _spread(
+    readers: Readers, outputs: Sequence[OutputBatch], fed: Sequence[Batch]
+) -> list[OutputBatch]:
+    results = list(outputs)
+    waiting = deque([*fed, *(out.batch for out in outputs)])
+    while waiting:
+        # First in, first out: the windows of a stream reach every reader in their order.
+        batch = waiting.popleft()
+        for host in readers.get(batch.stream, ()):
+            new = host.feed(batch)
+            results += new
+            waiting.extend(out.batch for out in new)
+    return results
+
+
 def as_entry(out: OutputBatch, t_ns: int) -> Entry:
     """Return the store's entry of an output that is published at wall clock `t_ns`."""
     batch = out.batch
-    segment = next((m for m in batch.messages if isinstance(m, Segment)), None)
+    first = batch.messages[0] if batch.messages else None
+    segment = first if isinstance(first, Segment) else None  # a stream has one type of messages
     return Entry(
         batch.start,
         batch.stop,

@@ -68,6 +68,7 @@ class Inputs:
         }
         self._cursors: dict[str, Cursor] = {}
         self._recorders: dict[str, Sink[object, object]] = {}
+        self._sinks: list[Sink[object, object]] = []
         # Requests: one that was trimmed could not be answered.
         answering = (s for s in specs if not (s.kind.merges or issubclass(s.kind, Sink)))
         self._answered = {stream for spec in answering for stream in spec.reads[1:]}
@@ -94,6 +95,7 @@ class Inputs:
 
     def begin(self, hosted: Sequence[HostedActor], resumes: Mapping[str, Resume | None]) -> None:
         """Set the cursor of each stream to where the first of its readers resumes."""
+        self._sinks = [host.actor for host in hosted if isinstance(host.actor, Sink)]
         warmup = sum(host.warmup_samples for host in hosted)
         for stream in self._streams:
             readers = [host for host in hosted if stream in host.spec.reads]
@@ -176,12 +178,9 @@ class Inputs:
 
     @property
     def _may_gather(self) -> bool:
-        """True if nothing is gained by reading each entry at once.
-
-        Only recorders read, their input comes in real time, and the last read was no backlog.
-        """
-        is_only_recorded = all(stream in self._recorders for stream in self.infos)
-        return is_only_recorded and self.infos[self.clock].is_live and not self._is_behind
+        """True if entries may wait: only recorders read, in real time, and there is no backlog."""
+        is_hasty = not self._sinks or self._is_behind or not self.infos[self.clock].is_live
+        return not is_hasty and all(stream in self._recorders for stream in self.infos)
 
     @property
     def recorded(self) -> int:
@@ -249,7 +248,7 @@ class Inputs:
     @property
     def is_paused(self) -> bool:
         """True while a recorder has no room."""
-        return any(recorder.is_paused for recorder in self._recorders.values())
+        return any(sink.is_paused for sink in self._sinks)
 
     def stop_at_once(self) -> Exception:
         """Return what ends the program on request where no recorder has to finish first."""

@@ -85,12 +85,10 @@ class Outputs:
     def publish(self, outputs: Sequence[OutputBatch]) -> None:
         """Append output to its streams, after entries that wait; keep it while Redis is away."""
         was_clear = not self._unsent
-        self._answers.update(
-            str(message.state)
-            for out in outputs
-            for message in out.batch.messages
-            if isinstance(message, Delivered) and message.state != DeliveryState.INTENDED
-        )
+        for out in outputs:
+            for message in out.batch.messages:
+                if isinstance(message, Delivered) and message.state != DeliveryState.INTENDED:
+                    self._answers[str(message.state)] += 1
         now_ns = time.time_ns()
         self._unsent += [
             (out.batch.stream, as_entry(out, now_ns))

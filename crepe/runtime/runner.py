@@ -101,6 +101,7 @@ class Runner:
             # What the imports have created is left out of later collections, which pause the loop.
             gc.collect()
             gc.freeze()
+            gc.enable()
             first = chain.hosted[0]
             if isinstance(first.actor, Source):
                 self._run_source(chain, first)
@@ -240,7 +241,8 @@ class Runner:
                 batch = self._inputs.take(stream, item)
                 if stream == self._inputs.clock:
                     self._heartbeat.cover(batch.start, batch.stop)
-                self._outputs.publish(chain.push(batch))
+                for outputs in chain.push_by_group(batch):
+                    self._outputs.publish(outputs)
                 elapsed_s = time.perf_counter() - began_s
                 self._heartbeat.set_position(max(host.position for host in chain.hosted), elapsed_s)
                 if self._is_stop_requested or self._outputs.has_unsent or self._inputs.is_paused:
@@ -280,8 +282,10 @@ class Runner:
 
     def _check_all(self) -> None:
         """Raise Stop if the program must end; once a second, check session and send heartbeat."""
-        self._check()
-        if self._store.is_connected and self._heartbeat.is_due():
+        is_due = self._heartbeat.is_due()
+        if is_due or self._is_stop_requested:
+            self._check()
+        if is_due and self._store.is_connected:
             with suppress(StoreUnavailableError):
                 self._check_session()
 

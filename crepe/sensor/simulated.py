@@ -1,17 +1,18 @@
-"""The program `simulated_sensor`, which posts frames of one gesture after the other."""
+"""A simulated sensor in the gateway's process: it posts frames of one gesture after the other."""
+
+# Decision 115: why it has no program of its own.
 
 import logging
-import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import numpy as np
 
 from crepe.config.tables import InfraredSettings, SensorTable, SimulatedSensorTable
-from crepe.environment.process import is_orphan
 from crepe.errors import DeviceError
-from crepe.sensor.client import GatewayClient, find_gateway
+from crepe.sensor.client import GatewayClient
 from crepe.sensor.frames import Frame
 from crepe.sensor.hand_frames import frames
 from crepe.sensor.input_tracker import State
@@ -28,30 +29,39 @@ def nth_gesture(n: int, settings: InfraredSettings, seed: int) -> Iterator[Frame
     return frames(str(rng.choice(sorted(settings.least_pixels))), settings, rng)
 
 
-def run(table: SimulatedSensorTable, sensor: SensorTable, seed: int) -> None:
-    """Play gestures until the process is stopped, or supervisord is gone."""
+def start(
+    table: SimulatedSensorTable, sensor: SensorTable, seed: int, url: str, token: str
+) -> None:
+    """Play gestures at the gateway with this URL, on a thread that ends with the process."""
+
+    def run() -> None:
+        with closing(GatewayClient(url, token)) as gateway:
+            play(gateway, table, sensor.infrared, seed)
+
+    threading.Thread(target=run, name="simulated sensor", daemon=True).start()
+
+
+def play(
+    gateway: GatewayClient,
+    table: SimulatedSensorTable,
+    settings: InfraredSettings,
+    seed: int,
+    *,
+    sleep: Callable[[float], object] = time.sleep,
+) -> None:
+    """Show one gesture after the other until the game is over."""
     n = 1
     while True:
         try:
-            with closing(GatewayClient(*find_gateway())) as gateway:
-                seen = nth_gesture(n, sensor.infrared, seed)
-                answer = send_frames(gateway, seen, table.frames_per_s, sleep=_sleep)
-                if answer is None:
-                    continue
-                log.info("%s", line(answer))
-                n += answer.state is State.RESULT  # else the same gesture is sent again
-                # Ends with a DeviceError, once the gateway is gone or a new one lacks this number.
-                while answer.state is State.OVER:
-                    _sleep(_PAUSE_S)
-                    answer = gateway.state_of(answer.number)
-        except DeviceError as error:  # the gateway has not started yet, or is being restarted
-            log.info("%s", error)
-            _sleep(_PAUSE_S)
-
-
-def _sleep(seconds: float) -> None:
-    """Sleep, then end the program if supervisord is gone."""
-    time.sleep(seconds)
-    if is_orphan():
-        log.info("supervisord is gone")
-        sys.exit(0)
+            seen = nth_gesture(n, settings, seed)
+            answer = send_frames(gateway, seen, table.frames_per_s, sleep=sleep)
+        except DeviceError as error:  # the streams are away
+            log.warning("%s", error)
+            sleep(_PAUSE_S)
+            continue
+        if answer is None:
+            continue
+        log.info("%s", line(answer))
+        if answer.state is State.OVER:
+            return
+        n += answer.state is State.RESULT  # else the same gesture is sent again

@@ -133,20 +133,21 @@ def _head(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
     """Return the bytes before the samples of a segment that fills its entry."""
     samples = np.zeros(shape, dtype)
     whole = _pack([Segment(0, 1, samples)], 0, 1)
-    _heads[len(whole)] = (whole[: len(whole) - samples.nbytes], dtype, shape)
-    return _heads[len(whole)][0]
+    head = whole[: len(whole) - samples.nbytes]
+    _heads.setdefault(len(whole), []).append((head, dtype, shape))
+    return head
 
 
-# Shapes of one length replace each other; an entry with another head takes the general path.
-_heads: dict[int, tuple[bytes, np.dtype[Any], tuple[int, ...]]] = {}  # by length of the whole
+# A program that filters has two of one length: counts are int32, microvolts float32.
+_heads: dict[int, list[tuple[bytes, np.dtype[Any], tuple[int, ...]]]] = {}  # by length of the whole
 
 
 def _single_segment(payload: bytes) -> NDArray[Any] | None:
     """Return the samples, if this is a single segment of a shape that occurred before."""
-    head, dtype, shape = _heads.get(len(payload), (b"", None, ()))
-    if not head or not payload.startswith(head):
-        return None
-    return np.ndarray(shape, dtype, payload[len(head) :])  # a slice is aligned
+    for head, dtype, shape in _heads.get(len(payload), ()):
+        if payload.startswith(head):
+            return np.ndarray(shape, dtype, payload[len(head) :])  # a slice is aligned
+    return None
 
 
 def unpack(

@@ -81,6 +81,7 @@ class Writing:
         self.stop = last.stop if last else 0
         self._is_ended = False
         # The parts of a command that do not depend on its entry are packed in advance.
+        self._trim = pack_arguments("XADD", key, "MINID", "~")  # the server drops whole nodes only
         self._last_fields = pack_arguments("session", info.session, "writer", writer, "data")
         self._begin_next()
 
@@ -120,9 +121,8 @@ class Writing:
         )
 
     def _begin_next(self) -> None:
-        oldest = f"{self.retention.oldest(self.stop)}-0"
-        # `~`: the server drops whole nodes only, which costs it less.
-        self._first_arguments = pack_arguments("XADD", self.key, "MINID", "~", oldest)
+        oldest = b"%d-0" % self.retention.oldest(self.stop)
+        self._first_arguments = b"%b$%d\r\n%b\r\n" % (self._trim, len(oldest), oldest)
 
     def remember(self, entry: Entry) -> None:
         """Note that `entry` is in the server."""

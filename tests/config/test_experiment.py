@@ -58,7 +58,7 @@ def test_the_default_experiment_has_the_programs_of_the_flow_in_order():
     assert names[:2] == ["redis", "culture"]
     assert names[-4:] == ["acquire", "watchdog", "stimulate", "game"]
     with_actors = {"pipeline", "record"}
-    assert set(names[2:-4]) == {*with_actors, "sensor", "dashboard", "simulated_sensor"}
+    assert set(names[2:-4]) == {*with_actors, "sensor", "dashboard"}
 
 
 def test_nothing_in_the_recording_experiment_can_stimulate():
@@ -225,7 +225,8 @@ def test_a_file_that_still_says_hand_is_told_the_new_name():
 
 def test_a_person_plays_without_the_simulated_sensor():
     loaded = load_experiment(None, {"actors.game.player": "person", "simulated_sensor": None})
-    assert "simulated_sensor" not in {program.name for program in loaded.programs}
+    assert loaded.simulated_sensor is None
+    assert "sensor" in {program.name for program in loaded.programs}
     assert "sensor" in {program.name for program in loaded.programs}
 
 

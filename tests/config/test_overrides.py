@@ -23,7 +23,7 @@ def test_in_lockstep_the_game_plays_by_its_script_and_no_program_follows_the_clo
     assert ready.chains == {"instrument": ("acquire", "stimulate")}
     assert ready.actors["game"].settings["player"] == "script"
     assert ready.actors["game"].settings["n_trials"] == 3
-    assert {"culture", "sensor", "simulated_sensor"} & {p.name for p in ready.programs} == set()
+    assert {"culture", "sensor"} & {p.name for p in ready.programs} == set()
     assert load_experiment(ready.path).lockstep_s == ready.lockstep_s
 
 

@@ -50,3 +50,14 @@ def test_a_field_begins_smoothly_leaves_no_offset_and_lies_below_the_band_of_spi
     assert abs(potential.sum()) < 1e-3 * np.abs(potential).sum()
     band = butter(2, (300, 3000), "bandpass", fs=10_000, output="sos")
     assert np.abs(sosfilt(band, potential)).max() < 0.03
+
+
+def test_a_course_is_active_until_nothing_of_it_is_left():
+    course = Course(1, (0.25, 0.45), 10)
+    assert not course.is_active
+    course.add(np.array([1e6]))
+    n_ms = 0
+    while course.is_active:
+        last, n_ms = course.next(), n_ms + 1
+    assert 10 < n_ms < 100
+    assert not last.any()

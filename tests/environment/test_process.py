@@ -59,9 +59,7 @@ def test_a_program_is_an_orphan_from_the_end_of_its_supervisord_on(monkeypatch, 
     assert is_orphan()
 
 
-@pytest.mark.parametrize(
-    "program", ["redis", "culture", "game", "dashboard", "simulated_sensor", "watchdog"]
-)
+@pytest.mark.parametrize("program", ["redis", "culture", "game", "dashboard", "sensor", "watchdog"])
 def test_a_program_whose_supervisord_died_while_it_started_ends_at_once(program, tmp_path, other):
     """Its parent is another then, in whose place init is outside of tests."""
     environment = {**os.environ, "CREPE_VAR": str(tmp_path), SUPERVISOR: f"{other.pid}:1"}

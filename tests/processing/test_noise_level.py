@@ -76,7 +76,9 @@ def band_passed(raw):
     kernel = band_pass(300.0, 3000.0, 2, RATE_HZ)
     kernel.restart(raw[:, :1])
     filtered = kernel.apply(raw * 0.1)
-    filtered[Stillness(len(raw), RATE_HZ).mark(raw)] = 0
+    marks = Stillness(len(raw), RATE_HZ).mark(raw)
+    if marks is not None:
+        filtered[marks] = 0
     return filtered
 
 

@@ -236,6 +236,23 @@ def test_the_end_is_passed_on_after_what_was_held_back():
     assert chain.push(segment(10, 20)) == []
 
 
+def test_output_can_leave_before_actors_that_share_nothing_with_it_begin():
+    late, mean = host(Late, writes=["late"], name="a"), host(Mean, ["late"], name="b")
+    other = host(Mean, writes=["other"], name="c")
+    groups = Chain([late, mean, other]).push_by_group(segment(0, 10))
+    assert {out.batch.stream for out in next(groups)} == {"late", "out"}
+    assert other.position == 0
+    assert [out.batch.stream for out in next(groups)] == ["other"]
+    assert list(groups) == []
+
+
+def test_actors_that_a_later_one_joins_are_one_group():
+    late, mean = host(Late, writes=["late"], name="a"), host(Mean, writes=["mean"], name="b")
+    both = host(Late, ["late", "mean"], writes=["both"], name="c")
+    (outputs,) = Chain([late, mean, both]).push_by_group(segment(0, 10))
+    assert [out.batch.stream for out in outputs] == ["late", "mean"]  # the third waits for a window
+
+
 def uninterrupted(n):
     chain = Chain([host(Late, writes=["late"], name="a"), host(Mean, ["late"], name="b")])
     return [out for at in range(0, n, 10) for out in chain.push(segment(at, at + 10))]

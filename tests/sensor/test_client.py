@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from crepe.config.tables import InfraredSettings, SensorTable
+from crepe.config.tables import InfraredSettings, SensorTable, SimulatedSensorTable
 from crepe.environment import paths
 from crepe.errors import ConfigError, DeviceError
 from crepe.messages import GameState
@@ -17,7 +17,7 @@ from crepe.sensor.hand_frames import as_json
 from crepe.sensor.input_tracker import InputTracker, State
 from crepe.sensor.routes import make_app
 from crepe.sensor.send import line, send_frames, send_gestures, send_recorded
-from crepe.sensor.simulated import nth_gesture
+from crepe.sensor.simulated import nth_gesture, play
 from crepe.web.links import server_file
 
 SETTINGS = InfraredSettings()
@@ -143,6 +143,29 @@ def test_the_hands_gestures_follow_from_the_seed():
 
     assert shown(7) == shown(7) != shown(8)
     assert set(shown(7)) == {"rock", "scissors", "paper"}
+
+
+def test_the_simulated_sensor_shows_each_gesture_once_until_the_game_is_over(meet, client):
+    game, server = meet(Game(n_trials=3))
+    play(client(server.url), SimulatedSensorTable(), SETTINGS, 7, sleep=game.sleep)
+    shown = [gesture for _, gesture in game._senders]
+    # The last has found the game to be over.
+    assert shown == [classify(next(nth_gesture(n, SETTINGS, 7)), SETTINGS) for n in (1, 2, 3, 4)]
+
+
+def test_the_simulated_sensor_goes_on_once_the_gateway_answers_again(meet, client):
+    game, server = meet(Game(n_trials=1))
+    gateway = client(server.url)
+    post, fails = gateway.post, iter([True, True])
+
+    def posts(frame):
+        if next(fails, False):
+            raise DeviceError("503")
+        return post(frame)
+
+    gateway.post = posts
+    play(gateway, SimulatedSensorTable(), SETTINGS, 7, sleep=game.sleep)
+    assert len(game._senders) == 2  # the second has found the game to be over
 
 
 def test_a_token_is_sent_and_a_wrong_one_is_an_error(meet, client):

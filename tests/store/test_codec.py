@@ -211,3 +211,17 @@ def test_the_bytes_of_a_segment_are_none_of_another_message():
     messages, unreadable = codec.read(Command, payload, 0, 7)
     assert messages == []
     assert "samples" in unreadable[0].reason
+
+
+def test_segments_of_two_types_and_one_length_are_both_read_by_their_heads(monkeypatch):
+    """As in a program that reads counts and publishes microvolts."""
+    counts = Segment(0, 5, np.arange(10, dtype=np.int32).reshape(2, 5))
+    microvolts = Segment(0, 5, np.arange(10, dtype=np.float32).reshape(2, 5))
+    packed = [codec.pack([segment], 0, 5) for segment in (counts, microvolts)]
+    assert len(packed[0]) == len(packed[1])
+    monkeypatch.setattr(codec, "unpack_value", None)
+    for payload, segment in zip(packed, (counts, microvolts), strict=True):
+        ((message,), unreadable) = codec.read(Segment, payload, 0, 5)
+        assert message.samples.dtype == segment.samples.dtype
+        assert (message.samples == segment.samples).all()
+        assert not unreadable

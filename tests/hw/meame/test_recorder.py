@@ -11,6 +11,7 @@ from crepe.environment import paths
 from crepe.errors import DeviceError
 from crepe.hw.device import open_recorder, open_stimulator
 from crepe.hw.instrument import InProcess
+from crepe.hw.meame import framing as framing_module
 from crepe.hw.meame import http
 from crepe.hw.meame.framing import Framing
 from crepe.hw.meame.http import HttpControl, find_server, open_control
@@ -191,6 +192,16 @@ class Loud:
             samples[:, -1] = 0
         start, self._n = self._n, self._n + 100
         return Segment(start, self._n, samples.astype(np.int32))
+
+
+def test_the_loudness_of_the_reference_is_numpys_to_the_last_bit():
+    rng = np.random.default_rng(0)
+    for n_samples in (10, 100, 997):
+        for scale in (1, 1000, 2**22):
+            samples = rng.integers(-scale, scale, (60, n_samples), np.int32)
+            segment = Segment(0, n_samples, samples)
+            expected = framing_module._loudness(segment)[framing_module._REFERENCE]
+            assert framing_module._reference_loudness(segment) == expected
 
 
 def test_blocks_in_which_the_reference_is_loud_for_a_moment_are_late_and_not_lost():
