@@ -59,7 +59,7 @@ def first_part(culture: str, *, is_cluster: bool) -> str:
 def shards_from(reply: Any, url: str) -> list[Shard]:
     """Return the shards in a reply to CLUSTER SLOTS of the node with the URL `url`."""
     return [
-        Shard(first, last, tuple(_node(*node[:2], url) for node in nodes))
+        Shard(first, last, tuple(_node(node[0], node[1], url) for node in nodes))
         for first, last, *nodes in reply
     ]
 

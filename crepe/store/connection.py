@@ -99,17 +99,12 @@ class RedisConnection:
         self.name = name
         self.is_connected = False
         self._is_lost = False  # since the last warning
+        self.first_part: str | None = None  # of every key; None before the first connection
         self._culture = culture
         self._login = CultureLogin(url, culture)
         self._socket: socket.socket
         self._replies: hiredis.Reader
         self._buffer = bytearray(_READ_BYTES)
-
-    @property
-    def first_part(self) -> str | None:
-        """First part of every key; None before the first connection."""
-        is_cluster = self._login.is_cluster
-        return None if is_cluster is None else first_part(self._culture, is_cluster=is_cluster)
 
     def connect(self) -> None:
         """Connect, and check that the server is ready.
@@ -120,6 +115,8 @@ class RedisConnection:
         try:
             self._socket = self._login.open(_REPLY_S)
             self._replies = hiredis.Reader(replyError=_error)
+            is_cluster = bool(self._login.is_cluster)
+            self.first_part = first_part(self._culture, is_cluster=is_cluster)
             # CLIENT LIST shows by the name that a writer is connected.
             for command in (("CLIENT", "SETNAME", self.name), ("PING",)):
                 self._socket.sendall(pack(command))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
+from crepe.electrodes.wells import channels_of_well, in_well
 from crepe.hw.capabilities import Latency, RecorderCapabilities, SampleIndex
 from crepe.hw.instrument import DeviceSettings, EndOfData, Recorder
 from crepe.hw.mcs.analog_stream import AnalogStream, Span
@@ -26,6 +27,9 @@ class McsSettings(DeviceSettings):
     data."""
     recording: str = ""
     """Label or name of the recording in the file; by default the first."""
+    well: str = ""
+    """One well of a plate (`G0`) or one port of a controller (`A`): its channels are one culture;
+    by default all channels."""
     segment_samples: PositiveInt = 100
     """Length of a segment, in samples."""
     sampling_rate_hz: PositiveFloat | None = None
@@ -68,7 +72,8 @@ class McsRecording(Recorder):
         self._stops = [span.stop for span in self._spans]
         self._position = position
         self._pace = Pace(self._stream.info.sampling_rate_hz, settings.speed)
-        return self._stream.info
+        self._channels = channels_of_well(self._stream.info, settings.well)
+        return in_well(self._stream.info, self._channels)
 
     @property
     def n_samples(self) -> int:
@@ -96,7 +101,7 @@ class McsRecording(Recorder):
         stop = min(start + self._settings.segment_samples, span.stop)
         if not self._pace.wait(stop - start, timeout_s):
             return None
-        samples = self._stream.samples(span, start, stop)
+        samples = self._stream.samples(span, start, stop)[self._channels]
         self._position = stop
         return Segment(start, stop, samples, self._pace.t_ns)
 

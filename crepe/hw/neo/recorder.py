@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from crepe.electrodes.wells import channels_of_well, in_well
 from crepe.hw.capabilities import Latency, RecorderCapabilities, SampleIndex
 from crepe.hw.instrument import DeviceSettings, EndOfData, Recorder
 from crepe.hw.neo.reader import UNDESCRIBED, Description
@@ -26,6 +27,9 @@ class NeoSettings(DeviceSettings):
     """Number of the block, from 0; in Open Ephys a block is an experiment."""
     stream: str = ""
     """Name or ID of the stream; by default the first of voltages."""
+    well: str = ""
+    """One well of a plate (`G0`) or one port of a controller (`A`): its channels are one culture;
+    by default all channels."""
     speed: NonNegativeFloat = 1.0
     """Speed as a factor of real time, 0: as fast as it goes; gaps between segments pass at once."""
     segment_samples: PositiveInt = 100
@@ -79,7 +83,8 @@ class NeoRecording(Recorder):
         self._stops = [span.stop for span in self._spans]
         self._position = position
         self._pace = Pace(self._signal.info.sampling_rate_hz, settings.speed)
-        return self._signal.info
+        self._channels = channels_of_well(self._signal.info, settings.well)
+        return in_well(self._signal.info, self._channels)
 
     def read(self, timeout_s: float) -> Segment | None:
         assert self._signal is not None, "open comes first"
@@ -91,7 +96,7 @@ class NeoRecording(Recorder):
         stop = min(start + self._settings.segment_samples, span.stop)
         if not self._pace.wait(stop - start, timeout_s):
             return None
-        samples = self._signal.samples(span, start, stop)
+        samples = self._signal.samples(span, start, stop)[self._channels]
         self._position = stop
         is_estimated = span.is_estimated and start == span.start
         return Segment(start, stop, samples, self._pace.t_ns, is_estimated)
