@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import hiredis
 
 from crepe.errors import StoreError
-from crepe.redis_server.address import without_password
+from crepe.redis_server.address import check_address, nodes_of, without_password
 from crepe.redis_server.login import ConnectionLostError, login_to
 from crepe.redis_server.refusals import code_of
 
@@ -96,7 +96,7 @@ class CultureLogin:
     Parameters
     ----------
     url
-        A server, or any node of a cluster.
+        A server, or nodes of a cluster: one suffices, and others are for a start without it.
 
     Attributes
     ----------
@@ -110,12 +110,13 @@ class CultureLogin:
 
     def __init__(self, url: str, culture: str) -> None:
         self.is_cluster: bool | None = None
-        self.url = url
+        check_address(url)
+        self._named = nodes_of(url)
+        self.url = self._named[0]
         self.shard: Shard | None = None
-        self._named = url
         self._culture = culture
-        self._login = login_to(url)
-        self._nodes = [url]  # in the order in which they are tried
+        self._login = login_to(self.url)
+        self._nodes = list(self._named)  # in the order in which they are tried
 
     @property
     def place(self) -> str:
@@ -189,7 +190,7 @@ class CultureLogin:
             log.warning("culture %s is on node %s now", self._culture, shard.nodes[0])
         self.shard = shard
         nodes = [shard.nodes[0], *shard.nodes[1:], *(n for each in shards for n in each.nodes)]
-        urls = [*(url_of(node, self._named) for node in nodes), self._named]
+        urls = [*(url_of(node, self._named[0]) for node in nodes), *self._named]
         self._nodes = list(dict.fromkeys(urls))
         return self._nodes[0]
 

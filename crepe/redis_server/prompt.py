@@ -14,7 +14,7 @@ from typing import Any
 import redis
 
 from crepe.errors import ConfigError, ExitCode, StoreError
-from crepe.redis_server.address import check_address, without_arguments, without_password
+from crepe.redis_server.address import check_address, nodes_of, without_arguments, without_password
 from crepe.redis_server.cluster import url_of_culture
 from crepe.redis_server.find_url import CULTURE
 from crepe.redis_server.login import ConnectionLostError
@@ -41,11 +41,12 @@ def cli(
     if as_json and (not arguments or arguments[0].upper() in _ENDLESS):
         raise ConfigError("--json: needs one command, whose reply has an end")
     check_address(url)
+    node = nodes_of(url)[0]
     with suppress(ConnectionLostError, OSError):  # redis-py says so, too
-        url = url_of_culture(url, culture, _LOOK_S)
+        node = url_of_culture(url, culture, _LOOK_S)
     # No timeout: MONITOR and blocking commands wait for their replies.
-    settings = {"protocol": 2, "socket_timeout": None, **owners_account(url)}
-    pool = redis.ConnectionPool.from_url(url, **settings)
+    settings = {"protocol": 2, "socket_timeout": None, **owners_account(node)}
+    pool = redis.ConnectionPool.from_url(node, **settings)
     connection: Any = pool.make_connection()
     try:
         connection.connect()

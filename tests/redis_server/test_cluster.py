@@ -135,6 +135,19 @@ def test_a_node_that_is_cut_off_from_the_others_is_left(nodes):
     assert login.url == nodes[1].url
 
 
+def test_of_several_nodes_that_are_named_one_suffices(nodes):
+    dead, *alive = nodes
+    dead.kill()
+    for node in alive:
+        node.has(shards(alive[1], alive[0]))
+    hosts = ",".join(f"127.0.0.1:{node.port}" for node in nodes)
+    login = CultureLogin(f"redis://{hosts}", "crepe")
+    with pytest.raises((OSError, ConnectionLostError)):
+        login.open(5.0)
+    login.open(5.0)
+    assert login.url == alive[1].url
+
+
 def test_the_move_to_another_node_is_logged(nodes, caplog):
     login = open_at(nodes[0])
     nodes[0].has(shards(nodes[1]))
