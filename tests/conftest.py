@@ -107,6 +107,9 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 class _FakeLogin:
     """A way to a server of fakeredis, whose socket takes bytes as a server's does."""
 
+    is_cluster = False
+    place = "fake"
+
     def __init__(self, server: FakeServer) -> None:
         self.connection = FakeRedisConnection(server=server, protocol=2)
 
@@ -138,7 +141,7 @@ def make_store(
     memory, culture = Memory(), f"test{time.monotonic_ns()}"
     if request.param == "fakeredis":
         server = FakeServer(server_type="redis")
-        monkeypatch.setattr(connection, "login_to", lambda url: _FakeLogin(server))
+        monkeypatch.setattr(connection, "CultureLogin", lambda *_: _FakeLogin(server))
         monkeypatch.setattr(connection.RedisConnection, "_reply", _reply_of_fake)
     url = request.getfixturevalue("redis_url") if request.param == "redis" else "unix://fake"
 

@@ -25,16 +25,22 @@ def make_mcs(
     label: str = "Electrode Raw Data",
     kind: str = "Electrode",
     stream: str = "Stream_0",
+    labels: list[str] | None = None,
+    groups: list[int] | None = None,
 ) -> None:
     """Add an analog stream to a file as MCS software writes it."""
     n_channels, n_samples = data.shape
     numbers = [("ChannelID", "i4"), ("RowIndex", "i4"), ("Exponent", "i4"), ("ADZero", "i4")]
     if info_version == 2:
         numbers.append(("ADCBits", "i4"))
+    if groups is not None:
+        numbers.append(("GroupID", "i4"))
     columns = [*numbers, ("Label", text), ("Tick", "i8"), ("ConversionFactor", "i8")]
     info = np.zeros(n_channels, np.dtype(columns))
     info["RowIndex"] = row_index or range(n_channels)
-    info["Label"] = [f"E{i}" for i in range(n_channels)]
+    info["Label"] = labels or [f"E{i}" for i in range(n_channels)]
+    if groups is not None:
+        info["GroupID"] = groups
     info["Exponent"], info["ADZero"], info["Tick"] = -9, zero, tick_us
     info["ConversionFactor"] = factors or [59_605] * n_channels
     with h5py.File(path, "a") as file:

@@ -124,7 +124,6 @@ TESTED_THROUGH = {
         store/client store/memory_store store/recording_store
         store/redis_store store/retention store/stream_writer
     """,
-    "store/test_fence.py": "store/connection",
     "store/test_tls.py": "redis_server/login",
     "system/test_from_python.py": "legacy/experiment",
     "legacy/test_rpyc_server.py": "legacy/rpyc_program legacy/rpyc_stream",

@@ -196,6 +196,7 @@ def status(as_json: AsJson = False) -> None:
     Exit status: 1 if nothing runs.
     """
     from crepe.safety import arming
+    from crepe.supervise.beside import sessions_beside
     from crepe.supervise.start import links_now
     from crepe.supervise.status import rows
 
@@ -212,6 +213,8 @@ def status(as_json: AsJson = False) -> None:
         _print_status(programs, output)
         for line in page.lines if (page := links_now()) else ():
             output.line(line)
+        for beside in sessions_beside(paths.var_directory()):
+            output.line(str(beside))
         if by := arming.stopped_by(paths.run_directory()):
             output.line(f"STOPPED by {by}: nothing is stimulated until `crepe arm`", "bold red")
 

@@ -33,10 +33,10 @@ def redis_cli(context: typer.Context, as_json: AsJson = False) -> None:
 
     Exit status: 1 if the server refuses the command.
     """
-    from crepe.redis_server.find_url import find_url
+    from crepe.redis_server.find_url import find_place
     from crepe.redis_server.prompt import cli
 
-    raise typer.Exit(cli(context.args, find_url(), as_json=as_json))
+    raise typer.Exit(cli(context.args, *find_place(), as_json=as_json))
 
 
 @app.command(rich_help_panel=TOOLS)

@@ -7,6 +7,7 @@ from functools import partial
 from math import isinf
 from typing import Any
 
+from crepe.electrodes.wells import wells_text
 from crepe.environment.finding import Finding
 from crepe.errors import ConfigError, DeviceError
 from crepe.hw.capabilities import Latency, RecorderCapabilities, StimulatorCapabilities
@@ -112,9 +113,11 @@ def _summary(info: StreamInfo) -> str:
     scales = sorted(set(info.scale_uv))
     scale = f"{scales[0]:g}" if len(scales) == 1 else f"{scales[0]:g} to {scales[-1]:g}"
     kind = "simulated" if info.is_simulated else "not reported to be simulated"
+    wells = "" if info.is_live else wells_text(info.labels)
     return (
         f"{info.source}: {n} channels ({', '.join(labels)}) at {info.sampling_rate_hz:g} Hz, "
         f"{info.dtype}, {scale} uV per count; positions of {n_known} are known; {kind}"
+        f"{f'; wells, of which `well=NAME` takes one: {wells}' if wells else ''}"
     )
 
 

@@ -180,6 +180,12 @@ DOCUMENT: dict[str, Any] = {
                 _answer("Newest first", {"type": "array", "items": {"type": "object"}}),
             )
         },
+        "/api/beside": {
+            "get": _get(
+                "The sessions that run beside this one on the machine",
+                _answer("By culture", {"type": "array", "items": {"type": "object"}}),
+            )
+        },
         "/api/sessions/{id}/recording": {
             "get": _get("The newest part of a recording", _PART, _ID, **_NONE, **_LOCKED)
         },

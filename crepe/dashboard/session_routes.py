@@ -13,8 +13,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from crepe.dashboard.access import Role
 from crepe.dashboard.report_maker import ReportMaker
 from crepe.results.library import REPORT_PAGE, Library, Summary, report_directory
+from crepe.supervise.beside import SessionBeside, sessions_beside
 from crepe.web.body import refused
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -33,12 +35,20 @@ _MEDIA_TYPES = {".html": "text/html", ".json": "application/json", ".png": "imag
 
 
 def session_routes(library: Library, reports: ReportMaker) -> list[Route]:
-    """Return the routes under `/api/sessions`; `PageAccess` checks requests before them."""
+    """Return the routes of recorded sessions, and of those that run beside this one.
+
+    `PageAccess` checks requests before them.
+    """
 
     async def sessions(request: Request) -> Response:
         del request
         summaries = await run_in_threadpool(library.summaries)
         return JSONResponse([_as_json(summary) for summary in summaries])
+
+    async def beside(request: Request) -> Response:
+        running = await run_in_threadpool(sessions_beside, library.var)
+        role = request.scope.get("role", Role.SPECTATOR)
+        return JSONResponse([_beside_as_json(each, role) for each in running])
 
     async def recording(request: Request, session: Summary) -> Response:
         newest = f"{session.id}.h5"
@@ -92,6 +102,7 @@ def session_routes(library: Library, reports: ReportMaker) -> list[Route]:
     root = "/api/sessions/{id}"
     return [
         Route("/api/sessions", sessions),
+        Route("/api/beside", beside),
         Route(f"{root}/recording", of_session(recording)),
         Route(f"{root}/recording/{{name}}", of_session(recording)),
         Route(f"{root}/report", of_session(make_report), methods=["POST"]),
@@ -99,6 +110,17 @@ def session_routes(library: Library, reports: ReportMaker) -> list[Route]:
         Route(f"{root}/report/state", of_session(report_state)),
         Route(f"{root}/report/{{name}}", of_session(report)),
     ]
+
+
+def _beside_as_json(beside: SessionBeside, role: Role) -> dict[str, object]:
+    """Return what a browser may know: an operator here gets the other page to look only."""
+    links = beside.links if role is Role.OPERATOR else None
+    return {
+        "id": beside.id,
+        "culture": beside.culture,
+        "experiment": beside.experiment,
+        "link": links and links.spectator,
+    }
 
 
 def _as_json(summary: Summary) -> dict[str, object]:

@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
+from crepe.electrodes.wells import channels_of_well, in_well
 from crepe.hw.instrument import DeviceSettings, EndOfData, Recorder
 from crepe.hw.pace import Pace
 from crepe.messages import Segment, StreamInfo
@@ -18,6 +19,9 @@ class ReplaySettings(DeviceSettings):
 
     location: str = Field(min_length=1)
     """Path of the recording; in some formats, such as that of Open Ephys, it is a folder."""
+    well: str = ""
+    """One well of a plate (`G0`) or one port of a controller (`A`): its channels are one culture;
+    by default all channels."""
     speed: NonNegativeFloat = 1.0
     """Speed as a factor of real time, 0: as fast as it goes; gaps between segments pass at once."""
     segment_samples: PositiveInt = 100
@@ -56,7 +60,7 @@ class Replay(Recorder, Generic[AnySpan]):
     """One stream of a recording, in segments that never cross a gap, at the pace of `speed`."""
 
     def __init__(self, settings: ReplaySettings) -> None:
-        self._pace_settings = settings
+        self._replay_settings = settings
         self._signal: RecordedSignal[AnySpan] | None = None
         self._spans: Sequence[AnySpan] = ()
         self._stops: list[int] = []
@@ -72,8 +76,9 @@ class Replay(Recorder, Generic[AnySpan]):
         self._spans = self._signal.spans
         self._stops = [span.stop for span in self._spans]
         self._position = position
-        self._pace = Pace(self._signal.info.sampling_rate_hz, self._pace_settings.speed)
-        return self._signal.info
+        self._pace = Pace(self._signal.info.sampling_rate_hz, self._replay_settings.speed)
+        self._channels = channels_of_well(self._signal.info, self._replay_settings.well)
+        return in_well(self._signal.info, self._channels)
 
     def read(self, timeout_s: float) -> Segment | None:
         assert self._signal is not None, "open comes first"
@@ -82,10 +87,10 @@ class Replay(Recorder, Generic[AnySpan]):
             raise EndOfData
         span = self._spans[at]
         start = max(self._position, span.start)
-        stop = min(start + self._pace_settings.segment_samples, span.stop)
+        stop = min(start + self._replay_settings.segment_samples, span.stop)
         if not self._pace.wait(stop - start, timeout_s):
             return None
-        samples = self._signal.samples(span, start, stop)
+        samples = self._signal.samples(span, start, stop)[self._channels]
         self._position = stop
         is_estimated = span.is_estimated and start == span.start
         return Segment(start, stop, samples, self._pace.t_ns, is_estimated)

@@ -47,6 +47,18 @@ def chosen_url() -> str:
     return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
 
 
+def nodes_of(url: str) -> list[str]:
+    """Return the URL of each node of a cluster that `redis://USER@HOST:PORT,HOST:PORT` names.
+
+    Of any other URL that is the URL itself.
+    """
+    parts = urlsplit(url)
+    user, at, hosts = parts.netloc.rpartition("@")
+    if "," not in hosts:
+        return [url]
+    return [parts._replace(netloc=f"{user}{at}{host}").geturl() for host in hosts.split(",")]
+
+
 def without_password(url: str) -> str:
     """Return a server's URL without user, password and options, as it may be shown.
 
@@ -80,7 +92,8 @@ def _read(url: str) -> _Address:
         return _Address(hidden, f"a URL ends at '#'; {_PERCENT_CODES}")
     try:
         parts = urlsplit(url)
-        _ = parts.port  # raises ValueError for one that is no number
+        nodes = [urlsplit(node) for node in nodes_of(url)]
+        _ = [node.port for node in nodes]  # raises ValueError for one that is no number
     except ValueError:  # whose text has parts of the URL
         return _Address(hidden, f"cannot be read; {_PERCENT_CODES}")
     _, at, host = parts.netloc.rpartition("@")
@@ -89,7 +102,7 @@ def _read(url: str) -> _Address:
         return _Address(hidden, f"the path of the socket must follow as unix:///; {_PERCENT_CODES}")
     # A later @ may end the password, so that what stands before it may be a part of that.
     is_cut = "@" in rest[len(parts.netloc) :] and bool(at or not is_socket)
-    if is_cut or not (is_socket or parts.hostname):
+    if is_cut or not (is_socket or all(node.hostname for node in nodes)):
         return _Address(hidden, f"it is uncertain where user and password end; {_PERCENT_CODES}")
     database = parts.path if re.fullmatch(r"/\d*", parts.path) else ""
     return _Address(f"{scheme}://{host}{parts.path if is_socket else database}")

@@ -12,12 +12,12 @@ import hiredis
 from crepe.environment.finding import Finding
 from crepe.errors import StoreError, StoreUnavailableError
 from crepe.redis_server.address import without_password
-from crepe.redis_server.login import ConnectionLostError, login_to
+from crepe.redis_server.cluster import CultureLogin, ask, first_part, slot_of
+from crepe.redis_server.login import ConnectionLostError
 from crepe.redis_server.refusals import advice_on, code_of, reason_of, with_advice
 
 _REPLY_S = 2.0
 _POLL_S = 0.1
-_RECEIVE_BYTES = 1 << 16
 _KEPT_S = 60
 _MANY = 8
 _TESTED = (7, 0)
@@ -46,9 +46,11 @@ COMMANDS = tuple(
 """Commands that CREPE needs; `select` only if the URL names a database."""
 
 OPTIONAL = {
+    "cluster|slots": "the node of a cluster that has the culture",
+    "asking": "keys that are on their way to another node of a cluster",
     "client|list": "whether the writer of a stream is connected, so that two cannot take turns",
     "config|get": "the memory ceiling, of which streams may use half; without it, 512 MB",
-    "info": "eviction, cluster, replica and version, which `crepe check --redis` looks at",
+    "info": "eviction, replica and version, which `crepe check --redis` looks at",
 }
 """Commands that CREPE can do without, and what each is for."""
 
@@ -56,7 +58,8 @@ OPTIONAL = {
 def acl_line(culture: str, user: str = "crepe") -> str:
     """Return the command by which an administrator gives a user the rights that CREPE needs."""
     rights = " ".join(f"+{command}" for command in (*COMMANDS, *OPTIONAL))
-    return f"ACL SETUSER {user} on >PASSWORD resetkeys ~{culture}:* resetchannels -@all {rights}"
+    keys = " ".join(f"~{first_part(culture, is_cluster=both)}:*" for both in (False, True))
+    return f"ACL SETUSER {user} on >PASSWORD resetkeys {keys} resetchannels -@all {rights}"
 
 
 def check_server(url: str, culture: str, patience_s: float = 5.0) -> list[Finding]:
@@ -65,12 +68,14 @@ def check_server(url: str, culture: str, patience_s: float = 5.0) -> list[Findin
     Raises StoreUnavailableError if no server answers within `patience_s`, and StoreError if it does
     not let CREPE in.
     """
-    with _connected(url, patience_s) as trial:
+    with _connected(url, culture, patience_s) as trial:
         info = _info(trial.call("INFO"))
-        if kind := _wrong_kind(info):
+        if kind := _wrong_kind(info, is_cluster=trial.login.shard is not None):
             return [Finding(False, kind)]  # all else follows from it
         findings = [*_refused(_refusals(trial, culture), culture), *_looked_at(trial, info)]
-        return findings or [Finding(True, "has all that CREPE needs")]
+        if not findings:
+            findings = [Finding(True, "has all that CREPE needs")]
+        return [*_of_cluster(trial.login, culture), *findings]
 
 
 def must_fit(url: str, culture: str, patience_s: float = 5.0) -> list[str]:
@@ -88,33 +93,25 @@ def must_fit(url: str, culture: str, patience_s: float = 5.0) -> list[str]:
 class _Trial:
     """A connection on which an error reply is a value."""
 
-    def __init__(self, url: str) -> None:
-        self._login = login_to(url)
-        self._socket = self._login.open(_REPLY_S)
-        self._replies = hiredis.Reader(replyError=StoreError)
+    def __init__(self, login: CultureLogin) -> None:
+        self.login = login
+        self._socket = login.open(_REPLY_S)
 
     def call(self, *arguments: str | int) -> object:
         """Return the reply to a command. Raises OSError if none comes."""
-        self._socket.sendall(hiredis.pack_command(arguments))  # type: ignore[arg-type]  # as in crepe.store.connection
-        while (reply := self._replies.gets()) is False:
-            received = self._socket.recv(_RECEIVE_BYTES)
-            if not received:
-                raise ConnectionLostError("closed by the server")
-            self._replies.feed(received)
-        return reply
-
-    def close(self) -> None:
-        self._login.close()
+        return ask(self._socket, *arguments)
 
 
 @contextmanager
-def _connected(url: str, patience_s: float) -> Iterator[_Trial]:
-    """Yield a connection to a server that is ready."""
+def _connected(url: str, culture: str, patience_s: float) -> Iterator[_Trial]:
+    """Yield a connection to a server that is ready, on a cluster to the culture's node."""
     deadline_s = time.monotonic() + patience_s
     place = without_password(url)
+    login = CultureLogin(url, culture)
     while True:
         try:
-            with closing(_Trial(url)) as trial:
+            with closing(login):
+                trial = _Trial(login)
                 reply = trial.call("PING")
                 code = code_of(str(reply)) if isinstance(reply, StoreError) else ""
                 reason = with_advice(str(reply))
@@ -132,9 +129,9 @@ def _connected(url: str, patience_s: float) -> Iterator[_Trial]:
         time.sleep(_POLL_S)
 
 
-def _trials(culture: str) -> Iterator[tuple[str | int, ...]]:
+def _trials(first: str) -> Iterator[tuple[str | int, ...]]:
     """Yield every command that CREPE needs, with arguments that work in this order."""
-    stream = f"{culture}:check-{uuid4().hex[:12]}"
+    stream = f"{first}:check-{uuid4().hex[:12]}"
     info = f"{stream}:info"
     yield ("PING",)
     yield "CLIENT", "SETNAME", "crepe-check"
@@ -163,7 +160,8 @@ def _trials(culture: str) -> Iterator[tuple[str | int, ...]]:
 def _refusals(trial: _Trial, culture: str) -> Mapping[str, str]:
     """Return the error reply to each command that the server refuses, by the command's name."""
     refusals: dict[str, str] = {}
-    for command in _trials(culture):
+    first = first_part(culture, is_cluster=bool(trial.login.is_cluster))
+    for command in _trials(first):
         name = str(command[0])
         reply = trial.call(*command)
         # EXEC has no other error of its own, and follows from a refused MULTI.
@@ -192,14 +190,26 @@ def _refused(refusals: Mapping[str, str], culture: str) -> Iterator[Finding]:
         yield Finding(None if code == "OOM" else False, text)
 
 
-def _wrong_kind(info: Mapping[str, str]) -> str:
-    """Return what is wrong with a server that is no single primary; empty for one that is."""
-    if info.get("cluster_enabled") == "1":
+def _wrong_kind(info: Mapping[str, str], *, is_cluster: bool) -> str:
+    """Return what is wrong with a server that cannot be written to; empty for another."""
+    if info.get("cluster_enabled") == "1" and not is_cluster:
         return advice_on("MOVED")
     if info.get("role") == "slave":
         primary = f"{info.get('master_host')}:{info.get('master_port')}"
         return f"this server is a replica of {primary}: name that one in the URL"
     return ""
+
+
+def _of_cluster(login: CultureLogin, culture: str) -> Iterator[Finding]:
+    """Yield where a cluster has the culture."""
+    if login.shard is None:
+        return
+    master, *replicas = map(str, login.shard.nodes)
+    place = f"a cluster: slot {slot_of(culture)}, that of culture {culture!r}, is on {master}"
+    if replicas:
+        yield Finding(True, f"{place}, with replicas on {', '.join(replicas)}")
+    else:
+        yield Finding(None, f"{place} without a replica: if it ends, the experiment waits for it")
 
 
 def _looked_at(trial: _Trial, info: Mapping[str, str]) -> Iterator[Finding]:

@@ -8,22 +8,31 @@ import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import redis
 
 from crepe.errors import ConfigError, ExitCode, StoreError
-from crepe.redis_server.address import check_address, without_arguments, without_password
+from crepe.redis_server.address import check_address, nodes_of, without_arguments, without_password
+from crepe.redis_server.cluster import url_of_culture
+from crepe.redis_server.find_url import CULTURE
+from crepe.redis_server.login import ConnectionLostError
 from crepe.redis_server.users import owners_account
 
+_LOOK_S = 2.0
 _STATUS = {b"OK", b"PONG", b"QUEUED"}
 _BARE = {"INFO", "TYPE", "LOLWUT", "CLIENT", "BGREWRITEAOF"}
 _ENDLESS = {"MONITOR", "SUBSCRIBE", "PSUBSCRIBE"}
 _ESCAPES = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 13: "\\r", 34: '\\"', 92: "\\\\"}
 
 
-def cli(arguments: Sequence[str], url: str, *, as_json: bool = False) -> int:
+def cli(
+    arguments: Sequence[str], url: str, culture: str = CULTURE, *, as_json: bool = False
+) -> int:
     """Send one command, or those typed at a prompt; return the exit status.
+
+    On a cluster they go to the node that has the culture.
 
     With `as_json` the reply of one command is printed as JSON: bytes that are no UTF-8 text are
     written as `\\xNN`. Raises StoreError if the server cannot be reached, ConfigError for
@@ -32,9 +41,12 @@ def cli(arguments: Sequence[str], url: str, *, as_json: bool = False) -> int:
     if as_json and (not arguments or arguments[0].upper() in _ENDLESS):
         raise ConfigError("--json: needs one command, whose reply has an end")
     check_address(url)
+    node = nodes_of(url)[0]
+    with suppress(ConnectionLostError, OSError):  # redis-py says so, too
+        node = url_of_culture(url, culture, _LOOK_S)
     # No timeout: MONITOR and blocking commands wait for their replies.
-    settings = {"protocol": 2, "socket_timeout": None, **owners_account(url)}
-    pool = redis.ConnectionPool.from_url(url, **settings)
+    settings = {"protocol": 2, "socket_timeout": None, **owners_account(node)}
+    pool = redis.ConnectionPool.from_url(node, **settings)
     connection: Any = pool.make_connection()
     try:
         connection.connect()

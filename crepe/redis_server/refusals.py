@@ -18,9 +18,14 @@ _ADVICE: Mapping[str, str] = {
     "OOM": "the server is at its maxmemory: raise it, or remove other data",
     "LOADING": "the server still loads its data: wait until it is ready",
     "BUSY": "another client's script occupies the server: end it with SCRIPT KILL",
-    "MOVED": "this server belongs to a Redis Cluster: name one without cluster mode",
-    "CROSSSLOT": "this server belongs to a Redis Cluster: name one without cluster mode",
-    "CLUSTERDOWN": "this server belongs to a Redis Cluster: name one without cluster mode",
+    "MOVED": "this server belongs to a Redis Cluster: give the user the right +cluster|slots, by "
+    "which CREPE finds the node that has the culture",
+    "CROSSSLOT": "this server belongs to a Redis Cluster: give the user the right +cluster|slots, "
+    "by which CREPE puts a culture into one slot",
+    "CLUSTERDOWN": "the cluster has no node for this culture: bring one back, or wait until a "
+    "replica has taken over",
+    "ASK": "the culture moves to another node: end that with CLUSTER SETSLOT SLOT NODE ID",
+    "TRYAGAIN": "the culture moves to another node: end that with CLUSTER SETSLOT SLOT NODE ID",
     "WRONGTYPE": "another program uses this key: give the experiment another `name`",
 }
 

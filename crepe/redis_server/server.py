@@ -22,7 +22,7 @@ from crepe.environment import paths
 from crepe.environment.process import end_if_orphan, is_orphan
 from crepe.environment.process_identity import ProcessIdentity, command_line
 from crepe.errors import StoreError
-from crepe.redis_server.address import without_arguments, without_password
+from crepe.redis_server.address import nodes_of, without_arguments, without_password
 from crepe.redis_server.choice import choose
 from crepe.redis_server.users import owners_account, write_acl_file
 
@@ -138,7 +138,7 @@ def watch(url: str) -> None:
 
     Return when supervisord is gone.
     """
-    client = _client(url)
+    client = _client(nodes_of(url)[0])
     answers: bool | None = None
     while not is_orphan():
         answers = report_change(client, without_password(url), answers)

@@ -1,5 +1,7 @@
 """One dedicated connection to the Redis server: hiredis on the bare socket, no pool, no retries.
 
+On a cluster it is a connection to the one node that has the culture.
+
 A client library's pool, hooks and option handling would be most of the cost of an XADD, above all
 when the caches are cold.
 """
@@ -7,12 +9,15 @@ when the caches are cold.
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any, NoReturn
 
 import hiredis
 
 from crepe.errors import StoreError
 from crepe.redis_server.address import without_password
+from crepe.redis_server.cluster import CultureLogin, ask, first_part, node_in, url_of
+from crepe.redis_server.find_url import CULTURE
 from crepe.redis_server.login import ConnectionLostError, login_to
 from crepe.redis_server.refusals import code_of, with_advice
 
@@ -42,7 +47,7 @@ class LoadingError(ReplyError):
 
 
 class NotNowError(ReplyError):
-    """The server takes no writes at present; it may again later."""
+    """The server did not execute a command; it may later."""
 
 
 class OutOfMemoryError(NotNowError):
@@ -53,7 +58,29 @@ class DiskFullError(NotNowError):
     """The server cannot write its append-only file: as a rule the disk is full."""
 
 
-_ERRORS = {"LOADING": LoadingError, "OOM": OutOfMemoryError, "MISCONF": DiskFullError}
+class OtherNodeError(NotNowError):
+    """Another node has the culture, or will have it: one is looked for with a new connection."""
+
+
+class MovingError(NotNowError):
+    """The keys of the culture are on their way to another node: those of a command on both."""
+
+
+class AskError(MovingError):
+    """The key of a command is already on the node to which the culture moves."""
+
+
+_ERRORS = {
+    "LOADING": LoadingError,
+    "OOM": OutOfMemoryError,
+    "MISCONF": DiskFullError,
+    "ASK": AskError,
+    "TRYAGAIN": MovingError,
+    # The last three in a failover: before it, after it, and for a read that waits in the middle.
+    **dict.fromkeys(
+        ("MOVED", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "UNBLOCKED"), OtherNodeError
+    ),
+}
 
 
 class CommandRefusedError(StoreError):
@@ -61,15 +88,20 @@ class CommandRefusedError(StoreError):
 
 
 class RedisConnection:
-    """A connection that sends commands and reads replies; its caller handles a lost connection."""
+    """A connection that sends commands and reads replies; its caller handles a lost connection.
 
-    def __init__(self, url: str, name: str) -> None:
+    `culture` is that of the keys in all commands.
+    """
+
+    def __init__(self, url: str, name: str, culture: str = CULTURE) -> None:
         self.place = without_password(url)
         self.url = url
         self.name = name
         self.is_connected = False
         self._is_lost = False  # since the last warning
-        self._login = login_to(url)
+        self.first_part: str | None = None  # of every key; None before the first connection
+        self._culture = culture
+        self._login = CultureLogin(url, culture)
         self._socket: socket.socket
         self._replies: hiredis.Reader
         self._buffer = bytearray(_READ_BYTES)
@@ -83,6 +115,8 @@ class RedisConnection:
         try:
             self._socket = self._login.open(_REPLY_S)
             self._replies = hiredis.Reader(replyError=_error)
+            is_cluster = bool(self._login.is_cluster)
+            self.first_part = first_part(self._culture, is_cluster=is_cluster)
             # CLIENT LIST shows by the name that a writer is connected.
             for command in (("CLIENT", "SETNAME", self.name), ("PING",)):
                 self._socket.sendall(pack(command))
@@ -103,7 +137,7 @@ class RedisConnection:
             raise
         self.is_connected = True
         if self._is_lost:
-            log.warning("found Redis again: %s", self.place)
+            log.warning("found Redis again: %s", self._login.place)
             self._is_lost = False
 
     def disconnect(self) -> None:
@@ -124,6 +158,8 @@ class RedisConnection:
         except BaseException:  # Ctrl-C: the reply would be taken for that of the next command
             self.disconnect()
             raise
+        if isinstance(reply, AskError):
+            reply = self._ask(reply, arguments)
         if isinstance(reply, Exception):
             self.refuse(reply)
         return reply
@@ -134,10 +170,23 @@ class RedisConnection:
         Raises as `call` does, for the first error reply.
         """
         replies = self.exchange(b"".join(map(pack, commands)), b"", len(commands))
-        for reply in replies:
-            if isinstance(reply, Exception):
-                self.refuse(reply)
+        for i, reply in enumerate(replies):
+            if isinstance(reply, AskError):
+                replies[i] = self._ask(reply, commands[i])
+            if isinstance(replies[i], Exception):
+                self.refuse(replies[i])
         return replies
+
+    def _ask(self, redirection: AskError, command: tuple[Argument, ...]) -> Any:
+        """Send a command to the node that has its key already; return the reply."""
+        url = url_of(node_in(str(redirection), self._login.url), self._login.url)
+        try:
+            with closing(login_to(url)) as login:
+                opened = login.open(_REPLY_S)
+                ask(opened, "ASKING")
+                return ask(opened, *command, reply_error=_error)
+        except OSError as error:
+            raise ConnectionLostError(f"{without_password(url)}: {error}") from error
 
     def exchange(self, packed: bytes, then: bytes, n_replies: int) -> list[Any]:
         """Send packed commands in two parts and return all replies; an error reply is a value.
@@ -160,15 +209,30 @@ class RedisConnection:
         """Raise for an error reply, as `call` does."""
         if isinstance(reply, LoadingError):
             self._lose(reply)  # the server is not ready yet
-        if isinstance(reply, NotNowError):
+        if isinstance(reply, OtherNodeError):
+            self._leave(reply)
+        elif isinstance(reply, NotNowError):
             raise reply
-        raise CommandRefusedError(f"{self.place}: {with_advice(str(reply))}") from reply
+        raise CommandRefusedError(f"{self._login.place}: {with_advice(str(reply))}") from reply
+
+    def _leave(self, reply: OtherNodeError) -> None:
+        """Disconnect from a node that does not have the culture, and raise its reply.
+
+        Returns if no other node can be looked for.
+        """
+        code = code_of(str(reply))
+        if code == "MOVED" and not self._login.is_cluster:
+            return  # the user may not use CLUSTER SLOTS
+        self.disconnect()
+        if code != "MOVED":  # a node that names its successor also knows its address
+            self._login.try_another()
+        raise type(reply)(f"{self._login.place}: {with_advice(str(reply))}") from reply
 
     def _lose(self, error: Exception) -> NoReturn:
         self.disconnect()
-        log.warning("lost Redis: %s: %s", self.place, error)
+        log.warning("lost Redis: %s: %s", self._login.place, error)
         self._is_lost = True
-        raise ConnectionLostError(f"{self.place}: {error}") from error
+        raise ConnectionLostError(f"{self._login.place}: {error}") from error
 
     def _reply(self) -> Any:
         replies: Any = self._replies

@@ -1,6 +1,7 @@
 """The reading half of a store on a Redis (or Valkey) server, with a connection that recovers."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from crepe.store.connection import (
     Argument,
     DiskFullError,
     NotNowError,
+    OtherNodeError,
     OutOfMemoryError,
     RedisConnection,
 )
@@ -30,7 +32,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
 _FOREIGN_PAUSE_S = 0.02
 _LAST_ID = b"-".join((str(2**64 - 1).encode(),) * 2)  # nothing can begin behind it
 _MOST_LOGGED = 100  # entries of others
-_SAID_AGAIN_S = 60.0  # a full disk is logged so often at most
+_SAID_AGAIN_S = 60.0  # a server that takes no writes is logged so often at most
 
 
 def _nothing() -> None:
@@ -61,10 +63,10 @@ class RedisReader:
         self.culture = culture
         self.patience_s = patience_s
         self.meanwhile = meanwhile
-        self._connection = RedisConnection(url, name)
+        self._connection = RedisConnection(url, name, culture)
         self.n_foreign = 0
         self._foreign: dict[str, tuple[int, int]] = {}  # the furthest ID of one, by stream
-        self._disk_full_s: float | None = None  # monotonic time at which a full disk was logged
+        self._reported_s: dict[type[Exception], float] = {}  # monotonic time, by class of error
 
     @property
     def is_connected(self) -> bool:
@@ -82,7 +84,10 @@ class RedisReader:
         return self._connection.place
 
     def _key(self, stream: str, part: str = "") -> str:
-        return f"{self.culture}:{stream}:{part}" if part else f"{self.culture}:{stream}"
+        if self._connection.first_part is None:  # a connection shows it
+            self._repeat(_nothing)
+        key = f"{self._connection.first_part}:{stream}"
+        return f"{key}:{part}" if part else key
 
     # Connection
 
@@ -133,8 +138,8 @@ class RedisReader:
         if isinstance(error, OutOfMemoryError):
             with suppress(ConnectionLostError):  # the next try connects again
                 self._make_room()
-        elif isinstance(error, DiskFullError):
-            self._report_full_disk(error)
+        elif isinstance(error, DiskFullError | OtherNodeError):
+            self._report(error)
         self.meanwhile()
         waited_s = time.monotonic() - began_s
         if waited_s >= self.patience_s:
@@ -142,11 +147,12 @@ class RedisReader:
         # Each pause is as long as the wait so far, so that pauses double.
         time.sleep(min(max(waited_s, _FIRST_PAUSE_S), _LONGEST_PAUSE_S))
 
-    def _report_full_disk(self, error: DiskFullError) -> None:
-        now_s = time.monotonic()
-        if self._disk_full_s is None or now_s > self._disk_full_s + _SAID_AGAIN_S:
+    def _report(self, error: Exception) -> None:
+        """Log why the server takes no writes, or what another node must do, once in a while."""
+        now_s, kind = time.monotonic(), type(error)
+        if now_s > self._reported_s.get(kind, -math.inf) + _SAID_AGAIN_S:
             log.error("%s: takes no writes, waiting until it does: %s", self.place, error)
-            self._disk_full_s = now_s
+            self._reported_s[kind] = now_s
 
     def close(self) -> None:
         self._connection.disconnect()
@@ -159,7 +165,7 @@ class RedisReader:
     @property
     def _names(self) -> str:
         """The key that lists the streams: SCAN would look at all keys of all users."""
-        return f"{self.culture}:streams"
+        return self._key("streams")
 
     def info(self, stream: str) -> StreamInfo | None:
         return self._info(stream, self._retry)
@@ -286,7 +292,7 @@ class RedisReader:
 
     @property
     def _actors(self) -> str:
-        return f"{self.culture}:actors"
+        return self._key("actors")
 
     def _actor(self, name: str) -> str:
-        return f"{self.culture}:actor:{name}"
+        return self._key("actor", name)

@@ -46,7 +46,7 @@ class RedisStore(RedisReader):
     url
         redis://, rediss:// or unix://
     culture
-        First part of every key.
+        First part of every key; on a cluster it is in braces, the hash tag of all of them.
     patience_s, meanwhile
         As in RedisReader.
     keep_s
@@ -209,7 +209,7 @@ class RedisStore(RedisReader):
 
     def _refresh(self, stream: str, writing: Writing) -> None:
         """Publish the stream's rate; get the sum of all rates and the readers' positions."""
-        rates = f"{self.culture}:rates"
+        rates = self._key("rates")
         rate = writing.bytes_per_s()
         self._retry("HSET", rates, stream, f"{rate:.0f}")
         total = sum(map(float, self._retry("HVALS", rates)))
@@ -251,7 +251,7 @@ class RedisStore(RedisReader):
         parts = (self._key(stream, part) for part in ("", "info", "readers", "ahead"))
         self._retry("UNLINK", *parts)
         self._retry("HDEL", self._names, stream)
-        self._retry("HDEL", f"{self.culture}:rates", stream)
+        self._retry("HDEL", self._key("rates"), stream)
 
     def append_unclocked(self, stream: str, payload: bytes, n_kept: int | None = 10_000) -> str:
         kept = () if n_kept is None else ("MAXLEN", "~", n_kept)

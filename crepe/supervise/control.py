@@ -31,6 +31,7 @@ def announce(var: Path, path: str) -> None:
     """Write where the supervisord of this process listens; called in supervisord itself."""
     content = {**ProcessIdentity.own()._asdict(), "socket": path}
     paths.write_json(paths.run_directory(var) / "supervisor.json", content)
+    paths.announce(var)  # also where others run the Redis server: a stop must find what runs here
 
 
 def running(var: Path | None = None) -> Supervisor | None:

@@ -11,6 +11,7 @@ import pytest
 from starlette.applications import Starlette
 
 from crepe.dashboard import report_maker
+from crepe.dashboard.access import Role
 from crepe.dashboard.report_maker import ReportMaker
 from crepe.dashboard.session_routes import session_routes
 from crepe.environment import session
@@ -18,6 +19,8 @@ from crepe.messages import Segment, StreamInfo
 from crepe.recording.mcs_layout import About
 from crepe.recording.writer import RecordingWriter
 from crepe.results.library import Library
+from crepe.supervise.beside import SessionBeside
+from crepe.web.links import links
 
 ID = "20261124-120000-abcd"
 
@@ -50,12 +53,13 @@ class Page:
         self.reports = ReportMaker(var)
         self.app = Starlette(routes=session_routes(Library(var), self.reports))
 
-    def ask(self, verb, path, headers=()):
+    def ask(self, verb, path, headers=(), role=Role.SPECTATOR):
         """Status, headers and body of the answer to an encoded or a decoded path."""
-        return asyncio.run(self._ask(verb, path, dict(headers)))
+        return asyncio.run(self._ask(verb, path, dict(headers), role))
 
-    async def _ask(self, verb, path, headers):
+    async def _ask(self, verb, path, headers, role):
         scope = {
+            "role": role,
             "type": "http", "method": verb, "path": path, "query_string": b"",
             "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
             "client": ("10.0.0.1", 1), "server": ("127.0.0.1", 80), "scheme": "http",
@@ -312,3 +316,21 @@ def test_a_report_has_its_directory_and_ends_with_the_page(page, tmp_path, slow)
     out = tmp_path / "reports" / ID
     words = f"-P -m crepe report {path} --out {out} --parent {os.getpid()}"
     assert said == f"{words} in {tmp_path}\n"
+
+
+def test_sessions_beside_are_named_and_only_an_operator_may_look_at_them(
+    page, tmp_path, monkeypatch
+):
+    link = links("http://127.0.0.1:8081", "secret")
+    others = [
+        SessionBeside(tmp_path / "b", "s1", "well-1", "one.toml", link),
+        SessionBeside(tmp_path / "c", "s2", "well-2", "two.toml", None),
+    ]
+    monkeypatch.setattr("crepe.dashboard.session_routes.sessions_beside", lambda var: others)
+    (_, _, seen), (_, _, operated) = (
+        page.ask("GET", "/api/beside", role=r) for r in reversed(Role)
+    )
+    names = [{"id": e.id, "culture": e.culture, "experiment": e.experiment} for e in others]
+    assert json.loads(seen) == [{**name, "link": None} for name in names]
+    assert [row["link"] for row in json.loads(operated)] == [link.spectator, None]
+    assert b"secret" not in operated

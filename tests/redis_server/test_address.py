@@ -6,7 +6,7 @@ import traceback
 import pytest
 
 from crepe.errors import StoreError
-from crepe.redis_server.address import check_address, chosen_url, without_password
+from crepe.redis_server.address import check_address, chosen_url, nodes_of, without_password
 from crepe.redis_server.choice import choose
 from crepe.redis_server.find_url import find_url
 from crepe.redis_server.login import login_to
@@ -27,6 +27,8 @@ UNREADABLE = [
     "unix://:abc/def@/run/redis.sock",
     "unix://:abc@/def@/run/redis.sock",
     "unix://abc",
+    "redis://lab:1,home:abc",
+    "redis://lab:1,",
     "http://lab:abc@127.0.0.1",
     "lab:abc@127.0.0.1",
     "abc",
@@ -42,11 +44,26 @@ UNREADABLE = [
         ("unix://me:secret@/run/lab.sock", "unix:///run/lab.sock"),
         ("redis://lab?password=secret", "redis://lab"),
         ("redis://lab", "redis://lab"),
+        ("redis://me:se,cret@a:1,b:2", "redis://a:1,b:2"),
     ],
 )
 def test_a_log_shows_the_place_and_no_password(url: str, shown: str) -> None:
     check_address(url)
     assert without_password(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "nodes"),
+    [
+        ("redis://a:1,b:2", ["redis://a:1", "redis://b:2"]),
+        ("rediss://me:x,y@a,[::1]:2?z=1", ["rediss://me:x,y@a?z=1", "rediss://me:x,y@[::1]:2?z=1"]),
+        ("unix:///run/a,b.sock", ["unix:///run/a,b.sock"]),
+        ("redis://lab", ["redis://lab"]),
+    ],
+)
+def test_a_url_may_name_several_nodes(url: str, nodes: list[str]) -> None:
+    check_address(url)
+    assert nodes_of(url) == nodes
 
 
 @pytest.mark.parametrize("url", UNREADABLE)

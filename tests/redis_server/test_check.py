@@ -7,6 +7,7 @@ import pytest
 import redis
 from typer.testing import CliRunner
 
+from benchmarks.cluster_nodes import free_ports, until
 from crepe.cli.app import app
 from crepe.errors import ExitCode, StoreError, StoreUnavailableError
 from crepe.messages import StreamInfo
@@ -168,10 +169,18 @@ def test_a_replica_that_hides_its_role_is_refused_all_the_same(own_server):
         must_fit(own_server.url, "crepe")
 
 
-def test_a_cluster_is_refused(own_server):
-    own_server.start_bare("--cluster-enabled", "yes")
-    with pytest.raises(StoreError, match="Redis Cluster"):
-        must_fit(own_server.url, "crepe")
+def test_a_cluster_fits_and_says_where_the_culture_is(own_server):
+    port, bus_port = map(str, free_ports(2))
+    own_server.start_bare("--cluster-enabled", "yes", "--port", port, "--cluster-port", bus_port)
+    with pytest.raises(StoreUnavailableError, match="its cluster has no slots"):
+        must_fit(own_server.url, "crepe", patience_s=0.2)
+    with redis.Redis.from_url(own_server.url) as client:
+        client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
+    until(lambda: must_fit(own_server.url, "crepe"))
+    (place, rest) = check_server(own_server.url, "crepe")
+    assert (place.is_well, rest.is_well) == (None, True)
+    assert "slot 7378, that of culture 'crepe'" in place.text
+    assert "without a replica" in place.text
 
 
 def test_a_server_that_cannot_save_is_refused(own_server, client):

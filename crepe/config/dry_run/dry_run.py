@@ -15,6 +15,7 @@ from crepe.config.dry_run.unrecorded import unrecorded_signals
 from crepe.config.experiment_file import written_streams
 from crepe.config.mistakes import Mistakes
 from crepe.config.wiring import ActorSpec
+from crepe.electrodes.wells import wells_text
 from crepe.errors import ActorError, ConfigError
 from crepe.messages import Message, Stimulus, StreamInfo
 
@@ -86,6 +87,7 @@ def _surveyed(experiment: "Experiment", mistakes: Mistakes) -> _DryRun:
             if isinstance(actor, Source):
                 if (info := _expected(actor, place)) is not None:
                     run.infos |= dict.fromkeys(spec.writes.values(), info)
+                    run.notes += _wells(info, name)
             # A recorder would create its file, and a stimulator contact its instrument.
             elif not actor.acts_outside and run.infos.keys() & spec.reads:
                 _try(run, spec, place, mistakes)
@@ -118,6 +120,16 @@ def _expected(source: Source[object, object], place: str) -> StreamInfo | None:
         return source.expected()
     except ConfigError as error:
         raise ConfigError(f"{place}: {error}") from error
+
+
+def _wells(info: StreamInfo, name: str) -> list[str]:
+    wells = wells_text(info.labels)
+    if not wells or info.is_live:  # an instrument names its channels, not a well
+        return []
+    return [
+        f"[actors.{name}] {info.source} has several wells, here taken as one culture: {wells}; "
+        "`well=NAME` in the device's URL takes one, each in an experiment of its own"
+    ]
 
 
 def _try(run: _DryRun, spec: ActorSpec, place: str, mistakes: Mistakes) -> None:

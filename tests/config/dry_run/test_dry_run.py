@@ -7,6 +7,7 @@ import pytest
 from crepe.config.dry_run.dry_run import dry_run
 from crepe.config.experiment import load_experiment
 from crepe.errors import ConfigError, DeviceError
+from tests.mcs_files import make_mcs, ramp
 
 ROOT = Path(__file__).parents[3]
 SHIPPED = [path for path in (ROOT / "config").rglob("*.toml") if path.name != "file.toml"]
@@ -22,6 +23,15 @@ def test_every_experiment_that_ships_stands_its_rehearsal(path):
 def test_a_recording_that_is_not_there_is_said():
     with pytest.raises(DeviceError, match=r"recording.h5: does not exist"):
         dry_run(load_experiment(ROOT / "config" / "file.toml"))
+
+
+def test_a_plate_names_its_wells_and_one_of_them_none(tmp_path):
+    path = tmp_path / "plate.h5"
+    make_mcs(path, ramp(6), groups=[0, 1] * 3, labels=["12", "12", "21", "21", "33", "33"])
+    for query, n_notes in (("", 1), ("?well=G1", 0)):
+        changes = {"actors.acquire.device": f"hdf5://{path}{query}"}
+        notes = dry_run(load_experiment(ROOT / "config" / "file.toml", changes))
+        assert len([note for note in notes if "G0 (3), G1 (3); `well=NAME`" in note]) == n_notes
 
 
 @pytest.mark.parametrize(

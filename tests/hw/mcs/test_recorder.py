@@ -321,3 +321,15 @@ def test_a_real_recording_replays_sample_by_sample() -> None:
         assert np.array_equal(samples, file[f"{ANALOG}/Stream_1/ChannelData"][()])
     filtered = joined(read_all(replay(REAL, "?stream=Filter%20(1)%20Filter%20Data")))
     assert filtered.shape == (8, 9850)
+
+
+def test_one_well_of_a_plate_is_replayed_like_a_file_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "plate.h5"
+    make_mcs(path, ramp(4), groups=[0, 1, 0, 1], labels=["12", "12", "21", "21"])
+    assert replay(path).open(0).labels == ("G0 12", "G1 12", "G0 21", "G1 21")
+    well = replay(path, "?well=G1")
+    info = well.open(0)
+    assert (info.labels, info.n_channels) == (("12", "21"), 2)
+    assert np.array_equal(joined(read_all(well)), joined(read_all(replay(path)))[[1, 3]])
+    with pytest.raises(DeviceError, match=r"well 'A1', there are G0 \(2\), G1 \(2\)"):
+        replay(path, "?well=A1").open(0)

@@ -7,6 +7,7 @@ const length = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padSta
 const scoreText = (score) => Object.entries(score).map(([name, n]) => `${name} ${n}`).join(", ");
 
 async function list() {
+  listBeside();
   const hint = byId("session-hint");
   let rows;
   try {
@@ -22,6 +23,20 @@ async function list() {
   const head = element("tr");
   [...COLUMNS, "", "", ""].forEach((name) => head.append(element("th", name)));
   table.replaceChildren(head, ...rows.map(sessionRow));
+}
+
+async function listBeside() {
+  const response = await fetch("/api/beside").catch(() => null);
+  const others = response?.ok ? await response.json() : [];
+  byId("beside").hidden = !others.length;
+  byId("beside-list").replaceChildren(...others.map((other) => {
+    const item = element("li");
+    const text = `${other.culture} (${other.experiment}, session ${other.id})`;
+    const name = element(other.link ? "a" : "span", text);
+    if (other.link) name.href = other.link;
+    item.append(name);
+    return item;
+  }));
 }
 
 function sessionRow(session) {
@@ -81,6 +96,7 @@ export const sessions = {
   name: "sessions",
   title: "Sessions",
   html: `
+    <article id="beside" class="card" hidden><h2>Running beside this one</h2><ul id="beside-list"></ul></article>
     <article class="card"><h2>Recorded sessions</h2><div class="scroll"><table id="session-table"></table></div><p id="session-hint" class="hint"></p></article>`,
   shows: [],
   open: list,
