@@ -197,13 +197,15 @@ def of_samples(kept: Store) -> dict[str, float]:
     gaps = data.gaps()
     stretches = np.split(behind_s, np.searchsorted(times[:, 0], [stop for _, stop in gaps]))
     lost, lag_s = 0, 0.0
-    for stretch in stretches:
+    for stop, stretch in zip([0, *(stop for _, stop in gaps)], stretches, strict=True):
         least = (
             [stretch[i : i + WINDOW].min() for i in range(0, max(1, len(stretch) - WINDOW), WINDOW)]
             if len(stretch)
             else [0.0]
         )
         lost += round((max(least) - min(least)) * rate_hz / data.info.segment_samples)
+        if abs(least[0]) > CLOCK_S:
+            print(f"from sample {stop} on, samples are {least[0]:+.2f} s late", flush=True)
         lag_s = max(lag_s, abs(float(least[0])))
     unmarked = 0
     for _, stop in gaps:

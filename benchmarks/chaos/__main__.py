@@ -21,7 +21,7 @@ from random import Random
 
 from benchmarks.chaos.count import Figures, of_culture, of_generator
 from benchmarks.chaos.disk import small_disk
-from benchmarks.chaos.faults import Chaos
+from benchmarks.chaos.faults import SILENCE_S, Chaos
 from crepe.config.experiment import load_experiment, save_experiment
 
 GENERATOR = """
@@ -58,7 +58,7 @@ LONG_TRAINS = {
     "actors.game.rest_s": 0.3,
     "actors.game.stimulation_s": 3.0,
     "actors.game.rates_hz": dict.fromkeys(("rock", "paper", "scissors"), 20.0),
-    "actors.stimulate.silence_s": 0.5,
+    "actors.stimulate.silence_s": SILENCE_S,
 }
 
 

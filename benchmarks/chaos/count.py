@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.chaos.faults import TICKS_PER_S, TRAIN_PAUSE, Chaos
+from benchmarks.chaos.faults import INSTRUMENT, SILENCE_S, TICKS_PER_S, TRAIN_PAUSE, Chaos
 from benchmarks.soak import of_pulses, of_samples
 from crepe.hw.generator import Generator, GeneratorSettings
 from crepe.messages import Delivered, DeliveryState, Segment, Spikes, Stimulus
@@ -99,26 +99,35 @@ def of_culture(chaos: Chaos) -> Figures:
 def _trains(chaos: Chaos) -> Figures:
     """Return how long pulses went on after deaths that came in the middle of a train.
 
-    A program that is back before a train must end is none: the train may go on.
+    A requester that is back before a train must end is none: the train may go on. Where another
+    death follows within the time, pulses must cease within it after the last one.
     """
-    longest_s, n = 0.0, 0
-    for death in chaos.deaths:
-        if death.lasts_s < LONGEST_S:
-            continue
+    longest_s, n, n_back = 0.0, 0, 0
+    deaths = chaos.deaths.all()
+    for death in deaths:
         ticks = np.array([tick for tick, *_ in chaos.soak.pulses.get(death.nonce, [])])
         before = ticks[(ticks > death.tick - TRAIN_PAUSE) & (ticks <= death.tick)]
-        if not len(before):
+        if not len(before) or death.name == INSTRUMENT:
+            continue
+        if death.lasts_s <= SILENCE_S:
+            n_back += 1
             continue
         after = np.concatenate([[death.tick], ticks[ticks > death.tick]])
         pauses = np.flatnonzero(np.diff(after) > TRAIN_PAUSE)
         end = after[pauses[0]] if len(pauses) else after[-1]
         n += 1
-        lasts_s = float(end - death.tick) / TICKS_PER_S
+        last = death
+        for other in deaths:
+            within_s = (other.tick - last.tick) / TICKS_PER_S
+            if other.nonce == death.nonce and 0 <= within_s <= LONGEST_S and other.tick < end:
+                last = other
+        lasts_s = float(end - last.tick) / TICKS_PER_S
         if lasts_s > LONGEST_S:
-            print(f"pulses for {lasts_s:.2f} s after {death}", flush=True)
+            print(f"pulses for {lasts_s:.2f} s after {last}, the last from {death}", flush=True)
         longest_s = max(longest_s, lasts_s)
     return {
         "deaths in the middle of a train": n,
+        "requesters that were back before the train had to end": n_back,
         "longest train after a death (s)": longest_s,
         "must be 0 on a quiet machine: s over 1 of it": max(0.0, longest_s - LONGEST_S),
     }

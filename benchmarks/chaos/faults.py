@@ -1,6 +1,5 @@
 """Faults in a stack that runs, one after another, as its seed gives them."""
 
-import math
 import os
 import signal
 import subprocess
@@ -15,13 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 import psutil
-import urllib3
 from numpy.typing import NDArray
 
+from benchmarks.chaos.deaths import LOOP, Deaths
 from benchmarks.chaos.disk import fill, is_appending
 from benchmarks.soak import Soak
 from crepe.config.experiment import load_experiment
-from crepe.environment import paths, session
+from crepe.environment import session
 from crepe.errors import CrepeError, StoreError
 from crepe.messages import Segment
 from crepe.store import Store
@@ -29,18 +28,11 @@ from crepe.supervise import control
 
 TICKS_PER_S = 50_000  # of the simulated instrument
 TRAIN_PAUSE = 5000  # ticks; longer than between two pulses of a train
+REQUESTS = "result:stimuli"
+INSTRUMENT = "instrument"  # that obeys late; no death of a program
 BACK_S = 90.0  # in which samples must go on after a fault
 NEWBORN_S = 1.0
-LOOP = ("acquire", "pipeline", "game", "stimulate", "watchdog", "redis")
-
-
-class Death(NamedTuple):
-    """A program of the loop that was killed or frozen."""
-
-    name: str
-    nonce: str  # of the simulator
-    tick: int
-    lasts_s: float  # of being frozen; infinite for a program that was killed
+SILENCE_S = 0.5  # lag of the requests after which a train is stopped
 
 
 class Kept(NamedTuple):
@@ -75,7 +67,6 @@ class Chaos:
         self.var = var
         self.soak = Soak(var)
         self.n_faults: Counter[str] = Counter()
-        self.deaths: list[Death] = []
         self.kept: list[Kept] = []
         self._experiment = experiment
         self._random = random
@@ -84,6 +75,7 @@ class Chaos:
         self._n_refused_starts = self._n_resumed_ends = 0
         loaded = load_experiment(experiment)
         self._name, self._has_culture = loaded.name, "stimulate" in loaded.actors
+        self.deaths = Deaths(var, self._name, REQUESTS)
 
     def run(self, seconds: float) -> None:
         """Start the stack, put faults into it, and take it down."""
@@ -136,13 +128,11 @@ class Chaos:
 
     def _kill(self) -> None:
         name, pid = self._any_program()
-        self._note_death(name)
-        _send(pid, signal.SIGKILL)
+        self._die(name, lambda: _send(pid, signal.SIGKILL))
 
     def _kill_newborn(self) -> None:
         name, pid = self._any_program()
-        self._note_death(name)
-        _send(pid, signal.SIGKILL)
+        self._die(name, lambda: _send(pid, signal.SIGKILL))
         deadline_s = time.monotonic() + 15
         before_s = time.monotonic()  # when the new life had not begun yet
         while before_s < deadline_s:
@@ -159,17 +149,20 @@ class Chaos:
     def _freeze(self) -> None:
         name, pid = self._any_program()
         lasts_s = self._random.choice((0.2, 1.0, 4.0))
-        self._note_death(name, lasts_s)
-        _send(pid, signal.SIGSTOP)
+        self._die(name, lambda: _send(pid, signal.SIGSTOP), lasts_s)
         time.sleep(lasts_s)
         _send(pid, signal.SIGCONT)
 
     def _disturb_network(self) -> None:
         faults: tuple[dict[str, object], ...] = (
             *({"drop": True}, {"stall_s": 0.4}, {"truncate_bytes": 1000}),
-            *({"errors": 2}, {"late": 2, "late_s": 0.6}),
+            *({"errors": 2}, {"late": 2, "late_s": 0.6}, {"cut_s": 3.0}),
         )
-        self.soak.fault(self._random.choice(faults))
+        fault = self._random.choice(faults)
+        if "late" in fault or "cut_s" in fault:
+            self.deaths.note(INSTRUMENT, lambda: self.soak.fault(fault), 0.0)
+        else:
+            self.soak.fault(fault)
 
     def _fill_disk(self) -> None:
         ballast = self.var / "ballast"
@@ -181,17 +174,15 @@ class Chaos:
             print("the append-only file does not go on", flush=True)
 
     def _kill_supervisord(self) -> None:
-        self._note_death("supervisord")
         supervisor = control.running()
         if supervisor is not None:
-            _send(supervisor.process.pid, signal.SIGKILL)
+            pid = supervisor.process.pid
+            self._die("supervisord", lambda: _send(pid, signal.SIGKILL))
         self._wait_until_all_are_gone()
         self._start("--resume")
 
     def _kill_everything(self) -> None:
-        self._note_death("everything")
-        for pid in self._pids():
-            _send(pid, signal.SIGKILL)
+        self._die("everything", self._kill_all)
         self._wait_until_all_are_gone()
         self._start("--resume")
 
@@ -281,14 +272,15 @@ class Chaos:
             time.sleep(0.1)
         self._n_left += len(pids)
 
-    def _note_death(self, name: str, lasts_s: float = math.inf) -> None:
-        if not self._has_culture or name not in (*LOOP, "supervisord", "everything"):
-            return
-        simulator = paths.read_json(self.var / "run" / "simulator.json") or {}
-        with suppress(urllib3.exceptions.HTTPError, KeyError):
-            url = f"http://127.0.0.1:{simulator['http_port']}/simulator/pulses"
-            now = urllib3.request("GET", url, retries=False, timeout=2).json()["now"]
-            self.deaths.append(Death(name, simulator["nonce"], now, lasts_s))
+    def _die(self, name: str, act: Callable[[], None], lasts_s: float | None = None) -> None:
+        if self._has_culture and name in (*LOOP, "supervisord", "everything"):
+            self.deaths.note(name, act, lasts_s)
+        else:
+            act()
+
+    def _kill_all(self) -> None:
+        for pid in self._pids():
+            _send(pid, signal.SIGKILL)
 
 
 def _send(pid: int, number: int) -> None:

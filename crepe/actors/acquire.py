@@ -11,18 +11,15 @@ from pydantic import PositiveFloat, PositiveInt, PrivateAttr
 
 from crepe.actors.actor import ActorContext, Output, Source
 from crepe.electrodes.geometry import with_geometry
-from crepe.environment.clock import WallToBoot
 from crepe.errors import ConfigError, DeviceError
 from crepe.hw.device import open_recorder
 from crepe.hw.instrument import EndOfData, Recorder
+from crepe.hw.outage_clock import OutageClock
 from crepe.hw.session_instrument import SessionInstrument
 from crepe.messages import Command, Message, Segment, Spikes, StreamInfo
 
 log = logging.getLogger(__name__)
 
-_LEAD_SEGMENTS = 100  # the least delayed of so many segments gives the time of sample 0
-_RESUME_SEGMENTS = 5  # the same after an outage; few, since readers wait for them
-_WARN_NS = 100_000_000  # a step of the wall clock that is worth a warning
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0  # between attempts to reach a lost instrument
 
 
@@ -33,8 +30,8 @@ class Acquire(Source[None, Segment | Spikes | Command]):
     the index jumps by the number of missing samples. That number is estimated from the clock since
     boot, which no setting of the wall clock moves, and only after a restart of the computer from
     the wall clock. It is in whole segments, and the segment after such a gap has `is_estimated`;
-    the rest of the rounding counts in the next gap. A recording or a generator continues where it
-    was, without a gap.
+    the rest of the rounding counts in the next gap. An instrument that has to catch up first is
+    waited for. A recording or a generator continues where it was, without a gap.
     """
 
     device: str
@@ -59,30 +56,28 @@ class Acquire(Source[None, Segment | Spikes | Command]):
     _instrument: SessionInstrument = PrivateAttr()
     _position: int = PrivateAttr(0)  # where the last segment stopped
     _shift: int = PrivateAttr(0)  # from the recorder's sample index to the session's
-    _clock: WallToBoot | None = PrivateAttr(None)  # None in lock-step: only the samples count time
-    _boot_id: str = PrivateAttr("")
-    _leads_ns: deque[int] = PrivateAttr(default_factory=lambda: deque(maxlen=_LEAD_SEGMENTS))
-    _lead_before_ns: int | None = PrivateAttr(None)  # before an outage
-    _is_by_wall: bool = PrivateAttr(False)  # `_lead_before_ns` is a time of the wall clock
-    _rounded_ns: int = PrivateAttr(0)  # rest of the rounding of gaps to whole segments
+    _clock: OutageClock = PrivateAttr()
     _held: list[Segment] | None = PrivateAttr(None)  # after an outage, until the gap is estimated
     _ready: deque[Segment] = PrivateAttr(default_factory=deque)
     _wait_s: float = PrivateAttr(0.0)  # until the next attempt; 0 while connected
     _attempt_s: float = PrivateAttr(0.0)  # monotonic clock at the last attempt
-    _step: str = PrivateAttr("")  # of the wall clock, the last one, for people
 
     def open(self, context: ActorContext) -> None:
         self._position = context.position
-        if context.monotonic_s is not None:
-            self._clock, self._boot_id = WallToBoot(context.clocks), context.boot_id()
         self._recorder = self._make(context.open_recorder)
         info = self._info = self.described(self._recorder.open(self._position))
+        self._clock = OutageClock(
+            None if context.monotonic_s is None else context.clocks,
+            "" if context.monotonic_s is None else context.boot_id(),
+            sampling_rate_hz=info.sampling_rate_hz,
+            segment_samples=info.segment_samples,
+        )
         if info.is_live and context.position > 0:
             before = context.snapshot or {}
             # An instrument only has the time of its last opening; sample 0 keeps its own.
             self._info = replace(info, origin_t_ns=before.get("origin_t_ns", info.origin_t_ns))
-            self._rounded_ns = before.get("rounded_ns", 0)
-            self._expect_gap_since(before)
+            self._clock.resume(before, self._position)
+            self._expect_gap()
         self._instrument = SessionInstrument(info, self._recorder.identity, context.disarm)
         if self.publish_truth and self._recorder.truth(0, 1) is None:
             raise ConfigError(f"publish_truth: {self.device!r} gives no true spikes")
@@ -106,16 +101,8 @@ class Acquire(Source[None, Segment | Spikes | Command]):
         return [segment, *others] if others else segment
 
     def snapshot(self) -> Mapping[str, Any] | None:
-        if not self._leads_ns:
-            return None
-        lead_ns = min(self._leads_ns)
-        return {
-            "lead_ns": lead_ns + self._wall_ahead_ns,
-            "lead_boot_ns": lead_ns,
-            "boot_id": self._boot_id,
-            "rounded_ns": self._rounded_ns,
-            "origin_t_ns": self._info.origin_t_ns,
-        }
+        clock = self._clock.snapshot()
+        return None if clock is None else {**clock, "origin_t_ns": self._info.origin_t_ns}
 
     def close(self) -> None:
         if hasattr(self, "_recorder"):  # called even if `open` failed
@@ -155,15 +142,14 @@ class Acquire(Source[None, Segment | Spikes | Command]):
                 raise
             self._settle()
             return
-        if self._clock is not None:
-            self._warn_if_set(self._clock.look())
+        self._clock.look(self._position)
         if segment is None:
             return
         if self._held is None:
             self._emit(segment)
             return
         self._held.append(segment)
-        if len(self._held) == _RESUME_SEGMENTS:
+        if self._clock.is_settled(self._held):
             self._settle()
 
     def _emit(self, segment: Segment, *, is_estimated: bool = False) -> None:
@@ -174,31 +160,13 @@ class Acquire(Source[None, Segment | Spikes | Command]):
                 stop=segment.stop + self._shift,
                 is_estimated=is_estimated,
             )
-        if self._info.is_live and segment.t_ns:
-            self._leads_ns.append(self._lead_ns(segment))
+        if self._info.is_live:
+            self._clock.note(segment)
         self._ready.append(segment)
-
-    def _lead_ns(self, segment: Segment) -> int:
-        """Return the time since boot of sample 0 that follows if the segment came without delay."""
-        at_ns = segment.t_ns if self._clock is None else self._clock.boot_ns(segment.t_ns)
-        return at_ns - round(segment.stop * 1e9 / self._info.sampling_rate_hz)
-
-    @property
-    def _wall_ahead_ns(self) -> int:
-        return 0 if self._clock is None else self._clock.wall_ahead_ns
-
-    def _warn_if_set(self, set_ns: int) -> None:
-        if abs(set_ns) > _WARN_NS:
-            self._step = (
-                f"the wall clock was set by {set_ns / 1e9:+.1f} s at about sample "
-                f"{self._position}; gaps are measured by the clock since boot, times of day and "
-                "latencies across the step contain it"
-            )
-            log.warning("%s", self._step)
 
     @property
     def problem(self) -> str:
-        texts = (self._instrument.problem, self._recorder.problem, self._step)
+        texts = (self._instrument.problem, self._recorder.problem, self._clock.step)
         return "; ".join(filter(None, texts))
 
     def _truth(self, segment: Segment) -> Spikes:
@@ -243,58 +211,22 @@ class Acquire(Source[None, Segment | Spikes | Command]):
             return False
         self._instrument.come_back(info, self._recorder.identity, self._position)
         self._wait_s = 0.0
-        # Without a segment since the last outage, the lead from before it still holds.
-        self._is_by_wall = self._is_by_wall and not self._leads_ns
-        self._expect_gap(min(self._leads_ns, default=self._lead_before_ns))
+        self._clock.lose()
+        self._expect_gap()
         return True
 
-    def _expect_gap_since(self, before: Mapping[str, Any]) -> None:
-        """Expect a gap since the snapshot of the process before this one."""
-        lead_ns = before.get("lead_ns")
-        boot_id, lead_boot_ns = before.get("boot_id"), before.get("lead_boot_ns", 0)
-        self._is_by_wall = not boot_id or boot_id != self._boot_id
-        self._expect_gap(lead_ns if self._is_by_wall else lead_boot_ns)
-        if lead_ns is None or self._clock is None:
-            return
-        if self._is_by_wall:
-            log.warning(
-                "the computer was restarted since sample %d, or was another one: what is missing "
-                "is measured by the wall clock",
-                self._position,
-            )
-        else:
-            self._warn_if_set(self._clock.wall_ahead_ns - (lead_ns - lead_boot_ns))
-
-    def _expect_gap(self, lead_ns: int | None) -> None:
-        self._lead_before_ns = lead_ns
-        self._leads_ns.clear()
+    def _expect_gap(self) -> None:
         # The recorder was opened at the session's position, so both indices agree again.
         self._shift = 0
         self._held = []
 
     def _settle(self) -> None:
-        """Estimate the gap from the least delayed of the held segments, and emit them."""
+        """Measure the gap by the held segments, and emit them."""
         held, self._held = self._held or [], None
-        n_missing = self._estimate(held)
+        n_missing = self._clock.missing(held)
         self._shift = n_missing
         if n_missing:
             start = held[0].start
             log.warning("samples %d to %d are missing (estimated)", start, start + n_missing)
         for at, segment in enumerate(held):
             self._emit(segment, is_estimated=at == 0 and n_missing > 0)
-
-    def _estimate(self, held: list[Segment]) -> int:
-        leads_ns = [self._lead_ns(segment) for segment in held if segment.t_ns]
-        if not leads_ns or self._lead_before_ns is None:
-            log.warning("the number of samples missing before %d is unknown", held[0].start)
-            return 0
-        before_ns = self._lead_before_ns - (self._wall_ahead_ns if self._is_by_wall else 0)
-        # A delay can only add to a lead, so the smallest is nearest to the truth.
-        late_s = (min(leads_ns) - before_ns) / 1e9
-        whole, rate_hz = self._info.segment_samples, self._info.sampling_rate_hz
-        late_s += self._rounded_ns / 1e9
-        n_missing = max(0, round(late_s * rate_hz / whole)) * whole
-        left_s = late_s - n_missing / rate_hz
-        # more than half a segment was not rounded away: the clock was set back
-        self._rounded_ns = round(max(left_s, -whole / rate_hz / 2) * 1e9)
-        return n_missing

@@ -340,6 +340,33 @@ def test_the_least_delayed_segments_tell_the_gap(world: World) -> None:
     assert result[0].start == stop + 5000
 
 
+def test_an_instrument_that_stood_still_and_catches_up_leaves_the_index_with_the_clock(
+    world: World,
+) -> None:
+    began_s = world.now_s
+    actor = opened(world)
+    stop = read(actor, 20)[-1].stop
+    lose(world, actor, 6.0, 0.0)
+    # What it has missed for 4 s comes ten times as fast as in real time.
+    world.delays_s = iter([max(-0.09 * n, -4.0) for n in range(100)])
+    result = read(actor, 80)
+    assert result[0].start - stop == 2000
+    assert [s.is_estimated for s in result] == [True] + [False] * 79
+    assert [b.start - a.stop for a, b in pairwise(result)] == [0] * 79
+    at_s = result[-1].t_ns / 1e9 - world.set_s
+    assert abs(result[-1].stop - (at_s - began_s) * RATE_HZ) <= WHOLE
+
+
+def test_a_restart_in_the_middle_of_a_backlog_measures_the_whole_gap(world: World) -> None:
+    first = opened(world)
+    read(first, 20)
+    world.delays_s = iter([6.0 - 0.03 * n for n in range(150)])
+    stop = read(first, 150)[-1].stop
+    world.now_s += 5.0
+    second = opened(world, position=stop, snapshot=first.snapshot())
+    assert read(second, 1)[0].start == stop + 5000
+
+
 def test_the_rounding_of_many_gaps_does_not_add_up(world: World) -> None:
     actor = opened(world)
     stop = read(actor, 150)[-1].stop

@@ -47,6 +47,8 @@ class Daq:
         self.is_sending = False
         self.pacing: asyncio.Task[None] | None = None
         self._listeners: dict[str, set[asyncio.StreamWriter]] = {"data": set(), "sawtooth": set()}
+        self._cut_off: set[asyncio.StreamWriter] = set()  # their sockets stay open, and silent
+        self._cut_until_s = 0.0  # by the clock of the loop
         self._servers: list[asyncio.Server] = []
         self._sawtooth_at = 0
         self._n_blocks = 0
@@ -105,6 +107,26 @@ class Daq:
         spikes = self._instrument.truth(start + first, stop + first)
         return replace(spikes, start=start, stop=stop, sample=spikes.sample - first)
 
+    async def wait_for_network(self) -> None:
+        """Wait until a cut of the network is over; a new one begins at once."""
+        self._cut()
+        await asyncio.sleep(max(0.0, self._cut_until_s - asyncio.get_running_loop().time()))
+
+    def _cut(self) -> bool:
+        """Begin a cut of the network if one is due; return whether it is cut now."""
+        now_s = asyncio.get_running_loop().time()
+        if self._faults.cut_s:
+            self._cut_until_s, self._faults.cut_s = now_s + self._faults.cut_s, 0.0
+            for listeners in self._listeners.values():
+                self._cut_off |= listeners
+                listeners.clear()
+        if now_s < self._cut_until_s:
+            return True
+        for writer in self._cut_off:
+            writer.transport.abort()
+        self._cut_off.clear()
+        return False
+
     async def _listen(self) -> None:
         for name, bound in self._sockets.items():
             join = partial(self._join, name)
@@ -132,7 +154,7 @@ class Daq:
                 await asyncio.sleep(stall_s)
             samples = self._instrument.advance(n)
             self._n_samples += n
-            if not self.is_sending:
+            if self._cut() or not self.is_sending:
                 # A client counts only samples that it receives, so its first one moves along.
                 self._joined = {port: first + n for port, first in self._joined.items()}
                 continue
@@ -180,6 +202,8 @@ class Daq:
             listeners.clear()
 
     def close(self) -> None:
+        for writer in self._cut_off:
+            writer.transport.abort()
         for server in self._servers:
             server.close()
         self._drop_all()

@@ -33,4 +33,5 @@ class Faults:
     stall_s: float = 0.0  # delay of the samples, once
     truncate_bytes: int = 0  # cut off one block, once
     drop: bool = False  # close the data sockets, once
+    cut_s: float = 0.0  # the network is away for so long, once: requests wait, samples are lost
     die: bool = False  # end the process at once

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from crepe.simulator.meame.quirks import Faults, Quirk
+from crepe.simulator.meame.quirks import Quirk
 from crepe.simulator.meame.request_body import BAD_REQUEST, Handler, Routes, body_of, done, signed
 from crepe.simulator.meame.routes_control import own_routes
 from crepe.simulator.meame.routes_dsp import dsp_routes
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 def make_app(simulator: "Simulator") -> ASGIApp:
     """Build the routes of a simulator as an ASGI application."""
     meame = [*_daq_routes(simulator), *dsp_routes(simulator)]
-    faulty = [(verb, path, _faulty(simulator.faults, handler)) for verb, path, handler in meame]
+    faulty = [(verb, path, _faulty(simulator, handler)) for verb, path, handler in meame]
     return _lenient(
         Starlette(
             routes=[
@@ -80,10 +80,12 @@ def _daq_routes(simulator: "Simulator") -> Routes:
     ]
 
 
-def _faulty(faults: Faults, handler: Handler) -> Handler:
+def _faulty(simulator: "Simulator", handler: Handler) -> Handler:
     """Answer late, or with 500, as often as the faults require."""
+    faults = simulator.faults
 
     async def answer(request: Request) -> Response:
+        await simulator.daq.wait_for_network()
         if faults.late:
             faults.late -= 1
             await asyncio.sleep(faults.late_s)

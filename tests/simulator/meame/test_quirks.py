@@ -220,6 +220,19 @@ def test_faults_come_as_often_as_they_were_asked_for(meame):
         assert client.ask("POST", "/simulator/faults", {"nonsense": 1}).status == 500
 
 
+def test_a_cut_network_answers_no_request_and_its_connections_are_lost(meame):
+    with meame() as client, client.stream() as before:
+        blocks(before, 2)
+        client.ask("POST", "/simulator/faults", {"cut_s": 0.2})
+        began_s = time.monotonic()
+        assert client.call(2) == 200
+        assert time.monotonic() - began_s >= 0.2
+        with pytest.raises((AssertionError, ConnectionError)):
+            blocks(before, 1000)
+        with client.stream() as after:
+            assert len(blocks(after, 2)) == 2
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
