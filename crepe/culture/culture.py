@@ -82,6 +82,7 @@ class Culture:
         self._background = Background(settings.noise_uv, self._is_recording, block, chance[2])
         self._due: defaultdict[int, list[NDArray[np.int64]]] = defaultdict(list)
         self._blanked_until = np.zeros(n)  # ms
+        self._last_blanked = 0.0  # ms: the latest of them
         self._artefact = Course(n, ARTEFACT_MS, block)
         self._now_ms = 0
 
@@ -100,7 +101,8 @@ class Culture:
             voltage_uv += self._contacts.next()
         field_uv = self._field.next()
         voltage_uv += field_uv
-        voltage_uv += self._artefact.next()
+        if self._artefact.is_active:
+            voltage_uv += self._artefact.next()
         self._blank(voltage_uv, field_uv)
         self._now_ms += 1
         return voltage_uv, fired
@@ -144,6 +146,7 @@ class Culture:
             until_ms = self._now_ms + (shot.tick * TICK_US + shot.blanked_us) / 1000
             blanked = list(shot.blanked)
             self._blanked_until[blanked] = np.maximum(self._blanked_until[blanked], until_ms)
+            self._last_blanked = max(self._last_blanked, until_ms)
 
     def _excite(self, charge_nc: NDArray[np.float64]) -> None:
         """Let excited cells fire a little later, each after its own delay."""
@@ -157,7 +160,7 @@ class Culture:
 
     def _blank(self, voltage_uv: NDArray[np.float32], field_uv: NDArray[np.float32]) -> None:
         """Let protected amplifiers show slow potentials only; their release makes no step."""
-        if self._blanked_until.max() <= self._now_ms:
+        if self._last_blanked <= self._now_ms:
             return
         t_ms = self._now_ms + np.arange(self.block_samples) / self.block_samples
         is_held = t_ms < self._blanked_until[:, None]

@@ -21,11 +21,12 @@ def falling_crossings(
     -------
     (n_crossings, 2): offset among the searched samples and channel, in order of time.
     """
-    is_below = samples < limit
-    is_below &= limit < 0
-    is_crossing = is_below[:, 1:] & ~is_below[:, :-1]
+    is_below = (samples < np.where(limit < 0, limit, -np.inf)).reshape(-1)
     # They are few: to sort them is faster than to search transposed samples.
-    channel, offset = np.divmod(np.flatnonzero(is_crossing), is_crossing.shape[1])
+    below = np.flatnonzero(is_below)
+    channel, column = np.divmod(below, samples.shape[1])
+    is_crossing = (column > 0) & ~is_below[below - 1]
+    channel, offset = channel[is_crossing], column[is_crossing] - 1
     order = np.argsort(offset, kind="stable")
     return np.stack((offset[order], channel[order]), axis=1)
 
