@@ -29,11 +29,12 @@ class Record(Sink[Message, None]):
     A signal that one of CREPE's own filters makes of a recorded one is not recorded: readers
     compute it, with the filter's settings from the experiment.
 
-    After a restart it continues where the file ends. A file that cannot be continued is set aside,
-    and a new one begins with everything that Redis still has: that is complete, while no part of a
-    damaged file is certain. With less than `spare_mb` free it closes the file and pauses: nothing
-    is read, so that Redis keeps what it can, until there is room again; the file is then
-    continued. Raises DeviceError if the file cannot be written.
+    In simulated time it flushes every ten seconds. After a restart it continues where the file
+    ends. A file that cannot be continued is set aside, and a new one begins with everything that
+    Redis still has: that is complete, while no part of a damaged file is certain. With less than
+    `spare_mb` free it closes the file and pauses: nothing is read, so that Redis keeps what it can,
+    until there is room again; the file is then continued. Raises DeviceError if the file cannot be
+    written.
     """
 
     spare_mb: PositiveFloat = 64.0
