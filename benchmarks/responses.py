@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.reservoir import EARLY_UA
 from crepe.culture.contract import Shot
 from crepe.culture.culture import Culture
 from crepe.culture.settings import CultureSettings
@@ -27,6 +26,8 @@ from crepe.reservoir.features import Window
 from crepe.reservoir.training import Trials, validate
 
 SEEDS = (4001, 4002, 4003)
+EARLY_UA = {"points": 10.0, "bars": 10.0, "clock": 4.0, "digits": 2.0}
+"""Current of a pulse: charges of the ten to sixteen electrodes of a digit add up."""
 KEPT = project_directory() / "docs" / "data" / "responses.json"
 PICTURE = project_directory() / "docs" / "pictures" / "responses.png"
 BIN_MS, FIRST_MS, N_BINS = 6, 4, 16

@@ -54,6 +54,9 @@ NONE = "none"
 UNSTIMULATED = frozenset({SHAM, REST})
 """Conditions in which no pulse is requested."""
 
+UNTESTED = frozenset({OPEN_LOOP})
+"""Conditions that the closed loop is not tested against: a replay's figures follow from its own."""
+
 
 class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -45,6 +45,7 @@ class ActorContext:
 
     inputs: Mapping[str, StreamInfo] = field(default_factory=dict)  # by stream, as in `reads`
     outside: tuple[str, ...] = ()  # the streams of `reads` that are outside the clock
+    outputs: tuple[str, ...] = ()  # the streams of `writes`
     position: int = 0  # everything before this sample index is done
     snapshot: Mapping[str, Any] | None = None  # the actor's snapshot at that position
     name: str = ""  # of the actor

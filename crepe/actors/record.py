@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _FLUSH_S = 1.0
+_FLUSH_SIMULATED_S = 10.0  # where time is that of the samples: some two seconds of a machine
 _ROOM_AGAIN = 1.25  # times the reserve: a recorder must not stop again at once
 
 
@@ -28,11 +29,12 @@ class Record(Sink[Message, None]):
     A signal that one of CREPE's own filters makes of a recorded one is not recorded: readers
     compute it, with the filter's settings from the experiment.
 
-    After a restart it continues where the file ends. A file that cannot be continued is set aside,
-    and a new one begins with everything that Redis still has: that is complete, while no part of a
-    damaged file is certain. With less than `spare_mb` free it closes the file and pauses: nothing
-    is read, so that Redis keeps what it can, until there is room again; the file is then
-    continued. Raises DeviceError if the file cannot be written.
+    In simulated time it flushes every ten seconds. After a restart it continues where the file
+    ends. A file that cannot be continued is set aside, and a new one begins with everything that
+    Redis still has: that is complete, while no part of a damaged file is certain. With less than
+    `spare_mb` free it closes the file and pauses: nothing is read, so that Redis keeps what it can,
+    until there is room again; the file is then continued. Raises DeviceError if the file cannot be
+    written.
     """
 
     spare_mb: PositiveFloat = 64.0
@@ -73,6 +75,7 @@ class Record(Sink[Message, None]):
         None
     )  # stream and stop of the window whose messages may still come
     _is_rested: bool = PrivateAttr(True)  # all messages are in the file
+    _flush_s: float = PrivateAttr(_FLUSH_S)
 
     def open(self, context: ActorContext) -> None:
         # Not above: a check of the experiment imports this class, and only the recorder needs h5py.
@@ -80,6 +83,8 @@ class Record(Sink[Message, None]):
         from crepe.recording.mcs_layout import About
 
         self._context = context
+        if context.monotonic_s is None:
+            self._flush_s = _FLUSH_SIMULATED_S
         self._origins = {}
         if not self.records_filtered:
             self._origins = left_to_readers(context.experiment, context.inputs)
@@ -129,7 +134,7 @@ class Record(Sink[Message, None]):
             if stream in self._origins:  # the file that had it was replaced during a pause
                 return
             self._writer.add(stream, self._info_outside(message))
-        is_due = message.stop - self._flushed >= _FLUSH_S * self._clock.sampling_rate_hz
+        is_due = message.stop - self._flushed >= self._flush_s * self._clock.sampling_rate_hz
         # Messages of a window are committed together: a flush comes only before a later window.
         if is_due and message.stop > self._writer.newest(stream):
             if self._is_full:  # and nothing has paused since: there is no loop that waits

@@ -91,7 +91,7 @@ def _scoreboard(score: Score, output: Output) -> Iterator[_Show]:
 
 
 def _summary(score: Score, output: Output, recording: Path | None) -> None:
-    total = score.states[-1].score if score.states else {}
+    total = score.points
     of = f" of {score.n_trials}" if score.n_trials else ""
     output.text(f"{len(score.outcomes)}{of} trials; the culture: {points(total)}")
     for name, latency in score.latencies().items():
@@ -112,7 +112,7 @@ def _summary(score: Score, output: Output, recording: Path | None) -> None:
             "is_played": score.is_played,
             "n_trials": score.n_trials or None,
             "n_finished": len(score.outcomes),
-            "score": dict(total),
+            "score": total,
             "latencies": score.latencies(),
             "n_gaps": score.n_gaps,
             "stimuli": {str(state): score.n_by_state[state] for state in FINAL},

@@ -12,7 +12,13 @@ from rich.text import Text
 from crepe.config.experiment import Experiment
 from crepe.games import hooks
 from crepe.messages import Decision, Delivered, GameState, Message, Segment
-from crepe.results.answers import FINAL, counts_text
+from crepe.results.answers import (
+    FINAL,
+    counted_score,
+    counts_text,
+    outcomes_left_out,
+    stimulated,
+)
 from crepe.safety.too_slow import is_too_late, too_slow
 from crepe.store import Store
 
@@ -68,6 +74,13 @@ class Score:
     def outcomes(self) -> list[GameState]:
         """The finished trials."""
         return [state for state in self.states if state.phase == "outcome"]
+
+    @property
+    def points(self) -> dict[str, int]:
+        """The game's score without the trials whose pulses were not delivered."""
+        has_pulses = stimulated(self.delivered) if self.sources.delivered else None
+        left_out = outcomes_left_out(self.outcomes, has_pulses)
+        return counted_score(self.states[-1].score if self.states else {}, left_out)
 
     @property
     def refused(self) -> list[Delivered]:
@@ -199,7 +212,7 @@ def board(score: Score) -> Table:
     if score.is_simulated:
         table.add_row("culture", Text("SIMULATED", style="bold"))
     table.add_row("phase", newest.phase if newest else "waiting")
-    table.add_row("score", points(newest.score if newest else {}))
+    table.add_row("score", points(score.points))
     for name, latency in score.latencies().items():
         table.add_row(name, latency)
     table.add_row("gaps in the data", str(score.n_gaps))

@@ -106,7 +106,7 @@ def state(live: SessionFollower, armed: Mapping[str, Any]) -> dict[str, Any]:
         "trial": game.trial if game else None,
         "phase": game.phase if game else None,
         "condition": game.condition if game else None,
-        "score": dict(game.score) if game else {},
+        "score": events.score,
         "acquired_to_decided": slow["decided"],
         "requested_to_stimulated": slow["fired"],
         "integrity": dict(slow["integrity"]),
@@ -147,7 +147,7 @@ def _essentials(live: SessionFollower, armed: Mapping[str, Any]) -> Table:
     if events.game is not None:
         condition = f", {events.game.condition}" if events.game.condition else ""
         table.add_row("game", f"trial {events.game.trial}, {events.game.phase}{condition}")
-        table.add_row("score", points(events.game.score))
+        table.add_row("score", points(events.score))
     table.add_row("acquired to decided", _percentiles(slow["decided"]))
     table.add_row("requested to stimulated", _percentiles(slow["fired"]))
     for name, line in slow["integrity"]:

@@ -58,6 +58,7 @@ def actor_context(
     return ActorContext(
         inputs={stream: infos[stream] for stream in spec.reads if stream in infos},
         outside=tuple(stream for stream in spec.reads if stream in OUTSIDE),
+        outputs=tuple(spec.writes.values()),
         position=position,
         snapshot=snapshot,
         name=spec.name,

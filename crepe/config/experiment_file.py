@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from crepe.conditions import Calibration, Conditions
 from crepe.config.explain import Loc, explain
@@ -257,13 +257,36 @@ def _without(table: Mapping[str, Any], places: Iterable[Loc]) -> dict[str, Any]:
 
 
 def _change(table: dict[str, Any], name: str, value: Any, path: Path) -> None:
-    """Set the value of a dotted name in nested tables; None removes it."""
+    """Set the value of a dotted name in nested tables; None removes it.
+
+    A table that only holds defaults, such as [redis], may be missing; one whose presence changes
+    the experiment, such as [dashboard] or [culture.simulated], must be in the file.
+    """
     *parents, last = name.split(".")
-    for parent in parents:
+    for depth, parent in enumerate(parents, 1):
+        if parent not in table and _has_defaults(parents[:depth]):
+            table[parent] = {}
         if not isinstance(table.get(parent), dict):
-            raise ConfigError(f"{path}: cannot set {name}: there is no table [{parent}]")
+            place = ".".join(parents[:depth])
+            raise ConfigError(f"{path}: cannot set {name}: there is no table [{place}]")
         table = table[parent]
     if value is None:
         table.pop(last, None)
     else:
         table[last] = value
+
+
+def _has_defaults(names: list[str]) -> bool:
+    """Return whether a table that the file leaves out is there all the same, with its defaults."""
+    if names[0] == "actors":
+        return len(names) > 2  # a setting of an actor, which its class checks
+    model: type[BaseModel] | None = File
+    default = None
+    for name in names:
+        field = model.model_fields.get(name) if model else None
+        if field is None:
+            return False
+        default = field.get_default(call_default_factory=True)
+        kinds = (field.annotation, *get_args(field.annotation))
+        model = next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), None)
+    return isinstance(default, BaseModel)

@@ -127,13 +127,14 @@ class Background:
         n_electrodes = self._slow.shape[1]
         draws = self._rng.standard_normal((_N_MS, *self._slow.shape), np.float32)
         draws *= self._push[:, np.newaxis]
-        base = np.empty((_N_MS + 1, n_electrodes), np.float32)
-        slow = self._slow
-        base[0] = slow.sum(axis=0)
-        for i in range(_N_MS):
-            slow *= self._keep[:, np.newaxis]
-            slow += draws[i]
-            base[i + 1] = slow.sum(axis=0)
+        slow, left = np.empty((_N_MS + 1, *self._slow.shape), np.float32), self._slow
+        slow[0] = left
+        keep = np.repeat(self._keep[:, np.newaxis], n_electrodes, axis=1)
+        for now, drawn in zip(slow[1:], draws, strict=True):
+            left *= keep
+            left += drawn
+            now[:] = left
+        base = slow.sum(axis=1)
         noise = self._rng.standard_normal((_N_MS, n_electrodes, self._n), np.float32)
         noise *= self._noise_uv
         noise += base[:-1, :, np.newaxis]

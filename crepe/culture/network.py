@@ -27,11 +27,10 @@ WEIGHT_SPREAD = 0.5  # SD of a weight's logarithm; chosen
 DECAY_MS = (5.0, 8.0)  # of a synaptic current
 REFRACTORY_MS = 2
 
-_PEAK_MV = 30.0
-# The numbers of that model as arrays: numpy takes as long to convert a Python number as to use it.
-_QUADRATIC, _LINEAR, _CONSTANT, _HALF, _PEAK = (
-    np.array(number, np.float32) for number in (0.04, 5.0, 140.0, 0.5, _PEAK_MV)
-)
+# Numbers of a step as arrays without dimension: numpy converts a Python number anew in each call.
+_PEAK_MV, _SQUARE, _LINEAR, _CONSTANT, _HALF = np.array([30.0, 0.04, 5.0, 140.0, 0.5], np.float32)[
+    :, np.newaxis
+]
 # Without spikes a current decays to a subnormal number and stays there, and a processor takes tens
 # of times as long for those. Nothing is lost: added to the noise, such a current changes no bit.
 _LEAST_CURRENT, _FLUSH_MS = 1e-28, 100  # e^(-100 ms / 5 ms) of it is still a normal number
@@ -83,6 +82,7 @@ class Network(CellNetwork):
         self._v = np.full(self.n_cells, -65.0, np.float32)  # mV
         self._u = self._b * self._v
         self._change = np.empty_like(self._v)  # of v or u, within a step
+        self._total = np.empty_like(self._v)  # current, within a step
 
     def _wire(self, cells: Cells, size_um: tuple[float, float], rng: np.random.Generator) -> None:
         """Draw each synapse at an exponentially distributed distance in a random direction."""
@@ -109,48 +109,54 @@ class Network(CellNetwork):
         self._coming = np.zeros((self._n_ring, 2, n), np.float32)
         self._place = delay_ms * (2 * n) + self.is_inhibitory[:, None] * n + self.targets
         self._current = np.zeros((2, n), np.float32)
-        self._keep = np.exp(-1 / np.array(DECAY_MS, np.float32))[:, np.newaxis]
+        # As large as the currents: numpy takes twice as long to stretch an array in each call.
+        self._keep = np.repeat(
+            np.exp(-1 / np.array(DECAY_MS, np.float32))[:, np.newaxis], n, axis=1
+        )
 
     def step(
         self, forced: NDArray[np.int64], *, is_silenced: bool = False, is_blocked: bool = False
     ) -> NDArray[np.int64]:
         slot = self._now_ms % self._n_ring
         current = self._current
+        coming = self._coming[slot]
         current *= self._keep
-        current += self._coming[slot]
-        self._coming[slot] = 0
+        current += coming
+        coming.fill(0)
         if self._now_ms % _FLUSH_MS == 0:
             current[np.abs(current) < _LEAST_CURRENT] = 0
-        received = current[1] if is_blocked else current[0] + current[1]
-        total = received + self._noise.next()
+        excitatory, inhibitory = current
+        total = self._total
+        received = inhibitory if is_blocked else np.add(excitatory, inhibitory, out=total)
+        np.add(received, self._noise.next(), out=total)
         v, u, change = self._v, self._u, self._change
         # Two half steps of v' = 0.04 v^2 + 5 v + 140 - u + I, as in Izhikevich 2003; in
         # place, since each new array takes time.
         for _ in range(2):
-            np.multiply(v, _QUADRATIC, out=change)
-            change += _LINEAR
-            change *= v
-            change += _CONSTANT
-            change -= u
-            change += total
-            change *= _HALF
-            v += change
-        np.minimum(v, _PEAK, out=v)
+            np.multiply(v, _SQUARE, out=change)
+            np.add(change, _LINEAR, out=change)
+            np.multiply(change, v, out=change)
+            np.add(change, _CONSTANT, out=change)
+            np.subtract(change, u, out=change)
+            np.add(change, total, out=change)
+            np.multiply(change, _HALF, out=change)
+            np.add(v, change, out=v)
+        np.minimum(v, _PEAK_MV, out=v)
         np.multiply(self._b, v, out=change)
-        change -= u
-        change *= self._a
-        u += change
+        np.subtract(change, u, out=change)
+        np.multiply(change, self._a, out=change)
+        np.add(u, change, out=u)
         if len(forced):
             v[forced] = _PEAK_MV
-        (fired,) = (v >= _PEAK).nonzero()
+        (fired,) = (v >= _PEAK_MV).nonzero()
         if len(fired):  # in most milliseconds none does
             v[fired] = self._c[fired]
             u[fired] += self._d[fired]
             fired = fired[self._now_ms - self._last_ms[fired] >= REFRACTORY_MS]
-            if is_silenced:
-                fired = fired[:0]
-            if len(fired):
-                self._transmit(fired)
+        if is_silenced:
+            fired = fired[:0]
+        if len(fired):
+            self._transmit(fired)
         if self._plasticity is not None and not is_blocked:
             self._plasticity.step(fired)
         self._now_ms += 1
@@ -177,19 +183,27 @@ class _Noise:
 
     def __init__(self, sd: NDArray[np.float64], rng: np.random.Generator) -> None:
         self._rng = rng
-        self._keep = np.float32(np.exp(-1 / NOISE_MS))
+        self._keep = np.full(len(sd), np.exp(-1 / NOISE_MS), np.float32)
         self._push = (sd * np.sqrt(1 - np.exp(-2 / NOISE_MS))).astype(np.float32)
-        self._now = np.zeros(len(sd), np.float32)
-        self._draws = np.empty((0, len(sd)), np.float32)
+        self._left = np.zeros(len(sd), np.float32)  # the current of the millisecond before
+        self._currents = np.empty((0, len(sd)), np.float32)
         self._used = 0
 
     def next(self) -> Floats:
-        """Return (n_cells,) for the next millisecond."""
-        if self._used == len(self._draws):
-            self._draws = self._rng.standard_normal((self._N_MS, len(self._now)), np.float32)
-            self._draws *= self._push
-            self._used = 0
-        self._now *= self._keep
-        self._now += self._draws[self._used]
+        """Return (n_cells,) for the next millisecond; the caller must not change it."""
+        if self._used == len(self._currents):
+            self._draw()
         self._used += 1
-        return self._now
+        now: Floats = self._currents[self._used - 1]
+        return now
+
+    def _draw(self) -> None:
+        currents = self._rng.standard_normal((self._N_MS, len(self._push)), np.float32)
+        currents *= self._push
+        left = self._left
+        for now in currents:
+            left *= self._keep
+            np.add(now, left, out=now)
+            left[:] = now
+        self._currents = currents
+        self._used = 0

@@ -4,8 +4,9 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from typing import Any
 
+from crepe.commands import GAME_COMMANDS
 from crepe.messages import Command, Delivered, DeliveryState, GameState, Message, Stimulus
-from crepe.results.answers import FINAL, counted
+from crepe.results.answers import FINAL, WITHOUT_PULSES, counted, counted_score
 from crepe.safety.too_slow import is_too_late, too_slow
 
 MESSAGES = ("GameState", "Stimulus", "Delivered", "Command")
@@ -14,8 +15,6 @@ TRIALS_KEPT = 50
 STIMULI_KEPT = 200
 TRAINS_KEPT = 3000  # of a minute, fifty a second
 COMMANDS_KEPT = 30
-WITHOUT_PULSES = "without pulses"
-"""Counted in place of the outcome of a trial whose pulses were not delivered."""
 _MOVES = ("gesture", "frame")
 _OPEN = {"state": "", "reason": "", "fired": 0}  # of a stimulus without an outcome yet
 
@@ -30,6 +29,7 @@ class SessionEvents:
         self.refused_gesture: GameState | None = None  # the last, while its trial has not begun
         self.trials: deque[dict[str, Any]] = deque(maxlen=TRIALS_KEPT)
         self.by_condition: dict[str, Counter[str]] = {}
+        self._left_out: Counter[str] = Counter()  # trials without their pulses, by outcome
         # Final answers to stimuli by state: those that were read, and as the stimulator counts them
         # (decision 36); None where it does not.
         self.answers: Counter[str] = Counter()
@@ -38,12 +38,13 @@ class SessionEvents:
         self.n_late = 0  # of those not delivered: the programs or the data lagged
         self.refusals: deque[dict[str, Any]] = deque(maxlen=COMMANDS_KEPT)
         self.commands: deque[dict[str, Any]] = deque(maxlen=COMMANDS_KEPT)
+        self._received: dict[str, Counter[tuple[str, str, str]]] = {}  # commands by stream
         self._trains: dict[int, tuple[int, int, float]] = {}  # by number: version, first, seconds
         self._stimuli: dict[int, dict[str, Any]] = {}  # by number
         self._outcomes: dict[int, dict[str, Any]] = {}  # may be read before its stimulus
 
-    def take(self, message: Message) -> None:
-        """Add a message; all but those of `MESSAGES` are passed over."""
+    def take(self, message: Message, stream: str = "") -> None:
+        """Add a message of a stream; all but those of `MESSAGES` are passed over."""
         match message:
             case GameState():
                 self._state(message)
@@ -52,7 +53,7 @@ class SessionEvents:
             case Delivered():
                 self._delivered(message)
             case Command():
-                self._command(message)
+                self._command(message, stream)
             case _:
                 return
         self.version += 1
@@ -93,6 +94,7 @@ class SessionEvents:
         answer = self._outcomes.get(state.trial, _OPEN)["state"]
         if answer in FINAL and answer != DeliveryState.DELIVERED:
             counts[WITHOUT_PULSES] += 1
+            self._left_out[outcome] += 1
             return
         counts[outcome] += 1
         self._judged[state.trial] = (state.condition, outcome)
@@ -135,6 +137,7 @@ class SessionEvents:
                 condition, outcome = self._judged.pop(delivered.number)
                 self.by_condition[condition] -= Counter([outcome])
                 self.by_condition[condition][WITHOUT_PULSES] += 1
+                self._left_out[outcome] += 1
             self.n_late += is_too_late(delivered.reason)
             self.refusals.append(
                 {
@@ -164,9 +167,11 @@ class SessionEvents:
             if at > version and first >= since
         ]
 
-    def _command(self, command: Command) -> None:
+    def _command(self, command: Command, stream: str) -> None:
         if command.name in _MOVES:
             return  # the game's states hold these
+        if command.name in GAME_COMMANDS and not self._is_new(command, stream):
+            return
         self.commands.append(
             {
                 "name": command.name,
@@ -176,11 +181,25 @@ class SessionEvents:
             }
         )
 
+    def _is_new(self, command: Command, stream: str) -> bool:
+        """Count a command to a game, which game and annotator publish; True for the first copy."""
+        key = (command.name, command.value, command.sender)
+        counts = self._received.setdefault(stream, Counter())
+        counts[key] += 1
+        return counts[key] > max(
+            (c[key] for s, c in self._received.items() if s != stream), default=0
+        )
+
     def _all_stimuli(self) -> list[dict[str, Any]]:
         return [
             {**stimulus, **self._outcomes.get(number, _OPEN)}
             for number, stimulus in self._stimuli.items()
         ]
+
+    @property
+    def score(self) -> dict[str, int]:
+        """The game's score without the trials whose pulses were not delivered."""
+        return counted_score(self.game.score if self.game else {}, self._left_out)
 
     @property
     def n_by_state(self) -> dict[str, int]:
@@ -205,7 +224,7 @@ class SessionEvents:
                 "decoded": game.decoded,
                 "answer": game.answer,
                 "outcome": game.outcome,
-                "score": dict(game.score),
+                "score": self.score,
                 "phases": dict(game.phases),
                 "shown_by": game.shown_by,
                 "condition": game.condition,

@@ -148,7 +148,7 @@ class SessionView:
             if self.counts is not None:
                 self.counts.take(message)
         else:
-            self.events.take(message)
+            self.events.take(message, stream)
         if isinstance(message, Delivered) and message.fired:
             self.fired.take(message.age_ms)
 

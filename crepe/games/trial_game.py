@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import PrivateAttr
 
 from crepe.actors.actor import Actor, ActorContext
-from crepe.commands import CONTROL, INPUT
+from crepe.commands import CONTROL, GAME_COMMANDS, INPUT
 from crepe.conditions import STIMULATION, UNSTIMULATED
 from crepe.games.commands import GameCommands, gesture_refusal, player_of
 from crepe.games.decisions import check_decisions, decided
@@ -42,10 +42,8 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
     Trials come in blocks of one condition each (`crepe.conditions`), or in one block of none.
 
     A gesture from outside begins a trial if it comes while the game rests or waits; of several in
-    one rest the last counts. Commands are published again, stamped with their sample index.
-
-    Commands on the stream `control` pause and start the game, and choose the condition and the
-    player; see `crepe.games.commands`. They take effect between trials: a pause is a longer rest.
+    one rest the last counts. Commands on `control` (`crepe.games.commands`) take effect between
+    trials; a pause is a longer rest. All are published again, stamped with their sample index.
     """
 
     is_sparse: ClassVar[bool] = True
@@ -182,13 +180,15 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
             self._state.next = (command.value, command.sender)
 
     def _apply(self, message: Message) -> Iterator[Message]:
-        """Put an operator's command into force, or publish its refusal."""
+        """Publish an operator's command again, and put it into force or publish its refusal."""
         assert isinstance(message, Command)
+        if message.name in GAME_COMMANDS:
+            yield message
         conditions = () if self.blocks else (STIMULATION, *UNSTIMULATED, *self.decisions)
         refusal = self._commands.apply(message, conditions, reads_gestures=self._reads_gestures)
         if refusal:
-            fields = {"outcome": refusal, "gesture": None, "shown_by": message.sender}
-            yield self._report(message, "refused", **fields)
+            sender = message.sender
+            yield self._report(message, "refused", outcome=refusal, gesture=None, shown_by=sender)
 
     @property
     def _player(self) -> str:

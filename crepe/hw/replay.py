@@ -90,7 +90,9 @@ class Replay(Recorder, Generic[AnySpan]):
         stop = min(start + self._replay_settings.segment_samples, span.stop)
         if not self._pace.wait(stop - start, timeout_s):
             return None
-        samples = self._signal.samples(span, start, stop)[self._channels]
+        samples = self._signal.samples(span, start, stop)
+        if self._replay_settings.well:
+            samples = samples[self._channels]
         self._position = stop
         is_estimated = span.is_estimated and start == span.start
         return Segment(start, stop, samples, self._pace.t_ns, is_estimated)

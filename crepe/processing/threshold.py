@@ -21,16 +21,14 @@ def falling_crossings(
     -------
     (n_crossings, 2): offset among the searched samples and channel, in order of time.
     """
-    is_below = samples < limit
-    is_below &= limit < 0
-    is_crossing = is_below[:, 1:] & ~is_below[:, :-1]
+    is_below = (samples < np.where(limit < 0, limit, -np.inf)).reshape(-1)
     # They are few: to sort them is faster than to search transposed samples.
-    (place,) = is_crossing.reshape(-1).nonzero()
-    channel, offset = np.divmod(place, is_crossing.shape[1])
-    order = offset.argsort(kind="stable")
-    crossings = np.empty((len(order), 2), np.int64)
-    crossings[:, 0], crossings[:, 1] = offset[order], channel[order]
-    return crossings
+    below = np.flatnonzero(is_below)
+    channel, column = np.divmod(below, samples.shape[1])
+    is_crossing = (column > 0) & ~is_below[below - 1]
+    channel, offset = channel[is_crossing], column[is_crossing] - 1
+    order = np.argsort(offset, kind="stable")
+    return np.stack((offset[order], channel[order]), axis=1)
 
 
 def peaks_after(

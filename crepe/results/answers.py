@@ -1,5 +1,6 @@
 """The stimulator's answers by request: the stream of a request and its number name it."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from crepe.conditions import UNSTIMULATED
@@ -12,6 +13,9 @@ FINAL = (
     DeliveryState.UNKNOWN,
 )
 """States of a final answer."""
+
+WITHOUT_PULSES = "without pulses"
+"""Counted in place of the outcome of a trial whose pulses were not delivered."""
 
 Answers = Mapping[tuple[str, int], Delivered]
 """The answer that counts, by stream and number of the request."""
@@ -65,3 +69,28 @@ def counted(states: Sequence[GameState], has_pulses: Collection[int] | None) -> 
         or state.condition in UNSTIMULATED
         or state.trial in has_pulses
     ]
+
+
+def counted_score(score: Mapping[str, int], left_out: Mapping[str, int]) -> dict[str, int]:
+    """Return a game's score without the trials that do not count, and their number.
+
+    Parameters
+    ----------
+    score
+        As the game gives it: it counts every trial by outcome, since it does not know what became
+        of its pulses.
+    left_out
+        Number of trials whose pulses were not delivered, by outcome.
+    """
+    if not (n_left_out := sum(left_out.values())):
+        return dict(score)
+    rest = {name: n - left_out.get(name, 0) for name, n in score.items()}
+    return {**{name: n for name, n in rest.items() if n}, WITHOUT_PULSES: n_left_out}
+
+
+def outcomes_left_out(
+    ended: Sequence[GameState], has_pulses: Collection[int] | None
+) -> Counter[str]:
+    """Return the number of finished trials that `counted` leaves out, by outcome."""
+    numbers = {state.trial for state in counted(ended, has_pulses)}
+    return Counter(state.outcome or "" for state in ended if state.trial not in numbers)

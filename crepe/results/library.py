@@ -18,7 +18,14 @@ from crepe.recording.choice import recordings_in
 from crepe.recording.computed import experiment_tables
 from crepe.recording.coverage import Coverage
 from crepe.recording.parts import parts_set_aside
-from crepe.results.answers import FINAL, by_request, counted, stimulated
+from crepe.results.answers import (
+    FINAL,
+    by_request,
+    counted,
+    counted_score,
+    outcomes_left_out,
+    stimulated,
+)
 from crepe.results.streams import names_of
 
 if TYPE_CHECKING:
@@ -193,15 +200,16 @@ def _counted(recording: "Recording", infos: Mapping[str, StreamInfo]) -> dict[st
     answers = _all(recording, Delivered)
     final = by_request(answers)
     has_pulses = stimulated(answers) if names_of(Delivered, infos) else None
+    left_out = outcomes_left_out(judged, has_pulses)
     n_stimuli = Counter(str(answer.state) for answer in final.values())
     return {
         "duration_s": coverage.covered_s,
         "missing_s": coverage.missing_s,
         "n_gaps": len(gaps),
-        "score": dict(states[-1].score) if states else {},
+        "score": counted_score(states[-1].score if states else {}, left_out),
         "n_trials": len(judged),
         "by_condition": _by_condition(judged, has_pulses),
-        "n_left_out": len(judged) - len(counted(judged, has_pulses)),
+        "n_left_out": left_out.total(),
         **{f"n_stimuli_{state}": n_stimuli[state] for state in FINAL},
         "n_notes": _n_notes(recording),
     }

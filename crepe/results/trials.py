@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from crepe.analysis.shares import Interval, share_interval
@@ -14,7 +15,7 @@ from crepe.errors import ConfigError
 from crepe.games.blocks import in_blocks
 from crepe.messages import Delivered, GameState, Spikes
 from crepe.reservoir.features import Window
-from crepe.reservoir.training import Trials, permuted
+from crepe.reservoir.training import Trials
 from crepe.results.answers import counted, stimulated
 from crepe.results.spikes import spikes_in
 from crepe.results.streams import messages_of, stream_of, streams_of
@@ -22,6 +23,7 @@ from crepe.store import Store
 
 N_PERMUTATIONS = 10_000
 """Permutations of the gestures behind a p value."""
+_TOGETHER = 500  # permutations; a megabyte for 200 trials
 
 
 def outcomes(store: Store) -> list[GameState]:
@@ -119,10 +121,7 @@ def accuracy(
     right = int(is_right.sum())
     rng = np.random.default_rng([seed, n])
     n_permutations = N_PERMUTATIONS if n else 0
-    permuted_right = np.array(
-        [int(np.sum(permuted(gesture, block, rng) == decoded)) for _ in range(n_permutations)],
-        np.int64,
-    )
+    permuted_right = _permuted_right(gesture, decoded, block, rng, n_permutations)
     groups = [[s.gesture == s.decoded for s in group] for _, group in in_blocks(answered)]
     return Accuracy(
         len(states),
@@ -136,6 +135,29 @@ def accuracy(
         # The gestures as shown are one of the permutations, so p is never 0 (Phipson & Smyth 2010).
         float(1 + (permuted_right >= right).sum()) / (1 + n_permutations),
     )
+
+
+def _permuted_right(
+    gesture: NDArray[np.str_],
+    decoded: NDArray[np.str_],
+    block: NDArray[np.int64],
+    rng: np.random.Generator,
+    n: int,
+) -> NDArray[np.int64]:
+    """Return how many are right in each of `n` permutations of the gestures within blocks.
+
+    As `crepe.reservoir.training.permuted` gives them one after the other, many at once.
+    """
+    _, number = np.unique(np.concatenate([gesture, decoded]), return_inverse=True)
+    shown, answered = number[: len(gesture)], number[len(gesture) :]
+    answered = answered[np.argsort(block, kind="stable")]
+    right = np.empty(n, np.int64)
+    for begin in range(0, n, _TOGETHER):
+        some = right[begin : begin + _TOGETHER]
+        keys = rng.random((len(some), len(gesture)))
+        order = np.lexsort((keys, np.broadcast_to(block, keys.shape)))  # sorted by the last first
+        some[:] = (shown[order] == answered).sum(axis=1)
+    return right
 
 
 def by_condition(states: Sequence[GameState]) -> dict[str, list[GameState]]:

@@ -92,6 +92,15 @@ def test_a_train_that_was_stopped_half_way_is_counted_as_that():
     assert "3 delivered, 1 stopped, 2 refused" in shown.get()
 
 
+def test_a_trial_whose_pulses_were_refused_is_no_point():
+    score = Score(2, Sources(delivered="result:delivered"))
+    for trial, answer in ((1, "refused"), (2, "delivered")):
+        score.take(Delivered(0, 10, trial, answer, "not armed"))
+        won = {"outcome": "won", "gesture": "rock", "score": {"won": trial}}
+        score.take(GameState(0, 10, trial, "outcome", **won))
+    assert score.points == {"won": 1, "without pulses": 1}
+
+
 def test_a_game_with_a_limit_is_played_when_its_time_is_over():
     score = Score(1000, limit_s=5.0, is_over=True)
     score.take(outcome(1))

@@ -9,6 +9,7 @@ import pytest
 
 from crepe.actors.record import Record
 from crepe.config.experiment import Program, load_experiment, save_experiment
+from crepe.config.experiment_file import read_experiment_file
 from crepe.config.own_files import default_file
 from crepe.config.program_part import load_program
 from crepe.errors import ConfigError
@@ -198,8 +199,22 @@ def test_changes_replace_values_and_survive_saving(write, tmp_path):
         assert experiment.seed == 9
         assert experiment.actors["detect"].settings["threshold_sd"] == 4.0
     assert json.loads(saved.text)["title"] == "toy"
-    with pytest.raises(ConfigError, match=r"there is no table \[game\]"):
+    with pytest.raises(ConfigError, match=r"there is no table \[actors.game\]"):
         load_experiment(write(TOY), {"actors.game.n_trials": 9})
+
+
+def test_a_change_may_begin_a_table_of_defaults_but_none_that_changes_the_experiment(write):
+    simulated = write(TOY + '[culture]\nid = "x"\n[culture.simulated]\nseed = 3\n')
+    changes = {"culture.simulated.cells.excitation": 1.0, "redis.maxmemory_mb": 512}
+    file = read_experiment_file(simulated, changes)
+    assert file.culture.simulated.cells.excitation == 1.0
+    assert file.culture.simulated.seed == 3
+    assert file.redis.maxmemory_mb == 512
+    for name in ("culture.simulated.seed", "dashboard.port", "chains.x.actors", "culture.x.y"):
+        with pytest.raises(ConfigError, match=r"cannot set .* there is no table \["):
+            read_experiment_file(write(TOY), {name: 1})
+    nested = read_experiment_file(write(TOY), {"actors.detect.window.bin_s": 0.1})
+    assert nested.actor_tables["detect"]["window"] == {"bin_s": 0.1}
 
 
 @pytest.mark.parametrize(

@@ -52,12 +52,17 @@ def test_a_field_begins_smoothly_leaves_no_offset_and_lies_below_the_band_of_spi
     assert np.abs(sosfilt(band, potential)).max() < 0.03
 
 
-def test_a_course_is_active_until_nothing_of_it_is_left():
-    course = Course(1, (0.25, 0.45), 10)
-    assert not course.is_active
-    course.add(np.array([1e6]))
+def test_a_potential_that_is_over_adds_nothing_and_may_begin_again():
+    quick, whole = (Course(2, (0.25, 0.45), block_samples=10) for _ in range(2))
+    largest = np.array([1e6, 0.0])
+    for course in (quick, whole):
+        course.add(largest)
     n_ms = 0
-    while course.is_active:
-        last, n_ms = course.next(), n_ms + 1
-    assert 10 < n_ms < 100
-    assert not last.any()
+    while quick.is_active:
+        assert np.array_equal(quick.next(), whole.next())
+        n_ms += 1
+    assert n_ms < 100
+    assert not after(whole, 50).any()
+    for course in (quick, whole):
+        course.add(largest)
+    assert np.array_equal(after(quick, 20), after(whole, 20))

@@ -56,6 +56,66 @@ def test_currents_that_fade_away_do_not_become_subnormal():
     assert not ((size > 0) & (size < np.finfo(np.float32).tiny)).any()
 
 
+class PlainNetwork(Network):
+    """A step as the equations are written, each with a new array."""
+
+    def step(self, forced, *, is_silenced=False, is_blocked=False):
+        current, slot = self._current, self._now_ms % self._n_ring
+        current *= self._keep[:, :1]
+        current += self._coming[slot]
+        self._coming[slot] = 0
+        if self._now_ms % 100 == 0:
+            current[np.abs(current) < 1e-28] = 0
+        received = current[1] if is_blocked else current[0] + current[1]
+        total = received + self._noise.next()
+        v, u = self._v, self._u
+        for _ in range(2):
+            v += 0.5 * ((0.04 * v + 5) * v + 140 - u + total)
+        np.minimum(v, 30.0, out=v)
+        u += self._a * (self._b * v - u)
+        v[forced] = 30.0
+        (fired,) = (v >= 30.0).nonzero()
+        v[fired] = self._c[fired]
+        u[fired] += self._d[fired]
+        fired = fired[self._now_ms - self._last_ms[fired] >= 2]
+        if is_silenced:
+            fired = fired[:0]
+        if len(fired):
+            self._transmit(fired)
+        if self._plasticity is not None and not is_blocked:
+            self._plasticity.step(fired)
+        self._now_ms += 1
+        return fired
+
+
+def test_a_step_in_place_is_the_same_to_the_bit():
+    def made(kind):
+        rng, noise = np.random.default_rng(4), np.random.default_rng([4, 1])
+        return kind(CultureSettings(n_cells=300, stdp=True), (800.0, 800.0), rng, noise)
+
+    quick, plain = made(Network), made(PlainNetwork)
+    rng, n_spikes = np.random.default_rng(1), 0
+    for ms in range(1500):
+        forced = rng.integers(0, 300, 3 * (ms % 50 == 0))
+        how = {"is_silenced": 600 <= ms < 700, "is_blocked": 900 <= ms < 1000}
+        fired = quick.step(forced, **how)
+        assert np.array_equal(fired, plain.step(forced, **how))
+        n_spikes += len(fired)
+    assert n_spikes > 300
+    for name in ("_v", "_u", "_current", "weights"):
+        assert getattr(quick, name).tobytes() == getattr(plain, name).tobytes()
+
+
+def test_the_noise_of_a_hundred_milliseconds_is_that_of_each_after_the_other():
+    cells = network()
+    rng = np.random.default_rng([1, 1])
+    now, keep = np.zeros(1000, np.float32), np.float32(np.exp(-1 / 3.0))
+    for _ in range(2):
+        for drawn in rng.standard_normal((100, 1000), np.float32) * cells._noise._push:
+            now = now * keep + drawn
+            assert np.array_equal(cells._noise.next(), now)
+
+
 def test_synapses_reach_as_far_as_they_should():
     cells = network()
     length_um = np.linalg.norm(cells.cells_um[cells.targets] - cells.cells_um[:, None], axis=2)

@@ -91,6 +91,7 @@ class Fed:
                 "result:game": info("GameState", n_channels),
                 "result:stimuli": info("Stimulus", n_channels),
                 "result:delivered": info("Delivered", n_channels),
+                "result:commands": info("Command", n_channels),
                 "result:control": info("Command", n_channels),
             }
         )

@@ -44,18 +44,27 @@ def test_trials_are_kept_by_condition_and_commands_without_the_sensors_frames(se
     assert [one["value"] for one in found["said"]] == ["hello"]
 
 
+def test_a_command_that_the_game_publishes_again_is_listed_once(session):
+    fed = session()
+    for name in ("pause", "start", "pause"):
+        fed.take("result:commands", Command(5, 6, name, "", "page"))
+        fed.take("result:control", Command(7, 8, name, "", "page"))
+    said = [one["name"] for one in fed.session_view.events.as_json()["said"]]
+    assert said == ["pause", "start", "pause"]
+
+
 def test_a_trial_whose_pulses_were_refused_is_no_answer(session):
     fed = session()
     refused = Delivered(50, 60, 1, "refused", "not armed")
     outcome = {"gesture": "rock", "outcome": "won", "condition": "stimulation"}
     fed.take("result:delivered", refused, Delivered(60, 70, 3, "delivered"))
     for trial in (1, 2, 3):
-        fed.take(
-            "result:game", GameState(trial * 100, trial * 100 + 1, trial, "outcome", **outcome)
-        )
+        at, score = trial * 100, {"won": trial}
+        fed.take("result:game", GameState(at, at + 1, trial, "outcome", score=score, **outcome))
     fed.take("result:delivered", Delivered(400, 410, 2, "stopped"))  # read after the trial's end
     found = fed.session_view.events.as_json()
     assert found["by_condition"] == {"stimulation": {"won": 1, "without pulses": 2}}
+    assert found["game"]["score"] == {"won": 1, "without pulses": 2}
 
 
 def test_a_refusal_is_kept_with_its_sender_and_is_no_gesture_unless_it_was_one(session):

@@ -145,7 +145,9 @@ def test_a_game_that_reads_no_gestures_refuses_who_would_show_them(player):
     assert (game.newest.phase, game.newest.outcome) == ("refused", reason)
     assert game.tell("player", "script").tell("player").phases.count("refused") == 1
     assert "waiting" not in game.go_on(1).phases
-    (refused,) = pong(outside=("control",)).step_from(CONTROL, operator_command("player", player))
+    command = operator_command("player", player)
+    again, refused = pong(outside=("control",)).step_from(CONTROL, command)
+    assert again is command
     assert (refused.phase, refused.outcome) == ("refused", reason)
 
 
@@ -238,7 +240,9 @@ def phases_of(messages):
 def test_pong_pauses_after_the_rally_and_asks_for_no_stimulus_meanwhile():
     game = pong()
     rallies(game, 0, 300)
-    assert list(game.step_from(CONTROL, operator_command("pause"))) == []
+    pause = operator_command("pause")
+    assert list(game.step_from(CONTROL, pause)) == [pause]
+    assert list(game.step_from(CONTROL, operator_command("note"))) == []
     phases = phases_of(rallies(game, 300, 8000))
     assert phases[-1] == "paused"
     assert phases.count("outcome") == 1
@@ -268,7 +272,7 @@ def test_a_condition_of_pong_holds_from_the_next_serve_on_and_over_a_restart():
     assert set(served) == {"silent"}
     again = pong(snapshot=game.snapshot())
     assert again.snapshot() == game.snapshot()
-    (refused,) = game.step_from(CONTROL, operator_command("condition", "open_loop"))
+    _, refused = game.step_from(CONTROL, operator_command("condition", "open_loop"))
     assert refused.phase == "refused"
 
 

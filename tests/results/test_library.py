@@ -53,9 +53,9 @@ def record(var, name=ID, content=(), **changes):
 
 def outcome(trial, gesture, decoded, condition="", **score):
     at = 100 * trial
-    return "result:game", GameState(
-        at, at + 1, trial, "outcome", gesture, decoded=decoded, condition=condition, score=score
-    )
+    fields = {"decoded": decoded, "condition": condition, "score": score}
+    name = "won" if gesture == decoded else "lost"
+    return "result:game", GameState(at, at + 1, trial, "outcome", gesture, outcome=name, **fields)
 
 
 def answer(number, state, at):
@@ -105,7 +105,7 @@ def test_a_session_in_numbers(tmp_path):
         "is_running": False,
         "has_ended": True,
         "n_gaps": 1,
-        "score": {"won": 1, "lost": 2},
+        "score": {"won": 1, "lost": 1, "without pulses": 1},
         "n_trials": 3,
         "by_condition": {"sham": (0, 1), "stimulation": (1, 1)},
         "n_left_out": 1,  # of a trial whose pulses were refused
@@ -126,7 +126,11 @@ def test_a_calibration_and_a_game_without_gestures_have_trials_but_no_conditions
     ]
     record(tmp_path, content=content)
     result = only_summary(tmp_path)
-    assert (result.n_trials, result.by_condition, result.score) == (2, {}, {"rally": 3})
+    assert (result.n_trials, result.by_condition, result.score) == (
+        2,
+        {},
+        {"rally": 3, "without pulses": 1},
+    )
 
 
 def test_without_a_game_there_is_no_score_and_without_a_clock_no_start(tmp_path):
@@ -280,7 +284,7 @@ def test_a_file_that_may_not_be_read_is_listed(tmp_path):
 
 def test_text_from_a_file_harms_neither_terminal_nor_json(tmp_path):
     title = "\x1b[2J\ud800 é 石\n"
-    content = [outcome(1, "rock", "rock", "\ud800", **{"\x1b": 1})]
+    content = [outcome(1, "rock", "rock", "\ud800", **{"\x1b": 1}), answer(1, "delivered", 99)]
     record(tmp_path, experiment=json.dumps({"title": title}), content=content)
     result = only_summary(tmp_path)
     assert result.title == "�[2J� é 石�"
@@ -382,7 +386,7 @@ def run(tmp_path, monkeypatch):
 
 
 def test_the_command_shows_a_table(run, tmp_path):
-    record(tmp_path, content=[outcome(1, "rock", "rock", won=1)])
+    record(tmp_path, content=[outcome(1, "rock", "rock", won=1), answer(1, "delivered", 99)])
     record(tmp_path, "blocks", content=[outcome(1, "rock", "rock", "sham", won=1)])
     cut(record(tmp_path, "cut"))
     content = run()

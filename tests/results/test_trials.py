@@ -8,7 +8,8 @@ import pytest
 from crepe.errors import ConfigError
 from crepe.messages import Delivered, GameState, Spikes, StreamInfo
 from crepe.reservoir.features import Window
-from crepe.results.trials import accuracy, labelled
+from crepe.reservoir.training import permuted
+from crepe.results.trials import _permuted_right, accuracy, labelled
 from crepe.store import Store
 from crepe.store.memory_store import MemoryStore
 
@@ -117,3 +118,13 @@ def test_a_trial_whose_pulses_were_refused_is_no_example():
     assert result.gesture.tolist() == ["rock", "paper"]
     with pytest.raises(ConfigError, match="no finished trial with its pulses"):
         labelled(played("refused", "stopped", "unknown"), WINDOW)
+
+
+def test_permutations_together_are_those_one_after_the_other():
+    rng = np.random.default_rng(2)
+    block = rng.permutation(np.repeat([3, 1, 2], 7))
+    gesture, decoded = (rng.choice(["rock", "paper", ""], 21) for _ in range(2))
+    together = _permuted_right(gesture, decoded, block, np.random.default_rng(5), 1203)
+    one_by_one = np.random.default_rng(5)
+    expected = [np.sum(permuted(gesture, block, one_by_one) == decoded) for _ in range(1203)]
+    assert together.tolist() == expected

@@ -12,14 +12,16 @@ from crepe.config.experiment import load_experiment
 from crepe.environment.paths import project_directory
 from crepe.environment.session import course_of
 from crepe.errors import ConfigError
-from crepe.messages import StreamInfo
+from crepe.messages import Command, StreamInfo
+from crepe.recording.reader import Recording
+from crepe.runtime.batch import Batch
 from crepe.runtime.loop import Loop
 from crepe.runtime.verify import _experiment, verify
 
 CONFIG = project_directory() / "config"
 SESSIONS = {
     "rps": {"actors.game.n_trials": 1, "actors.game.rest_s": 0.2, "actors.game.player": "script"},
-    "pong": {"actors.game.session_s": 2.0},
+    "pong": {"actors.game.session_s": 2.0, "actors.game.waits_for_start": True},
     "cartpole": {"actors.game.session_s": 2.0, "actors.game.unpredictable_s": 0.4},
 }
 DECIDES = {"rps": "result", "pong": "result:court", "cartpole": "result:steps"}
@@ -28,8 +30,21 @@ DECIDES = {"rps": "result", "pong": "result:court", "cartpole": "result:steps"}
 def record(name, directory):
     sensor = {"simulated_sensor": None, "sensor": None} if name == "rps" else {}
     experiment = load_experiment(CONFIG / f"{name}.toml", {**SESSIONS[name], **sensor})
-    Loop(experiment, directory, kept=("result:game",), session=name).run(until="result:game")
+    loop = Loop(experiment, directory, kept=("result:game",), session=name)
+    # In a live session a command reaches the game and the annotator at different samples.
+    send_at = {20: "game", 35: "annotate"} if name == "pong" else {}
+    for window, _ in enumerate(loop.steps()):
+        if receiver := send_at.get(window):
+            send(loop, receiver, Command(0, 1, "start", ""))
+        if loop.store.last("result:game").is_end:
+            break
+    loop.close()
     return directory / f"{name}.h5"
+
+
+def send(loop, name, command):
+    (host,) = (host for host in loop._chain.hosted if host.spec.name == name)
+    loop._keep(loop._chain.spread(host.feed(Batch("control", 0, 0, (command,), command_id="1-0"))))
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +57,15 @@ def test_a_session_of_one_process_is_identical(name, tmp_path):
     _check(record(name, tmp_path), DECIDES[name])
 
 
-def test_pong_is_identical(pong):
+def test_pong_is_identical_with_a_command_that_was_annotated_later_than_the_game_received_it(pong):
     _check(pong, DECIDES["pong"])
+    with Recording(pong) as recording:
+        received, annotated = (
+            recording.messages(stream, 0, 20_000)
+            for stream in ("result:commands", "result:control")
+        )
+    assert [command.name for command in received] == ["start"]
+    assert received[0].start < annotated[0].start
 
 
 def _check(path, stream):

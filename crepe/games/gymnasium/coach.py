@@ -83,10 +83,11 @@ class Coach:
         self._block = -1
         self._recent: list[float] = []  # returns of the last episodes
         self._last: int | None = None  # index of the pair that was trained before this episode
+        self._request = -1  # number of the stimulus that trained it; -1: none
         self._values = np.zeros(len(settings.pairs))
         if snapshot:
             self._block, self._recent = snapshot["block"], list(snapshot["recent"])
-            self._last = snapshot["last"]
+            self._last, self._request = snapshot["last"], snapshot.get("request", -1)
             self._values = np.array(snapshot["values"], np.float64)
 
     def snapshot(self) -> dict[str, Any]:
@@ -95,6 +96,7 @@ class Coach:
             "block": self._block,
             "recent": list(self._recent),
             "last": self._last,
+            "request": self._request,
             "values": self._values.tolist(),
         }
 
@@ -125,6 +127,15 @@ class Coach:
         self._recent = [*self._recent, total][-self.settings.n_recent :]
         self._last = self._choose(episode, is_random=is_random) if surplus < 0 else None
         return None if self._last is None else self.settings.pairs[self._last]
+
+    def requested(self, number: int) -> None:
+        """Note the number of the stimulus that trains the chosen pair."""
+        self._request = number
+
+    def lose(self, number: int) -> None:
+        """Note that a stimulus was not given: what was to train a pair teaches nothing."""
+        if number == self._request:
+            self._last = None
 
     def _choose(self, episode: int, *, is_random: bool) -> int:
         # Drawn from the episode's number, so that the snapshot needs no generator.

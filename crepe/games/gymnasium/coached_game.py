@@ -18,7 +18,8 @@ class CoachedGame(GymGame):
 
     The training stimulus is a train at two electrodes at once. Conditions of its own: `adaptive`
     (the coach learns which pair helps), `random` (any pair), `none` (the time passes without
-    pulses); in every other one that has feedback the coach is the adaptive one.
+    pulses); in every other one that has feedback the coach is the adaptive one. With the answers of
+    the stimulator in `feedback`, the coach learns nothing from a train that was not delivered.
 
     Method: Robbins et al. 2026, Cell Reports, doi 10.1016/j.celrep.2026.116984, as its abstract
     and the patent application US 2026/0159807 describe it; the paper's settings were not read.

@@ -97,6 +97,11 @@ class Episodes:
             state.at += tick
             yield from self._advance(decision)
 
+    def lose(self, number: int) -> None:
+        """Note that a stimulus was not delivered to its end."""
+        if self._coach is not None:
+            self._coach.lose(number)
+
     def report(self, message: Message, phase: str, **fields: Any) -> GameState:
         """Return the state of the episode; `fields` are set in this message alone."""
         state = self.state
@@ -211,7 +216,10 @@ class Episodes:
         pair = coach.judge(state.total, state.trial, state.block, is_random=is_random)
         if pair is None:
             return False
+        before = state.number
         yield from self._stimuli.training(message, coach.settings, pair)
+        # A condition may withhold the train.
+        coach.requested(state.number if state.number > before else -1)
         state.until = state.free + self._schedule.samples(coach.settings.rest_s)
         state.is_training = True
         yield self._enter(FEEDBACK, message)

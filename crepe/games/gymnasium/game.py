@@ -22,6 +22,8 @@ from crepe.games.section import Comparison, Section
 from crepe.messages import (
     Command,
     Decision,
+    Delivered,
+    DeliveryState,
     GameState,
     Image,
     Message,
@@ -33,7 +35,8 @@ from crepe.phases import GamePhase
 
 
 class GymGame(
-    GymSettings, Actor[Decision | Command, GameState | Stimulus | Transition | Image | Command]
+    GymSettings,
+    Actor[Decision | Command | Delivered, GameState | Stimulus | Transition | Image | Command],
 ):
     """A game in any environment of Gymnasium: `env` names it.
 
@@ -60,6 +63,7 @@ class GymGame(
     _environment: Environment | None = PrivateAttr(None)
     _episodes: Episodes = PrivateAttr()
     _decides: str = PrivateAttr("")  # the stream of decisions where `decisions` names no other
+    _outputs: tuple[str, ...] = PrivateAttr(())  # the streams that it writes
 
     def feedback(self, transition: Transition) -> Feedback:
         """Return the feedback to a step, by its reward and its end."""
@@ -76,18 +80,19 @@ class GymGame(
 
     def open(self, context: ActorContext) -> None:
         self._decides = next(iter(context.inputs))
+        self._outputs = context.outputs
         check_decisions(self.decisions, context)
         self._environment = Environment(self, context.name)
         coach = None
         if self.coach_settings:
             past = context.snapshot["coach"] if context.snapshot else None
-            coach = Coach(self.coach_settings, context.seed, past)
+            coach = Coach(self.coach_settings, context.session_seed, past)
         self._episodes = Episodes(
             self,
             self._environment,
             judge=self.feedback,
             rate_hz=context.first.sampling_rate_hz,
-            seed=context.seed,
+            seed=context.session_seed,
             snapshot=context.snapshot,
             coach=coach,
         )
@@ -113,13 +118,17 @@ class GymGame(
     def accepted_decisions(self) -> tuple[str, ...]:
         return tuple(self.actions)
 
-    def step_from(self, stream: str, message: Decision | Command) -> Iterator[Message]:
-        if stream == CONTROL:
+    def step_from(self, stream: str, message: Decision | Command | Delivered) -> Iterator[Message]:
+        if isinstance(message, Delivered):
+            is_lost = message.state not in (DeliveryState.INTENDED, DeliveryState.DELIVERED)
+            if is_lost and message.stream in self._outputs:
+                self._episodes.lose(message.number)
+        elif stream == CONTROL:
             yield from self._apply(message)
         elif stream == self.decisions.get(self._episodes.block.condition, self._decides):
             yield from self.step(message)
 
-    def step(self, message: Decision | Command) -> Iterator[Message]:
+    def step(self, message: Decision | Command | Delivered) -> Iterator[Message]:
         assert isinstance(message, Decision)
         value = decided(message, self)
         if value is not None and value not in self.actions:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import PrivateAttr
 
 from crepe.actors.actor import Actor, ActorContext
-from crepe.commands import CONTROL, INPUT
+from crepe.commands import CONTROL, GAME_COMMANDS, INPUT
 from crepe.conditions import NO_FEEDBACK, OPEN_LOOP, SILENT, STIMULATION, UNSTIMULATED
 from crepe.games.commands import player_of
 from crepe.games.decisions import check_decisions, decided
@@ -37,8 +37,9 @@ class Pong(PongSettings, Actor[Decision | Command, GameState | Stimulus | Court 
     to its first miss, but never more balls than there were in the replayed rally.
 
     Commands on the stream `control` pause and start the game, and choose the condition and the
-    player that serves; see `crepe.games.commands`. They take effect between rallies. The session
-    goes on during a pause.
+    player that serves; see `crepe.games.commands`. They take effect between rallies, and are
+    published again with the sample index at which the game received them, for an exact replay. The
+    session goes on during a pause.
 
     The actor sorts what it reads; `Match` has the rules, `PongPlanner` the stimuli, and
     `crepe.games.pong.results` what a report and a study show.
@@ -85,8 +86,10 @@ class Pong(PongSettings, Actor[Decision | Command, GameState | Stimulus | Court 
             yield from self._match.play(message)
 
     def _apply(self, message: Message) -> Iterator[Message]:
-        """Put an operator's command into force, or publish its refusal."""
+        """Publish an operator's command again, and put it into force or publish its refusal."""
         assert isinstance(message, Command)
+        if message.name in GAME_COMMANDS:
+            yield message
         offered = (STIMULATION, *UNSTIMULATED, SILENT, NO_FEEDBACK, *self.decisions)
         refusal = self._match.commands.apply(
             message, () if self.blocks else offered, reads_gestures=self._reads_gestures

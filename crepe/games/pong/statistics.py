@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from crepe.analysis.shares import Interval, effective_interval, share_interval
-from crepe.conditions import OPEN_LOOP, STIMULATION
+from crepe.conditions import STIMULATION, UNTESTED
 from crepe.games.pong.match import LONG_RALLY
 from crepe.messages import GameState
 
@@ -216,5 +216,5 @@ def against_controls(conditions: Mapping[str, Blocks], seed: int = 0) -> dict[st
     return {
         name: compare(closed, control, seed)
         for name, control in conditions.items()
-        if name not in (STIMULATION, OPEN_LOOP)
+        if name != STIMULATION and name not in UNTESTED
     }

@@ -65,23 +65,27 @@ class SimulatedMeame:
     def _block(self) -> NDArray[np.float32]:
         """Return the next millisecond of all electrodes, in microvolts."""
         n = self.culture.block_samples
-        # Both counted from sample 0, so that rounding does not add up.
-        began, until = (
-            self._began + int(sample * TICKS_PER_S / self.sampling_rate_hz)
-            for sample in (self._n_samples, self._n_samples + n)
-        )
+        until = self._tick_of(self._n_samples + n)
         self.dsp.run_until(until)
         self._ahead += self.dsp.take()  # the DSP may have run ahead of the samples
-        due = [shot for shot in self._ahead if shot.tick < until]
-        self._ahead = [shot for shot in self._ahead if shot.tick >= until]
-        shots = [shot._replace(tick=shot.tick - began) for shot in due]
+        shots = []
+        if self._ahead:  # in most milliseconds there are none
+            began = self._tick_of(self._n_samples)
+            due = [shot for shot in self._ahead if shot.tick < until]
+            self._ahead = [shot for shot in self._ahead if shot.tick >= until]
+            shots = [shot._replace(tick=shot.tick - began) for shot in due]
         voltage_uv, fired = self.culture.block(shots)
         if held := self.dsp.held:
             voltage_uv[list(held)] = 0.0
-        self._truth += [(self._n_samples, int(cell)) for cell in fired]
-        del self._truth[:-_KEPT_TRUTH]
+        if len(fired):
+            self._truth += [(self._n_samples, cell) for cell in fired.tolist()]
+            del self._truth[:-_KEPT_TRUTH]
         self._n_samples += n
         return voltage_uv
+
+    def _tick_of(self, sample: int) -> int:
+        """Return the DSP's tick at a sample; counted from 0, so that rounding does not add up."""
+        return self._began + int(sample * TICKS_PER_S / self.sampling_rate_hz)
 
     def truth(self, start: int, stop: int) -> Spikes:
         """Return the cells that fired by millisecond, for validation; `channel` is the cell."""

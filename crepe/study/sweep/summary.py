@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from crepe.conditions import UNTESTED
 from crepe.environment.versions import versions
 from crepe.study.sweep.file import SweepFile
 from crepe.study.sweep.scores import Difference, Estimate, difference, estimate
@@ -15,7 +16,8 @@ class ConditionValue:
     """A value under one condition, over the cultures of a point."""
 
     estimate: Estimate
-    first_minus_it: Difference | None  # the condition of the score against this one
+    #: The condition of the score against this one; None of itself, and where there is no test.
+    first_minus_it: Difference | None
 
 
 class Summary:
@@ -57,9 +59,11 @@ class Summary:
         return {
             condition: ConditionValue(
                 estimate([value for value in each if value is not None]),
-                None if position == 0 else difference(first, each, self.file.tables.seed),
+                None
+                if condition == conditions[0] or condition in UNTESTED
+                else difference(first, each, self.file.tables.seed),
             )
-            for position, (condition, each) in enumerate(values.items())
+            for condition, each in values.items()
         }
 
     def against_winner(self, point: PointResult) -> Difference | None:

@@ -20,7 +20,8 @@ threshold = float(settings.get("actors.detect.threshold_sd", 5))
 if threshold == BAD:
     sys.exit("crepe: it does not fit")
 score = 0.9 - 0.1 * abs(threshold - 4.5) + 0.001 * seed
-conditions = {"stimulation": {"accuracy": score}, "silenced": {"accuracy": 0.3}}
+accuracies = {"stimulation": score, "silenced": 0.3, "open_loop": score - 0.2}
+conditions = {name: {"accuracy": accuracy} for name, accuracy in accuracies.items()}
 print(json.dumps({"is_simulated": True, "conditions": conditions}))
 """
 
@@ -102,6 +103,9 @@ def test_json_is_one_object_with_in_sample_and_held_out(write):
     values = result["points"][0]["values"]["conditions.*.accuracy"]
     assert values["silenced"]["estimate"]["mean"] == pytest.approx(0.3)
     assert values["silenced"]["first_minus_it"]["n"] == 3
+    # Its rallies end where those that it replays did: that is no difference to test.
+    assert values["open_loop"]["estimate"]["n"] == 3
+    assert values["open_loop"]["first_minus_it"] is None
 
 
 def test_a_sweep_without_ranges_compares_conditions_over_cultures(write):

@@ -49,6 +49,20 @@ def test_a_value_is_the_weighted_mean_of_what_episodes_returned_beyond_the_runni
     assert coach.values[pair] == pytest.approx(1.2)
 
 
+def test_nothing_is_learned_from_a_train_that_was_not_given():
+    given, refused = (Coach(SETTINGS, 1) for _ in range(2))
+    for coach in (given, refused):
+        coach.judge(10.0, 1, 0, is_random=False)
+        coach.judge(6.0, 2, 0, is_random=False)
+        coach.requested(7)
+    given.lose(6)
+    refused.lose(7)
+    for coach in (given, refused):
+        coach.judge(12.0, 3, 0, is_random=False)
+    assert sum(given.values.values()) > 0
+    assert not any(refused.values.values())
+
+
 def test_a_new_block_begins_with_a_coach_that_knows_nothing():
     coach = Coach(SETTINGS, 1)
     play(coach, SETTINGS.pairs[0], 50)

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from crepe.actors.actor import ActorContext
 from crepe.games.gymnasium import CoachedGame
-from crepe.messages import Decision, GameState, Stimulus, StreamInfo, Transition
+from crepe.messages import Decision, Delivered, GameState, Stimulus, StreamInfo, Transition
 from crepe.safety.limits import Limits
 from crepe.store.codec import pack_value, unpack_value
 
@@ -33,7 +33,9 @@ def opened():
         block = {"condition": condition, "start_s": 0, "stop_s": 30}
         settings = {**SETTINGS, "blocks": [block] if condition else [], **changes}
         game = CoachedGame(**settings)
-        game.open(ActorContext(inputs={"result": INFO}, seed=1, snapshot=snapshot, name="game"))
+        outputs = ("result:game", "result:stimuli")
+        about = {"seed": 1, "snapshot": snapshot, "name": "game"}
+        game.open(ActorContext(inputs={"result": INFO}, outputs=outputs, **about))
         games.append(game)
         return game
 
@@ -70,6 +72,27 @@ def test_a_train_at_a_pair_follows_an_episode_below_the_mean_of_those_before(ope
     ]
     assert len(trains) > 3
     assert {(t.n_pulses, t.rate_hz, len(t.electrodes)) for t in trains} == {(10, 50.0, 2)}
+
+
+def learned(game, *, refuses, stream="result:stimuli"):
+    """Play, and refuse every training train half a second later; return the coach's values."""
+    values = set()
+    due = []
+    for at in range(0, 29_000, 10):
+        for train in of(Stimulus, play(game, at, at + 10), meaning="training"):
+            due.append((at + 500, train.number))
+        while due and due[0][0] <= at and refuses:
+            answer = Delivered(at, at + 10, due.pop(0)[1], "refused", "not armed", stream=stream)
+            assert list(game.step_from("result:delivered", answer)) == []
+        values |= set(game.snapshot()["coach"]["values"])
+    return values
+
+
+def test_a_train_that_was_refused_teaches_nothing(opened):
+    assert learned(opened(), refuses=True) == {0.0}
+    assert len(learned(opened(), refuses=False)) > 3
+    # Another program has the same numbers.
+    assert len(learned(opened(), refuses=True, stream="page:stimuli")) > 3
 
 
 def test_the_next_episode_waits_for_the_train_and_its_rest(opened):

@@ -35,10 +35,11 @@ SETTINGS = {
 def opened():
     games = []
 
-    def open_game(snapshot=None, seed=1, **changes):
+    def open_game(snapshot=None, seed=1, course=0, **changes):
         game = GymGame(**{**SETTINGS, **changes})
         inputs = dict.fromkeys(("result", "result:random"), INFO)
-        game.open(ActorContext(inputs=inputs, seed=seed, snapshot=snapshot, name="game"))
+        about = {"seed": seed, "course": course, "snapshot": snapshot, "name": "game"}
+        game.open(ActorContext(inputs=inputs, **about))
         games.append(game)
         return game
 
@@ -197,10 +198,12 @@ def test_a_restart_changes_nothing(opened, at):
     assert [repr(m) for m in before + after] == [repr(m) for m in messages]
 
 
-def test_one_seed_gives_one_game_and_another_seed_another(opened):
-    runs = [[repr(m) for m in play(opened(seed=seed), stop=2000)] for seed in (1, 1, 2)]
+def test_one_seed_gives_one_game_and_another_seed_or_course_another(opened):
+    chosen = ({"seed": 1}, {"seed": 1}, {"seed": 2}, {"seed": 1, "course": 1})
+    runs = [[repr(m) for m in play(opened(**each), stop=2000)] for each in chosen]
     assert runs[0] == runs[1]
     assert runs[0] != runs[2]
+    assert runs[0] != runs[3]
 
 
 def test_commands_pause_the_game_between_episodes_and_refusals_are_published(opened):
