@@ -36,6 +36,8 @@ TESTED_THROUGH = {
     "actors/test_acquire.py": "hw/instrument",
     "hw/test_device.py": "hw/entry_points",
     "testing/test_recorder.py": "testing/rule",
+    # The programs of several machines, through a session of two.
+    "system/test_machines.py": "supervise/machines/further_machine supervise/machines/main_machine",
     "testing/test_stimulator.py": "testing/bench testing/trains",
     "safety/test_watchdog.py": "hw/meame/remote_stop",
     "safety/test_pursuit.py": "hw/rhx/remote_stop",

@@ -10,9 +10,10 @@ from rich.table import Table
 
 from crepe import __version__
 from crepe.cli import operator, services, sessions, start, study
-from crepe.cli.options import LOOK, TOOLS, AsJson, Settings
+from crepe.cli.options import LOOK, TOOLS, AsJson, Machine, Settings
 from crepe.cli.output import Output
 from crepe.config.experiment import Experiment, load_experiment
+from crepe.config.machines import unseen
 from crepe.config.own_files import DEFAULT, write_copy
 from crepe.environment import paths, session
 from crepe.environment.finding import Finding
@@ -91,7 +92,9 @@ def check(
         bool,
         typer.Option("--redis", help="Try what CREPE needs of the Redis server in CREPE_REDIS."),
     ] = False,
+    machine: Machine = "",
     settings: Settings = None,
+    *,
     as_json: AsJson = False,
 ) -> None:
     """Check an experiment file: types, bounds, names and every stream. Run nothing.
@@ -112,8 +115,8 @@ def check(
         return
     try:
         path = Path(experiment) if experiment else None
-        checked = load_experiment(path, parse_settings(settings or ()))
-        notes = dry_run(checked)
+        checked = load_experiment(path, parse_settings(settings or ()), machine=machine)
+        notes = [*dry_run(checked), *(unseen(checked) if machine else ())]
     except CrepeError as error:
         output.document({"fits": False, "mistakes": error.mistakes})
         raise

@@ -73,6 +73,12 @@ Settings = Annotated[
         help="A setting of the experiment, by dotted name, instead of the file's; repeatable.",
     ),
 ]
+Machine = Annotated[
+    str,
+    typer.Option(
+        "--machine", metavar="NAME", help="Only the part of a further machine of the session."
+    ),
+]
 AsJson = Annotated[
     bool,
     typer.Option("--json", help="Print one JSON document on stdout; other text goes to stderr."),

@@ -16,7 +16,15 @@ _SENSOR_PATIENCE_S = 2.0  # a sensor that has sent a frame is not kept waiting
 def run_redis(part: ProgramPart) -> None:
     """Run the Redis server, or watch the one that CREPE_REDIS names."""
     table = part.redis
-    run_server(table.append_only, table.maxmemory_mb, table.port, paths.var_directory(), part.name)
+    run_server(
+        table.append_only,
+        table.maxmemory_mb,
+        table.port,
+        paths.var_directory(),
+        part.name,
+        host=table.host,
+        machines=part.machines,
+    )
 
 
 def run_culture(part: ProgramPart) -> None:

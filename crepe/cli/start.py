@@ -5,13 +5,23 @@ from typing import Annotated
 
 import typer
 
-from crepe.cli.options import START_AND_STOP, AsJson, ExperimentFile, New, Seed, Settings, TakeOver
+from crepe.cli.options import (
+    START_AND_STOP,
+    AsJson,
+    ExperimentFile,
+    Machine,
+    New,
+    Seed,
+    Settings,
+    TakeOver,
+)
 from crepe.cli.output import Output
 from crepe.cli.progress import starting, stopping
-from crepe.config.experiment import Experiment
+from crepe.config.experiment import Experiment, load_experiment
 from crepe.environment import paths, session
 from crepe.errors import ConfigError, CrepeError, ExitCode
 from crepe.messages import GameState
+from crepe.redis_server.users import machine_password_file
 from crepe.safety import arming
 from crepe.supervise import control, unfinished
 
@@ -98,6 +108,7 @@ def up(
         bool, typer.Option("--resume", help="Resume a session that was cut off.")
     ] = False,
     settings: Settings = None,
+    machine: Machine = "",
     new: New = False,
     take_over: TakeOver = False,
     foreground: Annotated[
@@ -107,10 +118,13 @@ def up(
 ) -> None:
     """Start all programs of an experiment; they run until `crepe down`.
 
+    With --machine this machine joins the session that runs, and starts its part of the programs;
+    they run until the session ends on the main machine.
+
     Example: `crepe up config/rps.toml`
 
-    Exit status: 1 if a program does not start (all are stopped again), or for --resume with
-    nothing to resume.
+    Exit status: 1 if a program does not start (all are stopped again), for --resume with nothing
+    to resume, or for --machine without a session to join.
     """
     from crepe.config.overrides import parse_settings, prepare
     from crepe.supervise import start
@@ -118,6 +132,15 @@ def up(
     output = Output(as_json=as_json)
     control.must_be_down()  # its programs may read the file that `prepare` writes
     # Without an argument supervisord passes CREPE_EXPERIMENT on, so that is the file to check.
+    if machine:
+        _join(
+            experiment,
+            machine,
+            output,
+            foreground=foreground,
+            others=(resume, new, take_over, bool(settings)),
+        )
+        return
     checked = prepare(
         experiment or paths.experiment_path(), settings=parse_settings(settings or ())
     )
@@ -131,6 +154,12 @@ def up(
     page = start.page_links(checked)
     for line in page.lines if page else ():
         output.text(line)
+    for name in checked.machines:
+        password = machine_password_file(paths.run_directory(), name)
+        output.text(
+            f"machine {name}: `crepe up {checked.path.name} --machine {name}` there"
+            + (f"; its password is in {password}" if password.is_file() else "")
+        )
     newest = f"crepe redis-cli XREVRANGE {checked.name}:data + - COUNT 1"
     output.text(f"`{newest}` shows the newest data")
     begun = session.current()
@@ -141,6 +170,34 @@ def up(
             "programs": [program.name for program in checked.programs],
             "live_page": page._asdict() if page else None,
             "redis_cli": "crepe redis-cli",
+        }
+    )
+
+
+def _join(
+    path: Path | None, machine: str, output: Output, *, foreground: bool, others: tuple[bool, ...]
+) -> None:
+    """Join the session that the main machine runs."""
+    from crepe.supervise import start
+
+    if any(others):
+        raise ConfigError(
+            "--machine: the session and its settings are the main machine's; leave out --resume, "
+            "--new, --take-over and --set"
+        )
+    checked = load_experiment(path or paths.experiment_path(), machine=machine)
+    if foreground:
+        start.up(checked, checked.path, "", foreground=True)
+    with starting(checked) as reached:
+        start.up(checked, checked.path, "", reached=reached).close()
+    joined = session.current()
+    output.text(f"machine {machine}: joined session {joined.id if joined else ''}")
+    output.document(
+        {
+            "session": joined.id if joined else None,
+            "experiment": str(checked.path),
+            "machine": machine,
+            "programs": [program.name for program in checked.programs],
         }
     )
 

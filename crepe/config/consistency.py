@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from crepe.actors.actor import Source
 from crepe.actors.stimulate import Stimulate
+from crepe.config.machines import wrong_machines
 from crepe.config.mistakes import Mistakes
 from crepe.config.services import SERVICES, rhx_devices
 from crepe.config.tables import SENSOR_PORT
@@ -48,6 +49,8 @@ def check_consistency(experiment: "Experiment", mistakes: Mistakes) -> None:
     if is_whole:
         mistakes.add(*_stimuli_too_late(experiment))
     mistakes.add(*_ports_of_rhx(experiment))
+    if mistakes.left_out.isdisjoint({"machines", "chains"}):
+        mistakes.add(*wrong_machines(experiment))
     if experiment.rpyc is not None and find_spec("rpyc") is None:
         mistakes.add(f"{experiment.path}: [rpyc]: needs the package rpyc: {pip_install('rpyc>=6')}")
     if is_whole and mistakes.left_out.isdisjoint({"culture", "chains"}):

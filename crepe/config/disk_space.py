@@ -106,7 +106,8 @@ def _free_bytes(directory: Path) -> int:
 
 def disk_use(experiment: Experiment) -> DiskUse:
     """Estimate what the samples of an experiment take on the disk; all else is small."""
-    recorded = {s for name in experiment.recorders for s in _recorded(experiment, name)}
+    own = (n for n in experiment.recorders if experiment.is_own(experiment.program_of[n]))
+    recorded = {stream for name in own for stream in _recorded(experiment, name)}
     actors = [spec.make() for spec in experiment.actors.values()]
     rates = [_rate(actor) for actor in actors if isinstance(actor, Source)]
     samples_per_s = sum(rate.samples_per_s for rate in rates)

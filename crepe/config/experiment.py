@@ -14,8 +14,9 @@ from crepe.config.experiment_file import (
     parse_text,
     read_tables,
 )
+from crepe.config.machines import MAIN, part_of
 from crepe.config.mistakes import Mistakes
-from crepe.config.services import SERVICES
+from crepe.config.services import MACHINE, SERVICES
 from crepe.config.tables import DASHBOARD, RPYC
 from crepe.config.wiring import ActorSpec, check_wiring, load_actor
 from crepe.errors import ConfigError, DeviceError
@@ -38,9 +39,12 @@ class Experiment(ExperimentFile):
     ----------
     actors
         By name, in the order of the flow: an actor comes after those whose streams it reads.
+    machine
+        The machine that the programs are for. One that is not the main one has its own actors only.
     """
 
     actors: Mapping[str, ActorSpec]
+    machine: str = MAIN
 
     @property
     def can_stimulate(self) -> bool:
@@ -65,11 +69,15 @@ class Experiment(ExperimentFile):
 
     @property
     def programs(self) -> tuple[Program, ...]:
-        """All programs that supervisord runs, in order of start."""
+        """All programs that supervisord runs on this machine, in order of start."""
         programs = [
             Program(service.name, service.priority)
             for service in SERVICES.values()
-            if service.is_in(self, self.can_stimulate)
+            if (
+                service.is_in(self, self.can_stimulate)
+                if self.machine == MAIN
+                else service.name == MACHINE
+            )
         ]
         program_of = self.program_of
         for name, actor in self.actors.items():
@@ -78,7 +86,12 @@ class Experiment(ExperimentFile):
         for name, chain in self.chains.items():
             # The latest start of its actors.
             programs.append(Program(name, max(_priority(self.actors[a]) for a in chain)))
-        return tuple(sorted(programs, key=lambda program: program.priority))
+        own = (p for p in programs if p.name in SERVICES or self.is_own(p.name))
+        return tuple(sorted(own, key=lambda program: program.priority))
+
+    def is_own(self, program: str) -> bool:
+        """Return whether a program of actors runs on this machine."""
+        return self.machine_of.get(program, MAIN) == self.machine
 
     def check_tokens(self) -> None:
         """Raise ConfigError for a program that other computers can reach without a token."""
@@ -94,7 +107,10 @@ def _priority(actor: ActorSpec) -> int:
 
 
 def load_experiment(
-    path: Path | str | None = None, changes: Mapping[str, Any] | None = None
+    path: Path | str | None = None,
+    changes: Mapping[str, Any] | None = None,
+    *,
+    machine: str = MAIN,
 ) -> Experiment:
     """Read and check an experiment file (.toml, or .json as written by `save_experiment`).
 
@@ -105,6 +121,9 @@ def load_experiment(
     changes
         Values that replace the file's, by dotted name: {"actors.game.n_trials": 5}; None
         leaves out what the file has.
+    machine
+        Check and return the part of this machine only; the file may hold no other. Other machines
+        write what it reads, so these streams are not checked.
 
     Raises
     ------
@@ -112,12 +131,16 @@ def load_experiment(
         Names the file, the table, what was found and what is allowed.
     """
     file, mistakes = read_tables(path, changes)
+    file = part_of(file, machine)
     if not file.actor_tables and not mistakes:
         raise ConfigError(f"{file.path}: no [actors.NAME] table; there is nothing to run")
     actors = _load_actors(file, file.actor_tables, mistakes)
     with mistakes.collect():
-        actors = check_wiring(actors, str(file.path), file.streams_without(actors))
-    experiment = Experiment(**file.values(), actors=actors)
+        unchecked = file.streams_without(actors)
+        if machine != MAIN:
+            unchecked |= {stream for actor in actors.values() for stream in actor.reads}
+        actors = check_wiring(actors, str(file.path), unchecked)
+    experiment = Experiment(**file.values(), actors=actors, machine=machine)
     check_consistency(experiment, mistakes)
     if mistakes:
         from crepe.config.dry_run.dry_run import survey  # steps actors; a start does that later

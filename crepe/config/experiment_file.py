@@ -20,6 +20,7 @@ from crepe.config.tables import (
     CultureTable,
     DashboardTable,
     File,
+    MachineTable,
     RedisTable,
     RpycTable,
     SensorTable,
@@ -51,6 +52,10 @@ class ExperimentFile:
         The streams that each actor reads, by its name.
     feedback
         The streams that each actor receives late, since they follow from its own output.
+    machines
+        The further machines of the session, by name.
+    machine_of
+        The machine of each program that does not run on the main one.
     """
 
     path: Path
@@ -72,6 +77,8 @@ class ExperimentFile:
     chains: Mapping[str, tuple[str, ...]]
     reads: Mapping[str, tuple[str, ...]]
     feedback: Mapping[str, tuple[str, ...]]
+    machines: Mapping[str, MachineTable]
+    machine_of: Mapping[str, str]
 
     @property
     def digest(self) -> str:
@@ -237,11 +244,20 @@ def _parse(path: Path, text: str, table: Mapping[str, Any]) -> tuple[ExperimentF
         conditions=file.conditions,
         actor_tables=file.actors,
         chains={name: tuple(chain.actors) for name, chain in file.chains.items()},
+        machines=file.machines,
+        machine_of=_machine_of(file),
         reads=reads,
         feedback=feedback,
     )
     paths.import_from(experiment.directory)
     return experiment, mistakes
+
+
+def _machine_of(file: File) -> dict[str, str]:
+    """Return the machine by program; an actor of a chain is no program."""
+    machines = {name: table.get("machine", "") for name, table in file.actors.items()}
+    machines |= {name: chain.machine for name, chain in file.chains.items()}
+    return {name: str(machine) for name, machine in machines.items() if machine}
 
 
 def _without(table: Mapping[str, Any], places: Iterable[Loc]) -> dict[str, Any]:

@@ -8,6 +8,12 @@ from crepe.config.tables import DASHBOARD, RPYC
 
 RHX = "rhx"
 
+MACHINE = "machine"
+"""The program of a machine that is not the main one, which runs no other service."""
+
+MACHINES = "machines"
+"""The program of the main machine that watches the others."""
+
 
 class Service(NamedTuple):
     """A program that runs beside the actors.
@@ -22,6 +28,7 @@ class Service(NamedTuple):
     is_in: Callable[[ExperimentFile, bool], bool]  # given the file and whether it stimulates
     has_heartbeat: bool = False  # a service without one is up once supervisord runs it
     restarts: bool = True  # False where its death may leave an instrument that nothing commands
+    stop_s: int = 10  # in which it must end when it is stopped
 
 
 def rhx_devices(file: ExperimentFile) -> dict[str, str]:
@@ -32,6 +39,14 @@ def rhx_devices(file: ExperimentFile) -> dict[str, str]:
 
 _SERVICES = (
     Service("redis", 10, "crepe.cli.run_services:run_redis", lambda *_: True),
+    Service(
+        # Stops after all actors of this machine; then the recorders of others read to the end.
+        "shared_session",
+        15,
+        "crepe.supervise.machines.main_machine:run_shared_session",
+        lambda file, _: bool(file.machines),
+        stop_s=45,
+    ),
     # In lock-step the instrument is simulated inside the recorder's process.
     Service(
         "culture",
@@ -46,6 +61,14 @@ _SERVICES = (
         "crepe.cli.run_services:run_rhx",
         lambda file, _: bool(rhx_devices(file)),
         restarts=False,
+    ),
+    Service(
+        # Stops after the machine's writers and before its recorders (30).
+        MACHINE,
+        35,
+        "crepe.supervise.machines.further_machine:run_machine",
+        lambda *_: False,
+        stop_s=45,
     ),
     Service(
         "sensor",
@@ -69,6 +92,14 @@ _SERVICES = (
         "crepe.cli.run_services:run_watchdog",
         lambda file, can_stimulate: can_stimulate and not file.lockstep_s,
     ),
+    Service(
+        # Stops before all actors: requests of other machines end before the stimulator (90) does.
+        MACHINES,
+        95,
+        "crepe.supervise.machines.main_machine:run_machines",
+        lambda file, _: bool(file.machines),
+        stop_s=20,
+    ),
 )
 
 SERVICES = {service.name: service for service in _SERVICES}
@@ -78,6 +109,11 @@ SERVICES = {service.name: service for service in _SERVICES}
 def has_heartbeat(program: str) -> bool:
     """Return whether a program publishes a heartbeat; every actor does."""
     return program not in SERVICES or SERVICES[program].has_heartbeat
+
+
+def stop_s(program: str) -> int:
+    """Return the seconds in which a program must end when it is stopped."""
+    return SERVICES[program].stop_s if program in SERVICES else 10
 
 
 def restarts(program: str) -> bool:

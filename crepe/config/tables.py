@@ -18,6 +18,7 @@ from pydantic import (
 from crepe.conditions import Calibration, Conditions
 from crepe.redis_server.find_url import CULTURE
 from crepe.simulator.meame.settings import SimulatorSettings
+from crepe.web.token import is_loopback
 
 DASHBOARD = "dashboard"
 
@@ -40,6 +41,12 @@ class Table(BaseModel):
 class RedisTable(Table):
     """`[redis]`: the server that CREPE runs."""
 
+    host: str = "127.0.0.1"
+    """Address that `port` listens on. Any other than this machine's needs `plain_tcp`, since the
+    server has no TLS; a tunnel to other machines ends at this one and needs neither."""
+    plain_tcp: bool = False
+    """Let other machines in without encryption: only in a network that encrypts by itself, such as
+    WireGuard."""
     append_only: bool = True
     """Write an append-only file; without it a killed server loses its streams, and only the
     recording has them."""
@@ -55,6 +62,15 @@ class RedisTable(Table):
     `keep_s`."""
     keep_bytes_of: dict[str, ByteSize] = Field(default_factory=dict)
     """Largest size of a stream, in bytes or as text such as "64 MB", by the stream's name."""
+
+    @model_validator(mode="after")
+    def _is_private(self) -> Self:
+        if not is_loopback(self.host) and not self.plain_tcp:
+            raise ValueError(
+                f"host {self.host!r}: must be an address of this machine, such as 127.0.0.1, or "
+                "plain_tcp = true"
+            )
+        return self
 
     def keep_of_s(self, stream: str) -> float:
         """Return how many seconds of a stream stay readable."""
@@ -104,6 +120,32 @@ class ChainTable(Table):
 
     actors: list[str] = Field(min_length=1)
     """Names of the actors, in the order of the flow."""
+    machine: str = ""
+    """Name of the machine that runs the chain, of a table `[machines.NAME]`; by default the main
+    one."""
+
+
+class MachineTable(Table):
+    """`[machines.NAME]`: a further machine of the session, on which `crepe up --machine NAME` runs.
+
+    An actor with `machine = "NAME"` in its table runs there, as does a chain.
+    """
+
+    redis: str
+    """URL of the session's Redis server as that machine reaches it, without a password:
+    `rediss://lab.example.org:6380`; or `redis://127.0.0.1:6390`, the near end of a tunnel. The user
+    is `machine-NAME`, if the URL names none."""
+    password_file: str
+    """Path there of a file with the password, which only its owner may read (mode 0600)."""
+    ca_file: str = ""
+    """Path there of the certificate of the authority that the server's certificate is from; by
+    default that system's own list counts."""
+    plain_tcp: bool = False
+    """Use an address of another machine without TLS: only in a network that encrypts by itself,
+    such as WireGuard."""
+    clocks_apart_s: PositiveFloat = 0.1
+    """Difference of the wall clocks above which a start warns: commands and recordings are dated by
+    them; ages, gaps and windows are not."""
 
 
 class DashboardTable(Table):
@@ -226,6 +268,8 @@ class File(Table):
     """The actors, by name: a table `[actors.NAME]` each."""
     chains: dict[str, ChainTable] = Field(default_factory=dict)
     """Actors that share a process, by the name of the program: a table `[chains.NAME]` each."""
+    machines: dict[str, MachineTable] = Field(default_factory=dict)
+    """Further machines of the session, by name: a table `[machines.NAME]` each."""
 
     @field_validator("name")
     @classmethod

@@ -53,6 +53,7 @@ def load_actor(name: str, table: Mapping[str, Any], place: str, directory: Path)
     settings = dict(table)
     mistakes = Mistakes()
     run = settings.pop("run", None)
+    settings.pop("machine", None)  # of the program, not of the class
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     feedback: dict[str, float] = {}

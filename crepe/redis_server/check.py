@@ -57,9 +57,14 @@ OPTIONAL = {
 
 def acl_line(culture: str, user: str = "crepe") -> str:
     """Return the command by which an administrator gives a user the rights that CREPE needs."""
-    rights = " ".join(f"+{command}" for command in (*COMMANDS, *OPTIONAL))
+    return f"ACL SETUSER {user} on >PASSWORD resetkeys {rights(culture)}"
+
+
+def rights(culture: str) -> str:
+    """Return the part of a user's ACL that lets CREPE's programs do all that they need."""
+    commands = " ".join(f"+{command}" for command in (*COMMANDS, *OPTIONAL))
     keys = " ".join(f"~{first_part(culture, is_cluster=both)}:*" for both in (False, True))
-    return f"ACL SETUSER {user} on >PASSWORD resetkeys {keys} resetchannels -@all {rights}"
+    return f"{keys} resetchannels -@all {commands}"
 
 
 def check_server(url: str, culture: str, patience_s: float = 5.0) -> list[Finding]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from crepe.environment import paths, session
 from crepe.errors import StoreError
 from crepe.redis_server.address import chosen_url
+from crepe.redis_server.main_server import main_server
 
 _POLL_S = 0.05
 
@@ -103,8 +104,11 @@ def server(var: Path) -> dict[str, Any] | None:
 
 
 def _place(var: Path) -> Place | None:
-    content = server(var)
-    return Place(str(content["url"]), str(content.get("culture", CULTURE))) if content else None
+    if content := server(var):
+        return Place(str(content["url"]), str(content.get("culture", CULTURE)))
+    if reached := main_server(var):
+        return Place(reached.url, reached.culture)
+    return None
 
 
 def _answers(path: str) -> bool:

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -25,11 +26,13 @@ from crepe.errors import StoreError
 from crepe.redis_server.address import nodes_of, without_arguments, without_password
 from crepe.redis_server.choice import choose
 from crepe.redis_server.users import owners_account, write_acl_file
+from crepe.web.token import is_loopback
 
 if TYPE_CHECKING:
     import redis  # slow to import: only a stop and the watch of another's server need it
 
 USUAL_PORT = 6379
+LOOPBACK = "127.0.0.1"
 _PORTS_TRIED = 100
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _END_S = 10.0  # in which a server must end
@@ -39,13 +42,32 @@ log = logging.getLogger("redis")
 
 
 def run_server(
-    append_only: bool, maxmemory_mb: int, port: int | None, var: Path, culture: str
+    append_only: bool,
+    maxmemory_mb: int,
+    port: int | None,
+    var: Path,
+    culture: str,
+    *,
+    host: str = LOOPBACK,
+    machines: Iterable[str] = (),
 ) -> None:
     """Become the server, in the foreground; watch it if others run it.
 
-    Without a `port` it is 6379, or the next free one; 0 closes it. Over the port the keys of
-    `culture` can be read. Raises StoreError if the given port is taken, or if a server runs in
-    `var` already.
+    Parameters
+    ----------
+    port
+        By default 6379, or the next free one; 0 closes it.
+    culture
+        Its keys can be read over the port, if `host` is this machine only.
+    host
+        The address that the port listens on.
+    machines
+        Further machines of the session: each has a user, who may write.
+
+    Raises
+    ------
+    StoreError
+        The given port is taken, or a server runs in `var` already.
     """
     chosen = choose()
     run_directory = paths.run_directory(var)
@@ -61,12 +83,12 @@ def run_server(
             "stop it with `crepe down`"
         )
     stop_server(var)  # one that survived its supervisord
-    bound = _free_port(port)
+    bound = _free_port(port, host)
     unix_socket = run_directory / "redis.sock"
     unix_socket.unlink(missing_ok=True)
     directory = paths.private(var / "redis")
-    acl_file = write_acl_file(run_directory, culture)
-    settings = server_settings(append_only, maxmemory_mb, bound, unix_socket, directory)
+    acl_file = write_acl_file(run_directory, culture, machines, is_open=not is_loopback(host))
+    settings = server_settings(append_only, maxmemory_mb, bound, unix_socket, directory, host=host)
     command = [chosen.binary.name, *settings, "--aclfile", str(acl_file)]
     _end_with_parent()
     own = ProcessIdentity.own()._replace(command=command_line(command))  # the command after exec
@@ -91,11 +113,17 @@ def run_server(
 
 
 def server_settings(
-    append_only: bool, maxmemory_mb: int, port: int, unix_socket: Path, directory: Path
+    append_only: bool,
+    maxmemory_mb: int,
+    port: int,
+    unix_socket: Path,
+    directory: Path,
+    *,
+    host: str = LOOPBACK,
 ) -> list[str]:
     """Return the server's command-line arguments; comments give the reason of unusual ones."""
     settings = {
-        "bind": "127.0.0.1",
+        "bind": host,
         "port": str(port),
         "protected-mode": "yes",
         "unixsocket": str(unix_socket),
@@ -207,32 +235,32 @@ def forget_server(var: Path) -> None:
     shutil.rmtree(var / "redis", ignore_errors=True)
 
 
-def _free_port(port: int | None) -> int:
+def _free_port(port: int | None, host: str) -> int:
     if port is not None:
-        if port and _is_taken(port):
+        if port and _is_taken(port, host):
             raise StoreError(
                 f"port {port}: taken by another program; free it, choose another, or leave "
                 "`port` out of the experiment's [redis] table"
             )
         return port
     for free in range(USUAL_PORT, USUAL_PORT + _PORTS_TRIED):
-        if not _is_taken(free):
+        if not _is_taken(free, host):
             return free
     raise StoreError(
         f"ports {USUAL_PORT} to {USUAL_PORT + _PORTS_TRIED - 1}: all taken, one must be free"
     )
 
 
-def _is_taken(port: int) -> bool:
+def _is_taken(port: int, host: str) -> bool:
     with socket.socket() as trial:  # macOS lets one bind beside a listener on 0.0.0.0
         trial.settimeout(1.0)
-        if trial.connect_ex(("127.0.0.1", port)) == 0:
+        if trial.connect_ex((host, port)) == 0:
             return True
     with socket.socket() as trial:
         # Without it old connections in TIME_WAIT would make a free port look taken.
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            trial.bind(("127.0.0.1", port))
+            trial.bind((host, port))
         except OSError:
             return True
     return False

@@ -4,7 +4,7 @@
 
 from collections.abc import Sequence
 
-from crepe.config.services import restarts
+from crepe.config.services import restarts, stop_s
 
 _HEAD = """\
 ; The programs of one experiment. This text is written by `crepe up`; the file at the project's
@@ -53,7 +53,7 @@ autorestart={restarts}
 startsecs=1
 startretries=100000
 stopsignal=TERM
-stopwaitsecs=10
+stopwaitsecs={stop_s}
 stopasgroup=true
 killasgroup=true
 redirect_stderr=true
@@ -66,6 +66,11 @@ def render(programs: Sequence[tuple[str, int]]) -> str:
     """Return the text for programs given as (name, priority), in order of priority."""
     ordered = sorted(programs, key=lambda program: program[1])
     return _HEAD + "".join(
-        _PROGRAM.format(name=name, priority=priority, restarts=str(restarts(name)).lower())
+        _PROGRAM.format(
+            name=name,
+            priority=priority,
+            restarts=str(restarts(name)).lower(),
+            stop_s=stop_s(name),
+        )
         for name, priority in ordered
     )

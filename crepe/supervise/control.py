@@ -15,6 +15,7 @@ from crepe.config.services import restarts
 from crepe.environment import paths, session
 from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import ConfigError, CrepeError
+from crepe.redis_server.main_server import FILE as MAIN_SERVER
 from crepe.redis_server.server import running_server, stop_server
 from crepe.supervise.conf import render
 from crepe.supervise.supervisor import KILL_S, Status, Supervisor, reap
@@ -206,7 +207,8 @@ def clear(var: Path) -> None:
     """Remove what a supervisord that was killed left behind; nothing may run in `var`."""
     stop_server(var)
     run = paths.run_directory(var)
-    for name in ("supervisor.json", "redis.json", ".supervisord.pid", ".supervisord.sock"):
+    files = ("supervisor.json", "redis.json", MAIN_SERVER, ".supervisord.pid", ".supervisord.sock")
+    for name in files:
         (run / name).unlink(missing_ok=True)
 
 

@@ -19,6 +19,7 @@ from supervisor.states import SupervisorStates, getProcessStateDescription
 
 from crepe.config.disk_space import check_room, disk_message, reserve_bytes
 from crepe.config.experiment import Experiment, load_experiment
+from crepe.config.machines import MAIN
 from crepe.config.wiring import OUTSIDE
 from crepe.environment import paths, session
 from crepe.environment.process import SUPERVISOR
@@ -31,6 +32,7 @@ from crepe.store.lease import Holder, Lease
 from crepe.store.redis_store import RedisStore
 from crepe.supervise import control
 from crepe.supervise.append_only import AppendOnlyLimit
+from crepe.supervise.machines.join import join
 from crepe.supervise.safe_logs import make_logs_safe
 from crepe.supervise.session_end import SessionEnd
 
@@ -88,7 +90,11 @@ class Extension:
         logger = supervisord.options.logger
         experiment = open_session(logger, var, at_end)
         control.announce(var, socket)
-        recorders = {experiment.program_of[name] for name in experiment.recorders}
+        recorders = {
+            program
+            for name in experiment.recorders
+            if experiment.is_own(program := experiment.program_of[name])
+        }
         self._end = SessionEnd(var, recorders, logger)
         self._append_only = AppendOnlyLimit(var, reserve_bytes(experiment), logger.warn)
         events.subscribe(
@@ -177,7 +183,7 @@ def _open_log(options: Any, directory: Path) -> None:
 def open_session(logger: Any, var: Path, at_end: ExitStack) -> Experiment:
     """Resume the unfinished session, or begin a new one with empty streams.
 
-    Return the experiment.
+    Return the experiment. A machine that CREPE_MACHINE names joins the session of the main one.
 
     CREPE_SESSION is `new` or `resume` where an operator has decided. Without it a session is
     resumed if the experiment file has not changed since. `at_end` receives the callbacks to run
@@ -190,8 +196,11 @@ def open_session(logger: Any, var: Path, at_end: ExitStack) -> Experiment:
     does not answer.
     """
     named = os.environ.get("CREPE_EXPERIMENT")
-    experiment = load_experiment(Path(named) if named else None)
+    machine = os.environ.get("CREPE_MACHINE", MAIN)
+    experiment = load_experiment(Path(named) if named else None, machine=machine)
     check_room(var, experiment)
+    if machine != MAIN:
+        return join(logger, experiment, var, at_end)
     logger.info(disk_message(var, experiment))
     # Popped: a decision counts once, and a reload of supervisord calls `make` again.
     decided = os.environ.pop("CREPE_SESSION", "")

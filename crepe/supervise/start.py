@@ -15,6 +15,7 @@ from typing import Any, Literal
 from crepe.config.disk_space import check_room, disk_message
 from crepe.config.dry_run.dry_run import dry_run
 from crepe.config.experiment import Experiment
+from crepe.config.machines import MAIN
 from crepe.config.services import has_heartbeat
 from crepe.config.tables import DASHBOARD
 from crepe.environment import paths, session
@@ -29,6 +30,7 @@ from crepe.store import Store
 from crepe.store.lease import wait_until_free
 from crepe.store.redis_store import RedisStore
 from crepe.supervise import control
+from crepe.supervise.machines.join import check_joining
 from crepe.web.links import Links, links_in, server_file
 
 DRAIN_S = 30.0
@@ -55,6 +57,11 @@ def running(
     SIGTERM, and SIGHUP when a terminal or an SSH connection is lost, interrupt as Ctrl-C does.
     """
     _must_have_supervisord()
+    if experiment.machines:
+        raise ConfigError(
+            f"{experiment.path}: [machines.{next(iter(experiment.machines))}]: only `crepe up` "
+            "runs an experiment on several machines; leave out the tables and `machine`"
+        )
     control.must_be_down()  # programs that another command has started are not ours to stop
     with _interrupts() as end_undisturbed:
         try:
@@ -70,7 +77,7 @@ def running(
 def up(
     experiment: Experiment,
     path: Path | None,
-    session_is: Literal["new", "resume"],
+    session_is: Literal["new", "resume", ""],
     *,
     take_over: bool = False,
     foreground: bool = False,
@@ -83,7 +90,7 @@ def up(
     path
         The experiment's file; None for the default one.
     session_is
-        `new`, or `resume` for the unfinished session.
+        `new`, or `resume` for the unfinished session; empty on a further machine, which joins one.
     take_over
         End a session of the same culture that runs elsewhere on the server.
     foreground
@@ -105,16 +112,24 @@ def up(
     experiment.check_tokens()
     for note in dry_run(experiment):
         print(f"note: {note}", file=sys.stderr)
-    _check_server(experiment.name, take_over=take_over)
     check_room(paths.var_directory(), experiment)
-    print(disk_message(paths.var_directory(), experiment), file=sys.stderr)
+    if experiment.machine != MAIN:
+        joining = check_joining(experiment, paths.var_directory())
+        for note in (*joining.notes, joining.clocks):
+            print(f"note: {note}", file=sys.stderr)
+    else:
+        _check_server(experiment.name, take_over=take_over)
+        print(disk_message(paths.var_directory(), experiment), file=sys.stderr)
     with _interrupts() as end_undisturbed:
         control.up(
             experiment.programs,
             path,
             session_is=session_is,
             foreground=foreground,
-            environment={"CREPE_TAKE_OVER": "1"} if take_over else {},
+            environment={
+                "CREPE_MACHINE": experiment.machine,
+                **({"CREPE_TAKE_OVER": "1"} if take_over else {}),
+            },
         )
         try:
             return _ready(experiment, reached)
@@ -217,7 +232,12 @@ def _ready(experiment: Experiment, reached: Callable[[float], None]) -> Store:
                 and name in processes
                 and is_from(beat, processes[name])
             }
-            n_late = sum(states.get(name) not in ("running", "ended") for name in names)
+            # What another machine writes is not waited for: that machine may join later.
+            n_late = sum(
+                state not in ("running", "ended")
+                and not (experiment.machines and state.startswith("waiting for"))
+                for state in (states.get(name, "") for name in names)
+            )
             reached(len(programs) - n_late)
             if n_late == 0:
                 return store

@@ -66,6 +66,13 @@ class Supervisor(NamedTuple):
             return [Status.read(program) for program in server.crepe.programs()]
         return []
 
+    @property
+    def is_stopping(self) -> bool:
+        """True while supervisord stops all programs, or once it has ended."""
+        with contextlib.suppress(OSError, HTTPException, Fault), self._talk() as server:
+            return bool(server.supervisor.getState()["statename"] != "RUNNING")
+        return True
+
     def shut_down(self, timeout_s: float, progress: Callable[[], object] = bool) -> None:
         """Stop all programs in order, then supervisord; kill those that have not ended in time.
 

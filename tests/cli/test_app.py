@@ -156,7 +156,7 @@ def test_a_shell_is_given_the_script_that_completes():
     ("line", "completions"),
     [
         ("crepe sta", {"status"}),
-        ("crepe run s", {"sensor", "stimulate"}),
+        ("crepe run s", {"sensor", "shared_session", "stimulate"}),
         ("crepe say p", {"pause", "player"}),
         ("crepe gesture ", {"rock", "paper", "scissors"}),
         ("crepe report 2", {"20261126-120000-abcd"}),

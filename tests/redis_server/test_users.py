@@ -10,11 +10,21 @@ import redis
 
 from crepe.environment import paths
 from crepe.environment.secret import kept_secret
+from crepe.messages import StreamInfo
 from crepe.redis_server.find_url import find_url
 from crepe.redis_server.prompt import cli
 from crepe.redis_server.server import running_server
-from crepe.redis_server.users import PASSWORD_FILE, acl_lines, owners_account
+from crepe.redis_server.users import (
+    PASSWORD_FILE,
+    acl_lines,
+    machine_password_file,
+    owners_account,
+    write_acl_file,
+)
 from crepe.store import Store
+from crepe.store.contract import Entry
+from crepe.store.redis_store import RedisStore
+from tests.conftest import Server
 from tests.redis_server.test_server import StartServer, client_of, start, var
 
 __all__ = ["start", "var"]  # its fixtures
@@ -166,3 +176,40 @@ def test_only_the_socket_of_a_server_of_our_own_has_an_account(tmp_path: Path) -
     assert owners_account(url) == {"username": "crepe", "password": password}
     for other in (f"unix://me:mine@{quote(str(path))}", "redis://127.0.0.1", "rediss://lab:1"):
         assert owners_account(other) == {}
+
+
+MACHINES = {"B": "b" * 32}
+
+
+def test_a_further_machine_writes_into_the_culture_and_does_nothing_else(
+    own_server: Server, tmp_path: Path
+) -> None:
+    acl = tmp_path / "acl"
+    acl.write_text(acl_lines("crepe", "o" * 32, MACHINES, is_open=True))
+    own_server.start_bare("--aclfile", str(acl), "--loglevel", "warning")
+    url = f"{own_server.url}?username=machine-B&password={MACHINES['B']}"
+    store = RedisStore(url, patience_s=20)
+    store.declare("data:spikes", StreamInfo(session="s"))
+    store.append([("data:spikes", Entry(0, 100, b"x"))])
+    store.close()
+    with redis.Redis.from_url(url) as machine:
+        for command in (["FLUSHALL"], ["CONFIG", "SET", "maxmemory", "1"], ["ACL", "LIST"]):
+            with pytest.raises(redis.ResponseError, match="permissions"):
+                machine.execute_command(*command)
+        with pytest.raises(redis.ResponseError, match="permissions"):
+            machine.set("other:data", "1")
+    with (
+        redis.Redis(unix_socket_path=str(own_server.socket)) as stranger,
+        pytest.raises(redis.AuthenticationError),
+    ):  # `default` is off where other machines reach the port
+        stranger.xrange("crepe:data:spikes")
+
+
+def test_each_machine_has_a_password_of_its_own_that_stays(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    path = write_acl_file(tmp_path, "crepe", ["B", "C"])
+    secrets = [machine_password_file(tmp_path, name).read_text().strip() for name in "BC"]
+    assert len(set(secrets)) == 2
+    before = path.read_text()
+    assert not any(secret in before for secret in secrets)
+    assert write_acl_file(tmp_path, "crepe", ["B", "C"]).read_text() == before

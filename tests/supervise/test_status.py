@@ -1,6 +1,7 @@
 """What `crepe status` makes of supervisord's word and of the heartbeats in Redis."""
 
 import time
+from contextlib import closing
 
 import pytest
 
@@ -10,6 +11,8 @@ from crepe.environment.clock import boot_time_ns
 from crepe.environment.process_identity import ProcessIdentity
 from crepe.store.redis_store import RedisStore
 from crepe.supervise import control, status
+from crepe.supervise.machines import presence
+from tests.config.test_machines import ACQUIRE, MACHINE, ON_B
 
 PROGRAMS = [
     control.Status("redis", "RUNNING", ProcessIdentity(10, "500"), 60.4, 0),
@@ -112,3 +115,30 @@ def test_a_redis_that_does_not_answer_is_said(now, tmp_path, monkeypatch):
 def test_nothing_runs_nothing_is_shown(now, monkeypatch):
     monkeypatch.setattr(control, "status", list)
     assert status.rows() == []
+
+
+def test_a_further_machine_is_shown_with_the_age_of_its_sign_of_life(
+    now, redis_url, tmp_path, monkeypatch
+):
+    path = tmp_path / "two.toml"
+    path.write_text(MACHINE + ACQUIRE + ON_B)
+    now = session.begin(session.new(path, "abc", 1))
+    monkeypatch.setattr(
+        control, "status", lambda: [PROGRAMS[0], PROGRAMS[0]._replace(name="machines")]
+    )
+    # The heartbeat's clock is of another machine, and says nothing here.
+    beat(redis_url, session=now.id, boot_ns=1, process="1:1", state="running")
+
+    def states():
+        rows = {row["program"]: row for row in status.rows()}
+        assert list(rows) == ["redis", "machines", "machine B", "detect on B", "keep on B"]
+        return rows["machine B"]["problem"], [row["state"] for row in rows.values()][2:]
+
+    with closing(RedisStore(redis_url)) as store:
+        assert states() == ("has not joined the session", ["absent", "unknown", "unknown"])
+        own = presence.Presence.new("B", "/var/b")
+        own.sign(store)
+        assert states() == ("", ["running", "running", "no heartbeat"])
+        store._retry("PEXPIRE", "crepe:machine:B", presence._KEPT_MS - 12_300)
+        assert states() == ("no sign of life for 12 s", ["silent", "unknown", "unknown"])
+        own.leave(store)
