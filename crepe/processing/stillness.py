@@ -64,5 +64,5 @@ class Stillness:
             if in_grid.shape[1]:  # it has not the first sample
                 may_go_on |= in_grid[:, 0]
             may_stand |= may_go_on & (samples[:, 0] == self._last)
-        (rows,) = may_stand.nonzero()
+        rows: NDArray[np.int64] = np.flatnonzero(may_stand)
         return rows

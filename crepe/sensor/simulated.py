@@ -55,8 +55,8 @@ def play(
         try:
             seen = nth_gesture(n, settings, seed)
             answer = send_frames(gateway, seen, table.frames_per_s, sleep=sleep)
-        except DeviceError as error:  # the streams are away
-            log.warning("%s", error)
+        except DeviceError as error:  # the streams are away, or the gateway ends
+            log.info("%s", error)
             sleep(_PAUSE_S)
             continue
         if answer is None:
