@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -246,7 +247,8 @@ def test_a_session_and_what_was_acknowledged_survive_the_death_of_a_master(
         "running"
     }
     for pid in stack.pids():
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it followed its supervisord
+            os.kill(pid, signal.SIGKILL)
     stack.wait(lambda: not stack.pids())
     stack.crepe("up", small, "--resume")
     with Store(patience_s=60) as store:
