@@ -148,7 +148,7 @@ class Network(CellNetwork):
         np.add(u, change, out=u)
         if len(forced):
             v[forced] = _PEAK_MV
-        (fired,) = (v >= _PEAK_MV).nonzero()
+        fired: NDArray[np.int64] = (v >= _PEAK_MV).nonzero()[0]
         if len(fired):  # in most milliseconds none does
             v[fired] = self._c[fired]
             u[fired] += self._d[fired]
