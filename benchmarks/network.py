@@ -28,7 +28,7 @@ from crepe.store import Store
 
 _MAIN, _B = "10.78.0.1", "10.78.0.2"  # inside the two namespaces, and nowhere else
 _PORT, _RELAY_PORT = 6379, 6390
-_FAULT_S = 15.0
+_FAULT_S = 10.0
 _LONGEST_S = 120.0  # in which B must have caught up
 _CURRENT_S = 0.5  # B has caught up when its decisions are no older
 
