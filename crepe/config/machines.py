@@ -68,8 +68,8 @@ def unseen(experiment: "Experiment") -> list[str]:
 def wrong_machines(experiment: "Experiment") -> Iterator[str]:
     """Yield what is wrong with the machines of an experiment, and with what runs on which."""
     path, machines = experiment.path, experiment.machines
-    for name, table in machines.items():
-        if problem := _wrong_address(table):
+    for name, machine_table in machines.items():
+        if problem := _wrong_address(machine_table):
             yield f"{path}: [machines.{name}] redis: {problem}"
         if not _NAME.fullmatch(name):
             yield (
