@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from crepe.actors.actor import Source
+from crepe.actors.actor import Sink, Source
 from crepe.actors.stimulate import Stimulate
 from crepe.config.experiment_file import ExperimentFile
 from crepe.config.tables import MachineTable, RedisTable
@@ -68,8 +68,8 @@ def unseen(experiment: "Experiment") -> list[str]:
 def wrong_machines(experiment: "Experiment") -> Iterator[str]:
     """Yield what is wrong with the machines of an experiment, and with what runs on which."""
     path, machines = experiment.path, experiment.machines
-    for name, table in machines.items():
-        if problem := _wrong_address(table):
+    for name, machine_table in machines.items():
+        if problem := _wrong_address(machine_table):
             yield f"{path}: [machines.{name}] redis: {problem}"
         if not _NAME.fullmatch(name):
             yield (
@@ -86,9 +86,15 @@ def wrong_machines(experiment: "Experiment") -> Iterator[str]:
             yield f"{place}: no table [machines.{machine}]{suggest(machine, machines)}"
         if program in chain_of:
             yield f"{place}: runs in [chains.{chain_of[program]}], which has its own machine"
-        for actor in experiment.chains.get(program, (program,)):
-            kind = experiment.actors[actor].kind if actor in experiment.actors else None
-            if kind is not None and issubclass(kind, Source | Stimulate):
+        actors = experiment.chains.get(program, (program,))
+        kinds = [experiment.actors[actor].kind for actor in actors if actor in experiment.actors]
+        if 0 < sum(issubclass(kind, Sink) for kind in kinds) < len(kinds):
+            yield (
+                f"{place}: records and does other things: a recorder needs a program of its own "
+                "there, which stops when the main machine writes no more"
+            )
+        for kind in kinds:
+            if issubclass(kind, Source | Stimulate):
                 yield (
                     f"{place}: {kind.__name__} must run on the main machine, beside the watchdog: "
                     "an instrument is recorded, stimulated and stopped from one machine; leave "

@@ -18,6 +18,7 @@ from crepe.config.tables import (
     DashboardTable,
     File,
     InfraredSettings,
+    MachineTable,
     RedisTable,
     RpycTable,
     SensorTable,
@@ -60,6 +61,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[calibration]": Calibration,
     "[conditions]": Conditions,
     "[chains.NAME]": ChainTable,
+    "[machines.NAME]": MachineTable,
 }
 """The tables beside the actors, in the order of the page."""
 
@@ -81,7 +83,7 @@ the setting is absent. A number may be an integer, too; nan and infinity are ref
 that come with CREPE are in [config](../../config)."""
 
 _ACTORS = """A table for each actor; its name is the name of the program, unless a chain holds it.
-Four keys are the same for all; every other one is a setting of the class that `run` names."""
+Five keys are the same for all; every other one is a setting of the class that `run` names."""
 
 _COMMON = (
     (
@@ -103,6 +105,10 @@ _COMMON = (
             "`{}`",
             "Lag with which it receives a stream that follows from its own output, by stream.",
         ),
+    ),
+    (
+        *("`machine`", "string", "", "", '`""`'),
+        "Machine that runs it, of a table `[machines.NAME]`; by default the main one.",
     ),
 )
 

@@ -63,6 +63,18 @@ KEYS: Mapping[str, tuple[str, str]] = {
         "hash",
         "The session that has the culture; renewed by its programs, and expires without them.",
     ),
+    "crepe:session": (
+        "hash",
+        "The session as further machines join it: its ID, experiment and phase.",
+    ),
+    "crepe:machine:NAME": (
+        "hash",
+        "The sign of life of a further machine, whose age is told by its time to live.",
+    ),
+    "crepe:clocks": (
+        "stream",
+        "An entry whose ID is the server's clock, to compare those of machines with.",
+    ),
 }
 """Every key on the server, with its Redis type; `crepe` stands for the name of the culture."""
 

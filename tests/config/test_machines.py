@@ -106,10 +106,15 @@ writes = ["stimuli"]
             r"actors\.record\] machine: 'B': runs in \[chains\.keep\]",
         ),
         (ACQUIRE + ON_B.replace('"B"', '"C"'), r"machine: 'C': no table \[machines\.C\]"),
+        (
+            ACQUIRE
+            + ON_B.replace('machine = "B"\nreads', "reads").replace('["rec', '["detect", "rec'),
+            r"chains\.keep\] machine: 'B': records and does other things: a recorder needs",
+        ),
         (ACQUIRE, r"\[machines\.B\]: no actor and no chain has machine = 'B'"),
         (MACHINE.replace(".B", '."B 2"') + ACQUIRE, r"B 2\]: allowed are 1 to 32 of"),
     ],
-    ids=["source", "in a chain", "unknown", "empty", "name"],
+    ids=["source", "in a chain", "unknown", "recorder in a chain", "empty", "name"],
 )
 def test_a_division_that_cannot_run_is_refused(write, text, problem):
     if text.count("machine = ") > 2:

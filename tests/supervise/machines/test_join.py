@@ -96,7 +96,8 @@ def test_without_a_session_that_runs_there_is_nothing_to_join(store, file, tmp_p
     ("text", "problem"),
     [
         (ON_B.replace("writes", "threshold_sd = 4.0\nwrites"), "threshold_sd: 4.0, the session has"),
-        (ON_B.replace('["record"]', '["detect", "record"]').replace('machine = "B"\nreads', "reads"),
+        (ON_B.replace('machine = "B"\nreads', "reads")
+         + '[chains.more]\nmachine = "B"\nactors = ["detect"]\n',
          r"\[actors\.detect\] machine: 'its default', the session has 'B'"),
         (ON_B.partition("[actors.record]")[0], r"\[chains\.keep\] is missing, but runs on this"),
         (ON_B + ACQUIRE.replace("acquire]", "second]").replace("crepe.actors.acquire:Acquire",
