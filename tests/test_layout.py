@@ -125,6 +125,7 @@ TESTED_THROUGH = {
         store/redis_store store/retention store/stream_writer
     """,
     "store/test_fence.py": "store/connection",
+    "store/groups/test_grouped.py": "store/groups/joiner",
     "store/test_tls.py": "redis_server/login",
     "system/test_from_python.py": "legacy/experiment",
     "legacy/test_rpyc_server.py": "legacy/rpyc_program legacy/rpyc_stream",
