@@ -71,13 +71,14 @@ class Experiment(ExperimentFile):
             for service in SERVICES.values()
             if service.is_in(self, self.can_stimulate)
         ]
-        program_of = self.program_of
-        for name, actor in self.actors.items():
-            if program_of[name] == name:
-                programs.append(Program(name, _priority(actor)))
-        for name, chain in self.chains.items():
-            # The latest start of its actors.
-            programs.append(Program(name, max(_priority(self.actors[a]) for a in chain)))
+        programs_of = self.programs_of
+        together = {actor: chain for chain in self.chains.values() for actor in chain}
+        for name in self.actors:
+            chain = together.get(name, (name,))
+            if name == chain[0]:
+                # The latest start of the actors that share a process.
+                priority = max(_priority(self.actors[each]) for each in chain)
+                programs += (Program(program, priority) for program in programs_of[name])
         return tuple(sorted(programs, key=lambda program: program.priority))
 
     def check_tokens(self) -> None:

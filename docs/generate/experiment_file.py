@@ -12,6 +12,7 @@ import crepe.actors
 import crepe.games
 from crepe.actors.actor import Actor, Source
 from crepe.conditions import Block, Calibration, Conditions
+from crepe.config.shards import MOST_SHARDS
 from crepe.config.tables import (
     ChainTable,
     CultureTable,
@@ -81,7 +82,7 @@ the setting is absent. A number may be an integer, too; nan and infinity are ref
 that come with CREPE are in [config](../../config)."""
 
 _ACTORS = """A table for each actor; its name is the name of the program, unless a chain holds it.
-Four keys are the same for all; every other one is a setting of the class that `run` names."""
+Five keys are the same for all; every other one is a setting of the class that `run` names."""
 
 _COMMON = (
     (
@@ -103,6 +104,12 @@ _COMMON = (
             "`{}`",
             "Lag with which it receives a stream that follows from its own output, by stream.",
         ),
+    ),
+    (
+        *("`shards`", "integer", "", f"1 to {MOST_SHARDS}", "`1`"),
+        """Number of programs that share its channels, of an actor that treats each channel for
+        itself (`BandPass`, `Notch`, `Detect`, `CutOut`). Readers of its streams see no
+        difference.""",
     ),
 )
 
