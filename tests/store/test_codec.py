@@ -211,3 +211,9 @@ def test_the_bytes_of_a_segment_are_none_of_another_message():
     messages, unreadable = codec.read(Command, payload, 0, 7)
     assert messages == []
     assert "samples" in unreadable[0].reason
+
+
+def test_rows_of_several_arrays_are_packed_as_one_segment():
+    samples = np.arange(35, dtype=np.int16).reshape(7, 5)
+    parts = [samples[:2], samples[2:3], samples[3:]]
+    assert codec.pack_rows(parts) == codec.pack([Segment(10, 15, samples)], 10, 15)

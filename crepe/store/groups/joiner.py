@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 
-from crepe.messages import Message, StreamInfo
+from crepe.messages import Message, Segment, StreamInfo
 from crepe.store import codec
 from crepe.store.contract import Entry
 from crepe.store.groups.parts import clipped, join
@@ -118,4 +118,7 @@ def _payload(
         if not messages:  # a window without a message
             return b""
         groups.append(clipped(messages, start, stop))
+    segments = [group[0] for group in groups if len(group) == 1 and type(group[0]) is Segment]
+    if len(segments) == len(groups) and {(s.start, s.stop) for s in segments} == {(start, stop)}:
+        return codec.pack_rows([segment.samples for segment in segments])  # the usual case
     return codec.pack(join(groups, first_rows), start, stop)
