@@ -126,6 +126,7 @@ TESTED_THROUGH = {
         store/client store/memory_store store/recording_store
         store/redis_store store/retention store/stream_writer
     """,
+    "store/groups/test_grouped.py": "store/groups/joiner",
     "store/test_tls.py": "redis_server/login",
     "system/test_from_python.py": "legacy/experiment",
     "legacy/test_rpyc_server.py": "legacy/rpyc_program legacy/rpyc_stream",

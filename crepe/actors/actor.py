@@ -95,6 +95,8 @@ class Actor(BaseModel, Generic[In, Out]):
     #: Publishes its rare messages only, and its position four times a second, no empty windows.
     is_sparse: ClassVar[bool] = False
     merges: ClassVar[bool] = True  #: Inputs are merged by sample index; False: as they arrive.
+    #: Each channel is treated for itself, and all alike: groups of them can be programs (shards).
+    is_per_channel: ClassVar[bool] = False
     truth_type: ClassVar[type[Message] | None] = None  # the output type that only Record reads
     #: Of a decoder: what an answer follows from, for people who read results.
     decides_by: ClassVar[str] = ""

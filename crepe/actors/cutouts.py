@@ -1,6 +1,7 @@
 """Waveforms of the spikes, cut out of the filtered signal."""
 
 from collections import deque
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ class CutOut(Actor[Segment | Spikes, Cutouts]):
 
     A spike too near to the beginning, a gap or the end for a whole waveform has none.
     """
+
+    is_per_channel: ClassVar[bool] = True
 
     before_ms: PositiveFloat = 1.0
     """Length of the waveform before the spike's peak."""

@@ -1,7 +1,7 @@
 """Spikes: threshold crossings of the filtered signal (multi-unit activity, not sorted)."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,8 @@ class Detect(Actor[Segment, Spikes]):
     `refractory_ms` after that. Output windows lag by `align_ms`, so that a peak never falls between
     two segments: the spikes do not depend on how the signal is cut.
     """
+
+    is_per_channel: ClassVar[bool] = True
 
     threshold_sd: PositiveFloat = 5.0
     """Distance from zero that the signal must reach, in noise levels (standard deviations)."""

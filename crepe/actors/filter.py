@@ -1,5 +1,7 @@
 """Filters: the band-pass that leaves spikes and noise, and a notch against the mains."""
 
+from typing import ClassVar
+
 from pydantic import Field, PositiveFloat, PrivateAttr
 
 from crepe.actors.actor import Actor, ActorContext
@@ -14,6 +16,8 @@ class BandPass(Actor[Segment, Segment]):
     Where a channel stands still (held by its amplifier, at the rail, or dead) for a millisecond and
     longer, the output is exactly 0: readers know that nothing was measured there.
     """
+
+    is_per_channel: ClassVar[bool] = True
 
     low_hz: PositiveFloat = BandPassDesign.low_hz
     """Lower corner frequency."""
@@ -55,6 +59,8 @@ class Notch(Actor[Segment, Segment]):
     the harmonics above its lower corner. Each notch rings after a step for about
     quality / mains_hz seconds. Where a channel stands still, so does the output.
     """
+
+    is_per_channel: ClassVar[bool] = True
 
     mains_hz: PositiveFloat = NotchDesign.mains_hz
     """Frequency of the mains: 50 in most countries, 60 in others."""

@@ -32,7 +32,8 @@ def complete_programs(incomplete: str) -> list[str]:
         file = read_experiment_file(paths.experiment_path())
     except CrepeError:  # a shell can show no error
         return []
-    return _matching((*SERVICES, *dict.fromkeys(file.program_of.values())), incomplete)
+    programs = (name for names in file.programs_of.values() for name in names)
+    return _matching((*SERVICES, *dict.fromkeys(programs)), incomplete)
 
 
 def complete_sessions(incomplete: str) -> list[str]:

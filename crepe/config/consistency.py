@@ -12,6 +12,7 @@ from crepe.actors.stimulate import Stimulate
 from crepe.config.machines import wrong_machines
 from crepe.config.mistakes import Mistakes
 from crepe.config.services import SERVICES, rhx_devices
+from crepe.config.shards import check_shards
 from crepe.config.tables import SENSOR_PORT
 from crepe.culture.contract import CellNetwork
 from crepe.culture.settings import NETWORK
@@ -53,6 +54,8 @@ def check_consistency(experiment: "Experiment", mistakes: Mistakes) -> None:
         mistakes.add(*wrong_machines(experiment))
     if experiment.rpyc is not None and find_spec("rpyc") is None:
         mistakes.add(f"{experiment.path}: [rpyc]: needs the package rpyc: {pip_install('rpyc>=6')}")
+    if is_whole and not mistakes:
+        check_shards(experiment, mistakes)
     if is_whole and mistakes.left_out.isdisjoint({"culture", "chains"}):
         with mistakes.collect():
             _check_lockstep(experiment)

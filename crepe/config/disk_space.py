@@ -20,7 +20,8 @@ from crepe.redis_server.server import append_only_bytes
 _SAMPLE_BYTES = 4.0  # in Redis: float32; of an instrument its own type
 # Compressed, measured: noise of an instrument has 10 to 12 bits, the mantissa of a float is noise.
 _COUNT_BYTES, _FLOAT_BYTES = 1.6, 3.5
-_LEAST_S = 600.0
+LEAST_S = 600.0
+"""Length that must fit on the disk of an experiment whose end nobody knows."""
 
 
 class DiskUse(NamedTuple):
@@ -75,17 +76,18 @@ def disk_message(directory: Path, experiment: Experiment) -> str:
     return f"{text}, at most {use.append_only_limit / 1e9:.1f} GB of append-only file"
 
 
-def check_room(directory: Path, experiment: Experiment) -> None:
-    """Raise DeviceError if ten minutes of an experiment that records do not fit on the disk."""
+def check_room(directory: Path, experiment: Experiment, length_s: float = LEAST_S) -> None:
+    """Raise DeviceError if so much of an experiment that records does not fit on the disk."""
     reserve = reserve_bytes(experiment)
     if not reserve:
         return
-    in_time = disk_use(experiment).bytes_after(_LEAST_S)
+    in_time = disk_use(experiment).bytes_after(length_s)
     free, least = _free_bytes(directory), in_time + reserve
     if free < least:
         raise DeviceError(
             f"{directory}: {free / 1e6:.0f} MB free, must be at least {least / 1e6:.0f} MB: "
-            f"{in_time / 1e6:.0f} MB of ten minutes, and {reserve / 1e6:.0f} MB that the recorder "
+            f"{in_time / 1e6:.0f} MB of {length_s / 60:.3g} minutes, and "
+            f"{reserve / 1e6:.0f} MB that the recorder "
             "leaves free; make room, or set CREPE_VAR to a directory on a larger disk"
         )
 

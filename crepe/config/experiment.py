@@ -79,18 +79,18 @@ class Experiment(ExperimentFile):
                 else service.name == MACHINE
             )
         ]
-        program_of = self.program_of
-        for name, actor in self.actors.items():
-            if program_of[name] == name:
-                programs.append(Program(name, _priority(actor)))
-        for name, chain in self.chains.items():
-            # The latest start of its actors.
-            programs.append(Program(name, max(_priority(self.actors[a]) for a in chain)))
-        own = (p for p in programs if p.name in SERVICES or self.is_own(p.name))
-        return tuple(sorted(own, key=lambda program: program.priority))
+        programs_of, program_of = self.programs_of, self.program_of
+        together = {actor: chain for chain in self.chains.values() for actor in chain}
+        for name in self.actors:
+            chain = together.get(name, (name,))
+            if name == chain[0] and self.is_own(program_of[name]):
+                # The latest start of the actors that share a process.
+                priority = max(_priority(self.actors[each]) for each in chain)
+                programs += (Program(program, priority) for program in programs_of[name])
+        return tuple(sorted(programs, key=lambda program: program.priority))
 
     def is_own(self, program: str) -> bool:
-        """Return whether a program of actors runs on this machine."""
+        """Return whether a program of actors, as `program_of` names it, runs on this machine."""
         return self.machine_of.get(program, MAIN) == self.machine
 
     def check_tokens(self) -> None:

@@ -99,6 +99,23 @@ class ExperimentFile:
         in_chains = {actor: name for name, chain in self.chains.items() for actor in chain}
         return {actor: in_chains.get(actor, actor) for actor in self.actor_tables}
 
+    @property
+    def shards(self) -> dict[str, int]:
+        """The number of programs that share the channels of each actor."""
+        counts = {name: table.get("shards", 1) for name, table in self.actor_tables.items()}
+        return {name: n if isinstance(n, int) else 1 for name, n in counts.items()}
+
+    @property
+    def programs_of(self) -> dict[str, tuple[str, ...]]:
+        """The programs that run each actor: of one with shards `<program>-0` and so on."""
+        shards = self.shards
+        return {
+            actor: tuple(f"{program}-{number}" for number in range(shards[actor]))
+            if shards[actor] > 1
+            else (program,)
+            for actor, program in self.program_of.items()
+        }
+
     def streams_without(self, actors: Collection[str]) -> set[str]:
         """Return the streams of all actors but those named, as far as tables can be read."""
         tables = [table for name, table in self.actor_tables.items() if name not in actors]

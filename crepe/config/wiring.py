@@ -15,6 +15,7 @@ from crepe.config.actor_class import import_actor
 from crepe.config.experiment_file import streams
 from crepe.config.explain import explain
 from crepe.config.mistakes import Mistakes
+from crepe.config.shards import check_value
 from crepe.environment.source_place import place_of
 from crepe.errors import ConfigError, CrepeError, suggest
 from crepe.hw.device import address, check_url
@@ -39,6 +40,8 @@ class ActorSpec:
     writes: Mapping[type[Message], str]  # stream by message type
     feedback: Mapping[str, float] = field(default_factory=dict)
     """Streams that follow from its own output, and the seconds by which it receives each late."""
+    shards: int = 1
+    """Number of programs that share its channels."""
 
     def make(self) -> Actor[Any, Any]:
         """Return a new actor, not opened yet."""
@@ -63,6 +66,7 @@ def load_actor(name: str, table: Mapping[str, Any], place: str, directory: Path)
         writes = streams(settings.pop("writes", []), f"{place} writes")
     with mistakes.collect():
         feedback = _feedback(settings.pop("feedback", {}), f"{place} feedback")
+    n_shards = settings.pop("shards", 1)
     kind: type[Actor[Any, Any]] | None = None
     with mistakes.collect():
         kind = import_actor(run, place, directory)
@@ -72,6 +76,8 @@ def load_actor(name: str, table: Mapping[str, Any], place: str, directory: Path)
         if isinstance(device, str):
             with mistakes.collect():
                 _check_device(device, place, is_source=issubclass(kind, Source))
+        with mistakes.collect():
+            check_value(n_shards, kind, place)
         if not mistakes:
             _check_streams(kind, reads, writes, place)
     mistakes.raise_all()
@@ -81,7 +87,7 @@ def load_actor(name: str, table: Mapping[str, Any], place: str, directory: Path)
         outputs = tuple(output for output in outputs if output is not kind.truth_type)
     # Messages of a type without a stream are not published.
     written = dict(zip(outputs, writes, strict=False))
-    return ActorSpec(name, kind, settings, reads, written, feedback)
+    return ActorSpec(name, kind, settings, reads, written, feedback, n_shards)
 
 
 def _make(kind: type[Actor[Any, Any]], settings: Mapping[str, Any], place: str) -> None:

@@ -20,7 +20,7 @@ _DESIGNS: Mapping[str, type[BandPassDesign | NotchDesign]] = {
     "crepe.actors.filter:BandPass": BandPassDesign,
     "crepe.actors.filter:Notch": NotchDesign,
 }
-_WIRING = ("run", "reads", "writes", "feedback")
+_WIRING = ("run", "reads", "writes", "feedback", "shards")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from crepe.errors import ConfigError
 from crepe.messages import StreamInfo
 
 _STIMULATION = ("electrodes", "rates_hz", "phases", "stimulation_s", "response_s", "task")
-_STREAMS = {"reads", "writes"}
+_WIRING = {"reads", "writes", "shards"}  # of which no sample depends
 
 
 def check_same(
@@ -66,7 +66,7 @@ def _signal(table: Mapping[str, Any], stream: str) -> Iterator[tuple[str, Any]]:
     for name, actor in table.get("actors", {}).items():
         reads, writes = (_listed(actor.get(key, [])) for key in ("reads", "writes"))
         if stream in writes and reads:  # the instrument itself is compared by labels and rate
-            for key in actor.keys() - _STREAMS:
+            for key in actor.keys() - _WIRING:
                 yield f"actors.{name}.{key}", actor[key]
             for before in reads:
                 yield from _signal(table, before)

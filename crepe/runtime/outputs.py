@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from crepe.actors.actor import Actor, Source
 from crepe.config.experiment_file import ExperimentFile
+from crepe.config.shards import readers_outside, split_streams
 from crepe.config.wiring import ActorSpec
 from crepe.errors import StoreUnavailableError
 from crepe.hw.instrument import check_same
@@ -14,6 +15,8 @@ from crepe.runtime.batch import OutputBatch
 from crepe.runtime.chain import as_entry
 from crepe.runtime.hosted_actor import HostedActor
 from crepe.store.contract import Entry
+from crepe.store.groups.names import group_infos, group_names, whole_name
+from crepe.store.groups.parts import split
 from crepe.store.redis_store import RedisStore
 
 
@@ -40,6 +43,8 @@ class Outputs:
         self._store = store
         self._answers = answers
         self._unsent: list[tuple[str, Entry]] = []
+        self._split = split_streams(experiment, specs)  # number of groups by stream
+        self._n_channels: dict[str, int] = {}  # of these streams
         read = [*experiment.reads.items(), *experiment.feedback.items()]
         readers = {stream for _, streams in read for stream in streams}
         outside = {s for name, streams in read if name not in self._ours for s in streams}
@@ -51,7 +56,11 @@ class Outputs:
             for stream in spec.writes.values()
         }
         inside = {stream for spec in specs for stream in spec.writes.values()}
-        self.streams = {s for s in inside if s in outside or s in kept or s not in readers}
+        self.streams = {
+            stream
+            for stream in inside
+            if (name := whole_name(stream)) in outside or stream in kept or name not in readers
+        }
 
     def declare(self, host: HostedActor) -> None:
         """Become the writer of the streams that an actor publishes.
@@ -64,23 +73,25 @@ class Outputs:
             before = self._store.info(stream) if isinstance(host.actor, Source) else None
             if before is not None and before.session == info.session:
                 check_same(before, info)
-            last = self._store.declare(
-                stream,
-                info,
-                # An earlier process that is still connected must not keep this one out.
-                takes_over=True,
-                keep_s=redis.keep_of_s(stream),
-                keep_bytes=redis.keep_bytes_of.get(stream),
-            )
-            # Not after a restart: 0 would replace the positions that readers have registered.
-            if last is None and not info.is_live:
-                self._expect_readers(stream)
-
-    def _expect_readers(self, stream: str) -> None:
-        """Register the readers of a replayed recording, so that it waits for their start."""
-        for actor, reads in self._experiment.reads.items():
-            if stream in reads and actor not in self._ours:
-                self._store.register(stream, self._experiment.program_of[actor], 0)
+            keep_bytes, parts = redis.keep_bytes_of.get(whole_name(stream)), {stream: info}
+            if n_groups := self._split.get(stream):
+                self._n_channels[stream] = info.n_channels
+                names = group_names(stream, n_groups)
+                parts = dict(zip(names, group_infos(info, n_groups, stream), strict=True))
+            for name, part in parts.items():
+                last = self._store.declare(
+                    name,
+                    part,
+                    # An earlier process that is still connected must not keep this one out.
+                    takes_over=True,
+                    keep_s=redis.keep_of_s(whole_name(stream)),
+                    keep_bytes=keep_bytes and keep_bytes // len(parts),
+                )
+                # Not after a restart: 0 would replace the positions that readers have registered.
+                if last is None and not info.is_live:
+                    # A replayed recording waits for the start of its readers.
+                    for program in readers_outside(self._experiment, name, self._ours):
+                        self._store.register(name, program, 0)
 
     def publish(self, outputs: Sequence[OutputBatch]) -> None:
         """Append output to its streams, after entries that wait; keep it while Redis is away."""
@@ -91,12 +102,25 @@ class Outputs:
                     self._answers[str(message.state)] += 1
         now_ns = time.time_ns()
         self._unsent += [
-            (out.batch.stream, as_entry(out, now_ns))
+            (part.batch.stream, as_entry(part, now_ns))
             for out in outputs
             if out.batch.stream in self.streams
+            for part in self._parts(out)
         ]
         if was_clear:
             self.flush()
+
+    def _parts(self, out: OutputBatch) -> Sequence[OutputBatch]:
+        """Return an output as it is published: whole, or by groups of channels."""
+        stream = out.batch.stream
+        if stream not in self._split:
+            return [out]
+        n_groups, n_channels = self._split[stream], self._n_channels[stream]
+        parts = [split(message, n_channels, n_groups) for message in out.batch.messages]
+        return [
+            out._replace(batch=out.batch._replace(stream=name, messages=messages))
+            for name, *messages in zip(group_names(stream, n_groups), *parts, strict=True)
+        ]
 
     def flush(self) -> bool:
         """Try once to append the entries that wait; return whether none is left."""

@@ -245,7 +245,9 @@ class Runner:
                     self._outputs.publish(outputs)
                 elapsed_s = time.perf_counter() - began_s
                 self._heartbeat.set_position(max(host.position for host in chain.hosted), elapsed_s)
-                if self._is_stop_requested or self._outputs.has_unsent or self._inputs.is_paused:
+                # A recorder goes on: to read many large entries again for each takes too long.
+                is_over = self._is_stop_requested and not self._may_finish
+                if is_over or self._outputs.has_unsent or self._inputs.is_paused:
                     break  # the other items are read again
         self._idle(max(host.position for host in chain.hosted))
 

@@ -113,6 +113,13 @@ def pack(batch: Sequence[Message], start: int, stop: int) -> bytes:
     return _pack(batch, start, stop)
 
 
+def pack_rows(parts: Sequence[NDArray[Any]]) -> bytes:
+    """Return `pack` of a segment that fills its entry: the parts' rows, one below the other."""
+    shape = sum(map(len, parts)), parts[0].shape[1]
+    rows = (np.ascontiguousarray(part).data for part in parts)
+    return b"".join((_head(parts[0].dtype, shape), *rows))  # copied once
+
+
 def _pack(batch: Sequence[Message], start: int, stop: int) -> bytes:
     packed = []
     for message in batch:

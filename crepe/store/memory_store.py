@@ -11,6 +11,7 @@ from uuid import uuid4
 from crepe.errors import OrderError
 from crepe.messages import StreamInfo
 from crepe.store.contract import Cursor, Entry, UnclockedEntry, check_order
+from crepe.store.groups.grouped import Grouped
 from crepe.store.segments import joined_windows
 
 
@@ -37,8 +38,8 @@ class Memory:
         self.changed = Condition()
 
 
-class MemoryStore:
-    """A store in memory; keeps everything until it is deleted."""
+class _PlainStore:
+    """The streams in memory as they are kept, until they are deleted."""
 
     place = "memory of this process"
 
@@ -84,7 +85,7 @@ class MemoryStore:
                 return None
             return kept.end or (kept.entries[-1] if kept.entries else None)
 
-    def covered(self, stream: str) -> list[tuple[int, int]]:
+    def covered(self, stream: str) -> list[tuple[int, int]] | None:
         with self.memory.changed:
             kept = self.memory.streams.get(stream)
             return joined_windows((e.start, e.stop) for e in kept.entries) if kept else []
@@ -192,6 +193,14 @@ class MemoryStore:
     def beats(self) -> dict[str, dict[str, str]]:
         with self.memory.changed:
             return {actor: dict(state) for actor, state in sorted(self.memory.beats.items())}
+
+
+class MemoryStore(Grouped, _PlainStore):
+    """A store in memory, where a stream of several groups of channels is one stream."""
+
+    def delete(self, stream: str) -> None:
+        for name in self.names_of(stream):
+            super().delete(name)
 
 
 def _stop(entry: Entry) -> int:

@@ -20,6 +20,7 @@ from crepe.store.connection import (
     RedisConnection,
 )
 from crepe.store.contract import Cursor, Entry, UnclockedEntry
+from crepe.store.groups.grouped import Grouped
 from crepe.store.redis_fields import entry_from, info_from, pairs, unclocked_from
 
 log = logging.getLogger(__name__)
@@ -27,9 +28,7 @@ log = logging.getLogger(__name__)
 LATER = (ConnectionLostError, NotNowError)  # errors after which a retry may succeed
 READ_COUNT = 64
 """Most entries of one stream that `wait` returns at once."""
-
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
-_FOREIGN_PAUSE_S = 0.02
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S, _FOREIGN_PAUSE_S = 0.02, 0.5, 0.02
 _LAST_ID = b"-".join((str(2**64 - 1).encode(),) * 2)  # nothing can begin behind it
 _MOST_LOGGED = 100  # entries of others
 _SAID_AGAIN_S = 60.0  # a server that takes no writes is logged so often at most
@@ -39,8 +38,8 @@ def _nothing() -> None:
     pass
 
 
-class RedisReader:
-    """A reader of streams in Redis, through one connection; not for several threads.
+class PlainReader:
+    """A reader of streams as they are in Redis, through one connection; not for several threads.
 
     Attributes
     ----------
@@ -223,9 +222,10 @@ class RedisReader:
             if self.n_foreign <= _MOST_LOGGED:
                 log.error("%s: skipped %s", self._key(stream), error)
 
-    def covered(self, stream: str) -> None:
+    def covered(self, stream: str) -> list[tuple[int, int]] | None:
         """Return None: Redis gives the windows only together with the payloads."""
         del stream
+        return None
 
     def last(self, stream: str) -> Entry | None:
         return self._last(stream, self._retry)
@@ -243,10 +243,8 @@ class RedisReader:
         while True:
             # At least 1 ms: BLOCK 0 would wait for ever.
             left_s = max(0.001, min(LONGEST_BLOCK_S, deadline - time.monotonic()))
-            block_ms = round(1000 * left_s)
-            reply = self._retry(
-                "XREAD", "COUNT", count, "BLOCK", block_ms, "STREAMS", *by_key, *ids
-            )
+            ms = round(1000 * left_s)
+            reply = self._retry("XREAD", "COUNT", count, "BLOCK", ms, "STREAMS", *by_key, *ids)
             read: list[tuple[str, Entry | UnclockedEntry]] = []
             for key, items in reply or ():
                 stream = by_key[key]
@@ -296,3 +294,13 @@ class RedisReader:
 
     def _actor(self, name: str) -> str:
         return self._key("actor", name)
+
+
+class RedisReader(Grouped, PlainReader):
+    """The same, where a stream of several groups of channels is one stream."""
+
+    def newest(self, streams: Iterable[str]) -> int | None:
+        return super().newest(name for stream in streams for name in self.names_of(stream))
+
+    def sessions(self, streams: Iterable[str]) -> list[str | None]:
+        return super().sessions(self.names_of(stream)[0] for stream in streams)

@@ -245,13 +245,14 @@ class RedisStore(RedisReader):
             )
 
     def delete(self, stream: str) -> None:
-        self._writing.pop(stream, None)
-        self._fence.drop(self._key(stream, "info"))
-        # `ahead` has the rows that wait for the others (crepe.legacy).
-        parts = (self._key(stream, part) for part in ("", "info", "readers", "ahead"))
-        self._retry("UNLINK", *parts)
-        self._retry("HDEL", self._names, stream)
-        self._retry("HDEL", self._key("rates"), stream)
+        for name in self.names_of(stream):
+            self._writing.pop(name, None)
+            self._fence.drop(self._key(name, "info"))
+            # `ahead` has the rows that wait for the others (crepe.legacy).
+            parts = (self._key(name, part) for part in ("", "info", "readers", "ahead"))
+            self._retry("UNLINK", *parts)
+            self._retry("HDEL", self._names, name)
+            self._retry("HDEL", self._key("rates"), name)
 
     def append_unclocked(self, stream: str, payload: bytes, n_kept: int | None = 10_000) -> str:
         kept = () if n_kept is None else ("MAXLEN", "~", n_kept)
@@ -276,10 +277,8 @@ class RedisStore(RedisReader):
 
     def register_all(self, reader: str, positions: Mapping[str, int]) -> None:
         """Register a reader's positions, by stream, in one round trip."""
-        self._retry_all(
-            ("HSET", self._key(stream, "readers"), reader, position)
-            for stream, position in positions.items()
-        )
+        items = ((name, at) for stream, at in positions.items() for name in self.names_of(stream))
+        self._retry_all(("HSET", self._key(name, "readers"), reader, at) for name, at in items)
 
     def run_script(self, script: str, name: str, *arguments: Argument) -> Any:
         """Run a Lua script on one key of the culture, and return its reply.

@@ -198,12 +198,14 @@ def open_session(logger: Any, var: Path, at_end: ExitStack) -> Experiment:
     named = os.environ.get("CREPE_EXPERIMENT")
     machine = os.environ.get("CREPE_MACHINE", MAIN)
     experiment = load_experiment(Path(named) if named else None, machine=machine)
-    check_room(var, experiment)
     if machine != MAIN:
+        check_room(var, experiment)
         return join(logger, experiment, var, at_end)
-    logger.info(disk_message(var, experiment))
     # Popped: a decision counts once, and a reload of supervisord calls `make` again.
     decided = os.environ.pop("CREPE_SESSION", "")
+    if not decided:  # else the command that started supervisord has checked
+        check_room(var, experiment)
+    logger.info(disk_message(var, experiment))
     take_over = bool(os.environ.pop("CREPE_TAKE_OVER", ""))
     last = session.current(var)
     unfinished = session.find_unfinished(var)

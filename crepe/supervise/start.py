@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-from crepe.config.disk_space import check_room, disk_message
+from crepe.config.disk_space import LEAST_S, check_room, disk_message
 from crepe.config.dry_run.dry_run import dry_run
 from crepe.config.experiment import Experiment
 from crepe.config.machines import MAIN
@@ -48,11 +48,12 @@ def running(
     experiment: Experiment,
     *,
     take_over: bool = False,
+    length_s: float = LEAST_S,
     reached: Callable[[float], None] = _ignore,
 ) -> Iterator[Store]:
     """Run the experiment's programs in a new session while the block lasts.
 
-    `take_over` and `reached` are those of `up`.
+    `take_over`, `length_s` and `reached` are those of `up`.
 
     SIGTERM, and SIGHUP when a terminal or an SSH connection is lost, interrupt as Ctrl-C does.
     """
@@ -66,7 +67,12 @@ def running(
     with _interrupts() as end_undisturbed:
         try:
             with up(
-                experiment, experiment.path, "new", take_over=take_over, reached=reached
+                experiment,
+                experiment.path,
+                "new",
+                take_over=take_over,
+                length_s=length_s,
+                reached=reached,
             ) as store:
                 yield store
         finally:
@@ -81,6 +87,7 @@ def up(
     *,
     take_over: bool = False,
     foreground: bool = False,
+    length_s: float = LEAST_S,
     reached: Callable[[float], None] = _ignore,
 ) -> Store:
     """Start the programs and return the store once every actor runs.
@@ -95,6 +102,8 @@ def up(
         End a session of the same culture that runs elsewhere on the server.
     foreground
         Become supervisord instead of starting one; does not return.
+    length_s
+        Length of recording that must fit on the disk; a caller that ends by itself knows it.
     reached
         Receives the number of programs that are ready, again and again.
 
@@ -103,7 +112,7 @@ def up(
     LeaseError
         Another session has the culture, and `take_over` is False.
     DeviceError
-        Not even ten minutes of what is recorded fit on the disk.
+        What is recorded in `length_s` does not fit on the disk.
     CrepeError
         A program does not start; the text has the end of its log. All programs are stopped again
         then, as they are after Ctrl-C.
@@ -112,7 +121,7 @@ def up(
     experiment.check_tokens()
     for note in dry_run(experiment):
         print(f"note: {note}", file=sys.stderr)
-    check_room(paths.var_directory(), experiment)
+    check_room(paths.var_directory(), experiment, length_s)
     if experiment.machine != MAIN:
         joining = check_joining(experiment, paths.var_directory())
         for note in (*joining.notes, joining.clocks):

@@ -12,6 +12,7 @@ import crepe.actors
 import crepe.games
 from crepe.actors.actor import Actor, Source
 from crepe.conditions import Block, Calibration, Conditions
+from crepe.config.shards import MOST_SHARDS
 from crepe.config.tables import (
     ChainTable,
     CultureTable,
@@ -109,6 +110,12 @@ _COMMON = (
     (
         *("`machine`", "string", "", "", '`""`'),
         "Machine that runs it, of a table `[machines.NAME]`; by default the main one.",
+    ),
+    (
+        *("`shards`", "integer", "", f"1 to {MOST_SHARDS}", "`1`"),
+        """Number of programs that share its channels, of an actor that treats each channel for
+        itself (`BandPass`, `Notch`, `Detect`, `CutOut`). Readers of its streams see no
+        difference.""",
     ),
 )
 

@@ -49,6 +49,11 @@ KEYS: Mapping[str, tuple[str, str]] = {
         "stream",
         "Samples of a row that is ahead of the others; of the original interface only.",
     ),
+    "crepe:STREAM/NUMBERofCOUNT": (
+        "stream",
+        "Instead of the first: the entries of a group of the channels, with an info and readers "
+        "of its own, see `shards`.",
+    ),
     "crepe:rates": (
         "hash",
         "Bytes per second of each stream, from which follows how much of all is kept.",

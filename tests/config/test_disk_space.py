@@ -139,7 +139,7 @@ def test_a_start_without_room_for_ten_minutes_and_the_reserve_is_refused(tmp_pat
     disk_space.check_room(tmp_path, experiment)  # 0.28 MB/s for 600 s, and 10 MB
     free -= 1
     with pytest.raises(
-        DeviceError, match="178 MB free, must be at least 178 MB: 168 MB of ten minutes, and 10 MB"
+        DeviceError, match="178 MB free, must be at least 178 MB: 168 MB of 10 minutes, and 10 MB"
     ):
         disk_space.check_room(tmp_path, experiment)
     disk_space.check_room(tmp_path, acquiring(tmp_path, "generator://"))  # records nothing

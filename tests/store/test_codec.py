@@ -225,3 +225,9 @@ def test_segments_of_two_types_and_one_length_are_both_read_by_their_heads(monke
         assert message.samples.dtype == segment.samples.dtype
         assert (message.samples == segment.samples).all()
         assert not unreadable
+
+
+def test_rows_of_several_arrays_are_packed_as_one_segment():
+    samples = np.arange(35, dtype=np.int16).reshape(7, 5)
+    parts = [samples[:2], samples[2:3], samples[3:]]
+    assert codec.pack_rows(parts) == codec.pack([Segment(10, 15, samples)], 10, 15)

@@ -18,6 +18,7 @@ from crepe.config.wiring import ActorSpec
 from crepe.electrodes.wells import wells_text
 from crepe.errors import ActorError, ConfigError
 from crepe.messages import Message, Stimulus, StreamInfo
+from crepe.store.groups.names import group_infos
 
 if TYPE_CHECKING:
     from crepe.config.experiment import Experiment
@@ -141,6 +142,8 @@ def _try(run: _DryRun, spec: ActorSpec, place: str, mistakes: Mistakes) -> None:
         with ErrorsOf(spec.name, spec.kind):
             actor.open(context)
             info = actor.output_info(context)
+            if spec.shards > 1:  # or it could have more shards than channels
+                group_infos(context.first, spec.shards, spec.reads[0])
             if not isinstance(info, StreamInfo):
                 raise TypeError(f"output_info returned {info!r}, must be a StreamInfo")
             run.infos |= dict.fromkeys(spec.writes.values(), info)
