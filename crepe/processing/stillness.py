@@ -47,7 +47,7 @@ class Stillness:
         is_still[rows] = is_run
         return is_still
 
-    def _repeating(self, samples: NDArray[np.generic]) -> NDArray[np.int64]:
+    def _repeating(self, samples: NDArray[np.generic]) -> NDArray[np.intp]:
         """Return the channels that may have a run, go on with one, or begin one at the end.
 
         Noise repeats few samples, so that most have none. A run has two neighbours of a grid half
@@ -64,5 +64,5 @@ class Stillness:
             if in_grid.shape[1]:  # it has not the first sample
                 may_go_on |= in_grid[:, 0]
             may_stand |= may_go_on & (samples[:, 0] == self._last)
-        rows: NDArray[np.int64] = np.flatnonzero(may_stand)
+        rows: NDArray[np.intp] = np.flatnonzero(may_stand)
         return rows
