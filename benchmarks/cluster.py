@@ -15,9 +15,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from benchmarks.cluster_nodes import N_MASTERS, Cluster, Node, running_cluster, until
 from benchmarks.startup import cpu_s
@@ -183,7 +185,7 @@ def death_of_a_master(cluster: Cluster, n: int) -> None:
     print(f"    {differ:10d}  cultures in whose recording acknowledged samples are missing")
 
 
-def _window(store: Store) -> tuple[int, int, object]:
+def _window(store: Store) -> tuple[int, int, NDArray[Any]]:
     data = store["data"]
     stop = len(data)
     start = max(data.first, stop - RATE_HZ)

@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ def until(is_so: Callable[[], object]) -> None:
 def _join(nodes: list[Node]) -> None:
     masters, replicas = nodes[:N_MASTERS], nodes[N_MASTERS:]
     for epoch, node in enumerate(nodes, 1):
-        until(lambda node=node: node("PING"))
+        until(partial(node, "PING"))
         node("CLUSTER", "SET-CONFIG-EPOCH", epoch)
     bounds = [N_SLOTS * i // N_MASTERS for i in range(N_MASTERS + 1)]
     for i, master in enumerate(masters):
@@ -136,9 +137,9 @@ def _join(nodes: list[Node]) -> None:
         nodes[0]("CLUSTER", "MEET", "127.0.0.1", node.port, node.bus_port)
     # A replica can only follow a master that it has met.
     for master, replica in zip(masters, replicas, strict=True):
-        until(lambda m=master, r=replica: r("CLUSTER", "REPLICATE", m.id))
+        until(partial(replica, "CLUSTER", "REPLICATE", master.id))
     for node in nodes:
-        until(lambda node=node: _is_whole(node))
+        until(partial(_is_whole, node))
 
 
 def _is_whole(node: Node) -> bool:
