@@ -15,7 +15,7 @@ from crepe.legacy.rpyc_server import StreamDoor, started
 from crepe.messages import StreamInfo
 from crepe.settings import RPYC_CONFIG
 from crepe.store import Store, Stream
-from crepe.store.redis_reader import RedisReader
+from crepe.store.groups.grouped_redis import GroupedRedis
 from crepe.store.redis_store import RedisStore
 
 N_CHANNELS, N_SAMPLES, N_SEGMENTS = 60, 100, 50
@@ -48,8 +48,8 @@ def _serve_lists(port: int) -> None:
 
 
 def _serve_ours(url: str, stream: str, port: int) -> None:
-    def open_store() -> RedisReader:
-        return RedisReader(url, "crepe", "bench", 5.0)
+    def open_store() -> GroupedRedis:
+        return GroupedRedis(url, "crepe", "bench", 5.0)
 
     started(StreamDoor(stream, open_store), "127.0.0.1", port, "")
     time.sleep(3600)  # until the benchmark ends this process

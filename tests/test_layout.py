@@ -64,7 +64,7 @@ TESTED_THROUGH = {
     # Parts of a whole that is tested as one.
     "actors/test_output.py": "environment/source_place",
     "config/test_experiment.py": """
-        config/consistency config/explain config/mistakes
+        config/consistency config/file_text config/mistakes
         config/program_part config/wiring
     """,
     "config/dry_run/test_dry_run.py": """
@@ -126,7 +126,7 @@ TESTED_THROUGH = {
         store/client store/memory_store store/recording_store
         store/redis_store store/retention store/stream_writer
     """,
-    "store/groups/test_grouped.py": "store/groups/joiner",
+    "store/groups/test_grouped.py": "store/groups/grouped_redis store/groups/joiner",
     "store/test_tls.py": "redis_server/login",
     "system/test_from_python.py": "legacy/experiment",
     "legacy/test_rpyc_server.py": "legacy/rpyc_program legacy/rpyc_stream",

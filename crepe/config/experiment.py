@@ -9,11 +9,8 @@ from typing import Any, NamedTuple
 from crepe.actors.actor import Actor, Sink
 from crepe.actors.stimulate import Stimulate
 from crepe.config.consistency import check_consistency, check_name
-from crepe.config.experiment_file import (
-    ExperimentFile,
-    parse_text,
-    read_tables,
-)
+from crepe.config.experiment_file import ExperimentFile, read_tables
+from crepe.config.file_text import parse_text
 from crepe.config.machines import MAIN, part_of
 from crepe.config.mistakes import Mistakes
 from crepe.config.services import MACHINE, SERVICES

@@ -1,9 +1,7 @@
 """An experiment file as it was read: every table but those of the actors is checked."""
 
 import json
-import re
-import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from hashlib import sha256
@@ -13,8 +11,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from crepe.conditions import Calibration, Conditions
-from crepe.config.explain import Loc, explain
-from crepe.config.mistakes import Mistakes
+from crepe.config.file_text import parse_text, read_text
+from crepe.config.mistakes import Loc, Mistakes, explain
 from crepe.config.own_files import default_file
 from crepe.config.tables import (
     CultureTable,
@@ -27,11 +25,8 @@ from crepe.config.tables import (
     SimulatedSensorTable,
 )
 from crepe.environment import paths
-from crepe.errors import ConfigError, suggest
+from crepe.errors import ConfigError
 from crepe.store.modus import stream_name
-
-_BARE_TEXT = re.compile(r"^[=\s\[,]\s*(?!True\b|False\b)([^\W\d][^,#\]}\"\']*?)\s*(?:[,#\]}]|$)")
-_TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -157,7 +152,7 @@ def read_tables(
     ConfigError for a file that cannot be read at all.
     """
     path = default_file() if path is None else Path(path)
-    text = _read_text(path)
+    text = read_text(path)
     table = parse_text(path, text)
     if changes:
         for name, value in changes.items():
@@ -183,47 +178,6 @@ def streams(value: Any, place: str) -> tuple[str, ...]:
         return tuple(stream_name(name) for name in names)
     except ConfigError as error:
         raise ConfigError(f"{place}: {error}") from error
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")  # editors of Windows begin with a mark
-    except FileNotFoundError as error:
-        near = suggest(path.name, sorted(_experiments_in(path.parent)))
-        raise ConfigError(f"{path}: no such experiment file{near}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as UTF-8 text: {error}") from error
-
-
-def _experiments_in(directory: Path) -> Iterator[str]:
-    """Yield the names of the experiment files in a directory: other tools have TOML files, too."""
-    for path in directory.glob("*.toml"):
-        with suppress(OSError, ValueError):  # what cannot be read is no suggestion
-            if "actors" in tomllib.loads(path.read_text(encoding="utf-8-sig")):
-                yield path.name
-
-
-def parse_text(path: Path, text: str) -> dict[str, Any]:
-    """Return the tables of an experiment's text. Raises ConfigError with line and column."""
-    try:
-        # The text of a changed experiment is JSON, whatever its file was.
-        content = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
-    except json.JSONDecodeError as error:
-        raise ConfigError(
-            f"{path}: line {error.lineno}, column {error.colno}: {error.msg}"
-        ) from error
-    except tomllib.TOMLDecodeError as error:
-        if match := _TOML_PLACE.search(str(error)):
-            line, column = int(match[1]), int(match[2])
-        else:  # "at end of document"
-            line, column = text.count("\n") + 1, len(text) - text.rfind("\n")
-        reason = str(error).partition(" (at ")[0]
-        if match := _BARE_TEXT.search("".join(text.splitlines()[line - 1 : line])[column - 2 :]):
-            reason += f'; text needs quotes: "{match[1]}"'
-        raise ConfigError(f"{path}: line {line}, column {column}: {reason}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: {content!r}, must be tables")
-    return content
 
 
 def _parse(path: Path, text: str, table: Mapping[str, Any]) -> tuple[ExperimentFile, Mistakes]:

@@ -13,8 +13,7 @@ from crepe.actors.actor import Actor, Source
 from crepe.actors.output import reason_of
 from crepe.config.actor_class import import_actor
 from crepe.config.experiment_file import streams
-from crepe.config.explain import explain
-from crepe.config.mistakes import Mistakes
+from crepe.config.mistakes import Mistakes, explain
 from crepe.config.shards import check_value
 from crepe.environment.source_place import place_of
 from crepe.errors import ConfigError, CrepeError, suggest

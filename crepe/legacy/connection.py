@@ -14,8 +14,8 @@ from crepe.errors import GapError, StoreError
 from crepe.legacy.names import takes_old_names
 from crepe.legacy.rows import ahead_of, read_row, read_to_gap
 from crepe.store.contract import Cursor, Entry, Readable, UnclockedEntry
+from crepe.store.groups.grouped_redis import GroupedRedis
 from crepe.store.memory_store import MemoryStore
-from crepe.store.redis_reader import RedisReader
 from crepe.store.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -203,8 +203,8 @@ def another_reader(store: Readable) -> Readable:
     """Return a second connection to the same streams: two threads cannot share a store."""
     if isinstance(store, MemoryStore):
         return MemoryStore(store.memory, writer="reader")
-    assert isinstance(store, RedisReader)
-    return RedisReader(store.url, store.culture, f"reader-{uuid4().hex[:12]}", store.patience_s)
+    assert isinstance(store, GroupedRedis)
+    return GroupedRedis(store.url, store.culture, f"reader-{uuid4().hex[:12]}", store.patience_s)
 
 
 def _call(callback: Callback, samples: NDArray[Any]) -> None:

@@ -18,7 +18,7 @@ from crepe.legacy.rpyc_server import StreamDoor, started
 from crepe.messages import Segment
 from crepe.redis_server.find_url import find_url
 from crepe.store.contract import Readable
-from crepe.store.redis_reader import RedisReader
+from crepe.store.groups.grouped_redis import GroupedRedis
 from crepe.web.token import chosen_token
 
 log = logging.getLogger(__name__)
@@ -36,9 +36,9 @@ def run_rpyc(part: ProgramPart) -> None:
     samples = set(experiment.streams_of(Segment))
     find_url(patience_s=float("inf"), is_ours=True, meanwhile=end_if_orphan)
 
-    def open_store() -> RedisReader:
+    def open_store() -> GroupedRedis:
         name = f"{RPYC}-{uuid4().hex[:12]}"
-        return RedisReader(find_url(is_ours=True), part.name, name, _PATIENCE_S)
+        return GroupedRedis(find_url(is_ours=True), part.name, name, _PATIENCE_S)
 
     now = session.current()
     port_of = {stream_of[service]: port for service, port in ports.items()}

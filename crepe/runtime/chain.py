@@ -24,6 +24,11 @@ class Chain:
         self._readers = _readers(hosted)
         self._groups = [_readers(group) for group in _connected(hosted)]
 
+    @property
+    def position(self) -> int:
+        """The furthest position of an actor."""
+        return max(host.position for host in self.hosted)
+
     def push(self, batch: Batch) -> list[OutputBatch]:
         """Feed a batch to the actors that read its stream; return the output that follows."""
         return [out for outputs in self.push_by_group(batch) for out in outputs]

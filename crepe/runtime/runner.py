@@ -155,8 +155,7 @@ class Runner:
         self._inputs.begin(hosted, resumes)
         reached = max(host.position for host in hosted)
         self._heartbeat.set_position(reached)
-        actors = [host.actor for host in hosted]
-        self._recorders = RecorderWatch(actors, self._store, self._session)
+        self._recorders = RecorderWatch([h.actor for h in hosted], self._store, self._session)
         self._heartbeat.begin_at(max(reached, self._inputs.recorded))
         self._heartbeat.problem = self._recorders.look(None)
         self._heartbeat.set_state("running")
@@ -243,13 +242,12 @@ class Runner:
                     self._heartbeat.cover(batch.start, batch.stop)
                 for outputs in chain.push_by_group(batch):
                     self._outputs.publish(outputs)
-                elapsed_s = time.perf_counter() - began_s
-                self._heartbeat.set_position(max(host.position for host in chain.hosted), elapsed_s)
+                self._heartbeat.set_position(chain.position, time.perf_counter() - began_s)
                 # A recorder goes on: to read many large entries again for each takes too long.
                 is_over = self._is_stop_requested and not self._may_finish
                 if is_over or self._outputs.has_unsent or self._inputs.is_paused:
                     break  # the other items are read again
-        self._idle(max(host.position for host in chain.hosted))
+        self._idle(chain.position)
 
     def _next(self) -> list[tuple[str, Entry | UnclockedEntry]]:
         """Return the next entries; none while Redis is away or output waits to be published."""

@@ -20,7 +20,6 @@ from crepe.store.connection import (
     RedisConnection,
 )
 from crepe.store.contract import Cursor, Entry, UnclockedEntry
-from crepe.store.groups.grouped import Grouped
 from crepe.store.redis_fields import entry_from, info_from, pairs, unclocked_from
 
 log = logging.getLogger(__name__)
@@ -38,7 +37,7 @@ def _nothing() -> None:
     pass
 
 
-class PlainReader:
+class RedisReader:
     """A reader of streams as they are in Redis, through one connection; not for several threads.
 
     Attributes
@@ -294,13 +293,3 @@ class PlainReader:
 
     def _actor(self, name: str) -> str:
         return self._key("actor", name)
-
-
-class RedisReader(Grouped, PlainReader):
-    """The same, where a stream of several groups of channels is one stream."""
-
-    def newest(self, streams: Iterable[str]) -> int | None:
-        return super().newest(name for stream in streams for name in self.names_of(stream))
-
-    def sessions(self, streams: Iterable[str]) -> list[str | None]:
-        return super().sessions(self.names_of(stream)[0] for stream in streams)

@@ -14,8 +14,9 @@ from crepe.redis_server.login import ConnectionLostError
 from crepe.store.connection import Argument, CommandRefusedError, NotNowError
 from crepe.store.contract import Entry
 from crepe.store.fence import Fence
+from crepe.store.groups.grouped_redis import GroupedRedis
 from crepe.store.redis_fields import info_fields, pairs, writer_of
-from crepe.store.redis_reader import LATER, RedisReader, _nothing
+from crepe.store.redis_reader import LATER, _nothing
 from crepe.store.retention import DEFAULT_BUDGET_BYTES, DEFAULT_KEEP_S, Retention
 from crepe.store.stream_writer import RESEND_S, Writing, identity, rebuild
 
@@ -38,7 +39,7 @@ return redis.status_reply('OK')
 """Claim a stream for a writer; drop the entries of another session."""
 
 
-class RedisStore(RedisReader):
+class RedisStore(GroupedRedis):
     """Streams in Redis, through one connection; not for several threads.
 
     Parameters
@@ -48,7 +49,7 @@ class RedisStore(RedisReader):
     culture
         First part of every key; on a cluster it is in braces, the hash tag of all of them.
     patience_s, meanwhile
-        As in RedisReader.
+        As in `RedisReader`.
     keep_s
         Seconds of signal that stay readable, if memory allows; `declare` may set another value.
     """

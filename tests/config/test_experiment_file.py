@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from crepe.config.experiment_file import parse_text, read_experiment_file
+from crepe.config.experiment_file import read_experiment_file
+from crepe.config.file_text import parse_text
 from crepe.errors import ConfigError
 
 

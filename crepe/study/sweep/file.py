@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from crepe import __version__
 from crepe.config.experiment import Experiment, load_experiment
-from crepe.config.experiment_file import parse_text
-from crepe.config.explain import explain
+from crepe.config.file_text import parse_text
+from crepe.config.mistakes import explain
 from crepe.errors import ConfigError, suggest
 from crepe.study.sweep.tables import CASE, SweepTables
 

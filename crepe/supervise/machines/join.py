@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from crepe.commands import CONTROL
 from crepe.config.experiment import Experiment, load_experiment
-from crepe.config.experiment_file import ExperimentFile, parse_text, read_experiment_file
+from crepe.config.experiment_file import ExperimentFile, read_experiment_file
+from crepe.config.file_text import parse_text
 from crepe.config.machines import part_of
 from crepe.environment import paths, session
 from crepe.errors import ConfigError, StoreError
