@@ -65,7 +65,7 @@ def test_another_stream_is_chosen_by_url(path):
         assert store["data"].info.sampling_rate_hz == 1000.0
     with pytest.raises(DeviceError, match=r"no analog stream 'X'; has Stream_0 .*, Stream_1 "):
         Store(f"hdf5://{path}?stream=X")
-    with pytest.raises(ConfigError, match="known are location, speed, stream"):
+    with pytest.raises(ConfigError, match="known are location, well, speed"):
         Store(f"hdf5://{path}?streams=Filter")
 
 

@@ -184,6 +184,7 @@ def test_the_file_works_by_itself_from_any_directory(
         "var",
         ".supervisord.pid",
         ".supervisord.sock",
+        paths.temporary().name,  # it is also the temporary directory here
     }
     assert (clone / ".supervisord.sock").stat().st_mode & 0o777 == 0o700
     answer = subprocess.run(
