@@ -162,6 +162,7 @@ def test_the_file_works_by_itself_from_any_directory(
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     conf = clone / "supervisord.conf"
     conf.write_text(render(PROGRAMS))
+    paths.temporary()  # where it is announced; TMPDIR is the clone
     before = {path.name for path in clone.iterdir()}
     var = clone / "var"
     command = [
@@ -184,7 +185,6 @@ def test_the_file_works_by_itself_from_any_directory(
         "var",
         ".supervisord.pid",
         ".supervisord.sock",
-        paths.temporary().name,  # it is also the temporary directory here
     }
     assert (clone / ".supervisord.sock").stat().st_mode & 0o777 == 0o700
     answer = subprocess.run(
