@@ -162,7 +162,7 @@ def test_the_file_works_by_itself_from_any_directory(
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     conf = clone / "supervisord.conf"
     conf.write_text(render(PROGRAMS))
-    paths.temporary()  # where it is announced; TMPDIR is the clone
+    (clone / paths.temporary().name).mkdir(mode=0o700)  # TMPDIR is the clone for programs
     before = {path.name for path in clone.iterdir()}
     var = clone / "var"
     command = [
