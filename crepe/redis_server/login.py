@@ -8,6 +8,7 @@ its asyncio half it would take a fifth of the start of each program.
 # Decision 46: what programs do not import.
 
 import socket
+import weakref
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -52,11 +53,17 @@ class _UnixSocket:
     def __init__(self, url: str) -> None:
         self._url = url
         self._socket: socket.socket | None = None
+        self._drop: weakref.finalize[[], Any] | None = None  # closes the socket, once
 
     def open(self, timeout_s: float) -> socket.socket:
         if not hasattr(socket, "AF_UNIX"):
             raise StoreError(f"{self._url}: this system has no unix sockets; use redis://HOST:PORT")
+        self.close()
         self._socket = socket.socket(socket.AF_UNIX)
+        # A store that is dropped unclosed needs no ResourceWarning. In a cycle of references the
+        # socket might be collected before this object, so that `__del__` would come too late.
+        self._drop = weakref.finalize(self, self._socket.close)
+        self._drop.atexit = False
         self._socket.settimeout(timeout_s)
         self._socket.connect(unquote(urlsplit(self._url).path))
         # Read anew: the server may be another one after a lost connection.
@@ -81,11 +88,8 @@ class _UnixSocket:
         return line[:-2]
 
     def close(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-
-    def __del__(self) -> None:
-        self.close()  # a store that is dropped unclosed needs no ResourceWarning
+        if self._drop is not None:
+            self._drop()
 
 
 class _RedisPy:
