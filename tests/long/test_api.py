@@ -132,7 +132,7 @@ def try_all(served):
 
 
 def test_the_page_answers_as_it_is_described(page):
-    assert try_all(page) == 14
+    assert try_all(page) == 15
 
 
 def test_the_sensor_gateway_answers_as_it_is_described(sensor):
