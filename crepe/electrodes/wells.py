@@ -49,16 +49,13 @@ def in_well(info: StreamInfo, channels: NDArray[np.intp]) -> StreamInfo:
     if len(channels) == info.n_channels:
         return info
     labels = [info.labels[channel] for channel in channels]
-    matches = [(_LABEL.fullmatch(label), label) for label in labels]
-    own = [match["own"] if match and match["own"] else label for match, label in matches]
-
-    n = info.n_channels
+    matches = [_LABEL.fullmatch(label) for label in labels]
+    own = [match and match["own"] for match in matches]
+    has_scales = len(info.scale_uv) == info.n_channels  # else one holds for all channels
     return replace(
         info,
-        labels=tuple(own),
+        labels=tuple(short or label for short, label in zip(own, labels, strict=True)),
         ids=tuple(info.ids[i] for i in channels if info.ids),
         positions_um=tuple(info.positions_um[i] for i in channels if info.positions_um),
-        scale_uv=tuple(info.scale_uv[i] for i in channels)
-        if len(info.scale_uv) == n
-        else info.scale_uv,
+        scale_uv=tuple(info.scale_uv[i] for i in channels) if has_scales else info.scale_uv,
     )
