@@ -4,11 +4,11 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "crepe").rglob("*.py"))
-TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
 
 MOST_FILES_AT_THE_TOP = 12
 MOST_MODULES_IN_A_FOLDER = 20
@@ -176,6 +176,11 @@ THIRD_PERSON = frozenset(
 """First words of a class's docstring that describe a deed where a name is expected."""
 
 
+@cache
+def trees():
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
+
+
 def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
@@ -218,7 +223,7 @@ def test_no_file_is_too_long():
 def test_no_module_of_crepe_has_an_alias():
     names = {".".join(p.relative_to(ROOT).with_suffix("").parts) for p in SOURCES}
     aliases = []
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 start = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
@@ -254,7 +259,7 @@ def bound_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
 def test_names_say_what_they_hold():
     offences = [
         f"{relative(path)}:{line}: {name}"
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         for name, line in bound_names(tree)
         if name.strip("_") in EMPTY_NAMES - SNAPSHOT_KEYS.get(relative(path), set())
     ]
@@ -267,7 +272,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def public_classes() -> Iterator[tuple[Path, ast.ClassDef]]:
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 yield path, node
@@ -275,7 +280,7 @@ def public_classes() -> Iterator[tuple[Path, ast.ClassDef]]:
 
 def public_functions() -> Iterator[tuple[Path, Function]]:
     """The functions of modules, and the methods of public classes."""
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         yield from ((path, node) for node in tree.body if is_public_function(node))
     for path, node in public_classes():
         yield from ((path, method) for method in node.body if is_public_function(method))

@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,15 @@ from docs.generate.streams import KEYS
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
-SOURCES = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "crepe").rglob("*.py"))]
-STRINGS = [
-    node.value
-    for source in SOURCES
-    for node in ast.walk(ast.parse(source))
-    if isinstance(node, ast.Constant) and isinstance(node.value, str)
-]
+
+
+@cache
+def strings():
+    """Return the text of every string in the code."""
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "crepe").rglob("*.py"))
+    nodes = (node for tree in trees for node in ast.walk(tree))
+    constants = (node.value for node in nodes if isinstance(node, ast.Constant))
+    return [value for value in constants if isinstance(value, str)]
 
 
 def page(name):
@@ -37,7 +40,7 @@ def first_cells(text):
 
 
 def test_the_variables_are_those_that_the_code_reads():
-    named = {name for text in STRINGS for name in re.findall(r"^CREPE_[A-Z_]+$", text)}
+    named = {name for text in strings() for name in re.findall(r"^CREPE_[A-Z_]+$", text)}
     named |= {variable(program) for program in ("dashboard", "sensor", "rpyc")}
     assert {code for cells in first_cells(page("environment.md")) for _, code in cells} == named
 
@@ -45,7 +48,7 @@ def test_the_variables_are_those_that_the_code_reads():
 def test_every_run_time_file_is_on_the_page():
     names = {
         text
-        for text in STRINGS
+        for text in strings()
         if re.fullmatch(r"\.?[a-z][a-z-]+\.(json|sock|lock|pid|log|out)", text)
     }
     # The first is written where `--out` says, the second is the end of a name, and never made here.
@@ -64,7 +67,7 @@ def test_every_class_of_error_is_on_the_page_with_its_meaning():
 
 
 def test_the_texts_of_errors_are_those_of_the_code():
-    code = "\n".join(STRINGS)
+    code = "\n".join(strings())
     texts = [long or short for cells in first_cells(page("errors.md")) for long, short in cells]
     for text in (text for text in texts if not text.endswith("Error")):
         # Capitals, `N`, quotes and dots stand for what varies.
