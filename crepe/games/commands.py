@@ -2,12 +2,13 @@
 
 # Decision 35: how commands reach a game.
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from crepe.commands import INPUT, PLAYERS, SENSOR
+from crepe.commands import GAME_COMMANDS, INPUT, PLAYERS, SENSOR
 from crepe.errors import suggest
-from crepe.messages import Command
+from crepe.messages import Command, GameState, Message
+from crepe.phases import GamePhase
 
 
 @dataclass
@@ -17,6 +18,26 @@ class GameCommands:
     is_paused: bool = False
     condition: str = ""  # of the next trials; empty: none was chosen
     player: str = ""  # empty: the player of the experiment file
+
+    def obey(
+        self,
+        command: Message,
+        conditions: Collection[str],
+        report: Callable[..., GameState],
+        *,
+        reads_gestures: bool,
+    ) -> Iterator[Command | GameState]:
+        """Publish a game's command again, and put it into force or publish its refusal.
+
+        `report` returns the state of the game for a message, a phase, and the fields to set in it;
+        the others are those of `apply`.
+        """
+        assert isinstance(command, Command)
+        if command.name in GAME_COMMANDS:
+            yield command
+        if refusal := self.apply(command, conditions, reads_gestures=reads_gestures):
+            fields = {"outcome": refusal, "gesture": None, "shown_by": command.sender}
+            yield report(command, str(GamePhase.REFUSED), **fields)
 
     def apply(self, command: Command, conditions: Collection[str], *, reads_gestures: bool) -> str:
         """Put a command into force, or return why it is refused.

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from crepe.actors.actor import Actor, ActorContext
-from crepe.commands import CONTROL, GAME_COMMANDS
+from crepe.commands import CONTROL
 from crepe.games.commands import GameCommands
 from crepe.messages import Command, GameState, Message, Spikes, Stimulus
 from crepe.phases import GamePhase
@@ -106,7 +106,8 @@ class SinglePulses(Actor[Spikes | Command, GameState | Stimulus | Command]):
 
     def step_from(self, stream: str, message: Spikes | Command) -> Iterator[Message]:
         if stream == CONTROL:
-            yield from self._apply(message)
+            yield from self._commands.obey(message, (), self._report, reads_gestures=False)
+            self._state.is_paused = self._commands.is_paused
         else:
             yield from self.step(message)
 
@@ -148,16 +149,6 @@ class SinglePulses(Actor[Spikes | Command, GameState | Stimulus | Command]):
         # The rate of a single pulse only tells an instrument how long its pattern may take.
         return Stimulus(start, stop, number, due, (label,), self.phases, 20.0, 1, label, self.unit)
 
-    def _apply(self, message: Message) -> Iterator[Message]:
-        """Publish an operator's command again, and put it into force or publish its refusal."""
-        assert isinstance(message, Command)
-        if message.name in GAME_COMMANDS:
-            yield message
-        refusal = self._commands.apply(message, (), reads_gestures=False)
-        self._state.is_paused = self._commands.is_paused
-        if refusal:
-            yield self._report(message, GamePhase.REFUSED, refusal, message.sender)
-
     @property
     def _round(self) -> int:
         return (self._state.trial - 1) // len(self.electrodes) + 1
@@ -167,7 +158,7 @@ class SinglePulses(Actor[Spikes | Command, GameState | Stimulus | Command]):
         return self._report(message, phase, "pulse" if phase == GamePhase.OUTCOME else None)
 
     def _report(
-        self, message: Message, phase: str, outcome: str | None, sender: str = ""
+        self, message: Message, phase: str, outcome: str | None = None, **fields: Any
     ) -> GameState:
         state = self._state
         began = {GamePhase.STIMULATION.value: state.requested} if state.trial else {}
@@ -175,7 +166,7 @@ class SinglePulses(Actor[Spikes | Command, GameState | Stimulus | Command]):
             began[GamePhase.OUTCOME.value] = message.stop
         return GameState(
             message.start, message.stop, state.trial, str(phase), outcome=outcome, phases=began,
-            shown_by=sender, block=self._round if state.trial else 0,
+            block=self._round if state.trial else 0, **fields,
         )  # fmt: skip
 
     def _samples(self, seconds: float) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import PrivateAttr
 
 from crepe.actors.actor import Actor, ActorContext
-from crepe.commands import CONTROL, GAME_COMMANDS, INPUT
+from crepe.commands import CONTROL, INPUT
 from crepe.conditions import STIMULATION, UNSTIMULATED
 from crepe.games.commands import GameCommands, gesture_refusal, player_of
 from crepe.games.decisions import check_decisions, decided
@@ -104,7 +104,10 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
     def step_from(self, stream: str, message: Decision | Command) -> Iterator[Message]:
         decides = self.decisions.get(self._condition, self._decides)
         if stream == CONTROL:
-            yield from self._apply(message)
+            conditions = () if self.blocks else (STIMULATION, *UNSTIMULATED, *self.decisions)
+            yield from self._commands.obey(
+                message, conditions, self._report, reads_gestures=self._reads_gestures
+            )
         elif stream == decides or isinstance(message, Command):
             yield from self.step(message)
 
@@ -178,17 +181,6 @@ class Game(TrialSettings, Actor[Decision | Command, GameState | Stimulus | Comma
             yield from self._stimulate(command, command.value, command.sender)
         else:
             self._state.next = (command.value, command.sender)
-
-    def _apply(self, message: Message) -> Iterator[Message]:
-        """Publish an operator's command again, and put it into force or publish its refusal."""
-        assert isinstance(message, Command)
-        if message.name in GAME_COMMANDS:
-            yield message
-        conditions = () if self.blocks else (STIMULATION, *UNSTIMULATED, *self.decisions)
-        refusal = self._commands.apply(message, conditions, reads_gestures=self._reads_gestures)
-        if refusal:
-            sender = message.sender
-            yield self._report(message, "refused", outcome=refusal, gesture=None, shown_by=sender)
 
     @property
     def _player(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from pydantic import PrivateAttr
 
 from crepe.actors.actor import Actor, ActorContext
-from crepe.commands import CONTROL, GAME_COMMANDS
+from crepe.commands import CONTROL
 from crepe.conditions import NO_FEEDBACK, SILENT, STIMULATION, UNSTIMULATED
 from crepe.errors import ConfigError, suggest
 from crepe.games.decisions import check_decisions, decided
@@ -124,7 +124,13 @@ class GymGame(
             if is_lost and message.stream in self._outputs:
                 self._episodes.lose(message.number)
         elif stream == CONTROL:
-            yield from self._apply(message)
+            offered = (STIMULATION, *UNSTIMULATED, *self.extra_conditions, *self.decisions)
+            yield from self._episodes.commands.obey(
+                message,
+                () if self.blocks else offered,
+                self._episodes.report,
+                reads_gestures=False,
+            )
         elif stream == self.decisions.get(self._episodes.block.condition, self._decides):
             yield from self.step(message)
 
@@ -137,19 +143,6 @@ class GymGame(
                 f"must be one of {', '.join(self.actions)}{suggest(value, self.actions)}"
             )
         yield from self._episodes.play(message, value)
-
-    def _apply(self, message: Message) -> Iterator[Message]:
-        """Publish an operator's command again, and put it into force or publish its refusal."""
-        assert isinstance(message, Command)
-        if message.name in GAME_COMMANDS:
-            yield message
-        offered = (STIMULATION, *UNSTIMULATED, *self.extra_conditions, *self.decisions)
-        refusal = self._episodes.commands.apply(
-            message, () if self.blocks else offered, reads_gestures=False
-        )
-        if refusal:
-            fields = {"outcome": refusal, "shown_by": message.sender}
-            yield self._episodes.report(message, "refused", **fields)
 
     # Hooks, see crepe.games.hooks. The results need scipy, which is slow to import.
 

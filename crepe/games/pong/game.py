@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import PrivateAttr
 
 from crepe.actors.actor import Actor, ActorContext
-from crepe.commands import CONTROL, GAME_COMMANDS, INPUT
+from crepe.commands import CONTROL, INPUT
 from crepe.conditions import NO_FEEDBACK, OPEN_LOOP, SILENT, STIMULATION, UNSTIMULATED
 from crepe.games.commands import player_of
 from crepe.games.decisions import check_decisions, decided
@@ -74,7 +74,13 @@ class Pong(PongSettings, Actor[Decision | Command, GameState | Stimulus | Court 
     def step_from(self, stream: str, message: Decision | Command) -> Iterator[Message]:
         decides = self.decisions.get(self._match.block.condition, self._decides)
         if stream == CONTROL:
-            yield from self._apply(message)
+            offered = (STIMULATION, *UNSTIMULATED, SILENT, NO_FEEDBACK, *self.decisions)
+            yield from self._match.commands.obey(
+                message,
+                () if self.blocks else offered,
+                self._match.report,
+                reads_gestures=self._reads_gestures,
+            )
         elif stream == decides or isinstance(message, Command):
             yield from self.step(message)
 
@@ -84,19 +90,6 @@ class Pong(PongSettings, Actor[Decision | Command, GameState | Stimulus | Court 
         else:
             decided(message, self)  # raises for a number, which would move no paddle
             yield from self._match.play(message)
-
-    def _apply(self, message: Message) -> Iterator[Message]:
-        """Publish an operator's command again, and put it into force or publish its refusal."""
-        assert isinstance(message, Command)
-        if message.name in GAME_COMMANDS:
-            yield message
-        offered = (STIMULATION, *UNSTIMULATED, SILENT, NO_FEEDBACK, *self.decisions)
-        refusal = self._match.commands.apply(
-            message, () if self.blocks else offered, reads_gestures=self._reads_gestures
-        )
-        if refusal:
-            fields = {"outcome": refusal, "shown_by": message.sender}
-            yield self._match.report(message, "refused", **fields)
 
     def _take_gesture(self, command: Command) -> Iterator[Message]:
         """Publish a command again, stamped with its sample index; a gesture is a serve."""
