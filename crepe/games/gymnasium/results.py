@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from crepe.analysis.pairs import compare_pairs
 from crepe.conditions import STIMULATION
 from crepe.games.blocks import in_blocks
-from crepe.games.pong.statistics import compare_pairs
 from crepe.games.section import (
     Comparison,
     Group,
@@ -84,7 +84,7 @@ def episode_scores(
                 closed_blocks, blocks[name], strict=False
             )  # a stopped session has half a round
             test = compare_pairs([(a.mean_return, b.mean_return) for a, b in pairs], seed)
-            n_rounds = test.n_rounds
+            n_rounds = test.n_pairs
             p_value = None if np.isnan(test.p_value) else test.p_value
         scores.append(
             EpisodeScore(

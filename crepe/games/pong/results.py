@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from crepe.analysis.pairs import PairedDifference
 from crepe.conditions import STIMULATION
 from crepe.games.blocks import in_blocks
 from crepe.games.pong import statistics
@@ -101,7 +102,7 @@ def rally_scores(ended: Sequence[GameState], seed: int, rate_hz: float) -> list[
                 long_ci95=_pair(rallies.long),
                 lengths=[n for block in blocks for n in block.lengths[block.is_finished].tolist()],
                 blocks=_blocks([s for s in ended if s.condition == name], rate_hz),
-                n_rounds=test.n_rounds if test else None,
+                n_rounds=test.n_pairs if test else None,
                 p_against=_number(test.p_value) if test else None,
             )
         )
@@ -137,7 +138,7 @@ def comparison(ended: Sequence[GameState], seed: int) -> Comparison:
 
 
 def _comparison_table(
-    conditions: Mapping[str, statistics.Rallies], against: Mapping[str, statistics.Comparison]
+    conditions: Mapping[str, statistics.Rallies], against: Mapping[str, PairedDifference]
 ) -> Table:
     head = ("condition", "rallies", "hits", "95 % interval", "length", "aces", "long", "p")
     rows = [

@@ -17,14 +17,13 @@ from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from crepe.analysis.pairs import PairedDifference, compare_pairs
 from crepe.analysis.shares import Interval, effective_interval, share_interval
 from crepe.conditions import STIMULATION, UNTESTED
 from crepe.games.pong.match import LONG_RALLY
 from crepe.messages import GameState
 
-N_RESAMPLES = 9999
 _UNKNOWN = (np.nan, np.nan)
 
 
@@ -72,15 +71,6 @@ class Rallies:
     length: Estimate  # hits for each miss: the mean length, if every ball is as likely to be met
     aces: Estimate  # share of rallies whose first ball was missed
     long: Estimate  # share of rallies of more than LONG_RALLY hits (Kaplan & Meier 1958)
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The closed loop against one control."""
-
-    n_rounds: int  # in which both have a ball
-    difference: float  # of the shares of balls met, closed loop minus control, over rounds
-    p_value: float  # of a difference as large with permuted labels; at least 2 / 2^n_rounds
 
 
 def rallies(states: Sequence[GameState]) -> dict[str, list[Block]]:
@@ -176,7 +166,7 @@ def _survival(at_risk: NDArray[np.float64], lost: NDArray[np.float64]) -> float:
     return float(part)
 
 
-def compare(closed: Blocks, control: Blocks, seed: int = 0) -> Comparison:
+def compare(closed: Blocks, control: Blocks, seed: int = 0) -> PairedDifference:
     """Return how the closed loop differs from a control; nan for fewer than two rounds.
 
     The difference is Mantel and Haenszel's: a round with few balls counts for little. Its weight
@@ -190,22 +180,9 @@ def compare(closed: Blocks, control: Blocks, seed: int = 0) -> Comparison:
     return compare_pairs([(a.hits * w, b.hits * w) for (a, b), w in values], seed)
 
 
-def compare_pairs(values: Sequence[tuple[float, float]], seed: int = 0) -> Comparison:
-    """Return the same for pairs of values: of a round, or of a culture."""
-    if len(values) < 2:
-        return Comparison(len(values), np.nan, np.nan)
-    permuted = stats.permutation_test(
-        tuple(np.array(values).T),
-        lambda a, b, axis: np.mean(a - b, axis=axis),
-        permutation_type="samples",  # labels change places within a round only
-        vectorized=True,
-        n_resamples=N_RESAMPLES,
-        random_state=np.random.default_rng(seed),
-    )
-    return Comparison(len(values), float(permuted.statistic), float(permuted.pvalue))
-
-
-def against_controls(conditions: Mapping[str, Blocks], seed: int = 0) -> dict[str, Comparison]:
+def against_controls(
+    conditions: Mapping[str, Blocks], seed: int = 0
+) -> dict[str, PairedDifference]:
     """Return the closed loop against every control; empty if it was not played.
 
     The open loop is left out: its rallies end where those that it replays did.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t
 
+from crepe.analysis.pairs import compare_pairs
 from crepe.analysis.shares import Interval
-from crepe.games.pong.statistics import compare_pairs
 
 _LEVEL = 0.975  # of a two-sided interval of 95 %
 

@@ -105,7 +105,7 @@ def test_too_few_rallies_have_no_value_and_no_p():
     assert describe([of(cut=4)]).hits.value == 1
     assert describe([of(cut=4)]).length.value == np.inf
     result = compare([of(1)], [of(2), of()])
-    assert (result.n_rounds, np.isnan(result.p_value)) == (1, True)
+    assert (result.n_pairs, np.isnan(result.p_value)) == (1, True)
 
 
 def test_a_difference_is_found_where_there_is_one():
@@ -114,12 +114,12 @@ def test_a_difference_is_found_where_there_is_one():
     assert result.difference > 0.3
     assert result.p_value == 2 / 2**8
     same = compare([of(*[0] * 9)] * 3, [of(*[0] * 5)] * 3)
-    assert (same.n_rounds, same.difference, same.p_value) == (3, 0, 1)
+    assert (same.n_pairs, same.difference, same.p_value) == (3, 0, 1)
 
 
 def test_a_block_without_a_finished_rally_is_compared():
     result = compare([of(cut=9)] * 8, [of(0, 0, 0)] * 8)
-    assert (result.n_rounds, result.difference) == (8, 1.0)
+    assert (result.n_pairs, result.difference) == (8, 1.0)
 
 
 def test_blocks_that_differ_by_themselves_are_no_difference_between_conditions():
