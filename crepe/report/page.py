@@ -62,7 +62,7 @@ def _about(about: About) -> Element:
     kind = "SIMULATED" if about.is_simulated else "living culture"
     facts = [
         ("seed", str(about.seed)),
-        ("course, which with the seed gives what was drawn", str(about.course)),
+        ("course (with the seed, all random draws follow from it)", str(about.course)),
         ("begun", about.started_at or wording.NOT_MEASURED),
         ("duration", wording.duration_text(about)),
         ("array", f"{about.n_electrodes} electrodes at {about.sampling_rate_hz:g} Hz"),
