@@ -11,7 +11,7 @@ import h5py
 
 from crepe.hw.mcs.committed_file import CommittedFile
 
-_METADATA_BYTES = 2 << 20  # of HDF5's cache for each file, which by itself grows to 32 MB
+_METADATA_BYTES = 1 << 19  # of HDF5's cache; in memory it takes seven times that
 
 
 class CommittedHdf5:

@@ -229,7 +229,7 @@ def test_what_hdf5_keeps_of_the_files_structure_is_limited(tmp_path):
     h5py.File(path, "w").close()
     hdf5 = CommittedHdf5(path)
     cache = hdf5.file.id.get_mdc_config()
-    assert cache.initial_size == cache.min_size == cache.max_size == 2 << 20
+    assert cache.initial_size == cache.min_size == cache.max_size == 1 << 19
     assert cache.evictions_enabled
     # One value a chunk: the index of the chunks is larger than the cache.
     dataset = hdf5.file.create_dataset("a", (0,), "i8", maxshape=(None,), chunks=(1,))
