@@ -60,7 +60,11 @@ TESTS = {
     "safety/last_instrument": ("safety/test_last_instrument.py",),
     "safety/firing/outage": ("safety/firing/test_outage.py",),
     "safety/watchdog": ("safety/test_watchdog.py", "safety/test_dead_disk.py"),
-    "safety/emergency_stop": ("safety/test_emergency_stop.py", "safety/test_dead_disk.py"),
+    "safety/emergency_stop": (
+        "safety/test_emergency_stop.py",
+        "safety/test_last_instrument.py",
+        "safety/test_dead_disk.py",
+    ),
     "safety/protocol/datagrams": ("safety/protocol/test_datagrams.py",),
     "safety/protocol/orders": ("safety/protocol/test_orders.py",),
     "safety/protocol/announcement": (

@@ -218,7 +218,7 @@ class Delivered(Message):
     reason: str = ""  #: Why it was refused, stopped or is unknown; the doubt if delivered.
     fired: int = 0  #: Sample index of the clock at the command to start.
     age_ms: float = 0.0  #: Time from the sample of the request to the acknowledged start.
-    t_ns: int = 0  #: Wall clock when the instrument had acknowledged.
+    t_ns: int = 0  #: Wall clock of the acknowledged start, without a step after `acquired_ns`.
     acquired_ns: int = 0  #: Wall clock when the segment that ends at `fired` had come.
     stream: str = ""  #: Stream of the request: with it, a number names one stimulus.
 

@@ -1,13 +1,25 @@
 """The fields of a message have their types, whatever a sender wrote into them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from crepe.field_types import check_types
-from crepe.messages import Command, Decision, Delivered, GameState, Message, Spikes, Stimulus
+from crepe.messages import (
+    Command,
+    Decision,
+    Delivered,
+    DeliveryState,
+    GameState,
+    Message,
+    Spikes,
+    Stimulus,
+)
 
 if TYPE_CHECKING:
     from somewhere import Unknown
@@ -64,6 +76,65 @@ def test_fields_of_their_types_pass(kind, fields):
 def test_a_field_of_another_type_is_named(kind, fields, reason):
     with pytest.raises(TypeError, match=reason):
         check_types(kind(0, 1, **fields))
+
+
+@dataclass(frozen=True, slots=True)
+class Every(Message):
+    """A field of each type, with a value of it."""
+
+    whole: int = 0
+    real: float = 0.0
+    is_so: bool = False
+    text: str | None = None
+    both: tuple[int, str] = (1, "a")
+    each: tuple[int, ...] = ()
+    by_name: Mapping[str, int] = field(default_factory=dict)
+    wholes: NDArray[np.int32] = field(default_factory=lambda: np.zeros(1, np.int32))
+    reals: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
+    flags: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(1, np.bool_))
+    state: DeliveryState = DeliveryState.REFUSED
+    thing: object = None
+
+
+ARRAYS = {kind: np.zeros(1, kind) for kind in ("i4", "u2", "f4", "?", "c8", "S1", "O")}
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "others"),
+    [
+        ("whole", (1, -(2**63) + 1, np.uint64(2**63 - 1), np.int8(-1)),
+         (-(2**63), np.uint64(2**63), 1.0, np.float32(1), np.bool_(1), None)),
+        ("real", (1.5, np.float32(1), 1, np.int64(1), float("nan")), (True, "1", 1j, 2**63)),
+        ("is_so", (True, np.bool_(0)), (0, 1, None, "")),
+        ("text", ("", None), (b"", 0, np.zeros(1))),
+        ("both", ((1, "a"),), ((1,), (1, "a", "a"), ("a", 1), [1, "a"], (1, 2))),
+        ("each", ((), (1, 2)), ([], (1, "a"), ("a", 1), None, "")),
+        ("by_name", ({"a": 1}, MappingProxyType({"a": 1})),
+         ({1: 1}, {"a": "a"}, {"a": 1, "b": "a"}, [("a", 1)], None)),
+        ("wholes", [ARRAYS[kind] for kind in ("i4", "u2")],
+         [*(ARRAYS[kind] for kind in ("f4", "?", "c8", "S1", "O")), [1], 1]),
+        ("reals", [ARRAYS[kind] for kind in ("i4", "u2", "f4")],
+         [*(ARRAYS[kind] for kind in ("?", "c8", "S1", "O")), [1.0], 1.0]),
+        ("flags", [ARRAYS[kind] for kind in ("i4", "u2", "f4", "?")],
+         [*(ARRAYS[kind] for kind in ("c8", "S1", "O")), [True], True]),
+        ("state", tuple(DeliveryState), ("refused ", None, 0)),
+        ("thing", (object(), 1, None), ()),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_each_type_takes_its_values_and_no_others(name, values, others):
+    for value in values:
+        check_types(Every(0, 1, **{name: value}))
+    for value in others:
+        with pytest.raises(TypeError, match=f"^{name}: "):
+            check_types(Every(0, 1, **{name: value}))
+
+
+def test_a_long_value_is_cut():
+    for n, text in ((58, f"'{58 * 'x'}'"), (59, f"'{55 * 'x'} ...")):
+        with pytest.raises(TypeError) as error:
+            check_types(Every(0, 1, whole=n * "x"))
+        assert str(error.value) == f"whole: {text}, must be int"
 
 
 @pytest.mark.parametrize("window", [(-1, 5), (6, 5), (0.0, 5), ("0", "5")])

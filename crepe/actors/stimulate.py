@@ -110,7 +110,7 @@ class Stimulate(Actor[Segment | Stimulus, Delivered]):
             n_pulses=snapshot.get("n_pulses", 0),
         )
         self._instrument = GuardedStimulator(
-            self._stimulator, self._guard, self._gate, self._trains, start.wall_ns
+            self._stimulator, self._guard, self._gate, self._trains, self._time
         )
         self._stimulator.open()
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from crepe.config.experiment import Experiment
+from crepe.environment.clock import WallToBoot, read_clocks
 from crepe.games import hooks
 from crepe.messages import Decision, Delivered, GameState, Message, Segment
 from crepe.results.answers import (
@@ -60,6 +61,7 @@ class Score:
     delivered: list[Delivered] = field(default_factory=list)
     decision_ms: list[float] = field(default_factory=list)
     stimulation_ms: list[float] = field(default_factory=list)
+    clock: WallToBoot = field(default_factory=lambda: WallToBoot(read_clocks))
     n_gaps: int = 0
     is_over: bool = False  # the game has ended, or its time is over
 
@@ -149,7 +151,9 @@ def gather(store: Store, score: Score, cursors: dict[str, int]) -> None:
         return
     has_begun = score.outcomes or any(s.phase == "stimulation" for s in score.states)
     if has_begun and sources.decisions and sources.is_real_time:
-        score.decision_ms += latencies_ms(store, sources.data, sources.decisions, cursors)
+        elapsed_ms = latencies_ms(store, sources.data, sources.decisions, cursors)
+        if not score.clock.look():  # set meanwhile, it would count as a delay
+            score.decision_ms += elapsed_ms
     data = store[sources.data]
     start = max(cursors.get(data.name, 0), data.first)
     score.n_gaps += len(data.gaps(start, len(data))) if len(data) > start else 0

@@ -11,6 +11,7 @@ from crepe.dashboard.integrity import Gaps, answers_of, gaps_of
 from crepe.dashboard.session_view import SessionView
 from crepe.dashboard.views import registry
 from crepe.dashboard.views.view import SessionStatus
+from crepe.environment.clock import Clocks, WallToBoot, read_clocks
 from crepe.errors import StoreError
 from crepe.messages import StreamInfo
 from crepe.store.contract import Entry, StreamStore
@@ -47,6 +48,7 @@ class SessionFollower:
         session: Callable[[], tuple[str, Mapping[str, Any]]],
         status: Callable[[StreamStore], list[dict[str, Any]]],
         frames_per_s: float,
+        clocks: Callable[[], Clocks] = read_clocks,
     ) -> None:
         self._open_store = open_store
         self._session = session
@@ -54,6 +56,7 @@ class SessionFollower:
         self._period_s = 1 / frames_per_s
         self._store: StreamStore | None = None
         self._cursors: dict[str, int] = {}
+        self._clock = WallToBoot(clocks)
         self._measured = 0  # stop of the last decision whose delay was measured
         self._tick = asyncio.Event()
         self._n_waiting = 0
@@ -205,7 +208,7 @@ class SessionFollower:
     def _latency_ms(self, store: StreamStore) -> float | None:
         """Return the newest decision's delay since its last segment arrived.
 
-        None if that is not known, or was returned before.
+        None if that is not known, or was returned before, or the wall clock was set.
         """
         result = self.session_view.result_stream
         if result is None or "data" not in self.session_view.infos:
@@ -219,6 +222,8 @@ class SessionFollower:
         if not segments or not segments[0].t_ns:
             return None
         self._measured = newest.stop
+        if self._clock.look():
+            return None  # the wall clock was set meanwhile
         return (newest.t_ns - segments[0].t_ns) / 1e6
 
     def slow_state(self) -> dict[str, Any]:

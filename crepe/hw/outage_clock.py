@@ -148,8 +148,7 @@ class OutageClock:
     def _warn_if_set(self, set_ns: int, position: int) -> None:
         if abs(set_ns) > _WARN_NS:
             self.step = (
-                f"the wall clock was set by {set_ns / 1e9:+.1f} s at about sample "
-                f"{position}; gaps are measured by the clock since boot, times of day and "
-                "latencies across the step contain it"
+                f"the wall clock was set by {set_ns / 1e9:+.1f} s at about sample {position}; "
+                "times of day contain it, gaps and latencies do not"
             )
             log.warning("%s", self.step)

@@ -11,6 +11,8 @@ import h5py
 
 from crepe.hw.mcs.committed_file import CommittedFile
 
+_METADATA_BYTES = 1 << 19  # of HDF5's cache; in memory it takes seven times that
+
 
 class CommittedHdf5:
     """An existing HDF5 file, open for its only writer.
@@ -31,6 +33,7 @@ class CommittedHdf5:
         except BaseException:
             self._disk.close()
             raise
+        _limit_metadata_cache(self.file)
         # HDF5 closes open files after the interpreter's end, and crashes if this file object of
         # Python raises then; so the file is closed by the end of the interpreter.
         self._finalizer = weakref.finalize(self, _discard, self.file, self._disk)
@@ -50,6 +53,14 @@ class CommittedHdf5:
         self._disk.commit()
         self._disk.close()
         self._finalizer.detach()
+
+
+def _limit_metadata_cache(file: h5py.File) -> None:
+    """Keep the cache at one size: a writer needs only the ends of its indices."""
+    config = file.id.get_mdc_config()
+    config.set_initial_size = True
+    config.initial_size = config.min_size = config.max_size = _METADATA_BYTES
+    file.id.set_mdc_config(config)
 
 
 def _discard(file: h5py.File, disk: CommittedFile) -> None:

@@ -235,7 +235,7 @@ def _loop(report: Report) -> Element:
     gaps = ", ".join(f"{name}: {n}" for name, n in n_gaps.items()) or "none"
     rows = [
         (
-            "latency, from a segment's arrival to the pulses' start, by the wall clock",
+            "latency, from a segment's arrival to the pulses' start",
             wording.latency_text(timing, report.about),
         ),
         (

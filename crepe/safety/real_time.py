@@ -46,15 +46,18 @@ class RealTime:
         self.clock = clock  # sample index
         self._rate_hz = sampling_rate_hz
         self._monotonic_s = monotonic_s
+        self._wall_ns = wall_ns
         self._wall = None
         if monotonic_s is not None:
             self._wall = WallToBoot(lambda: Clocks(wall_ns(), round(monotonic_s() * 1e9), 0))
         self._least_s: float | None = None  # real time minus the samples', where it was least
         self._ticked_s = 0.0
+        self._acquired_ns = 0  # wall clock of the last segment; 0: not measured
 
     def tick(self, segment: Segment, *, is_gap: bool) -> None:
         """Move the clock to the end of a segment that has come."""
         self.clock = segment.stop
+        self._acquired_ns = segment.t_ns
         now_s = self._now_s
         offset_s = now_s - self.clock / self._rate_hz
         if self._wall is not None:
@@ -86,6 +89,18 @@ class RealTime:
     def now(self) -> Moment:
         """The present by both clocks."""
         return Moment(self.clock, round(self._now_s * self._rate_hz))
+
+    def wall_ns(self) -> int:
+        """Return the wall clock, without a step of it since the last segment was acquired."""
+        now_ns = self._wall_ns()
+        if self._wall is None or not self._acquired_ns:
+            return now_ns
+        self._wall.look()
+        elapsed_ns = round(self._now_s * 1e9) - self._wall.boot_ns(self._acquired_ns)
+        without_step_ns = self._acquired_ns + elapsed_ns
+        # Two readings are never quite of one moment, so the clock that is not set is left alone.
+        is_set = abs(now_ns - without_step_ns) > JITTER_S * 1e9
+        return without_step_ns if is_set else now_ns
 
     @property
     def _now_s(self) -> float:

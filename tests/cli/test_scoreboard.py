@@ -5,7 +5,8 @@ import pytest
 from rich.console import Console
 
 from crepe.cli.scoreboard import Score, Sources, board, gather
-from crepe.messages import Delivered, GameState, Segment, StreamInfo
+from crepe.environment.clock import Clocks, WallToBoot
+from crepe.messages import Decision, Delivered, GameState, Segment, StreamInfo
 from crepe.store import Store, codec
 from crepe.store.contract import Entry
 from crepe.store.memory_store import MemoryStore
@@ -61,6 +62,40 @@ def test_the_loop_reaches_from_a_segment_to_the_pulses_that_were_due_with_it():
     assert score.stimulation_ms == [3.0]
     assert simulated.stimulation_ms == []
     assert score.latencies()["acquired to stimulated"] == "p50 3.0 ms, p99 3.0 ms"
+
+
+class SteppedClocks:
+    """Clocks whose wall clock is set by hand."""
+
+    def __init__(self):
+        self.set_ns = self.boot_ns = 0
+
+    def __call__(self):
+        self.boot_ns += 100 * MS
+        return Clocks(self.boot_ns + self.set_ns, self.boot_ns, self.boot_ns)
+
+
+def test_a_decision_while_the_wall_clock_was_set_has_no_latency():
+    memory, clocks = MemoryStore(writer="all"), SteppedClocks()
+    memory.declare("data", StreamInfo(labels=("1",), message="Segment"))
+    memory.declare("result", StreamInfo(message="Decision"))
+    score = Score(1, Sources(data="data", decisions="result"), clock=WallToBoot(clocks))
+    score.take(outcome(1))
+    cursors = {}
+    gather(Store(memory), score, cursors)
+    for start, set_ns in ((0, 0), (100, 3_600_000 * MS), (200, 3_600_000 * MS)):
+        acquired_ns = start * MS + clocks.set_ns
+        clocks.set_ns = set_ns
+        decided_ns = (start + 4) * MS + clocks.set_ns
+        stop = start + 100
+        samples = Segment(start, stop, np.zeros((1, 100), np.int32), t_ns=acquired_ns)
+        memory.append(
+            [("data", Entry(start, stop, codec.pack([samples], start, stop), acquired_ns))]
+        )
+        decision = codec.pack([Decision(start, stop, "rock", {})], start, stop)
+        memory.append([("result", Entry(start, stop, decision, decided_ns))])
+        gather(Store(memory), score, cursors)
+    assert score.decision_ms == [4.0, 4.0]
 
 
 def late_and_delivered(n_late, n_delivered):

@@ -5,6 +5,7 @@ How it stops them is tested with the instrument.
 
 import json
 import os
+import re
 import socket
 import threading
 
@@ -70,6 +71,7 @@ def test_other_instruments_are_stopped_unless_their_stimulator_is_proven_to_have
     assert not is_verified
     tried = sorted(line.split(": NOT")[0] for line in lines if "Switch the stimulator off" in line)
     assert tried == ["meame://127.0.0.1:1", "meame://127.0.0.1:2"]
+    assert re.search(r": NOT VERIFIED after \d{1,2}\.\d s\. Switch the", lines[-1])
 
 
 # Instruments that do not answer
@@ -111,7 +113,23 @@ def test_an_instrument_that_stops_late_is_reported_verified_after_the_answer(tmp
 
     assert within(lambda: emergency_stop.stop([tmp_path], "", report))
     assert "NOT VERIFIED: a doubt" in lines
-    assert "stop proved" in lines[-1]
+    assert re.search(r": stop proved: .*; after \d{1,2}\.\d\d s$", lines[-1])
+
+
+def test_an_answer_comes_within_the_two_seconds_that_are_promised():
+    assert emergency_stop.ANSWER_S <= 1.5  # the rest is for the program to start
+
+
+def test_attempts_that_are_called_off_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(emergency_stop, "_TRY_S", 1e6)
+    with misbehaving("500") as server:
+        announce(tmp_path, Instrument("7-abc", OWN, "127.0.0.1", server.port))
+        attempts = EmergencyStop([tmp_path], "", by="a test")
+        assert not within(lambda: attempts.answer(lambda line: None, 0.1))
+        assert not attempts.is_over
+        attempts.call_off()
+        assert not within(lambda: attempts.answer(lambda line: None, float("inf")))
+    assert attempts.is_over
 
 
 def test_one_instrument_that_hangs_does_not_delay_another(tmp_path, monkeypatch):

@@ -72,8 +72,11 @@ def test_nothing_is_written_to_another_simulator(tmp_path, stopped, nonce, fault
 @pytest.mark.skipif(not hasattr(socket, "SO_PEERCRED"), reason="leases of others are seen on Linux")
 def test_nothing_is_written_to_what_another_program_stimulates_with(tmp_path, stopped):
     with misbehaving("works") as server:
-        announce(tmp_path, Instrument("7-abc", GONE, "127.0.0.1", server.port))
         lease = InstrumentLease("127.0.0.1", server.port)
+        announce(tmp_path, Instrument("7-abc", GONE, "127.0.0.1", server.port, "n"))
+        # A simulator of its own is known by its nonce, whichever program stimulates with it.
+        assert ": its simulator has ended;" in stop(tmp_path)[1][-1]
+        announce(tmp_path, Instrument("7-abc", GONE, "127.0.0.1", server.port))
         is_verified, lines = stop(tmp_path)
         lease.release()
         assert not is_verified

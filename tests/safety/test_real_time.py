@@ -108,6 +108,34 @@ def test_in_lockstep_nothing_is_ever_late():
         time.tick(Segment(i * 77, i * 77 + 77, None, 5), is_gap=i == 3)
         assert time.late_s == 0.0
         assert time.now == (i * 77 + 77, i * 77 + 77)
+        assert time.wall_ns() == 10**18
+
+
+@pytest.mark.parametrize("set_s", [3600.0, 0.5, -0.5, -3600.0])
+@pytest.mark.parametrize("is_set_before_tick", [True, False])
+def test_a_step_of_the_wall_clock_is_no_latency(clocks, set_s, is_set_before_tick):
+    clocks.tick(late_s=0.0)
+    clocks.seconds += 0.01
+    acquired_ns = clocks.wall_ns
+    if is_set_before_tick:
+        clocks.set_ns += round(set_s * 1e9)
+    clocks.time.tick(Segment(100, 200, None, acquired_ns), is_gap=False)
+    clocks.seconds += 0.02
+    if not is_set_before_tick:
+        clocks.set_ns += round(set_s * 1e9)
+    assert clocks.time.wall_ns() - acquired_ns == pytest.approx(20e6, abs=1e3)
+    clocks.tick(late_s=0.0)  # acquired after the step: the new time of day
+    assert clocks.time.wall_ns() == clocks.wall_ns
+
+
+def test_a_clock_that_is_not_set_and_one_without_a_segment_are_as_read(clocks):
+    assert clocks.time.wall_ns() == clocks.wall_ns
+    clocks.tick()  # from an instrument that notes no time
+    assert clocks.time.wall_ns() == clocks.wall_ns
+    clocks.tick(late_s=0.01)
+    clocks.seconds += 0.3
+    clocks.set_ns += 40_000_000  # as much as two readings may be apart on a busy machine
+    assert clocks.time.wall_ns() == clocks.wall_ns
 
 
 def test_real_seconds_go_on():

@@ -2,13 +2,12 @@
 
 # Decision 40: why the guard is asked here, too. Decision 57: when the age is judged.
 
-from collections.abc import Callable
-
 from crepe.errors import DeviceError
 from crepe.hw.instrument import NotStarted, Stimulator
 from crepe.messages import DeliveryState, Stimulus
 from crepe.safety.firing.timed_guard import TimedGuard
 from crepe.safety.gate import Gate
+from crepe.safety.real_time import RealTime
 from crepe.safety.train import Train, TrainState
 from crepe.safety.train_queue import TrainQueue
 
@@ -20,6 +19,8 @@ class GuardedStimulator:
     ----------
     trains
         The train for which electrodes are connected must be prepared again after a stop.
+    time
+        Gives the wall clock of an acknowledged start.
     """
 
     def __init__(
@@ -28,13 +29,13 @@ class GuardedStimulator:
         guard: TimedGuard,
         gate: Gate,
         trains: TrainQueue,
-        wall_ns: Callable[[], int],
+        time: RealTime,
     ) -> None:
         self._stimulator = stimulator
         self._guard = guard
         self._gate = gate
         self._trains = trains
-        self._wall_ns = wall_ns
+        self._time = time
         self._is_held = False  # an early stop was not proved: its train may still play
 
     def refusal(self, stimulus: Stimulus) -> str | None:
@@ -72,7 +73,7 @@ class GuardedStimulator:
                 if reason := self._guard.refusal():
                     raise NotStarted(reason)
                 self._stimulator.start(train.sub_train)
-                train.note_start(self._age_ms(train), self._wall_ns())
+                train.note_start(self._age_ms(train), self._time.wall_ns())
                 return DeliveryState.STOPPED, self._guard.late() or ""
             except NotStarted as error:
                 return train.note_not_started(), f"no pulse was triggered: {error}"

@@ -222,3 +222,21 @@ def test_a_process_that_ends_with_the_file_open_neither_crashes_nor_changes_it(t
     before = path.read_bytes()
     subprocess.run([sys.executable, "-c", LEFT_OPEN, str(path)], check=True)
     assert path.read_bytes() == before
+
+
+def test_what_hdf5_keeps_of_the_files_structure_is_limited(tmp_path):
+    path = tmp_path / "x.h5"
+    h5py.File(path, "w").close()
+    hdf5 = CommittedHdf5(path)
+    cache = hdf5.file.id.get_mdc_config()
+    assert cache.initial_size == cache.min_size == cache.max_size == 1 << 19
+    assert cache.evictions_enabled
+    # One value a chunk: the index of the chunks is larger than the cache.
+    dataset = hdf5.file.create_dataset("a", (0,), "i8", maxshape=(None,), chunks=(1,))
+    for start in range(0, 40_000, 10_000):
+        dataset.resize((start + 10_000,))
+        dataset[start:] = range(start, start + 10_000)
+        hdf5.commit()
+    hdf5.discard()
+    with h5py.File(path) as file:
+        assert np.array_equal(file["a"], np.arange(40_000))

@@ -79,14 +79,14 @@ class Guard(InProcess):
 class Bench:
     def __init__(self):
         self.seconds = 0.0
-        time = RealTime(RATE_HZ, 0, lambda: self.seconds, lambda: 0)
+        time = RealTime(RATE_HZ, 0, lambda: self.seconds, lambda: 77)
         time.tick(Segment(900, 1000, None), is_gap=False)
         self.time = time
         gate = Gate(Limits(), time, RATE_HZ, max_age_ms=200.0, sub_train_s=1.0, n_pulses=0)
         self.driver = Driver()
         self.trains = TrainQueue(RATE_HZ)
         guard = TimedGuard(Guard(self.driver))
-        self.instrument = GuardedStimulator(self.driver, guard, gate, self.trains, lambda: 77)
+        self.instrument = GuardedStimulator(self.driver, guard, gate, self.trains, time)
         self.stimulus = Stimulus(999, 1000, 1, 1500, ("48",), PULSE, 20.0, 40)
         self.train = Train(self.stimulus, gate.sub_train(self.stimulus), time.now, "stimuli")
         self.train.record = Delivered(999, 1000, 1, "unknown", fired=1000, acquired_ns=5)

@@ -62,6 +62,16 @@ def test_an_arming_from_within_an_outage_ends_when_the_data_are_back():
     assert not arming.is_armed
 
 
+def test_a_second_silence_disarms_as_the_first_did():
+    arming = Arming()
+    outage = outage_of(arming)
+    for sample in (500, 900):
+        arming.is_armed = True
+        outage.last(10.1, sample)
+        assert not arming.is_armed
+        outage.end(0.0, sample)  # the instrument had stood still, and sends what it has missed
+
+
 def test_the_problem_is_over_once_it_is_armed_again():
     arming = Arming()
     outage = outage_of(arming)
