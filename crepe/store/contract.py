@@ -11,13 +11,16 @@ from typing import Any, NamedTuple, Protocol
 from crepe.errors import OrderError
 from crepe.messages import StreamInfo
 
+Payload = bytes | memoryview
+"""Bytes of an entry; a large one may be a read-only view of the memory that received it."""
+
 
 class Entry(NamedTuple):
     """One window of a stream, as stored."""
 
     start: int
     stop: int
-    payload: bytes = b""  # the window's messages, packed by `codec.pack`
+    payload: Payload = b""  # the window's messages, packed by `codec.pack`
     t_ns: int = 0  # wall clock: acquisition of a segment, else publication
     position: int = -1  # input position that it results from; -1: the same as `stop`
     snapshot: bytes = b""  # the writer's state at `position`, packed by `codec.pack_value`
@@ -41,7 +44,7 @@ class UnclockedEntry(NamedTuple):
     """An entry of a stream outside the clock (`input`, `control`): server-given ID, any writer."""
 
     id: str
-    payload: bytes
+    payload: Payload
 
 
 Cursor = int | str
