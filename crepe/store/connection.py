@@ -18,9 +18,9 @@ from crepe.errors import StoreError
 from crepe.redis_server.address import without_password
 from crepe.redis_server.cluster import CultureLogin, ask, first_part, node_in, url_of
 from crepe.redis_server.find_url import CULTURE
+from crepe.redis_server.large_reply import LargeReply, is_large
 from crepe.redis_server.login import ConnectionLostError, login_to
 from crepe.redis_server.refusals import code_of, with_advice
-from crepe.store.large_reply import LargeReply, is_large
 
 log = logging.getLogger(__name__)
 

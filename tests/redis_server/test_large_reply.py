@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from crepe.messages import Segment
+from crepe.redis_server.large_reply import LargeReply, is_large
 from crepe.store import codec
 from crepe.store.connection import RedisConnection
-from crepe.store.large_reply import LargeReply, is_large
 from tests.fake_redis_nodes import fake_nodes
 from tests.redis_server.test_cluster import SINGLE
 
