@@ -11,6 +11,7 @@ from crepe.cli.supervised import current_session
 from crepe.config.program_part import ProgramPart, load_program
 from crepe.config.services import SERVICES
 from crepe.environment import paths, session
+from crepe.environment.freed_memory import keep_freed_memory
 from crepe.environment.process import end_if_orphan
 from crepe.environment.source_place import own_frames
 from crepe.errors import ActorError, LeaseError
@@ -26,6 +27,7 @@ def run_program(program: str) -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     end_if_orphan()  # again: supervisord may have died while this was loaded
+    keep_freed_memory()
     try:
         run_part(load_program(paths.experiment_path(), program))
     except ActorError as error:

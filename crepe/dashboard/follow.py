@@ -14,7 +14,7 @@ from crepe.dashboard.views.view import SessionStatus
 from crepe.environment.clock import Clocks, WallToBoot, read_clocks
 from crepe.errors import StoreError
 from crepe.messages import StreamInfo
-from crepe.store.contract import Entry, StreamStore
+from crepe.store.contract import Entry, StreamStore, entries_at_once
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,6 @@ _BEGINNING_S = 1.0  # a stream that begins so early has not been trimmed
 _FAR_BEHIND_S = 2.0  # of samples; older ones are left out, since the newest count
 _LOOK_S = 1.0
 _UNWATCHED_S = 0.5  # between two reads that no client waits for
-_PAGE = 256  # entries of a stream at once
 _STALE_S = 1.0
 
 Entries = Sequence[tuple[str, Entry]]
@@ -195,14 +194,15 @@ class SessionFollower:
             if self.session_view.infos[stream].message == "Segment":
                 last = store.last(stream)
                 after[stream] = max(at, last.stop - far) if last else at
+        count = entries_at_once(self.session_view.infos[stream] for stream in cursors)
         while after:
             page: dict[str, list[Entry]] = {}
-            for stream, entry in store.wait(after, 0.0, _PAGE):
+            for stream, entry in store.wait(after, 0.0, count):
                 if isinstance(entry, Entry):
                     page.setdefault(stream, []).append(entry)
             entries += [(s, e) for s, batch in page.items() for e in batch if not e.is_end]
             # A stream that has given less has given all.
-            after = {s: batch[-1].stop for s, batch in page.items() if len(batch) == _PAGE}
+            after = {s: batch[-1].stop for s, batch in page.items() if len(batch) == count}
         return entries, self._latency_ms(store)
 
     def _latency_ms(self, store: StreamStore) -> float | None:

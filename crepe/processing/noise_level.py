@@ -90,10 +90,7 @@ class NoiseLevel:
         n_blocks = magnitude.shape[1] // self._n_block
         if n_blocks < _QUIET_BLOCKS:
             return
-        whole = magnitude[:, : n_blocks * self._n_block]
-        highest = whole[:, :: self._n_block].copy()
-        for place in range(1, self._n_block):  # 18 times as fast as a maximum over an axis of 5
-            np.maximum(highest, whole[:, place :: self._n_block], out=highest)
+        highest = _block_maxima(magnitude, self._n_block)
         usual = np.partition(highest, n_blocks // 2, axis=1)[:, n_blocks // 2]
         for channel in np.flatnonzero((highest == 0).any(axis=1)).tolist():
             present = highest[channel][highest[channel] > 0]
@@ -106,6 +103,17 @@ class NoiseLevel:
             first = np.flatnonzero(is_run[channel])
             edges = [first - _BEFORE_BLOCKS, first + _QUIET_BLOCKS + _AFTER_BLOCKS]
             yield channel, np.stack(edges, axis=1) * self._n_block
+
+
+def _block_maxima(magnitude: NDArray[np.float32], n_block: int) -> NDArray[np.float32]:
+    """Return the maximum of each whole block of samples, (n_channels, n_blocks)."""
+    # Maxima of 2, 4, 8, ... neighbours: contiguous, unlike those of an axis of 5 or 10.
+    highest, n = magnitude, 1
+    while 2 * n <= n_block:
+        highest = np.maximum(highest[:, :-n], highest[:, n:])
+        n *= 2
+    end, shift = magnitude.shape[1] - n_block + 1, n_block - n  # two of them make a block
+    return np.maximum(highest[:, :end:n_block], highest[:, shift : shift + end : n_block])
 
 
 def _outside(row: NDArray[np.float32], runs: NDArray[np.int64], least: int) -> NDArray[np.float32]:
@@ -126,7 +134,7 @@ def _median(row: NDArray[np.float32], near: np.float32) -> np.float32:
     if n_below <= low:
         is_near = row <= near * (1 + _NEAR)
         is_near ^= is_low
-        middle = row[is_near]
+        middle = np.compress(is_near, row)  # in two thirds of the time of an index by the mask
         if high < n_below + len(middle):
             row, low, high = middle, low - n_below, high - n_below
     ordered = np.partition(row, high)

@@ -15,8 +15,7 @@ from crepe.runtime.batch import Batch, Resume
 from crepe.runtime.hosted_actor import HostedActor
 from crepe.runtime.stops import Stop, UnrecordedError
 from crepe.store import codec
-from crepe.store.contract import Cursor, Entry, UnclockedEntry
-from crepe.store.redis_reader import READ_COUNT
+from crepe.store.contract import READ_COUNT, Cursor, Entry, UnclockedEntry, entries_at_once
 from crepe.store.redis_store import RedisStore
 
 log = logging.getLogger(__name__)
@@ -72,7 +71,7 @@ class Inputs:
         # Requests: one that was trimmed could not be answered.
         answering = (s for s in specs if not (s.kind.merges or issubclass(s.kind, Sink)))
         self._answered = {stream for spec in answering for stream in spec.reads[1:]}
-        self._is_behind = False
+        self._is_behind, self._n_at_once = False, READ_COUNT  # entries of a stream read at once
         self._ends: dict[str, Entry] | None = None  # last entries when a recorder was stopped
         self.infos: dict[str, StreamInfo] = {}
         self.clock = ""
@@ -126,6 +125,7 @@ class Inputs:
             if at:  # else it is recorded without being read
                 self._cursors[stream] = min(at)
             self._register([stream])
+        self._n_at_once = entries_at_once(self.infos[s] for s in self._cursors if s in self.infos)
         clocked = (s for s in self._cursors if s in self.infos and self.infos[s].kind.is_clocked)
         self.clock = next(clocked, "")
         for host in hosted:
@@ -162,8 +162,8 @@ class Inputs:
         info, last = self._store.info(stream), self._store.last(stream)
         if info is None or last is None or last.session != self._session:
             return
-        kind = codec.message_type(info.message)
-        while entries := self._store.entries(stream, start, last.stop, READ_COUNT):
+        kind, count = codec.message_type(info.message), entries_at_once([info])
+        while entries := self._store.entries(stream, start, last.stop, count):
             yield from ((host, self._as_batch(stream, kind, entry)) for entry in entries)
             start = entries[-1].stop
         if last.is_end:
@@ -203,8 +203,8 @@ class Inputs:
             return []
         if self._may_gather:
             time.sleep(_GATHER_S)
-        items = self._store.wait(self._cursors, timeout_s)
-        self._is_behind = len(items) >= READ_COUNT
+        items = self._store.wait(self._cursors, timeout_s, self._n_at_once)
+        self._is_behind = len(items) >= self._n_at_once
         return items
 
     def unread_requests(self) -> Iterator[Batch]:

@@ -37,7 +37,7 @@ def pack_value(value: Any) -> bytes:
     return packed
 
 
-def unpack_value(data: bytes) -> Any:
+def unpack_value(data: bytes | memoryview) -> Any:
     """Return the value, with tuples for sequences. Raises StoreError for unsafe or broken bytes."""
     try:
         return msgpack.unpackb(
@@ -149,16 +149,17 @@ def _head(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
 _heads: dict[int, list[tuple[bytes, np.dtype[Any], tuple[int, ...]]]] = {}  # by length of the whole
 
 
-def _single_segment(payload: bytes) -> NDArray[Any] | None:
+def _single_segment(payload: bytes | memoryview) -> NDArray[Any] | None:
     """Return the samples, if this is a single segment of a shape that occurred before."""
     for head, dtype, shape in _heads.get(len(payload), ()):
-        if payload.startswith(head):
-            return np.ndarray(shape, dtype, payload[len(head) :])  # a slice is aligned
+        if payload[: len(head)] == head:
+            # Aligned: a slice of bytes is a copy, and a view ends at an aligned address.
+            return np.ndarray(shape, dtype, payload[len(head) :])
     return None
 
 
 def unpack(
-    kind: type[Message], payload: bytes, start: int, stop: int, **of_segment: Any
+    kind: type[Message], payload: bytes | memoryview, start: int, stop: int, **of_segment: Any
 ) -> list[Message]:
     """Return the messages of an entry of the window [start, stop).
 
@@ -172,7 +173,7 @@ def unpack(
 
 
 def read(
-    kind: type[Message], payload: bytes, start: int, stop: int, **of_segment: Any
+    kind: type[Message], payload: bytes | memoryview, start: int, stop: int, **of_segment: Any
 ) -> tuple[list[Message], list[Unreadable]]:
     """Return the messages that `unpack` returns, and those that cannot be read. Never raises."""
     if not payload:

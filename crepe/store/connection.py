@@ -18,6 +18,7 @@ from crepe.errors import StoreError
 from crepe.redis_server.address import without_password
 from crepe.redis_server.cluster import CultureLogin, ask, first_part, node_in, url_of
 from crepe.redis_server.find_url import CULTURE
+from crepe.redis_server.large_reply import LargeReply, is_large
 from crepe.redis_server.login import ConnectionLostError, login_to
 from crepe.redis_server.refusals import code_of, with_advice
 
@@ -237,11 +238,26 @@ class RedisConnection:
     def _reply(self) -> Any:
         replies: Any = self._replies
         # False is hiredis's mark of an incomplete reply; protocol 2 has no truth values.
-        while (reply := replies.gets()) is False:
+        if (reply := replies.gets()) is not False:
+            return reply
+        is_first = not replies.has_data()
+        while reply is False:
             n = self._socket.recv_into(self._buffer)
             if not n:
                 raise ConnectionResetError("closed by the server")
             replies.feed(self._buffer, 0, n)
+            reply = replies.gets()
+            if reply is False and is_first and is_large(memoryview(self._buffer)[:n]):
+                return self._large_reply(bytes(self._buffer[:n]))
+            is_first = False
+        return reply
+
+    def _large_reply(self, begin: bytes) -> Any:
+        """Receive the rest of a reply without hiredis, which has its beginning already."""
+        self._replies = hiredis.Reader(replyError=_error)
+        large = LargeReply(self._socket, begin, _error)
+        reply = large.read()
+        self._replies.feed(large.rest)
         return reply
 
 

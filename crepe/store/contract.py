@@ -5,11 +5,20 @@ ID is `<stop>-0`. So the last ID is the stream's length in samples, a reader's c
 index before which it has everything, and a repeated append changes nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
 from crepe.errors import OrderError
-from crepe.messages import StreamInfo
+from crepe.messages import Segment, StreamInfo
+
+READ_COUNT = 64
+"""Most entries of one stream that a reader takes at once."""
+_READ_BYTES = 32 << 20
+
+Payload = bytes | memoryview
+"""Bytes of an entry; a large one may be a read-only view of the memory that received it."""
 
 
 class Entry(NamedTuple):
@@ -17,7 +26,7 @@ class Entry(NamedTuple):
 
     start: int
     stop: int
-    payload: bytes = b""  # the window's messages, packed by `codec.pack`
+    payload: Payload = b""  # the window's messages, packed by `codec.pack`
     t_ns: int = 0  # wall clock: acquisition of a segment, else publication
     position: int = -1  # input position that it results from; -1: the same as `stop`
     snapshot: bytes = b""  # the writer's state at `position`, packed by `codec.pack_value`
@@ -41,11 +50,24 @@ class UnclockedEntry(NamedTuple):
     """An entry of a stream outside the clock (`input`, `control`): server-given ID, any writer."""
 
     id: str
-    payload: bytes
+    payload: Payload
 
 
 Cursor = int | str
 """A reader's position: a sample index, or the last ID of a stream outside the clock."""
+
+
+def entries_at_once(infos: Iterable[StreamInfo]) -> int:
+    """Return how many entries of each of several streams fit into 32 MB; 1 at least, 64 at most.
+
+    Only segments are counted: other messages are small.
+    """
+    n_bytes = sum(
+        info.n_channels * info.longest_samples * np.dtype(info.dtype).itemsize
+        for info in infos
+        if issubclass(info.kind, Segment)
+    )
+    return max(1, min(READ_COUNT, _READ_BYTES // max(n_bytes, 1)))
 
 
 class Readable(Protocol):
@@ -77,7 +99,7 @@ class Readable(Protocol):
         """
 
     def wait(
-        self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = 64
+        self, cursors: Mapping[str, Cursor], timeout_s: float, count: int = READ_COUNT
     ) -> list[tuple[str, Entry | UnclockedEntry]]:
         """Return the entries after the cursors, in order within a stream; wait if there are none.
 

@@ -19,14 +19,12 @@ from crepe.store.connection import (
     OutOfMemoryError,
     RedisConnection,
 )
-from crepe.store.contract import Cursor, Entry, UnclockedEntry
+from crepe.store.contract import READ_COUNT, Cursor, Entry, UnclockedEntry
 from crepe.store.redis_fields import entry_from, info_from, pairs, unclocked_from
 
 log = logging.getLogger(__name__)
 
 LATER = (ConnectionLostError, NotNowError)  # errors after which a retry may succeed
-READ_COUNT = 64
-"""Most entries of one stream that `wait` returns at once."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _FOREIGN_PAUSE_S = 0.02, 0.5, 0.02
 _LAST_ID = b"-".join((str(2**64 - 1).encode(),) * 2)  # nothing can begin behind it
 _MOST_LOGGED = 100  # entries of others

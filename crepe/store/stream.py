@@ -12,7 +12,7 @@ from crepe.errors import StoreError
 from crepe.messages import Message, Segment, StreamInfo
 from crepe.store import codec
 from crepe.store.channels import Microvolts, Rows, row_index
-from crepe.store.contract import Entry, Readable, StreamStore
+from crepe.store.contract import Entry, Readable, StreamStore, entries_at_once
 from crepe.store.describe import describe_stream
 from crepe.store.segments import cut, entries_per_page, fitting, gap_error, missing, regrouped
 
@@ -202,9 +202,9 @@ class Stream:
     def follow_messages(self, start: int | None = None) -> Iterator[Message]:
         """Yield all messages from sample `start` on, until the stream ends."""
         cursor = self.first if start is None else start
-        begun = cursor
+        begun, count = cursor, entries_at_once([self.info])
         while True:
-            items = self._store.wait({self.name: cursor}, _LONGEST_WAIT_S, 64)
+            items = self._store.wait({self.name: cursor}, _LONGEST_WAIT_S, count)
             if not items:
                 info = self._store.info(self.name)
                 self._must_be_same_session(info.session if info else None)

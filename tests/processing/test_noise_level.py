@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crepe.processing.filter import band_pass
-from crepe.processing.noise_level import MAD_TO_SD, NoiseLevel
+from crepe.processing.noise_level import MAD_TO_SD, NoiseLevel, _block_maxima
 from crepe.processing.stillness import Stillness
 
 N, RATE_HZ = 400, 10_000.0
@@ -116,3 +116,11 @@ def test_single_zeros_are_samples_like_others():
     window = noisy([5])[0]
     window[:, ::7] = 0
     assert (levels([window]) == expected([window])).all()
+
+
+@pytest.mark.parametrize(("n_block", "n_samples"), [(5, 10_000), (10, 2007), (8, 8), (15, 44)])
+def test_the_maximum_of_each_block_is_that_of_its_samples(n_block, n_samples):
+    magnitude = np.random.default_rng(1).random((3, n_samples), np.float32)
+    n_blocks = n_samples // n_block
+    blocks = magnitude[:, : n_blocks * n_block].reshape(3, n_blocks, n_block)
+    assert np.array_equal(_block_maxima(magnitude, n_block), blocks.max(axis=2))

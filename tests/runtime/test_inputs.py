@@ -106,3 +106,25 @@ def test_a_file_that_has_such_a_stream_gets_the_rest_of_it(open_recorder: Open) 
     assert read(open_recorder(True)[1]) == set(STREAMS)
     host, inputs = open_recorder(False)
     assert read(inputs) == set(STREAMS) == set(host.reads)
+
+
+def test_a_backlog_of_large_segments_is_read_a_few_at_a_time(
+    store: RedisStore, tmp_path: Path
+) -> None:
+    store.declare("large", StreamInfo(labels=("1", "2"), session="s", longest_samples=2_000_000))
+    for start in range(0, 300, 100):
+        segment = Segment(start, start + 100, np.ones((2, 100), np.int32))
+        payload = codec.pack([segment], start, start + 100)
+        store.append([("large", Entry(start, start + 100, payload))])
+    spec = ActorSpec("record", Record, {}, ("large",), {})
+    inputs = Inputs("record", [spec], store, session="s", since_ms=0)
+    assert inputs.find("large")
+    context = ActorContext(inputs=inputs.infos, session="s", recordings=tmp_path)
+    with closing(Chain([host := HostedActor(spec, context, None)])) as chain:
+        inputs.begin([host], {"record": None})
+        sizes = []
+        while items := inputs.wait(0.0):
+            sizes.append(len(items))
+            for stream, item in items:
+                chain.push(inputs.take(stream, item))
+    assert sizes == [2, 1]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from crepe.errors import OrderError, StoreError
 from crepe.messages import Segment, StreamInfo
 from crepe.store import codec
-from crepe.store.contract import Entry, UnclockedEntry
+from crepe.store.contract import Entry, UnclockedEntry, entries_at_once
 
 INFO = StreamInfo(labels=("a", "b"), longest_samples=100, session="s1", scale_uv=(0.5, 2.0))
 
@@ -246,3 +246,13 @@ def test_who_follows_a_stream_that_is_begun_anew_gets_nothing_of_the_new_one(mak
         store.append([("data", entry(start, start + 100))])
     with pytest.raises(StoreError, match="another has begun"):
         next(following)
+
+
+def test_entries_read_at_once_are_bounded_by_bytes_and_by_number():
+    many = StreamInfo(labels=("a",) * 4096, segment_samples=200, longest_samples=200)
+    n_bytes = 4096 * 200 * 4
+    assert entries_at_once([many]) == (32 << 20) // n_bytes
+    assert entries_at_once([many, many]) == (32 << 20) // (2 * n_bytes)
+    assert entries_at_once([many, replace(many, message="Spikes")]) == entries_at_once([many])
+    assert entries_at_once([replace(many, longest_samples=20_000)]) == 1
+    assert entries_at_once([INFO]) == entries_at_once([]) == 64
