@@ -106,6 +106,8 @@ class RedisConnection:
         self._socket: socket.socket
         self._replies: hiredis.Reader
         self._buffer = bytearray(_READ_BYTES)
+        self._n_later = 0  # replies that are still to be read
+        self._later: list[Any] = []
 
     def connect(self) -> None:
         """Connect, and check that the server is ready.
@@ -144,6 +146,7 @@ class RedisConnection:
     def disconnect(self) -> None:
         """Close the socket; harmless to repeat."""
         self.is_connected = False
+        self._n_later, self._later = 0, []
         self._login.close()
 
     def call(self, *arguments: Argument) -> Any:
@@ -153,6 +156,7 @@ class RedisConnection:
         """
         try:
             self._socket.sendall(pack(arguments))
+            self._read_later()
             reply = self._reply()
         except OSError as error:
             self._lose(error)
@@ -189,22 +193,38 @@ class RedisConnection:
         except OSError as error:
             raise ConnectionLostError(f"{without_password(url)}: {error}") from error
 
-    def exchange(self, packed: bytes, then: bytes, n_replies: int) -> list[Any]:
-        """Send packed commands in two parts and return all replies; an error reply is a value.
+    def exchange(self, packed: bytes, then: bytes, n_replies: int, n_later: int = 0) -> list[Any]:
+        """Send packed commands in two parts and return the replies; an error reply is a value.
 
         `then` holds the commands without haste: as a rule the server has executed `packed` when
-        they come. Raises ConnectionLostError.
+        they come. The last `n_later` replies are not waited for; `later` returns them. Raises
+        ConnectionLostError.
         """
         try:
             self._socket.sendall(packed)
             if then:
                 self._socket.sendall(then)
-            return [self._reply() for _ in range(n_replies)]
+            self._read_later()
+            replies = [self._reply() for _ in range(n_replies)]
         except OSError as error:
             self._lose(error)
         except BaseException:  # Ctrl-C: the reply would be taken for that of the next command
             self.disconnect()
             raise
+        self._n_later = n_later
+        return replies
+
+    def later(self) -> list[Any]:
+        """Return the replies that `exchange` has not waited for, once. Raises as that does."""
+        if self._n_later:
+            self.exchange(b"", b"", 0)
+        replies, self._later = self._later, []
+        return replies
+
+    def _read_later(self) -> None:
+        if self._n_later:
+            self._later = [self._reply() for _ in range(self._n_later)]
+            self._n_later = 0
 
     def refuse(self, reply: Exception) -> NoReturn:
         """Raise for an error reply, as `call` does."""

@@ -3,7 +3,8 @@
 The claim on a stream is `writer` and `session` in its info. The server watches the claims from one
 append to the next: an append is a transaction, which it refuses if another client has changed one.
 Right after the append follow the WATCH for the next one and a read of the claims. So the check
-costs no round trip; as it is sent separately, the server wakes the readers before it.
+costs no round trip; as it is sent separately, the server wakes the readers before it. Its replies
+are read with the next command: a writer that waited for them would be woken twice for each append.
 """
 
 # Decision 7: why WATCH and not a script.
@@ -51,14 +52,16 @@ class Fence:
         """
         n = len(keys)
         while True:
+            claims = self._connection.later()
+            if claims and self._is_up:
+                self._check(claims)
             if not self._is_up and self._claims:
                 self._set_up()
             if self._replaced:
                 self._check_not_replaced(keys)
             whole = b"".join((_MULTI, *packed, _EXEC))
-            # the replies: one to MULTI, one to each command as queued, the list of EXEC, the claims
-            replies = self._connection.exchange(whole, self._watch, n + 2 + len(self._expected))
-            self._check(replies[n + 2 :])
+            # the replies: one to MULTI, one to each command as queued, the list of EXEC
+            replies = self._connection.exchange(whole, self._watch, n + 2, len(self._expected))
             done = replies[n + 1]
             # A claim lost after EXEC concerns the next append; this one is stored.
             if isinstance(done, list):

@@ -119,3 +119,25 @@ def test_a_node_to_ask_that_is_gone_leaves_the_connection_as_it_is(nodes, connec
     with pytest.raises(ConnectionLostError):
         connection.call("GET", "x")
     assert connection.is_connected
+
+
+def test_replies_that_are_left_for_later_are_not_taken_for_those_of_the_next_command(
+    nodes, connection
+):
+    nodes[0].replies |= {b"GET": b"$3\r\nyes\r\n", b"TIME": b":7\r\n"}
+    assert connection.exchange(pack(("GET", "x")), pack(("TIME",)), 1, 1) == [b"yes"]
+    assert connection.call("GET", "x") == b"yes"
+    assert connection.call_all([("GET", "x")] * 2) == [b"yes"] * 2
+    assert connection.later() == [7]
+    assert connection.later() == []
+
+
+def test_replies_that_are_left_for_later_are_read_where_no_command_followed(nodes, connection):
+    nodes[0].replies |= {b"GET": b"$3\r\nyes\r\n", b"TIME": b":7\r\n"}
+    connection.exchange(pack(("GET", "x")), pack(("TIME",)) * 2, 1, 2)
+    assert connection.later() == [7, 7]
+    connection.exchange(pack(("GET", "x")), pack(("TIME",)), 1, 1)
+    connection.disconnect()
+    connection.connect()
+    assert connection.later() == []  # they went with the connection
+    assert connection.call("GET", "x") == b"yes"

@@ -78,3 +78,23 @@ def test_a_transaction_refused_for_memory_is_known_as_that(own_server, server):
     )
     assert isinstance(connection._reply(), OutOfMemoryError)
     connection.disconnect()
+
+
+def test_a_claim_that_is_lost_while_its_writer_reads_is_noticed_by_the_next_append(store, server):
+    assert store.last("data").stop == 10
+    server.hset("crepe:data:info", "writer", "another")
+    assert store.last("data").stop == 10
+    with pytest.raises(OrderError, match="another writer has the stream: another"):
+        store.append([("data", Entry(10, 20))])
+    assert server.xlen("crepe:data") == 1
+
+
+def test_one_claim_that_is_lost_does_not_keep_the_other_streams_from_their_writer(store, server):
+    store.declare("more", INFO)
+    store.append([("data", Entry(10, 20)), ("more", Entry(0, 10))])
+    server.hset("crepe:data:info", "writer", "another")
+    with pytest.raises(OrderError, match="crepe:data:info: another writer"):
+        store.append([("data", Entry(20, 30))])
+    for stop in (20, 30):
+        store.append([("more", Entry(stop - 10, stop))])
+    assert (server.xlen("crepe:data"), server.xlen("crepe:more")) == (2, 3)
