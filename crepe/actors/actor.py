@@ -196,14 +196,16 @@ class Actor(BaseModel, Generic[In, Out]):
         """Release what `open` acquired; called once, also after an exception."""
 
     if not TYPE_CHECKING:  # else mypy would allow any attribute
+        # A step reads its private state a hundred times. Where pydantic keeps it, each reading is a
+        # search that fails and two calls, so the values stand beside the settings, too.
 
         def __getattr__(self, name: str) -> Any:
-            # A step reads its private state a hundred times. pydantic first asks whether the
-            # default is a descriptor, by an exception, which takes three times as long as the rest.
             try:
-                return object.__getattribute__(self, "__pydantic_private__")[name]
+                value = object.__getattribute__(self, "__pydantic_private__")[name]
             except (AttributeError, TypeError, KeyError):  # no private state, or not this
                 return super().__getattr__(name)
+            self.__dict__[name] = value  # where the next reading finds it
+            return value
 
         def __setattr__(self, name: str, value: Any) -> None:
             try:
@@ -211,9 +213,13 @@ class Actor(BaseModel, Generic[In, Out]):
             except AttributeError:
                 private = None
             if private is not None and name in private:
-                private[name] = value
+                private[name] = self.__dict__[name] = value
             else:
                 super().__setattr__(name, value)
+
+        def __delattr__(self, name: str) -> None:
+            super().__delattr__(name)
+            self.__dict__.pop(name, None)
 
     @classmethod
     def message_types(cls) -> tuple[tuple[type, ...], tuple[type, ...]]:

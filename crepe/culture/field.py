@@ -64,8 +64,9 @@ class Course:
         part /= (part @ np.exp(-rate[:, np.newaxis] * t_ms)).max()
         within_ms = np.arange(block_samples) / block_samples
         self._parts = part[:, np.newaxis] * np.exp(-rate[:, np.newaxis] * within_ms)
-        self._keep = np.exp(-rate)  # over a millisecond
         self._left = np.zeros((n_electrodes, len(rate)))
+        # Over a millisecond. As large as `_left`: numpy takes three times as long to stretch it.
+        self._keep = np.repeat(np.exp(-rate)[np.newaxis], n_electrodes, axis=0)
         # Then a float32 has long been 0, also of the largest potential.
         self._lasts_ms = round(_GONE * max(time_constants_ms))
         self._ms_ahead = 0

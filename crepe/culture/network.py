@@ -27,10 +27,7 @@ WEIGHT_SPREAD = 0.5  # SD of a weight's logarithm; chosen
 DECAY_MS = (5.0, 8.0)  # of a synaptic current
 REFRACTORY_MS = 2
 
-# Numbers of a step as arrays without dimension: numpy converts a Python number anew in each call.
-_PEAK_MV, _SQUARE, _LINEAR, _CONSTANT, _HALF = np.array([30.0, 0.04, 5.0, 140.0, 0.5], np.float32)[
-    :, np.newaxis
-]
+_PEAK_MV = 30.0
 # Without spikes a current decays to a subnormal number and stays there, and a processor takes tens
 # of times as long for those. Nothing is lost: added to the noise, such a current changes no bit.
 _LEAST_CURRENT, _FLUSH_MS = 1e-28, 100  # e^(-100 ms / 5 ms) of it is still a normal number
@@ -79,6 +76,11 @@ class Network(CellNetwork):
         self._b = np.where(inhibitory, 0.25 - 0.05 * r, 0.2).astype(np.float32)
         self._c = np.where(inhibitory, -65.0, -65.0 + 15.0 * r**2).astype(np.float32)
         self._d = np.where(inhibitory, 2.0, 8.0 - 6.0 * r**2).astype(np.float32)
+        # Numbers of a step; numpy takes twice as long to stretch one over the cells in each call.
+        self._peak_mv, *self._numbers = (
+            np.full(self.n_cells, number, np.float32)
+            for number in (_PEAK_MV, 0.04, 5.0, 140.0, 0.5)
+        )
         self._v = np.full(self.n_cells, -65.0, np.float32)  # mV
         self._u = self._b * self._v
         self._change = np.empty_like(self._v)  # of v or u, within a step
@@ -117,38 +119,38 @@ class Network(CellNetwork):
     def step(
         self, forced: NDArray[np.int64], *, is_silenced: bool = False, is_blocked: bool = False
     ) -> NDArray[np.int64]:
-        slot = self._now_ms % self._n_ring
-        current = self._current
-        coming = self._coming[slot]
-        current *= self._keep
-        current += coming
+        coming = self._coming[self._now_ms % self._n_ring]
+        current, total = self._current, self._total
+        multiply, add, subtract = np.multiply, np.add, np.subtract
+        multiply(current, self._keep, current)
+        add(current, coming, current)
         coming.fill(0)
         if self._now_ms % _FLUSH_MS == 0:
             current[np.abs(current) < _LEAST_CURRENT] = 0
-        excitatory, inhibitory = current
-        total = self._total
-        received = inhibitory if is_blocked else np.add(excitatory, inhibitory, out=total)
-        np.add(received, self._noise.next(), out=total)
+        excitatory, inhibitory = current[0], current[1]
+        received = inhibitory if is_blocked else add(excitatory, inhibitory, total)
+        add(received, self._noise.next(), total)
         v, u, change = self._v, self._u, self._change
+        square, linear, constant, half = self._numbers
         # Two half steps of v' = 0.04 v^2 + 5 v + 140 - u + I, as in Izhikevich 2003; in
         # place, since each new array takes time.
         for _ in range(2):
-            np.multiply(v, _SQUARE, out=change)
-            np.add(change, _LINEAR, out=change)
-            np.multiply(change, v, out=change)
-            np.add(change, _CONSTANT, out=change)
-            np.subtract(change, u, out=change)
-            np.add(change, total, out=change)
-            np.multiply(change, _HALF, out=change)
-            np.add(v, change, out=v)
-        np.minimum(v, _PEAK_MV, out=v)
-        np.multiply(self._b, v, out=change)
-        np.subtract(change, u, out=change)
-        np.multiply(change, self._a, out=change)
-        np.add(u, change, out=u)
+            multiply(v, square, change)
+            add(change, linear, change)
+            multiply(change, v, change)
+            add(change, constant, change)
+            subtract(change, u, change)
+            add(change, total, change)
+            multiply(change, half, change)
+            add(v, change, v)
+        np.minimum(v, self._peak_mv, out=v)
+        multiply(self._b, v, change)
+        subtract(change, u, change)
+        multiply(change, self._a, change)
+        add(u, change, u)
         if len(forced):
             v[forced] = _PEAK_MV
-        fired: NDArray[np.int64] = (v >= _PEAK_MV).nonzero()[0]
+        fired: NDArray[np.int64] = (v >= self._peak_mv).nonzero()[0]
         if len(fired):  # in most milliseconds none does
             v[fired] = self._c[fired]
             u[fired] += self._d[fired]
@@ -185,7 +187,8 @@ class _Noise:
         self._rng = rng
         self._keep = np.full(len(sd), np.exp(-1 / NOISE_MS), np.float32)
         self._push = (sd * np.sqrt(1 - np.exp(-2 / NOISE_MS))).astype(np.float32)
-        self._left = np.zeros(len(sd), np.float32)  # the current of the millisecond before
+        self._before = np.zeros(len(sd), np.float32)  # the current of the millisecond before
+        self._kept = np.empty_like(self._before)
         self._currents = np.empty((0, len(sd)), np.float32)
         self._used = 0
 
@@ -200,10 +203,10 @@ class _Noise:
     def _draw(self) -> None:
         currents = self._rng.standard_normal((self._N_MS, len(self._push)), np.float32)
         currents *= self._push
-        left = self._left
+        before, kept = self._before, self._kept
         for now in currents:
-            left *= self._keep
-            np.add(now, left, out=now)
-            left[:] = now
-        self._currents = currents
+            np.multiply(before, self._keep, kept)
+            np.add(now, kept, now)
+            before = now
+        self._before, self._currents = before, currents
         self._used = 0

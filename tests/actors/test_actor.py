@@ -2,7 +2,6 @@
 
 import pytest
 from pydantic import PrivateAttr
-from pydantic.fields import ModelPrivateAttr
 
 from crepe.actors.actor import Actor
 from crepe.messages import Decision, Spikes
@@ -20,21 +19,41 @@ class Counter(Actor[Spikes, Decision]):
         return self._n
 
 
-def test_private_state_is_read_without_a_look_at_its_default(monkeypatch):
+def test_private_state_is_looked_up_once(monkeypatch):
     counter = Counter()
     counter.step(None)
 
     def fail(_, name):
         raise AssertionError(name)
 
-    monkeypatch.setattr(ModelPrivateAttr, "__getattr__", fail)
+    monkeypatch.setattr(Counter, "__getattr__", fail)
     assert counter.n == 1
+    counter.step(None)
+    assert counter.n == 2
+
+
+def test_private_state_is_no_setting():
+    counter = Counter()
+    counter.step(None)
+    assert (counter.model_dump(), repr(counter), dict(counter)) == ({}, "Counter()", {})
+    assert counter != Counter()
+
+
+def test_private_state_that_was_deleted_is_gone():
+    counter = Counter()
+    counter.step(None)
+    del counter._n
+    with pytest.raises(AttributeError, match="'Counter' object has no attribute '_n'"):
+        counter.step(None)
 
 
 def test_private_state_belongs_to_one_actor():
     first, second = Counter(), Counter()
     first.step(None)
     assert (first.n, second.n, first.model_copy().n) == (1, 0, 1)
+    copied = first.model_copy()
+    copied.step(None)
+    assert (first.n, copied.n) == (1, 2)
 
 
 @pytest.mark.parametrize("name", ["_opened", "_unknown", "unknown"])

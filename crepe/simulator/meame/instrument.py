@@ -1,5 +1,7 @@
 """The simulated instrument: DSP, culture and digitiser, advanced by samples. No sockets."""
 
+from collections import deque
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,7 +46,7 @@ class SimulatedMeame:
         self._n_samples = 0  # simulated so far
         self.start()
         self._buffer = np.empty((N_CHANNELS, 0), np.int32)
-        self._truth: list[tuple[int, int]] = []
+        self._truth: deque[tuple[int, int]] = deque(maxlen=_KEPT_TRUTH)
 
     def advance(self, n_samples: int) -> NDArray[np.int32]:
         """Return the next samples of all electrodes, (60, n_samples) counts."""
@@ -78,8 +80,7 @@ class SimulatedMeame:
         if held := self.dsp.held:
             voltage_uv[list(held)] = 0.0
         if len(fired):
-            self._truth += [(self._n_samples, cell) for cell in fired.tolist()]
-            del self._truth[:-_KEPT_TRUTH]
+            self._truth.extend((self._n_samples, cell) for cell in fired.tolist())
         self._n_samples += n
         return voltage_uv
 
