@@ -3,7 +3,7 @@
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,10 +22,10 @@ _TIMEOUT_S = 10.0
 
 
 class Node:
-    """A server in cluster mode."""
+    """A server in cluster mode; clients may reach it at another port than the other nodes."""
 
-    def __init__(self, directory: Path, port: int, bus_port: int, *settings: str) -> None:
-        self.port, self.bus_port = port, bus_port
+    def __init__(self, directory: Path, port: int, bus_port: int, client_port: int) -> None:
+        self.port, self.bus_port, self.client_port = port, bus_port, client_port
         self.url = f"redis://127.0.0.1:{port}"
         arguments = {
             "bind": "127.0.0.1",
@@ -38,9 +38,10 @@ class Node:
             "dir": str(directory),
             "save": "",
         }
+        if client_port != port:
+            arguments["cluster-announce-client-port"] = str(client_port)
         texts = [text for name, value in arguments.items() for text in (f"--{name}", value)]
-        command = [str(choose().binary), *texts, *settings]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen([str(choose().binary), *texts], stdout=subprocess.DEVNULL)
 
     def __call__(self, *command: str | bytes | int) -> Any:
         """Return the reply to a command. Raises StoreError for an error reply."""
@@ -81,21 +82,24 @@ class Cluster:
 
     def master_of(self, culture: str) -> Node:
         """Return the master that has a culture."""
-        return self.at(self.shard_of(culture).nodes[0].port)
-
-    def at(self, port: int) -> Node:
-        """Return the node with a port."""
-        return next(node for node in self.nodes if node.port == port)
+        port = self.shard_of(culture).nodes[0].port
+        return next(node for node in self.nodes if node.client_port == port)
 
 
 @contextmanager
-def running_cluster(directory: Path, *settings: str) -> Iterator[Cluster]:
-    """Run six nodes while the block lasts."""
-    ports = iter(free_ports(4 * N_MASTERS))
+def running_cluster(
+    directory: Path, client_ports: Callable[[Sequence[int]], Sequence[int]] = list
+) -> Iterator[Cluster]:
+    """Run six nodes while the block lasts.
+
+    `client_ports` receives the ports of the nodes, and returns those at which clients reach them.
+    """
+    ports = free_ports(4 * N_MASTERS)
+    own, bus = ports[::2], ports[1::2]
     nodes: list[Node] = []
     try:
-        for port, bus_port in zip(ports, ports, strict=True):
-            nodes.append(Node(directory, port, bus_port, *settings))
+        for each in zip(own, bus, client_ports(own), strict=True):
+            nodes.append(Node(directory, *each))
         _join(nodes)
         yield Cluster(nodes)
     finally:

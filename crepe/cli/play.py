@@ -35,7 +35,7 @@ def play(experiment: Experiment, output: Output, *, seconds: float | None, take_
     output.line(experiment.title, "bold")
     recording, is_interrupted = None, False
     try:
-        with running_session(experiment, take_over=take_over) as store:
+        with running_session(experiment, output, take_over=take_over) as store:
             links = page_links(experiment)
             for line in links.lines if links else ():
                 output.line(line)

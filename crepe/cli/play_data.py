@@ -116,7 +116,7 @@ def _run(
 ) -> bool:
     """Run the programs until the data end, or for so many seconds; print what was counted."""
     try:
-        with running_session(experiment, take_over=take_over) as store:
+        with running_session(experiment, output, take_over=take_over) as store:
             counts.recording = recording_path()
             with progress("data", "s", total_s, open_console(stderr=True)) as reached:
                 _follow(store, experiment, counts, seconds, reached)

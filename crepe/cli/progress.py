@@ -18,10 +18,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from crepe.cli.output import open_console
+from crepe.cli.output import Output, open_console
 from crepe.config.experiment import Experiment
+from crepe.environment import paths
+from crepe.redis_server.users import machine_password_file
 from crepe.store import Store
-from crepe.supervise import control
+from crepe.supervise import control, status
 from crepe.supervise.start import running
 
 _FIRST_S, _EVERY_S = 2.0, 10.0  # the first line, and the lines after it
@@ -167,13 +169,48 @@ def stopping() -> Iterator[Callable[[float], None]]:
         yield left_s.append
 
 
+def machine_lines(experiment: Experiment) -> list[str]:
+    """Return how each further machine joins the session that runs."""
+    lines = []
+    for name in experiment.machines:
+        password = machine_password_file(paths.run_directory(), name)
+        lines.append(
+            f"machine {name}: `crepe up {experiment.path.name} --machine {name}` there"
+            + (f"; its password is in {password}" if password.is_file() else "")
+        )
+    return lines
+
+
+def _await_machines(experiment: Experiment, output: Output) -> None:
+    """Wait until all further machines have joined. Raises CrepeError if a program fails."""
+    for line in machine_lines(experiment):
+        output.line(line)
+    total = len(experiment.machines)
+    with progress("joined", "machines", total, open_console(stderr=True)) as reached:
+        while (n_joined := _n_joined()) < total:
+            reached(n_joined)
+            control.must_run()
+            time.sleep(_POLL_S)
+
+
+def _n_joined() -> int:
+    """Return how many further machines give signs of life."""
+    machines = (row for row in status.rows() if str(row["program"]).startswith("machine "))
+    return sum(row["state"] == "running" for row in machines)
+
+
 @contextmanager
-def running_session(experiment: Experiment, *, take_over: bool) -> Iterator[Store]:
-    """Run an experiment's programs in a new session while the block lasts; see `running`."""
+def running_session(experiment: Experiment, output: Output, *, take_over: bool) -> Iterator[Store]:
+    """Run an experiment's programs in a new session while the block lasts; see `running`.
+
+    The block begins when all further machines have joined.
+    """
     with ExitStack() as stack:
         with starting(experiment) as reached:
             store = stack.enter_context(running(experiment, take_over=take_over, reached=reached))
         try:
+            if experiment.machines:
+                _await_machines(experiment, output)
             yield store
         finally:
             # A second Ctrl-C before the stop has begun leaves it to the outer block.

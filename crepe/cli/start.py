@@ -16,12 +16,11 @@ from crepe.cli.options import (
     TakeOver,
 )
 from crepe.cli.output import Output
-from crepe.cli.progress import starting, stopping
+from crepe.cli.progress import machine_lines, starting, stopping
 from crepe.config.experiment import Experiment, load_experiment
 from crepe.environment import paths, session
 from crepe.errors import ConfigError, CrepeError, ExitCode
 from crepe.messages import GameState
-from crepe.redis_server.users import machine_password_file
 from crepe.safety import arming
 from crepe.supervise import control, unfinished
 
@@ -154,12 +153,8 @@ def up(
     page = start.page_links(checked)
     for line in page.lines if page else ():
         output.text(line)
-    for name in checked.machines:
-        password = machine_password_file(paths.run_directory(), name)
-        output.text(
-            f"machine {name}: `crepe up {checked.path.name} --machine {name}` there"
-            + (f"; its password is in {password}" if password.is_file() else "")
-        )
+    for line in machine_lines(checked):
+        output.text(line)
     newest = f"crepe redis-cli XREVRANGE {checked.name}:data + - COUNT 1"
     output.text(f"`{newest}` shows the newest data")
     begun = session.current()

@@ -13,6 +13,7 @@ from crepe.dashboard.traces import Traces
 from crepe.electrodes.geometry import positions_um
 from crepe.electrodes.layouts import is_recording
 from crepe.messages import TRUTH, Delivered, Message, Segment, Spikes, StreamInfo
+from crepe.redis_server.find_url import CULTURE
 from crepe.store import codec
 from crepe.store.contract import Entry
 
@@ -164,13 +165,19 @@ class SessionView:
         can_lockstep = isinstance(culture, dict) and "simulated" in culture
         return self.events.too_slow(can_lockstep=can_lockstep)
 
+    @property
+    def title(self) -> str:
+        """The experiment's title, with the culture's name if it was given one: that of a well."""
+        title, name = (str(self._experiment.get(key, "")) for key in ("title", "name"))
+        return f"{title} ({name})".strip() if name not in ("", CULTURE) else title
+
     def about(self) -> dict[str, Any]:
         """Return what stays the same until there are further streams."""
         labels = self.labels
         first = next(iter(self.infos.values()), None)
         return {
             "session": self.session,
-            "title": str(self._experiment.get("title", "")),
+            "title": self.title,
             "rate_hz": self.rate_hz,
             "labels": list(labels),
             "positions_um": list(positions_um(self._array)),

@@ -45,8 +45,15 @@ def in_process(experiment: Experiment, on_state: OnState, kept: Collection[str] 
 def live(experiment: Experiment, on_state: OnState) -> Run:
     """Run a session under supervisord, through Redis; the store of the result is its recording.
 
-    Raises CrepeError if a program fails, or if the game was not recorded.
+    Raises ConfigError for an experiment of several machines, and CrepeError if a program fails or
+    the game was not recorded.
     """
+    for name in experiment.machines:
+        raise ConfigError(
+            f"{experiment.path}: [machines.{name}]: this command runs sessions with settings of "
+            "its own, which no other machine could join, and reads what was recorded here; leave "
+            "out the tables and `machine`, or use `crepe play` or `crepe up`"
+        )
     game = _game_stream(experiment)
     experiment = save_experiment(experiment, paths.run_directory() / "experiment.json")
     with running(experiment) as store:

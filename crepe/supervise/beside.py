@@ -1,8 +1,10 @@
 """Sessions of this user in other directories of this machine: one for each culture, or well."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from crepe.config.experiment_file import read_experiment_file
 from crepe.config.tables import DASHBOARD
 from crepe.environment import paths, session
 from crepe.environment.process_identity import ProcessIdentity
@@ -17,7 +19,7 @@ class SessionBeside(NamedTuple):
     var: Path
     id: str
     culture: str
-    experiment: str  # name of the experiment file
+    experiment: str  # its title; name of the file where it has none
     links: Links | None
 
     def __str__(self) -> str:
@@ -40,4 +42,12 @@ def _session_in(var: Path) -> SessionBeside | None:
     except (CrepeError, OSError):  # another version's, or not readable: not this session's concern
         return None
     links = links_in(content) if content and ProcessIdentity.read(content).is_running else None
-    return SessionBeside(var, now.id, now.culture, Path(now.experiment_path).name, links)
+    experiment = _title(Path(now.experiment_path))
+    return SessionBeside(var, now.id, now.culture, experiment, links)
+
+
+def _title(path: Path) -> str:
+    """Return the title of an experiment: a file that a command has written has a name like any."""
+    with suppress(CrepeError, OSError):
+        return read_experiment_file(path).title or path.name
+    return path.name

@@ -58,11 +58,6 @@ def running(
     SIGTERM, and SIGHUP when a terminal or an SSH connection is lost, interrupt as Ctrl-C does.
     """
     _must_have_supervisord()
-    if experiment.machines:
-        raise ConfigError(
-            f"{experiment.path}: [machines.{next(iter(experiment.machines))}]: only `crepe up` "
-            "runs an experiment on several machines; leave out the tables and `machine`"
-        )
     control.must_be_down()  # programs that another command has started are not ours to stop
     with _interrupts() as end_undisturbed:
         try:

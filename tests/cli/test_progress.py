@@ -1,11 +1,22 @@
 """Lines of progress where there is no terminal to draw a bar on."""
 
 import time
+from contextlib import nullcontext
 from io import StringIO
 
 from rich.console import Console
 
-from crepe.cli.progress import ProgressLines, polled_progress, progress, stopping
+from crepe.cli.output import Output
+from crepe.cli.progress import (
+    ProgressLines,
+    polled_progress,
+    progress,
+    running_session,
+    stopping,
+)
+from crepe.config.experiment import load_experiment
+from crepe.supervise import control
+from tests.config.test_machines import ACQUIRE, MACHINE, ON_B
 
 
 class Clock:
@@ -87,3 +98,21 @@ def test_what_is_still_to_be_recorded_is_shown_while_programs_are_being_stopped(
         while not out.getvalue():
             time.sleep(0.01)
     assert out.getvalue() == "stopping: 0 of 0 programs, 12 s of data to be recorded, 0 s\n"
+
+
+def test_a_session_of_several_machines_begins_when_all_have_joined(tmp_path, monkeypatch, capsys):
+    (tmp_path / "two.toml").write_text(MACHINE + ACQUIRE + ON_B)
+    states = iter(["absent", "silent", "running"])
+    monkeypatch.setattr(
+        "crepe.supervise.status.rows",
+        lambda: [
+            {"program": "detect", "state": "running"},
+            {"program": "machine B", "state": next(states)},
+        ],
+    )
+    monkeypatch.setattr("crepe.cli.progress.running", lambda *_, **__: nullcontext("store"))
+    monkeypatch.setattr(control, "must_run", lambda: None)
+    experiment = load_experiment(tmp_path / "two.toml")
+    with running_session(experiment, Output(), take_over=False) as store:
+        assert (store, next(states, "all asked")) == ("store", "all asked")
+    assert "machine B: `crepe up two.toml --machine B` there" in capsys.readouterr().out

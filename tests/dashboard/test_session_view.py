@@ -1,5 +1,8 @@
 """The state of a session: which streams it uses, and what its events are."""
 
+import pytest
+
+from crepe.dashboard.session_view import SessionView
 from crepe.dashboard.views.array import ArrayView
 from crepe.dashboard.views.view import SessionStatus
 from crepe.messages import ChannelStates, Command, Delivered, GameState, Stimulus
@@ -108,3 +111,16 @@ def test_the_array_shows_which_channels_are_not_ok(session):
     view.newest["ChannelStates"] = ChannelStates(0, 100, ("ok", "saturated"))
     shown = ArrayView().slow_state(view, SessionStatus(None, None))
     assert shown == {"channel_states": [None, "saturated"]}
+
+
+@pytest.mark.parametrize(
+    ("tables", "title"),
+    [
+        ({"title": "Plate 7", "name": "g0"}, "Plate 7 (g0)"),
+        ({"title": "Plate 7", "name": "crepe"}, "Plate 7"),
+        ({"name": "g0"}, "(g0)"),
+        ({}, ""),
+    ],
+)
+def test_the_title_tells_wells_of_one_experiment_apart(tables, title):
+    assert SessionView("s", tables).about()["title"] == title

@@ -1,11 +1,13 @@
 """Six real nodes: cultures that move, and a master that is killed, cost nothing that was acknowledged."""
 
+import asyncio
 import itertools
 import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ import pytest
 
 from benchmarks.cluster_nodes import Cluster, running_cluster, until
 from crepe.config.experiment import load_experiment
-from crepe.errors import LeaseError, OrderError
+from crepe.errors import LeaseError, OrderError, StoreError
 from crepe.redis_server.check import acl_line, check_server
 from crepe.redis_server.cluster import slot_of
 from crepe.store import Store
@@ -21,6 +23,7 @@ from crepe.store.lease import Holder, Lease
 from crepe.store.redis_store import RedisStore
 from tests.store.test_faults import INFO, append, entry
 from tests.system.conftest import Stack, running_stack, small
+from tests.tls_door import ca_file, tls_doors
 
 __all__ = ["small"]  # a fixture
 
@@ -203,6 +206,31 @@ def test_a_frozen_master_is_left_for_the_replica_that_takes_over(cluster, write)
     writer.advances(1000)
     writer.end()
     check_whole(writer, cluster.nodes[0].url)
+
+
+def test_tls_and_the_rights_of_a_user_hold_through_a_failover(tmp_path):
+    with ExitStack() as stack:
+
+        def doors(ports):
+            servers = [partial(asyncio.open_connection, "127.0.0.1", port) for port in ports]
+            return stack.enter_context(tls_doors(servers, "127.0.0.1"))
+
+        cluster = stack.enter_context(running_cluster(tmp_path, doors))
+        for node in cluster.nodes:
+            node(*acl_line("secured").replace("PASSWORD", "hunter2").split())
+        named = next(node for node in cluster.nodes if node is not cluster.master_of("secured"))
+        address = f"rediss://crepe:hunter2@127.0.0.1:{named.client_port}"
+        url = f"{address}?ssl_ca_certs={ca_file(tmp_path)}"
+        assert {finding.is_well for finding in check_server(url, "secured")} == {True}
+        with pytest.raises(StoreError, match="certificate"):
+            Store(address, culture="secured", patience_s=0)
+        writer = Writer(url, "secured")
+        writer.start()
+        writer.advances(1000)
+        cluster.master_of("secured").kill()
+        writer.advances(1000)
+        writer.end()
+        check_whole(writer, url)
 
 
 @pytest.fixture

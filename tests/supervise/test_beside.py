@@ -18,10 +18,15 @@ def begin(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "temporary", lambda: paths.private(tmp_path / "crepe"))
     monkeypatch.setattr(control, "running", lambda var: var if var in alive else None)
 
-    def begin(name: str, *, runs: bool = True, page: ProcessIdentity | None = None) -> Path:
+    def begin(
+        name: str, *, runs: bool = True, page: ProcessIdentity | None = None, title: str = ""
+    ) -> Path:
         var = paths.private(tmp_path / name)
         paths.announce(var)
-        session.begin(session.new(Path(f"/lab/{name}.toml"), "digest", 1, name), var)
+        file = tmp_path / f"{name}.toml"
+        if title:
+            file.write_text(f'title = "{title}"')
+        session.begin(session.new(file, "digest", 1, name), var)
         if page is not None:
             content = {"url": "http://127.0.0.1:8081", "public_url": None, "token": "secret"}
             paths.write_json(paths.run_directory(var) / "dashboard.json", content | page._asdict())
@@ -34,14 +39,14 @@ def begin(tmp_path, monkeypatch):
 
 def test_sessions_of_other_directories_are_listed_with_their_pages(begin):
     own = begin("well-0")
-    begin("well-2", page=ProcessIdentity.own())
+    begin("well-2", page=ProcessIdentity.own(), title="Plate 7")
     begin("well-1", page=ProcessIdentity(2**22 + 1, "gone"))
     begin("ended", runs=False)
     first, second = sessions_beside(own)
     assert (first.culture, first.experiment, first.links) == ("well-1", "well-1.toml", None)
     assert second.links.operator == "http://127.0.0.1:8081/?token=secret"
     assert str(first).endswith(", without a page")
-    assert "well-2 (well-2.toml in " in str(second)
+    assert "well-2 (Plate 7 in " in str(second)
 
 
 def test_a_directory_that_is_gone_or_of_another_version_hides_no_other(begin, tmp_path):

@@ -14,7 +14,9 @@ from crepe.config.experiment import load_experiment
 from crepe.environment import paths, session
 from crepe.environment.process_identity import ProcessIdentity
 from crepe.errors import ConfigError, CrepeError, StoreError
+from crepe.study.runs import live
 from crepe.supervise import control, start, unfinished
+from tests.config.test_machines import ACQUIRE, MACHINE, ON_B
 
 LATE = """#!/bin/sh
 if [ "$2" = pipeline ]; then sleep 1.3; echo "decode electrodes: no electrode '99'"; exit 1; fi
@@ -157,3 +159,10 @@ def test_what_a_recording_lacks_is_an_error_after_ctrl_c(tmp_path, monkeypatch):
     monkeypatch.setattr(control, "down", lambda: control.Stopped(True, "data lacks samples"))
     with pytest.raises(CrepeError, match="data lacks samples"), start.running(load_experiment()):
         raise KeyboardInterrupt
+
+
+def test_sessions_with_settings_of_their_own_run_on_one_machine(tmp_path):
+    (tmp_path / "two.toml").write_text(MACHINE + ACQUIRE + ON_B)
+    experiment = load_experiment(tmp_path / "two.toml")
+    with pytest.raises(ConfigError, match=r"\[machines\.B\]: this command .* use `crepe play` or"):
+        live(experiment, on_state=print)

@@ -60,6 +60,7 @@ function theme(name) {
 function begin() {
   session = page.about.session;
   byId("title").textContent = page.about.title;
+  document.title = [page.about.title, "CREPE"].filter(Boolean).join(" · ");
   byId("simulated").hidden = !page.about.is_simulated;
   VIEWS.forEach((view) => view.begin?.());
   requestState(); // a session's game decides what its view needs
