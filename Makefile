@@ -5,7 +5,7 @@
 COMMA := ,
 # Hundreds of programs and several workers of pytest read the same modules: compiled once, not each time.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help play test test-long test-neighbours test-cl bench bench-peers docs reference clean python
+.PHONY: help play test test-long test-neighbours test-cl cl-sdk bench bench-peers docs reference clean python
 
 # What a test run needs comes on top of what playing needs, in the same .venv.
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check \
@@ -87,9 +87,13 @@ test-neighbours:
 
 # An environment of its own: no extra brings the CL SDK, whose licence is CC BY-NC 4.0. One of its
 # dependencies, in pure Python, has no wheel.
+cl-sdk:
+	$(call PREPARE,[test],installed,.venv-cl)
+	@.venv-cl/bin/python $(PIP_INSTALL) --no-binary python-louvain cl-sdk
+
 test-cl:
 	$(call PREPARE,[test],installed,.venv-cl)
-	@if .venv-cl/bin/python $(PIP_INSTALL) --no-binary python-louvain cl-sdk; then \
+	@if $(MAKE) --no-print-directory cl-sdk; then \
 		.venv-cl/bin/python -m pytest -n 2 --dist loadfile \
 			tests/neighbours/test_cl*.py tests/neighbours/test_neighbours_page.py; \
 	else echo "cl-sdk cannot be had: its tests are skipped"; fi
@@ -98,8 +102,14 @@ bench:
 	$(call PREPARE,[test$(COMMA)analysis],installed-test)
 	.venv/bin/python -m benchmarks
 
+# The CL SDK has its own environment, if a Python is here that it runs with.
 bench-peers:
 	$(call PREPARE,[peers],installed,.venv-peers)
+	@for python in '$(PYTHON)' python3.12 "$(HOME)"/.pyenv/versions/3.12*/bin/python; do \
+		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then \
+			$(MAKE) --no-print-directory PYTHON="$$python" cl-sdk || true; break; \
+		fi; \
+	done
 	.venv-peers/bin/python -m benchmarks.peers
 
 # -E: the tree of pages depends on all of them. The build needs no network.

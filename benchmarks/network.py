@@ -2,47 +2,39 @@
 
 `python -m benchmarks.network` needs root, and network namespaces with a pair of virtual interfaces.
 The simulated culture, the game, the stimulator and the server are on the main machine; filter,
-detection, decoder and recorder are on machine B. It prints a table in Markdown.
+detection, decoder and recorder are on machine B. In a second session the game alone is on B, and
+the network is cut in the middle of its trains. It prints two tables in Markdown.
 """
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.namespaces import MAIN, PORT, RELAY_PORT, Fault, Machine, Network, obstacle
+from crepe.cli.scoreboard import latencies_ms
 from crepe.config.experiment import load_experiment, save_experiment
 from crepe.environment import paths
+from crepe.hw.meame.http import SIMULATOR_FILE
+from crepe.messages import Delivered
 from crepe.redis_server.find_url import server
 from crepe.redis_server.users import machine_password_file
+from crepe.results.answers import FINAL
 from crepe.store import Store
 
-_MAIN, _B = "10.78.0.1", "10.78.0.2"  # inside the two namespaces, and nowhere else
-_PORT, _RELAY_PORT = 6379, 6390
-_FAULT_S = 8.0
+_TICKS_HZ = 50_000  # of the simulated instrument's clock
 _LONGEST_S = 40.0  # in which B must have caught up
+_LATER_S = 3.0
+_RATE_HZ = 10_000  # of the default experiment
 _CURRENT_S = 0.5  # B has caught up when its recorder is no further behind
-
-
-class Fault(NamedTuple):
-    """A state of the network, for so many seconds."""
-
-    name: str
-    seconds: float = _FAULT_S
-    delay_s: float = 0.0  # each way
-    loss: float = 0.0  # share of chunks
-    rate: str = ""  # of the main machine's end, as tc has it
-    is_cut: bool = False
-
 
 FAULTS = (
     Fault("none"),
@@ -54,83 +46,6 @@ FAULTS = (
     Fault("cut for 2 s", 2.0, is_cut=True),
     Fault("cut for 20 s", 20.0, is_cut=True),
 )
-
-
-class Network:
-    """Two namespaces that are joined by a pair of interfaces."""
-
-    def __init__(self, directory: Path) -> None:
-        self.settings = directory / "relay.json"
-        self.main, self.b = (f"crepe-{name}-{os.getpid()}" for name in "ab")
-        self._interface = f"ca{os.getpid()}"
-
-    @contextmanager
-    def built(self) -> Iterator[None]:
-        """Make the namespaces, and remove them with all that is in them."""
-        other = f"cb{os.getpid()}"
-        try:
-            for name in (self.main, self.b):
-                _run("ip", "netns", "add", name)
-                self.run(name, "ip", "link", "set", "lo", "up")
-            pair = ("ip", "link", "add", self._interface, "netns", self.main, "type", "veth")
-            _run(*pair, "peer", "name", other, "netns", self.b)
-            ends = ((self.main, self._interface, _MAIN), (self.b, other, _B))
-            for name, interface, address in ends:
-                self.run(name, "ip", "addr", "add", f"{address}/24", "dev", interface)
-                self.run(name, "ip", "link", "set", interface, "up")
-            yield
-        finally:
-            for name in (self.main, self.b):
-                subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
-
-    def run(self, namespace: str, *command: str) -> None:
-        """Run a command in a namespace."""
-        _run("ip", "netns", "exec", namespace, *command)
-
-    def begin(self, fault: Fault) -> None:
-        """Bring the network into a state."""
-        self._relay(fault)
-        if fault.rate:
-            shape = ("tbf", "rate", fault.rate, "burst", "64kbit", "latency", "400ms")
-            self.run(self.main, "tc", "qdisc", "add", "dev", self._interface, "root", *shape)
-        if fault.is_cut:
-            self.run(self.main, "ip", "link", "set", self._interface, "down")
-
-    def end(self, fault: Fault) -> None:
-        """Undo `begin`."""
-        self._relay(Fault(""))
-        if fault.rate:
-            self.run(self.main, "tc", "qdisc", "del", "dev", self._interface, "root")
-        if fault.is_cut:
-            self.run(self.main, "ip", "link", "set", self._interface, "up")
-
-    def _relay(self, fault: Fault) -> None:
-        part = self.settings.with_suffix(".part")
-        part.write_text(json.dumps({"delay_s": fault.delay_s, "loss": fault.loss}))
-        part.replace(self.settings)  # a reader never sees half of it
-
-
-class Machine:
-    """A CREPE in a namespace, with a run-time directory of its own."""
-
-    def __init__(self, namespace: str, var: Path) -> None:
-        self.var = var
-        self._prefix = ["ip", "netns", "exec", namespace, sys.executable, "-m"]
-        self._environment = {**os.environ, "CREPE_VAR": str(var)}
-
-    def crepe(self, *arguments: str) -> str:
-        """Run a command of CREPE, and return what it prints."""
-        command = [*self._prefix, "crepe", *arguments]
-        done = subprocess.run(
-            command, env=self._environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise SystemExit(f"crepe {' '.join(arguments)}: {done.stdout}{done.stderr}")
-        return done.stdout
-
-    def start(self, module: str, *arguments: str) -> "subprocess.Popen[bytes]":
-        """Start another program in the namespace."""
-        return subprocess.Popen([*self._prefix, module, *arguments], env=self._environment)
 
 
 class Look(NamedTuple):
@@ -156,45 +71,94 @@ def look(store: Store) -> Look:
     )
 
 
-def latencies_ms(store: Store, start: int, stop: int) -> np.ndarray:
-    """Return the times from acquisition to decision of the windows that end in [start, stop)."""
-    acquired = dict(store["data"].times_ns(start, stop))
-    decided = store["result"].times_ns(start, stop)
-    times = [(t_ns - acquired[at]) / 1e6 for at, t_ns in decided if at in acquired]
-    return np.array(times or [np.nan])
-
-
 def measure(store: Store, network: Network, fault: Fault) -> Mapping[str, str]:
     """Let a fault last, and return a row of the table."""
-    before = look(store)
+    before, cursors = look(store), dict[str, int]()
+    latencies_ms(store, "data", "result", cursors)  # from here on
     network.begin(fault)
     disarmed = _during(fault.seconds, lambda: "NOT RECORDING" in look(store).problem)
     faulty = look(store)
+    times = latencies_ms(store, "data", "result", cursors)
     network.end(fault)
     began_s = time.monotonic()
-    rate_hz = store["data"].info.sampling_rate_hz  # type: ignore[union-attr]  # it exists
+    rate_hz = store["data"].info.sampling_rate_hz
     while (now := look(store)).data - now.recorded > _CURRENT_S * rate_hz:
         if time.monotonic() - began_s > _LONGEST_S:
             break
         time.sleep(0.1)
     resumed_s = time.monotonic() - began_s
-    times = latencies_ms(store, before.data, faulty.data)
-    answers = Counter(
-        message.state  # type: ignore[attr-defined]  # a Delivered
-        for message in store["result:delivered"].messages(before.data, now.data)
-    )
+    latency = "{:.1f} / {:.1f}".format(*np.percentile(times, (50, 99))) if times else "no decision"
     return {
         "network": fault.name,
-        "acquired to decided, p50 / p99 ms": "{:.1f} / {:.1f}".format(
-            *np.percentile(times, (50, 99))
-        ),
+        "acquired to decided, p50 / p99 ms": latency,
         "decoder behind at the end, s": f"{(faulty.data - faulty.decided) / rate_hz:.1f}",
         "recorder behind at the end, s": f"{(faulty.data - faulty.recorded) / rate_hz:.1f}",
         "recorder current after, s": f"{resumed_s:.1f}",
         "samples missing on B": str(now.missing - before.missing),
-        "stimuli": ", ".join(f"{n} {state}" for state, n in sorted(answers.items())) or "none",
+        "stimuli": _counted(_answers(store, before.data)),
         "recorder missed": "disarmed" if disarmed else "no",
     }
+
+
+def measure_stimulating(
+    store: Store, network: Network, fault: Fault, main: Machine
+) -> Mapping[str, str]:
+    """Cut the network in the middle of a train, and return a row of the second table."""
+    _await_train(store)
+    began = len(store["data"])
+    network.begin(fault)
+    cut = pulses(main)["now"]
+    time.sleep(fault.seconds)
+    stimulated = [tick - cut for tick, *_ in pulses(main, cut)["pulses"]]
+    rows = json.loads(main.crepe("status", "--json"))
+    shown = {row["program"]: f"{row['state']}, {row['problem'] or 'no problem'}" for row in rows}
+    network.end(fault)
+    began_s = time.monotonic()
+    _await_train(store)
+    resumed_s = time.monotonic() - began_s
+    time.sleep(_LATER_S)  # late requests are answered, too
+    return {
+        "network": fault.name,
+        "last pulse after the cut, s": f"{max(stimulated, default=0) / _TICKS_HZ:.1f}",
+        "shown at its end": shown["machine B"],
+        "stimulates again after, s": f"{resumed_s:.1f}",
+        "answers since": _counted(_answers(store, began)),
+    }
+
+
+def pulses(main: Machine, after: int = 0) -> Any:
+    """Return what the simulated electrodes have received, and the instrument's present tick."""
+    port = paths.read_json(paths.run_directory(main.var) / SIMULATOR_FILE)["http_port"]  # type: ignore[index]  # it runs
+    return main.get_json(f"http://127.0.0.1:{port}/simulator/pulses?after={after}")
+
+
+def _answers(store: Store, start: int, stop: int | None = None) -> list[Delivered]:
+    messages = store["result:delivered"].messages(start, stop)
+    return [message for message in messages if isinstance(message, Delivered)]
+
+
+def _counted(answers: Sequence[Delivered]) -> str:
+    states = Counter(str(answer.state) for answer in answers if answer.state in FINAL)
+    return ", ".join(f"{n} {state}" for state, n in sorted(states.items())) or "none"
+
+
+def _await_train(store: Store) -> None:
+    """Wait until a train has begun that is not over."""
+    deadline_s = time.monotonic() + _LONGEST_S
+    while time.monotonic() < deadline_s:
+        last = _answers(store, max(0, len(store["data"]) - 10 * _RATE_HZ))[-1:]
+        if last and last[0].state not in FINAL:
+            return
+        time.sleep(0.02)
+    answers = _counted(_answers(store, 0))
+    raise SystemExit(f"no train within {_LONGEST_S:g} s, on a busy machine? Answers: {answers}")
+
+
+def unanswered(recording: Store) -> list[int]:
+    """Return the numbers of the requests that do not have exactly one final answer."""
+    final = Counter(a.number for a in _answers(recording, 0) if a.state in FINAL)
+    requests = recording["result:stimuli"].messages()
+    return [r.number for r in requests if final[r.number] != 1]  # type: ignore[attr-defined]  # each a Stimulus
 
 
 def _during(seconds: float, is_so: Callable[[], bool]) -> bool:
@@ -206,87 +170,103 @@ def _during(seconds: float, is_so: Callable[[], bool]) -> bool:
     return held
 
 
-def write_experiment(directory: Path, password: Path) -> Path:
-    """Write the default experiment, divided between two machines."""
+def write_experiment(directory: Path, password: Path, of_b: Mapping[str, Any]) -> Path:
+    """Write the default experiment, of which machine B has the tables `of_b`."""
     changes = {
-        "redis.host": _MAIN,
-        "redis.port": _PORT,
+        "redis.host": MAIN,
+        "redis.port": PORT,
         "redis.plain_tcp": True,
         "dashboard": None,
         "sensor": None,
         "simulated_sensor": None,
         "actors.game.player": "script",
         "machines": {
-            "B": {"redis": f"redis://127.0.0.1:{_RELAY_PORT}", "password_file": str(password)}
+            "B": {"redis": f"redis://127.0.0.1:{RELAY_PORT}", "password_file": str(password)}
         },
-        "chains.pipeline.machine": "B",
-        "actors.record.machine": "B",
+        **of_b,
     }
     path = directory / "network.json"
     save_experiment(load_experiment(None, changes), path)
     return path
 
 
-def run(directory: Path) -> list[Mapping[str, str]]:
-    """Run the session through all faults; return the rows of the table."""
-    network = Network(directory)
+@contextmanager
+def two_machines(
+    network: Network, directory: Path, of_b: Mapping[str, Any]
+) -> Iterator[tuple[Store, Machine]]:
+    """Run a session on two machines while the block lasts; yield its store and the main one."""
+    directory.mkdir()
     password = directory / "password"
-    file = str(write_experiment(directory, password))
+    file = str(write_experiment(directory, password, of_b))
     with ExitStack() as stack:
-        stack.enter_context(network.built())
         network.end(Fault(""))
         main, b = Machine(network.main, directory / "a"), Machine(network.b, directory / "b")
         main.crepe("up", file)
         stack.callback(main.crepe, "down")
         shutil.copy(machine_password_file(paths.run_directory(main.var), "B"), password)
-        relay = b.start(
-            "benchmarks.relay", _MAIN, str(_PORT), str(_RELAY_PORT), str(network.settings)
-        )
+        settings = str(network.settings)
+        relay = b.start("benchmarks.relay", MAIN, str(PORT), str(RELAY_PORT), settings)
+        stack.callback(relay.wait)
         stack.callback(relay.terminate)
         b.crepe("up", file, "--machine", "B")
         content = server(main.var)
         assert content is not None
         with Store(content["url"], patience_s=60.0) as store:
-            measure(store, network, Fault("", 5.0))  # until B has caught up with the beginning
-            rows = []
-            for fault in FAULTS:
-                rows.append(measure(store, network, fault))
-                print(rows[-1], file=sys.stderr, flush=True)
-        main.crepe("down")
-        (recording,) = (directory / "b" / "recordings").glob("*.h5")
-        with Store(recording) as recorded:
-            data = recorded["data"]
-            print(f"recorded on B: {len(data)} samples, gaps: {data.gaps() or 'none'}")
+            yield store, main
+
+
+def recording(directory: Path) -> Path:
+    """Return the path of a run directory's only recording."""
+    (path,) = (directory / "recordings").glob("*.h5")
+    return path
+
+
+def run(network: Network, directory: Path) -> list[Mapping[str, str]]:
+    """Run a session through all faults; return the rows of the first table."""
+    of_b = {"chains.pipeline.machine": "B", "actors.record.machine": "B"}
+    with two_machines(network, directory, of_b) as (store, _):
+        measure(store, network, Fault("", 5.0))  # until B has caught up with the beginning
+        rows = [_shown(measure(store, network, fault)) for fault in FAULTS]
+    with Store(recording(directory / "b")) as recorded:
+        data = recorded["data"]
+        print(f"recorded on B: {len(data)} samples, gaps: {data.gaps() or 'none'}")
     return rows
 
 
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True)
+def run_stimulating(network: Network, directory: Path) -> list[Mapping[str, str]]:
+    """Cut the network under the trains of a game on B; return the rows of the second table."""
+    of_b = {"actors.game.machine": "B", "actors.game.stimulation_s": 3.0}
+    with two_machines(network, directory, of_b) as (store, main):
+        cuts = [fault for fault in FAULTS if fault.is_cut]
+        rows = [_shown(measure_stimulating(store, network, cut, main)) for cut in cuts]
+    with Store(recording(directory / "a")) as recorded:
+        wrong = unanswered(recorded)
+        n = len(recorded["result:stimuli"].messages())
+        print(f"{n} requests, without exactly one final answer: {wrong or 'none'}")
+    return rows
 
 
-def obstacle() -> str:
-    """Return why network namespaces cannot be used here; empty if they can."""
-    if os.geteuid() != 0:
-        return "network namespaces need root"
-    try:
-        with tempfile.TemporaryDirectory() as directory, Network(Path(directory)).built():
-            return ""
-    except (OSError, subprocess.CalledProcessError) as error:
-        reason = getattr(error, "stderr", b"") or str(error).encode()
-        return f"no network namespaces: {reason.decode().strip()}"
+def _shown(row: Mapping[str, str]) -> Mapping[str, str]:
+    print(row, file=sys.stderr, flush=True)
+    return row
+
+
+def _table(rows: Sequence[Mapping[str, str]]) -> str:
+    names = list(rows[0])
+    lines = [names, ["---"] * len(names), *(list(row.values()) for row in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def main() -> None:
     if reason := obstacle():
         print(f"skipped: {reason}")
         return
+    only = sys.argv[1:]
     # Sockets need a short path.
-    with tempfile.TemporaryDirectory(prefix="n") as directory:
-        rows = run(Path(directory))
-    names = list(rows[0])
-    print("\n".join(f"| {' | '.join(cells)} |" for cells in (names, ["---"] * len(names))))
-    for row in rows:
-        print(f"| {' | '.join(row.values())} |")
+    with tempfile.TemporaryDirectory(prefix="n") as name, Network(Path(name)).built() as network:
+        for case in (run, run_stimulating):
+            if not only or case.__name__ in only:
+                print(_table(case(network, Path(name) / case.__name__)))
 
 
 if __name__ == "__main__":

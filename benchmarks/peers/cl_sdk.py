@@ -1,16 +1,42 @@
-"""CL SDK's simulator: its loop and its stimulation in one process, where `cl-sdk` is installed."""
+"""CL SDK's simulator: its loop and its stimulation in one process, in an environment of its own.
 
+`make bench-peers` makes that environment where a Python of 3.12 or newer is. The SDK is under
+CC BY-NC, so that no extra of CREPE's installs it.
+"""
+
+import json
+import os
+import subprocess
 import time
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 
+PYTHON = Path(__file__).parents[2] / ".venv-cl" / "bin" / "python"
 N_TICKS = 2_000
 RATE_HZ = 1_000
 
 
-def run() -> dict[str, float]:
+def obstacle() -> str:
+    """Return why the SDK cannot be measured; empty if it can."""
+    if PYTHON.exists() and subprocess.run([PYTHON, "-c", "import cl"], check=False).returncode == 0:
+        return ""
+    return "it needs Python 3.12 and `cl-sdk`: make bench-peers PYTHON=/path/to/python3.12"
+
+
+def run() -> tuple[dict[str, float], str]:
+    """Return what `measure` does, in the SDK's own environment, and the version of the SDK."""
+    command = [PYTHON, "-m", "benchmarks.peers.cl_sdk"]
+    environment = {**os.environ, "CL_SDK_VISUALISATION": "0"}
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    answer = json.loads(done.stdout.splitlines()[-1])
+    return answer["figures"], answer["version"]
+
+
+def measure() -> dict[str, float]:
     """Return p50 and p99 of a tick's distance from the one before, and of a call of `stim`."""
-    import cl  # CC BY-NC, and for Python 3.12 only: no extra of ours installs it
+    import cl  # only where the SDK is installed
 
     ticks_ns, stims_ns = [], []
     with cl.open() as neurons:
@@ -24,3 +50,7 @@ def run() -> dict[str, float]:
     figures = {f"tick p{p} us": float(np.percentile(apart_us, p)) for p in (50, 99)}
     stims_us = np.array(stims_ns[5:]) / 1e3
     return figures | {f"stim p{p} us": float(np.percentile(stims_us, p)) for p in (50, 99)}
+
+
+if __name__ == "__main__":
+    print(json.dumps({"figures": measure(), "version": version("cl-sdk")}))

@@ -19,9 +19,13 @@ TITLES = {
     "redis-py": "redis-py",
     "brand": "BRAND-style nodes",
     "crepe": "**CREPE**",
-    "cl-sdk": "CL SDK, in one process",
 }
-PACKAGES = ("crepe-mea", "ezmsg", "hiredis", "pylsl", "pyzmq", "redis", "cl-sdk")
+LOOPS = {
+    "cl-sdk": "CL SDK, a loop in one process",
+    "crepe-chain": "**CREPE**, a chain that detects",
+}
+"""What runs once a millisecond."""
+PACKAGES = ("crepe-mea", "ezmsg", "hiredis", "pylsl", "pyzmq", "redis")
 COLUMNS = {
     "to 1 p50 us": "hop p50, us",
     "to 1 p99 us": "p99",
@@ -34,6 +38,14 @@ COLUMNS = {
     "past MB/s": "past, MB/s",
     "start-up s": "start, s",
     "memory MB": "memory, MB",
+}
+LOOP_COLUMNS = {
+    "tick p50 us": "from tick to tick p50, us",
+    "tick p99 us": "p99",
+    "stim p50 us": "call of `stim` p50, us",
+    "stim p99 us": "p99",
+    "acquired to spikes p50 us": "acquired to spikes p50, us",
+    "acquired to spikes p99 us": "p99",
 }
 
 PANELS = {
@@ -58,10 +70,16 @@ class Results:
 
     @classmethod
     def of(
-        cls, figures: Mapping[str, Mapping[str, tuple[float, float, float]]], repeats: int
+        cls,
+        figures: Mapping[str, Mapping[str, tuple[float, float, float]]],
+        repeats: int,
+        foreign: Mapping[str, str],
     ) -> "Results":
-        """Return figures with the date, this machine and the versions of all packages."""
-        versions = {}
+        """Return figures with the date, this machine and the versions of all packages.
+
+        `foreign` are the versions of packages in other environments.
+        """
+        versions = dict(foreign)
         for package in PACKAGES:
             try:
                 versions[package] = version(package)
@@ -78,15 +96,19 @@ class Results:
 
 
 def table(results: Results) -> str:
-    """Return a table in Markdown: the median of each figure, with its least and most."""
-    lines = ["| | " + " | ".join(COLUMNS.values()) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
-    for name, title in TITLES.items():
-        if name in results.figures and name != "cl-sdk":
-            figures = results.figures[name]
-            cells = [_cell(figures[what]) if what in figures else "" for what in COLUMNS]
+    """Return tables in Markdown: the median of each figure, with its least and most."""
+    tables = [_table(results, TITLES, COLUMNS)]
+    if any(name in results.figures for name in LOOPS):
+        tables.append(_table(results, LOOPS, LOOP_COLUMNS))
+    return "\n\n".join(tables)
+
+
+def _table(results: Results, titles: Mapping[str, str], columns: Mapping[str, str]) -> str:
+    lines = ["| | " + " | ".join(columns.values()) + " |", "|---" * (len(columns) + 1) + "|"]
+    for name, title in titles.items():
+        if (figures := results.figures.get(name)) is not None:
+            cells = [_cell(figures[what]) if what in figures else "" for what in columns]
             lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    if (cl := results.figures.get("cl-sdk")) is not None:
-        lines += ["", "CL SDK: " + ", ".join(f"{what} {_cell(cl[what])}" for what in cl) + "."]
     return "\n".join(lines)
 
 

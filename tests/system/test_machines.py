@@ -1,24 +1,30 @@
 """Two run-time directories and one Redis port: a session of two machines, as they would have it."""
 
+import asyncio
 import json
 import os
 import shutil
 import signal
 import socket
+import subprocess
+from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
 from crepe.environment import paths, session
 from crepe.redis_server.users import machine_password_file
 from crepe.store import Store
-from tests.system.conftest import running_stack
+from tests.system.conftest import CREPE, running_stack
+from tests.tls_door import ca_file, tls_doors
 
 EXPERIMENT = """
 [redis]
 port = {port}
 
 [machines.B]
-redis = "redis://127.0.0.1:{port}"
+redis = "{url}"
+ca_file = "{ca_file}"
 password_file = "{password}"
 
 [actors.acquire]
@@ -58,9 +64,15 @@ def free_port():
 
 @pytest.fixture
 def file(tmp_path):
-    path = tmp_path / "two.toml"
-    path.write_text(EXPERIMENT.format(port=free_port(), password=tmp_path / "password"))
-    return str(path)
+    return str(write_experiment(tmp_path, port := free_port(), f"redis://127.0.0.1:{port}"))
+
+
+def write_experiment(directory, port, url, ca_file=""):
+    """Write an experiment of which machine B reaches the server at `url`."""
+    path = directory / "two.toml"
+    text = EXPERIMENT.format(port=port, url=url, ca_file=ca_file, password=directory / "password")
+    path.write_text(text)
+    return path
 
 
 def rows(stack):
@@ -113,3 +125,27 @@ def test_a_session_of_two_machines_loses_nothing_when_one_is_killed_and_ends_on_
         ]
         assert decisions[0].start == 0
         assert decisions[-1].stop > before + 20_000
+
+
+def test_play_waits_for_a_machine_that_joins_over_tls(tmp_path):
+    port = free_port()
+    server = partial(asyncio.open_connection, "127.0.0.1", port)
+    with tls_doors([server]) as (door,), ExitStack() as stacks:
+        a, b = (stacks.enter_context(running_stack(tmp_path / name)) for name in "ab")
+        url = f"rediss://localhost:{door}"
+        file = str(write_experiment(tmp_path, port, url, ca_file(tmp_path)))
+        command = [*CREPE, "play", file, "--seconds", "1"]
+        playing = subprocess.Popen(
+            command, env=a.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        line = next(line for line in playing.stdout if line.startswith("machine B: "))
+        assert "`crepe up two.toml --machine B` there; its password is in" in line
+        shutil.copy(machine_password_file(paths.run_directory(a.var), "B"), tmp_path / "password")
+        b.crepe("up", file, "--machine", "B")
+        _, errors = playing.communicate(timeout=300)
+        assert playing.returncode == 0, errors
+        b.wait(lambda: not b.pids())
+    (path,) = (tmp_path / "b" / "recordings").glob("*.h5")
+    with Store(path) as store:
+        assert (store["data"].first, store["data"].gaps()) == (0, [])
+        assert len(store["data"]) >= 10_000
