@@ -113,7 +113,10 @@ def _block_maxima(magnitude: NDArray[np.float32], n_block: int) -> NDArray[np.fl
         highest = np.maximum(highest[:, :-n], highest[:, n:])
         n *= 2
     end, shift = magnitude.shape[1] - n_block + 1, n_block - n  # two of them make a block
-    return np.maximum(highest[:, :end:n_block], highest[:, shift : shift + end : n_block])
+    blocks: NDArray[np.float32] = np.maximum(
+        highest[:, :end:n_block], highest[:, shift : shift + end : n_block]
+    )
+    return blocks
 
 
 def _outside(row: NDArray[np.float32], runs: NDArray[np.int64], least: int) -> NDArray[np.float32]:

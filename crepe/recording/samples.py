@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 _PACKED: Mapping[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 # masks: both filters (shuffle, deflate) used, only deflate, both skipped
 _ALL, _ONLY_DEFLATE, _NONE = 0, 0b01, 0b11
-_BLOCK_BYTES = 0xFFFF  # the longest stored block of deflate
 _LONGEST_CHUNK, _SHORTEST_CHUNK = 2048, 64
 
 
@@ -74,7 +73,10 @@ class SampleWriter:
         self._is_packed = dataset.compression is not None
         self.n_channels: int = dataset.shape[0]
         self.dtype: np.dtype[Any] = dataset.dtype
-        self._buffer = np.zeros(dataset.chunks, self.dtype)
+        self._stored = None if compresses else _StoredRows(dataset.chunks, self.dtype)
+        self._buffer = (
+            np.zeros(dataset.chunks, self.dtype) if self._stored is None else self._stored.rows
+        )
         self.n_samples = n_samples
         self._begin = n_samples - n_samples % self._chunk  # of the chunk in the buffer
         self._buffer[:, : n_samples - self._begin] = dataset[:, self._begin : n_samples]
@@ -112,10 +114,11 @@ class SampleWriter:
             self._write(_NONE)
 
     def _write(self, mask: int) -> None:
+        data: bytes | NDArray[np.uint8]
         if not self._is_packed or mask == _NONE:
             data = self._buffer.tobytes()
-        elif mask == _ONLY_DEFLATE:
-            data = _stored(self._buffer.data.cast("B"))
+        elif self._stored is not None:
+            data = self._stored.stream()
         else:
             # as HDF5's shuffle filter: the first bytes of all items, then their second bytes, ...
             octets = self._buffer.reshape(-1).view(np.uint8).reshape(-1, self._buffer.itemsize)
@@ -126,17 +129,37 @@ class SampleWriter:
         self.n_written = self.n_samples
 
 
-def _stored(octets: memoryview) -> bytes:
-    """Return what `zlib.compress(octets, 0)` does, a stream of stored blocks (RFC 1950 and 1951).
+class _StoredRows:
+    """Rows of samples at their places in the deflate stream that stores them (RFC 1950 and 1951).
 
-    In less time: zlib copies everything several times into memory that is new.
+    Each row is a stored block, of at most 64 kB. To put the stream together for each chunk, as zlib
+    does, would copy all of it once more, and as a rule into memory that is new.
+
+    Attributes
+    ----------
+    rows
+        The samples, (n_channels, n_samples).
     """
-    parts: list[bytes | memoryview] = [b"\x78\x01"]
-    for begin in range(0, len(octets), _BLOCK_BYTES):
-        block = octets[begin : begin + _BLOCK_BYTES]
-        is_last = begin + _BLOCK_BYTES >= len(octets)
-        parts += [struct.pack("<BHH", is_last, len(block), ~len(block) & 0xFFFF), block]
-    return b"".join((*parts, struct.pack(">I", zlib.adler32(octets))))
+
+    def __init__(self, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
+        n_rows, n_bytes = shape[0], shape[1] * dtype.itemsize
+        head = struct.pack("<BHH", 0, n_bytes, ~n_bytes & 0xFFFF)
+        self._stream = np.zeros(2 + n_rows * (len(head) + n_bytes) + 4, np.uint8)
+        self._stream[:2] = 0x78, 0x01
+        blocks = self._stream[2:-4].reshape(n_rows, -1)
+        blocks[:, : len(head)] = list(head)
+        blocks[-1, 0] = 1  # the last one
+        self._octets = blocks[:, len(head) :]
+        strides = blocks.shape[1], dtype.itemsize
+        self.rows: NDArray[Any] = np.ndarray(shape, dtype, self._stream, 2 + len(head), strides)
+
+    def stream(self) -> NDArray[np.uint8]:
+        """Return the whole stream, which ends with the checksum of all rows."""
+        checksum = 1
+        for row in self._octets:
+            checksum = zlib.adler32(row.data, checksum)
+        self._stream[-4:] = list(struct.pack(">I", checksum))
+        return self._stream
 
 
 def _deflate(octets: bytes) -> bytes:

@@ -83,7 +83,7 @@ class LargeReply:
     def _large_part(self, n: int) -> memoryview:
         memory = np.empty(n + _ALIGNMENT, np.uint8)  # unlike a bytearray it is not zeroed first
         begin = -(memory.ctypes.data + n) % _ALIGNMENT
-        part = memoryview(memory)[begin : begin + n]
+        part = memory.data[begin : begin + n]
         done = min(n, len(self._data) - self._at)
         part[:done] = self._data[self._at : self._at + done]
         self._at += done

@@ -20,6 +20,7 @@ from crepe import messages
 from crepe.errors import StoreError
 from crepe.field_types import check_types
 from crepe.messages import Message, Segment, Unreadable
+from crepe.store.contract import Payload
 
 # By numpy's name of a dtype, such as `<f8`: the size of an item. No other dtype is accepted.
 _ITEM_BYTES = {
@@ -37,7 +38,7 @@ def pack_value(value: Any) -> bytes:
     return packed
 
 
-def unpack_value(data: bytes | memoryview) -> Any:
+def unpack_value(data: Payload) -> Any:
     """Return the value, with tuples for sequences. Raises StoreError for unsafe or broken bytes."""
     try:
         return msgpack.unpackb(
@@ -149,7 +150,7 @@ def _head(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
 _heads: dict[int, list[tuple[bytes, np.dtype[Any], tuple[int, ...]]]] = {}  # by length of the whole
 
 
-def _single_segment(payload: bytes | memoryview) -> NDArray[Any] | None:
+def _single_segment(payload: Payload) -> NDArray[Any] | None:
     """Return the samples, if this is a single segment of a shape that occurred before."""
     for head, dtype, shape in _heads.get(len(payload), ()):
         if payload[: len(head)] == head:
@@ -159,7 +160,7 @@ def _single_segment(payload: bytes | memoryview) -> NDArray[Any] | None:
 
 
 def unpack(
-    kind: type[Message], payload: bytes | memoryview, start: int, stop: int, **of_segment: Any
+    kind: type[Message], payload: Payload, start: int, stop: int, **of_segment: Any
 ) -> list[Message]:
     """Return the messages of an entry of the window [start, stop).
 
@@ -173,7 +174,7 @@ def unpack(
 
 
 def read(
-    kind: type[Message], payload: bytes | memoryview, start: int, stop: int, **of_segment: Any
+    kind: type[Message], payload: Payload, start: int, stop: int, **of_segment: Any
 ) -> tuple[list[Message], list[Unreadable]]:
     """Return the messages that `unpack` returns, and those that cannot be read. Never raises."""
     if not payload:

@@ -14,6 +14,7 @@ from typing import Any
 
 from crepe.errors import OrderError
 from crepe.store.connection import RedisConnection, pack
+from crepe.store.contract import Payload
 
 _MULTI, _EXEC, _UNWATCH = (pack((word,)) for word in ("MULTI", "EXEC", "UNWATCH"))
 
@@ -44,7 +45,7 @@ class Fence:
         """Note that the connection is new: the server watches nothing."""
         self._is_up = False
 
-    def carry_out(self, keys: Sequence[str], packed: Sequence[bytes]) -> list[Any]:
+    def carry_out(self, keys: Sequence[str], packed: Sequence[Payload]) -> list[Any]:
         """Execute packed commands, one for each of the claims `keys`, and return their replies.
 
         An error reply is a value here. Raises OrderError if another writer has a claim, and the

@@ -12,7 +12,7 @@ from crepe.messages import StreamInfo
 from crepe.redis_server.find_url import CULTURE
 from crepe.redis_server.login import ConnectionLostError
 from crepe.store.connection import Argument, CommandRefusedError, NotNowError
-from crepe.store.contract import Entry
+from crepe.store.contract import Entry, Payload
 from crepe.store.fence import Fence
 from crepe.store.groups.grouped_redis import GroupedRedis
 from crepe.store.redis_fields import info_fields, pairs, writer_of
@@ -184,7 +184,7 @@ class RedisStore(GroupedRedis):
 
     def _send(self, batch: Sequence[tuple[str, Entry]]) -> None:
         claims: list[str] = []
-        packed: list[bytes] = []
+        packed: list[Payload] = []
         for stream, entry in batch:
             writing = self._writing[stream]
             claims.append(writing.info_key)

@@ -8,7 +8,7 @@ from typing import Any
 from crepe.errors import OrderError
 from crepe.messages import StreamInfo
 from crepe.store.connection import CommandRefusedError, pack_arguments
-from crepe.store.contract import Entry, check_order
+from crepe.store.contract import Entry, Payload, check_order
 from crepe.store.redis_fields import entry_fields
 from crepe.store.retention import Retention
 
@@ -103,7 +103,7 @@ class Writing:
         """Raise OrderError if `entry` cannot follow."""
         check_order(self.key, entry, self.stop, self._is_ended, self.info)
 
-    def command(self, entry: Entry) -> tuple[bytes, ...]:
+    def command(self, entry: Entry) -> tuple[Payload, ...]:
         """Return the command, in parts, that appends `entry` and trims the oldest entries.
 
         The limit of trimming is that after the last append.

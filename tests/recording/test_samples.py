@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from crepe.recording.damaged_file import Chunks
-from crepe.recording.samples import SampleWriter, _stored, create_matrix
+from crepe.recording.samples import SampleWriter, _StoredRows, create_matrix
 
 CHUNK, N = 64, 300
 SAMPLES = np.random.default_rng(1).integers(-90, 90, (3, N)).astype(np.int32)
@@ -29,10 +29,14 @@ def written(path, *, compresses):
     return path
 
 
-@pytest.mark.parametrize("n", [1, 65_535, 65_536, 200_000])
-def test_a_stored_stream_is_one_of_zlib(n):
-    octets = np.random.default_rng(2).bytes(n)
-    assert zlib.decompress(_stored(memoryview(octets))) == octets
+@pytest.mark.parametrize("shape", [(1, 64), (7, 2048), (1024, 2048)])
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.float64])
+def test_a_stored_stream_is_one_of_zlib(shape, dtype):
+    stored = _StoredRows(shape, np.dtype(dtype))
+    for seed in range(2):  # the second chunk takes the place of the first
+        samples = np.random.default_rng(seed).normal(0, 99, shape).astype(dtype)
+        stored.rows[:] = samples
+        assert zlib.decompress(stored.stream()) == samples.tobytes()
 
 
 @pytest.mark.parametrize("compresses", [True, False])

@@ -37,7 +37,7 @@ def sent(parts):
 
     def send() -> None:
         with far:
-            for part in parts:
+            for part in filter(None, parts):  # nothing can be sent to a closed end, not even that
                 far.sendall(part)
 
     sender = threading.Thread(target=send)
