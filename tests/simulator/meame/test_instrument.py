@@ -9,6 +9,8 @@ from crepe.hw.instrument import InProcess
 from crepe.hw.meame import wire
 from crepe.messages import Stimulus
 from crepe.simulator.lockstep import Lockstep
+from crepe.simulator.meame import instrument
+from crepe.simulator.meame.instrument import SimulatedMeame
 from crepe.simulator.meame.settings import SimulatorSettings
 
 BOTTOM_ROW = ("48", "38", "28", "78", "68", "58")
@@ -110,6 +112,19 @@ def test_truth_covers_the_window_that_was_asked_for_after_a_late_start():
     spikes = recorder.truth(50_000, last.stop)
     assert len(spikes.sample) > 50
     assert spikes.sample.min() >= 50_000
+
+
+def test_the_latest_true_spikes_are_kept(monkeypatch):
+    every = SimulatedMeame(SimulatorSettings())
+    monkeypatch.setattr(instrument, "_KEPT_TRUTH", 20)
+    latest = SimulatedMeame(SimulatorSettings())
+    for meame in (every, latest):
+        meame.advance(3000)
+    n_spikes = len(every.truth(0, 3000).sample)
+    assert n_spikes > 20
+    for field in ("sample", "channel"):
+        expected = getattr(every.truth(0, 3000), field)[-20:]
+        assert np.array_equal(getattr(latest.truth(0, 3000), field), expected)
 
 
 def test_no_cell_fires_within_its_refractory_period():
