@@ -209,7 +209,7 @@ def test_a_step_of_the_wall_clock_in_an_outage_is_no_part_of_the_gap(
     result = read(actor, 8)
     assert result[0].start == stop + 2000
     assert result[0].is_estimated
-    step = f"the wall clock was set by {step_s:+.1f} s at about sample {stop}; gaps are measured by"
+    step = f"the wall clock was set by {step_s:+.1f} s at about sample {stop}; times of day contain"
     assert step in caplog.text
     assert actor.problem.startswith(step)  # a program makes a note on `control` of it
     lose(world, actor, 3.0, 0.0)
