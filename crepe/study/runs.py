@@ -48,7 +48,7 @@ def live(experiment: Experiment, on_state: OnState) -> Run:
     Raises ConfigError for an experiment of several machines, and CrepeError if a program fails or
     the game was not recorded.
     """
-    for name in experiment.machines:
+    if name := next(iter(experiment.machines), ""):
         raise ConfigError(
             f"{experiment.path}: [machines.{name}]: this command runs sessions with settings of "
             "its own, which no other machine could join, and reads what was recorded here; leave "
