@@ -94,13 +94,13 @@ def test_whatever_is_killed_in_a_train_only_the_rest_of_a_pattern_plays(stack, t
         began_s = dish.in_a_train()
         os.kill(stack.rows()["rhx"]["pid"], signal.SIGKILL)
         # nothing can stop it any more: what remains is the rest of the pattern
-        last_s = dish.last_after(began_s)
-        assert last_s - began_s <= SUB_TRAIN_S + PAUSE_S
+        assert dish.last_after(began_s) - began_s <= SUB_TRAIN_S + PAUSE_S
+        n_pulses = len(dish.look()[1])
         stopped = stack.crepe("stop", check=False)
         assert stopped.returncode == 1
         assert "NOT VERIFIED" in stopped.stdout
         assert "press Stop on the RHX computer" in stopped.stdout
-        assert dish.look()[1][-1] == last_s
+        assert len(dish.look()[1]) == n_pulses
         assert stack.rows()["rhx"]["state"] == "exited"  # and is not started again
         assert ask(paths.run_directory(stack.var))["is_hardware_running"]
         stack.crepe("down")
