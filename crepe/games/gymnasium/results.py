@@ -115,8 +115,11 @@ def section(
 def comparison(ended: Sequence[GameState], seed: int, closed: str = STIMULATION) -> Comparison:
     """Return the closed loop against every control, as `crepe experiment` shows it."""
     scores = episode_scores(ended, seed, 1.0, closed)
-    numbers = {"conditions": {score.condition: asdict(score) for score in scores}}
-    return Comparison(numbers, _table(scores), _NOTE)
+    conditions = {score.condition: asdict(score) for score in scores}
+    for condition in conditions.values():
+        for block in condition["blocks"]:
+            del block["stop_s"]  # a study compares by rounds and knows no rate
+    return Comparison({"conditions": conditions}, _table(scores), _NOTE)
 
 
 def _blocks(states: Sequence[GameState], rate_hz: float) -> list[EpisodeBlock]:

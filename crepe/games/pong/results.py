@@ -125,7 +125,16 @@ def comparison(ended: Sequence[GameState], seed: int) -> Comparison:
     against = statistics.against_controls(by_condition, seed)
     numbers = {
         "conditions": {name: _finite(asdict(rallies)) for name, rallies in conditions.items()},
-        "closed_loop_against": {name: _finite(asdict(test)) for name, test in against.items()},
+        "closed_loop_against": {
+            name: _finite(
+                {
+                    "n_rounds": test.n_pairs,
+                    "difference": test.difference,
+                    "p_value": test.p_value,
+                }
+            )
+            for name, test in against.items()
+        },
     }
     note = (
         "hits: share of the balls that were met, exact 95 % interval with blocks as the unit; "

@@ -31,7 +31,9 @@ def test_a_better_closed_loop_is_tested_by_blocks_within_rounds():
     closed, silent = episode_scores(states, 1, 1000.0)
     assert closed.p_against is None
     assert (silent.n_rounds, silent.p_against) == (6, pytest.approx(2 / 2**6))
-    assert comparison(states, 1).numbers["conditions"]["silent"]["n_ended"] == 6
+    compared = comparison(states, 1).numbers["conditions"]["silent"]
+    assert compared["n_ended"] == 6
+    assert compared["blocks"][0] == {"block": 1, "mean_return": 11.0}  # no rate, so no times
 
 
 def test_the_section_has_the_episodes_and_a_game_without_any_has_none():

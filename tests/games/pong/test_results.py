@@ -82,6 +82,7 @@ def test_the_section_has_a_table_two_figures_and_the_numbers_behind_them():
 def test_a_study_compares_the_closed_loop_with_each_control():
     result = comparison(STATES, 1)
     assert set(result.numbers) == {"conditions", "closed_loop_against"}
-    assert set(result.numbers["closed_loop_against"]) == {"rest"}
+    (against,) = result.numbers["closed_loop_against"].values()
+    assert set(against) == {"n_rounds", "difference", "p_value"}
     assert [row[0] for row in result.table.rows] == ["rest", "stimulation"]
     assert all(len(row) == len(result.table.head) for row in result.table.rows)
