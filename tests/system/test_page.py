@@ -132,7 +132,7 @@ def test_a_round_is_played_through_the_culture_while_another_watches(shared_stac
     expect(bob.page.locator("[data-gesture=rock]")).to_be_disabled()
     before, _ = shared_stack.dish().pulses()
     with Store(patience_s=20) as store:
-        for n_played in range(1, 21):  # a busy machine may be too late for a stimulus
+        for n_played in range(1, 21):  # a busy machine is late, or its instrument
             ada.page.keyboard.press("r")
             outcome = shared_stack.wait(
                 lambda n=n_played: dict(enumerate(outcomes_of(store, "page Ada"), 1)).get(n)
@@ -140,7 +140,7 @@ def test_a_round_is_played_through_the_culture_while_another_watches(shared_stac
             assert outcome.gesture == "rock"
             if (states := states_of(store, outcome.trial)) == ["intended", "delivered"]:
                 break
-            assert states[-1] in ("refused", "stopped")
+            assert states[-1] in ("refused", "stopped", "unknown")
         assert states == ["intended", "delivered"]
     pulses = [tick for tick in shared_stack.dish().pulses()[1] if tick > before]
     assert len(pulses) >= 20
