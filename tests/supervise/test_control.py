@@ -288,8 +288,8 @@ def test_what_can_be_neither_killed_nor_seen_is_said(
     (clone / "bin" / "crepe").write_text("#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n")
     control.up([("stubborn", 50)])
     (program,) = control.status()
-    monkeypatch.setattr(supervisor, "KILL_S", 0.1)
     with monkeypatch.context() as patch:
+        patch.setattr(supervisor, "KILL_S", 0.1)
         patch.setattr(ProcessIdentity, "kill", lambda self: None)
         with pytest.raises(
             CrepeError, match=rf"cannot be killed: .*pid {program.pid} \(.*stubborn"
