@@ -26,6 +26,12 @@ from crepe.messages import GameState
 if TYPE_CHECKING:
     from crepe.config.experiment import Experiment
 
+LOCKSTEP_SEGMENTS = 3
+"""Segments that a simulated instrument in lock-step is ahead of the actors that request stimuli.
+
+One for the request, one in which it is due, and one for a game whose steps do not fall on segments.
+"""
+
 _LOCAL = ("127.0.0.1", "localhost", "::1", "[::1]")
 _OF_RHX = range(5000, 5003)  # commands, waveforms, spikes
 _PROGRAM = re.compile(r"[a-z0-9_-]+")
@@ -103,23 +109,32 @@ def _check_retention(experiment: "Experiment", mistakes: Mistakes) -> None:
 
 
 def _check_lockstep(experiment: "Experiment") -> None:
-    """Raise ConfigError where simulated time could run past an actor that it must wait for.
+    """Raise ConfigError where simulated time could run past an actor that it waits for, or stop.
 
-    Both halves of a simulated instrument must share a process, and no stimulus may be due earlier
-    than the lag that is allowed.
+    Both halves of a simulated instrument must share a process, no stimulus may be due earlier
+    than the lag that is allowed, and the lag must hold the segments that the instrument is ahead.
     """
-    if experiment.lockstep_s is None:
+    simulated = experiment.culture.simulated
+    if simulated is None or simulated.lockstep_s is None:
         return
-    place = f"{experiment.path}: [culture.simulated] lockstep_s: {experiment.lockstep_s:g} s"
+    place = f"{experiment.path}: [culture.simulated] lockstep_s: {simulated.lockstep_s:g} s"
     if not experiment.can_stimulate:
         raise ConfigError(f"{place}, but nothing stimulates")
     ends = [n for n, a in experiment.actors.items() if issubclass(a.kind, Source | Stimulate)]
     if not any(set(ends) <= set(chain) for chain in experiment.chains.values()):
         raise ConfigError(f"{place}, but no [chains.NAME] holds {' and '.join(ends)}")
     for name, actor in experiment.actors.items():
-        delay_s = getattr(actor.make(), "delay_s", None)
-        if delay_s is not None and delay_s < experiment.lockstep_s:
+        settings = actor.make()
+        delay_s = getattr(settings, "delay_s", None)
+        if delay_s is not None and delay_s < simulated.lockstep_s:
             raise ConfigError(f"{place}, more than [actors.{name}] delay_s: {delay_s:g} s")
+        n_samples = getattr(settings, "segment_samples", None) or 0
+        rate_hz = simulated.sampling_rate_hz
+        if LOCKSTEP_SEGMENTS * n_samples > round(simulated.lockstep_s * rate_hz):
+            raise ConfigError(
+                f"{place}, less than {LOCKSTEP_SEGMENTS} segments of [actors.{name}] "
+                f"segment_samples: {n_samples} at {rate_hz} Hz"
+            )
 
 
 def _stimuli_too_late(experiment: "Experiment") -> Iterator[str]:

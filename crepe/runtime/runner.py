@@ -17,6 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from crepe.actors.actor import Source
+from crepe.config.consistency import LOCKSTEP_SEGMENTS
 from crepe.config.context import actor_context
 from crepe.config.program_part import ProgramPart
 from crepe.config.wiring import ActorSpec
@@ -204,9 +205,8 @@ class Runner:
     def _may_read(self, chain: Chain, source: HostedActor) -> bool:
         """Return whether, in lock-step, the source may read its next window; if not, feed readers.
 
-        It may if every stimulus that can still be requested is due after the next three segments:
-        one for the request, one in which it is due, and one for a game whose steps do not fall on
-        segments. Time ends with the last program that requests stimuli.
+        It may if every stimulus that can still be requested is due after the next segments. Time
+        ends with the last program that requests stimuli.
         """
         clocks = self._inputs.positions
         if not clocks:
@@ -214,7 +214,7 @@ class Runner:
             return False
         (info,) = source.infos.values()
         lead = round((self._experiment.lockstep_s or 0) * info.sampling_rate_hz)
-        if source.position + 3 * info.segment_samples <= min(clocks) + lead:
+        if source.position + LOCKSTEP_SEGMENTS * info.segment_samples <= min(clocks) + lead:
             return True
         for stream, item in self._next():
             self._outputs.publish(chain.push(self._inputs.take(stream, item)))

@@ -282,6 +282,10 @@ def test_in_lockstep_the_simulated_instrument_has_no_programs_of_its_own():
     [
         ({"chains": {}}, "no .chains.NAME. holds acquire and stimulate"),
         ({"culture.simulated.lockstep_s": 0.2}, "more than .actors.game. delay_s: 0.05 s"),
+        (
+            {"actors.acquire.segment_samples": 167},
+            "lockstep_s: 0.05 s, less than 3 segments of .actors.acquire. segment_samples: 167 at 10000 Hz",
+        ),
         ({"actors.game.delay_s": 0.3}, "refuses stimuli that are older than 200 ms"),
         (
             {"chains": {"instrument": {"actors": ["stimulate", "acquire"]}}},

@@ -43,6 +43,7 @@ class Writer(threading.Thread):
         self.store.declare("data", INFO)
         self.acknowledged = 0
         self.is_over = False
+        self.has_ended = False
         self.reader = RedisStore(url, culture=culture, patience_s=60)
         self.windows: list[tuple[int, int]] = []
         self.following = threading.Thread(target=self._follow)
@@ -54,11 +55,12 @@ class Writer(threading.Thread):
             self.acknowledged = start + 100
             if self.is_over:
                 break
+        self.has_ended = True
         self.following.join()
 
     def _follow(self) -> None:
         cursor = 0
-        while not (self.is_over and cursor >= self.acknowledged):
+        while not (self.has_ended and cursor >= self.acknowledged):
             for _, read in self.reader.wait({"data": cursor}, 0.1):
                 self.windows.append((read.start, read.stop))
                 cursor = read.stop

@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 import urllib3
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from crepe.config.experiment import load_experiment, save_experiment
 from crepe.environment import paths
@@ -23,6 +25,15 @@ CREPE = [sys.executable, "-m", "crepe"]
 SECOND = 50_000  # ticks of the DSP's clock, 20 us each
 PAUSE = 5000  # longer than between two pulses, or two bursts, of a train of 20 Hz
 CONFIG = Path(__file__).parents[2] / "config"
+CLOSED_LOOPS = (
+    "bench", "chaos", "determinism", "documents", "page", "rhx", "safety", "stack",
+)  # fmt: skip
+"""The files whose tests play games in real time."""
+
+LIGHT = {"actors.acquire.segment_samples": 500}
+"""For a game that a busy machine keeps up with: fewer segments a second."""
+
+TOKEN = "sixteen-characters-at-least"  # of the page of the stack that tests share
 
 SMALL = """
 [actors.acquire]
@@ -48,12 +59,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(600), append=False)
 
 
+class ClosedLoopsInTurn(LoadFileScheduling):
+    """Each file is one worker's; all closed loops are, which keep each other from real time."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = Path(super()._split_scope(nodeid))
+        is_loop = path.parent.name == "system" and path.stem.removeprefix("test_") in CLOSED_LOOPS
+        return "closed loops" if is_loop else str(path)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    return ClosedLoopsInTurn(config, log)
+
+
 class Stack:
     """CREPE in a run-time directory of its own."""
 
     def __init__(self, var: Path) -> None:
         self.var = var
         self.environment = {**os.environ, "CREPE_VAR": str(var)}
+        self.up = ""  # what `crepe up` printed
 
     def crepe(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
@@ -172,13 +197,15 @@ def stack(tmp_path, monkeypatch) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def _default_stack(tmp_path_factory) -> Iterator[Stack]:
-    with running_stack(tmp_path_factory.mktemp("shared") / "a run %d é") as stack:
-        stack.crepe("up", "--new")
+    directory = tmp_path_factory.mktemp("shared")
+    with running_stack(directory / "a run %d é") as stack:
+        stack.environment["CREPE_DASHBOARD_TOKEN"] = TOKEN
+        stack.up = stack.crepe("up", changed(directory, "rps.toml", LIGHT), "--new").stdout
         yield stack
 
 
 @pytest.fixture
 def shared_stack(_default_stack, monkeypatch) -> Stack:
-    """The default experiment, which the tests of a file share: it runs when they begin and end."""
+    """The default game, light, which the tests of a file share: it runs when they begin and end."""
     monkeypatch.setenv("CREPE_VAR", str(_default_stack.var))
     return _default_stack

@@ -15,8 +15,9 @@ from crepe.runtime.verify import verify
 from crepe.store import Store
 from crepe.study.plan import Plan
 from crepe.study.runs import live
+from tests.system.conftest import LIGHT
 
-BRIEF = {
+BRIEF = LIGHT | {
     "dashboard": None,
     "actors.stimulate.stall_s": 1.0,  # a busy machine is late
     "actors.stimulate.silence_s": 2.0,
@@ -97,6 +98,7 @@ def test_a_session_recorded_live_decides_and_stimulates_again_as_it_did(lived, t
             "culture.simulated": None,
             "actors.record": None,
             "actors.annotate": None,
+            "chains": {},
         },
     )
     again = Store(Loop(replayed).run(until="result:game"))
@@ -115,7 +117,11 @@ def test_a_calibrated_readout_in_lockstep_decides_as_in_one_process(lived, tmp_p
     path = save_experiment(
         of_conditions(lived, in_lockstep=True), tmp_path / "conditions.json"
     ).path
-    adapting = {"actors.decode.forgetting": 0.99, "actors.decode.feedback": {"result:game": 1.0}}
+    adapting = {
+        "actors.acquire.segment_samples": 100,
+        "actors.decode.forgetting": 0.99,
+        "actors.decode.feedback": {"result:game": 1.0},
+    }
     states = play_twice(load_experiment(path, adapting), DECIDED)
     judged = [s for s in states if s.phase == "outcome"]
     assert sorted(s.condition for s in judged) == [SILENCED] * 3 + ["stimulation"] * 3

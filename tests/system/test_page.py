@@ -4,15 +4,14 @@ import os
 import re
 import shutil
 import signal
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from crepe.config.experiment import __file__
 from crepe.messages import Command, Delivered, GameState
 from crepe.store import Store
+from tests.system.conftest import LIGHT, TOKEN, changed
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -133,6 +132,7 @@ def test_a_round_is_played_through_the_culture_while_another_watches(shared_stac
     before, _ = shared_stack.dish().pulses()
     with Store(patience_s=20) as store:
         for n_played in range(1, 21):  # a busy machine is late, or its instrument
+            expect(ada.page.locator("[data-gesture=rock]")).to_be_enabled(timeout=SOON_MS)
             ada.page.keyboard.press("r")
             outcome = shared_stack.wait(
                 lambda n=n_played: dict(enumerate(outcomes_of(store, "page Ada"), 1)).get(n)
@@ -173,6 +173,26 @@ def test_the_stop_button_silences_the_electrodes_until_it_is_armed_again(shared_
     electrodes.in_a_train()
 
 
+def test_a_refused_browser_shows_how_to_get_in_and_a_spectator_has_no_buttons(shared_stack, watch):
+    links = dict(re.findall(r"(live page|to look only): (http://\S*)", shared_stack.up))
+    status = shared_stack.crepe("status").stdout
+    assert links == dict(re.findall(r"(live page|to look only): (\S*)", status))
+    stranger = watch(shared_stack, link=shared_stack.server("dashboard")["url"], refusal="401")
+    assert "`crepe status` prints it again" in stranger.page.inner_text("body")
+    spectator = watch(shared_stack, link=links["to look only"], refusal="403")
+    expect(spectator.page.locator("#connection")).to_have_text("live", timeout=SOON_MS)
+    assert TOKEN not in spectator.page.url
+    for selector in ("#stop", "#arm", "#note", "[data-say=pause]"):
+        expect(spectator.page.locator(selector)).to_be_hidden()
+    refused = spectator.page.evaluate(
+        """async () => (await fetch("/api/stop", {method: "POST", body: "{}",
+             headers: {"Content-Type": "application/json", "X-CREPE": "1"}})).status"""
+    )
+    assert refused == 403
+    operator = watch(shared_stack, link=links["live page"])
+    expect(operator.page.locator("#stop")).to_be_visible()
+
+
 def test_notes_and_pauses_are_in_the_recording_which_is_played_again(shared_stack, watch):
     window = watch(shared_stack)
     expect(window.page.locator("#connection")).to_have_text("live", timeout=SOON_MS)
@@ -194,7 +214,7 @@ def test_notes_and_pauses_are_in_the_recording_which_is_played_again(shared_stac
         commands = kept["result:control"].messages(0, len(kept["result:control"]))
         names = ("note", "pause", "start")  # the other tests of this session say other things
         assert [m.name for m in commands if isinstance(m, Command) and m.name in names] == [*names]
-    shared_stack.crepe("up", "--new")
+    shared_stack.crepe("up", "--new")  # another, as it is shipped
     again = watch(shared_stack, "#sessions")
     again.page.get_by_role("link", name="replay").first.click()
     expect(again.page.locator("#timebar")).to_be_visible(timeout=SOON_MS)
@@ -258,33 +278,8 @@ def test_what_is_killed_is_shown_as_such_and_comes_back(shared_stack, watch):
     ]
 
 
-def test_a_refused_browser_shows_how_to_get_in_and_a_spectator_has_no_buttons(stack, watch):
-    token = "sixteen-characters-at-least"
-    stack.environment["CREPE_DASHBOARD_TOKEN"] = token
-    done = stack.crepe("up", "--new")
-    links = dict(re.findall(r"(live page|to look only): (http://\S*)", done.stdout))
-    assert links == dict(
-        re.findall(r"(live page|to look only): (\S*)", stack.crepe("status").stdout)
-    )
-    stranger = watch(stack, link=stack.server("dashboard")["url"], refusal="401")
-    assert "`crepe status` prints it again" in stranger.page.inner_text("body")
-    spectator = watch(stack, link=links["to look only"], refusal="403")
-    expect(spectator.page.locator("#connection")).to_have_text("live", timeout=SOON_MS)
-    assert token not in spectator.page.url
-    for selector in ("#stop", "#arm", "#note", "[data-say=pause]"):
-        expect(spectator.page.locator(selector)).to_be_hidden()
-    refused = spectator.page.evaluate(
-        """async () => (await fetch("/api/stop", {method: "POST", body: "{}",
-             headers: {"Content-Type": "application/json", "X-CREPE": "1"}})).status"""
-    )
-    assert refused == 403
-    operator = watch(stack, link=links["live page"])
-    expect(operator.page.locator("#stop")).to_be_visible()
-
-
-def test_pong_is_seen_on_its_court(stack, watch):
-    path = Path(__file__).parents[2] / "config" / "pong.toml"
-    stack.crepe("up", str(path), "--new")
+def test_pong_is_seen_on_its_court(stack, watch, tmp_path):
+    stack.crepe("up", changed(tmp_path, "pong.toml", LIGHT), "--new")
     window = watch(stack, "#play", width=390, height=844)
     expect(window.page.locator(".saying")).to_contain_text("rally", timeout=SOON_MS)
     before = window.page.locator("#court").screenshot()

@@ -2,18 +2,21 @@
 
 import os
 import signal
+from collections import Counter
 
 import pytest
 
-from crepe.messages import Delivered
+from benchmarks.cluster_nodes import running_cluster
+from crepe.messages import Delivered, Stimulus
 from crepe.redis_server.find_url import find_url
 from crepe.store import Store
 from crepe.store.redis_store import RedisStore
-from tests.system.conftest import SECOND, changed
+from tests.system.conftest import LIGHT, SECOND, changed
 
 ACTORS = ("acquire", "pipeline", "game", "stimulate")  # the programs of the loop
 
 LONG_TRAINS = {
+    **LIGHT,
     **dict.fromkeys(
         ("dashboard", "sensor", "simulated_sensor", "actors.annotate", "actors.channels")
     ),
@@ -53,6 +56,35 @@ def test_the_pulses_cease_because_somebody_stops_them(stack, tmp_path, number):
     assert dish.pulses()[1][-1] < before
 
 
+def test_a_train_ends_with_the_master_of_a_cluster_and_the_game_goes_on_at_its_replica(
+    stack, tmp_path, monkeypatch
+):
+    with running_cluster(tmp_path) as cluster:
+        master = cluster.master_of("crepe")
+        named = next(node for node in cluster.nodes if node is not master)
+        stack.environment["CREPE_REDIS"] = named.url
+        monkeypatch.setenv("CREPE_REDIS", named.url)
+        stack.crepe("up", changed(tmp_path, "rps.toml", LONG_TRAINS), "--new")
+        dish = stack.dish()
+        began = dish.in_a_train()
+        master.kill()
+        assert dish.end_of_train(began) - began <= 2 * SECOND
+        dish.in_a_train()
+        stack.crepe("down")
+    with Store("last") as recording:
+        asked = {m.number for m in messages_of(recording, "result:stimuli", Stimulus)}
+        given = messages_of(recording, "result:delivered", Delivered)
+        answers = Counter(m.number for m in given if m.state != "intended")
+        assert answers == Counter(asked)  # one each
+        assert "stopped" in {m.state for m in given}
+
+
+def messages_of(store, name, kind):
+    stream = store[name]
+    kept = stream.messages(stream.first, len(stream))
+    return [m for m in kept if isinstance(m, kind)]
+
+
 def stops(store, name):
     """How often a train was stopped for cause by whoever has to when this program is gone."""
     control = RedisStore(find_url(60), patience_s=60)
@@ -61,6 +93,5 @@ def stops(store, name):
     n = sum(b"the watchdog stopped the instrument" in item.payload for _, item in entries)
     if name == "stimulate":
         return n  # dead or hung it can stop nothing
-    given = store["result:delivered"]
-    delivered = given.messages(given.first, len(given))
-    return n + sum(m.state == "stopped" for m in delivered if isinstance(m, Delivered))
+    delivered = messages_of(store, "result:delivered", Delivered)
+    return n + sum(m.state == "stopped" for m in delivered)

@@ -150,8 +150,11 @@ def test_interrupted_play_leaves_no_process_and_a_readable_recording(stack):
 def test_a_cut_off_session_is_resumed_or_given_up_as_asked(stack, tmp_path):
     """With the simulator, whose address the killed one leaves behind."""
     fewer = dict.fromkeys(("dashboard", "actors.describe", "actors.annotate"))
-    reads = {"actors.record.reads": ["data", "data:spikes"]}
-    path = changed(tmp_path, "record.toml", {**fewer, **reads})
+    kept = {
+        "actors.record.reads": ["data", "data:spikes"],
+        "chains.pipeline.actors": ["channels", "filter", "detect"],
+    }
+    path = changed(tmp_path, "record.toml", fewer | kept)
     stack.crepe("up", path, "--new")
     with Store(patience_s=60) as store:
         stack.wait(lambda: has_grown(store, "data:spikes", 20_000))
