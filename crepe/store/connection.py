@@ -18,15 +18,14 @@ from crepe.errors import StoreError
 from crepe.redis_server.address import without_password
 from crepe.redis_server.cluster import CultureLogin, ask, first_part, node_in, url_of
 from crepe.redis_server.find_url import CULTURE
-from crepe.redis_server.large_reply import LargeReply, is_large
 from crepe.redis_server.login import ConnectionLostError, login_to
 from crepe.redis_server.refusals import code_of, with_advice
+from crepe.redis_server.reply_reader import ReplyReader
 
 log = logging.getLogger(__name__)
 
 LONGEST_BLOCK_S = 0.1  # limit of a blocking command in the server
 _REPLY_S = LONGEST_BLOCK_S + 1.0  # without a reply for so long, the server counts as lost
-_READ_BYTES = 1 << 16
 
 Argument = str | bytes | int | float
 pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]  # its stub has commands of one argument only
@@ -104,8 +103,7 @@ class RedisConnection:
         self._culture = culture
         self._login = CultureLogin(url, culture)
         self._socket: socket.socket
-        self._replies: hiredis.Reader
-        self._buffer = bytearray(_READ_BYTES)
+        self._replies: ReplyReader
         self._n_later = 0  # replies that are still to be read
         self._later: list[Any] = []
 
@@ -117,13 +115,13 @@ class RedisConnection:
         """
         try:
             self._socket = self._login.open(_REPLY_S)
-            self._replies = hiredis.Reader(replyError=_error)
+            self._replies = ReplyReader(self._socket, _error)
             is_cluster = bool(self._login.is_cluster)
             self.first_part = first_part(self._culture, is_cluster=is_cluster)
             # CLIENT LIST shows by the name that a writer is connected.
             for command in (("CLIENT", "SETNAME", self.name), ("PING",)):
                 self._socket.sendall(pack(command))
-                reply = self._reply()
+                reply = self._replies.read()
                 if isinstance(reply, LoadingError):
                     raise ConnectionLostError(str(reply))
                 # PING is refused on a full disk, too; such a server can still be read.
@@ -157,7 +155,7 @@ class RedisConnection:
         try:
             self._socket.sendall(pack(arguments))
             self._read_later()
-            reply = self._reply()
+            reply = self._replies.read()
         except OSError as error:
             self._lose(error)
         except BaseException:  # Ctrl-C: the reply would be taken for that of the next command
@@ -205,7 +203,7 @@ class RedisConnection:
             if then:
                 self._socket.sendall(then)
             self._read_later()
-            replies = [self._reply() for _ in range(n_replies)]
+            replies = [self._replies.read() for _ in range(n_replies)]
         except OSError as error:
             self._lose(error)
         except BaseException:  # Ctrl-C: the reply would be taken for that of the next command
@@ -223,7 +221,7 @@ class RedisConnection:
 
     def _read_later(self) -> None:
         if self._n_later:
-            self._later = [self._reply() for _ in range(self._n_later)]
+            self._later = [self._replies.read() for _ in range(self._n_later)]
             self._n_later = 0
 
     def refuse(self, reply: Exception) -> NoReturn:
@@ -254,31 +252,6 @@ class RedisConnection:
         log.warning("lost Redis: %s: %s", self._login.place, error)
         self._is_lost = True
         raise ConnectionLostError(f"{self._login.place}: {error}") from error
-
-    def _reply(self) -> Any:
-        replies: Any = self._replies
-        # False is hiredis's mark of an incomplete reply; protocol 2 has no truth values.
-        if (reply := replies.gets()) is not False:
-            return reply
-        is_first = not replies.has_data()
-        while reply is False:
-            n = self._socket.recv_into(self._buffer)
-            if not n:
-                raise ConnectionResetError("closed by the server")
-            replies.feed(self._buffer, 0, n)
-            reply = replies.gets()
-            if reply is False and is_first and is_large(memoryview(self._buffer)[:n]):
-                return self._large_reply(bytes(self._buffer[:n]))
-            is_first = False
-        return reply
-
-    def _large_reply(self, begin: bytes) -> Any:
-        """Receive the rest of a reply without hiredis, which has its beginning already."""
-        self._replies = hiredis.Reader(replyError=_error)
-        large = LargeReply(self._socket, begin, _error)
-        reply = large.read()
-        self._replies.feed(large.rest)
-        return reply
 
 
 def _error(text: str) -> Exception:

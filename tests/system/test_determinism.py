@@ -55,12 +55,12 @@ def lived(tmp_path_factory):
         yield path, result, directory / "var" / "recordings" / f"{result['session']}.h5"
 
 
-def of_conditions(lived, *, in_lockstep=False):
-    """The experiment whose recording that is."""
-    path, result, _ = lived
+def of_conditions(lived, path=None, *, in_lockstep=False):
+    """The experiment whose recording that is, or with its readout that of another file."""
+    lived_path, result, _ = lived
     readout = Path(result["calibration"]["readout"])
     shuffled = readout.with_name(f"{readout.stem}-shuffled.h5")
-    return Plan(path, in_lockstep=in_lockstep).conditions(readout, shuffled)
+    return Plan(path or lived_path, in_lockstep=in_lockstep).conditions(readout, shuffled)
 
 
 def assert_same(first, other, streams, least=3):
@@ -114,14 +114,11 @@ def test_a_recording_in_real_time_is_identical_when_it_is_replayed(lived):
 def test_a_calibrated_readout_in_lockstep_decides_as_in_one_process(lived, tmp_path, monkeypatch):
     """One adapts, one takes its weights in turn; the cells of one block do not fire."""
     monkeypatch.setenv("CREPE_VAR", str(tmp_path / "var"))
-    path = save_experiment(
-        of_conditions(lived, in_lockstep=True), tmp_path / "conditions.json"
-    ).path
-    adapting = {
-        "actors.acquire.segment_samples": 100,
-        "actors.decode.forgetting": 0.99,
-        "actors.decode.feedback": {"result:game": 1.0},
-    }
+    short = load_experiment(lived[0], {"actors.acquire.segment_samples": 100})
+    path = save_experiment(short, tmp_path / "short.json").path
+    conditions = of_conditions(lived, path, in_lockstep=True)
+    path = save_experiment(conditions, tmp_path / "conditions.json").path
+    adapting = {"actors.decode.forgetting": 0.99, "actors.decode.feedback": {"result:game": 1.0}}
     states = play_twice(load_experiment(path, adapting), DECIDED)
     judged = [s for s in states if s.phase == "outcome"]
     assert sorted(s.condition for s in judged) == [SILENCED] * 3 + ["stimulation"] * 3
