@@ -104,8 +104,22 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
+class _FakeSocket:
+    """A socket to a server of fakeredis: it takes bytes, and hands over values as replies."""
+
+    def __init__(self, connection: FakeRedisConnection) -> None:
+        self._connection = connection
+        self.sendall = connection._sock.sendall
+
+    def read(self) -> Any:
+        try:
+            return self._connection.read_response()
+        except ResponseError as error:
+            return error
+
+
 class _FakeLogin:
-    """A way to a server of fakeredis, whose socket takes bytes as a server's does."""
+    """A way to a server of fakeredis."""
 
     is_cluster = False
     place = "fake"
@@ -115,18 +129,10 @@ class _FakeLogin:
 
     def open(self, timeout_s: float) -> Any:
         self.connection.connect()
-        return self.connection._sock
+        return _FakeSocket(self.connection)
 
     def close(self) -> None:
         self.connection.disconnect()
-
-
-def _reply_of_fake(self: connection.RedisConnection) -> Any:
-    """A reply of fakeredis, which hands over values instead of bytes."""
-    try:
-        return self._login.connection.read_response()
-    except ResponseError as error:
-        return error
 
 
 StoreMaker = Callable[[str], MemoryStore | RedisStore]
@@ -142,7 +148,7 @@ def make_store(
     if request.param == "fakeredis":
         server = FakeServer(server_type="redis")
         monkeypatch.setattr(connection, "CultureLogin", lambda *_: _FakeLogin(server))
-        monkeypatch.setattr(connection.RedisConnection, "_reply", _reply_of_fake)
+        monkeypatch.setattr(connection, "ReplyReader", lambda opened, _: opened)
     url = request.getfixturevalue("redis_url") if request.param == "redis" else "unix://fake"
 
     def make(writer: str) -> MemoryStore | RedisStore:

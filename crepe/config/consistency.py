@@ -13,7 +13,7 @@ from crepe.config.machines import wrong_machines
 from crepe.config.mistakes import Mistakes
 from crepe.config.services import SERVICES, rhx_devices
 from crepe.config.shards import check_shards
-from crepe.config.tables import SENSOR_PORT
+from crepe.config.tables import LOCKSTEP_SEGMENTS, SENSOR_PORT
 from crepe.culture.contract import CellNetwork
 from crepe.culture.settings import NETWORK
 from crepe.environment.installation import pip_install
@@ -25,12 +25,6 @@ from crepe.messages import GameState
 
 if TYPE_CHECKING:
     from crepe.config.experiment import Experiment
-
-LOCKSTEP_SEGMENTS = 3
-"""Segments that a simulated instrument in lock-step is ahead of the actors that request stimuli.
-
-One for the request, one in which it is due, and one for a game whose steps do not fall on segments.
-"""
 
 _LOCAL = ("127.0.0.1", "localhost", "::1", "[::1]")
 _OF_RHX = range(5000, 5003)  # commands, waveforms, spikes

@@ -20,6 +20,12 @@ from crepe.redis_server.find_url import CULTURE
 from crepe.simulator.meame.settings import SimulatorSettings
 from crepe.web.token import is_loopback
 
+LOCKSTEP_SEGMENTS = 3
+"""Segments that a simulated instrument in lock-step is ahead of the actors that request stimuli.
+
+One for the request, one in which it is due, and one for a game whose steps do not fall on segments.
+"""
+
 DASHBOARD = "dashboard"
 
 DASHBOARD_PORT = 8080

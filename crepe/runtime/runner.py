@@ -17,9 +17,9 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from crepe.actors.actor import Source
-from crepe.config.consistency import LOCKSTEP_SEGMENTS
 from crepe.config.context import actor_context
 from crepe.config.program_part import ProgramPart
+from crepe.config.tables import LOCKSTEP_SEGMENTS
 from crepe.config.wiring import ActorSpec
 from crepe.environment.process import is_orphan
 from crepe.errors import ActorError, StoreError, StoreUnavailableError

@@ -167,7 +167,7 @@ def test_a_read_that_is_broken_off_leaves_no_reply_for_the_next(own_server, monk
         monkeypatch.undo()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(store._connection, "_reply", interrupted)
+    monkeypatch.setattr(store._connection._replies, "read", interrupted)
     with pytest.raises(KeyboardInterrupt):
         store.info("data")
     assert store.last("data").stop == 100

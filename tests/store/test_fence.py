@@ -8,6 +8,8 @@ from crepe.messages import StreamInfo
 from crepe.store.connection import CommandRefusedError, OutOfMemoryError, RedisConnection
 from crepe.store.contract import Entry
 from crepe.store.redis_store import RedisStore
+from tests.fake_redis_nodes import fake_nodes
+from tests.redis_server.test_cluster import SINGLE
 
 INFO = StreamInfo(labels=("a",), session="s", is_live=True)
 
@@ -70,14 +72,17 @@ def test_nothing_is_written_where_the_server_does_not_watch(server, own_server):
     store.close()
 
 
-def test_a_transaction_refused_for_memory_is_known_as_that(own_server, server):
-    connection = RedisConnection(own_server.url, "test")
-    connection.connect()
-    connection._replies.feed(
-        b"-EXECABORT Transaction discarded because of: OOM command not allowed when used memory\r\n"
-    )
-    assert isinstance(connection._reply(), OutOfMemoryError)
-    connection.disconnect()
+def test_a_transaction_refused_for_memory_is_known_as_that():
+    with fake_nodes(1) as (node,):
+        node.has(SINGLE)
+        node.replies[b"EXEC"] = (
+            b"-EXECABORT Transaction discarded because of: OOM command not allowed when used memory\r\n"
+        )
+        connection = RedisConnection(node.url, "test")
+        connection.connect()
+        with pytest.raises(OutOfMemoryError):
+            connection.call("EXEC")
+        connection.disconnect()
 
 
 def test_a_claim_that_is_lost_while_its_writer_reads_is_noticed_by_the_next_append(store, server):
