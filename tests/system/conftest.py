@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -32,8 +33,6 @@ CLOSED_LOOPS = (
 
 LIGHT = {"actors.acquire.segment_samples": 500}
 """For a game that a busy machine keeps up with: fewer segments a second."""
-
-TOKEN = "sixteen-characters-at-least"  # of the page of the stack that tests share
 
 SMALL = """
 [actors.acquire]
@@ -78,6 +77,7 @@ class Stack:
     def __init__(self, var: Path) -> None:
         self.var = var
         self.environment = {**os.environ, "CREPE_VAR": str(var)}
+        self.experiment = ""  # the path of its file
         self.up = ""  # what `crepe up` printed
 
     def crepe(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -173,6 +173,11 @@ def running_stack(var: Path) -> Iterator[Stack]:
     assert stack.pids() == []
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
 def changed(directory: Path, name: str, changes: dict[str, object]) -> str:
     """The path of a shipped experiment with other values; None leaves a table out."""
     experiment = load_experiment(CONFIG / name, changes)
@@ -199,8 +204,10 @@ def stack(tmp_path, monkeypatch) -> Iterator[Stack]:
 def _default_stack(tmp_path_factory) -> Iterator[Stack]:
     directory = tmp_path_factory.mktemp("shared")
     with running_stack(directory / "a run %d é") as stack:
-        stack.environment["CREPE_DASHBOARD_TOKEN"] = TOKEN
-        stack.up = stack.crepe("up", changed(directory, "rps.toml", LIGHT), "--new").stdout
+        # With a port of its own no other stack takes it while the page is killed.
+        own = {"dashboard.port": free_port()}
+        stack.experiment = changed(directory, "rps.toml", LIGHT | own)
+        stack.up = stack.crepe("up", stack.experiment, "--new").stdout
         yield stack
 
 

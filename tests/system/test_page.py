@@ -11,7 +11,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from crepe.messages import Command, Delivered, GameState
 from crepe.store import Store
-from tests.system.conftest import LIGHT, TOKEN, changed
+from tests.system.conftest import LIGHT, changed
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -185,7 +185,8 @@ def test_a_refused_browser_shows_how_to_get_in_and_a_spectator_has_no_buttons(sh
     assert "`crepe status` prints it again" in stranger.page.inner_text("body")
     spectator = watch(shared_stack, link=links["to look only"], refusal="403")
     expect(spectator.page.locator("#connection")).to_have_text("live", timeout=SOON_MS)
-    assert TOKEN not in spectator.page.url
+    assert "token" in links["to look only"]
+    assert "token" not in spectator.page.url
     for selector in ("#stop", "#arm", "#note", "[data-say=pause]"):
         expect(spectator.page.locator(selector)).to_be_hidden()
     refused = spectator.page.evaluate(
@@ -218,7 +219,9 @@ def test_notes_and_pauses_are_in_the_recording_which_is_played_again(shared_stac
         commands = kept["result:control"].messages(0, len(kept["result:control"]))
         names = ("note", "pause", "start")  # the other tests of this session say other things
         assert [m.name for m in commands if isinstance(m, Command) and m.name in names] == [*names]
-    shared_stack.crepe("up", "--new")  # another, as it is shipped
+    token = shared_stack.environment["CREPE_DASHBOARD_TOKEN"] = "sixteen-characters-at-least"
+    shared_stack.crepe("up", shared_stack.experiment, "--new")
+    assert token in shared_stack.page_links().operator
     again = watch(shared_stack, "#sessions")
     again.page.get_by_role("link", name="replay").first.click()
     expect(again.page.locator("#timebar")).to_be_visible(timeout=SOON_MS)

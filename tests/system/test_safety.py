@@ -64,7 +64,8 @@ def test_a_train_ends_with_the_master_of_a_cluster_and_the_game_goes_on_at_its_r
         named = next(node for node in cluster.nodes if node is not master)
         stack.environment["CREPE_REDIS"] = named.url
         monkeypatch.setenv("CREPE_REDIS", named.url)
-        stack.crepe("up", changed(tmp_path, "rps.toml", LONG_TRAINS), "--new")
+        reads = {"actors.record.reads": ["data", "result:stimuli", "result:delivered"]}
+        stack.crepe("up", changed(tmp_path, "rps.toml", LONG_TRAINS | reads), "--new")
         dish = stack.dish()
         began = dish.in_a_train()
         master.kill()
