@@ -1,7 +1,7 @@
 """The emergency stop: latch first, then stop instruments until that is proved, or not verified.
 
 Whatever may hang (a disk, a name server, the instrument) runs on a thread of its own. The operator
-has an answer after `ANSWER_S`, and the attempts go on until `_TRY_S`.
+has an answer after `ANSWER_S`. The attempts go on, and none begins after `_TRY_S`.
 """
 
 # Decision 52: why in the foreground, and when a stop counts as latched.
@@ -21,7 +21,7 @@ from crepe.safety.protocol.latched_directory import LatchedDirectory
 from crepe.safety.pursuit import Pursuit
 
 ANSWER_S = 1.4  # after that the operator reads whether everything is stopped
-_TRY_S = 30.0  # after that the stimulator must be switched off by hand
+_TRY_S = 30.0  # after that no attempt begins; one that has begun is finished
 _LAST_S = 1.0  # the same where nothing runs any more
 _POLL_S = 0.02
 _STOP_OF = {"": "meame", "http": "meame"}  # an address alone, or copied from a browser
@@ -101,7 +101,7 @@ class EmergencyStop:
         while not self.is_over and time.monotonic() < deadline_s:
             self._report_one(report, _POLL_S)
         for pursuit in [pursuit for pursuit in self._pursuits if not pursuit.is_over]:
-            self._report_failure(pursuit, f"; attempts go on until {_TRY_S:g} s have passed")
+            self._report_failure(pursuit, f"; attempts go on, and none begins after {_TRY_S:g} s")
         if not self._started.done():
             self._lines.put("NOT VERIFIED: still latching; this machine or its disk is very slow")
         while self._report_one(report, 0.0):

@@ -87,7 +87,7 @@ def test_the_answer_comes_whatever_the_server_does(tmp_path, monkeypatch, fault)
         assert not within(lambda: attempts.answer(lines.append, 0.5))
         assert "latched" in lines[0]
         assert any("NOT VERIFIED" in line for line in lines)
-        assert "attempts go on until 30 s have passed" in lines[-1]
+        assert "attempts go on, and none begins after 30 s" in lines[-1]
         assert server.requests[0] == "/DSP/write"  # electrodes off comes first
         n = len(server.requests)
         while len(server.requests) == n:  # they go on
