@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from threading import Lock
 
 from crepe.environment.bounded_call import begin
 from crepe.hw.capabilities import StopEvidence
@@ -64,6 +65,8 @@ class EmergencyStop:
         self._began_s = time.monotonic()
         self._lines: SimpleQueue[str] = SimpleQueue()
         self._pursuits: list[Pursuit] = []
+        self._reported: set[Pursuit] = set()  # those whose outcome is among the lines
+        self._lock = Lock()  # around both
         self._is_in_doubt = False
         for problem in problems:
             self._doubt(problem)
@@ -100,8 +103,10 @@ class EmergencyStop:
         deadline_s = self._began_s + wait_s
         while not self.is_over and time.monotonic() < deadline_s:
             self._report_one(report, _POLL_S)
-        for pursuit in [pursuit for pursuit in self._pursuits if not pursuit.is_over]:
-            self._report_failure(pursuit, f"; attempts go on, and none begins after {_TRY_S:g} s")
+        with self._lock:  # an outcome must stay the last line about its instrument
+            for pursuit in [pursuit for pursuit in self._pursuits if pursuit not in self._reported]:
+                outlook = f"; attempts go on, and none begins after {_TRY_S:g} s"
+                self._report_failure(pursuit, outlook)
         if not self._started.done():
             self._lines.put("NOT VERIFIED: still latching; this machine or its disk is very slow")
         while self._report_one(report, 0.0):
@@ -196,13 +201,15 @@ class EmergencyStop:
         return running
 
     def _end(self, pursuit: Pursuit) -> None:
-        if pursuit.stopped_s is not None:
-            self._lines.put(
-                f"{pursuit.name}: {pursuit.evidence.sentence}; after "
-                f"{time.monotonic() - self._began_s:.2f} s"
-            )
-        else:
-            self._report_failure(pursuit, "")
+        with self._lock:
+            self._reported.add(pursuit)
+            if pursuit.stopped_s is not None:
+                self._lines.put(
+                    f"{pursuit.name}: {pursuit.evidence.sentence}; after "
+                    f"{time.monotonic() - self._began_s:.2f} s"
+                )
+            else:
+                self._report_failure(pursuit, "")
         self._on_end(pursuit)
 
     def _report_failure(self, pursuit: Pursuit, outlook: str) -> None:
