@@ -65,6 +65,11 @@ TESTS = {
         "safety/test_last_instrument.py",
         "safety/test_dead_disk.py",
     ),
+    "safety/protocol/latched_directory": (
+        "safety/test_emergency_stop.py",
+        "safety/test_dead_disk.py",
+        "safety/test_last_instrument.py",
+    ),
     "safety/protocol/datagrams": ("safety/protocol/test_datagrams.py",),
     "safety/protocol/orders": ("safety/protocol/test_orders.py",),
     "safety/protocol/announcement": (

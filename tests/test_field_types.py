@@ -87,10 +87,12 @@ class Every(Message):
     is_so: bool = False
     text: str | None = None
     both: tuple[int, str] = (1, "a")
+    single: tuple[int] = (1,)
     each: tuple[int, ...] = ()
     by_name: Mapping[str, int] = field(default_factory=dict)
     wholes: NDArray[np.int32] = field(default_factory=lambda: np.zeros(1, np.int32))
     reals: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
+    numbers: NDArray[np.int32 | np.float64] = field(default_factory=lambda: np.zeros(1))
     flags: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(1, np.bool_))
     state: DeliveryState = DeliveryState.REFUSED
     thing: object = None
@@ -102,12 +104,13 @@ ARRAYS = {kind: np.zeros(1, kind) for kind in ("i4", "u2", "f4", "?", "c8", "S1"
 @pytest.mark.parametrize(
     ("name", "values", "others"),
     [
-        ("whole", (1, -(2**63) + 1, np.uint64(2**63 - 1), np.int8(-1)),
-         (-(2**63), np.uint64(2**63), 1.0, np.float32(1), np.bool_(1), None)),
+        ("whole", (1, -(2**63) + 1, np.int64(-(2**63) + 1), np.uint64(2**63 - 1), np.int8(-1)),
+         (-(2**63), np.int64(-(2**63)), np.uint64(2**63), 1.0, np.float32(1), np.bool_(1), None)),
         ("real", (1.5, np.float32(1), 1, np.int64(1), float("nan")), (True, "1", 1j, 2**63)),
         ("is_so", (True, np.bool_(0)), (0, 1, None, "")),
         ("text", ("", None), (b"", 0, np.zeros(1))),
         ("both", ((1, "a"),), ((1,), (1, "a", "a"), ("a", 1), [1, "a"], (1, 2))),
+        ("single", ((1,),), ((), (1, 2), ("a",), [1], 1)),
         ("each", ((), (1, 2)), ([], (1, "a"), ("a", 1), None, "")),
         ("by_name", ({"a": 1}, MappingProxyType({"a": 1})),
          ({1: 1}, {"a": "a"}, {"a": 1, "b": "a"}, [("a", 1)], None)),
@@ -115,6 +118,8 @@ ARRAYS = {kind: np.zeros(1, kind) for kind in ("i4", "u2", "f4", "?", "c8", "S1"
          [*(ARRAYS[kind] for kind in ("f4", "?", "c8", "S1", "O")), [1], 1]),
         ("reals", [ARRAYS[kind] for kind in ("i4", "u2", "f4")],
          [*(ARRAYS[kind] for kind in ("?", "c8", "S1", "O")), [1.0], 1.0]),
+        ("numbers", [ARRAYS[kind] for kind in ("i4", "u2", "f4", "?")],
+         [*(ARRAYS[kind] for kind in ("c8", "S1", "O")), [1.0], 1.0]),
         ("flags", [ARRAYS[kind] for kind in ("i4", "u2", "f4", "?")],
          [*(ARRAYS[kind] for kind in ("c8", "S1", "O")), [True], True]),
         ("state", tuple(DeliveryState), ("refused ", None, 0)),

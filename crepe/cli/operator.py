@@ -181,7 +181,8 @@ def stop(
 ) -> None:
     """Stop all stimulation until `crepe arm`: the emergency stop. It needs no Redis and no disk.
 
-    It answers within 2 s; if the stop is NOT VERIFIED, it goes on trying until 30 s have passed.
+    It answers within 2 s. If the stop is NOT VERIFIED, it goes on trying, and no attempt begins
+    after 30 s; the last may take as long again.
 
     Example: `crepe stop`
 

@@ -51,6 +51,8 @@ def parse_text(path: Path, text: str) -> dict[str, Any]:
         if match := _BARE_TEXT.search("".join(text.splitlines()[line - 1 : line])[column - 2 :]):
             reason += f'; text needs quotes: "{match[1]}"'
         raise ConfigError(f"{path}: line {line}, column {column}: {reason}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: nested too deeply") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: {content!r}, must be tables")
     return content

@@ -17,7 +17,10 @@ from crepe.hw.mcs.committed_file import complete_commit, journal_of
 from crepe.hw.mcs.hdf5_file import one_line, open_hdf5
 from crepe.recording.layout import STREAMS
 
-UNREADABLE = (OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError, AttributeError)
+UNREADABLE = (
+    OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError, AttributeError,
+    ArithmeticError,
+)  # fmt: skip
 """What h5py raises for a damaged file, which may hold anything."""
 
 # Superblock version 0 (HDF5 File Format Specification 3.0, section II.A): 96 bytes without a

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from crepe.errors import DeviceError
 from crepe.hw.mcs.hdf5_file import one_line, open_hdf5
 from crepe.messages import Message, StreamInfo, message_type
+from crepe.recording.damaged_file import UNREADABLE
 from crepe.recording.layout import (
     FORMAT,
     ROOT,
@@ -23,9 +24,6 @@ from crepe.recording.layout import (
 )
 
 _Result = TypeVar("_Result")
-
-# A damaged file may hold anything, and h5py raises many kinds of errors for it.
-_UNREADABLE = (OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError)
 
 
 class Part:
@@ -64,7 +62,7 @@ class Part:
         while True:
             try:
                 return read()
-            except (OSError, KeyError, ValueError) as error:
+            except UNREADABLE as error:
                 problem = f"{place}: cannot be read: {one_line(error)}"
                 if (state := _state(self.path)) == self._state:
                     raise DeviceError(problem) from error
@@ -98,7 +96,7 @@ class Part:
                 self._streams[name] = _Stream(group)
                 if self._is_damaged:
                     self.windows(name)  # reads the columns: a damaged table raises now
-            except (DeviceError, *_UNREADABLE) as error:
+            except (DeviceError, *UNREADABLE) as error:
                 if not self._is_damaged:
                     raise
                 self._streams.pop(name, None)
@@ -191,6 +189,10 @@ class _Stream:
     def rows(self, low: int, high: int) -> list[Message]:
         """Return the messages in rows [low, high) of the table."""
         layout = Layout(message_type(self.info.message, DeviceError))
+        for name in layout.matrices:
+            n_rows = len(self._group["fields"][name])
+            if n_rows != self.info.n_channels:
+                raise ValueError(f"{name}: {n_rows} rows for {self.info.n_channels} channels")
         before = self._table[low - 1] if low else None
         rows = self._table[low:high]
         arrays = {
@@ -207,7 +209,7 @@ class _Stream:
         """Return what `rows` does, without the rows that touch a damaged place."""
         try:
             return self.rows(low, high)
-        except _UNREADABLE:
+        except UNREADABLE:
             if high - low == 1:
                 return []
         middle = (low + high) // 2

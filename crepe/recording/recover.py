@@ -217,7 +217,7 @@ class _Recoverer:
         culture = self._text("culture", "{}")
         try:
             tables = dict(json.loads(culture))
-        except ValueError:
+        except UNREADABLE:
             tables = {}
             self._problems.append("the table [culture]: damaged")
         ticks = self._first(

@@ -56,7 +56,7 @@ def _parsed(experiment: str) -> dict[str, Any]:
         table: dict[str, Any] = (
             json.loads(experiment) if experiment.startswith("{") else tomllib.loads(experiment)
         )
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"neither TOML nor JSON: {error}") from error
     return table
 

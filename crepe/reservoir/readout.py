@@ -115,8 +115,13 @@ def load(path: Path) -> Readout:
                 raise ConfigError(f"{path}: HDF5, but not a readout that CREPE can read")
             about = json.loads(file.attrs["about"])
             arrays = {name: np.asarray(file[name][()], np.float64) for name in _ARRAYS}
-    except (OSError, KeyError, ValueError) as error:
+        return _readout(about, arrays)
+    except (OSError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise ConfigError(f"{path}: not a readout: {error}") from error
+
+
+def _readout(about: dict[str, Any], arrays: dict[str, NDArray[np.float64]]) -> Readout:
+    """Return the readout with a description; an error if that is not of one."""
     return Readout(
         tuple(about["answers"]),
         tuple(about["labels"]),

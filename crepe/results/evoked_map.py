@@ -128,7 +128,7 @@ class EvokedMap:
         """Return the map in a file. Raises ConfigError for a file that holds none."""
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ConfigError(f"{path}: cannot be read as JSON: {error}") from error
         written = content.get("format") if isinstance(content, dict) else None
         if written != FORMAT:

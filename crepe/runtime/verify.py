@@ -2,7 +2,6 @@
 
 # Decision 101: what is fed, what is run, what is compared.
 
-import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -80,10 +79,11 @@ def _experiment(recording: Recording, directory: Path) -> Experiment:
     text = recording.experiment
     is_json = text.lstrip().startswith("{")
     changes: dict[str, Any] = {"seed": recording.seed}
-    if experiment_tables(text).get("course") is None:  # decision 87: what the session drew with
+    tables = experiment_tables(text)
+    if tables.get("course") is None:  # decision 87: what the session drew with
         is_real_time = any(info.origin_t_ns for info in recording.streams().values())
         changes["course"] = course_of(recording.session) if is_real_time else 0
-    if not (is_json and "directory" in json.loads(text)):
+    if not (is_json and "directory" in tables):
         changes["directory"] = str(directory.resolve())
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / f"{recording.session}.{'json' if is_json else 'toml'}"

@@ -1,7 +1,7 @@
 """The emergency stop: latch first, then stop instruments until that is proved, or not verified.
 
 Whatever may hang (a disk, a name server, the instrument) runs on a thread of its own. The operator
-has an answer after `ANSWER_S`, and the attempts go on until `_TRY_S`.
+has an answer after `ANSWER_S`. The attempts go on, and none begins after `_TRY_S`.
 """
 
 # Decision 52: why in the foreground, and when a stop counts as latched.
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from threading import Lock
 
 from crepe.environment.bounded_call import begin
 from crepe.hw.capabilities import StopEvidence
@@ -21,7 +22,7 @@ from crepe.safety.protocol.latched_directory import LatchedDirectory
 from crepe.safety.pursuit import Pursuit
 
 ANSWER_S = 1.4  # after that the operator reads whether everything is stopped
-_TRY_S = 30.0  # after that the stimulator must be switched off by hand
+_TRY_S = 30.0  # after that no attempt begins; one that has begun is finished
 _LAST_S = 1.0  # the same where nothing runs any more
 _POLL_S = 0.02
 _STOP_OF = {"": "meame", "http": "meame"}  # an address alone, or copied from a browser
@@ -64,6 +65,8 @@ class EmergencyStop:
         self._began_s = time.monotonic()
         self._lines: SimpleQueue[str] = SimpleQueue()
         self._pursuits: list[Pursuit] = []
+        self._reported: set[Pursuit] = set()  # those whose outcome is among the lines
+        self._lock = Lock()  # around both
         self._is_in_doubt = False
         for problem in problems:
             self._doubt(problem)
@@ -100,8 +103,10 @@ class EmergencyStop:
         deadline_s = self._began_s + wait_s
         while not self.is_over and time.monotonic() < deadline_s:
             self._report_one(report, _POLL_S)
-        for pursuit in [pursuit for pursuit in self._pursuits if not pursuit.is_over]:
-            self._report_failure(pursuit, f"; attempts go on until {_TRY_S:g} s have passed")
+        with self._lock:  # an outcome must stay the last line about its instrument
+            for pursuit in [pursuit for pursuit in self._pursuits if pursuit not in self._reported]:
+                outlook = f"; attempts go on, and none begins after {_TRY_S:g} s"
+                self._report_failure(pursuit, outlook)
         if not self._started.done():
             self._lines.put("NOT VERIFIED: still latching; this machine or its disk is very slow")
         while self._report_one(report, 0.0):
@@ -196,13 +201,15 @@ class EmergencyStop:
         return running
 
     def _end(self, pursuit: Pursuit) -> None:
-        if pursuit.stopped_s is not None:
-            self._lines.put(
-                f"{pursuit.name}: {pursuit.evidence.sentence}; after "
-                f"{time.monotonic() - self._began_s:.2f} s"
-            )
-        else:
-            self._report_failure(pursuit, "")
+        with self._lock:
+            self._reported.add(pursuit)
+            if pursuit.stopped_s is not None:
+                self._lines.put(
+                    f"{pursuit.name}: {pursuit.evidence.sentence}; after "
+                    f"{time.monotonic() - self._began_s:.2f} s"
+                )
+            else:
+                self._report_failure(pursuit, "")
         self._on_end(pursuit)
 
     def _report_failure(self, pursuit: Pursuit, outlook: str) -> None:

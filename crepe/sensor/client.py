@@ -148,7 +148,7 @@ class GatewayClient:
             fields: Mapping[str, Any] = json.loads(body)
             values = {name: fields[name] for name in Answer._fields if name in fields}
             return Answer(**{**values, "number": fields["input"], "state": State(fields["state"])})
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise DeviceError(
                 f"{self.url}: {body[:80]!r} is no answer of a sensor gateway"
             ) from error
@@ -157,5 +157,5 @@ class GatewayClient:
 def _reason(response: urllib3.BaseHTTPResponse) -> str:
     try:
         return str(response.json()["reason"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return response.reason or ""

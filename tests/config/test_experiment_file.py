@@ -43,3 +43,9 @@ def test_no_other_mistake_is_blamed_on_quotes(text):
     with pytest.raises(ConfigError, match="line 1, column ") as error:
         parse_text(Path("e.toml"), text)
     assert "quotes" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["a = " + 50_000 * "[", 50_000 * '{"a":'])
+def test_what_nests_too_deeply_is_refused(text):
+    with pytest.raises(ConfigError, match=r"^e\.toml: nested too deeply$"):
+        parse_text(Path("e.toml"), text)

@@ -246,3 +246,63 @@ def test_a_recording_is_read_as_it_was_opened_whatever_its_writer_commits_meanwh
                 assert read == expected(stream, 0, stop)
             assert recording.last("data") == stops["data"]
     writer.close()
+
+
+def replaced(place, content):
+    """A function that puts other content into a dataset of a recording."""
+
+    def spoil(path):
+        with h5py.File(path, "r+") as file:
+            if place in file:
+                del file[place]
+            file[place] = content
+
+    return spoil
+
+
+def attribute(name, value):
+    """A function that changes an attribute of a recording."""
+
+    def spoil(path):
+        with h5py.File(path, "r+") as file:
+            file["CREPE"].attrs[name] = value
+
+    return spoil
+
+
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        replaced("CREPE/experiment", np.zeros(3)),
+        replaced("CREPE/culture", np.zeros(3)),
+        replaced("CREPE/culture", DEEP),
+        attribute("format", np.inf),
+        attribute("format", np.zeros(3)),
+        replaced("CREPE/streams/data/info", np.zeros(3)),
+        replaced("CREPE/streams/data/info", DEEP),
+        replaced("CREPE/streams/data/n_messages", 5),
+        replaced("CREPE/streams/data/messages", np.dtype("i4")),
+        replaced("CREPE/streams/data/messages", 5),
+        replaced("CREPE/streams/data/fields/samples", np.zeros((3, 1500), np.int32)),
+        replaced("CREPE/streams/data/fields/samples", np.int32(1)),
+        replaced("CREPE/streams/data/fields/samples", np.dtype("i4")),
+        replaced("CREPE/streams/control/json", np.frombuffer(15 * b"[[[[]]]]", np.uint8)),
+        replaced("CREPE/streams/control/json", np.frombuffer(30 * b'{"a":1}', np.uint8)),
+    ],
+    ids=range(15),
+)
+def test_whatever_a_file_holds_the_error_is_that_of_a_damaged_file(path, spoil):
+    spoil(path)
+    with pytest.raises(DeviceError, match=r"s\.h5"), Recording(path) as recording:
+        for name in recording.streams():
+            recording.last(name)
+            recording.messages(name, 0, 10**6)
+
+
+def test_the_rows_of_samples_must_be_those_of_the_channels(path):
+    replaced("CREPE/streams/data/fields/samples", np.zeros((3, 1500), np.int32))(path)
+    with Store(path) as store, pytest.raises(DeviceError, match="samples: 3 rows for 2 channels"):
+        store["data"].read(0, 100)

@@ -58,6 +58,7 @@ def test_what_the_answer_does_not_hang_on_may_differ(text):
         (changed("culture", id="well 3"), "culture.id = 'simulated', the experiment has 'well 3'"),
         (changed("culture.simulated", seed=2), "culture.simulated.seed = 0, .* has 2"),
         ("only spikes", "neither TOML nor JSON"),
+        ('{"a":' * 50_000, "neither TOML nor JSON"),
     ],
 )
 def test_what_it_hangs_on_may_not(text, complaint):

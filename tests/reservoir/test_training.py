@@ -139,6 +139,15 @@ def test_what_is_no_readout_is_refused(tmp_path):
         load(tmp_path / "other.h5")
 
 
+@pytest.mark.parametrize("about", ["{}", "[]", "1", "{", "[" * 50_000, 5, np.zeros(3)])
+def test_a_readout_whose_description_is_damaged_is_refused(tmp_path, about):
+    path = train(trials(), {}).save(tmp_path / "x.h5")
+    with h5py.File(path, "r+") as file:
+        file.attrs["about"] = about
+    with pytest.raises(ConfigError, match="not a readout: "):
+        load(path)
+
+
 def test_adaptation_is_least_squares_over_all_trials():
     """Without forgetting, what has been learned one by one is what one regression would give."""
     readout, later = train(trials(), {}), trials(seed=2)

@@ -126,6 +126,9 @@ def test_what_is_no_map_is_refused(tmp_path):
         EvokedMap.load(path)
     with pytest.raises(ConfigError, match="cannot be read as JSON"):
         EvokedMap.load(tmp_path / "none.json")
+    path.write_text("[" * 100_000)
+    with pytest.raises(ConfigError, match="cannot be read as JSON"):
+        EvokedMap.load(path)
     other = record(tmp_path / "other.h5", {"run": "crepe.games.patterns:Patterns"})
     with pytest.raises(ConfigError, match="a map is made of single pulses"):
         evoked_map(other)

@@ -25,6 +25,12 @@ GONE = OWN._replace(start="1")  # a stranger has its pid
 HUNG = 30.0
 
 
+@pytest.fixture(autouse=True)
+def slow_disk(monkeypatch):
+    """A busy machine may need longer for a latch than a dead disk is given."""
+    monkeypatch.setattr("crepe.safety.protocol.latched_directory._DISK_S", 10.0)
+
+
 @pytest.fixture
 def stops_everything(monkeypatch):
     """Every instrument is stopped by the first attempt; gives their ports."""
@@ -69,7 +75,7 @@ def test_other_instruments_are_stopped_unless_their_stimulator_is_proven_to_have
         announce(directories[-1], Instrument(name, process, "127.0.0.1", port))
     is_verified, lines = stop(directories)
     assert not is_verified
-    tried = sorted(line.split(": NOT")[0] for line in lines if "Switch the stimulator off" in line)
+    tried = sorted(line.split(": NOT")[0] for line in lines if line.endswith("off by hand."))
     assert tried == ["meame://127.0.0.1:1", "meame://127.0.0.1:2"]
     assert re.search(r": NOT VERIFIED after \d{1,2}\.\d s\. Switch the", lines[-1])
 
@@ -84,11 +90,13 @@ def test_the_answer_comes_whatever_the_server_does(tmp_path, monkeypatch, fault)
         announce(tmp_path, Instrument("7-abc", OWN, "127.0.0.1", server.port))
         lines = []
         attempts = EmergencyStop([tmp_path], "", by="a test")
-        assert not within(lambda: attempts.answer(lines.append, 0.5))
+        # Electrodes off comes first; threads of the server may note it later than what follows.
+        while not ("/DSP/write" in server.requests and attempts._started.done()):
+            assert not attempts.is_over
+        assert not within(lambda: attempts.answer(lines.append, 0.0))
         assert "latched" in lines[0]
         assert any("NOT VERIFIED" in line for line in lines)
-        assert "attempts go on until 30 s have passed" in lines[-1]
-        assert server.requests[0] == "/DSP/write"  # electrodes off comes first
+        assert "attempts go on, and none begins after 30 s" in lines[-1]
         n = len(server.requests)
         while len(server.requests) == n:  # they go on
             assert not attempts.is_over
@@ -108,12 +116,30 @@ def test_an_instrument_that_stops_late_is_reported_verified_after_the_answer(tmp
 
     def report(line):
         lines.append(line)
-        if "attempts go on" in line:
+        if "NOT VERIFIED" in line:
             is_late.set()
 
     assert within(lambda: emergency_stop.stop([tmp_path], "", report))
-    assert "NOT VERIFIED: a doubt" in lines
+    assert any(line.startswith("NOT VERIFIED: ") for line in lines)
     assert re.search(r": stop proved: .*; after \d{1,2}\.\d\d s$", lines[-1])
+
+
+def test_the_outcome_is_the_last_line_about_an_instrument(tmp_path, stops_everything):
+    """Though its thread has not ended when the answer is given."""
+    announce(tmp_path, Instrument("7-abc", OWN, "127.0.0.1", 1))
+    is_reported, is_over = threading.Event(), threading.Event()
+
+    def on_end(pursuit):
+        is_reported.set()
+        is_over.wait(60)
+
+    attempts = EmergencyStop([tmp_path], "", by="a test", on_end=on_end)
+    assert is_reported.wait(HUNG)
+    attempts._started.result(HUNG)
+    lines = []
+    attempts.answer(lines.append, 0.0)
+    is_over.set()
+    assert ": stop proved: " in lines[-1]
 
 
 def test_an_answer_comes_within_the_two_seconds_that_are_promised():
@@ -146,8 +172,8 @@ def test_one_instrument_that_hangs_does_not_delay_another(tmp_path, monkeypatch)
         announce(directory, Instrument("7-abc", OWN, "127.0.0.1", port))
     lines = []
     attempts = EmergencyStop(directories, "", by="a test")
-    assert not within(lambda: attempts.answer(lines.append, 1.0))
-    assert any("127.0.0.1:2: stop proved" in line for line in lines)
+    while not any("127.0.0.1:2: stop proved" in line for line in lines):
+        assert not within(lambda: attempts.answer(lines.append, 0.0))
     is_over.set()
 
 
@@ -163,7 +189,8 @@ def test_a_silent_name_server_delays_neither_the_latch_nor_the_answer(tmp_path, 
     monkeypatch.setattr(socket, "getaddrinfo", silent)
     lines = []
     attempts = EmergencyStop([tmp_path], "bench:8888", by="a test")
-    assert not within(lambda: attempts.answer(lines.append, 0.3))
+    attempts._started.result(HUNG)
+    assert not within(lambda: attempts.answer(lines.append, 0.0))
     assert (tmp_path / arming.STOPPED_FILE).exists()
     assert "meame://bench:8888: NOT VERIFIED" in lines[-1]
     attempts.call_off()
@@ -278,6 +305,7 @@ def test_what_is_announced_here_is_stopped_unless_it_is_a_simulator_that_has_end
 def test_a_disk_that_hangs_delays_no_stop_of_what_is_announced_elsewhere(
     tmp_path, monkeypatch, stops_everything, is_first
 ):
+    monkeypatch.setattr("crepe.safety.protocol.latched_directory._DISK_S", 0.35)
     is_over = threading.Event()
     good, dead = (paths.private(tmp_path / name) for name in ("good", "dead"))
     announce(good, Instrument("own", OWN, "127.0.0.1", 1))

@@ -227,6 +227,14 @@ def test_no_attempt_begins_that_would_begin_after_the_time(scripted):
     assert not attempts.is_called_off
 
 
+def test_an_attempt_that_begins_in_time_is_finished_and_counts(scripted):
+    stop = scripted(DOUBTED, PROVED)
+    stop.takes_s = 0.3
+    attempts = ended(try_s=0.5)
+    assert attempts.is_verified
+    assert attempts.stopped_s == pytest.approx(0.7)
+
+
 def test_attempts_know_the_time_that_is_left_and_without_a_limit_there_is_the_longest(scripted):
     stop = scripted(DOUBTED, PROVED)
     stop.takes_s = 0.5

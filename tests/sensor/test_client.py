@@ -177,13 +177,16 @@ def test_a_token_is_sent_and_a_wrong_one_is_an_error(meet, client):
 
 
 def test_a_gateway_that_is_down_or_no_gateway_is_an_error_with_its_address(serve, client):
-    async def nonsense(scope, receive, send):
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"Hello"})
+    def answers(body):
+        async def app(scope, receive, send):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": body})
 
-    server = serve(nonsense)
-    with pytest.raises(DeviceError, match="'Hello' is no answer of a sensor gateway"):
-        client(server.url).post(next(seen("rock")))
+        return app
+
+    for body in (b"Hello", b"[" * 100_000):
+        with pytest.raises(DeviceError, match="is no answer of a sensor gateway"):
+            client(serve(answers(body)).url).post(next(seen("rock")))
     with pytest.raises(DeviceError, match=r"http://127.0.0.1:9: does not answer"):
         client("http://127.0.0.1:9").post(next(seen("rock")))
     with pytest.raises(ConfigError, match="must be http://HOST:PORT"):

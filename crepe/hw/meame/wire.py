@@ -137,7 +137,8 @@ def compile_train(
     for i in range(n_pulses):
         dac += [vector(value, n) for value, n in pulse]
         dac.append(vector(ZERO_DIGIT, 1))
-        sideband += (vector(SIDEBAND_STIMULATE, total + 1), vector(SIDEBAND_BLANK, _BLANK_TICKS))
+        sideband += hold(SIDEBAND_STIMULATE, total + 1)
+        sideband.append(vector(SIDEBAND_BLANK, _BLANK_TICKS))
         if i < n_pulses - 1:
             dac += hold(ZERO_DIGIT, rest)
             sideband += hold(0, rest - _BLANK_TICKS)

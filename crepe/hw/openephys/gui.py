@@ -48,7 +48,9 @@ class Gui:
             )
             content: Any = json.loads(reply.data)
             return str(content["mode"])
-        except (urllib3.exceptions.HTTPError, ValueError, KeyError, TypeError) as error:
+        except (
+            urllib3.exceptions.HTTPError, ValueError, KeyError, TypeError, RecursionError,
+        ) as error:  # fmt: skip
             raise DeviceError(
                 f"{self._url}: {error}; is the HTTP server on in the File menu of Open Ephys?"
             ) from error

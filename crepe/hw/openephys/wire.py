@@ -58,7 +58,9 @@ def unpack(parts: Sequence[bytes]) -> Data | Ttl | Other:
             case "event" if header["content"].get("type") == _TTL and header.get("data_size"):
                 return _unpack_ttl(header, parts[2])
         return Other(_number(header))
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except (
+        ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError,
+    ) as error:  # fmt: skip
         begins = b" ".join(parts)[:80]
         raise DeviceError(
             f"{type(error).__name__}: {error}, in the message {begins!r}; is this the ZMQ "

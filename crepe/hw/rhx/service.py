@@ -80,7 +80,9 @@ class RhxService:
             with client.makefile("rb") as lines:
                 while not is_handed_over and (line := lines.readline(_LONGEST)):
                     is_handed_over = self._answer(json.loads(line), client, reply)
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (
+            OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError,
+        ) as error:  # fmt: skip
             log.warning("a request could not be answered: %r", error)
         finally:
             self._clients.discard(client)

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-BAD_REQUEST = (ValueError, KeyError, IndexError, TypeError, AttributeError)
+BAD_REQUEST = (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
 _LARGEST_WORD = 2**32 - 1
 _CODE_PAGE = "cp1252"  # of the Windows that MEAME runs on
 

@@ -55,6 +55,13 @@ def test_the_shipped_mode_words_put_the_seventeen_electrodes_in_auto():
     assert wire.pairs(seventeen, wire.MODE_AUTO) == (13382412, 204672195, 13068, 204668928)
 
 
+@pytest.mark.parametrize("index", range(60))
+def test_each_electrode_has_its_own_bit(index):
+    masks = (1 << index, 0) if index < 30 else (0, 1 << index - 30)
+    assert wire.bitmap([MCS_60_LABELS[index]]) == masks
+    assert wire.from_bitmap(masks) == (index,)
+
+
 @given(st.sets(st.integers(0, 59)), st.integers(1, 3))
 def test_pairs_give_back_what_they_were_made_of(indices, code):
     codes = wire.from_pairs(wire.pairs(indices, code))
@@ -161,13 +168,31 @@ def test_a_period_leaves_room_for_the_pulse_and_four_milliseconds_of_blanking():
     ("phase", "unit", "word"),
     [
         ((-1500.0, 20.0), "uA", 0x8000 - 30_000),
-        ((1500.0, 20_460.0), "uA", 1022 << 16 | 0x8000 + 30_000),
+        ((1500.0, 20_480.0), "uA", 1023 << 16 | 0x8000 + 30_000),
         ((12_000_000.0, 40.0), "uV", 1 << 16 | 0x8000 + 21_016),
         ((-0.05, 20.0), "uA", 0x7FFF),
     ],
 )
 def test_the_dac_gives_all_up_to_its_limits(phase, unit, word):
     assert wire.compile_train([phase], unit, 1.0, 1)[0][0] == word
+
+
+def test_a_pulse_may_be_longer_than_a_pattern_word():
+    dac, sideband = wire.compile_train([(-1.0, 20_480.0), (1.0, 20_480.0)], "uA", 1.0, 1)
+    assert list(map(wire.ticks, dac)) == [1024, 1024, 1]
+    *closed, protected = unroll(sideband)
+    assert {value for value, _ in closed} == {wire.SIDEBAND_STIMULATE}
+    assert sum(ticks for _, ticks in closed) == 2 * 1024 + 1
+    assert protected == (wire.SIDEBAND_BLANK, 200)
+
+
+@pytest.mark.parametrize(
+    ("unit", "n_pulses", "reason"),
+    [("mV", 1, "unit 'mV', must be uA or uV"), ("uA", 0, "0 pulses, must be at least 1")],
+)
+def test_an_unknown_unit_and_a_train_without_pulses_are_refused(unit, n_pulses, reason):
+    with pytest.raises(ValueError, match=reason):
+        wire.compile_train([(-1.0, 20.0)], unit, 1.0, n_pulses)
 
 
 def test_a_voltage_beyond_the_dac_is_refused():
@@ -185,9 +210,10 @@ def test_a_compiled_pulse_plays_the_phases_that_were_asked_for(train_phases):
     dac, sideband = wire.compile_train(train_phases, "uA", 1.0, 1)
     played = [((v - wire.ZERO_DIGIT) * wire.UA_PER_DIGIT, t * 20.0) for v, t in unroll(dac)]
     assert played == [*(pytest.approx(phase) for phase in train_phases), (0.0, 20.0)]
-    closed, protected = unroll(sideband)
-    assert closed[0] == 0x19
-    assert closed[1] * 20.0 > sum(us for _, us in train_phases)  # the switch opens after the pulse
+    *closed, protected = unroll(sideband)
+    assert {value for value, _ in closed} == {0x19}
+    closed_us = sum(ticks for _, ticks in closed) * 20.0
+    assert closed_us > sum(us for _, us in train_phases)  # the switch opens after the pulse
     assert protected[0] & 1
 
 
@@ -218,7 +244,7 @@ def test_the_rates_of_the_game_and_the_limits_have_their_periods(rate_hz, ticks)
 
 @pytest.mark.parametrize("rate_hz", [0.0, -1.0, 1e-300, 0.0099, 100.1, float("inf"), float("nan")])
 def test_rates_outside_the_range_are_refused(rate_hz):
-    with pytest.raises(ValueError, match="Hz, the DSP is driven with"):
+    with pytest.raises(ValueError, match=r"Hz, the DSP is driven with 0.01 to 100$"):
         wire.period_ticks(rate_hz)
 
 
@@ -226,6 +252,7 @@ def test_the_sawtooth_rises_by_its_slope_and_wraps():
     values = wire.sawtooth(0, 2000)
     assert values[0, :3].tolist() == [-400, -399, -398]
     assert values[0, 799:801].tolist() == [399, -400]
+    assert values[[19, 20, 39, 40, 59], 0].tolist() == [-400, -800, -800, -1200, -1200]
     assert values[21, :2].tolist() == [-800, -798]
     assert not values[14].any()
 

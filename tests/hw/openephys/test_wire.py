@@ -48,6 +48,7 @@ def test_spikes_and_other_events_are_only_counted(header):
     "parts",
     [
         [b"DATA\0", b"{"],
+        [b"DATA\0", b"[" * 100_000],
         [b"DATA\0"],
         [b"DATA\0", b"[1]", b""],
         [b"DATA\0", b'{"message_num": 1, "type": "data"}', b""],

@@ -31,7 +31,9 @@ def test_a_request_that_does_not_exist_is_an_error(client):
     assert client.call("watch", 10, may_arm=False)["is_connected"]
 
 
-@pytest.mark.parametrize("data", [b"{}\n", b"[1]\n", b"\xff\n", b'{"request": "trigger"}\n', b""])
+@pytest.mark.parametrize(
+    "data", [b"{}\n", b"[1]\n", b"5\n", b"\xff\n", b'{"request": "trigger"}\n', b""]
+)
 def test_bad_requests_end_their_own_connection_only(client, data):
     with socket.socket(socket.AF_UNIX) as other:
         other.settimeout(20)

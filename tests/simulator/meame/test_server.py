@@ -92,6 +92,11 @@ def test_what_came_before_a_missing_value_has_been_written(ask):
     assert answer.json()["values"] == [7, 0, 8, 0, 0]
 
 
+def test_a_body_that_nests_too_deeply_is_a_bad_request(ask):
+    assert ask("POST", "/DSP/write", b"[" * 100_000).status == 500
+    assert ask("GET", "/status").status == 200
+
+
 def test_head_executes_what_get_does(simulator, ask):
     assert ask("POST", "/DAQ/connect", b'{"samplerate": 10000, "segmentLength": 100}').status == 200
     assert ask("HEAD", "/daq//START/").status == 200
