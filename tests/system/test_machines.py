@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from contextlib import ExitStack
 from functools import partial
@@ -15,7 +14,7 @@ import pytest
 from crepe.environment import paths, session
 from crepe.redis_server.users import machine_password_file
 from crepe.store import Store
-from tests.system.conftest import CREPE, running_stack
+from tests.system.conftest import CREPE, free_port, running_stack
 from tests.tls_door import ca_file, tls_doors
 
 EXPERIMENT = """
@@ -55,11 +54,6 @@ run = "crepe.actors.record:Record"
 machine = "B"
 reads = ["data", "data:spikes", "result"]
 """
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 @pytest.fixture
