@@ -31,7 +31,8 @@ class SimulatorSettings(CultureSettings):
 
     lockstep_s: PositiveFloat | None = None
     """Longest lag of stimuli behind the samples where time advances as fast as it can; by
-    default it is real time. No game's `delay_s` may be shorter."""
+    default it is real time. No game's `delay_s` may be shorter, and three segments of the
+    instrument may not be longer."""
 
     host: str = "127.0.0.1"
     """Address to listen on."""
