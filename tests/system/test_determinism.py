@@ -81,8 +81,9 @@ def fired(store):
 def test_an_experiment_in_real_time_prints_what_one_in_a_process_does(lived):
     _, result, _ = lived
     assert result["is_simulated"] is True
-    assert result["calibration"]["n_trials"] + result["calibration"]["n_left_out"] == 18
-    assert {name: condition["n_trials"] for name, condition in result["conditions"].items()} == {
+    calibration, conditions = result["calibration"], result["conditions"]
+    assert calibration["n_trials"] + calibration["n_left_out"] == 18
+    assert {name: c["n_trials"] + c["n_left_out"] for name, c in conditions.items()} == {
         "stimulation": 3, SILENCED: 3,
     }  # fmt: skip
 
