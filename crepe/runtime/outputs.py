@@ -29,6 +29,8 @@ class Outputs:
     ----------
     streams
         Those that are published; the others stay in memory.
+    is_away
+        True if entries wait since Redis was away when they were to be appended.
     """
 
     def __init__(
@@ -42,7 +44,10 @@ class Outputs:
         self._ours = {spec.name for spec in specs}
         self._store = store
         self._answers = answers
+        self.is_away = False
         self._unsent: list[tuple[str, Entry]] = []
+        self._appended_s = self._append_s = 0.0  # when the last append ended, how long it took
+        self._may_gather = all(spec.kind.merges for spec in specs)
         self._split = split_streams(experiment, specs)  # number of groups by stream
         self._n_channels: dict[str, int] = {}  # of these streams
         read = [*experiment.reads.items(), *experiment.feedback.items()]
@@ -93,9 +98,20 @@ class Outputs:
                     for program in readers_outside(self._experiment, name, self._ours):
                         self._store.register(name, program, 0)
 
-    def publish(self, outputs: Sequence[OutputBatch]) -> None:
-        """Append output to its streams, after entries that wait; keep it while Redis is away."""
-        was_clear = not self._unsent
+    def publish(
+        self, outputs: Sequence[OutputBatch], *, gather_since_s: float | None = None
+    ) -> None:
+        """Append output to its streams, after entries that wait; keep it while Redis is away.
+
+        Where the way to Redis is long, a program with a backlog would spend its time waiting for
+        replies. So what follows from windows that were read together is gathered until computing
+        has taken as long as the last append. The answers of a stimulator leave one by one.
+
+        Parameters
+        ----------
+        gather_since_s
+            Monotonic time at which the windows were read, if more of them are to follow.
+        """
         for out in outputs:
             for message in out.batch.messages:
                 if isinstance(message, Delivered) and message.state != DeliveryState.INTENDED:
@@ -107,8 +123,12 @@ class Outputs:
             if out.batch.stream in self.streams
             for part in self._parts(out)
         ]
-        if was_clear:
+        if not (self.is_away or (gather_since_s is not None and self._gathers(gather_since_s))):
             self.flush()
+
+    def _gathers(self, since_s: float) -> bool:
+        computing_s = time.monotonic() - max(since_s, self._appended_s)
+        return self._may_gather and computing_s < self._append_s
 
     def _parts(self, out: OutputBatch) -> Sequence[OutputBatch]:
         """Return an output as it is published: whole, or by groups of channels."""
@@ -125,15 +145,15 @@ class Outputs:
     def flush(self) -> bool:
         """Try once to append the entries that wait; return whether none is left."""
         if self._unsent:
+            began_s = time.monotonic()
             try:
                 # Safe to repeat: an append whose reply was lost is stored once.
                 self._store.append(self._unsent)
             except StoreUnavailableError:
+                self.is_away = True
                 return False
+            self._appended_s = time.monotonic()
+            self._append_s = self._appended_s - began_s
             self._unsent = []
+        self.is_away = False
         return True
-
-    @property
-    def has_unsent(self) -> bool:
-        """True if entries wait to be appended."""
-        return bool(self._unsent)

@@ -115,6 +115,8 @@ class Runner:
                 self._outputs.publish(chain.refuse(self._inputs.unread_requests()))
         except ActorError as error:
             self._heartbeat.problem = str(error)  # `crepe status` shows it between two starts
+            with suppress(StoreError):
+                self._outputs.flush()  # of the windows before
             raise
         finally:
             chain.close()
@@ -208,8 +210,7 @@ class Runner:
         It may if every stimulus that can still be requested is due after the next segments. Time
         ends with the last program that requests stimuli.
         """
-        clocks = self._inputs.positions
-        if not clocks:
+        if not (clocks := self._inputs.positions):
             self._outputs.publish(chain.spread(source.finish()))
             return False
         (info,) = source.infos.values()
@@ -218,7 +219,7 @@ class Runner:
             return True
         for stream, item in self._next():
             self._outputs.publish(chain.push(self._inputs.take(stream, item)))
-            if self._outputs.has_unsent:
+            if self._outputs.is_away:
                 break
         return False
 
@@ -235,17 +236,17 @@ class Runner:
             # Commands do not end a silence: they are outside the clock.
             if any(isinstance(item, Entry) for _, item in items):
                 last_input_s = time.monotonic()
-            for stream, item in items:
+            for n_left, (stream, item) in zip(range(len(items) - 1, -1, -1), items, strict=True):
                 began_s = time.perf_counter()
                 batch = self._inputs.take(stream, item)
                 if stream == self._inputs.clock:
                     self._heartbeat.cover(batch.start, batch.stop)
                 for outputs in chain.push_by_group(batch):
-                    self._outputs.publish(outputs)
+                    self._outputs.publish(outputs, gather_since_s=last_input_s if n_left else None)
                 self._heartbeat.set_position(chain.position, time.perf_counter() - began_s)
                 # A recorder goes on: to read many large entries again for each takes too long.
                 is_over = self._is_stop_requested and not self._may_finish
-                if is_over or self._outputs.has_unsent or self._inputs.is_paused:
+                if is_over or self._outputs.is_away or self._inputs.is_paused:
                     break  # the other items are read again
         self._idle(chain.position)
 
@@ -269,9 +270,8 @@ class Runner:
             time.sleep(_BLOCK_S)
 
     def _silence(self, chain: Chain, elapsed_s: float) -> None:
-        if self._lockstep is not None:
-            return  # simulated time stands still
-        self._outputs.publish(chain.pass_silence(elapsed_s))
+        if self._lockstep is None:  # else simulated time stands still
+            self._outputs.publish(chain.pass_silence(elapsed_s))
 
     def _check(self) -> None:
         """Raise Stop if the program must end."""

@@ -152,6 +152,19 @@ def test_of_a_whole_file_nothing_is_missing(tmp_path, whole):
         assert recording.has_ended
 
 
+def test_a_table_that_is_nested_without_end_is_a_problem_and_costs_no_sample(tmp_path, whole):
+    path = tmp_path / "w.h5"
+    path.write_bytes(whole)
+    with h5py.File(path, "r+") as file:
+        del file["CREPE/culture"]
+        file["CREPE/culture"] = "[" * 100_000
+    content = path.read_bytes()
+    path.unlink()
+    recovery, missing = recovered(tmp_path, content)
+    assert "the table [culture]: damaged" in recovery.problems
+    assert not any(missing.values())
+
+
 def zero_each_chunk(tmp_path, whole, stream):
     """Check that it costs what is in the chunk, and no other stream."""
     places = [p for p in chunks_of(whole, tmp_path / "p.h5") if p[0].startswith(f"{stream}/")]

@@ -126,6 +126,15 @@ def test_a_changed_message_is_named(pong, tmp_path):
     assert json.loads(result.stdout)["difference"]["index"] == 7
 
 
+def test_an_experiment_that_is_nested_without_end_is_refused(pong, tmp_path):
+    def edit(file):
+        del file["CREPE/experiment"]
+        file["CREPE/experiment"] = '{"a":' * 100_000
+
+    with pytest.raises(ConfigError, match=r"pong\.json: "):
+        verify(edited(pong, tmp_path, edit), tmp_path)
+
+
 def test_the_command_says_identical_and_needs_to_be_told_what_to_do(pong):
     result = CliRunner().invoke(app, ["replay", str(pong), "--verify"])
     assert result.exit_code == 0

@@ -145,9 +145,11 @@ def test_a_port_without_data_another_stream_and_another_rate_are_refused(publish
 def test_acquisition_is_started_and_stopped_where_that_is_requested(publisher):
     publisher.stop()
 
+    answers = []  # in place of the mode
+
     class Status(BaseHTTPRequestHandler):
         def do_GET(self):
-            content = json.dumps({"mode": publisher.mode}).encode()
+            content = answers.pop() if answers else json.dumps({"mode": publisher.mode}).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
@@ -175,6 +177,10 @@ def test_acquisition_is_started_and_stopped_where_that_is_requested(publisher):
             recorder.open(0)
             recorder.close()
             assert publisher.mode == "ACQUIRE"
+            for answer in (b"[" * 100_000, b"[]", b"{}", b"\xff"):
+                answers.append(answer)
+                with pytest.raises(DeviceError, match="is the HTTP server on in the File menu"):
+                    recorder.open(0)
         finally:
             server.shutdown()
             thread.join()
