@@ -176,11 +176,9 @@ class RedisStore(GroupedRedis):
                 self._wait_to_retry(error, began_s)
         for stream, entry in batch:
             self._writing[stream].remember(entry)
-        for stream, _ in batch:
-            writing = self._writing[stream]
-            if writing.retention.is_due():
-                with suppress(StoreUnavailableError):  # the batch is stored; this can wait
-                    self._refresh(stream, writing)
+        if due := [s for s, _ in batch if self._writing[s].retention.is_due()]:
+            with suppress(StoreUnavailableError):  # the batch is stored; this can wait
+                self._refresh(due)
 
     def _send(self, batch: Sequence[tuple[str, Entry]]) -> None:
         claims: list[str] = []
@@ -208,21 +206,23 @@ class RedisStore(GroupedRedis):
             return
         raise OrderError(f"{key}: another writer has the stream: it holds {at} or later")
 
-    def _refresh(self, stream: str, writing: Writing) -> None:
-        """Publish the stream's rate; get the sum of all rates and the readers' positions."""
-        rates = self._key("rates")
-        rate = writing.bytes_per_s()
-        self._retry("HSET", rates, stream, f"{rate:.0f}")
-        total = sum(map(float, self._retry("HVALS", rates)))
-        positions = pairs(self._retry("HGETALL", self._key(stream, "readers")))
-        writing.retention.update(rate, total, [int(at) for at in positions.values()])
+    def _refresh(self, streams: Sequence[str]) -> None:
+        """Publish the streams' rates; get the sum of all rates and the readers' positions."""
+        key = self._key("rates")
+        rates = {stream: self._writing[stream].bytes_per_s() for stream in streams}
+        texts = (text for stream, rate in rates.items() for text in (stream, f"{rate:.0f}"))
+        reads = (("HGETALL", self._key(stream, "readers")) for stream in streams)
+        _, values, *readers = self._retry_all((("HSET", key, *texts), ("HVALS", key), *reads))
+        total = sum(map(float, values))
+        for (stream, rate), reply in zip(rates.items(), readers, strict=True):
+            self._writing[stream].retention.update(rate, total, [*map(int, pairs(reply).values())])
 
     def _wait_for_readers(
         self, stream: str, writing: Writing, entry: Entry, began_s: float
     ) -> None:
         """Wait until the readers of a replay are near enough; a living culture does not wait."""
         while True:
-            self._refresh(stream, writing)
+            self._refresh([stream])
             if not writing.is_ahead(entry):
                 return
             behind = f"{writing.key}: at {entry.stop} it waits for a reader at {writing.read_until}"
