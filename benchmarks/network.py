@@ -34,7 +34,7 @@ _TICKS_HZ = 50_000  # of the simulated instrument's clock
 _LONGEST_S = 40.0  # in which B must have caught up
 _LATER_S = 3.0
 _RATE_HZ = 10_000  # of the default experiment
-_CURRENT_S = 0.5  # B has caught up when its recorder is no further behind
+_CURRENT_S = 0.6  # B has caught up when its programs are no further behind
 
 FAULTS = (
     Fault("none"),
@@ -80,24 +80,32 @@ def measure(store: Store, network: Network, fault: Fault) -> Mapping[str, str]:
     faulty = look(store)
     times = latencies_ms(store, "data", "result", cursors)
     network.end(fault)
-    began_s = time.monotonic()
     rate_hz = store["data"].info.sampling_rate_hz
-    while (now := look(store)).data - now.recorded > _CURRENT_S * rate_hz:
-        if time.monotonic() - began_s > _LONGEST_S:
-            break
-        time.sleep(0.1)
-    resumed_s = time.monotonic() - began_s
+    after_s = _current_after_s(store, round(_CURRENT_S * rate_hz))
+    now = look(store)
     latency = "{:.1f} / {:.1f}".format(*np.percentile(times, (50, 99))) if times else "no decision"
     return {
         "network": fault.name,
         "acquired to decided, p50 / p99 ms": latency,
         "decoder behind at the end, s": f"{(faulty.data - faulty.decided) / rate_hz:.1f}",
         "recorder behind at the end, s": f"{(faulty.data - faulty.recorded) / rate_hz:.1f}",
-        "recorder current after, s": f"{resumed_s:.1f}",
+        **{f"{who} current after, s": text for who, text in after_s.items()},
         "samples missing on B": str(now.missing - before.missing),
         "stimuli": _counted(_answers(store, before.data)),
         "recorder missed": "disarmed" if disarmed else "no",
     }
+
+
+def _current_after_s(store: Store, n_samples: int) -> Mapping[str, str]:
+    """Wait until decoder and recorder are at most so far behind; return how long each took."""
+    began_s, after_s = time.monotonic(), dict[str, str]()
+    while len(after_s) < 2 and (elapsed_s := time.monotonic() - began_s) < _LONGEST_S:
+        now = look(store)
+        for who, at in (("decoder", now.decided), ("recorder", now.recorded)):
+            if now.data - at <= n_samples:
+                after_s.setdefault(who, f"{elapsed_s:.1f}")
+        time.sleep(0.1)
+    return {who: after_s.get(who, f"over {_LONGEST_S:g}") for who in ("decoder", "recorder")}
 
 
 def measure_stimulating(

@@ -1,5 +1,7 @@
 """What a program looks up each second comes in one round trip, and no less than by single ones."""
 
+from contextlib import contextmanager
+
 import pytest
 
 from crepe.messages import StreamInfo
@@ -25,21 +27,43 @@ def store(redis_url):
     with_streams.close()
 
 
-def test_looks_at_many_streams_take_one_round_trip(store, monkeypatch):
+@contextmanager
+def round_trips(monkeypatch):
+    """The number of replies of each round trip in the block."""
     exchange, sent = RedisConnection.exchange, []
 
-    def count(self, packed, then, n_replies):
+    def count(self, packed, then, n_replies, n_later=0):
         sent.append(n_replies)
-        return exchange(self, packed, then, n_replies)
+        return exchange(self, packed, then, n_replies, n_later)
 
     with monkeypatch.context() as patch:
         patch.setattr(RedisConnection, "exchange", count)
         patch.delattr(RedisConnection, "call")
+        yield sent
+
+
+def test_looks_at_many_streams_take_one_round_trip(store, monkeypatch):
+    with round_trips(monkeypatch) as sent:
         assert store.newest(STREAMS) == 700
         assert store.sessions([*STREAMS, "absent"]) == ["s", "s", "s", None]
         store.register_all("record", {"a": 100, "b": 200})
         store.beat("record", {"state": "running"})
     assert sent == [3, 4, 2, 4]
+
+
+def test_what_a_writer_asks_about_its_streams_takes_one_round_trip(store, monkeypatch):
+    store.register_all("record", {"a": 100, "b": 200})
+    store.register_all("detect", {"a": 50})
+    batch = [(stream, Entry(1000, 1010, codec.pack([], 1000, 1010))) for stream in STREAMS]
+    store.append(batch[:1])
+    for writing in store._writing.values():
+        writing.retention._next_refresh_s = 0.0  # a second is over
+    with round_trips(monkeypatch) as sent:
+        store.append([*batch[1:], ("a", Entry(1010, 1020, codec.pack([], 1010, 1020)))])
+    # of the transaction MULTI, the appends as queued, EXEC; then rates, their sum, the readers
+    assert sent[-2:] == [1 + 3 + 1, 2 + 3]
+    read_until = {stream: writing.read_until for stream, writing in store._writing.items()}
+    assert read_until == {"a": 50, "b": 200, "empty": None}
 
 
 def test_no_streams_need_no_server(store):
