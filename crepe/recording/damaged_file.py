@@ -19,7 +19,7 @@ from crepe.recording.layout import STREAMS
 
 UNREADABLE = (
     OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError, AttributeError,
-    ArithmeticError,
+    ArithmeticError, MemoryError,
 )  # fmt: skip
 """What h5py raises for a damaged file, which may hold anything."""
 
@@ -28,6 +28,19 @@ UNREADABLE = (
 _HEAD_BYTES, _VERSION_AT, _END_AT = 96, 8, 40
 _OTHER_VERSIONS = b"\2", b"\3"
 _NO_SHUFFLE, _NO_DEFLATE = 0b01, 0b10  # filter mask: what was skipped for a chunk
+_LARGEST_RATIO = 1032  # deflate makes at most so many bytes of one; recordings have no other way
+
+
+def check_size(item: h5py.Group | h5py.Dataset) -> None:
+    """Raise ValueError for a dataset that claims more than its whole file can hold.
+
+    HDF5 gives zeros for rows that were never written, so that a length of billions, which one
+    damaged byte makes, would fill the memory.
+    """
+    if isinstance(item, h5py.Dataset):
+        most = _LARGEST_RATIO * item.file.id.get_filesize()
+        if item.nbytes > most:
+            raise ValueError(f"{item.name}: {item.nbytes} bytes, the file can hold {most} at most")
 
 
 def open_copy(source: Path, directory: Path) -> h5py.File:
@@ -94,6 +107,9 @@ class Chunks:
 
     Attributes
     ----------
+    length
+        Length of that axis. If the file cannot hold so much, it ends one row, which counts as
+        lost, behind the last chunk.
     has_zeros
         Whether a chunk without a checksum that was read, and is not damaged, holds zeros only.
     """
@@ -109,12 +125,19 @@ class Chunks:
         self._is_packed = dataset.compression is not None
         self._n_zeros = n_zeros
         self.has_zeros = False
-        self._ambiguous = self._find_ambiguous()
+        self._ambiguous, end = self._find_chunks()
+        try:
+            check_size(dataset)
+        except ValueError:
+            self.length = min(self.length, end + 1)
         self._last: tuple[int, NDArray[Any] | None] = -1, None
         self._damaged: set[int] = set()
 
-    def _find_ambiguous(self) -> set[int]:
-        """Return the chunks that the index has twice: one of them belongs elsewhere."""
+    def _find_chunks(self) -> tuple[set[int], int]:
+        """Return which chunks the index has twice, and where the last one that it has ends.
+
+        Of two with one number, one belongs elsewhere.
+        """
         seen: set[int] = set()
         twice: set[int] = set()
 
@@ -124,7 +147,7 @@ class Chunks:
 
         with suppress(*UNREADABLE):  # a part of the index is lost: its chunks cannot be read either
             self._id.chunk_iter(note)
-        return twice
+        return twice, (max(seen, default=-1) + 1) * self._n
 
     def good(self, begin: int, stop: int) -> list[tuple[int, int]]:
         """Return the undamaged windows of [begin, stop)."""
@@ -182,5 +205,5 @@ class Chunks:
             if not skipped & _NO_SHUFFLE:
                 data = np.frombuffer(data, np.uint8).reshape(self._dtype.itemsize, -1).T.tobytes()
             return np.frombuffer(data, self._dtype).reshape(self._shape)
-        except (zlib.error, MemoryError, *UNREADABLE):
+        except (zlib.error, *UNREADABLE):
             return None

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from crepe.recording.damaged_file import UNREADABLE, Chunks
+from crepe.recording.damaged_file import UNREADABLE, Chunks, check_size
 
 
 def read_rows(chunks: Chunks, dtype: np.dtype) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -42,10 +42,12 @@ def spans_of(group: h5py.Group, rate_hz: float) -> list[tuple[int, int, int]]:
     They stand on the MCS side, too; empty if there are none, or they contradict each other.
     """
     try:
-        table = group.file[group.attrs["mcs"]]["ChannelDataTimeStamps"][()]
+        table = group.file[group.attrs["mcs"]]["ChannelDataTimeStamps"]
+        check_size(table)
+        rows = table[()].tolist()
     except UNREADABLE:
         return []
-    spans = [(round(us * rate_hz / 1e6), first, last + 1) for us, first, last in table.tolist()]
+    spans = [(round(us * rate_hz / 1e6), first, last + 1) for us, first, last in rows]
     columns = [0, *(edge for _, first, end in spans for edge in (first, end))]
     starts = [start for start, _, _ in spans]
     return spans if columns[:-1:2] == columns[1::2] and starts == sorted(starts) else []

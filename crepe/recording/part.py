@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from crepe.errors import DeviceError
 from crepe.hw.mcs.hdf5_file import one_line, open_hdf5
 from crepe.messages import Message, StreamInfo, message_type
-from crepe.recording.damaged_file import UNREADABLE
+from crepe.recording.damaged_file import UNREADABLE, check_size
 from crepe.recording.layout import (
     FORMAT,
     ROOT,
@@ -143,6 +143,7 @@ class _Stream:
     """A stream's group; its table is read on demand, since it may be long."""
 
     def __init__(self, group: h5py.Group) -> None:
+        group.visititems(lambda _, item: check_size(item))
         self.use(group)
         self._n_messages = int(group["n_messages"][0])
         self.info = info_from_json(group["info"][()])

@@ -270,7 +270,20 @@ def attribute(name, value):
     return spoil
 
 
+def longer(place, shape):
+    """A function that makes a dataset so large, without a byte more in the file."""
+
+    def spoil(path):
+        with h5py.File(path, "r+") as file:
+            file[place].resize(shape)
+            if place.endswith("messages"):
+                file[place].parent["n_messages"][0] = shape[0]
+
+    return spoil
+
+
 DEEP = "[" * 100_000
+BILLION = 1_000_000_000
 
 
 @pytest.mark.parametrize(
@@ -291,8 +304,11 @@ DEEP = "[" * 100_000
         replaced("CREPE/streams/data/fields/samples", np.dtype("i4")),
         replaced("CREPE/streams/control/json", np.frombuffer(15 * b"[[[[]]]]", np.uint8)),
         replaced("CREPE/streams/control/json", np.frombuffer(30 * b'{"a":1}', np.uint8)),
+        longer("CREPE/streams/control/messages", (BILLION,)),
+        longer("CREPE/streams/control/json", (BILLION,)),
+        longer("CREPE/streams/data/fields/samples", (2, BILLION)),
     ],
-    ids=range(15),
+    ids=range(18),
 )
 def test_whatever_a_file_holds_the_error_is_that_of_a_damaged_file(path, spoil):
     spoil(path)

@@ -165,6 +165,31 @@ def test_a_table_that_is_nested_without_end_is_a_problem_and_costs_no_sample(tmp
     assert not any(missing.values())
 
 
+@pytest.mark.parametrize(
+    ("dataset", "shape", "open_ended"),
+    [
+        ("data/messages", (10**9,), {"data"}),
+        ("control/messages", (10**9,), {"control"}),
+        ("control/json", (10**9,), set()),
+        ("data/fields/samples", (2, 10**9), set()),
+    ],
+)
+def test_what_a_file_claims_but_cannot_hold_costs_no_message(
+    tmp_path, whole, dataset, shape, open_ended
+):
+    path = tmp_path / "w.h5"
+    path.write_bytes(whole)
+    with h5py.File(path, "r+") as file:
+        file[f"CREPE/streams/{dataset}"].resize(shape)
+    content = path.read_bytes()
+    path.unlink()
+    recovery, missing = recovered(tmp_path, content)
+    with Recording(tmp_path / "out.h5") as recording:
+        assert all(len(recording.messages(n, 0, STOP)) == len(written(n)) for n in INFOS)
+    assert {name for name, windows in missing.items() if windows} <= open_ended
+    assert open_ended == {n for n, stream in recovery.streams.items() if stream.is_end_unknown}
+
+
 def zero_each_chunk(tmp_path, whole, stream):
     """Check that it costs what is in the chunk, and no other stream."""
     places = [p for p in chunks_of(whole, tmp_path / "p.h5") if p[0].startswith(f"{stream}/")]
