@@ -1,11 +1,11 @@
 """`crepe run NAME`: one program of an experiment, between Redis and its actors.
 
-One process, one thread, one loop: XREAD BLOCK, step, XADD. Only the runner waits. The output of one
-step is sent in one round trip and arrives whole. While Redis is away the loop goes on: actors are
+One process, one thread, one loop: XREAD BLOCK, step, XADD. Only the runner waits. The output of a
+step, or of a backlog, is sent in one round trip and arrives whole. While Redis is away, actors are
 notified of the silence, no more input is read, and their output is kept until it can be published.
 """
 
-# Decision 37: why the store does not wait.
+# Decisions 37 and 134: why the store does not wait, and when output is gathered.
 
 import gc
 import logging
