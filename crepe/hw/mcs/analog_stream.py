@@ -258,7 +258,7 @@ class AnalogStream:
     def _reading(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, KeyError, ValueError, RuntimeError, TypeError, IndexError) as error:
+        except (OSError, LookupError, ValueError, RuntimeError, TypeError, AttributeError) as error:
             self.close()
             raise DeviceError(f"{self._path}: cannot be read: {one_line(error)}") from error
 

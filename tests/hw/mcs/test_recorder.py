@@ -293,6 +293,15 @@ def test_a_damaged_chunk_is_a_device_error(tmp_path: Path) -> None:
         recorder.read(1.0)
 
 
+def test_a_stream_of_a_recording_that_leads_nowhere_is_a_device_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    make_mcs(path, ramp())
+    with h5py.File(path, "a") as file:
+        file["CREPE/streams/data"] = h5py.SoftLink("/nowhere")
+    with pytest.raises(DeviceError, match="cannot be read"):
+        replay(path).open(0)
+
+
 def test_reading_goes_on_at_any_position_past_the_end_too(long_file: Path) -> None:
     assert read_all(replay(long_file), 30_000) == []
     assert read_all(replay(long_file), 15_000)[0].start == 20_000  # in the gap
